@@ -1,0 +1,48 @@
+"""mu: describe a computation once as a flow, run it on many workers.
+
+mu knows nothing of video. A flow is plain data made of four words (`task`, `sequence`,
+`parallel`, `each`); a task function is called as ``function(event, context)`` with a small
+JSON event and gives back a small JSON result. Bulk goes through a `Store`.
+"""
+
+from mu.errors import (
+    FlowError,
+    MuError,
+    NoSuchKey,
+    StoreError,
+    TaskFailed,
+    TaskTimeout,
+    WorkerDied,
+)
+from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
+from mu.local import LocalEngine
+from mu.records import Observer, TaskRecord
+from mu.store import DirectoryStore, MemoryStore, Store, open_store
+from mu.task import Context, Event, Json
+
+__all__ = [
+    "DISCARD",
+    "Context",
+    "DirectoryStore",
+    "Each",
+    "Event",
+    "FlowError",
+    "Json",
+    "LocalEngine",
+    "MemoryStore",
+    "MuError",
+    "NoSuchKey",
+    "Node",
+    "Observer",
+    "Parallel",
+    "Retry",
+    "Sequence",
+    "Store",
+    "StoreError",
+    "Task",
+    "TaskFailed",
+    "TaskRecord",
+    "TaskTimeout",
+    "WorkerDied",
+    "open_store",
+]

@@ -1,0 +1,199 @@
+"""A flow as plain data: `Task`, `Sequence`, `Parallel`, `Each`.
+
+Every node takes an event (a JSON object) and gives a result. `input` builds the event a
+task sees; `output` says where a result goes. Both are kept to what Amazon States Language
+can say too, so a state machine can be derived from the same flow:
+
+| here | States Language |
+|---|---|
+| `Task.input` / `Each.item` with ``"$.a.b"`` values | `Parameters` / `ItemSelector` |
+| ``"$item"``, ``"$index"`` in `Each.item` | ``$$.Map.Item.Value``, ``$$.Map.Item.Index`` |
+| `output="key"` | `ResultPath: "$.key"` |
+| `output=DISCARD` | `ResultPath: null` |
+| `Each.distributed`, `concurrency` | `ProcessorConfig.Mode`, `MaxConcurrency` |
+| `Each.items_in_store` | `ItemReader` of a JSON array in S3 |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mu.errors import FlowError
+
+DISCARD = "-"
+"""As an `output`: the node gives back the event it got, its own result is dropped."""
+
+_PATH = re.compile(r"\$(item|index)?((?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again when a task raises one of the named errors (exact class names).
+
+    Attributes:
+        errors: class names, for example ``("StoreBusy",)``.
+        attempts: how many further tries after the first.
+        interval_s: pause before the first further try, in seconds.
+        backoff: factor by which the pause grows.
+    """
+
+    errors: tuple[str, ...]
+    attempts: int = 2
+    interval_s: float = 1.0
+    backoff: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call of a named function.
+
+    Attributes:
+        name: unique in the flow; the state's name, and what errors and records show.
+        function: key in the engine's registry.
+        input: event for the function; None passes the event on unchanged.
+        output: key for the result; None replaces the event by it; `DISCARD` drops it.
+        retry: rules, the first that names the error applies.
+        timeout_s: limit for one attempt in seconds, or None.
+    """
+
+    name: str
+    function: str
+    input: Mapping[str, Any] | None = None
+    output: str | None = None
+    retry: tuple[Retry, ...] = ()
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Steps one after another, each on the result of the one before."""
+
+    name: str
+    steps: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """Named branches side by side on the same event; the result maps names to results."""
+
+    name: str
+    branches: Mapping[str, Node]
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """`body` once for every item of a list.
+
+    Attributes:
+        name: unique in the flow.
+        items: path of the list in the event or, with `items_in_store`, of the key under
+            which the store holds it as a JSON array.
+        body: what to do with each item.
+        item: event for the body, from the event (``$.x``), ``$item`` and ``$index``.
+        output: as for `Task`. The result is the list of the body's results, or for a
+            distributed map only ``{"count": n}`` (its results are too many for an event).
+        distributed: run as a distributed map: own child executions, thousands at once.
+        concurrency: at most this many bodies at once; None for no cap.
+        items_in_store: see `items`.
+    """
+
+    name: str
+    items: str
+    body: Node
+    item: Mapping[str, Any] = field(default_factory=lambda: {"item": "$item"})
+    output: str | None = None
+    distributed: bool = False
+    concurrency: int | None = None
+    items_in_store: bool = False
+
+
+Node = Task | Sequence | Parallel | Each
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and every node below it, parents first."""
+    yield node
+    below: tuple[Node, ...] = ()
+    match node:
+        case Sequence():
+            below = node.steps
+        case Parallel():
+            below = tuple(node.branches.values())
+        case Each():
+            below = (node.body,)
+    for child in below:
+        yield from walk(child)
+
+
+def check(flow: Node, functions: Mapping[str, str]) -> None:
+    """Refuse a flow that could not run.
+
+    Raises:
+        FlowError: a name is used twice, a function is unknown, a path is malformed, a
+            sequence or parallel is empty, or a number is out of range.
+    """
+    seen: set[str] = set()
+    for node in walk(flow):
+        if not node.name or node.name in seen:
+            raise FlowError(f"node names must be unique and not empty: {node.name!r}")
+        seen.add(node.name)
+        match node:
+            case Task():
+                if node.function not in functions:
+                    raise FlowError(f"task {node.name}: no function {node.function!r}")
+                if node.timeout_s is not None and node.timeout_s <= 0:
+                    raise FlowError(f"task {node.name}: timeout_s must be positive")
+                _check_template(node.name, node.input or {}, in_each=False)
+            case Each():
+                if node.concurrency is not None and node.concurrency < 1:
+                    raise FlowError(f"each {node.name}: concurrency must be at least 1")
+                _check_template(node.name, {"items": node.items}, in_each=False)
+                _check_template(node.name, node.item, in_each=True)
+            case Sequence() if not node.steps:
+                raise FlowError(f"sequence {node.name} has no steps")
+            case Parallel() if not node.branches:
+                raise FlowError(f"parallel {node.name} has no branches")
+
+
+def _check_template(name: str, template: Any, *, in_each: bool) -> None:
+    if isinstance(template, Mapping):
+        for value in template.values():
+            _check_template(name, value, in_each=in_each)
+    elif isinstance(template, str) and template.startswith("$"):
+        match = _PATH.fullmatch(template)
+        if match is None or (match[1] and not in_each):
+            raise FlowError(f"{name}: {template!r} is not a path")
+
+
+def build(template: Any, event: Any, item: Any = None, index: int | None = None) -> Any:
+    """Fill a template: strings that begin with ``$`` are paths, all else is literal.
+
+    Raises:
+        FlowError: a path names nothing in the event.
+    """
+    if isinstance(template, Mapping):
+        return {key: build(value, event, item, index) for key, value in template.items()}
+    if not (isinstance(template, str) and template.startswith("$")):
+        return template
+    match = _PATH.fullmatch(template)
+    if match is None:
+        raise FlowError(f"{template!r} is not a path")
+    value = {None: event, "item": item, "index": index}[match[1]]
+    for part in match[2].split(".")[1:]:
+        if not isinstance(value, Mapping) or part not in value:
+            raise FlowError(f"{template!r} names nothing in {event!r}")
+        value = value[part]
+    return value
+
+
+def place(event: Any, result: Any, output: str | None) -> Any:
+    """What a node gives back, from the event it got, its result and its `output`."""
+    if output is None:
+        return result
+    if output == DISCARD:
+        return event
+    return {**event, output: result}

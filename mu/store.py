@@ -1,0 +1,196 @@
+"""Where bulk data lives: one small protocol, a directory and a dictionary behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from mu.errors import NoSuchKey, StoreError
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Objects of bytes under keys such as ``jobs/7/plan.json``.
+
+    A `put` is atomic: a reader sees the old object, the new one, or none, never a part.
+    """
+
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        """Store `data` under `key`, replacing what was there."""
+
+    def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
+        """Store the contents of a local file under `key`; the file itself may be moved."""
+
+    def get(self, key: str) -> bytes:
+        """The whole object. Raises `NoSuchKey`."""
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """At most `length` bytes from byte `start` on. Raises `NoSuchKey`."""
+
+    def size(self, key: str) -> int:
+        """Size of the object in bytes. Raises `NoSuchKey`."""
+
+    def list(self, prefix: str = "") -> list[str]:
+        """All keys that begin with `prefix`, sorted."""
+
+    def exists(self, key: str) -> bool:
+        """Whether an object is stored under `key`."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens if there is none."""
+
+    def source(self, key: str) -> str | BinaryIO:
+        """Something a media library can open and seek: a path, a URL, or a binary file."""
+
+    @property
+    def url(self) -> str:
+        """What `open_store` needs to open this store in another process."""
+
+
+def _check_key(key: str) -> str:
+    parts = key.split("/")
+    if not key or key.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        raise StoreError(f"{key!r} is not a valid key")
+    return key
+
+
+class DirectoryStore:
+    """A store in a local directory: key ``a/b`` is the file ``a/b`` in it."""
+
+    _TEMPORARY = ".put-"
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root).absolute()
+
+    def __repr__(self) -> str:
+        return f"DirectoryStore({str(self.root)!r})"
+
+    @property
+    def url(self) -> str:
+        return f"dir:{self.root}"
+
+    def path(self, key: str) -> Path:
+        """The file that holds (or would hold) `key`."""
+        return self.root / _check_key(key)
+
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+
+    def get(self, key: str) -> bytes:
+        with self._open(key) as file:
+            return file.read()
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        with self._open(key) as file:
+            file.seek(start)
+            return file.read(length)
+
+    def size(self, key: str) -> int:
+        try:
+            return self.path(key).stat().st_size
+        except FileNotFoundError as error:
+            raise NoSuchKey(key) from error
+
+    def list(self, prefix: str = "") -> list[str]:
+        folder = self.root / prefix.rpartition("/")[0]
+        keys = (
+            path.relative_to(self.root).as_posix()
+            for path in folder.rglob("*")
+            if path.is_file() and not path.name.startswith(self._TEMPORARY)
+        )
+        return sorted(key for key in keys if key.startswith(prefix))
+
+    def exists(self, key: str) -> bool:
+        return self.path(key).is_file()
+
+    def delete(self, key: str) -> None:
+        self.path(key).unlink(missing_ok=True)
+
+    def source(self, key: str) -> str | BinaryIO:
+        if not self.exists(key):
+            raise NoSuchKey(key)
+        return str(self.path(key))
+
+    def _open(self, key: str) -> BinaryIO:
+        try:
+            return self.path(key).open("rb")
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise NoSuchKey(key) from error
+
+
+class MemoryStore:
+    """A store in this process's memory, for tests of task functions."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        raise StoreError("a MemoryStore cannot be opened from another process")
+
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        with self._lock:
+            self._objects[_check_key(key)] = bytes(data)
+
+    def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
+        self.put(key, Path(path).read_bytes())
+        os.unlink(path)
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self._objects[key]
+        except KeyError:
+            raise NoSuchKey(key) from None
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        return self.get(key)[start : start + length]
+
+    def size(self, key: str) -> int:
+        return len(self.get(key))
+
+    def list(self, prefix: str = "") -> list[str]:
+        with self._lock:
+            return sorted(key for key in self._objects if key.startswith(prefix))
+
+    def exists(self, key: str) -> bool:
+        return key in self._objects
+
+    def delete(self, key: str) -> None:
+        with self._lock:
+            self._objects.pop(key, None)
+
+    def source(self, key: str) -> str | BinaryIO:
+        return io.BytesIO(self.get(key))
+
+
+def open_store(url: str) -> Store:
+    """Open the store that a `Store.url` describes.
+
+    Raises:
+        StoreError: the scheme is not one mu knows.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "dir" and rest:
+        return DirectoryStore(rest)
+    raise StoreError(f"no store for {url!r}")

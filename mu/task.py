@@ -1,0 +1,61 @@
+"""What a task function gets, and how it is found by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mu.errors import FlowError
+from mu.store import Store
+
+Json = Any
+"""Anything `json.dumps` takes: the type of events and results."""
+
+Event = dict[str, Json]
+
+
+def _ignore(_message: Event) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What surrounds one call of a task function.
+
+    Attributes:
+        store: where bulk data is read and written.
+        task: the task's name in the flow.
+        attempt: 1 for the first try, then 2, ...
+        worker: a name for the process (or Lambda environment) that runs the call.
+        report: sends a small JSON message to the observer of the flow while the task runs.
+    """
+
+    store: Store
+    task: str = ""
+    attempt: int = 1
+    worker: str = ""
+    report: Callable[[Event], None] = field(default=_ignore)
+
+
+TaskFunction = Callable[[Event, Context], Json]
+
+
+def resolve(reference: str) -> TaskFunction:
+    """Import the function that ``"package.module:name"`` names.
+
+    Raises:
+        FlowError: the reference is malformed, or names nothing callable.
+    """
+    module_name, colon, attribute = reference.partition(":")
+    if not colon or not module_name or not attribute:
+        raise FlowError(f"{reference!r} is not of the form 'package.module:function'")
+    try:
+        function = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise FlowError(f"cannot import task function {reference!r}: {error}") from error
+    if not callable(function):
+        raise FlowError(f"{reference!r} is not callable")
+    found: TaskFunction = function
+    return found
