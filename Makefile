@@ -1,0 +1,163 @@
+# make encode INPUT=film.mp4 OUTPUT=film.webm    encodes a video (no INPUT: a sample clip)
+# make test                                      runs every test
+#
+# Each target does its own set-up, and only the part of it that is out of date.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# CMake and ninja come from the environment's own pinned packages.
+TOOLS_FIRST := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+NATIVE_FILES := $(shell find codec/native -type f -not -name '*.pyc')
+NATIVE_TEST_FILES := $(wildcard tests/native/*.cc tests/native/*.h)
+CXX_FILES := $(filter %.cc %.h,$(NATIVE_FILES)) $(NATIVE_TEST_FILES)
+
+# zig keeps its built C++ library under HOME, which an empty environment lacks.
+ifeq ($(HOME),)
+export ZIG_GLOBAL_CACHE_DIR := $(CURDIR)/build/zig-cache
+endif
+
+# Passed on to `excamera encode` and to pytest.
+OPTIONS ?=
+PYTEST_ARGS ?=
+
+.PHONY: help encode test lint format types layers native-tests sanitized cross bench clean
+
+help:
+	@sed -n '1,4s/^# \{0,1\}//p' Makefile
+	echo 'make lint | sanitized | cross | bench | clean'
+
+# --- set-up ------------------------------------------------------------------
+
+$(VENV)/pyvenv.cfg:
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+	    exec "$$python" -m venv $(VENV)
+	  fi
+	done
+	echo 'Python 3.11 or newer is needed.' >&2
+	exit 1
+
+$(VENV)/.tools: constraints.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	$(PIP_INSTALL) pip
+	$(PIP_INSTALL) --group build
+	for compiler in $${CXX:-} c++ g++ clang++ none; do
+	  if command -v "$$compiler" >/dev/null; then break; fi
+	done
+	if [ "$$compiler" = none ]; then
+	  echo 'No C++ compiler here: using the one in the package ziglang.'
+	  $(PIP_INSTALL) ziglang
+	fi
+	touch $@
+
+$(VENV)/.installed: $(NATIVE_FILES) $(VENV)/.tools
+	@echo 'Building the codec and installing the package into $(VENV)'
+	$(PIP_INSTALL) --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev: constraints.txt pyproject.toml $(VENV)/.tools
+	$(PIP_INSTALL) --group dev
+	touch $@
+
+# --- the two commands --------------------------------------------------------
+
+encode: export INPUT := $(value INPUT)
+encode: export OUTPUT := $(value OUTPUT)
+encode: $(VENV)/.installed
+	@if [ -z "$$INPUT" ]; then
+	  mkdir -p sample
+	  INPUT=sample/sample.mp4
+	  OUTPUT="$${OUTPUT:-sample/sample.webm}"
+	  $(VENV)/bin/excamera sample --overwrite "$$INPUT"
+	  set -- --overwrite
+	fi
+	OUTPUT="$${OUTPUT:-$${INPUT%.*}.webm}"
+	$(VENV)/bin/excamera encode "$$@" $(OPTIONS) "$$INPUT" "$$OUTPUT"
+	if [ "$$INPUT" = sample/sample.mp4 ]; then
+	  echo
+	  $(VENV)/bin/excamera compare "$$INPUT" "$$OUTPUT"
+	fi
+
+test: $(VENV)/.installed $(VENV)/.dev native-tests
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+# --- checks ------------------------------------------------------------------
+
+lint: types layers
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/clang-format --dry-run -Werror $(CXX_FILES)
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/clang-format -i $(CXX_FILES)
+
+types: $(VENV)/.installed $(VENV)/.dev
+	$(VENV)/bin/mypy
+
+layers: $(VENV)/.installed $(VENV)/.dev
+	$(VENV)/bin/lint-imports
+
+# --- native builds beside the installed one -----------------------------------
+
+# $(call native_build,<folder under build/>,<CMake settings>)
+define native_build
+	$(TOOLS_FIRST) cmake -G Ninja -S codec/native -B build/$(1) \
+	  -DPython_EXECUTABLE="$(CURDIR)/$(PY)" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }
+	grep -h '^This compiler' build/$(1).log || true
+	$(TOOLS_FIRST) cmake --build build/$(1)
+endef
+
+native-tests: build/native-tests/.stamp
+build/native-tests/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.tools
+	@mkdir -p build
+	$(call native_build,native-tests,-DEXCAMERA_NATIVE_TESTS=ON)
+	touch $@
+
+# The same programs under AddressSanitizer and UBSan; `make test` then runs both.
+sanitized: build/native-sanitized/.stamp
+build/native-sanitized/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.tools
+	@mkdir -p build
+	$(call native_build,native-sanitized,-DEXCAMERA_NATIVE_TESTS=ON -DEXCAMERA_WERROR=ON \
+	  -DEXCAMERA_SANITIZE=address$(strip ,)undefined)
+	touch $@
+
+# The library for Lambda's two architectures, and the aarch64 test programs under qemu.
+ZIG_TOOLCHAIN := -DCMAKE_TOOLCHAIN_FILE="$(CURDIR)/codec/native/cmake/zig.cmake"
+cross: build/cross-x86_64-linux-gnu.2.34/.stamp build/cross-aarch64-linux-gnu.2.34/.stamp \
+  build/cross-aarch64-linux-musl/.stamp
+	@if command -v qemu-aarch64 >/dev/null; then
+	  for program in $(patsubst tests/native/%.cc,%,$(filter %.cc,$(NATIVE_TEST_FILES))); do
+	    qemu-aarch64 "build/cross-aarch64-linux-musl/$$program"
+	  done
+	else
+	  echo 'No qemu-aarch64 here: the aarch64 build was not run.'
+	fi
+
+$(VENV)/.zig: constraints.txt $(VENV)/.tools
+	$(PIP_INSTALL) ziglang
+	touch $@
+
+build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
+	@mkdir -p build
+	$(call native_build,cross-$*,$(ZIG_TOOLCHAIN) -DEXCAMERA_ZIG_TARGET=$* \
+	  -DEXCAMERA_NATIVE_TESTS=$(if $(findstring musl,$*),ON,OFF))
+	touch $@
+
+# -----------------------------------------------------------------------------
+
+bench: $(VENV)/.installed
+	$(PY) -m benchmarks.rate_distortion $(OPTIONS)
+
+clean:
+	rm -rf $(VENV) build sample codec/_native .mypy_cache .ruff_cache .pytest_cache \
+	  .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

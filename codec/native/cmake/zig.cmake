@@ -1,0 +1,43 @@
+# A toolchain: the C++ compiler inside the PyPI package `ziglang`.
+#
+#   cmake -S codec/native -B <dir> -DCMAKE_TOOLCHAIN_FILE=codec/native/cmake/zig.cmake \
+#         -DEXCAMERA_ZIG_TARGET=aarch64-linux-gnu.2.34
+#
+# EXCAMERA_ZIG_TARGET  x86_64-linux-gnu.2.34, aarch64-linux-gnu.2.34 (the number is the
+#                      oldest glibc the result runs on); empty builds for this machine.
+# Python_EXECUTABLE    the interpreter that has `ziglang`; scikit-build-core passes its own.
+
+set(EXCAMERA_ZIG_TARGET "" CACHE STRING "Target triple for zig, empty for this machine")
+# The compiler checks run in projects of their own, which must see the same settings.
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES EXCAMERA_ZIG_TARGET Python_EXECUTABLE)
+
+if(NOT Python_EXECUTABLE)
+  find_program(_excamera_python NAMES python3 python REQUIRED)
+  set(Python_EXECUTABLE "${_excamera_python}" CACHE FILEPATH "Interpreter that has ziglang")
+endif()
+
+if(NOT DEFINED _excamera_zig_checked)
+  execute_process(
+    COMMAND "${Python_EXECUTABLE}" -m ziglang version
+    OUTPUT_VARIABLE _zig_version ERROR_QUIET RESULT_VARIABLE _zig_status)
+  if(NOT _zig_status EQUAL 0)
+    message(FATAL_ERROR "No C++ compiler: install one (g++ or clang++), or install the PyPI "
+      "package `ziglang` for ${Python_EXECUTABLE}.")
+  endif()
+  set(_excamera_zig_checked TRUE)
+endif()
+
+set(CMAKE_CXX_COMPILER "${Python_EXECUTABLE}" -m ziglang c++)
+
+if(EXCAMERA_ZIG_TARGET)
+  if(NOT EXCAMERA_ZIG_TARGET MATCHES "^([a-z0-9_]+)-linux-(gnu|musl)")
+    message(FATAL_ERROR "EXCAMERA_ZIG_TARGET=${EXCAMERA_ZIG_TARGET}: not <cpu>-linux-<libc>")
+  endif()
+  set(CMAKE_SYSTEM_NAME Linux)
+  set(CMAKE_SYSTEM_PROCESSOR "${CMAKE_MATCH_1}")
+  set(CMAKE_CXX_FLAGS_INIT "--target=${EXCAMERA_ZIG_TARGET}")
+  set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+else()
+  # Without a target zig would tune for this very CPU.
+  set(CMAKE_CXX_FLAGS_INIT "-mcpu=baseline")
+endif()
