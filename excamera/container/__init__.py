@@ -1,0 +1,1 @@
+"""Small writers and readers of the two containers a result can have: IVF and WebM."""

@@ -1,0 +1,156 @@
+"""Errors of the pipeline.
+
+    ExCameraError
+    ├── TransientError            trying again may help
+    │   └── SourceUnavailable     reading the source failed half-way (I/O, not content)
+    └── PermanentError            trying again gives the same
+        ├── OptionError           an option is out of range (also a ValueError)
+        ├── InputError
+        │   ├── NoSuchInput
+        │   ├── InputIsDirectory
+        │   ├── NotAVideo         nothing here can be read as media
+        │   ├── NoVideoStream     media, but only sound or data
+        │   ├── NoFrames          a video stream without a single frame
+        │   ├── TruncatedSource   ends early; says how many frames could be read
+        │   ├── UnsupportedSize   more than 16383 pixels wide or high
+        │   ├── UnreadableFrame   a planned frame cannot be decoded
+        │   └── SourceMismatch    a worker did not find exactly the planned frames
+        ├── OutputError
+        │   ├── NoOutputFolder
+        │   ├── OutputExists
+        │   ├── OutputIsDirectory
+        │   ├── OutputIsInput
+        │   ├── OutputNotWritable
+        │   └── UnknownOutputFormat
+        ├── ContainerError        an IVF or WebM file is malformed
+        ├── SizeChange            a stream changes its size where one size is needed
+        ├── ChunkError            the chunk encoder did not give what a chunk must be
+        ├── SeamMismatch          a batch does not decode to the states the rebase predicted
+        ├── PlanMismatch          pieces in the store do not add up to the plan
+        └── CompareError
+            ├── FrameCountDiffers
+            └── FrameSizeDiffers
+
+Retry rules name the transient classes. Only the command line turns errors into messages
+and exit codes.
+"""
+
+
+class ExCameraError(Exception):
+    """Root of the pipeline's errors."""
+
+
+class TransientError(ExCameraError):
+    """Trying again may help."""
+
+
+class SourceUnavailable(TransientError):
+    """Reading the source failed for a reason outside its content."""
+
+
+class PermanentError(ExCameraError):
+    """Trying again gives the same."""
+
+
+class OptionError(PermanentError, ValueError):
+    """An option is out of range."""
+
+
+class InputError(PermanentError):
+    """The source cannot be encoded."""
+
+
+class NoSuchInput(InputError):
+    """The source does not exist."""
+
+
+class InputIsDirectory(InputError):
+    """The source is a directory."""
+
+
+class NotAVideo(InputError):
+    """The source cannot be read as media."""
+
+
+class NoVideoStream(InputError):
+    """The source has no video stream."""
+
+
+class NoFrames(InputError):
+    """The source's video stream has no frames."""
+
+
+class TruncatedSource(InputError):
+    """The source ends early."""
+
+
+class UnsupportedSize(InputError):
+    """VP8 cannot hold pictures of this size."""
+
+
+class UnreadableFrame(InputError):
+    """A frame of the source cannot be decoded."""
+
+
+class SourceMismatch(InputError):
+    """The source did not give exactly the planned frames."""
+
+
+class OutputError(PermanentError):
+    """The result cannot be written where it should go."""
+
+
+class NoOutputFolder(OutputError):
+    """The folder of the output does not exist."""
+
+
+class OutputExists(OutputError):
+    """The output exists and may not be overwritten."""
+
+
+class OutputIsDirectory(OutputError):
+    """The output names a directory."""
+
+
+class OutputIsInput(OutputError):
+    """The output is the source itself."""
+
+
+class OutputNotWritable(OutputError):
+    """The output cannot be created."""
+
+
+class UnknownOutputFormat(OutputError):
+    """The output's extension names no format this program writes."""
+
+
+class ContainerError(PermanentError):
+    """An IVF or WebM file is malformed."""
+
+
+class SizeChange(PermanentError):
+    """The picture size changes where only one size can be stored."""
+
+
+class ChunkError(PermanentError):
+    """The chunk encoder's output is not one key frame and its inter frames."""
+
+
+class SeamMismatch(PermanentError):
+    """A batch does not decode to what the rebase predicted."""
+
+
+class PlanMismatch(PermanentError):
+    """What is in the store does not add up to the plan."""
+
+
+class CompareError(PermanentError):
+    """Two videos cannot be compared."""
+
+
+class FrameCountDiffers(CompareError):
+    """The two videos have different numbers of frames."""
+
+
+class FrameSizeDiffers(CompareError):
+    """The two videos have different picture sizes."""

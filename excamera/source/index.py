@@ -1,0 +1,180 @@
+"""What frames a source has and where decoding can start, from its packets alone.
+
+The packets are read, not decoded. This is trusted only where a container gives every
+packet a timestamp and each packet shows one frame; `index_packets` says when it is not,
+and the plan then falls back on decoding (`excamera.source.remux`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from excamera.errors import NoFrames, SourceUnavailable, TruncatedSource
+from excamera.source.media import Opened
+
+# Containers whose timestamps and seeking are exact.
+_TRUSTED = frozenset({"mov", "mp4", "matroska", "webm", "yuv4mpegpipe", "ivf"})
+# The codecs of which a packet is always one frame, or can be seen not to be.
+_ONE_FRAME_A_PACKET = frozenset(
+    {
+        *("h264", "hevc", "av1", "vp8", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo"),
+        *("mpeg1video", "mpeg2video", "mpeg4", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle"),
+        *("theora", "wrapped_avframe", "vc1", "cfhd", "v210", "jpeg2000"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One packet that shows a frame, in decoding order.
+
+    Attributes:
+        pts: presentation timestamp, ticks.
+        key: decoding can start here.
+        duration: ticks, 0 when unknown.
+    """
+
+    pts: int
+    key: bool
+    duration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """All frames of a source.
+
+    Attributes:
+        time_base: seconds of one tick.
+        pts: timestamps in display order.
+        seeks: for each frame in display order, timestamps to seek to, best first; empty
+            for "from the start".
+        end: when the last frame ends, ticks.
+    """
+
+    time_base: Fraction
+    pts: list[int]
+    seeks: list[tuple[int, ...]]
+    end: int
+
+
+def index_packets(opened: Opened) -> Index | None:
+    """Index a source by its packets, or None if that cannot be trusted for this source.
+
+    Raises:
+        NoFrames: the stream has no packets.
+        TruncatedSource: the file ends before what its own index or header promises.
+    """
+    video = opened.video
+    if not opened.formats & _TRUSTED or video.codec_context.name not in _decoders():
+        return None
+    missing = _promised_but_missing(opened)
+    entries: list[Entry] = []
+    cut = bool(missing)
+    try:
+        for packet in opened.container.demux(video):
+            if packet.size == 0:
+                continue
+            if packet.pts is None:
+                return None
+            if packet.is_corrupt:
+                cut = True
+                break
+            if packet.is_discard or not _shows_a_frame(packet, video):
+                continue
+            entries.append(Entry(packet.pts, packet.is_keyframe, packet.duration or 0))
+    except av.error.InvalidDataError:
+        cut = True
+    except OSError as error:
+        raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
+    if cut:
+        raise truncated(opened.name, len(entries), missing)
+    if not entries:
+        raise NoFrames(f"{opened.name}: has no frames")
+    return make_index(entries, opened.time_base, opened.frame_rate)
+
+
+def truncated(name: str, readable: int, detail: str = "") -> TruncatedSource:
+    """The error for a source that ends early."""
+    frames = "1 frame" if readable == 1 else f"{readable} frames"
+    return TruncatedSource(f"{name}: truncated{detail}; {frames} could be read")
+
+
+def _decoders() -> frozenset[str]:
+    # Decoders are named after their codec, but for a few wrappers around libraries.
+    return _ONE_FRAME_A_PACKET | {"libdav1d", "libvpx", "libvpx-vp9", "libaom-av1"}
+
+
+def _shows_a_frame(packet: Packet[VideoStream], video: VideoStream) -> bool:
+    if video.codec_context.name in ("vp8", "libvpx"):
+        return bool(bytes(packet)[0] & 0x10)  # show_frame, RFC 6386 section 9.1
+    return True
+
+
+def make_index(entries: list[Entry], time_base: Fraction, rate: Fraction) -> Index:
+    """Display order and seek points of packets given in decoding order."""
+    order = sorted(range(len(entries)), key=lambda i: (entries[i].pts, i))
+    keys = [i for i, entry in enumerate(entries) if entry.key]
+    seeks_at: list[list[int]] = []  # per packet, the key packets at or before it
+    known: list[int] = []
+    next_key = 0
+    for i in range(len(entries)):
+        while next_key < len(keys) and keys[next_key] <= i:
+            known = [keys[next_key], *known][:4]
+            next_key += 1
+        seeks_at.append(known)
+    seeks = []
+    for i in order:
+        # A picture shown before its key frame may need pictures from before the key frame.
+        good = [k for k in seeks_at[i] if entries[k].pts <= entries[i].pts and k != keys[0]]
+        seeks.append(tuple(entries[k].pts for k in good[:2]))
+    pts = [entries[i].pts for i in order]
+    last = entries[order[-1]]
+    typical = max(1, round(1 / (rate * time_base)))
+    return Index(time_base, pts, seeks, pts[-1] + (last.duration or typical))
+
+
+def _promised_but_missing(opened: Opened) -> str:
+    """Why the file must be shorter than it once was, or ""."""
+    path = Path(opened.container.name) if opened.container.name else None
+    if path is None or not path.is_file():
+        return ""
+    size = path.stat().st_size
+    if opened.formats & {"mov", "mp4"}:
+        end = max((entry.pos + entry.size for entry in opened.video.index_entries), default=0)
+        return f" ({size} bytes of at least {end})" if end > size else ""
+    if opened.formats & {"matroska", "webm"}:
+        end = _matroska_end(path)
+        return f" ({size} bytes of {end})" if end > size else ""
+    return ""
+
+
+def _matroska_end(path: Path) -> int:
+    """Where the Segment says it ends, in bytes from the start of the file, or 0."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+
+    def number(at: int, keep_marker: bool) -> tuple[int, int]:
+        length = 9 - head[at].bit_length()
+        value = int.from_bytes(head[at : at + length], "big")
+        if not keep_marker:
+            value &= (1 << (7 * length)) - 1
+            if value == (1 << (7 * length)) - 1:
+                value = -1  # unknown size
+        return value, at + length
+
+    try:
+        at = 0
+        while True:
+            identifier, at = number(at, keep_marker=True)
+            size, at = number(at, keep_marker=False)
+            if identifier == 0x18538067:
+                return at + size if size >= 0 else 0
+            at += size
+    except IndexError:
+        return 0

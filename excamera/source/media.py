@@ -1,0 +1,130 @@
+"""Opening a source with PyAV, with every refusal as a named error."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from excamera.errors import (
+    InputIsDirectory,
+    NoFrames,
+    NoSuchInput,
+    NotAVideo,
+    NoVideoStream,
+    SourceUnavailable,
+    TruncatedSource,
+)
+
+# Demuxers that take any text or bytes for a picture.
+_CATCH_ALL_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+# Formats whose clock starts anywhere: their first timestamp becomes 0.
+_ARBITRARY_CLOCKS = frozenset({"mpegts", "mpeg", "mpegtsraw", "rtsp", "rtp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open source and the video stream that is meant."""
+
+    container: InputContainer
+    video: VideoStream
+    name: str
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """Names of the container format, such as {"mov", "mp4", ...}."""
+        return frozenset(self.container.format.name.split(","))
+
+    @property
+    def arbitrary_clock(self) -> bool:
+        """Whether timestamps start anywhere rather than near 0."""
+        return bool(self.formats & _ARBITRARY_CLOCKS)
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds of one tick of the stream's timestamps."""
+        return self.video.time_base or Fraction(1, 1000)
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames a second as the file says, 25 where it does not."""
+        for rate in (self.video.average_rate, self.video.base_rate, self.video.guessed_rate):
+            if rate:
+                return Fraction(rate)
+        return Fraction(25)
+
+
+@contextlib.contextmanager
+def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> Iterator[Opened]:
+    """Open a source and choose its video stream.
+
+    Args:
+        source: a path, a URL or a seekable binary file.
+        name: how messages call the source.
+        stream: index of the video stream; None for the first that is not a cover picture.
+
+    Raises:
+        InputError: there is no such file, it is not media, or has no video stream.
+        SourceUnavailable: it could not be read.
+    """
+    with _opened(source, name) as container:
+        if set(container.format.name.split(",")) & _CATCH_ALL_FORMATS:
+            raise NotAVideo(f"{name}: not a video")
+        videos = [
+            video
+            for video in container.streams.video
+            if (stream is None and not video.disposition & video.disposition.attached_pic)
+            or video.index == stream
+        ]
+        if not videos:
+            raise NoVideoStream(f"{name}: no video stream")
+        yield Opened(container, videos[0], name)
+
+
+@contextlib.contextmanager
+def _opened(source: str | BinaryIO, name: str) -> Iterator[InputContainer]:
+    if isinstance(source, str) and Path(source).is_dir():
+        raise InputIsDirectory(f"{name}: is a directory")
+    try:
+        container = av.open(source, mode="r")
+    except FileNotFoundError as error:
+        raise NoSuchInput(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise InputIsDirectory(f"{name}: is a directory") from error
+    except av.error.InvalidDataError as error:
+        raise _not_media(source, name) from error
+    except av.error.EOFError as error:
+        raise _not_media(source, name) from error
+    except PermissionError as error:
+        raise SourceUnavailable(f"{name}: permission denied") from error
+    except (OSError, av.error.FFmpegError) as error:
+        raise SourceUnavailable(f"{name}: cannot be read: {error.strerror}") from error
+    with container:
+        yield container
+
+
+def _not_media(source: str | BinaryIO, name: str) -> NotAVideo | TruncatedSource | NoFrames:
+    """Tell a file that was cut off before its index from one that was never a video."""
+    if isinstance(source, str):
+        try:
+            with Path(source).open("rb") as file:
+                head = file.read(16)
+        except OSError:
+            head = b""
+    else:
+        source.seek(0)
+        head = source.read(16)
+    if head[4:8] == b"ftyp" or head[:4] in (b"\x1a\x45\xdf\xa3", b"RIFF"):
+        return TruncatedSource(
+            f"{name}: truncated or damaged before its index; 0 frames could be read"
+        )
+    if head.startswith(b"YUV4MPEG2"):
+        return NoFrames(f"{name}: has no frames")
+    return NotAVideo(f"{name}: not a video")

@@ -1,0 +1,164 @@
+"""Getting exactly the planned frames out of a source, in order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import av
+from av.video.frame import VideoFrame
+
+from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
+from excamera.plan import Chunk, Geometry, Plan
+from excamera.source.media import open_media
+from excamera.source.picture import Planes, geometry_of, to_i420
+from mu import Store
+
+
+class FrameReader:
+    """Reads chunks of one source; going forward it does not decode anything twice.
+
+    Args:
+        source: path, URL or binary file.
+        plan: names the stream and the pictures' geometry.
+        threads: decoding threads; 0 lets the decoder choose.
+    """
+
+    def __init__(self, source: str | BinaryIO, plan: Plan, threads: int = 1) -> None:
+        self._source = source
+        self._plan = plan
+        self._threads = threads
+        self._stack = contextlib.ExitStack()
+        self._frames: Iterator[VideoFrame] | None = None
+        self._last: int | None = None
+
+    @classmethod
+    def for_plan(cls, plan: Plan, store: Store, threads: int = 1) -> FrameReader:
+        """A reader for the file that a plan's workers read."""
+        source = plan.source
+        if source.key is not None:
+            return cls(store.source(source.key), plan, threads)
+        assert source.path is not None
+        return cls(source.path, plan, threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the source."""
+        self._frames = None
+        self._last = None
+        self._stack.close()
+
+    def read(self, chunk: Chunk) -> Iterator[Planes]:
+        """The chunk's pictures as I420 planes, one for every planned timestamp.
+
+        Raises:
+            SourceMismatch: the source does not give exactly these frames.
+            UnreadableFrame: a frame cannot be decoded.
+            SourceUnavailable: the source cannot be read.
+        """
+        for number, frame in enumerate(self._chunk_frames(chunk)):
+            if frame.pts != chunk.read_pts[number]:
+                raise SourceMismatch(
+                    f"{self._plan.source.name}: frame {chunk.first_frame + number} was planned "
+                    f"at {chunk.read_pts[number]}, found at {frame.pts}"
+                )
+            yield to_i420(frame, self._plan.geometry)
+
+    def _chunk_frames(self, chunk: Chunk) -> Iterator[VideoFrame]:
+        first = self._go_to(chunk)
+        for number in range(len(chunk.read_pts)):
+            frame = first if number == 0 else self._next()
+            if frame is None:
+                raise SourceMismatch(
+                    f"{self._plan.source.name}: ends before frame {chunk.first_frame + number}"
+                )
+            yield frame
+
+    def _go_to(self, chunk: Chunk) -> VideoFrame | None:
+        """The chunk's first frame, by reading on or by seeking."""
+        wanted = chunk.read_pts[0]
+        near = not chunk.seek or (self._last is not None and chunk.seek[0] <= self._last)
+        if self._last is not None and self._last < wanted and near:
+            frame = self._skip_to(wanted, chunk.skip)
+            if frame is not None and frame.pts == wanted:
+                return frame
+        frame = None
+        for target in (*chunk.seek, None):
+            self._start(target)
+            frame = self._skip_to(wanted, chunk.skip)
+            if frame is not None and frame.pts == wanted:
+                return frame
+        return frame
+
+    def _skip_to(self, wanted: int, skip: int) -> VideoFrame | None:
+        while (frame := self._next()) is not None:
+            if frame.pts is not None and frame.pts >= wanted:
+                if frame.pts == wanted and skip:
+                    skip -= 1
+                    continue
+                return frame
+        return None
+
+    def _start(self, target: int | None) -> None:
+        self.close()
+        if not isinstance(self._source, str):
+            self._source.seek(0)
+        opened = self._stack.enter_context(
+            open_media(self._source, self._plan.source.name, self._plan.source.stream)
+        )
+        context = opened.video.codec_context
+        context.thread_count = self._threads
+        context.thread_type = "AUTO" if self._threads != 1 else "NONE"
+        if target is not None:
+            # Where seeking fails, the caller notices that the frame is missing.
+            with contextlib.suppress(av.error.FFmpegError):
+                opened.container.seek(target, stream=opened.video)
+        self._frames = opened.container.decode(opened.video)
+
+    def _next(self) -> VideoFrame | None:
+        assert self._frames is not None
+        try:
+            frame = next(self._frames, None)
+        except av.error.InvalidDataError as error:
+            where = "its first frame" if self._last is None else f"timestamp {self._last}"
+            raise UnreadableFrame(
+                f"{self._plan.source.name}: cannot be decoded after {where}: {error.strerror}"
+            ) from error
+        except OSError as error:
+            raise SourceUnavailable(f"{self._plan.source.name}: {error.strerror}") from error
+        self._last = None if frame is None else frame.pts
+        return frame
+
+
+def read_all(source: str, name: str) -> Iterator[Planes]:
+    """Every frame of a source from its start, as `to_i420` gives it.
+
+    Raises:
+        InputError: the source cannot be read as a video.
+    """
+    geometry: Geometry | None = None
+    with open_media(source, name) as opened:
+        opened.video.codec_context.thread_type = "AUTO"
+        try:
+            for frame in opened.container.decode(opened.video):
+                if geometry is None:
+                    geometry = geometry_of(frame, (1, 1))
+                yield to_i420(frame, geometry)
+        except av.error.InvalidDataError as error:
+            raise UnreadableFrame(f"{name}: cannot be decoded: {error.strerror}") from error
+        except OSError as error:
+            raise SourceUnavailable(f"{name}: {error.strerror}") from error
+    if geometry is None:
+        raise NoFrames(f"{name}: has no frames")

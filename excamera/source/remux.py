@@ -1,0 +1,150 @@
+"""Sources without usable timestamps or index: learn their frames by decoding once, and
+write their video stream, not re-encoded, into a seekable NUT file with exact timestamps.
+
+NUT holds any codec in any time base. In the remuxed file frame k, in display order, has
+timestamp 2 k (in NUT's own ticks, after a constant shift), and a packet that shows nothing
+has an odd one, so workers find frames by number whatever the source's clock did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from excamera.errors import NoFrames, SourceUnavailable
+from excamera.source.index import Entry, Index, make_index, truncated
+from excamera.source.media import Opened, open_media
+
+_RATE = 1000  # packets a second in the remuxed file; the plan holds the real timestamps
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What decoding a source once told.
+
+    Attributes:
+        shown_as: for each packet, the number of the frame it shows, or None.
+        keys: for each packet, whether decoding can start there.
+        pts: timestamp of each frame, in the stream's time base; None where it has none.
+        last_duration: duration of the last frame, ticks, 0 when unknown.
+        first: the first frame, for its geometry.
+    """
+
+    shown_as: list[int | None]
+    keys: list[bool]
+    pts: list[int | None]
+    last_duration: int
+    first: VideoFrame
+
+
+def decode_once(opened: Opened) -> Decoded:
+    """Decode a whole source and note which packet shows which frame, and when.
+
+    Raises:
+        NoFrames: there are none.
+        TruncatedSource: decoding fails; the error says after how many frames.
+    """
+    video = opened.video
+    video.codec_context.copy_opaque = True
+    video.codec_context.thread_type = "AUTO"
+    shown_as: list[int | None] = []
+    keys: list[bool] = []
+    pts: list[int | None] = []
+    first: VideoFrame | None = None
+    duration = 0
+    try:
+        for packet in opened.container.demux(video):
+            if packet.size and packet.is_corrupt:
+                raise truncated(opened.name, len(pts))
+            if packet.size:
+                packet.opaque = len(shown_as)
+                shown_as.append(None)
+                keys.append(packet.is_keyframe)
+            for frame in packet.decode():
+                first = first or frame
+                if isinstance(frame.opaque, int):
+                    shown_as[frame.opaque] = len(pts)
+                pts.append(frame.pts)
+                duration = frame.duration or 0
+    except av.error.InvalidDataError as error:
+        raise truncated(opened.name, len(pts), " or damaged") from error
+    except OSError as error:
+        raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
+    if first is None:
+        raise NoFrames(f"{opened.name}: has no frames")
+    return Decoded(shown_as, keys, pts, duration, first)
+
+
+def presentation(decoded: Decoded, time_base: Fraction, rate: Fraction) -> tuple[list[int], int]:
+    """Timestamps of all frames and the end of the last, in ticks of `time_base`.
+
+    Frames without timestamps of their own follow the frame before at the frame rate; a
+    source without any starts at 0.
+    """
+    step = 1 / (rate * time_base)
+    times: list[Fraction] = []
+    for pts in decoded.pts:
+        if pts is not None and (not times or pts >= times[-1]):
+            times.append(Fraction(pts))
+        else:
+            times.append(times[-1] + step if times else Fraction(0))
+    whole = [round(time) for time in times]
+    return whole, whole[-1] + (decoded.last_duration or max(1, round(step)))
+
+
+def write_nut(opened: Opened, decoded: Decoded, path: Path) -> Index:
+    """Write the video packets of a source to `path`, and index what was written.
+
+    Args:
+        opened: the source, opened anew.
+        decoded: what `decode_once` told of it.
+        path: a new file.
+    """
+    stamps = _packet_stamps(decoded.shown_as)
+    shown_order = sorted(range(len(stamps)), key=lambda place: (stamps[place], place))
+    delay = max(place - rank for rank, place in enumerate(shown_order))
+    in_order = [stamps[place] for place in shown_order]
+    with av.open(str(path), "w", format="nut") as out:
+        stream = out.add_stream_from_template(opened.video)
+        stream.time_base = Fraction(1, _RATE)
+        packets = (p for p in opened.container.demux(opened.video) if p.size)
+        for place, packet in enumerate(packets):
+            copy = Packet(bytes(packet))
+            copy.stream = stream
+            copy.time_base = Fraction(1, _RATE)
+            copy.pts = stamps[place]
+            early = place - delay
+            copy.dts = in_order[early] if early >= 0 else in_order[0] + early
+            copy.is_keyframe = decoded.keys[place]
+            out.mux_one(copy)
+    return _read_back(path, opened.name, decoded)
+
+
+def _packet_stamps(shown_as: list[int | None]) -> list[int]:
+    """Even timestamps for packets that show a frame, odd ones before the next for others."""
+    stamps = []
+    highest = -1
+    for number in shown_as:
+        if number is None:
+            stamps.append(2 * highest + 1)
+        else:
+            highest = max(highest, number)
+            stamps.append(2 * number)
+    return stamps
+
+
+def _read_back(path: Path, name: str, decoded: Decoded) -> Index:
+    with open_media(str(path), name) as opened:
+        packets = [p for p in opened.container.demux(opened.video) if p.size]
+        entries = [
+            Entry(cast(int, packet.pts), packet.is_keyframe)
+            for packet, shown in zip(packets, decoded.shown_as, strict=True)
+            if shown is not None
+        ]
+        return make_index(entries, opened.time_base, opened.frame_rate)
