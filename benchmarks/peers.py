@@ -33,9 +33,8 @@ def _best_with_altref(level: int) -> tuple[str, ...]:
 
 
 def _one_quantizer(level: int) -> tuple[str, ...]:
-    # The rate mode has nothing left to decide; cq would be refused before its level is set.
-    quantizer = (f"--min-q={level}", f"--max-q={level}")
-    return (*_COMMON, "--good", "--cpu-used=0", "--end-usage=vbr", *quantizer)
+    # vpxenc asks whether equal quantizers are meant: they are.
+    return (*_paper(level), f"--min-q={level}", f"--max-q={level}", "--disable-warning-prompt")
 
 
 PEERS: Mapping[str, Callable[[int], tuple[str, ...]]] = {
