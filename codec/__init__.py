@@ -1,0 +1,47 @@
+"""An explicit-state VP8 codec.
+
+    decode:             (state, frame) -> (state', raster)
+    encode_inter_frame: (state, raster, y_ac_qi) -> frame
+    rebase:             (state, raster, frame) -> frame'
+
+A state is a value: what a decoder carries from one frame to the next. Nothing
+here keeps any other memory, so slow work can run anywhere in parallel.
+"""
+
+from codec.errors import (
+    BitstreamError,
+    CodecError,
+    CodecLibraryError,
+    FrameArgumentError,
+    InvalidBitstream,
+    StateCorrupt,
+    StateError,
+    StateMismatch,
+    StateVersionError,
+    TruncatedBitstream,
+    UnsupportedBitstream,
+)
+from codec.operations import Decoded, FrameHeader, decode, is_shown, read_header
+from codec.raster import Raster
+from codec.state import State
+
+__all__ = [
+    "BitstreamError",
+    "CodecError",
+    "CodecLibraryError",
+    "Decoded",
+    "FrameArgumentError",
+    "FrameHeader",
+    "InvalidBitstream",
+    "Raster",
+    "State",
+    "StateCorrupt",
+    "StateError",
+    "StateMismatch",
+    "StateVersionError",
+    "TruncatedBitstream",
+    "UnsupportedBitstream",
+    "decode",
+    "is_shown",
+    "read_header",
+]

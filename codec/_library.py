@@ -1,0 +1,166 @@
+"""Finds and loads the compiled codec, and turns its statuses into exceptions."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sysconfig
+from functools import cache
+from pathlib import Path
+
+from codec import errors
+
+LIBRARY_VARIABLE = "EXCAMERA_CODEC_LIBRARY"
+_NAME = "libexcamera_codec.so"
+
+Pointer = ctypes.c_void_p
+PointerArgument = ctypes.POINTER(ctypes.c_void_p)
+
+# Statuses of native/src/status.h.
+_EXCEPTIONS: dict[int, type[errors.CodecError]] = {
+    1: errors.TruncatedBitstream,
+    2: errors.InvalidBitstream,
+    3: errors.UnsupportedBitstream,
+    4: errors.StateMismatch,
+    5: errors.StateCorrupt,
+    6: errors.FrameArgumentError,
+    8: errors.CodecLibraryError,
+}
+_OUT_OF_MEMORY = 7
+
+
+class FrameStart(ctypes.Structure):
+    """xc_frame_start of native/src/c_api.h."""
+
+    _fields_ = [
+        (name, ctypes.c_int32)
+        for name in (
+            "key_frame",
+            "version",
+            "show_frame",
+            "first_partition_size",
+            "width",
+            "height",
+            "horizontal_scale",
+            "vertical_scale",
+        )
+    ]
+
+
+class StateInfo(ctypes.Structure):
+    """xc_state_info of native/src/c_api.h."""
+
+    _fields_ = [
+        (name, ctypes.c_int32)
+        for name in (
+            "width",
+            "height",
+            "horizontal_scale",
+            "vertical_scale",
+            "color_space",
+            "clamping_type",
+        )
+    ]
+
+
+class EncodeOptions(ctypes.Structure):
+    """xc_encode_options of native/src/c_api.h."""
+
+    _fields_ = [
+        (name, ctypes.c_int32)
+        for name in (
+            "y_ac_qi",
+            "refresh_golden",
+            "refresh_altref",
+            "copy_to_golden",
+            "copy_to_altref",
+            "filter_level",
+        )
+    ]
+
+
+def _candidates() -> list[Path]:
+    """Where the library may be, most specific first."""
+    named = os.environ.get(LIBRARY_VARIABLE)
+    if named:
+        return [Path(named)]
+    return [
+        Path(__file__).parent / "_native" / _NAME,
+        Path(sysconfig.get_path("platlib")) / "codec" / "_native" / _NAME,
+    ]
+
+
+def _declare(library: ctypes.CDLL) -> None:
+    """Gives every function of native/src/c_api.h its types."""
+    data = ctypes.c_char_p
+    size = ctypes.c_size_t
+    int32 = ctypes.c_int32
+    signatures: dict[str, tuple[type | None, list[type]]] = {
+        "xc_error_message": (ctypes.c_char_p, []),
+        "xc_buffer_size": (size, [Pointer]),
+        "xc_buffer_data": (Pointer, [Pointer]),
+        "xc_buffer_free": (None, [Pointer]),
+        "xc_raster_new": (
+            ctypes.c_int,
+            [int32, int32, PointerArgument, ctypes.POINTER(ctypes.c_ssize_t), PointerArgument],
+        ),
+        "xc_raster_free": (None, [Pointer]),
+        "xc_raster_width": (int32, [Pointer]),
+        "xc_raster_height": (int32, [Pointer]),
+        "xc_raster_copy_i420": (None, [Pointer, Pointer]),
+        "xc_raster_equal": (ctypes.c_int, [Pointer, Pointer]),
+        "xc_state_free": (None, [Pointer]),
+        "xc_state_get_info": (None, [Pointer, ctypes.POINTER(StateInfo)]),
+        "xc_state_reference": (Pointer, [Pointer, int32]),
+        "xc_state_equal": (ctypes.c_int, [Pointer, Pointer]),
+        "xc_state_serialize": (ctypes.c_int, [Pointer, PointerArgument]),
+        "xc_state_deserialize": (ctypes.c_int, [data, size, PointerArgument]),
+        "xc_parse_frame_start": (ctypes.c_int, [data, size, ctypes.POINTER(FrameStart)]),
+        "xc_decode": (ctypes.c_int, [Pointer, data, size, PointerArgument, PointerArgument]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """Loads the compiled codec once a process.
+
+    Raises:
+        CodecLibraryError: it is nowhere, or cannot be loaded.
+    """
+    candidates = _candidates()
+    for path in candidates:
+        if path.is_file():
+            try:
+                loaded = ctypes.CDLL(str(path))
+                _declare(loaded)
+            except (OSError, AttributeError) as error:
+                raise errors.CodecLibraryError(f"{path} cannot be used: {error}") from error
+            return loaded
+    looked = ", ".join(str(path) for path in candidates)
+    raise errors.CodecLibraryError(
+        f"the compiled codec is not installed (looked at {looked}); "
+        f"run `make` or set {LIBRARY_VARIABLE}"
+    )
+
+
+def check(status: int) -> None:
+    """Raises the exception that a status of the C API stands for."""
+    if status == 0:
+        return
+    message = library().xc_error_message().decode("utf-8", "replace")
+    if status == _OUT_OF_MEMORY:
+        raise MemoryError(message)
+    raise _EXCEPTIONS.get(status, errors.CodecLibraryError)(message)
+
+
+def take_buffer(buffer: Pointer) -> bytes:
+    """Copies an xc_buffer out and releases it."""
+    native = library()
+    try:
+        return ctypes.string_at(native.xc_buffer_data(buffer), native.xc_buffer_size(buffer))
+    finally:
+        native.xc_buffer_free(buffer)

@@ -1,0 +1,141 @@
+#include "c_api.h"
+
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "decode.h"
+#include "frame_header.h"
+#include "status.h"
+
+struct xc_raster {
+  vp8::SharedRaster value;
+};
+struct xc_state {
+  vp8::SharedState value;
+};
+struct xc_buffer {
+  std::vector<std::uint8_t> value;
+};
+
+namespace {
+
+thread_local std::string last_error;
+
+// Runs `body` and turns what it throws into a status.
+template <typename Body>
+int guarded(Body&& body) noexcept {
+  using vp8::Status;
+  Status status = Status::kOk;
+  try {
+    try {
+      body();
+    } catch (const vp8::CodecError& error) {
+      status = error.status();
+      last_error = error.what();
+    } catch (const std::bad_alloc&) {
+      status = Status::kOutOfMemory;
+      last_error = "out of memory";
+    } catch (const std::exception& error) {
+      status = Status::kInternal;
+      last_error = error.what();
+    }
+  } catch (...) {
+    status = Status::kOutOfMemory;  // not even the message fitted
+  }
+  return static_cast<int>(status);
+}
+
+vp8::SharedState state_of(const xc_state* state) { return state ? state->value : nullptr; }
+
+}  // namespace
+
+const char* xc_error_message(void) { return last_error.c_str(); }
+
+size_t xc_buffer_size(const xc_buffer* buffer) { return buffer->value.size(); }
+const uint8_t* xc_buffer_data(const xc_buffer* buffer) { return buffer->value.data(); }
+void xc_buffer_free(xc_buffer* buffer) { delete buffer; }
+
+int xc_raster_new(int32_t width, int32_t height, const uint8_t* const planes[3],
+                  const ptrdiff_t strides[3], xc_raster** raster) {
+  return guarded([&] {
+    if (width < 1 || width > vp8::kMaxDimension || height < 1 || height > vp8::kMaxDimension) {
+      throw vp8::CodecError(vp8::Status::kInvalidArgument,
+                            "VP8 holds 1 to 16383 pixels each way, not " + std::to_string(width) +
+                                "x" + std::to_string(height));
+    }
+    auto made = std::make_shared<vp8::Raster>(width, height);
+    for (int i = 0; i < vp8::kPlanes; ++i) made->load_plane(i, planes[i], strides[i]);
+    *raster = new xc_raster{std::move(made)};
+  });
+}
+
+void xc_raster_free(xc_raster* raster) { delete raster; }
+int32_t xc_raster_width(const xc_raster* raster) { return raster->value->width(); }
+int32_t xc_raster_height(const xc_raster* raster) { return raster->value->height(); }
+
+void xc_raster_copy_i420(const xc_raster* raster, uint8_t* out) {
+  const vp8::Raster& source = *raster->value;
+  for (int i = 0; i < vp8::kPlanes; ++i) {
+    const vp8::Plane plane = source.plane(i);
+    const auto row_bytes = static_cast<std::size_t>(source.display_width(i));
+    for (int y = 0; y < source.display_height(i); ++y) {
+      std::memcpy(out, plane.at(0, y), row_bytes);
+      out += row_bytes;
+    }
+  }
+}
+
+int xc_raster_equal(const xc_raster* a, const xc_raster* b) {
+  return a->value == b->value || *a->value == *b->value;
+}
+
+void xc_state_free(xc_state* state) { delete state; }
+
+void xc_state_get_info(const xc_state* state, xc_state_info* info) {
+  const vp8::State& s = *state->value;
+  *info = {s.width,          s.height,      s.horizontal_scale,
+           s.vertical_scale, s.color_space, s.clamping_type};
+}
+
+xc_raster* xc_state_reference(const xc_state* state, int32_t reference) {
+  if (reference < vp8::kLastFrame || reference > vp8::kAltrefFrame) return nullptr;
+  return new (std::nothrow)
+      xc_raster{state->value->references[static_cast<std::size_t>(reference)]};
+}
+
+int xc_state_equal(const xc_state* a, const xc_state* b) {
+  return a->value == b->value || *a->value == *b->value;
+}
+
+int xc_state_serialize(const xc_state* state, xc_buffer** bytes) {
+  return guarded([&] { *bytes = new xc_buffer{vp8::serialize_state(*state->value)}; });
+}
+
+int xc_state_deserialize(const uint8_t* data, size_t size, xc_state** state) {
+  return guarded([&] { *state = new xc_state{vp8::deserialize_state(data, size)}; });
+}
+
+int xc_parse_frame_start(const uint8_t* data, size_t size, xc_frame_start* start) {
+  return guarded([&] {
+    const vp8::FrameStart parsed = vp8::parse_frame_start(data, size);
+    *start = {parsed.key_frame,
+              parsed.version,
+              parsed.show_frame,
+              static_cast<int32_t>(parsed.first_partition_size),
+              parsed.width,
+              parsed.height,
+              parsed.horizontal_scale,
+              parsed.vertical_scale};
+  });
+}
+
+int xc_decode(const xc_state* before, const uint8_t* data, size_t size, xc_state** after,
+              xc_raster** raster) {
+  return guarded([&] {
+    vp8::DecodedFrame decoded = vp8::decode_frame(state_of(before), data, size);
+    auto state = std::make_unique<xc_state>(std::move(decoded.state));
+    *raster = new xc_raster{std::move(decoded.raster)};
+    *after = state.release();
+  });
+}

@@ -1,0 +1,74 @@
+/* The C boundary of the codec: opaque values, integer statuses.
+ *
+ * Every function that can fail returns a status (0 is success, the others are
+ * listed in status.h) and leaves its outputs alone on failure; the message of
+ * the calling thread's last failure is xc_error_message(). Values are immutable
+ * and may be shared between threads; each handle is released once. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XC_API __attribute__((visibility("default")))
+
+typedef struct xc_raster xc_raster;
+typedef struct xc_state xc_state;
+typedef struct xc_buffer xc_buffer;
+
+typedef struct {
+  int32_t key_frame;
+  int32_t version;
+  int32_t show_frame;
+  int32_t first_partition_size;
+  int32_t width; /* the last four: key frames only, else 0 */
+  int32_t height;
+  int32_t horizontal_scale;
+  int32_t vertical_scale;
+} xc_frame_start;
+
+typedef struct {
+  int32_t width;
+  int32_t height;
+  int32_t horizontal_scale;
+  int32_t vertical_scale;
+  int32_t color_space;
+  int32_t clamping_type;
+} xc_state_info;
+
+XC_API const char* xc_error_message(void);
+
+XC_API size_t xc_buffer_size(const xc_buffer* buffer);
+XC_API const uint8_t* xc_buffer_data(const xc_buffer* buffer);
+XC_API void xc_buffer_free(xc_buffer* buffer);
+
+/* Planes of display size (chroma rounded up), strides in bytes. */
+XC_API int xc_raster_new(int32_t width, int32_t height, const uint8_t* const planes[3],
+                         const ptrdiff_t strides[3], xc_raster** raster);
+XC_API void xc_raster_free(xc_raster* raster);
+XC_API int32_t xc_raster_width(const xc_raster* raster);
+XC_API int32_t xc_raster_height(const xc_raster* raster);
+/* Writes tightly packed planes of display size, Y then U then V. */
+XC_API void xc_raster_copy_i420(const xc_raster* raster, uint8_t* out);
+XC_API int xc_raster_equal(const xc_raster* a, const xc_raster* b);
+
+XC_API void xc_state_free(xc_state* state);
+XC_API void xc_state_get_info(const xc_state* state, xc_state_info* info);
+/* reference: 1 last, 2 golden, 3 altref. */
+XC_API xc_raster* xc_state_reference(const xc_state* state, int32_t reference);
+XC_API int xc_state_equal(const xc_state* a, const xc_state* b);
+XC_API int xc_state_serialize(const xc_state* state, xc_buffer** bytes);
+XC_API int xc_state_deserialize(const uint8_t* data, size_t size, xc_state** state);
+
+XC_API int xc_parse_frame_start(const uint8_t* data, size_t size, xc_frame_start* start);
+
+/* before may be null for a key frame. */
+XC_API int xc_decode(const xc_state* before, const uint8_t* data, size_t size, xc_state** after,
+                     xc_raster** raster);
+
+#ifdef __cplusplus
+}
+#endif

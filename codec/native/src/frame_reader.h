@@ -1,0 +1,48 @@
+// Takes a frame apart: header, partitions, then macroblock by macroblock.
+#pragma once
+
+#include <memory>
+
+#include "frame_header.h"
+#include "macroblock_grid.h"
+#include "state.h"
+#include "tokens.h"
+
+namespace vp8 {
+
+class FrameReader {
+ public:
+  // Reads everything up to the first macroblock. `before` may be null for a key
+  // frame. The data must outlive the reader. Throws CodecError.
+  FrameReader(const State* before, const std::uint8_t* data, std::size_t size);
+
+  const FrameHeader& header() const { return header_; }
+  // What holds within the frame.
+  const CodingContext& context() const { return context_; }
+  MacroblockGrid& macroblocks() { return macroblocks_; }
+  const MacroblockGrid& macroblocks() const { return macroblocks_; }
+
+  // Reads the next macroblock in raster order: its header into the grid, its
+  // tokens into `coefficients`.
+  void read_macroblock(int row, int column, MacroblockCoefficients& coefficients);
+
+  // The map after the frame: the state's own where the frame did not change it.
+  std::shared_ptr<const SegmentMap> segment_map() const;
+
+ private:
+  void split_partitions(const std::uint8_t* data, std::size_t size);
+  void read_tokens(BoolDecoder& decoder, MacroblockInfo& info, TokenContext& above,
+                   MacroblockCoefficients& coefficients);
+
+  const State* before_;
+  FrameStart start_;
+  BoolDecoder first_partition_;
+  CodingContext context_;
+  FrameHeader header_;
+  MacroblockGrid macroblocks_;
+  BoolDecoder partitions_[kMaxPartitions];
+  std::vector<TokenContext> above_;
+  TokenContext left_;
+};
+
+}  // namespace vp8

@@ -1,0 +1,48 @@
+// Inter prediction (RFC 6386, section 18).
+#pragma once
+
+#include "raster.h"
+#include "types.h"
+
+namespace vp8 {
+
+// What a frame's version says of its interpolation (section 9.1).
+struct InterpolationFilter {
+  bool bilinear = false;
+  bool full_pixel_chroma = false;
+
+  static InterpolationFilter of_version(int version) { return {version != 0, version == 3}; }
+};
+
+// Predicts `width` x `height` pixels (width 4, 8 or 16) at (x, y) displaced by
+// whole pixels and eighths. The reference reaches as far as is asked for: beyond
+// its border the edge pixels go on.
+void predict_block(const Plane& reference, int x, int y, int mx, int my, int width, int height,
+                   bool bilinear, std::uint8_t* target, std::ptrdiff_t target_stride);
+
+// Predicts a luma block displaced by a vector in quarter pixels.
+inline void predict_luma_block(const Plane& reference, int x, int y, MotionVector mv, int width,
+                               int height, bool bilinear, std::uint8_t* target,
+                               std::ptrdiff_t target_stride) {
+  predict_block(reference, x + (mv.col >> 2), y + (mv.row >> 2), (mv.col & 3) * 2, (mv.row & 3) * 2,
+                width, height, bilinear, target, target_stride);
+}
+
+// The vector of chroma subblock (column, row) of a SPLITMV macroblock, in eighths
+// of a chroma pixel: the mean of the four luma vectors above it.
+MotionVector chroma_mv_of_split(const MacroblockInfo& info, int column, int row);
+
+// Where a macroblock's prediction goes: three planes of 16 x 16, 8 x 8, 8 x 8.
+struct MacroblockPixels {
+  std::uint8_t* pixels[kPlanes];
+  std::ptrdiff_t stride[kPlanes];
+};
+
+MacroblockPixels macroblock_pixels(Raster& raster, int mb_row, int mb_col);
+
+void predict_inter_luma(const MacroblockInfo& info, const Raster& reference, int mb_row, int mb_col,
+                        InterpolationFilter filter, const MacroblockPixels& target);
+void predict_inter_chroma(const MacroblockInfo& info, const Raster& reference, int mb_row,
+                          int mb_col, InterpolationFilter filter, const MacroblockPixels& target);
+
+}  // namespace vp8

@@ -1,0 +1,105 @@
+// The loop filters' edge arithmetic (RFC 6386, sections 15.2 and 15.3), plain.
+#include <cstdlib>
+
+#include "kernels/kernels.h"
+#include "types.h"
+
+namespace vp8 {
+namespace {
+
+int clamp_signed(int value) { return clamp_int(value, -128, 127); }
+// Pixels as signed numbers around mid-grey.
+int to_signed(std::uint8_t pixel) { return pixel - 128; }
+std::uint8_t to_pixel(int value) { return static_cast<std::uint8_t>(clamp_signed(value) + 128); }
+
+// The eight pixels across an edge lie `step` apart; q0 is the first after it.
+struct Edge {
+  std::uint8_t* q0;
+  std::ptrdiff_t step;
+
+  std::uint8_t& p(int i) const { return q0[-(i + 1) * step]; }
+  std::uint8_t& q(int i) const { return q0[i * step]; }
+};
+
+bool within_edge_limit(const Edge& edge, int limit) {
+  return std::abs(edge.p(0) - edge.q(0)) * 2 + (std::abs(edge.p(1) - edge.q(1)) >> 1) <= limit;
+}
+
+bool is_smooth(const Edge& edge, const EdgeLimits& limits) {
+  const int i = limits.interior;
+  return within_edge_limit(edge, limits.edge) && std::abs(edge.p(3) - edge.p(2)) <= i &&
+         std::abs(edge.p(2) - edge.p(1)) <= i && std::abs(edge.p(1) - edge.p(0)) <= i &&
+         std::abs(edge.q(3) - edge.q(2)) <= i && std::abs(edge.q(2) - edge.q(1)) <= i &&
+         std::abs(edge.q(1) - edge.q(0)) <= i;
+}
+
+bool has_high_variance(const Edge& edge, int threshold) {
+  return std::abs(edge.p(1) - edge.p(0)) > threshold || std::abs(edge.q(1) - edge.q(0)) > threshold;
+}
+
+// Moves p0 and q0 towards each other; returns how far q0 went.
+int adjust_inner(const Edge& edge, bool use_outer_taps) {
+  const int p0 = to_signed(edge.p(0));
+  const int q0 = to_signed(edge.q(0));
+  const int outer =
+      use_outer_taps ? clamp_signed(to_signed(edge.p(1)) - to_signed(edge.q(1))) : 0;
+  const int a = clamp_signed(outer + 3 * (q0 - p0));
+  const int down = clamp_signed(a + 4) >> 3;
+  const int up = clamp_signed(a + 3) >> 3;
+  edge.q(0) = to_pixel(q0 - down);
+  edge.p(0) = to_pixel(p0 + up);
+  return down;
+}
+
+void filter_simple(const Edge& edge, const EdgeLimits& limits) {
+  if (within_edge_limit(edge, limits.edge)) adjust_inner(edge, true);
+}
+
+void filter_subblock(const Edge& edge, const EdgeLimits& limits) {
+  if (!is_smooth(edge, limits)) return;
+  const bool high_variance = has_high_variance(edge, limits.high_variance);
+  const int a = (adjust_inner(edge, high_variance) + 1) >> 1;
+  if (high_variance) return;
+  edge.q(1) = to_pixel(to_signed(edge.q(1)) - a);
+  edge.p(1) = to_pixel(to_signed(edge.p(1)) + a);
+}
+
+void filter_macroblock(const Edge& edge, const EdgeLimits& limits) {
+  if (!is_smooth(edge, limits)) return;
+  if (has_high_variance(edge, limits.high_variance)) {
+    adjust_inner(edge, true);
+    return;
+  }
+  const int w = clamp_signed(clamp_signed(to_signed(edge.p(1)) - to_signed(edge.q(1))) +
+                             3 * (to_signed(edge.q(0)) - to_signed(edge.p(0))));
+  for (int i = 0; i < 3; ++i) {
+    const int a = clamp_signed((w * (27 - 9 * i) + 63) >> 7);
+    edge.q(i) = to_pixel(to_signed(edge.q(i)) - a);
+    edge.p(i) = to_pixel(to_signed(edge.p(i)) + a);
+  }
+}
+
+using FilterOne = void (*)(const Edge&, const EdgeLimits&);
+
+template <FilterOne Filter>
+void columns(std::uint8_t* pixels, std::ptrdiff_t stride, int length, EdgeLimits limits) {
+  for (int i = 0; i < length; ++i) Filter(Edge{pixels + i * stride, 1}, limits);
+}
+
+template <FilterOne Filter>
+void rows(std::uint8_t* pixels, std::ptrdiff_t stride, int length, EdgeLimits limits) {
+  for (int i = 0; i < length; ++i) Filter(Edge{pixels + i, stride}, limits);
+}
+
+}  // namespace
+
+void install_reference_loop_filters(Kernels& table) {
+  table.macroblock_edge_columns = columns<filter_macroblock>;
+  table.macroblock_edge_rows = rows<filter_macroblock>;
+  table.subblock_edge_columns = columns<filter_subblock>;
+  table.subblock_edge_rows = rows<filter_subblock>;
+  table.simple_edge_columns = columns<filter_simple>;
+  table.simple_edge_rows = rows<filter_simple>;
+}
+
+}  // namespace vp8

@@ -1,0 +1,121 @@
+#include "macroblock.h"
+
+#include "intra_prediction.h"
+
+namespace vp8 {
+namespace {
+
+void set_implied_subblock_modes(MacroblockInfo& info) {
+  info.subblock_modes.fill(implied_subblock_mode(info.y_mode));
+}
+
+void read_key_frame_modes(BoolDecoder& decoder, MacroblockInfo& info, const MacroblockInfo& above,
+                          const MacroblockInfo& left) {
+  info.y_mode = static_cast<MacroblockMode>(
+      read_tree(decoder, kKeyFrameYModeTree, kKeyFrameYModeProbabilities));
+  if (info.y_mode == B_PRED) {
+    for (std::size_t i = 0; i < 16; ++i) {
+      const SubblockMode a = i >= 4 ? info.subblock_modes[i - 4] : above.subblock_modes[i + 12];
+      const SubblockMode l = (i & 3) ? info.subblock_modes[i - 1] : left.subblock_modes[i + 3];
+      info.subblock_modes[i] = static_cast<SubblockMode>(
+          read_tree(decoder, kSubblockModeTree, kKeyFrameSubblockModeProbabilities[a][l]));
+    }
+  } else {
+    set_implied_subblock_modes(info);
+  }
+  info.uv_mode =
+      static_cast<MacroblockMode>(read_tree(decoder, kUvModeTree, kKeyFrameUvModeProbabilities));
+}
+
+void read_intra_modes(BoolDecoder& decoder, const EntropyTables& entropy, MacroblockInfo& info) {
+  info.y_mode = static_cast<MacroblockMode>(read_tree(decoder, kYModeTree, entropy.y_mode.data()));
+  if (info.y_mode == B_PRED) {
+    for (auto& mode : info.subblock_modes) {
+      mode = static_cast<SubblockMode>(
+          read_tree(decoder, kSubblockModeTree, kSubblockModeProbabilities));
+    }
+  } else {
+    set_implied_subblock_modes(info);
+  }
+  info.uv_mode =
+      static_cast<MacroblockMode>(read_tree(decoder, kUvModeTree, entropy.uv_mode.data()));
+}
+
+void read_split(BoolDecoder& decoder, const MvProbabilities& probabilities, MacroblockInfo& info,
+                const MacroblockInfo& above, const MacroblockInfo& left, MotionVector best) {
+  info.partitioning = static_cast<SplitPartitioning>(
+      read_tree(decoder, kSplitPartitioningTree, kSplitPartitioningProbabilities));
+  const std::uint8_t* part_of = kSplitPartOfSubblock[info.partitioning];
+  for (int part = 0; part < kSplitPartCount[info.partitioning]; ++part) {
+    const int first = first_subblock_of_part(info.partitioning, part);
+    const MotionVector from_left = left_mv(info, left, first);
+    const MotionVector from_above = above_mv(info, above, first);
+    const auto mode = static_cast<SplitMvMode>(
+        read_tree(decoder, kSplitMvModeTree, split_mv_probabilities(from_left, from_above)));
+    MotionVector mv;
+    if (mode == NEW4X4) {
+      mv = read_motion_vector(decoder, probabilities) + best;
+    } else if (mode == LEFT4X4) {
+      mv = from_left;
+    } else if (mode == ABOVE4X4) {
+      mv = from_above;
+    }
+    info.split_modes[static_cast<std::size_t>(part)] = mode;
+    for (std::size_t i = 0; i < 16; ++i) {
+      if (part_of[i] == part) info.mvs[i] = mv;
+    }
+  }
+}
+
+void read_inter_modes(BoolDecoder& decoder, const FrameHeader& header, const CodingContext& context,
+                      MacroblockGrid& grid, int row, int column) {
+  MacroblockInfo& info = grid.at(row, column);
+  info.reference = kLastFrame;
+  if (decoder.read(header.prob_last)) {
+    info.reference = decoder.read(header.prob_golden) ? kAltrefFrame : kGoldenFrame;
+  }
+  const MvCandidates candidates =
+      mv_candidates_at(grid, row, column, info.reference, context.sign_bias);
+  info.y_mode =
+      static_cast<MacroblockMode>(read_tree(decoder, kInterModeTree, candidates.mode_probabilities));
+  switch (info.y_mode) {
+    case NEARESTMV:
+      info.mvs.fill(candidates.nearest);
+      break;
+    case NEARMV:
+      info.mvs.fill(candidates.near);
+      break;
+    case NEWMV:
+      info.mvs.fill(read_motion_vector(decoder, context.entropy.motion_vectors) + candidates.best);
+      break;
+    case SPLITMV:
+      read_split(decoder, context.entropy.motion_vectors, info, grid.at(row - 1, column),
+                 grid.at(row, column - 1), candidates.best);
+      break;
+    default:  // ZEROMV
+      break;
+  }
+}
+
+}  // namespace
+
+void read_macroblock_header(BoolDecoder& decoder, const FrameHeader& header,
+                            const CodingContext& context, MacroblockGrid& grid, int row, int column,
+                            int segment) {
+  MacroblockInfo& info = grid.at(row, column);
+  info = {};
+  info.segment = static_cast<std::uint8_t>(
+      header.segmentation.update_map
+          ? read_tree(decoder, kSegmentTree, header.segmentation.tree.data())
+          : segment);
+  if (header.mb_no_skip_coeff) info.skip = decoder.read(header.prob_skip_false);
+  if (header.start.key_frame) {
+    read_key_frame_modes(decoder, info, grid.at(row - 1, column), grid.at(row, column - 1));
+  } else if (decoder.read(header.prob_intra)) {
+    read_inter_modes(decoder, header, context, grid, row, column);
+  } else {
+    read_intra_modes(decoder, context.entropy, info);
+  }
+}
+
+}  // namespace vp8

@@ -1,0 +1,77 @@
+#include "raster.h"
+
+#include <cstring>
+
+namespace vp8 {
+
+Raster::Raster(int width, int height) : width_(width), height_(height) {
+  std::size_t offset = 0;
+  for (int i = 0; i < kPlanes; ++i) {
+    const int block = i == 0 ? 16 : 8;
+    Layout& layout = layout_[i];
+    layout.width = macroblock_columns() * block;
+    layout.height = macroblock_rows() * block;
+    layout.stride = layout.width + 2 * kRasterBorder;
+    layout.origin = offset + static_cast<std::size_t>(kRasterBorder * layout.stride + kRasterBorder);
+    offset += static_cast<std::size_t>(layout.stride) *
+              static_cast<std::size_t>(layout.height + 2 * kRasterBorder);
+  }
+  pixels_.resize(offset);
+}
+
+Plane Raster::plane(int index) const {
+  const Layout& layout = layout_[index];
+  return {pixels_.data() + layout.origin, layout.stride, layout.width, layout.height};
+}
+
+MutablePlane Raster::mutable_plane(int index) {
+  const Layout& layout = layout_[index];
+  return {pixels_.data() + layout.origin, layout.stride, layout.width, layout.height};
+}
+
+void Raster::load_plane(int index, const std::uint8_t* source, std::ptrdiff_t source_stride) {
+  const MutablePlane plane = mutable_plane(index);
+  const int columns = display_width(index);
+  const int rows = display_height(index);
+  for (int y = 0; y < plane.height; ++y) {
+    std::uint8_t* row = plane.at(0, y);
+    if (y < rows) {
+      std::memcpy(row, source + y * source_stride, static_cast<std::size_t>(columns));
+      std::memset(row + columns, row[columns - 1], static_cast<std::size_t>(plane.width - columns));
+    } else {
+      std::memcpy(row, plane.at(0, rows - 1), static_cast<std::size_t>(plane.width));
+    }
+  }
+}
+
+void Raster::extend_borders() {
+  for (int i = 0; i < kPlanes; ++i) {
+    const MutablePlane plane = mutable_plane(i);
+    for (int y = 0; y < plane.height; ++y) {
+      std::uint8_t* row = plane.at(0, y);
+      std::memset(row - kRasterBorder, row[0], kRasterBorder);
+      std::memset(row + plane.width, row[plane.width - 1], kRasterBorder);
+    }
+    const std::size_t bytes = static_cast<std::size_t>(plane.stride);
+    const std::uint8_t* top = plane.at(-kRasterBorder, 0);
+    const std::uint8_t* bottom = plane.at(-kRasterBorder, plane.height - 1);
+    for (int y = 1; y <= kRasterBorder; ++y) {
+      std::memcpy(plane.at(-kRasterBorder, -y), top, bytes);
+      std::memcpy(plane.at(-kRasterBorder, plane.height - 1 + y), bottom, bytes);
+    }
+  }
+}
+
+bool Raster::operator==(const Raster& other) const {
+  if (width_ != other.width_ || height_ != other.height_) return false;
+  for (int i = 0; i < kPlanes; ++i) {
+    const Plane a = plane(i);
+    const Plane b = other.plane(i);
+    for (int y = 0; y < a.height; ++y) {
+      if (std::memcmp(a.at(0, y), b.at(0, y), static_cast<std::size_t>(a.width)) != 0) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace vp8

@@ -1,0 +1,74 @@
+// The Y, U and V planes of one frame, with room around them for prediction.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "types.h"
+
+namespace vp8 {
+
+// A view of one plane. `width` and `height` count whole macroblocks; pixels from
+// -kRasterBorder to width + kRasterBorder - 1 (and likewise down) may be read.
+template <typename Pixel>
+struct BasicPlane {
+  Pixel* origin;  // pixel (0, 0)
+  std::ptrdiff_t stride;
+  int width;
+  int height;
+
+  Pixel* at(int x, int y) const { return origin + y * stride + x; }
+};
+using Plane = BasicPlane<const std::uint8_t>;
+using MutablePlane = BasicPlane<std::uint8_t>;
+
+constexpr int kRasterBorder = 32;
+constexpr int kPlanes = 3;  // Y, U, V
+
+// Built by one owner, then shared as shared_ptr<const Raster> and never changed.
+class Raster {
+ public:
+  // Pixels are zero. `width` and `height` are the display size, 1 to 16383.
+  Raster(int width, int height);
+
+  int width() const { return width_; }
+  int height() const { return height_; }
+  int macroblock_columns() const { return (width_ + 15) / 16; }
+  int macroblock_rows() const { return (height_ + 15) / 16; }
+  // Size of a plane as displayed: chroma rounds up.
+  int display_width(int plane) const { return plane == 0 ? width_ : (width_ + 1) / 2; }
+  int display_height(int plane) const { return plane == 0 ? height_ : (height_ + 1) / 2; }
+
+  Plane plane(int index) const;
+  MutablePlane mutable_plane(int index);
+
+  // Copies a plane of display size in, and repeats its last column and row to
+  // the end of the last macroblock.
+  void load_plane(int index, const std::uint8_t* source, std::ptrdiff_t source_stride);
+
+  // Repeats the edge pixels into the border, as prediction beyond the frame
+  // demands (section 5).
+  void extend_borders();
+
+  // Equality of everything prediction can see.
+  bool operator==(const Raster& other) const;
+
+ private:
+  struct Layout {
+    std::size_t origin;
+    std::ptrdiff_t stride;
+    int width;
+    int height;
+  };
+
+  int width_;
+  int height_;
+  Layout layout_[kPlanes];
+  std::vector<std::uint8_t> pixels_;
+};
+
+using SharedRaster = std::shared_ptr<const Raster>;
+
+}  // namespace vp8

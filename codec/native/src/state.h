@@ -1,0 +1,44 @@
+// Everything a decoder carries from one frame to the next, as a value.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "raster.h"
+#include "types.h"
+
+namespace vp8 {
+
+using SegmentMap = std::vector<std::uint8_t>;  // one segment a macroblock, raster order
+
+// Immutable once made: shared as shared_ptr<const State>. Between frames the
+// saved probabilities of section 9.11 and the current ones are the same, so one
+// set is kept.
+struct State {
+  int width = 0;
+  int height = 0;
+  int horizontal_scale = 0;
+  int vertical_scale = 0;
+  bool color_space = false;
+  bool clamping_type = false;
+  CodingContext context;
+  std::shared_ptr<const SegmentMap> segment_map;
+  std::array<SharedRaster, kReferenceFrames> references;  // [kIntraFrame] is unused
+
+  int macroblock_columns() const { return (width + 15) / 16; }
+  int macroblock_rows() const { return (height + 15) / 16; }
+
+  bool operator==(const State& other) const;
+};
+
+using SharedState = std::shared_ptr<const State>;
+
+// The state as bytes, the same on every machine. Equal references are stored
+// once. Layout: little-endian fields in the order of serialize_state.
+std::vector<std::uint8_t> serialize_state(const State& state);
+
+// Throws CodecError(kInvalidState) for anything that serialize_state cannot have
+// written.
+SharedState deserialize_state(const std::uint8_t* data, std::size_t size);
+
+}  // namespace vp8
