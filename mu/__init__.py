@@ -17,7 +17,7 @@ from mu.errors import (
 from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
 from mu.local import LocalEngine
 from mu.records import Observer, TaskRecord
-from mu.store import DirectoryStore, MemoryStore, Store, open_store
+from mu.store import DirectoryStore, MemoryStore, Range, Store, open_store
 from mu.task import Context, Event, Json
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Node",
     "Observer",
     "Parallel",
+    "Range",
     "Retry",
     "Sequence",
     "Store",

@@ -5,11 +5,10 @@ swscale runs with its bit-exact flags and one thread, so every machine gives equ
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
-from av.buffer import Buffer
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -65,7 +64,7 @@ def geometry_of(frame: VideoFrame, sample_aspect: tuple[int, int]) -> Geometry:
 def _orientation(frame: VideoFrame) -> tuple[int, bool]:
     """Quarter turns counter-clockwise and mirroring, from the display matrix."""
     try:
-        data = cast(Buffer, frame.side_data["DISPLAYMATRIX"])
+        data = cast(Any, frame.side_data)["DISPLAYMATRIX"]
     except KeyError:
         return 0, False
     a, b, _, c, d = (int(v) for v in np.frombuffer(memoryview(data), np.int32)[:5])

@@ -1,0 +1,5 @@
+"""The command line: `excamera encode`, `decode`, `compare`, `sample`."""
+
+from excamera.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,68 @@
+"""The `excamera` command and the only place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from codec.errors import CodecError
+from excamera.cli.compare import compare
+from excamera.cli.decode import decode
+from excamera.cli.encode import encode
+from excamera.cli.sample import sample
+from excamera.errors import ExCameraError
+from mu import MuError, TaskFailed
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="excamera")
+def excamera() -> None:
+    """Encode a video on many small workers into one VP8 stream with few key frames."""
+
+
+for command in (encode, decode, compare, sample):
+    excamera.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        The exit code: 0; 2 for every error the user can do something about, with one line
+        on standard error; 130 after Ctrl-C.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(number, _terminate)
+    try:
+        excamera.main(arguments, prog_name="excamera", standalone_mode=False)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        return _fail(error.format_message(), EXIT_ERROR)
+    except TaskFailed as error:
+        return _fail(str(error), EXIT_ERROR)
+    except (ExCameraError, MuError, CodecError) as error:
+        return _fail(str(error), EXIT_ERROR)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone: nothing is left to say
+        return EXIT_ERROR
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    click.echo(f"excamera: {line}", err=True)
+    return code
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,174 @@
+"""Joining the chunks of a batch: all but the first lose their key frame.
+
+A chunk's first frame is coded anew as an inter frame against the state in which the chunk
+before *as originally encoded* ends; this is slow, and independent of everything else, so
+it runs in threads. Then, serially, every frame is rebased onto the state that really
+precedes it. Finally the result is decoded and its states are compared with the predicted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import codec
+from excamera.errors import ChunkError, SeamMismatch
+from excamera.vpx import is_shown
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChunk:
+    """A chunk as encoded, and the source pictures of its shown frames."""
+
+    coded: list[bytes]
+    pictures: list[codec.Raster]
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds of wall time that joining a batch took.
+
+    Attributes:
+        wait_s: waiting for the threads that re-encode first frames.
+        rebase_s: rebasing, serially.
+        verify_s: decoding and comparing what was written.
+    """
+
+    wait_s: float = 0.0
+    rebase_s: float = 0.0
+    verify_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedChunk:
+    """A chunk's frames in the joined batch, and the state after the last of them."""
+
+    frames: list[bytes]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """A chunk decoded as originally encoded.
+
+    Attributes:
+        before: the state each frame was made for; the first, of the key frame, is unused.
+        final: the state after the last frame.
+        rasters: the source picture for each frame; for a hidden frame what it decodes to.
+    """
+
+    before: list[codec.State]
+    final: codec.State
+    rasters: list[codec.Raster]
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """A chunk that is being prepared in threads."""
+
+    coded: list[bytes]
+    trace: Future[_Trace]
+    first: Future[codec.Encoded] | None
+
+
+def join(
+    chunks: Iterable[SourceChunk], first_frame_qi: int, threads: int, timings: Timings
+) -> Iterator[JoinedChunk]:
+    """Join the chunks of a batch, given in order.
+
+    Only `threads` + 2 chunks are held at a time.
+
+    Args:
+        chunks: of one batch; all their pictures have one size.
+        first_frame_qi: `y_ac_qi` of re-encoded first frames.
+        threads: how many threads prepare chunks ahead; at least 1.
+        timings: filled while it runs.
+
+    Raises:
+        SeamMismatch: what was written does not decode to the predicted states.
+    """
+    state: codec.State | None = None
+    seen: codec.State | None = None
+    before: codec.State | None = None
+    for ahead in _prepared(chunks, first_frame_qi, threads):
+        started = time.perf_counter()
+        trace = ahead.trace.result()
+        if state is None or before is None:
+            frames, state = ahead.coded, trace.final
+        else:
+            assert ahead.first is not None
+            first = ahead.first.result()
+            timings.wait_s += time.perf_counter() - started
+            started = time.perf_counter()
+            coded = [first.frame, *ahead.coded[1:]]
+            frames, state = _rebase(state, coded, [before, *trace.before[1:]], trace.rasters)
+            timings.rebase_s += time.perf_counter() - started
+        before = trace.final
+        started = time.perf_counter()
+        for frame in frames:
+            seen = codec.decode(seen, frame).state
+        digest = state.digest()
+        if seen is None or seen.digest() != digest:
+            raise SeamMismatch("a joined chunk does not decode to the predicted state")
+        timings.verify_s += time.perf_counter() - started
+        yield JoinedChunk(frames, digest)
+
+
+def _prepared(chunks: Iterable[SourceChunk], first_frame_qi: int, threads: int) -> Iterator[_Ahead]:
+    """Chunks in order, with the work that needs no true state begun in threads."""
+    waiting: deque[_Ahead] = deque()
+    previous: Future[_Trace] | None = None
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for chunk in chunks:
+                trace = pool.submit(_trace, chunk)
+                first = None
+                if previous is not None:
+                    # Submitted after the trace it waits for, so it cannot block it.
+                    first = pool.submit(_encode_first, previous, chunk, first_frame_qi)
+                previous = trace
+                waiting.append(_Ahead(chunk.coded, trace, first))
+                if len(waiting) > threads + 1:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _encode_first(
+    previous: Future[_Trace], chunk: SourceChunk, first_frame_qi: int
+) -> codec.Encoded:
+    return codec.encode_inter_frame(previous.result().final, chunk.pictures[0], first_frame_qi)
+
+
+def _rebase(
+    state: codec.State,
+    coded: list[bytes],
+    made_for: list[codec.State],
+    rasters: list[codec.Raster],
+) -> tuple[list[bytes], codec.State]:
+    """Frames made for one chain of states, rebased onto the chain that begins at `state`."""
+    frames = []
+    for frame, made, raster in zip(coded, made_for, rasters, strict=True):
+        rebased = codec.rebase(state, raster, frame, made)
+        frames.append(rebased.frame)
+        state = rebased.state
+    return frames, state
+
+
+def _trace(chunk: SourceChunk) -> _Trace:
+    """Decode a chunk as originally encoded."""
+    states: list[codec.State] = []
+    rasters: list[codec.Raster] = []
+    pictures = iter(chunk.pictures)
+    for frame in chunk.coded:
+        decoded = codec.decode(states[-1] if states else None, frame)
+        states.append(decoded.state)
+        rasters.append(next(pictures) if is_shown(frame) else decoded.raster)
+    if not states:
+        raise ChunkError("a chunk without frames")
+    return _Trace(states[:1] + states[:-1], states[-1], rasters)

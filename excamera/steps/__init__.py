@@ -1,0 +1,14 @@
+"""The steps of the pipeline as task functions: ``step(event, context) -> result``.
+
+A step reads and writes the store under the job's `Keys`; events carry only the job's name
+and numbers. Every step can run again: it finds its own result and skips, or writes equal
+bytes.
+"""
+
+from excamera.steps.audio import audio
+from excamera.steps.encode import encode
+from excamera.steps.plan import plan
+from excamera.steps.rebase import rebase
+from excamera.steps.stitch import stitch
+
+__all__ = ["audio", "encode", "plan", "rebase", "stitch"]

@@ -1,0 +1,72 @@
+"""The sound of the whole source, as Opus in clusters that fit between the batches."""
+
+from __future__ import annotations
+
+import time
+
+from excamera.audio import Sound, read_sound
+from excamera.container import webm
+from excamera.plan import Keys, Plan, finish, finished, load
+from mu import Context, Event
+
+
+def audio(event: Event, context: Context) -> Event:
+    """Write the sound, cut into one run of clusters before each batch and one at the end.
+
+    Args:
+        event: `job`.
+        context: the store.
+
+    Returns:
+        `blocks`: number of Opus packets, 0 when there is no sound; `copied`: whether they
+        are the source's own.
+    """
+    started = time.time()
+    keys = Keys(event["job"])
+    plan = load(context.store, keys)
+    source = plan.source
+    if source.audio_stream is None:
+        return {"blocks": 0, "copied": False}
+    digest = plan.digest
+    record = finished(context.store, keys.audio, digest)
+    if record is None:
+        key = source.audio_key
+        media = context.store.source(key) if key is not None else str(source.audio_path)
+        sound = read_sound(media, source.audio_stream, plan.origin_s)
+        record = {"plan": digest, "blocks": 0, "copied": False, "runs": [], "started": started}
+        data = b""
+        if sound is not None:
+            data, runs = _runs(sound, plan)
+            record |= {
+                "blocks": len(sound.blocks),
+                "copied": sound.copied,
+                "skipped_packets": sound.skipped_packets,
+                "runs": runs,
+                "end_ms": sound.end_ms,
+                "channels": sound.track.channels,
+                "private": sound.track.private.hex(),
+                "delay_ns": sound.track.delay_ns,
+            }
+        record["finished"] = time.time()
+        finish(context.store, keys.audio, data, record)
+    return {"blocks": record["blocks"], "copied": record["copied"]}
+
+
+def _runs(sound: Sound, plan: Plan) -> tuple[bytes, list[list[int]]]:
+    """All clusters, and [offset, size] of the run that goes before each batch and of the last."""
+    starts = [plan.milliseconds(batch.pts[0]) for batch in plan.batches]
+    ends = [*starts[1:], plan.milliseconds(plan.end), None]
+    data = bytearray()
+    runs = []
+    at = 0
+    for number, end in enumerate(ends):
+        first = at
+        while at < len(sound.blocks) and (end is None or sound.blocks[at].time_ms < end):
+            at += 1
+        # As early as the batch's own cluster, so that clusters are in order of time.
+        start = starts[number] if number < len(starts) else None
+        offset = len(data)
+        for cluster in webm.clusters(sound.blocks[first:at], start):
+            data += cluster.data
+        runs.append([offset, len(data) - offset])
+    return bytes(data), runs

@@ -1,0 +1,72 @@
+"""Step 2: encode one chunk with libvpx."""
+
+from __future__ import annotations
+
+import time
+
+from excamera.container import ivf
+from excamera.plan import Chunk, Keys, Plan, finish, finished, load
+from excamera.source.reader import FrameReader
+from excamera.vpx import encode_chunk, is_shown
+from mu import Context, Event
+
+_open_readers: dict[str, FrameReader] = {}
+"""The source this process read last, still open: a worker mostly goes on where it was."""
+
+
+def encode(event: Event, context: Context) -> Event:
+    """Encode one chunk to its IVF object.
+
+    Args:
+        event: `job`, `batch` and `chunk` numbers.
+        context: the store.
+
+    Returns:
+        `frames` (shown) and `bytes` of the chunk.
+
+    Raises:
+        SourceMismatch: the source does not give exactly the planned frames.
+        ChunkError: libvpx did not make a chunk of them.
+    """
+    started = time.time()
+    keys = Keys(event["job"])
+    plan = load(context.store, keys)
+    digest = plan.digest
+    key = keys.chunk(event["batch"], event["chunk"])
+    record = finished(context.store, key, digest)
+    if record is None:
+        chunk = plan.batches[event["batch"]].chunks[event["chunk"]]
+        reader = _reader(plan, digest, context)
+        coded = encode_chunk(reader.read(chunk), plan.options)
+        geometry = plan.geometry
+        data = ivf.header(geometry.width, geometry.height, plan.time_base, len(coded))
+        data += ivf.frames(stamped(coded, chunk))
+        record = {
+            "plan": digest,
+            "frames": len(chunk.pts),
+            "bytes": sum(len(frame) for frame in coded),
+            "started": started,
+            "finished": time.time(),
+        }
+        finish(context.store, key, data, record)
+    return {"frames": record["frames"], "bytes": record["bytes"]}
+
+
+def stamped(coded: list[bytes], chunk: Chunk) -> list[tuple[int, bytes]]:
+    """Coded frames with timestamps; a hidden frame has that of the next shown one."""
+    records = []
+    number = 0
+    for frame in coded:
+        records.append((chunk.pts[min(number, len(chunk.pts) - 1)], frame))
+        number += is_shown(frame)
+    return records
+
+
+def _reader(plan: Plan, digest: str, context: Context) -> FrameReader:
+    place = f"{digest} {plan.source.path} {plan.source.key}"
+    if place not in _open_readers:
+        for old in _open_readers.values():
+            old.close()
+        _open_readers.clear()
+        _open_readers[place] = FrameReader.for_plan(plan, context.store)
+    return _open_readers[place]

@@ -1,0 +1,156 @@
+"""Step 1: look at the source, refuse what cannot be encoded, write the plan."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from excamera.audio import audio_stream
+from excamera.errors import NoFrames, SourceMismatch, UnsupportedSize, UnreadableFrame
+from excamera.options import EncodeOptions
+from excamera.plan import Keys, Plan, SourceFile, cut
+from excamera.source.index import Index, index_packets
+from excamera.source.media import Opened, open_media
+from excamera.source.picture import geometry_of
+from excamera.source.remux import decode_once, presentation, write_nut
+from mu import Context, Event, Store
+
+MAX_SIDE_PX = 16383  # VP8 has 14 bits for each
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """All frames of the source, by the file the workers will read."""
+
+    source: SourceFile
+    pts: list[int]
+    read_pts: list[int]
+    seeks: list[tuple[int, ...]]
+    end: int
+
+
+def plan(event: Event, context: Context) -> Event:
+    """Write ``plan.json`` and the list of batches.
+
+    Args:
+        event: `job`; `input` with `name` and `path` or `key`; `container` ("webm" or
+            "ivf"); `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
+            learn the frames by decoding whatever the container says.
+        context: the store.
+
+    Returns:
+        `items` (key of the batch list) and the counts `frames`, `chunks` and `batches`;
+        `sound`: whether there is an audio stream; `indexed_by`.
+
+    Raises:
+        InputError: the source cannot be encoded; the class says why.
+    """
+    keys = Keys(event["job"])
+    given = event["input"]
+    options = EncodeOptions.from_json(event["options"])
+    original = SourceFile(
+        name=given["name"], stream=0, path=given.get("path"), key=given.get("key")
+    )
+    media = _media(original, context.store)
+    with open_media(media, original.name) as opened:
+        index = None if event.get("index") == "decoding" else index_packets(opened)
+    if index is not None:
+        frames = _Frames(
+            replace(original, stream=opened.video.index),
+            index.pts,
+            index.pts,
+            index.seeks,
+            index.end,
+        )
+    else:
+        frames = _by_decoding(original, media, context.store, keys)
+    with open_media(media, original.name) as opened:
+        made = _make_plan(opened, frames, original, event["container"], options)
+    context.store.put(keys.plan, made.to_json())
+    items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in made.batches]
+    context.store.put(keys.items, json.dumps(items).encode())
+    return {
+        "items": keys.items,
+        "frames": made.frame_count,
+        "chunks": sum(len(batch.chunks) for batch in made.batches),
+        "batches": len(made.batches),
+        "sound": made.source.audio_stream is not None,
+        "indexed_by": made.source.indexed_by,
+    }
+
+
+def _media(source: SourceFile, store: Store) -> str | BinaryIO:
+    if source.key is not None:
+        return store.source(source.key)
+    assert source.path is not None
+    return source.path
+
+
+def _by_decoding(original: SourceFile, media: str | BinaryIO, store: Store, keys: Keys) -> _Frames:
+    """Learn the frames by decoding once, and remux the video stream to read it by number."""
+    with open_media(media, original.name) as opened:
+        decoded = decode_once(opened)
+        pts, end = presentation(decoded, opened.time_base, opened.frame_rate)
+    with tempfile.TemporaryDirectory(prefix="excamera-") as folder:
+        path = Path(folder) / "video.nut"
+        with open_media(media, original.name) as opened:
+            index: Index = write_nut(opened, decoded, path)
+        store.put_file(keys.remux, path)
+    if len(index.pts) != len(pts):
+        raise SourceMismatch(
+            f"{original.name}: {len(pts)} frames come out of {len(index.pts)} packets; "
+            "sources with several frames in a packet are not supported"
+        )
+    source = replace(original, path=None, key=keys.remux, indexed_by="decoding")
+    return _Frames(source, pts, index.pts, index.seeks, end)
+
+
+def _make_plan(
+    opened: Opened, frames: _Frames, original: SourceFile, container: str, options: EncodeOptions
+) -> Plan:
+    sound = audio_stream(opened.container) if container == "webm" else None
+    sound_start = Fraction(0)
+    if sound is not None and sound.start_time is not None and sound.time_base is not None:
+        sound_start = sound.start_time * sound.time_base
+    time_base = opened.time_base
+    origin = min(0, frames.pts[0])
+    if opened.arbitrary_clock:
+        first = frames.pts[0] * time_base
+        origin = math.floor((min(first, sound_start) if sound else first) / time_base)
+    aspect = opened.video.sample_aspect_ratio or Fraction(1)
+    if aspect <= 0:
+        aspect = Fraction(1)
+    try:
+        first_frame = next(iter(opened.container.decode(opened.video)), None)
+    except ValueError as error:  # PyAV's InvalidDataError
+        raise UnreadableFrame(f"{opened.name}: its first frame cannot be decoded") from error
+    if first_frame is None:
+        raise NoFrames(f"{opened.name}: has no frames")
+    geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
+    if max(geometry.width, geometry.height) > MAX_SIDE_PX:
+        raise UnsupportedSize(
+            f"{opened.name}: {geometry.width}x{geometry.height} pixels; "
+            f"VP8 holds at most {MAX_SIDE_PX} each way"
+        )
+    return Plan(
+        source=replace(
+            frames.source,
+            audio_stream=None if sound is None else sound.index,
+            audio_path=original.path,
+            audio_key=original.key,
+        ),
+        geometry=geometry,
+        time_base=time_base,
+        origin_s=origin * time_base,
+        end=frames.end - origin,
+        container=container,
+        options=options,
+        batches=tuple(
+            cut([pts - origin for pts in frames.pts], frames.read_pts, frames.seeks, options)
+        ),
+    )

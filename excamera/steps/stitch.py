@@ -1,0 +1,117 @@
+"""Step 4: check the pieces against the plan and join them into the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from excamera.container import ivf, webm
+from excamera.errors import PlanMismatch
+from excamera.plan import Keys, Plan, finished, load
+from excamera.steps.rebase import constant_frame_ns, pts_digest
+from mu import Context, Event, Range, Store
+
+
+def stitch(event: Event, context: Context) -> Event:
+    """Write the result file.
+
+    Args:
+        event: `job`.
+        context: the store.
+
+    Returns:
+        `key` of the result, its `size` in bytes, `frames`, `key_frames`, `duration_s` and
+        `video_bytes`; `sound`: "copied", "encoded" or "none".
+
+    Raises:
+        PlanMismatch: a piece is missing or does not have the planned frames.
+    """
+    keys = Keys(event["job"])
+    plan = load(context.store, keys)
+    records = _checked(plan, context.store, keys)
+    target = keys.result(plan.container)
+    sound = _sound(plan, context.store, keys)
+    if plan.container == "ivf":
+        size = _stitch_ivf(plan, records, context.store, keys)
+    else:
+        size = _stitch_webm(plan, records, sound, context.store, keys)
+    return {
+        "key": target,
+        "size": size,
+        "frames": plan.frame_count,
+        "key_frames": sum(record["key_frames"] for record in records),
+        "duration_s": float(plan.end * plan.time_base),
+        "video_bytes": sum(record["bytes"] for record in records),
+        "sound": "none" if sound is None else "copied" if sound["copied"] else "encoded",
+    }
+
+
+def _checked(plan: Plan, store: Store, keys: Keys) -> list[dict[str, Any]]:
+    digest = plan.digest
+    records = []
+    for batch in plan.batches:
+        record = finished(store, keys.cluster(batch.number), digest)
+        if record is None:
+            raise PlanMismatch(f"batch {batch.number} is missing or of another plan")
+        expected = (len(batch.pts), pts_digest(batch.pts))
+        if (record["frames"], record["pts"]) != expected or record["key_frames"] != 1:
+            raise PlanMismatch(f"batch {batch.number} does not have the planned frames")
+        if store.size(keys.cluster(batch.number)) != record["size"]:
+            raise PlanMismatch(f"batch {batch.number} has the wrong size")
+        records.append(record)
+    return records
+
+
+def _stitch_ivf(plan: Plan, records: list[dict[str, Any]], store: Store, keys: Keys) -> int:
+    packets = sum(record["packets"] for record in records)
+    head = ivf.header(plan.geometry.width, plan.geometry.height, plan.time_base, packets)
+    parts = [Range(keys.cluster(batch.number)) for batch in plan.batches]
+    return store.concat(keys.result("ivf"), [head, *parts])
+
+
+def _sound(plan: Plan, store: Store, keys: Keys) -> dict[str, Any] | None:
+    """The record of the sound, or None where there is none."""
+    if plan.source.audio_stream is None:
+        return None
+    record = finished(store, keys.audio, plan.digest)
+    if record is None:
+        raise PlanMismatch("the sound is missing or of another plan")
+    return record if record["blocks"] else None
+
+
+def _stitch_webm(
+    plan: Plan,
+    records: list[dict[str, Any]],
+    sound: dict[str, Any] | None,
+    store: Store,
+    keys: Keys,
+) -> int:
+    parts: list[bytes | Range] = []
+    pieces: list[tuple[int, list[tuple[int, int]]]] = []
+    runs = sound["runs"] if sound else [[0, 0]] * (len(records) + 1)
+    for number, (offset, size) in enumerate(runs):
+        if size:
+            parts.append(Range(keys.audio, offset, size))
+            pieces.append((size, []))
+        if number < len(records):
+            record = records[number]
+            parts.append(Range(keys.cluster(number)))
+            pieces.append((record["size"], [(ms, at) for ms, at in record["cues"]]))
+    end_ms = float(plan.end * plan.time_base * 1000)
+    audio = None
+    if sound:
+        end_ms = max(end_ms, sound["end_ms"])
+        audio = webm.AudioTrack(
+            sound["channels"], bytes.fromhex(sound["private"]), sound["delay_ns"]
+        )
+    geometry = plan.geometry
+    video = webm.VideoTrack(
+        width=geometry.width,
+        height=geometry.height,
+        sample_aspect=geometry.sample_aspect,
+        frame_ns=constant_frame_ns(plan),
+        matrix=geometry.matrix,
+        transfer=geometry.transfer,
+        primaries=geometry.primaries,
+    )
+    front, behind = webm.wrap(end_ms, video, audio, pieces)
+    return store.concat(keys.result("webm"), [front, *parts, behind])
