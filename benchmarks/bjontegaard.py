@@ -43,9 +43,7 @@ def _slopes(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
     return slopes
 
 
-def _integral(
-    x: NDArray[np.float64], y: NDArray[np.float64], low: float, high: float
-) -> float:
+def _integral(x: NDArray[np.float64], y: NDArray[np.float64], low: float, high: float) -> float:
     """Integrates the piecewise cubic through the points, exactly, from low to high."""
     slopes = _slopes(x, y)
     total = 0.0

@@ -71,5 +71,5 @@ def test_integral_of_a_line_over_part_of_its_range():
 )
 def test_curves_that_cannot_be_compared_are_refused(reference, tested):
     """A meaningless number would enter a table instead."""
-    with pytest.raises(ValueError, match="curve|quality"):
+    with pytest.raises(ValueError, match=r"curve|quality"):
         rate_difference(reference, tested)

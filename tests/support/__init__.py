@@ -1,0 +1,1 @@
+"""What tests share: pictures, streams made with libvpx, and the standard vectors."""

@@ -1,0 +1,18 @@
+"""The folder of standard streams and real clips, which is not part of the repository."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("EXCAMERA_SHARED", ROOT.parent / "shared"))
+
+VECTORS = sorted((SHARED / "vectors").glob("*.ivf"))
+
+
+def needs(path: Path) -> pytest.MarkDecorator:
+    """Returns a mark that skips where a shared file is absent, saying which."""
+    return pytest.mark.skipif(not path.exists(), reason=f"{path} is not on this machine")
