@@ -27,7 +27,7 @@ def is_shown(frame: bytes) -> bool:
 
 
 def vpx_options(options: EncodeOptions) -> dict[str, str]:
-    """libvpx's settings for a chunk, by FFmpeg's option names.
+    """Settings of libvpx for a chunk, by FFmpeg's option names.
 
     With equal least and greatest quantiser every frame gets `crf`. A key frame offset
     lowers the least; "constrained quality" then keeps inter frames at `crf` while the

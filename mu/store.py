@@ -105,6 +105,7 @@ class DirectoryStore:
 
     @property
     def url(self) -> str:
+        """See `Store.url`."""
         return f"dir:{self.root}"
 
     def path(self, key: str) -> Path:
@@ -112,47 +113,53 @@ class DirectoryStore:
         return self.root / _check_key(key)
 
     def put(self, key: str, data: bytes | memoryview) -> None:
+        """See `Store.put`."""
         path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                Path(temporary).unlink()
             raise
 
     def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
+        """See `Store.put_file`."""
         target = self.path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.replace(path, target)
+            Path(path).replace(target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             near = target.with_name(f"{self._TEMPORARY}{os.getpid()}-{target.name}")
             shutil.copyfile(path, near)  # another file system: copy next to it first
-            os.replace(near, target)
-            os.unlink(path)
+            near.replace(target)
+            Path(path).unlink()
 
     def get(self, key: str) -> bytes:
+        """See `Store.get`."""
         with self._open(key) as file:
             return file.read()
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
+        """See `Store.get_range`."""
         with self._open(key) as file:
             file.seek(start)
             return file.read(length)
 
     def size(self, key: str) -> int:
+        """See `Store.size`."""
         try:
             return self.path(key).stat().st_size
         except FileNotFoundError as error:
             raise NoSuchKey(key) from error
 
     def concat(self, key: str, parts: Iterable[bytes | Range]) -> int:
+        """See `Store.concat`."""
         target = self.path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=target.parent)
@@ -165,14 +172,15 @@ class DirectoryStore:
                     else:
                         out.write(part)
                 size = out.tell()
-            os.replace(temporary, target)
+            Path(temporary).replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                Path(temporary).unlink()
             raise
         return size
 
     def list(self, prefix: str = "") -> list[str]:
+        """See `Store.list`."""
         folder = self.root / prefix.rpartition("/")[0]
         keys = (
             path.relative_to(self.root).as_posix()
@@ -182,12 +190,15 @@ class DirectoryStore:
         return sorted(key for key in keys if key.startswith(prefix))
 
     def exists(self, key: str) -> bool:
+        """See `Store.exists`."""
         return self.path(key).is_file()
 
     def delete(self, key: str) -> None:
+        """See `Store.delete`."""
         self.path(key).unlink(missing_ok=True)
 
     def source(self, key: str) -> str | BinaryIO:
+        """See `Store.source`."""
         if not self.exists(key):
             raise NoSuchKey(key)
         return str(self.path(key))
@@ -208,29 +219,36 @@ class MemoryStore:
 
     @property
     def url(self) -> str:
+        """See `Store.url`."""
         raise StoreError("a MemoryStore cannot be opened from another process")
 
     def put(self, key: str, data: bytes | memoryview) -> None:
+        """See `Store.put`."""
         with self._lock:
             self._objects[_check_key(key)] = bytes(data)
 
     def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
+        """See `Store.put_file`."""
         self.put(key, Path(path).read_bytes())
-        os.unlink(path)
+        Path(path).unlink()
 
     def get(self, key: str) -> bytes:
+        """See `Store.get`."""
         try:
             return self._objects[key]
         except KeyError:
             raise NoSuchKey(key) from None
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
+        """See `Store.get_range`."""
         return self.get(key)[start : start + length]
 
     def size(self, key: str) -> int:
+        """See `Store.size`."""
         return len(self.get(key))
 
     def concat(self, key: str, parts: Iterable[bytes | Range]) -> int:
+        """See `Store.concat`."""
         out = io.BytesIO()
         for part in parts:
             if isinstance(part, Range):
@@ -241,17 +259,21 @@ class MemoryStore:
         return out.tell()
 
     def list(self, prefix: str = "") -> list[str]:
+        """See `Store.list`."""
         with self._lock:
             return sorted(key for key in self._objects if key.startswith(prefix))
 
     def exists(self, key: str) -> bool:
+        """See `Store.exists`."""
         return key in self._objects
 
     def delete(self, key: str) -> None:
+        """See `Store.delete`."""
         with self._lock:
             self._objects.pop(key, None)
 
     def source(self, key: str) -> str | BinaryIO:
+        """See `Store.source`."""
         return io.BytesIO(self.get(key))
 
 

@@ -1,5 +1,7 @@
-"""Sources without usable timestamps or index: learn their frames by decoding once, and
-write their video stream, not re-encoded, into a seekable NUT file with exact timestamps.
+"""Sources without usable timestamps or index, made seekable.
+
+They are decoded once to learn their frames, and their video stream is written, not
+re-encoded, into a NUT file with exact timestamps.
 
 NUT holds any codec in any time base. In the remuxed file frame k, in display order, has
 timestamp 2 k (in NUT's own ticks, after a constant shift), and a packet that shows nothing

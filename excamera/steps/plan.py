@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from excamera.audio import audio_stream
-from excamera.errors import NoFrames, SourceMismatch, UnsupportedSize, UnreadableFrame
+from excamera.errors import NoFrames, SourceMismatch, UnreadableFrame, UnsupportedSize
 from excamera.options import EncodeOptions
 from excamera.plan import Keys, Plan, SourceFile, cut
 from excamera.source.index import Index, index_packets
