@@ -21,15 +21,30 @@ from codec.errors import (
     TruncatedBitstream,
     UnsupportedBitstream,
 )
-from codec.operations import Decoded, FrameHeader, decode, is_shown, read_header
+from codec.operations import (
+    BufferCopy,
+    Decoded,
+    Encoded,
+    EncodeSettings,
+    FrameHeader,
+    decode,
+    encode_inter_frame,
+    encode_key_frame,
+    is_shown,
+    read_header,
+    rebase,
+)
 from codec.raster import Raster
 from codec.state import State
 
 __all__ = [
     "BitstreamError",
+    "BufferCopy",
     "CodecError",
     "CodecLibraryError",
     "Decoded",
+    "EncodeSettings",
+    "Encoded",
     "FrameArgumentError",
     "FrameHeader",
     "InvalidBitstream",
@@ -42,6 +57,9 @@ __all__ = [
     "TruncatedBitstream",
     "UnsupportedBitstream",
     "decode",
+    "encode_inter_frame",
+    "encode_key_frame",
     "is_shown",
     "read_header",
+    "rebase",
 ]

@@ -117,6 +117,18 @@ def _declare(library: ctypes.CDLL) -> None:
         "xc_state_deserialize": (ctypes.c_int, [data, size, PointerArgument]),
         "xc_parse_frame_start": (ctypes.c_int, [data, size, ctypes.POINTER(FrameStart)]),
         "xc_decode": (ctypes.c_int, [Pointer, data, size, PointerArgument, PointerArgument]),
+        "xc_encode_key_frame": (
+            ctypes.c_int,
+            [Pointer, ctypes.POINTER(EncodeOptions), PointerArgument, PointerArgument],
+        ),
+        "xc_encode_inter_frame": (
+            ctypes.c_int,
+            [Pointer, Pointer, ctypes.POINTER(EncodeOptions), PointerArgument, PointerArgument],
+        ),
+        "xc_rebase": (
+            ctypes.c_int,
+            [Pointer, Pointer, data, size, Pointer, PointerArgument, PointerArgument],
+        ),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)

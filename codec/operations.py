@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
-from codec._library import FrameStart, Pointer, check, library, take_buffer
+from codec._library import EncodeOptions, FrameStart, Pointer, check, library, take_buffer
 from codec.raster import Raster
 from codec.state import State
 
@@ -34,6 +35,51 @@ class FrameHeader:
     height: int | None
     horizontal_scale: int | None
     vertical_scale: int | None
+
+
+class BufferCopy(IntEnum):
+    """Where a reference that is not refreshed is copied from (RFC 6386, 9.7)."""
+
+    NONE = 0
+    FROM_LAST = 1
+    FROM_OTHER = 2  # golden from altref, altref from golden
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """How a frame is encoded, besides its quantizer.
+
+    Attributes:
+        refresh_golden: an inter frame becomes the golden reference too.
+        refresh_altref: an inter frame becomes the altref reference too.
+        copy_to_golden: what else golden becomes.
+        copy_to_altref: what else altref becomes.
+        filter_level: of the loop filter, 0 to 63; None searches for the level that
+            comes closest to the source.
+    """
+
+    refresh_golden: bool = False
+    refresh_altref: bool = False
+    copy_to_golden: BufferCopy = BufferCopy.NONE
+    copy_to_altref: BufferCopy = BufferCopy.NONE
+    filter_level: int | None = None
+
+    def _native(self, y_ac_qi: int) -> EncodeOptions:
+        return EncodeOptions(
+            y_ac_qi,
+            self.refresh_golden,
+            self.refresh_altref,
+            self.copy_to_golden,
+            self.copy_to_altref,
+            -1 if self.filter_level is None else self.filter_level,
+        )
+
+
+class Encoded(NamedTuple):
+    """A frame's bytes, and the state a decoder has after them."""
+
+    frame: bytes
+    state: State
 
 
 class Decoded(NamedTuple):
@@ -94,3 +140,93 @@ def decode(state: State | None, frame: bytes) -> Decoded:
         )
     )
     return Decoded(State(after), Raster(raster))
+
+
+_DEFAULT_SETTINGS = EncodeSettings()
+
+
+def encode_key_frame(
+    raster: Raster, y_ac_qi: int, settings: EncodeSettings = _DEFAULT_SETTINGS
+) -> Encoded:
+    """Encodes a raster as a key frame.
+
+    Args:
+        raster: the picture.
+        y_ac_qi: quantizer index, 0 (finest) to 127.
+        settings: only filter_level applies.
+
+    Raises:
+        FrameArgumentError: an index or level out of range.
+    """
+    frame, after = ctypes.c_void_p(), ctypes.c_void_p()
+    options = settings._native(y_ac_qi)
+    check(
+        library().xc_encode_key_frame(
+            _handle(raster), ctypes.byref(options), ctypes.byref(frame), ctypes.byref(after)
+        )
+    )
+    return Encoded(take_buffer(frame), State(after))
+
+
+def encode_inter_frame(
+    state: State, raster: Raster, y_ac_qi: int, settings: EncodeSettings = _DEFAULT_SETTINGS
+) -> Encoded:
+    """Encodes a raster as an inter frame against any state of its size.
+
+    The slow work: motion search over all three references, mode decision by rate
+    and distortion, choice of the filter level and of the probabilities.
+
+    Args:
+        state: what precedes the frame.
+        raster: the picture.
+        y_ac_qi: quantizer index, 0 (finest) to 127.
+        settings: what the frame does to golden and altref, and its filter level.
+
+    Raises:
+        FrameArgumentError: an index or level out of range.
+        StateMismatch: state and raster differ in size.
+    """
+    frame, after = ctypes.c_void_p(), ctypes.c_void_p()
+    options = settings._native(y_ac_qi)
+    check(
+        library().xc_encode_inter_frame(
+            _handle(state),
+            _handle(raster),
+            ctypes.byref(options),
+            ctypes.byref(frame),
+            ctypes.byref(after),
+        )
+    )
+    return Encoded(take_buffer(frame), State(after))
+
+
+def rebase(state: State, raster: Raster, frame: bytes, made_for: State) -> Encoded:
+    """Codes an inter frame again for another state (the paper's rebase).
+
+    Modes, motion vectors and quantizers stay; prediction and residue are made
+    anew from `state`, the probabilities chosen anew for the new tokens.
+
+    Args:
+        state: what really precedes the frame.
+        raster: the picture the frame shows, as it was before encoding.
+        frame: an inter frame.
+        made_for: the state `frame` was made for, without which it cannot be read.
+
+    Raises:
+        BitstreamError: `frame` cannot be read.
+        FrameArgumentError: it is a key frame, or has no bytes.
+        StateMismatch: states and raster differ in size.
+    """
+    out, after = ctypes.c_void_p(), ctypes.c_void_p()
+    check(
+        library().xc_rebase(
+            _handle(state),
+            _handle(raster),
+            frame,
+            len(frame),
+            _handle(made_for),
+            ctypes.byref(out),
+            ctypes.byref(after),
+        )
+    )
+    return Encoded(take_buffer(out), State(after))

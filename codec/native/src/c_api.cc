@@ -5,7 +5,9 @@
 #include <string>
 
 #include "decode.h"
+#include "encode.h"
 #include "frame_header.h"
+#include "rebase.h"
 #include "status.h"
 
 struct xc_raster {
@@ -44,6 +46,29 @@ int guarded(Body&& body) noexcept {
     status = Status::kOutOfMemory;  // not even the message fitted
   }
   return static_cast<int>(status);
+}
+
+vp8::BufferCopy copy_of(int32_t value) {
+  if (value < 0 || value > 2) {
+    throw vp8::CodecError(vp8::Status::kInvalidArgument,
+                          "a buffer copy is 0, 1 or 2, not " + std::to_string(value));
+  }
+  return static_cast<vp8::BufferCopy>(value);
+}
+
+vp8::EncodeOptions options_of(const xc_encode_options& options) {
+  return {options.y_ac_qi,
+          options.refresh_golden != 0,
+          options.refresh_altref != 0,
+          copy_of(options.copy_to_golden),
+          copy_of(options.copy_to_altref),
+          options.filter_level};
+}
+
+void hand_over(vp8::EncodedFrame encoded, xc_buffer** frame, xc_state** after) {
+  auto state = std::make_unique<xc_state>(std::move(encoded.state));
+  *frame = new xc_buffer{std::move(encoded.bytes)};
+  *after = state.release();
 }
 
 vp8::SharedState state_of(const xc_state* state) { return state ? state->value : nullptr; }
@@ -137,5 +162,28 @@ int xc_decode(const xc_state* before, const uint8_t* data, size_t size, xc_state
     auto state = std::make_unique<xc_state>(std::move(decoded.state));
     *raster = new xc_raster{std::move(decoded.raster)};
     *after = state.release();
+  });
+}
+
+int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options,
+                        xc_buffer** frame, xc_state** after) {
+  return guarded([&] {
+    hand_over(vp8::encode_key_frame(source->value, options_of(*options)), frame, after);
+  });
+}
+
+int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,
+                          const xc_encode_options* options, xc_buffer** frame, xc_state** after) {
+  return guarded([&] {
+    hand_over(vp8::encode_inter_frame(before->value, source->value, options_of(*options)), frame,
+              after);
+  });
+}
+
+int xc_rebase(const xc_state* before, const xc_raster* source, const uint8_t* data, size_t size,
+              const xc_state* made_for, xc_buffer** frame, xc_state** after) {
+  return guarded([&] {
+    hand_over(vp8::rebase_frame(before->value, source->value, data, size, made_for->value), frame,
+              after);
   });
 }

@@ -69,6 +69,26 @@ XC_API int xc_parse_frame_start(const uint8_t* data, size_t size, xc_frame_start
 XC_API int xc_decode(const xc_state* before, const uint8_t* data, size_t size, xc_state** after,
                      xc_raster** raster);
 
+typedef struct {
+  int32_t y_ac_qi; /* 0 to 127 */
+  /* Inter frames only. copy_to_*: 0 nothing, 1 from last, 2 from the other. */
+  int32_t refresh_golden;
+  int32_t refresh_altref;
+  int32_t copy_to_golden;
+  int32_t copy_to_altref;
+  int32_t filter_level; /* 0 to 63, -1 to search */
+} xc_encode_options;
+
+XC_API int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options,
+                               xc_buffer** frame, xc_state** after);
+XC_API int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,
+                                 const xc_encode_options* options, xc_buffer** frame,
+                                 xc_state** after);
+
+/* The frame was made for `made_for` and is coded again for `before`. */
+XC_API int xc_rebase(const xc_state* before, const xc_raster* source, const uint8_t* data,
+                     size_t size, const xc_state* made_for, xc_buffer** frame, xc_state** after);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,53 @@
+#include "filter_search.h"
+
+#include <limits>
+#include <map>
+
+#include "kernels/kernels.h"
+
+namespace vp8 {
+namespace {
+
+std::int64_t luma_error(const Raster& a, const Raster& b) {
+  const Plane p = a.plane(0);
+  const Plane q = b.plane(0);
+  std::int64_t sum = 0;
+  for (int y = 0; y < p.height; y += 16) {
+    for (int x = 0; x < p.width; x += 16) {
+      sum += kernels().sse[2](p.at(x, y), p.stride, q.at(x, y), q.stride);
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+int best_filter_level(const Raster& source, const Raster& unfiltered,
+                      const MacroblockGrid& macroblocks, LoopFilterSettings settings, int start) {
+  std::map<int, std::int64_t> tried;
+  const auto error_at = [&](int level) {
+    if (const auto found = tried.find(level); found != tried.end()) return found->second;
+    Raster filtered = unfiltered;
+    settings.level = level;
+    settings.segment_levels.fill(level);
+    filter_frame(filtered, macroblocks, settings);
+    return tried[level] = luma_error(source, filtered);
+  };
+  int best = clamp_int(start, 0, kMaxLoopFilterLevel);
+  for (int step = 8; step >= 1; step /= 2) {
+    for (bool improved = true; improved;) {
+      improved = false;
+      for (const int level : {best - step, best + step}) {
+        if (level < 0 || level > kMaxLoopFilterLevel) continue;
+        if (error_at(level) < error_at(best)) {
+          best = level;
+          improved = true;
+          break;
+        }
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace vp8

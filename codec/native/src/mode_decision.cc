@@ -1,0 +1,339 @@
+#include "mode_decision.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "intra_prediction.h"
+#include "kernels/kernels.h"
+#include "macroblock.h"
+#include "transform.h"
+
+namespace vp8 {
+namespace {
+
+constexpr Cost kNever = std::numeric_limits<Cost>::max();
+// Inter candidates that are coded to the end, of all that are looked at.
+constexpr std::size_t kInterFinalists = 3;
+constexpr int kWholeSearchStepPx = 8;
+constexpr int kSplitSearchStepPx = 2;
+
+constexpr MacroblockMode kWholeIntraModes[] = {DC_PRED, V_PRED, H_PRED, TM_PRED};
+
+}  // namespace
+
+ModeDecision::ModeDecision(FrameWriter& writer)
+    : writer_(writer),
+      mv_rates_(writer.context().entropy.motion_vectors),
+      key_frame_(writer.header().start.key_frame) {}
+
+void ModeDecision::decide(int row, int column) {
+  row_ = row;
+  column_ = column;
+  segment_ = writer_.segment_at(row, column);
+  source_ = writer_.source_at(row, column);
+  best_.cost = kNever;
+  if (!key_frame_) try_inter();
+  try_intra();
+  writer_.commit(row, column, best_.info, best_.coefficients);
+}
+
+ResidueCoder ModeDecision::coder() const {
+  return {writer_.token_rates(), writer_.lagrangian(segment_),
+          writer_.reconstruction().steps[static_cast<std::size_t>(segment_)]};
+}
+
+// Leaves `info` in the grid, where neighbours' contexts are looked up.
+Rate ModeDecision::header_rate(const MacroblockInfo& info) {
+  writer_.macroblocks().at(row_, column_) = info;
+  RateCounter counter;
+  write_macroblock_header(counter, writer_.header(), writer_.context(), writer_.macroblocks(), row_,
+                          column_);
+  return counter.rate();
+}
+
+void ModeDecision::keep_if_best(Candidate& candidate, const ResidueCost& residue) {
+  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
+  MacroblockInfo& info = candidate.info;
+  info.skip = false;
+  candidate.cost = residue.coded + lagrangian.cost(0, header_rate(info));
+  info.skip = true;
+  const Cost skipped = residue.uncoded + lagrangian.cost(0, header_rate(info));
+  // Coding nothing is always a choice, except for B_PRED: its subblocks were
+  // predicted from coded ones.
+  if (info.y_mode != B_PRED && skipped <= candidate.cost) {
+    candidate.coefficients.clear();
+    candidate.cost = skipped;
+  }
+  if (candidate.cost < best_.cost) best_ = candidate;
+}
+
+void ModeDecision::evaluate(const MacroblockInfo& info) {
+  Candidate candidate{info, {}, 0};
+  predict_macroblock(writer_.reconstruction(), info, row_, column_, writer_.raster());
+  const MacroblockPixels prediction = writer_.target_at(row_, column_);
+  TokenContext above = writer_.above(column_);
+  TokenContext left = writer_.left(column_);
+  const ResidueCoder residue = coder();
+  candidate.coefficients.clear();
+  ResidueCost cost = residue.code_luma(info.has_y2(), source_, prediction, above, left,
+                                       candidate.coefficients);
+  cost += residue.code_chroma(source_, prediction, above, left, candidate.coefficients);
+  keep_if_best(candidate, cost);
+}
+
+// ---- intra -----------------------------------------------------------------
+
+void ModeDecision::choose_uv_mode(MacroblockInfo& info) {
+  const MacroblockPixels target = writer_.target_at(row_, column_);
+  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
+  Cost best = kNever;
+  MacroblockMode chosen = DC_PRED;
+  for (const MacroblockMode mode : kWholeIntraModes) {
+    int difference = 0;
+    for (int p = 1; p < kPlanes; ++p) {
+      predict_intra(mode, 8, target.pixels[p], target.stride[p], row_ > 0, column_ > 0);
+      difference += kernels().satd[1](source_.pixels[p], source_.stride[p], target.pixels[p],
+                                      target.stride[p]);
+    }
+    info.uv_mode = mode;
+    const Cost cost = lagrangian.absolute_cost(difference, header_rate(info));
+    if (cost < best) {
+      best = cost;
+      chosen = mode;
+    }
+  }
+  info.uv_mode = chosen;
+}
+
+void ModeDecision::try_intra() {
+  const MacroblockPixels target = writer_.target_at(row_, column_);
+  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
+  MacroblockInfo info;
+  info.segment = static_cast<std::uint8_t>(segment_);
+  choose_uv_mode(info);
+
+  MacroblockInfo chosen = info;
+  Cost best = kNever;
+  for (const MacroblockMode mode : kWholeIntraModes) {
+    predict_intra(mode, 16, target.pixels[0], target.stride[0], row_ > 0, column_ > 0);
+    info.y_mode = mode;
+    info.subblock_modes.fill(implied_subblock_mode(mode));
+    if (key_frame_) {
+      evaluate(info);
+      continue;
+    }
+    const int difference =
+        kernels().satd[2](source_.pixels[0], source_.stride[0], target.pixels[0], target.stride[0]);
+    const Cost cost = lagrangian.absolute_cost(difference, header_rate(info));
+    if (cost < best) {
+      best = cost;
+      chosen = info;
+    }
+  }
+  if (!key_frame_) evaluate(chosen);
+  try_subblock_intra(chosen);
+}
+
+SubblockMode ModeDecision::choose_subblock_mode(int subblock, const MacroblockInfo& info,
+                                                const MacroblockPixels& target,
+                                                const std::uint8_t* above_right) {
+  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
+  const std::ptrdiff_t offset = (subblock & 3) * 4;
+  const std::ptrdiff_t line = (subblock >> 2) * 4;
+  std::uint8_t* pixels = target.pixels[0] + line * target.stride[0] + offset;
+  const std::uint8_t* source = source_.pixels[0] + line * source_.stride[0] + offset;
+  const Probability* probabilities = kSubblockModeProbabilities;
+  if (key_frame_) {
+    const MacroblockGrid& grid = writer_.macroblocks();
+    const auto i = static_cast<std::size_t>(subblock);
+    const SubblockMode a = subblock >= 4 ? info.subblock_modes[i - 4]
+                                         : grid.at(row_ - 1, column_).subblock_modes[i + 12];
+    const SubblockMode l = (subblock & 3) ? info.subblock_modes[i - 1]
+                                          : grid.at(row_, column_ - 1).subblock_modes[i + 3];
+    probabilities = kKeyFrameSubblockModeProbabilities[a][l];
+  }
+  Cost best = kNever;
+  SubblockMode chosen = B_DC_PRED;
+  for (int m = 0; m < kSubblockModes; ++m) {
+    const auto mode = static_cast<SubblockMode>(m);
+    predict_subblock(mode, pixels, target.stride[0], above_right);
+    RateCounter counter;
+    write_tree(counter, kSubblockModeTree, probabilities, mode);
+    const int difference = kernels().satd[0](source, source_.stride[0], pixels, target.stride[0]);
+    const Cost cost = lagrangian.absolute_cost(difference, counter.rate());
+    if (cost < best) {
+      best = cost;
+      chosen = mode;
+    }
+  }
+  return chosen;
+}
+
+void ModeDecision::try_subblock_intra(const MacroblockInfo& like) {
+  Candidate candidate{like, {}, 0};
+  MacroblockInfo& info = candidate.info;
+  info.y_mode = B_PRED;
+  candidate.coefficients.clear();
+  const MacroblockPixels target = writer_.target_at(row_, column_);
+  const std::ptrdiff_t stride = target.stride[0];
+  const AboveRight above_right{target.pixels[0] - stride, stride};
+  const ResidueCoder residue = coder();
+  TokenContext above = writer_.above(column_);
+  TokenContext left = writer_.left(column_);
+  ResidueCost cost;
+  for (int i = 0; i < 16; ++i) {
+    const SubblockMode mode = choose_subblock_mode(i, info, target, above_right.of(i));
+    info.subblock_modes[static_cast<std::size_t>(i)] = mode;
+    const std::ptrdiff_t line = (i >> 2) * 4;
+    const std::ptrdiff_t offset = (i & 3) * 4;
+    std::uint8_t* pixels = target.pixels[0] + line * stride + offset;
+    predict_subblock(mode, pixels, stride, above_right.of(i));
+    cost += residue.code_subblock(i, source_.pixels[0] + line * source_.stride[0] + offset,
+                                  source_.stride[0], pixels, stride, above, left,
+                                  candidate.coefficients);
+    if (cost.coded >= best_.cost) return;
+    add_block(candidate.coefficients.values[i], candidate.coefficients.ends[i], residue.steps.y,
+              pixels, stride);
+  }
+  for (int p = 1; p < kPlanes; ++p) {
+    predict_intra(info.uv_mode, 8, target.pixels[p], target.stride[p], row_ > 0, column_ > 0);
+  }
+  cost += residue.code_chroma(source_, target, above, left, candidate.coefficients);
+  keep_if_best(candidate, cost);
+}
+
+// ---- inter -----------------------------------------------------------------
+
+MotionSearch ModeDecision::motion_search(const Plane& plane, MotionVector predicted) const {
+  const MacroblockGrid& grid = writer_.macroblocks();
+  return {plane,
+          mv_rates_,
+          writer_.lagrangian(segment_),
+          mv_bounds(row_, column_, grid.rows(), grid.columns()),
+          predicted,
+          writer_.reconstruction().filter.bilinear};
+}
+
+void ModeDecision::collect_inter(ReferenceFrame reference, std::vector<RoughCandidate>& rough) {
+  const Plane plane = writer_.reconstruction().references[reference]->plane(0);
+  const MacroblockGrid& grid = writer_.macroblocks();
+  const MvCandidates near_by =
+      mv_candidates_at(grid, row_, column_, reference, writer_.context().sign_bias);
+  const MotionSearch search = motion_search(plane, near_by.best);
+  const SearchBlock block{source_.pixels[0], source_.stride[0], column_ * 16, row_ * 16, 16, 16};
+  const MotionVector found =
+      search.search(block,
+                    {MotionVector{}, near_by.nearest, near_by.near,
+                     grid.at(row_, column_ - 1).mv(), grid.at(row_ - 1, column_).mv()},
+                    kWholeSearchStepPx);
+  const std::pair<MacroblockMode, MotionVector> ways[] = {{ZEROMV, {}},
+                                                          {NEARESTMV, near_by.nearest},
+                                                          {NEARMV, near_by.near},
+                                                          {NEWMV, found}};
+  const std::size_t before = rough.size();
+  for (const auto& [mode, mv] : ways) {
+    MacroblockInfo info;
+    info.segment = static_cast<std::uint8_t>(segment_);
+    info.reference = reference;
+    info.y_mode = mode;
+    info.mvs.fill(mv);
+    const Rate rate = header_rate(info);
+    const Cost cost = writer_.lagrangian(segment_).absolute_cost(search.difference(block, mv), rate);
+    // Of two modes with the same vector only the cheaper one matters.
+    const auto same = std::find_if(rough.begin() + static_cast<std::ptrdiff_t>(before), rough.end(),
+                                   [&](const auto& other) { return other.info.mv() == mv; });
+    if (same == rough.end()) {
+      rough.push_back({info, cost});
+    } else if (cost < same->cost) {
+      *same = {info, cost};
+    }
+  }
+}
+
+void ModeDecision::try_inter() {
+  std::vector<RoughCandidate> rough;
+  const auto& references = writer_.reconstruction().references;
+  for (const ReferenceFrame reference : {kLastFrame, kGoldenFrame, kAltrefFrame}) {
+    const bool seen = (reference >= kGoldenFrame && references[reference] == references[kLastFrame]) ||
+                      (reference == kAltrefFrame && references[reference] == references[kGoldenFrame]);
+    if (!seen) collect_inter(reference, rough);
+  }
+  std::stable_sort(rough.begin(), rough.end(),
+                   [](const auto& a, const auto& b) { return a.cost < b.cost; });
+  if (rough.size() > kInterFinalists) rough.resize(kInterFinalists);
+  for (const RoughCandidate& candidate : rough) evaluate(candidate.info);
+  if (has_tokens(true, best_.coefficients)) {
+    try_split(best_.info);
+  }
+}
+
+MacroblockInfo ModeDecision::search_split(const MacroblockInfo& whole,
+                                          SplitPartitioning partitioning,
+                                          const MvCandidates& near_by, Cost& rough_cost) {
+  const Plane plane = writer_.reconstruction().references[whole.reference]->plane(0);
+  const MotionSearch search = motion_search(plane, near_by.best);
+  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
+  const MacroblockGrid& grid = writer_.macroblocks();
+  const MacroblockInfo& above = grid.at(row_ - 1, column_);
+  const MacroblockInfo& left = grid.at(row_, column_ - 1);
+  const int width = partitioning == k16x8 ? 16 : partitioning == k4x4 ? 4 : 8;
+  const int height = partitioning == k8x16 ? 16 : partitioning == k4x4 ? 4 : 8;
+  MacroblockInfo info = whole;
+  info.y_mode = SPLITMV;
+  info.partitioning = partitioning;
+  rough_cost = 0;
+  for (int part = 0; part < kSplitPartCount[partitioning]; ++part) {
+    const int first = first_subblock_of_part(partitioning, part);
+    const int x = (first & 3) * 4;
+    const int y = (first >> 2) * 4;
+    const SearchBlock block{source_.pixels[0] + y * source_.stride[0] + x, source_.stride[0],
+                            column_ * 16 + x, row_ * 16 + y, width, height};
+    const MotionVector from_left = left_mv(info, left, first);
+    const MotionVector from_above = above_mv(info, above, first);
+    const MotionVector found =
+        search.search(block, {whole.mv(), from_left, from_above, MotionVector{}},
+                      kSplitSearchStepPx);
+    const std::pair<SplitMvMode, MotionVector> ways[] = {
+        {LEFT4X4, from_left}, {ABOVE4X4, from_above}, {ZERO4X4, {}}, {NEW4X4, found}};
+    Cost best = kNever;
+    for (const auto& [mode, mv] : ways) {
+      RateCounter counter;
+      write_tree(counter, kSplitMvModeTree, split_mv_probabilities(from_left, from_above), mode);
+      const Rate rate = counter.rate() + (mode == NEW4X4 ? mv_rates_.of(mv - near_by.best) : 0);
+      const Cost cost = lagrangian.absolute_cost(search.difference(block, mv), rate);
+      if (cost >= best) continue;
+      best = cost;
+      info.split_modes[static_cast<std::size_t>(part)] = mode;
+      for (std::size_t i = 0; i < 16; ++i) {
+        if (kSplitPartOfSubblock[partitioning][i] == part) info.mvs[i] = mv;
+      }
+    }
+    rough_cost += best;
+  }
+  return info;
+}
+
+void ModeDecision::try_split(const MacroblockInfo& whole) {
+  const MvCandidates near_by = mv_candidates_at(writer_.macroblocks(), row_, column_,
+                                                whole.reference, writer_.context().sign_bias);
+  Cost best = kNever;
+  MacroblockInfo chosen;
+  const auto look_at = [&](SplitPartitioning partitioning) {
+    Cost cost = 0;
+    const MacroblockInfo info = search_split(whole, partitioning, near_by, cost);
+    if (cost < best) {
+      best = cost;
+      chosen = info;
+    }
+  };
+  look_at(kQuarters);
+  look_at(k16x8);
+  look_at(k8x16);
+  evaluate(chosen);
+  if (best_.info.y_mode != SPLITMV) return;
+  best = kNever;
+  look_at(k4x4);
+  evaluate(chosen);
+}
+
+}  // namespace vp8

@@ -1,0 +1,113 @@
+#include "motion_search.h"
+
+#include <algorithm>
+
+#include "inter_prediction.h"
+#include "kernels/kernels.h"
+
+namespace vp8 {
+namespace {
+
+int size_index(int size) { return size == 16 ? 2 : size == 8 ? 1 : 0; }
+
+// Sums a square difference over a rectangle.
+int tiled(const Kernels::Distortion* table, const SearchBlock& block, const std::uint8_t* other,
+          std::ptrdiff_t other_stride) {
+  const int tile = std::min(block.width, block.height);
+  int sum = 0;
+  for (int y = 0; y < block.height; y += tile) {
+    for (int x = 0; x < block.width; x += tile) {
+      sum += table[size_index(tile)](block.source + y * block.source_stride + x,
+                                     block.source_stride, other + y * other_stride + x,
+                                     other_stride);
+    }
+  }
+  return sum;
+}
+
+MotionVector moved(MotionVector mv, int row, int col) {
+  return {static_cast<std::int16_t>(mv.row + row), static_cast<std::int16_t>(mv.col + col)};
+}
+
+constexpr int kAround[8][2] = {{-1, 0}, {0, -1}, {0, 1}, {1, 0}, {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
+constexpr int kMaxMovesPerStep = 16;
+
+}  // namespace
+
+MvRates::MvRates(const MvProbabilities& probabilities) {
+  for (std::size_t component = 0; component < 2; ++component) {
+    for (int value = -kMaxMvMagnitude; value <= kMaxMvMagnitude; ++value) {
+      RateCounter counter;
+      write_mv_component(counter, value, probabilities[component]);
+      component_[component][value + kMaxMvMagnitude] = static_cast<std::uint16_t>(counter.rate());
+    }
+  }
+}
+
+bool MotionSearch::allowed(int row, int col) const {
+  return row >= bounds.top && row <= bounds.bottom && col >= bounds.left && col <= bounds.right &&
+         MvRates::codable(row - predicted.row, col - predicted.col);
+}
+
+Cost MotionSearch::whole_pixel_cost(const SearchBlock& block, MotionVector mv) const {
+  const std::uint8_t* pixels = reference.at(block.x + (mv.col >> 2), block.y + (mv.row >> 2));
+  const int sad = tiled(kernels().sad, block, pixels, reference.stride);
+  return lagrangian.absolute_cost(sad, rates.of(moved(mv, -predicted.row, -predicted.col)));
+}
+
+int MotionSearch::difference(const SearchBlock& block, MotionVector mv) const {
+  std::uint8_t prediction[16 * 16];
+  predict_luma_block(reference, block.x, block.y, mv, block.width, block.height, bilinear,
+                     prediction, 16);
+  return tiled(kernels().satd, block, prediction, 16);
+}
+
+Cost MotionSearch::fraction_cost(const SearchBlock& block, MotionVector mv) const {
+  return lagrangian.absolute_cost(difference(block, mv),
+                                  rates.of(moved(mv, -predicted.row, -predicted.col)));
+}
+
+MotionVector MotionSearch::search(const SearchBlock& block,
+                                  std::initializer_list<MotionVector> starts,
+                                  int first_step_px) const {
+  MotionVector best = bounds.clamp(predicted);
+  best = {static_cast<std::int16_t>(best.row & ~3), static_cast<std::int16_t>(best.col & ~3)};
+  Cost best_cost = whole_pixel_cost(block, best);
+  for (const MotionVector start : starts) {
+    const MotionVector mv{static_cast<std::int16_t>((start.row + 2) & ~3),
+                          static_cast<std::int16_t>((start.col + 2) & ~3)};
+    if (mv == best || !allowed(mv.row, mv.col)) continue;
+    const Cost cost = whole_pixel_cost(block, mv);
+    if (cost < best_cost) {
+      best = mv;
+      best_cost = cost;
+    }
+  }
+  // Moves by `step` (quarter pixels) while that pays.
+  const auto descend = [&](int step, int moves, auto&& cost_of) {
+    for (bool improved = true; improved && moves > 0; --moves) {
+      improved = false;
+      const MotionVector centre = best;
+      for (const auto& offset : kAround) {
+        const MotionVector mv = moved(centre, offset[0] * step, offset[1] * step);
+        if (!allowed(mv.row, mv.col)) continue;
+        const Cost cost = cost_of(mv);
+        if (cost < best_cost) {
+          best = mv;
+          best_cost = cost;
+          improved = true;
+        }
+      }
+    }
+  };
+  for (int step = first_step_px; step >= 1; step /= 2) {
+    descend(step * 4, kMaxMovesPerStep, [&](MotionVector mv) { return whole_pixel_cost(block, mv); });
+  }
+  best_cost = fraction_cost(block, best);
+  for (const int step : {2, 1}) {
+    descend(step, 2, [&](MotionVector mv) { return fraction_cost(block, mv); });
+  }
+  return best;
+}
+
+}  // namespace vp8

@@ -1,0 +1,63 @@
+// Finding the motion vector of a block: whole pixels by absolute differences,
+// then halves and quarters by the Hadamard differences of the real prediction.
+#pragma once
+
+#include <initializer_list>
+
+#include "motion_vectors.h"
+#include "raster.h"
+#include "rate_distortion.h"
+
+namespace vp8 {
+
+// Rates of motion vectors' differences from their prediction.
+class MvRates {
+ public:
+  explicit MvRates(const MvProbabilities& probabilities);
+
+  Rate of(MotionVector difference) const {
+    return component_[0][difference.row + kMaxMvMagnitude] +
+           component_[1][difference.col + kMaxMvMagnitude];
+  }
+  // Whether a difference can be coded at all.
+  static bool codable(int row, int col) {
+    return row >= -kMaxMvMagnitude && row <= kMaxMvMagnitude && col >= -kMaxMvMagnitude &&
+           col <= kMaxMvMagnitude;
+  }
+
+ private:
+  std::uint16_t component_[2][2 * kMaxMvMagnitude + 1];
+};
+
+// A rectangle of luma to be found in a reference.
+struct SearchBlock {
+  const std::uint8_t* source;
+  std::ptrdiff_t source_stride;
+  int x;  // of its top left pixel in the frame
+  int y;
+  int width;  // 4, 8 or 16
+  int height;
+};
+
+struct MotionSearch {
+  const Plane& reference;
+  const MvRates& rates;
+  const Lagrangian& lagrangian;
+  MvBounds bounds;  // of vectors, in quarter pixels
+  MotionVector predicted;
+  bool bilinear;
+
+  // The best vector near any of the starts, whole pixels first.
+  MotionVector search(const SearchBlock& block, std::initializer_list<MotionVector> starts,
+                      int first_step_px) const;
+
+  // Hadamard difference of the block's prediction by this vector.
+  int difference(const SearchBlock& block, MotionVector mv) const;
+
+ private:
+  bool allowed(int row, int col) const;
+  Cost whole_pixel_cost(const SearchBlock& block, MotionVector mv) const;
+  Cost fraction_cost(const SearchBlock& block, MotionVector mv) const;
+};
+
+}  // namespace vp8

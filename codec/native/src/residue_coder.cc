@@ -1,0 +1,107 @@
+#include "residue_coder.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/kernels.h"
+
+namespace vp8 {
+
+ResidueCost ResidueCoder::code_block(BlockType type, int index, int first,
+                                     const std::int16_t* transformed, std::uint8_t& above,
+                                     std::uint8_t& left,
+                                     MacroblockCoefficients& coefficients) const {
+  const ResidueBlock block{transformed, steps.of(type), type, first, above + left};
+  std::int16_t* values = coefficients.values[index];
+  ResidueCost cost;
+  cost.uncoded = lagrangian.cost(zero_distortion(block), 0);
+  cost.coded = quantize_block(block, rates, lagrangian, values, &coefficients.ends[index]);
+  if (hint != nullptr && std::memcmp(values, hint->values[index], sizeof(hint->values[index])) != 0) {
+    const int end = std::max<int>(hint->ends[index], first);
+    const std::int16_t* other = hint->values[index];
+    const Cost hinted =
+        lagrangian.cost(block_distortion(block, other),
+                        rates.of_block(type, first, block.context, other, end));
+    if (hinted <= cost.coded) {
+      cost.coded = hinted;
+      std::memcpy(values, other, sizeof(hint->values[index]));
+      coefficients.ends[index] = static_cast<std::uint8_t>(end);
+    }
+  }
+  above = left = coefficients.ends[index] > first ? 1 : 0;
+  return cost;
+}
+
+ResidueCost ResidueCoder::code_luma(bool has_y2, const MacroblockPixels& source,
+                                    const MacroblockPixels& prediction, TokenContext& above,
+                                    TokenContext& left,
+                                    MacroblockCoefficients& coefficients) const {
+  std::int16_t transformed[16][16];
+  for (int i = 0; i < 16; ++i) {
+    const int x = (i & 3) * 4;
+    const int y = (i >> 2) * 4;
+    kernels().forward_dct(source.pixels[0] + y * source.stride[0] + x, source.stride[0],
+                          prediction.pixels[0] + y * prediction.stride[0] + x,
+                          prediction.stride[0], transformed[i]);
+  }
+  ResidueCost cost;
+  if (has_y2) {
+    std::int16_t dc[16];
+    std::int16_t y2[16];
+    for (int i = 0; i < 16; ++i) dc[i] = transformed[i][0];
+    kernels().forward_walsh(dc, y2);
+    cost += code_block(kY2, kY2Block, 0, y2, above.flags[8], left.flags[8], coefficients);
+  }
+  const BlockType type = has_y2 ? kYAfterY2 : kYWithDc;
+  for (int i = 0; i < 16; ++i) {
+    cost += code_block(type, i, has_y2 ? 1 : 0, transformed[i], above.flags[i & 3],
+                       left.flags[i >> 2], coefficients);
+  }
+  return cost;
+}
+
+ResidueCost ResidueCoder::code_chroma(const MacroblockPixels& source,
+                                      const MacroblockPixels& prediction, TokenContext& above,
+                                      TokenContext& left,
+                                      MacroblockCoefficients& coefficients) const {
+  ResidueCost cost;
+  for (int i = 0; i < 8; ++i) {
+    const int plane = 1 + i / 4;
+    const int x = i & 1;
+    const int y = (i >> 1) & 1;
+    std::int16_t transformed[16];
+    kernels().forward_dct(
+        source.pixels[plane] + 4 * y * source.stride[plane] + 4 * x, source.stride[plane],
+        prediction.pixels[plane] + 4 * y * prediction.stride[plane] + 4 * x,
+        prediction.stride[plane], transformed);
+    const int flags = 2 + 2 * plane;
+    cost += code_block(kChroma, 16 + i, 0, transformed, above.flags[flags + x],
+                       left.flags[flags + y], coefficients);
+  }
+  return cost;
+}
+
+ResidueCost ResidueCoder::code_subblock(int subblock, const std::uint8_t* source,
+                                        std::ptrdiff_t source_stride,
+                                        const std::uint8_t* prediction,
+                                        std::ptrdiff_t prediction_stride, TokenContext& above,
+                                        TokenContext& left,
+                                        MacroblockCoefficients& coefficients) const {
+  std::int16_t transformed[16];
+  kernels().forward_dct(source, source_stride, prediction, prediction_stride, transformed);
+  return code_block(kYWithDc, subblock, 0, transformed, above.flags[subblock & 3],
+                    left.flags[subblock >> 2], coefficients);
+}
+
+bool has_tokens(bool has_y2, const MacroblockCoefficients& coefficients) {
+  const int first = has_y2 ? 1 : 0;
+  for (int i = 0; i < 16; ++i) {
+    if (coefficients.ends[i] > first) return true;
+  }
+  for (int i = 16; i < kY2Block; ++i) {
+    if (coefficients.ends[i] > 0) return true;
+  }
+  return has_y2 && coefficients.ends[kY2Block] > 0;
+}
+
+}  // namespace vp8

@@ -1,0 +1,20 @@
+// A frame as bytes (RFC 6386, section 9.2 and 9.5): start, first partition, token
+// partitions.
+#pragma once
+
+#include <vector>
+
+#include "frame_header.h"
+#include "macroblock_grid.h"
+#include "tokens.h"
+
+namespace vp8 {
+
+// `before` is what the decoder has, `context` what is to hold within the frame.
+// Sets header.start.first_partition_size.
+std::vector<std::uint8_t> serialize_frame(FrameHeader& header, const CodingContext& before,
+                                          const CodingContext& context,
+                                          const MacroblockGrid& macroblocks,
+                                          const std::vector<MacroblockCoefficients>& coefficients);
+
+}  // namespace vp8
