@@ -30,7 +30,8 @@ def _video_frame(raster: Raster, pts: int) -> av.VideoFrame:
     return frame
 
 
-def _i420(frame: av.VideoFrame) -> bytes:
+def i420(frame: av.VideoFrame) -> bytes:
+    """Returns the frame's samples, tightly packed."""
     planes = []
     for index, plane in enumerate(frame.planes):
         width, height = frame.width, frame.height
@@ -93,7 +94,9 @@ def encode_with_libvpx(
     context.pix_fmt = "yuv420p"
     context.time_base = Fraction(1, 25)
     context.framerate = Fraction(25)
-    context.options = {"threads": "1", "g": "9999", "deadline": "good", **(options or {})}
+    # Equal distances keep libvpx from making key frames of its own.
+    key_frames = {"g": "9999", "keyint_min": "9999"}
+    context.options = {"threads": "1", "deadline": "good", **key_frames, **(options or {})}
     frames = []
     for pts, picture in enumerate(pictures):
         frame = _video_frame(picture, pts)
@@ -110,8 +113,8 @@ def play(decoder: str, frames: Iterable[bytes]) -> list[bytes]:
     context.thread_count = 1
     shown = []
     for frame in frames:
-        shown += [_i420(picture) for picture in context.decode(av.Packet(frame))]
-    shown += [_i420(picture) for picture in context.decode(None)]
+        shown += [i420(picture) for picture in context.decode(av.Packet(frame))]
+    shown += [i420(picture) for picture in context.decode(None)]
     return shown
 
 

@@ -1,0 +1,180 @@
+"""What the encoder says a frame decodes to is what it decodes to, everywhere."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import codec
+from codec import EncodeSettings, Raster
+from tests.support.pictures import moving_pictures, psnr
+from tests.support.streams import DECODERS, encode_with_libvpx, play, states
+
+SETTINGS = settings(deadline=None, max_examples=30, derandomize=True)
+
+
+def encode_stream(pictures, y_ac_qi, encode_settings=lambda index: EncodeSettings()):
+    """Encodes a key frame and inter frames; returns them and the states after each."""
+    encoded = codec.encode_key_frame(pictures[0], y_ac_qi)
+    frames, after = [encoded.frame], [encoded.state]
+    for index, picture in enumerate(pictures[1:], start=1):
+        encoded = codec.encode_inter_frame(after[-1], picture, y_ac_qi, encode_settings(index))
+        frames.append(encoded.frame)
+        after.append(encoded.state)
+    return frames, after
+
+
+def assert_plays_as_predicted(frames, after):
+    """Every decoder gives the rasters the encoder predicted."""
+    assert [state for state, _ in states(frames)] == after
+    expected = [state.last.i420() for state in after]
+    for decoder in DECODERS:
+        assert play(decoder, frames) == expected, decoder
+
+
+@SETTINGS
+@given(
+    width=st.integers(1, 90),
+    height=st.integers(1, 90),
+    seed=st.integers(0, 1000),
+    noise=st.sampled_from([0, 3, 30]),
+    y_ac_qi=st.integers(0, 127),
+)
+def test_own_reconstruction_is_what_every_decoder_gives(width, height, seed, noise, y_ac_qi):
+    """The picture would drift away from what the encoder thinks it shows."""
+    pictures = moving_pictures(width, height, 4, seed=seed, noise=noise)
+    assert_plays_as_predicted(*encode_stream(pictures, y_ac_qi))
+
+
+@SETTINGS
+@given(seed=st.integers(0, 1000), y_ac_qi=st.integers(0, 127), data=st.data())
+def test_any_picture_against_any_state(seed, y_ac_qi, data):
+    """A chunk's first frame, unlike anything in the state, could not be coded."""
+    random = np.random.default_rng(seed)
+    size = data.draw(st.tuples(st.integers(1, 60), st.integers(1, 60)))
+    kinds = st.sampled_from(["moving", "noise", "black", "white", "checks"])
+
+    def picture(kind: str) -> Raster:
+        width, height = size
+        if kind == "moving":
+            return moving_pictures(width, height, 1, seed=int(random.integers(1000)))[0]
+        shapes = ((height, width), *[((height + 1) // 2, (width + 1) // 2)] * 2)
+        if kind == "noise":
+            planes = [random.integers(0, 256, shape, np.uint8) for shape in shapes]
+        elif kind == "checks":
+            planes = [(np.indices(shape).sum(0) % 2 * 255).astype(np.uint8) for shape in shapes]
+        else:
+            planes = [np.full(shape, 255 * (kind == "white"), np.uint8) for shape in shapes]
+        return Raster.from_planes(*planes)
+
+    pictures = [picture(kind) for kind in data.draw(st.lists(kinds, min_size=2, max_size=4))]
+    assert_plays_as_predicted(*encode_stream(pictures, y_ac_qi))
+
+
+@SETTINGS
+@given(data=st.data(), seed=st.integers(0, 100))
+def test_reference_settings_do_what_they_say(data, seed):
+    """Golden and altref would hold other pictures than the settings promise."""
+    copies = st.sampled_from(list(codec.BufferCopy))
+    drawn = st.builds(
+        EncodeSettings,
+        refresh_golden=st.booleans(),
+        refresh_altref=st.booleans(),
+        copy_to_golden=copies,
+        copy_to_altref=copies,
+        filter_level=st.sampled_from([None, 0, 1, 40, 63]),
+    )
+    # FFmpeg exchanges golden and altref where libvpx copies one after the other.
+    unambiguous = drawn.filter(
+        lambda one: (one.copy_to_golden, one.copy_to_altref) != (codec.BufferCopy.FROM_OTHER,) * 2
+    )
+    chosen = data.draw(st.lists(unambiguous, min_size=5, max_size=5))
+    pictures = moving_pictures(48, 40, 6, seed=seed, noise=4)
+    frames, after = encode_stream(pictures, 40, lambda index: chosen[index - 1])
+    assert_plays_as_predicted(frames, after)
+    for before, now, choice in zip(after, after[1:], chosen, strict=False):
+        if choice.refresh_golden:
+            assert now.golden == now.last
+        elif choice.copy_to_golden is codec.BufferCopy.NONE:
+            assert now.golden == before.golden
+        if choice.refresh_altref:
+            assert now.altref == now.last
+        elif choice.copy_to_altref is codec.BufferCopy.NONE:
+            assert now.altref == before.altref
+
+
+def test_continues_a_stream_of_libvpx():
+    """Chunks come from libvpx: a frame of ours could not follow one of them."""
+    pictures = moving_pictures(144, 112, 8, seed=3, noise=2)
+    frames = encode_with_libvpx(pictures[:5], {"slices": "4", "error-resilient": "default"})
+    after = [state for state, _ in states(frames)]
+    for picture in pictures[5:]:
+        encoded = codec.encode_inter_frame(after[-1], picture, 30)
+        frames.append(encoded.frame)
+        after.append(encoded.state)
+    assert_plays_as_predicted(frames, after)
+
+
+def test_same_input_gives_the_same_bytes():
+    """A retried task would overwrite its output with another one."""
+    pictures = moving_pictures(64, 64, 3, seed=9, noise=3)
+    assert encode_stream(pictures, 25)[0] == encode_stream(pictures, 25)[0]
+
+
+@pytest.mark.parametrize("noise", [0, 3])
+def test_quality_and_size_follow_the_quantizer(noise):
+    """--crf would not trade size for quality."""
+    pictures = moving_pictures(176, 144, 4, seed=11, noise=noise)
+    results = []
+    for y_ac_qi in (4, 20, 50, 90, 127):
+        frames, after = encode_stream(pictures, y_ac_qi)
+        results.append((sum(map(len, frames)), psnr(pictures[-1], after[-1].last)))
+    sizes, qualities = zip(*results, strict=True)
+    assert list(sizes) == sorted(sizes, reverse=True)
+    assert list(qualities) == sorted(qualities, reverse=True)
+    assert qualities[0] > 42
+
+
+def smallest_key_frame_as_good_as(picture, quality_db):
+    """Returns the size of the coarsest key frame that reaches a PSNR."""
+    low, high = 0, 127
+    while low < high:
+        middle = (low + high + 1) // 2
+        encoded = codec.encode_key_frame(picture, middle)
+        if psnr(picture, encoded.state.last) >= quality_db:
+            low = middle
+        else:
+            high = middle - 1
+    return len(codec.encode_key_frame(picture, low).frame)
+
+
+@pytest.mark.parametrize("y_ac_qi", [20, 45, 75])
+def test_inter_frame_needs_far_fewer_bytes_than_a_key_frame_as_good(y_ac_qi):
+    """Joining chunks would save nothing."""
+    pictures = moving_pictures(240, 176, 3, seed=5, noise=1)
+    frames, after = encode_stream(pictures, y_ac_qi)
+    quality_db = psnr(pictures[2], after[2].last)
+    assert len(frames[2]) < 0.6 * smallest_key_frame_as_good_as(pictures[2], quality_db)
+
+
+def test_still_picture_costs_next_to_nothing():
+    """Skip flags and zero vectors would not be used."""
+    picture = moving_pictures(320, 240, 1, seed=2)[0]
+    frames, _ = encode_stream([picture] * 4, 60)
+    assert len(frames[-1]) < 0.05 * len(frames[0])
+
+
+@pytest.mark.parametrize("y_ac_qi", [-1, 128])
+def test_quantizer_out_of_range_is_refused(y_ac_qi):
+    """Another quantizer than asked for would be used in silence."""
+    picture = moving_pictures(16, 16, 1)[0]
+    with pytest.raises(codec.FrameArgumentError):
+        codec.encode_key_frame(picture, y_ac_qi)
+
+
+def test_state_of_another_size_is_refused():
+    """References of the wrong size would be read outside their planes."""
+    small, large = moving_pictures(16, 16, 1)[0], moving_pictures(48, 48, 1)[0]
+    state = codec.encode_key_frame(small, 30).state
+    with pytest.raises(codec.CodecError):
+        codec.encode_inter_frame(state, large, 30)
