@@ -71,7 +71,7 @@ def index_packets(opened: Opened) -> Index | None:
         TruncatedSource: the file ends before what its own index or header promises.
     """
     video = opened.video
-    if not opened.formats & _TRUSTED or video.codec_context.name not in _decoders():
+    if not _trusted(opened):
         return None
     missing = _promised_but_missing(opened)
     entries: list[Entry] = []
@@ -97,6 +97,13 @@ def index_packets(opened: Opened) -> Index | None:
     if not entries:
         raise NoFrames(f"{opened.name}: has no frames")
     return make_index(entries, opened.time_base, opened.frame_rate)
+
+
+def _trusted(opened: Opened) -> bool:
+    # AVI counts frames and knows no reordering, so it serves where there is none.
+    plain_avi = "avi" in opened.formats and opened.video.codec_context.codec.intra_only
+    known = opened.video.codec_context.name in _decoders()
+    return known and (plain_avi or bool(opened.formats & _TRUSTED))
 
 
 def truncated(name: str, readable: int, detail: str = "") -> TruncatedSource:

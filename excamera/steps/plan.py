@@ -57,17 +57,10 @@ def plan(event: Event, context: Context) -> Event:
         name=given["name"], stream=0, path=given.get("path"), key=given.get("key")
     )
     media = _media(original, context.store)
-    with open_media(media, original.name) as opened:
-        index = None if event.get("index") == "decoding" else index_packets(opened)
-    if index is not None:
-        frames = _Frames(
-            replace(original, stream=opened.video.index),
-            index.pts,
-            index.pts,
-            index.seeks,
-            index.end,
-        )
-    else:
+    frames = None
+    if event.get("index") != "decoding":
+        frames = _by_packets(original, media)
+    if frames is None:
         frames = _by_decoding(original, media, context.store, keys)
     with open_media(media, original.name) as opened:
         made = _make_plan(opened, frames, original, event["container"], options)
@@ -89,6 +82,16 @@ def _media(source: SourceFile, store: Store) -> str | BinaryIO:
         return store.source(source.key)
     assert source.path is not None
     return source.path
+
+
+def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:
+    """Learn the frames from the container's packets, or None if they cannot be trusted."""
+    with open_media(media, original.name) as opened:
+        index = index_packets(opened)
+        if index is None:
+            return None
+        source = replace(original, stream=opened.video.index)
+    return _Frames(source, index.pts, index.pts, index.seeks, index.end)
 
 
 def _by_decoding(original: SourceFile, media: str | BinaryIO, store: Store, keys: Keys) -> _Frames:
