@@ -3,9 +3,8 @@
 They are decoded once to learn their frames, and their video stream is written, not
 re-encoded, into a NUT file with exact timestamps.
 
-NUT holds any codec in any time base. In the remuxed file frame k, in display order, has
-timestamp 2 k (in NUT's own ticks, after a constant shift), and a packet that shows nothing
-has an odd one, so workers find frames by number whatever the source's clock did.
+NUT holds any codec. In the remuxed file a packet's timestamp is its place in display order,
+so workers find frames by number whatever the source's clock did; the plan holds the times.
 """
 
 from __future__ import annotations
@@ -97,7 +96,9 @@ def presentation(decoded: Decoded, time_base: Fraction, rate: Fraction) -> tuple
         else:
             times.append(times[-1] + step if times else Fraction(0))
     whole = [round(time) for time in times]
-    return whole, whole[-1] + (decoded.last_duration or max(1, round(step)))
+    # Raw streams give durations of no meaning, as they give no timestamps.
+    known = decoded.last_duration if decoded.pts[-1] is not None else 0
+    return whole, whole[-1] + (known or max(1, round(step)))
 
 
 def write_nut(opened: Opened, decoded: Decoded, path: Path) -> Index:
@@ -108,10 +109,8 @@ def write_nut(opened: Opened, decoded: Decoded, path: Path) -> Index:
         decoded: what `decode_once` told of it.
         path: a new file.
     """
-    stamps = _packet_stamps(decoded.shown_as)
-    shown_order = sorted(range(len(stamps)), key=lambda place: (stamps[place], place))
-    delay = max(place - rank for rank, place in enumerate(shown_order))
-    in_order = [stamps[place] for place in shown_order]
+    ranks = _display_ranks(decoded.shown_as)
+    delay = max(place - rank for place, rank in enumerate(ranks))
     with av.open(str(path), "w", format="nut") as out:
         stream = out.add_stream_from_template(opened.video)
         stream.time_base = Fraction(1, _RATE)
@@ -120,25 +119,28 @@ def write_nut(opened: Opened, decoded: Decoded, path: Path) -> Index:
             copy = Packet(bytes(packet))
             copy.stream = stream
             copy.time_base = Fraction(1, _RATE)
-            copy.pts = stamps[place]
-            early = place - delay
-            copy.dts = in_order[early] if early >= 0 else in_order[0] + early
+            copy.pts = ranks[place]
+            copy.dts = place - delay
             copy.is_keyframe = decoded.keys[place]
             out.mux_one(copy)
     return _read_back(path, opened.name, decoded)
 
 
-def _packet_stamps(shown_as: list[int | None]) -> list[int]:
-    """Even timestamps for packets that show a frame, odd ones before the next for others."""
-    stamps = []
+def _display_ranks(shown_as: list[int | None]) -> list[int]:
+    """Places of the packets in display order; those that show nothing follow the last shown."""
+    display = []
     highest = -1
     for number in shown_as:
         if number is None:
-            stamps.append(2 * highest + 1)
+            display.append(2 * highest + 1)
         else:
             highest = max(highest, number)
-            stamps.append(2 * number)
-    return stamps
+            display.append(2 * number)
+    order = sorted(range(len(display)), key=lambda place: (display[place], place))
+    ranks = [0] * len(order)
+    for rank, place in enumerate(order):
+        ranks[place] = rank
+    return ranks
 
 
 def _read_back(path: Path, name: str, decoded: Decoded) -> Index:

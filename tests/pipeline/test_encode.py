@@ -1,0 +1,155 @@
+"""What an encode as a whole promises, whatever the source."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import codec
+from excamera.flow import FUNCTIONS, excamera_flow
+from excamera.job import encode_file
+from excamera.options import EncodeOptions
+from excamera.plan import Keys, load
+from excamera.playback import read_file
+from excamera.steps import audio, encode, plan, rebase, stitch
+from mu import Context, DirectoryStore, MemoryStore
+from mu.flow import Each, check, walk
+from tests.pipeline.clips import Clip, check_plays_alike, decode_ours, key_frames
+from tests.support.shared import SHARED, needs
+
+OPTIONS = EncodeOptions(chunk_frames=4, batch_chunks=3, crf=20)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    clip = Clip(frames=30, options={"crf": "12", "bf": "2", "g": "9"}, sound="aac")
+    return clip.write(tmp_path_factory.mktemp("source") / "a.mp4")
+
+
+def test_bytes_do_not_depend_on_the_number_of_workers(source: Path, tmp_path: Path) -> None:
+    """If this fails, two machines give two different files for one film."""
+    outputs = []
+    for workers in (1, 2, 4):
+        outputs.append(tmp_path / f"{workers}.webm")
+        encode_file(str(source), outputs[-1], OPTIONS, workers=workers)
+    assert len({output.read_bytes() for output in outputs}) == 1
+
+
+@pytest.mark.parametrize(("length", "x"), [(1, 1), (4, 1), (1, 4), (4, 3), (7, 2), (50, 50)])
+@pytest.mark.parametrize("container", ["webm", "ivf"])
+def test_one_key_frame_a_batch(
+    source: Path, tmp_path: Path, length: int, x: int, container: str
+) -> None:
+    """If this fails, batches cost more key frames than promised, or lose frames at the end."""
+    output = tmp_path / f"out.{container}"
+    options = EncodeOptions(chunk_frames=length, batch_chunks=x, crf=20)
+    result = encode_file(str(source), output, options, workers=2)
+    assert len(check_plays_alike(output)) == 30 == result.frames
+    assert key_frames(output) == result.key_frames == -(-30 // (length * x))
+
+
+@pytest.mark.parametrize("crf", [0, 63])
+def test_the_ends_of_the_quality_scale(source: Path, tmp_path: Path, crf: int) -> None:
+    """If this fails, the extreme qualities do not encode."""
+    options = EncodeOptions(chunk_frames=4, batch_chunks=3, crf=crf)
+    encode_file(str(source), tmp_path / "out.webm", options, workers=2)
+    assert len(check_plays_alike(tmp_path / "out.webm")) == 30
+
+
+def test_both_containers_hold_the_same_frames(source: Path, tmp_path: Path) -> None:
+    """If this fails, the container changes the video."""
+    for name in ("out.webm", "out.ivf"):
+        encode_file(str(source), tmp_path / name, OPTIONS, workers=2)
+    assert read_file(tmp_path / "out.webm").frames == read_file(tmp_path / "out.ivf").frames
+
+
+def test_recorded_seam_states_are_those_a_decoder_reaches(source: Path, tmp_path: Path) -> None:
+    """If this fails, seams were checked against something other than the result."""
+    job = tmp_path / "job"
+    encode_file(str(source), tmp_path / "out.ivf", OPTIONS, workers=2, keep_job=job)
+    frames = read_file(tmp_path / "out.ivf").frames
+    state = None
+    found = []
+    for number, frame in enumerate(frames, start=1):
+        state = codec.decode(state, frame).state
+        if number % 4 == 0 or number == len(frames):
+            found.append(state.digest())
+    store, keys = DirectoryStore(job), Keys("local")
+    recorded = []
+    for batch in load(store, keys).batches:
+        recorded += json.loads(store.get(keys.record(keys.cluster(batch.number))))["states"]
+    assert recorded == found
+
+
+def test_a_finished_piece_is_not_made_again(source: Path, tmp_path: Path) -> None:
+    """If this fails, a retried or resumed job does all its work twice."""
+    store, keys = DirectoryStore(tmp_path / "job"), Keys("local")
+    encode_file(str(source), tmp_path / "a.webm", OPTIONS, keep_job=store.root, workers=2)
+    pieces = [k for k in store.list() if k.endswith((".ivf", ".cluster", ".clusters"))]
+    before = {key: store.path(key).stat().st_mtime_ns for key in pieces}
+    store.delete(keys.cluster(1))
+    encode_file(str(source), tmp_path / "b.webm", OPTIONS, keep_job=store.root, workers=2)
+    changed = [key for key in pieces if store.path(key).stat().st_mtime_ns != before[key]]
+    assert changed == [keys.cluster(1)]
+    assert (tmp_path / "a.webm").read_bytes() == (tmp_path / "b.webm").read_bytes()
+
+
+def test_steps_run_over_any_store(source: Path, tmp_path: Path) -> None:
+    """If this fails, the steps depend on the local engine and will not run on Lambda."""
+    context = Context(MemoryStore())
+    event = {
+        "job": "j",
+        "input": {"name": "a.mp4", "path": str(source)},
+        "container": "webm",
+        "options": OPTIONS.to_json(),
+    }
+    made = plan(event, context)
+    for item in json.loads(context.store.get(made["items"])):
+        for chunk in item["chunks"]:
+            encode({"job": "j", "batch": item["batch"], "chunk": chunk}, context)
+        rebase({"job": "j", "batch": item["batch"]}, context)
+    audio({"job": "j"}, context)
+    result = stitch({"job": "j"}, context)
+    encode_file(str(source), tmp_path / "a.webm", OPTIONS, workers=2)
+    assert context.store.get(result["key"]) == (tmp_path / "a.webm").read_bytes()
+
+
+def test_the_flow_is_sound_and_maps_batches_far_and_chunks_near() -> None:
+    """If this fails, the state machine derived from the flow would be wrong."""
+    flow = excamera_flow(900)
+    check(flow, FUNCTIONS)
+    maps = {node.name: node.distributed for node in walk(flow) if isinstance(node, Each)}
+    assert maps == {"batches": True, "chunks": False}
+
+
+REAL = {
+    "carphone_pristine.mp4": [(n * 1001 + 15) // 30 for n in range(120)],
+    "foreman_cif.264": [40 * n for n in range(300)],
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=needs(SHARED / "media" / name)) for name in REAL]
+)
+def test_real_clips(name: str, tmp_path: Path) -> None:
+    """If this fails, real film (not our synthetic clips) is encoded wrongly."""
+    source, times = SHARED / "media" / name, REAL[name]
+    output = tmp_path / "out.webm"
+    result = encode_file(str(source), output, EncodeOptions(), workers=2)
+    assert [round(t) for t in read_file(output).times] == times
+    assert result.key_frames == key_frames(output) == -(-len(times) // 96)
+    assert len(check_plays_alike(output)) == len(times)
+
+
+def test_joining_costs_little_quality(source: Path, tmp_path: Path) -> None:
+    """If this fails, rebased chunks drift away from the source."""
+    errors = []
+    for x in (1, 8):
+        output = tmp_path / f"{x}.ivf"
+        options = EncodeOptions(chunk_frames=4, batch_chunks=x, crf=20)
+        encode_file(str(source), output, options, workers=2)
+        errors.append(decode_ours(output)[-1])
+    difference = sum(abs(a - b) for a, b in zip(*errors, strict=True)) / len(errors[0])
+    assert difference < 4

@@ -1,0 +1,54 @@
+"""Task functions for the tests of mu's local engine; workers import this module."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from mu import Context, Event
+
+
+class Busy(Exception):
+    """An error that a retry rule names."""
+
+
+def square(event: Event, context: Context) -> Event:
+    context.report({"seen": event["x"]})
+    return {"y": event["x"] ** 2, "worker": context.worker}
+
+
+def total(event: Event, context: Context) -> Event:
+    return {"sum": sum(result["y"] for result in event["squares"])}
+
+
+def copy(event: Event, context: Context) -> Event:
+    context.store.put(event["to"], context.store.get(event["from"]))
+    return {}
+
+
+def fail(event: Event, context: Context) -> Event:
+    raise ValueError(f"cannot do {event['x']}")
+
+
+def busy_once(event: Event, context: Context) -> Event:
+    if context.attempt == 1:
+        raise Busy("come back later")
+    return {"attempt": context.attempt}
+
+
+def die(event: Event, context: Context) -> Event:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def sleep(event: Event, context: Context) -> Event:
+    context.store.put(f"sleeping/{os.getpid()}", b"")
+    time.sleep(event.get("seconds", 60))
+    return {}
+
+
+FUNCTIONS = {
+    name: f"tests.unit.task_functions:{name}"
+    for name in ("square", "total", "copy", "fail", "busy_once", "die", "sleep")
+}

@@ -1,0 +1,85 @@
+"""Both stores behave alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mu import DirectoryStore, MemoryStore, NoSuchKey, Range, Store, StoreError, open_store
+
+
+@pytest.fixture(params=["directory", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return DirectoryStore(tmp_path / "store") if request.param == "directory" else MemoryStore()
+
+
+def test_objects_are_stored_replaced_listed_and_deleted(store: Store) -> None:
+    """If this fails, steps lose or mix up their objects."""
+    store.put("a/b/1.txt", b"one")
+    store.put("a/c", b"two")
+    store.put("a/c", b"three")
+    assert store.get("a/c") == b"three"
+    assert (store.size("a/c"), store.exists("a/c"), store.exists("a")) == (5, True, False)
+    assert store.list() == ["a/b/1.txt", "a/c"]
+    assert store.list("a/b") == ["a/b/1.txt"]
+    store.delete("a/c")
+    store.delete("a/c")
+    assert store.list("a/") == ["a/b/1.txt"]
+
+
+def test_ranges_are_cut_at_the_end(store: Store) -> None:
+    """If this fails, a part of an object is read wrongly."""
+    store.put("k", b"0123456789")
+    assert store.get_range("k", 3, 4) == b"3456"
+    assert store.get_range("k", 8, 4) == b"89"
+
+
+def test_concat_joins_bytes_and_ranges(store: Store) -> None:
+    """If this fails, stitch writes a broken file."""
+    store.put("k", b"0123456789")
+    size = store.concat("out", [b"<", Range("k", 2, 3), Range("k", 8), b">"])
+    assert (store.get("out"), size) == (b"<23489>", 7)
+    with pytest.raises(StoreError):
+        store.concat("bad", [Range("k", 8, 5)])
+    with pytest.raises(NoSuchKey):
+        store.concat("bad", [Range("none")])
+    assert not store.exists("bad")
+
+
+def test_a_file_can_be_put(store: Store, tmp_path: Path) -> None:
+    """If this fails, remuxed sources do not reach the workers."""
+    path = tmp_path / "file"
+    path.write_bytes(b"data")
+    store.put_file("k", path)
+    assert store.get("k") == b"data"
+
+
+def test_what_is_missing_is_named(store: Store) -> None:
+    """If this fails, a missing object looks like some other failure."""
+    for act in (store.get, store.size, lambda key: store.get_range(key, 0, 1)):
+        with pytest.raises(NoSuchKey, match="no/such"):
+            act("no/such")
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a/../b", "a//b", "."])
+def test_keys_cannot_leave_the_store(store: Store, key: str) -> None:
+    """If this fails, a key from outside could write anywhere."""
+    with pytest.raises(StoreError):
+        store.put(key, b"")
+
+
+def test_a_failed_put_leaves_nothing(tmp_path: Path) -> None:
+    """If this fails, half-written objects are taken for whole ones."""
+    store = DirectoryStore(tmp_path)
+    with pytest.raises(TypeError):
+        store.put("k", "not bytes")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_store_opens_again_by_its_url(tmp_path: Path) -> None:
+    """If this fails, workers cannot reach the job's objects."""
+    DirectoryStore(tmp_path).put("k", b"v")
+    assert open_store(DirectoryStore(tmp_path).url).get("k") == b"v"
+    with pytest.raises(StoreError):
+        open_store("ftp:nowhere")

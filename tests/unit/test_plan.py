@@ -1,0 +1,141 @@
+"""Cutting into chunks and batches, seek points, timestamps, options."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from excamera.errors import OptionError
+from excamera.options import QI_OF_CRF, EncodeOptions, RebaseSettings, VpxSettings
+from excamera.plan import Batch, Geometry, Keys, Plan, SourceFile, cut, finish, finished
+from excamera.source.index import Entry, make_index
+from excamera.source.remux import Decoded, presentation
+from mu import MemoryStore
+
+
+def batches(count: int, length: int, x: int, pts: list[int] | None = None) -> list[Batch]:
+    times = pts or list(range(count))
+    options = EncodeOptions(chunk_frames=length, batch_chunks=x)
+    return list(cut(times, times, [()] * count, options))
+
+
+def plan(**more: object) -> Plan:
+    fields: dict[str, object] = {
+        "source": SourceFile("a", 0, path="/a"),
+        "geometry": Geometry(16, 16),
+        "time_base": Fraction(1, 30000),
+        "origin_s": Fraction(0),
+        "end": 7 * 1001,
+        "container": "webm",
+        "options": EncodeOptions(),
+        "batches": tuple(batches(7, 3, 2, [n * 1001 for n in range(7)])),
+    }
+    return Plan(**(fields | more))  # type: ignore[arg-type]
+
+
+def test_the_last_chunk_and_batch_may_be_short() -> None:
+    """If this fails, frames at the end are lost or doubled."""
+    made = batches(20, 3, 3)
+    assert [[len(c.pts) for c in batch.chunks] for batch in made] == [[3, 3, 3], [3, 3, 3], [2]]
+    assert [p for batch in made for p in batch.pts] == list(range(20))
+    assert [c.first_frame for batch in made for c in batch.chunks] == [0, 3, 6, 9, 12, 15, 18]
+
+
+def test_frames_with_equal_timestamps_are_told_apart() -> None:
+    """If this fails, a chunk that begins among duplicates takes its neighbour's frame."""
+    made = batches(6, 2, 9, [0, 5, 5, 5, 5, 9])
+    assert [chunk.skip for chunk in made[0].chunks] == [0, 1, 3]
+
+
+def test_seek_points_never_lie_after_what_is_needed() -> None:
+    """If this fails, pictures shown before their key frame (open GOP) cannot be decoded."""
+    # Decoding order of an open GOP: I0 P3 B1 B2 I6 B4 B5 P9 B7 B8.
+    entries = [Entry(p, p in (0, 6)) for p in (0, 3, 1, 2, 6, 4, 5, 9, 7, 8)]
+    index = make_index(entries, Fraction(1, 25), Fraction(25))
+    assert index.pts == list(range(10))
+    assert [s[:1] for s in index.seeks] == [()] * 6 + [(6,)] * 4
+    assert index.end == 10
+
+
+def test_missing_timestamps_follow_the_frame_rate() -> None:
+    """If this fails, raw streams play at a wrong speed."""
+    nothing = Decoded([], [], [None, None, None], 0, None)  # type: ignore[arg-type]
+    assert presentation(nothing, Fraction(1, 100), Fraction(30)) == ([0, 3, 7], 10)
+    some = Decoded([], [], [10, None, 5, 40], 4, None)  # type: ignore[arg-type]
+    assert presentation(some, Fraction(1, 100), Fraction(25)) == ([10, 14, 18, 40], 44)
+
+
+def test_a_plan_survives_its_json() -> None:
+    """If this fails, workers see another plan than was made."""
+    made = plan(geometry=Geometry(16, 9, 1, True, (4, 3), 1, 13, 9))
+    again = Plan.from_json(made.to_json())
+    assert again == made
+    assert again.digest == made.digest
+
+
+def test_the_digest_is_of_what_decides_the_bytes() -> None:
+    """If this fails, stale pieces are reused, or good ones thrown away."""
+    base = plan().digest
+    assert plan(source=SourceFile("b", 0, path="/elsewhere")).digest == base
+    for other in (
+        plan(options=EncodeOptions(crf=25)),
+        plan(options=EncodeOptions(vpx=VpxSettings(key_frame_q_offset=-1))),
+        plan(geometry=Geometry(16, 18)),
+        plan(container="ivf"),
+        plan(end=7008),
+    ):
+        assert other.digest != base
+
+
+def test_milliseconds_are_rounded_half_up() -> None:
+    """If this fails, WebM timestamps are off by one against other muxers."""
+    made = plan()
+    assert [made.milliseconds(p) for p in (0, 1001, 2002, 15)] == [0, 33, 67, 1]
+
+
+def test_a_piece_counts_as_finished_only_for_its_own_plan() -> None:
+    """If this fails, a retry takes a half-done or foreign piece for its own."""
+    store, key = MemoryStore(), Keys("j").chunk(0, 0)
+    assert finished(store, key, "d") is None
+    store.put(key, b"x")
+    assert finished(store, key, "d") is None
+    finish(store, key, b"x", {"plan": "d"})
+    assert finished(store, key, "d") == {"plan": "d"}
+    assert finished(store, key, "e") is None
+
+
+def test_keys_are_functions_of_numbers() -> None:
+    """If this fails, steps look for each other's objects in the wrong place."""
+    keys = Keys("7")
+    assert keys.plan == "jobs/7/plan.json"
+    assert keys.chunk(1, 2) == "jobs/7/chunks/000001/0002.ivf"
+    assert keys.record(keys.cluster(3)) == "jobs/7/batches/000003.json"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"chunk_frames": 0},
+        {"chunk_frames": 1001},
+        {"batch_chunks": 0},
+        {"crf": -1},
+        {"crf": 64},
+        {"vpx": VpxSettings(cpu_used=17)},
+        {"vpx": VpxSettings(deadline="never")},
+        {"vpx": VpxSettings(key_frame_q_offset=1)},
+        {"rebase": RebaseSettings(first_frame_qi_offset=128)},
+    ],
+)
+def test_options_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    """If this fails, a mistyped option reaches the encoder."""
+    with pytest.raises(OptionError):
+        EncodeOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_quantisers_follow_libvpx() -> None:
+    """If this fails, re-encoded frames have another quality than the chunk around them."""
+    assert len(QI_OF_CRF) == 64
+    assert (QI_OF_CRF[0], QI_OF_CRF[24], QI_OF_CRF[63]) == (0, 29, 127)
+    assert list(QI_OF_CRF) == sorted(QI_OF_CRF)
+    assert EncodeOptions(crf=63, rebase=RebaseSettings(9)).first_frame_qi == 127
