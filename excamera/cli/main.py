@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -39,9 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0; 2 for every error the user can do something about, with one line
         on standard error; 130 after Ctrl-C.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        with contextlib.suppress(ValueError):  # not in the main thread
-            signal.signal(number, _terminate)
+    with _orderly_termination():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         excamera.main(arguments, prog_name="excamera", standalone_mode=False)
     except (KeyboardInterrupt, click.Abort):
@@ -62,6 +65,20 @@ def _fail(message: str, code: int) -> int:
     line = " ".join(message.split())
     click.echo(f"excamera: {line}", err=True)
     return code
+
+
+@contextlib.contextmanager
+def _orderly_termination() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the program, so that it tidies up as after Ctrl-C."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before: dict[signal.Signals, Any] = {}
+    with contextlib.suppress(ValueError):  # not in the main thread
+        before = {number: signal.signal(number, _terminate) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

@@ -76,15 +76,18 @@ def index_packets(opened: Opened) -> Index | None:
     missing = _promised_but_missing(opened)
     entries: list[Entry] = []
     cut = bool(missing)
+    raw_size = 0  # of an uncompressed frame, all of which are equally large
     try:
         for packet in opened.container.demux(video):
             if packet.size == 0:
                 continue
             if packet.pts is None:
                 return None
-            if packet.is_corrupt:
+            if packet.is_corrupt or packet.size < raw_size:
                 cut = True
                 break
+            if video.codec_context.name in ("rawvideo", "wrapped_avframe"):
+                raw_size = packet.size
             if packet.is_discard or not _shows_a_frame(packet, video):
                 continue
             entries.append(Entry(packet.pts, packet.is_keyframe, packet.duration or 0))
