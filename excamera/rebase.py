@@ -3,7 +3,8 @@
 A chunk's first frame is coded anew as an inter frame against the state in which the chunk
 before *as originally encoded* ends; this is slow, and independent of everything else, so
 it runs in threads. Then, serially, every frame is rebased onto the state that really
-precedes it. Finally the result is decoded and its states are compared with the predicted.
+precedes it. Reading the source goes on ahead of that; behind it, the result is decoded
+and its states are compared with the predicted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Self
 
 import codec
 from excamera.errors import ChunkError, SeamMismatch
@@ -79,7 +81,7 @@ def join(
 ) -> Iterator[JoinedChunk]:
     """Join the chunks of a batch, given in order.
 
-    Only `threads` + 2 chunks are held at a time.
+    Only `threads` + 5 chunks are held at a time.
 
     Args:
         chunks: of one batch; all their pictures have one size.
@@ -91,39 +93,74 @@ def join(
         SeamMismatch: what was written does not decode to the predicted states.
     """
     state: codec.State | None = None
-    seen: codec.State | None = None
     before: codec.State | None = None
-    for ahead in _prepared(chunks, first_frame_qi, threads):
-        started = time.perf_counter()
-        trace = ahead.trace.result()
-        if state is None or before is None:
-            frames, state = ahead.coded, trace.final
-        else:
-            assert ahead.first is not None
-            first = ahead.first.result()
-            timings.wait_s += time.perf_counter() - started
+    with _Verifier(timings) as verifier:
+        for ahead in _prepared(chunks, first_frame_qi, threads):
             started = time.perf_counter()
-            coded = [first.frame, *ahead.coded[1:]]
-            frames, state = _rebase(state, coded, [before, *trace.before[1:]], trace.rasters)
-            timings.rebase_s += time.perf_counter() - started
-        before = trace.final
+            trace = ahead.trace.result()
+            if state is None or before is None:
+                frames, state = ahead.coded, trace.final
+            else:
+                assert ahead.first is not None
+                coded = [ahead.first.result().frame, *ahead.coded[1:]]
+                timings.wait_s += time.perf_counter() - started
+                started = time.perf_counter()
+                frames, state = _rebase(state, coded, [before, *trace.before[1:]], trace.rasters)
+                timings.rebase_s += time.perf_counter() - started
+            before = trace.final
+            yield from verifier.check(frames, state)
+        yield from verifier.rest()
+
+
+class _Verifier:
+    """Decodes what was written, in a thread of its own, a little behind the rebase."""
+
+    _BEHIND = 2  # chunks that may wait to be checked
+
+    def __init__(self, timings: Timings) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._timings = timings
+        self._seen: codec.State | None = None
+        self._waiting: deque[Future[JoinedChunk]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def check(self, frames: list[bytes], predicted: codec.State) -> Iterator[JoinedChunk]:
+        """Begin to check a chunk; gives those before it that are done and found right."""
+        self._waiting.append(self._pool.submit(self._check, frames, predicted))
+        while len(self._waiting) > self._BEHIND:
+            yield self._waiting.popleft().result()
+
+    def rest(self) -> Iterator[JoinedChunk]:
+        """All chunks not given yet."""
+        while self._waiting:
+            yield self._waiting.popleft().result()
+
+    def _check(self, frames: list[bytes], predicted: codec.State) -> JoinedChunk:
         started = time.perf_counter()
         for frame in frames:
-            seen = codec.decode(seen, frame).state
-        digest = state.digest()
-        if seen is None or seen.digest() != digest:
+            self._seen = codec.decode(self._seen, frame).state
+        digest = predicted.digest()
+        if self._seen is None or self._seen.digest() != digest:
             raise SeamMismatch("a joined chunk does not decode to the predicted state")
-        timings.verify_s += time.perf_counter() - started
-        yield JoinedChunk(frames, digest)
+        self._timings.verify_s += time.perf_counter() - started
+        return JoinedChunk(frames, digest)
 
 
 def _prepared(chunks: Iterable[SourceChunk], first_frame_qi: int, threads: int) -> Iterator[_Ahead]:
     """Chunks in order, with the work that needs no true state begun in threads."""
     waiting: deque[_Ahead] = deque()
     previous: Future[_Trace] | None = None
-    with ThreadPoolExecutor(threads) as pool:
+    source = iter(chunks)
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(threads) as pool:
         try:
-            for chunk in chunks:
+            coming = reader.submit(next, source, None)
+            while (chunk := coming.result()) is not None:
+                coming = reader.submit(next, source, None)
                 trace = pool.submit(_trace, chunk)
                 first = None
                 if previous is not None:
@@ -136,7 +173,8 @@ def _prepared(chunks: Iterable[SourceChunk], first_frame_qi: int, threads: int) 
             while waiting:
                 yield waiting.popleft()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            for executor in (reader, pool):
+                executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _encode_first(

@@ -77,6 +77,7 @@ def index_packets(opened: Opened) -> Index | None:
     entries: list[Entry] = []
     cut = bool(missing)
     raw_size = 0  # of an uncompressed frame, all of which are equally large
+    frame_end = 0
     try:
         for packet in opened.container.demux(video):
             if packet.size == 0:
@@ -88,6 +89,7 @@ def index_packets(opened: Opened) -> Index | None:
                 break
             if video.codec_context.name in ("rawvideo", "wrapped_avframe"):
                 raw_size = packet.size
+                frame_end = (packet.pos or 0) + len(b"FRAME\n") + packet.size
             if packet.is_discard or not _shows_a_frame(packet, video):
                 continue
             entries.append(Entry(packet.pts, packet.is_keyframe, packet.duration or 0))
@@ -95,6 +97,8 @@ def index_packets(opened: Opened) -> Index | None:
         cut = True
     except OSError as error:
         raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
+    if "yuv4mpegpipe" in opened.formats and 0 < frame_end < _file_size(opened):
+        cut = True  # the demuxer does not mention a last frame that is not whole
     if cut:
         raise truncated(opened.name, len(entries), missing)
     if not entries:
@@ -149,17 +153,22 @@ def make_index(entries: list[Entry], time_base: Fraction, rate: Fraction) -> Ind
     return Index(time_base, pts, seeks, pts[-1] + (last.duration or typical))
 
 
+def _file_size(opened: Opened) -> int:
+    """Size of the source in bytes, 0 if it is not a local file."""
+    path = Path(opened.container.name) if opened.container.name else None
+    return path.stat().st_size if path is not None and path.is_file() else 0
+
+
 def _promised_but_missing(opened: Opened) -> str:
     """Why the file must be shorter than it once was, or ""."""
-    path = Path(opened.container.name) if opened.container.name else None
-    if path is None or not path.is_file():
+    size = _file_size(opened)
+    if not size:
         return ""
-    size = path.stat().st_size
     if opened.formats & {"mov", "mp4"}:
         end = max((entry.pos + entry.size for entry in opened.video.index_entries), default=0)
         return f" ({size} bytes of at least {end})" if end > size else ""
     if opened.formats & {"matroska", "webm"}:
-        end = _matroska_end(path)
+        end = _matroska_end(Path(opened.container.name))
         return f" ({size} bytes of {end})" if end > size else ""
     return ""
 

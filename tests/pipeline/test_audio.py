@@ -21,6 +21,7 @@ MKV_OPUS = {"sound": "libopus"}
 
 
 def encode(source: Path, output: Path) -> EncodeResult:
+    """Encode with small batches."""
     return encode_file(str(source), output, OPTIONS, workers=2)
 
 

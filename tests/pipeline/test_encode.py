@@ -24,6 +24,7 @@ OPTIONS = EncodeOptions(chunk_frames=4, batch_chunks=3, crf=20)
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short clip with sound and reordered frames."""
     clip = Clip(frames=30, options={"crf": "12", "bf": "2", "g": "9"}, sound="aac")
     return clip.write(tmp_path_factory.mktemp("source") / "a.mp4")
 

@@ -18,6 +18,7 @@ from tests.pipeline.clips import RATE, Clip, decode_with
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short clip that can be encoded."""
     return Clip(frames=30).write(tmp_path_factory.mktemp("clip") / "clip.mp4")
 
 
@@ -32,6 +33,7 @@ def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 
 def refused_source(capfd: pytest.CaptureFixture[str], source: Path) -> str:
+    """Encode a source that must be refused without a trace; gives the message."""
     folder = source.parent / "out"
     folder.mkdir(exist_ok=True)
     line = refused(capfd, "encode", source, folder / "out.webm")
@@ -114,7 +116,9 @@ def test_a_truncated_source_says_how_many_frames_there_were(
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.97])
-def test_an_mp4_cut_before_its_index(clip: Path, keep: float, tmp_path: Path, capfd: Capture) -> None:
+def test_an_mp4_cut_before_its_index(
+    clip: Path, keep: float, tmp_path: Path, capfd: Capture
+) -> None:
     """If this fails, a half-copied file (the commonest damage) is not recognised."""
     whole = clip.read_bytes()
     (tmp_path / "half.mp4").write_bytes(whole[: int(len(whole) * keep)])
@@ -169,7 +173,9 @@ def test_outputs_that_cannot_be(clip: Path, tmp_path: Path, capfd: Capture) -> N
         ("--cpu-used", "17"), ("--deadline", "soon"), ("--no-such-option", "1"),
     ],
 )  # fmt: skip
-def test_options_out_of_range(option: str, value: str, clip: Path, tmp_path: Path, capfd: Capture) -> None:
+def test_options_out_of_range(
+    option: str, value: str, clip: Path, tmp_path: Path, capfd: Capture
+) -> None:
     """If this fails, a wrong option is taken, or answered with a page of usage."""
     line = refused(capfd, "encode", clip, tmp_path / "out.webm", option, value)
     assert option.lstrip("-") in line

@@ -20,12 +20,14 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip that takes some seconds to encode."""
     path = tmp_path_factory.mktemp("long") / "long.mp4"
     write_sample(path, SampleClip(width=1280, height=720, rate=24, seconds=4))
     return path
 
 
 def children(process: int) -> list[int]:
+    """Processes whose parent this is."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -39,6 +41,7 @@ def children(process: int) -> list[int]:
 
 
 def alive(process: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
     try:
         return (Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2][1] != "Z"
     except OSError:
@@ -65,6 +68,7 @@ class Running:
         self.workers: list[int] = []
 
     def wait_until_encoding(self) -> None:
+        """Wait for the first chunk; the workers are then known."""
         deadline = time.monotonic() + 60
         while not list(self.temporary.rglob("chunks/*/*.ivf")):
             assert self.process.poll() is None, self.errors.read_text()
@@ -74,6 +78,7 @@ class Running:
         assert self.workers
 
     def assert_nothing_is_left(self) -> None:
+        """No worker, no output, no temporary file."""
         deadline = time.monotonic() + 10
         while any(alive(worker) for worker in self.workers):
             assert time.monotonic() < deadline

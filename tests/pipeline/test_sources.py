@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ MS = Fraction(1, 1000)
 
 
 def encode(source: Path | str, output: Path, **more: Any) -> EncodeResult:
+    """Encode with two workers."""
     return encode_file(str(source), output, more.pop("options", OPTIONS), workers=2, **more)
 
 
@@ -103,7 +105,7 @@ def test_a_broadcast_clock_is_brought_to_zero(tmp_path: Path) -> None:
     times = decoded_times(source)
     found = packet_times(output)
     assert found[0] < Fraction(1, 10)
-    spacing = {round((b - a) * 1000) for a, b in zip(found, found[1:], strict=False)}
+    spacing = {round((b - a) * 1000) for a, b in pairwise(found)}
     assert spacing == {40}
     assert len(found) == len(times)
 

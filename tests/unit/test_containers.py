@@ -16,6 +16,7 @@ INTER = b"\x11\x02\x00" + b"\x00" * 20
 
 
 def webm_file(blocks: list[webm.Block], **track: object) -> bytes:
+    """A whole WebM file of these blocks."""
     data = b""
     cues = []
     for cluster in webm.clusters(blocks):
@@ -27,6 +28,7 @@ def webm_file(blocks: list[webm.Block], **track: object) -> bytes:
 
 
 def video(time_ms: int, data: bytes = INTER, **more: object) -> webm.Block:
+    """A block of the video track."""
     return webm.Block(webm.VIDEO_TRACK, time_ms, data, **more)  # type: ignore[arg-type]
 
 

@@ -34,22 +34,28 @@ from tests.unit.task_functions import FUNCTIONS
 
 
 class Recorder(Observer):
+    """Keeps what an engine tells."""
+
     def __init__(self) -> None:
         self.records: list[TaskRecord] = []
         self.messages: list[dict[str, Any]] = []
         self.counts: dict[str, int] = {}
 
     def expected(self, task: str, count: int) -> None:
+        """Keep the count."""
         self.counts[task] = self.counts.get(task, 0) + count
 
     def message(self, task: str, message: dict[str, Any]) -> None:
+        """Keep the message."""
         self.messages.append(message)
 
     def finished(self, record: TaskRecord) -> None:
+        """Keep the record."""
         self.records.append(record)
 
 
 def run(folder: Path, flow: Node, event: dict[str, Any], **options: Any) -> Any:
+    """Run a flow over the test functions."""
     options.setdefault("workers", 2)
     return LocalEngine(DirectoryStore(folder), FUNCTIONS, **options).run(flow, event)
 
@@ -176,6 +182,7 @@ def test_a_wrong_flow_is_refused_before_it_runs(tmp_path: Path, flow: Node, mess
 
 
 def alive(process: int) -> bool:
+    """Whether a process exists."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -11,6 +11,7 @@ from mu import DirectoryStore, MemoryStore, NoSuchKey, Range, Store, StoreError,
 
 @pytest.fixture(params=["directory", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """One store of each kind."""
     return DirectoryStore(tmp_path / "store") if request.param == "directory" else MemoryStore()
 
 

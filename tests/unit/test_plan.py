@@ -15,12 +15,14 @@ from mu import MemoryStore
 
 
 def batches(count: int, length: int, x: int, pts: list[int] | None = None) -> list[Batch]:
+    """Batches of `count` frames."""
     times = pts or list(range(count))
     options = EncodeOptions(chunk_frames=length, batch_chunks=x)
     return list(cut(times, times, [()] * count, options))
 
 
 def plan(**more: object) -> Plan:
+    """A small plan, changed as told."""
     fields: dict[str, object] = {
         "source": SourceFile("a", 0, path="/a"),
         "geometry": Geometry(16, 16),
