@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from excamera.options import EncodeOptions
@@ -63,6 +64,7 @@ class SourceFile:
         audio_path: where the sound is read from, if not `path`.
         audio_key: likewise, in the store.
         indexed_by: "packets" or "decoding", how the plan learnt the frames.
+        fingerprint: a digest of its content (see `excamera.source.media.fingerprint`).
     """
 
     name: str
@@ -73,6 +75,7 @@ class SourceFile:
     audio_path: str | None = None
     audio_key: str | None = None
     indexed_by: str = "packets"
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class Geometry:
         return self.source_width if self.quarter_turns % 2 else self.source_height
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """A whole job.
 
@@ -135,16 +138,17 @@ class Plan:
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
 
-    @property
+    @cached_property
     def frame_count(self) -> int:
         """Number of frames of the result."""
         return sum(len(chunk.pts) for batch in self.batches for chunk in batch.chunks)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of all that decides the result's bytes; where the source lies does not."""
         body = self._body()
-        body["source"] = {"stream": self.source.stream, "audio": self.source.audio_stream}
+        source = self.source
+        body["source"] = [source.stream, source.audio_stream, source.fingerprint]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     def milliseconds(self, pts: int) -> int:
@@ -254,9 +258,16 @@ class Keys:
         return f"{key.rpartition('.')[0]}.json"
 
 
+_parsed: list[tuple[bytes, Plan]] = []
+"""The plan this process parsed last: a long film's takes longer to parse than to read."""
+
+
 def load(store: Store, keys: Keys) -> Plan:
     """Read a job's plan."""
-    return Plan.from_json(store.get(keys.plan))
+    data = store.get(keys.plan)
+    if not _parsed or _parsed[0][0] != data:
+        _parsed[:] = [(data, Plan.from_json(data))]
+    return _parsed[0][1]
 
 
 def finished(store: Store, key: str, digest: str) -> dict[str, Any] | None:

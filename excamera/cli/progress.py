@@ -60,10 +60,9 @@ class ProgressObserver(Observer):
             self._all_frames = record.result["frames"]
             self._total["encode"] = record.result["chunks"]
             self._total["rebase"] = record.result["batches"]
-            self._say(
-                f"{record.result['frames']} frames in {record.result['chunks']} chunks, "
-                f"{record.result['batches']} batches"
-            )
+            counts = (_count(record.result[f"{unit}s"], unit) for unit in ("frame", "chunk"))
+            batches = record.result["batches"]
+            self._say(f"{' in '.join(counts)}, {batches} batch{'es' if batches != 1 else ''}")
         if record.name in self._done:
             self._done[record.name] += 1
             self._frames[record.name] += record.result["frames"]
@@ -136,6 +135,10 @@ class ProgressObserver(Observer):
         """A batch got further: keep the line alive."""
         if self._moving:
             self._show()
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}{'s' if number != 1 else ''}"
 
 
 @contextlib.contextmanager

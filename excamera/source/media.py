@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,7 @@ from excamera.errors import (
 _CATCH_ALL_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 # Formats whose clock starts anywhere: their first timestamp becomes 0.
 _ARBITRARY_CLOCKS = frozenset({"mpegts", "mpeg", "mpegtsraw", "rtsp", "rtp"})
+_MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,22 @@ def _opened(source: str | BinaryIO, name: str) -> Iterator[InputContainer]:
         raise SourceUnavailable(f"{name}: cannot be read: {error.strerror}") from error
     with container:
         yield container
+
+
+def fingerprint(source: str | BinaryIO) -> str:
+    """SHA-256 of a source's size and of its first and last mebibyte, in hexadecimal.
+
+    Enough to notice that a job's directory belongs to another source.
+    """
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(Path(source).open("rb")) if isinstance(source, str) else source
+        size = file.seek(0, 2)
+        digest = hashlib.sha256(str(size).encode())
+        for start in (0, max(0, size - _MEBIBYTE)):
+            file.seek(start)
+            digest.update(file.read(_MEBIBYTE))
+        file.seek(0)
+    return digest.hexdigest()
 
 
 def _not_media(source: str | BinaryIO, name: str) -> NotAVideo | TruncatedSource | NoFrames:

@@ -15,7 +15,7 @@ from excamera.errors import NoFrames, SourceMismatch, UnreadableFrame, Unsupport
 from excamera.options import EncodeOptions
 from excamera.plan import Keys, Plan, SourceFile, cut
 from excamera.source.index import Index, index_packets
-from excamera.source.media import Opened, open_media
+from excamera.source.media import Opened, fingerprint, open_media
 from excamera.source.picture import geometry_of
 from excamera.source.remux import decode_once, presentation, write_nut
 from mu import Context, Event, Store
@@ -53,9 +53,7 @@ def plan(event: Event, context: Context) -> Event:
     keys = Keys(event["job"])
     given = event["input"]
     options = EncodeOptions.from_json(event["options"])
-    original = SourceFile(
-        name=given["name"], stream=0, path=given.get("path"), key=given.get("key")
-    )
+    original = SourceFile(given["name"], stream=0, path=given.get("path"), key=given.get("key"))
     media = _media(original, context.store)
     frames = None
     if event.get("index") != "decoding":
@@ -63,7 +61,7 @@ def plan(event: Event, context: Context) -> Event:
     if frames is None:
         frames = _by_decoding(original, media, context.store, keys)
     with open_media(media, original.name) as opened:
-        made = _make_plan(opened, frames, original, event["container"], options)
+        made = _make_plan(opened, frames, original, fingerprint(media), event["container"], options)
     context.store.put(keys.plan, made.to_json())
     items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in made.batches]
     context.store.put(keys.items, json.dumps(items).encode())
@@ -114,7 +112,12 @@ def _by_decoding(original: SourceFile, media: str | BinaryIO, store: Store, keys
 
 
 def _make_plan(
-    opened: Opened, frames: _Frames, original: SourceFile, container: str, options: EncodeOptions
+    opened: Opened,
+    frames: _Frames,
+    original: SourceFile,
+    mark: str,
+    container: str,
+    options: EncodeOptions,
 ) -> Plan:
     sound = audio_stream(opened.container) if container == "webm" else None
     sound_start = Fraction(0)
@@ -146,6 +149,7 @@ def _make_plan(
             audio_stream=None if sound is None else sound.index,
             audio_path=original.path,
             audio_key=original.key,
+            fingerprint=mark,
         ),
         geometry=geometry,
         time_base=time_base,

@@ -164,5 +164,5 @@ def test_elsewhere_progress_is_plain_lines(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "\r" not in done.stderr
-    assert "24 frames in 4 chunks, 1 batches" in done.stderr
+    assert "24 frames in 4 chunks, 1 batch\n" in done.stderr
     assert "1 key frame," in done.stdout

@@ -85,6 +85,7 @@ def test_the_digest_is_of_what_decides_the_bytes() -> None:
         plan(options=EncodeOptions(vpx=VpxSettings(key_frame_q_offset=-1))),
         plan(geometry=Geometry(16, 18)),
         plan(container="ivf"),
+        plan(source=SourceFile("a", 0, path="/a", fingerprint="other")),
         plan(end=7008),
     ):
         assert other.digest != base

@@ -1,0 +1,130 @@
+"""The commands, as a user types them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import click
+import pytest
+
+from excamera.cli import main
+from excamera.cli.main import excamera
+from excamera.playback import read_file
+from tests.pipeline.clips import Clip, decode_ours, i420
+from tests.support.shared import VECTORS
+
+ROOT = Path(__file__).parents[2]
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A clip and its two encodes."""
+    folder = tmp_path_factory.mktemp("cli")
+    files = {"source": Clip(frames=10).write(folder / "a.mp4")}
+    for kind in ("webm", "ivf"):
+        files[kind] = folder / f"a.{kind}"
+        assert main(["encode", str(files["source"]), str(files[kind]), "-n", "3", "-x", "2"]) == 0
+    return files
+
+
+def test_encode_says_what_it_made(result: dict[str, Path], tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, the user is not told where the result is and what it is like."""
+    output = tmp_path / "b.webm"
+    assert main(["encode", str(result["source"]), str(output)]) == 0
+    line = capfd.readouterr().out
+    assert line.startswith(f"{output}: {output.stat().st_size:,} bytes, 0.400 s, ")
+    assert line.endswith("kbit/s, 10 frames, 1 key frame, no sound\n")
+
+
+@pytest.mark.parametrize("kind", ["webm", "ivf"])
+def test_decode_prints_a_digest_for_every_frame(
+    kind: str, result: dict[str, Path], capfd: Capture
+) -> None:
+    """If this fails, results cannot be compared with other decoders' MD5 files."""
+    assert main(["decode", str(result[kind]), "--md5"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    expected = [hashlib.md5(picture).hexdigest() for picture in decode_ours(result[kind])]
+    assert lines == [f"{digest}  {n:04d}" for n, digest in enumerate(expected, start=1)]
+
+
+def test_decode_writes_a_y4m_that_others_read(result: dict[str, Path], tmp_path: Path) -> None:
+    """If this fails, decoded frames cannot be handed to other tools."""
+    output = tmp_path / "a.y4m"
+    assert main(["decode", str(result["webm"]), "-o", str(output)]) == 0
+    with av.open(str(output)) as container:
+        assert container.streams.video[0].average_rate == 25
+        assert [i420(f) for f in container.decode(video=0)] == decode_ours(result["webm"])
+    assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.skipif(not VECTORS, reason="the standard VP8 streams are not on this machine")
+def test_decode_agrees_with_a_standard_stream(capfd: Capture) -> None:
+    """If this fails, the command (not the codec) loses or renumbers frames."""
+    stream = VECTORS[2]
+    assert main(["decode", str(stream), "--md5"]) == 0
+    ours = [line.split()[0] for line in capfd.readouterr().out.splitlines()]
+    theirs = stream.with_name(stream.name + ".md5").read_text().splitlines()
+    assert ours == [line.split()[0] for line in theirs]
+
+
+def test_compare_reports_each_plane_and_frame(result: dict[str, Path], capfd: Capture) -> None:
+    """If this fails, quality cannot be read by people or by programs."""
+    arguments = ["compare", str(result["source"]), str(result["webm"])]
+    assert main([*arguments, "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert report["frame_count"] == len(report["frames"]) == 10
+    assert set(report["mean"]) == {"y", "u", "v", "all"}
+    assert 25 < report["mean"]["y"]["psnr_db"] < 60
+    assert main([*arguments, "--frames"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[:10]] == [["frame", str(n)] for n in range(10)]
+    shown = dict(re.findall(r"^(y|u|v|all) +([\d.]+)", "\n".join(lines[10:]), re.MULTILINE))
+    assert float(shown["all"]) == pytest.approx(report["mean"]["all"]["psnr_db"], abs=1e-4)
+
+
+def test_a_video_equals_itself(result: dict[str, Path], capfd: Capture) -> None:
+    """If this fails, comparing adds differences of its own."""
+    assert main(["compare", str(result["webm"]), str(result["ivf"]), "--json"]) == 0
+    mean = json.loads(capfd.readouterr().out)["mean"]
+    assert mean["all"] == {"psnr_db": None, "ssim": 1.0, "ssim_db": None}
+
+
+def test_standard_input_is_a_source(tmp_path: Path) -> None:
+    """If this fails, `producer | excamera encode -` does not work."""
+    source = Clip(frames=8, encoder="wrapped_avframe", options={}).write(tmp_path / "a.y4m")
+    code = "import sys; from excamera.cli import main; sys.exit(main())"
+    with source.open("rb") as stdin:
+        subprocess.run(
+            [sys.executable, "-c", code, "encode", "-", str(tmp_path / "a.webm")],
+            cwd=ROOT, stdin=stdin, check=True, capture_output=True,
+        )  # fmt: skip
+    assert len(read_file(tmp_path / "a.webm").frames) == 8
+
+
+def test_the_sample_is_a_moving_clip_with_sound(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, `make encode` without INPUT has nothing worth encoding."""
+    path = tmp_path / "sample.mp4"
+    assert main(["sample", str(path), "--seconds", "0.5"]) == 0
+    with av.open(str(path)) as container:
+        pictures = [i420(frame) for frame in container.decode(video=0)]
+        assert len(pictures) == len(set(pictures)) == 12
+        assert len(container.streams.audio) == 1
+    assert main(["sample", str(path)]) == 2
+    assert "exists already" in capfd.readouterr().err
+
+
+def test_every_command_and_option_is_documented() -> None:
+    """If this fails, the documentation has fallen behind the program."""
+    text = (ROOT / "docs" / "pipeline.md").read_text()
+    for name, command in excamera.commands.items():
+        assert f"excamera {name}" in text
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert f"`{max(option.opts, key=len)}" in text, f"{name} {option.opts}"
