@@ -46,7 +46,7 @@ def ssim_db(ssim: float) -> float:
 def ssim(a: Plane, b: Plane) -> float:
     """Mean SSIM of two planes of equal shape, at most 1."""
     a, b = _at_least_a_window(a), _at_least_a_window(b)
-    x, y = a.astype(np.int64), b.astype(np.int64)
+    x, y = a.astype(np.int32), b.astype(np.int32)  # sums over 64 squares stay below 2^31
     sum_x, sum_y = _windows(x), _windows(y)
     sum_squares = _windows(x * x + y * y)
     sum_products = _windows(x * y)
@@ -63,7 +63,7 @@ def _at_least_a_window(plane: Plane) -> Plane:
     return np.pad(plane, ((0, down), (0, right)), mode="edge") if down or right else plane
 
 
-def _windows(values: NDArray[np.int64]) -> NDArray[np.float64]:
+def _windows(values: NDArray[np.int32]) -> NDArray[np.float64]:
     """Sums over all windows, by sums over 4x4 cells."""
     rows, columns = values.shape[0] // _STEP, values.shape[1] // _STEP
     cells = values[: rows * _STEP, : columns * _STEP]
