@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "intra_prediction.h"
 #include "kernels/kernels.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr Cost kNever = std::numeric_limits<Cost>::max();
 // Inter candidates that are coded to the end, of all that are looked at.
 constexpr std::size_t kInterFinalists = 3;
+constexpr std::size_t kInterFinalistsAgain = 2;
 constexpr int kWholeSearchStepPx = 8;
 constexpr int kSplitSearchStepPx = 2;
 
@@ -26,20 +28,34 @@ ModeDecision::ModeDecision(FrameWriter& writer)
       mv_rates_(writer.context().entropy.motion_vectors),
       key_frame_(writer.header().start.key_frame) {}
 
-void ModeDecision::decide(int row, int column) {
+void ModeDecision::begin(int row, int column) {
   row_ = row;
   column_ = column;
   segment_ = writer_.segment_at(row, column);
   source_ = writer_.source_at(row, column);
   best_.cost = kNever;
+}
+
+void ModeDecision::decide(int row, int column) {
+  begin(row, column);
   if (!key_frame_) try_inter();
   try_intra();
   writer_.commit(row, column, best_.info, best_.coefficients);
 }
 
+void ModeDecision::decide_again(int row, int column, const MacroblockInfo& old,
+                                const MacroblockCoefficients& coefficients) {
+  begin(row, column);
+  old_coefficients_ = &coefficients;
+  try_inter_again(old);
+  // Where prediction from a reference leaves nothing to code, intra cannot win.
+  if (!old.is_inter() || has_tokens(best_.info.has_y2(), best_.coefficients)) try_intra();
+  writer_.commit(row, column, best_.info, best_.coefficients);
+}
+
 ResidueCoder ModeDecision::coder() const {
   return {writer_.token_rates(), writer_.lagrangian(segment_),
-          writer_.reconstruction().steps[static_cast<std::size_t>(segment_)]};
+          writer_.reconstruction().steps[static_cast<std::size_t>(segment_)], old_coefficients_};
 }
 
 // Leaves `info` in the grid, where neighbours' contexts are looked up.
@@ -214,24 +230,13 @@ MotionSearch ModeDecision::motion_search(const Plane& plane, MotionVector predic
           writer_.reconstruction().filter.bilinear};
 }
 
-void ModeDecision::collect_inter(ReferenceFrame reference, std::vector<RoughCandidate>& rough) {
-  const Plane plane = writer_.reconstruction().references[reference]->plane(0);
-  const MacroblockGrid& grid = writer_.macroblocks();
-  const MvCandidates near_by =
-      mv_candidates_at(grid, row_, column_, reference, writer_.context().sign_bias);
-  const MotionSearch search = motion_search(plane, near_by.best);
-  const SearchBlock block{source_.pixels[0], source_.stride[0], column_ * 16, row_ * 16, 16, 16};
-  const MotionVector found =
-      search.search(block,
-                    {MotionVector{}, near_by.nearest, near_by.near,
-                     grid.at(row_, column_ - 1).mv(), grid.at(row_ - 1, column_).mv()},
-                    kWholeSearchStepPx);
-  const std::pair<MacroblockMode, MotionVector> ways[] = {{ZEROMV, {}},
-                                                          {NEARESTMV, near_by.nearest},
-                                                          {NEARMV, near_by.near},
-                                                          {NEWMV, found}};
+// Weighs the vectors that cost little to name, and one that was found.
+void ModeDecision::collect_whole(ReferenceFrame reference, const MotionSearch& search,
+                                 const MvCandidates& near_by, const MotionVector* found,
+                                 std::vector<RoughCandidate>& rough) {
+  const SearchBlock block = whole_block();
   const std::size_t before = rough.size();
-  for (const auto& [mode, mv] : ways) {
+  const auto add = [&](MacroblockMode mode, MotionVector mv) {
     MacroblockInfo info;
     info.segment = static_cast<std::uint8_t>(segment_);
     info.reference = reference;
@@ -247,7 +252,36 @@ void ModeDecision::collect_inter(ReferenceFrame reference, std::vector<RoughCand
     } else if (cost < same->cost) {
       *same = {info, cost};
     }
-  }
+  };
+  add(ZEROMV, {});
+  add(NEARESTMV, near_by.nearest);
+  add(NEARMV, near_by.near);
+  if (found != nullptr) add(NEWMV, *found);
+}
+
+SearchBlock ModeDecision::whole_block() const {
+  return {source_.pixels[0], source_.stride[0], column_ * 16, row_ * 16, 16, 16};
+}
+
+void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandidate>& rough) {
+  const Plane plane = writer_.reconstruction().references[reference]->plane(0);
+  const MacroblockGrid& grid = writer_.macroblocks();
+  const MvCandidates near_by =
+      mv_candidates_at(grid, row_, column_, reference, writer_.context().sign_bias);
+  const MotionSearch search = motion_search(plane, near_by.best);
+  const MotionVector found =
+      search.search(whole_block(),
+                    {MotionVector{}, near_by.nearest, near_by.near,
+                     grid.at(row_, column_ - 1).mv(), grid.at(row_ - 1, column_).mv()},
+                    kWholeSearchStepPx);
+  collect_whole(reference, search, near_by, &found, rough);
+}
+
+void ModeDecision::evaluate_best(std::vector<RoughCandidate>& rough, std::size_t count) {
+  std::stable_sort(rough.begin(), rough.end(),
+                   [](const auto& a, const auto& b) { return a.cost < b.cost; });
+  if (rough.size() > count) rough.resize(count);
+  for (const RoughCandidate& candidate : rough) evaluate(candidate.info);
 }
 
 void ModeDecision::try_inter() {
@@ -256,15 +290,50 @@ void ModeDecision::try_inter() {
   for (const ReferenceFrame reference : {kLastFrame, kGoldenFrame, kAltrefFrame}) {
     const bool seen = (reference >= kGoldenFrame && references[reference] == references[kLastFrame]) ||
                       (reference == kAltrefFrame && references[reference] == references[kGoldenFrame]);
-    if (!seen) collect_inter(reference, rough);
+    if (!seen) search_whole(reference, rough);
   }
-  std::stable_sort(rough.begin(), rough.end(),
-                   [](const auto& a, const auto& b) { return a.cost < b.cost; });
-  if (rough.size() > kInterFinalists) rough.resize(kInterFinalists);
-  for (const RoughCandidate& candidate : rough) evaluate(candidate.info);
-  if (has_tokens(true, best_.coefficients)) {
-    try_split(best_.info);
+  evaluate_best(rough, kInterFinalists);
+  if (has_tokens(true, best_.coefficients)) try_split(best_.info);
+}
+
+void ModeDecision::try_inter_again(const MacroblockInfo& old) {
+  const ReferenceFrame reference = old.is_inter() ? old.reference : kLastFrame;
+  const Plane plane = writer_.reconstruction().references[reference]->plane(0);
+  const MvCandidates near_by = mv_candidates_at(writer_.macroblocks(), row_, column_, reference,
+                                                writer_.context().sign_bias);
+  const MotionSearch search = motion_search(plane, near_by.best);
+  std::vector<RoughCandidate> rough;
+  std::optional<MotionVector> found;
+  if (old.is_inter()) found = search.refine(whole_block(), old.mv());
+  collect_whole(reference, search, near_by, found ? &*found : nullptr, rough);
+  evaluate_best(rough, kInterFinalistsAgain);
+  if (old.y_mode == SPLITMV) try_split_again(old);
+}
+
+// Names the parts' vectors anew, from the neighbours as they are now.
+void ModeDecision::try_split_again(MacroblockInfo info) {
+  const MacroblockGrid& grid = writer_.macroblocks();
+  const MacroblockInfo& above = grid.at(row_ - 1, column_);
+  const MacroblockInfo& left = grid.at(row_, column_ - 1);
+  const MvCandidates near_by =
+      mv_candidates_at(grid, row_, column_, info.reference, writer_.context().sign_bias);
+  info.segment = static_cast<std::uint8_t>(segment_);
+  for (int part = 0; part < kSplitPartCount[info.partitioning]; ++part) {
+    const int first = first_subblock_of_part(info.partitioning, part);
+    const MotionVector mv = info.mvs[static_cast<std::size_t>(first)];
+    SplitMvMode mode = NEW4X4;
+    if (mv == left_mv(info, left, first)) {
+      mode = LEFT4X4;
+    } else if (mv == above_mv(info, above, first)) {
+      mode = ABOVE4X4;
+    } else if (mv.is_zero()) {
+      mode = ZERO4X4;
+    } else if (!MvRates::codable(mv.row - near_by.best.row, mv.col - near_by.best.col)) {
+      return;
+    }
+    info.split_modes[static_cast<std::size_t>(part)] = mode;
   }
+  evaluate(info);
 }
 
 MacroblockInfo ModeDecision::search_split(const MacroblockInfo& whole,

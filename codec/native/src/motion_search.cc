@@ -31,6 +31,8 @@ MotionVector moved(MotionVector mv, int row, int col) {
 
 constexpr int kAround[8][2] = {{-1, 0}, {0, -1}, {0, 1}, {1, 0}, {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
 constexpr int kMaxMovesPerStep = 16;
+constexpr int kMaxFractionMoves = 2;
+constexpr int kMaxRefinements = 3;
 
 }  // namespace
 
@@ -67,47 +69,52 @@ Cost MotionSearch::fraction_cost(const SearchBlock& block, MotionVector mv) cons
                                   rates.of(moved(mv, -predicted.row, -predicted.col)));
 }
 
+void MotionSearch::descend(const SearchBlock& block, CostOf cost_of, int step, int moves,
+                           Found& found) const {
+  for (bool improved = true; improved && moves > 0; --moves) {
+    improved = false;
+    const MotionVector centre = found.mv;
+    for (const auto& offset : kAround) {
+      const MotionVector mv = moved(centre, offset[0] * step, offset[1] * step);
+      if (!allowed(mv.row, mv.col)) continue;
+      const Cost cost = (this->*cost_of)(block, mv);
+      if (cost < found.cost) {
+        found = {mv, cost};
+        improved = true;
+      }
+    }
+  }
+}
+
 MotionVector MotionSearch::search(const SearchBlock& block,
                                   std::initializer_list<MotionVector> starts,
                                   int first_step_px) const {
-  MotionVector best = bounds.clamp(predicted);
-  best = {static_cast<std::int16_t>(best.row & ~3), static_cast<std::int16_t>(best.col & ~3)};
-  Cost best_cost = whole_pixel_cost(block, best);
-  for (const MotionVector start : starts) {
-    const MotionVector mv{static_cast<std::int16_t>((start.row + 2) & ~3),
-                          static_cast<std::int16_t>((start.col + 2) & ~3)};
-    if (mv == best || !allowed(mv.row, mv.col)) continue;
+  MotionVector start = bounds.clamp(predicted);
+  start = {static_cast<std::int16_t>(start.row & ~3), static_cast<std::int16_t>(start.col & ~3)};
+  Found found{start, whole_pixel_cost(block, start)};
+  for (const MotionVector other : starts) {
+    const MotionVector mv{static_cast<std::int16_t>((other.row + 2) & ~3),
+                          static_cast<std::int16_t>((other.col + 2) & ~3)};
+    if (mv == found.mv || !allowed(mv.row, mv.col)) continue;
     const Cost cost = whole_pixel_cost(block, mv);
-    if (cost < best_cost) {
-      best = mv;
-      best_cost = cost;
-    }
+    if (cost < found.cost) found = {mv, cost};
   }
-  // Moves by `step` (quarter pixels) while that pays.
-  const auto descend = [&](int step, int moves, auto&& cost_of) {
-    for (bool improved = true; improved && moves > 0; --moves) {
-      improved = false;
-      const MotionVector centre = best;
-      for (const auto& offset : kAround) {
-        const MotionVector mv = moved(centre, offset[0] * step, offset[1] * step);
-        if (!allowed(mv.row, mv.col)) continue;
-        const Cost cost = cost_of(mv);
-        if (cost < best_cost) {
-          best = mv;
-          best_cost = cost;
-          improved = true;
-        }
-      }
-    }
-  };
   for (int step = first_step_px; step >= 1; step /= 2) {
-    descend(step * 4, kMaxMovesPerStep, [&](MotionVector mv) { return whole_pixel_cost(block, mv); });
+    descend(block, &MotionSearch::whole_pixel_cost, step * 4, kMaxMovesPerStep, found);
   }
-  best_cost = fraction_cost(block, best);
+  found.cost = fraction_cost(block, found.mv);
   for (const int step : {2, 1}) {
-    descend(step, 2, [&](MotionVector mv) { return fraction_cost(block, mv); });
+    descend(block, &MotionSearch::fraction_cost, step, kMaxFractionMoves, found);
   }
-  return best;
+  return found.mv;
+}
+
+std::optional<MotionVector> MotionSearch::refine(const SearchBlock& block,
+                                                 MotionVector start) const {
+  if (!MvRates::codable(start.row - predicted.row, start.col - predicted.col)) return {};
+  Found found{start, fraction_cost(block, start)};
+  descend(block, &MotionSearch::fraction_cost, 1, kMaxRefinements, found);
+  return found.mv;
 }
 
 }  // namespace vp8

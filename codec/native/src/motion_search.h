@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
 
 #include "motion_vectors.h"
 #include "raster.h"
@@ -51,10 +52,22 @@ struct MotionSearch {
   MotionVector search(const SearchBlock& block, std::initializer_list<MotionVector> starts,
                       int first_step_px) const;
 
+  // The best vector within a pixel or so of `start`, by quarters; none where the
+  // difference from the prediction cannot be coded.
+  std::optional<MotionVector> refine(const SearchBlock& block, MotionVector start) const;
+
   // Hadamard difference of the block's prediction by this vector.
   int difference(const SearchBlock& block, MotionVector mv) const;
 
  private:
+  // The best vector so far and what it costs.
+  struct Found {
+    MotionVector mv;
+    Cost cost;
+  };
+  using CostOf = Cost (MotionSearch::*)(const SearchBlock&, MotionVector) const;
+  // Moves by `step` quarter pixels while that pays, at most `moves` times.
+  void descend(const SearchBlock& block, CostOf cost_of, int step, int moves, Found& found) const;
   bool allowed(int row, int col) const;
   Cost whole_pixel_cost(const SearchBlock& block, MotionVector mv) const;
   Cost fraction_cost(const SearchBlock& block, MotionVector mv) const;

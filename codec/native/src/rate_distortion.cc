@@ -56,9 +56,9 @@ Rate token_rate(int token, const std::array<Probability, 11>& p) {
 }  // namespace
 
 Lagrangian::Lagrangian(int y_ac_step)
-    // The slope of squared error over bits at a step of q is about q * q / 30 a
+    // The slope of squared error over bits at a step of q is about q * q / 45 a
     // bit (the transform doubles amplitudes); its root serves absolute sums.
-    : scale(std::max<std::int64_t>(1, static_cast<std::int64_t>(y_ac_step) * y_ac_step * 137 >> 8)),
+    : scale(std::max<std::int64_t>(1, static_cast<std::int64_t>(y_ac_step) * y_ac_step * 90 >> 8)),
       absolute_scale(static_cast<std::int64_t>(y_ac_step) * 47) {}
 
 TokenRates::TokenRates(const CoefficientProbabilities& probabilities) {

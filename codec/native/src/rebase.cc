@@ -3,9 +3,8 @@
 #include <string>
 
 #include "frame_reader.h"
-#include "intra_prediction.h"
+#include "mode_decision.h"
 #include "status.h"
-#include "transform.h"
 
 namespace vp8 {
 namespace {
@@ -45,56 +44,13 @@ CodingContext context_on(const State& before, const FrameReader& reader) {
   return context;
 }
 
-class Rebaser {
- public:
-  Rebaser(FrameWriter& writer) : writer_(writer) {}
-
-  void rebase(int row, int column, MacroblockInfo info, const MacroblockCoefficients& original) {
-    info.segment = static_cast<std::uint8_t>(writer_.segment_at(row, column));
-    const ResidueCoder coder{
-        writer_.token_rates(), writer_.lagrangian(info.segment),
-        writer_.reconstruction().steps[info.segment], &original};
-    MacroblockCoefficients coefficients;
-    coefficients.clear();
-    TokenContext above = writer_.above(column);
-    TokenContext left = writer_.left(column);
-    const MacroblockPixels source = writer_.source_at(row, column);
-    const MacroblockPixels target = writer_.target_at(row, column);
-    predict_macroblock(writer_.reconstruction(), info, row, column, writer_.raster());
-    if (info.y_mode == B_PRED) {
-      code_subblocks(coder, info, source, target, above, left, coefficients);
-      coder.code_chroma(source, target, above, left, coefficients);
-    } else {
-      ResidueCost cost =
-          coder.code_luma(info.has_y2(), source, target, above, left, coefficients);
-      cost += coder.code_chroma(source, target, above, left, coefficients);
-      if (cost.uncoded <= cost.coded) coefficients.clear();
-    }
-    writer_.commit(row, column, info, coefficients);
+// Whether every prediction comes out as it did.
+bool references_equal(const State& a, const State& b) {
+  for (std::size_t i = kLastFrame; i <= kAltrefFrame; ++i) {
+    if (a.references[i] != b.references[i] && !(*a.references[i] == *b.references[i])) return false;
   }
-
- private:
-  // Each subblock is predicted from those before it, finished.
-  static void code_subblocks(const ResidueCoder& coder, const MacroblockInfo& info,
-                             const MacroblockPixels& source, const MacroblockPixels& target,
-                             TokenContext& above, TokenContext& left,
-                             MacroblockCoefficients& coefficients) {
-    const std::ptrdiff_t stride = target.stride[0];
-    const AboveRight above_right{target.pixels[0] - stride, stride};
-    for (int i = 0; i < 16; ++i) {
-      const std::ptrdiff_t line = (i >> 2) * 4;
-      const std::ptrdiff_t offset = (i & 3) * 4;
-      std::uint8_t* pixels = target.pixels[0] + line * stride + offset;
-      predict_subblock(info.subblock_modes[static_cast<std::size_t>(i)], pixels, stride,
-                       above_right.of(i));
-      coder.code_subblock(i, source.pixels[0] + line * source.stride[0] + offset, source.stride[0],
-                          pixels, stride, above, left, coefficients);
-      add_block(coefficients.values[i], coefficients.ends[i], coder.steps.y, pixels, stride);
-    }
-  }
-
-  FrameWriter& writer_;
-};
+  return a.context.segmentation == b.context.segmentation && *a.segment_map == *b.segment_map;
+}
 
 }  // namespace
 
@@ -117,14 +73,22 @@ EncodedFrame rebase_frame(const SharedState& before, const SharedRaster& source,
   const auto map =
       reader.header().segmentation.update_map ? reader.segment_map() : before->segment_map;
   FrameWriter writer(before.get(), *source, reader.header(), context_on(*before, reader), map);
-  Rebaser rebaser(writer);
+  // Where nothing that a macroblock is predicted from has changed, it stays.
+  const bool carry_over = references_equal(*before, *made_for);
+  ModeDecision decision(writer);
   for (int row = 0; row < macroblocks.rows(); ++row) {
     for (int column = 0; column < macroblocks.columns(); ++column) {
-      rebaser.rebase(row, column, macroblocks.at(row, column),
-                     originals[static_cast<std::size_t>(row * macroblocks.columns() + column)]);
+      const MacroblockInfo& info = macroblocks.at(row, column);
+      const MacroblockCoefficients& original =
+          originals[static_cast<std::size_t>(row * macroblocks.columns() + column)];
+      if (carry_over) {
+        writer.commit(row, column, info, original);
+      } else {
+        decision.decide_again(row, column, info, original);
+      }
     }
   }
-  return writer.finish(false);
+  return writer.finish(!carry_over);
 }
 
 }  // namespace vp8
