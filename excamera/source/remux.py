@@ -59,6 +59,7 @@ def decode_once(opened: Opened) -> Decoded:
     pts: list[int | None] = []
     first: VideoFrame | None = None
     duration = 0
+    corrupt = False
     try:
         for packet in opened.container.demux(video):
             if packet.size and packet.is_corrupt:
@@ -72,6 +73,7 @@ def decode_once(opened: Opened) -> Decoded:
                 if isinstance(frame.opaque, int):
                     shown_as[frame.opaque] = len(pts)
                 pts.append(frame.pts)
+                corrupt = frame.is_corrupt
                 duration = frame.duration or 0
     except av.error.InvalidDataError as error:
         raise truncated(opened.name, len(pts), " or damaged") from error
@@ -79,6 +81,9 @@ def decode_once(opened: Opened) -> Decoded:
         raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
     if first is None:
         raise NoFrames(f"{opened.name}: has no frames")
+    if corrupt and all(time is None for time in pts):
+        # A raw stream does not say how long it should be; its last frame may tell.
+        raise truncated(opened.name, len(pts) - 1)
     return Decoded(shown_as, keys, pts, duration, first)
 
 

@@ -115,6 +115,17 @@ def test_a_truncated_source_says_how_many_frames_there_were(
     assert 5 < count < 28, line
 
 
+def test_a_raw_stream_cut_within_a_frame(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, a damaged last frame of a raw stream is encoded as if it were whole."""
+    source = Clip(frames=30, options={"crf": "10", "bf": "0"}).write(tmp_path / "a.264", "h264")
+    whole = source.read_bytes()
+    last = whole.rindex(b"\0\0\1", 0, len(whole) * 7 // 10)
+    source.write_bytes(whole[: last + 60])
+    line = refused_source(capfd, source)
+    assert "truncated" in line
+    assert 10 < int(line.split("; ")[1].split(" frame")[0]) < 29, line
+
+
 @pytest.mark.parametrize("keep", [0.5, 0.97])
 def test_an_mp4_cut_before_its_index(
     clip: Path, keep: float, tmp_path: Path, capfd: Capture
