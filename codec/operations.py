@@ -130,8 +130,8 @@ def decode(state: State | None, frame: bytes) -> Decoded:
         The state after the frame, and its raster, also where it is not shown.
 
     Raises:
-        BitstreamError: the bytes cannot be decoded.
-        StateMismatch: an inter frame without a state.
+        BitstreamError: the bytes cannot be decoded, or are an inter frame or none at
+            all where there is no state.
     """
     after, raster = ctypes.c_void_p(), ctypes.c_void_p()
     check(

@@ -20,6 +20,10 @@ import codec
 from excamera.errors import ChunkError, SeamMismatch
 from excamera.vpx import is_shown
 
+# A re-encoded first frame takes the place of a key frame, which filled all three
+# references: the rest of the chunk was made to find it in golden and altref too.
+_FIRST_FRAME = codec.EncodeSettings(refresh_golden=True, refresh_altref=True)
+
 
 @dataclass(frozen=True, slots=True)
 class SourceChunk:
@@ -180,7 +184,9 @@ def _prepared(chunks: Iterable[SourceChunk], first_frame_qi: int, threads: int) 
 def _encode_first(
     previous: Future[_Trace], chunk: SourceChunk, first_frame_qi: int
 ) -> codec.Encoded:
-    return codec.encode_inter_frame(previous.result().final, chunk.pictures[0], first_frame_qi)
+    return codec.encode_inter_frame(
+        previous.result().final, chunk.pictures[0], first_frame_qi, _FIRST_FRAME
+    )
 
 
 def _rebase(

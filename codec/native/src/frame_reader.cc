@@ -12,7 +12,7 @@ namespace {
 FrameStart checked_start(const State* before, const std::uint8_t* data, std::size_t size) {
   const FrameStart start = parse_frame_start(data, size);
   if (!start.key_frame && before == nullptr) {
-    throw CodecError(Status::kStateMismatch, "an inter frame needs the state before it");
+    throw CodecError(Status::kInvalidBitstream, "a stream cannot begin with an inter frame");
   }
   if (start.first_partition_size > size - start.size_bytes()) {
     throw CodecError(Status::kTruncatedBitstream,
