@@ -17,6 +17,8 @@ PlaneArray = npt.NDArray[np.uint8]
 class Raster:
     """An immutable frame in 8-bit 4:2:0, shared by reference with native code.
 
+    Equal where the displayed pixels are.
+
     Attributes:
         width: of the picture as displayed, in pixels.
         height: likewise. Chroma planes have half of either, rounded up.

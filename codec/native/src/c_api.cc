@@ -112,7 +112,7 @@ void xc_raster_copy_i420(const xc_raster* raster, uint8_t* out) {
 }
 
 int xc_raster_equal(const xc_raster* a, const xc_raster* b) {
-  return a->value == b->value || *a->value == *b->value;
+  return a->value == b->value || vp8::same_picture(*a->value, *b->value);
 }
 
 void xc_state_free(xc_state* state) { delete state; }

@@ -53,6 +53,7 @@ XC_API int32_t xc_raster_width(const xc_raster* raster);
 XC_API int32_t xc_raster_height(const xc_raster* raster);
 /* Writes tightly packed planes of display size, Y then U then V. */
 XC_API void xc_raster_copy_i420(const xc_raster* raster, uint8_t* out);
+/* Equality of the displayed pixels. */
 XC_API int xc_raster_equal(const xc_raster* a, const xc_raster* b);
 
 XC_API void xc_state_free(xc_state* state);

@@ -55,9 +55,11 @@ FrameHeader frame_header(const EncodeOptions& options, CodingContext& context) {
   return header;
 }
 
-EncodedFrame encode(const State* before, const Raster& source, const FrameHeader& header,
+EncodedFrame encode(const State* before, const SharedRaster& picture, const FrameHeader& header,
                     const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
                     bool search_filter_level) {
+  const SharedRaster shared = with_repeated_edges(picture);
+  const Raster& source = *shared;
   FrameWriter writer(before, source, header, context, std::move(segment_map));
   ModeDecision decision(writer);
   for (int row = 0; row < source.macroblock_rows(); ++row) {
@@ -79,7 +81,7 @@ EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& o
   header.start.height = source->height();
   auto map = std::make_shared<const SegmentMap>(
       static_cast<std::size_t>(source->macroblock_columns() * source->macroblock_rows()));
-  return encode(nullptr, *source, header, context, std::move(map), options.filter_level < 0);
+  return encode(nullptr, source, header, context, std::move(map), options.filter_level < 0);
 }
 
 EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& source,
@@ -97,7 +99,7 @@ EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& s
   header.refresh_altref = options.refresh_altref;
   if (!options.refresh_golden) header.copy_to_golden = options.copy_to_golden;
   if (!options.refresh_altref) header.copy_to_altref = options.copy_to_altref;
-  return encode(before.get(), *source, header, context, before->segment_map,
+  return encode(before.get(), source, header, context, before->segment_map,
                 options.filter_level < 0);
 }
 

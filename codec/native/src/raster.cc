@@ -62,16 +62,45 @@ void Raster::extend_borders() {
   }
 }
 
+namespace {
+
+// Compares the top left `width` x `height` pixels of two planes.
+bool equal_region(const Plane& a, const Plane& b, int width, int height) {
+  for (int y = 0; y < height; ++y) {
+    if (std::memcmp(a.at(0, y), b.at(0, y), static_cast<std::size_t>(width)) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 bool Raster::operator==(const Raster& other) const {
   if (width_ != other.width_ || height_ != other.height_) return false;
   for (int i = 0; i < kPlanes; ++i) {
     const Plane a = plane(i);
-    const Plane b = other.plane(i);
-    for (int y = 0; y < a.height; ++y) {
-      if (std::memcmp(a.at(0, y), b.at(0, y), static_cast<std::size_t>(a.width)) != 0) return false;
-    }
+    if (!equal_region(a, other.plane(i), a.width, a.height)) return false;
   }
   return true;
+}
+
+bool same_picture(const Raster& a, const Raster& b) {
+  if (a.width() != b.width() || a.height() != b.height()) return false;
+  for (int i = 0; i < kPlanes; ++i) {
+    if (!equal_region(a.plane(i), b.plane(i), a.display_width(i), a.display_height(i))) return false;
+  }
+  return true;
+}
+
+SharedRaster with_repeated_edges(const SharedRaster& raster) {
+  if (raster->width() % kMacroblockSize == 0 && raster->height() % kMacroblockSize == 0) {
+    return raster;
+  }
+  auto repeated = std::make_shared<Raster>(raster->width(), raster->height());
+  for (int i = 0; i < kPlanes; ++i) {
+    const Plane plane = raster->plane(i);
+    repeated->load_plane(i, plane.origin, plane.stride);
+  }
+  return repeated;
 }
 
 }  // namespace vp8

@@ -71,4 +71,12 @@ class Raster {
 
 using SharedRaster = std::shared_ptr<const Raster>;
 
+// Equality of the pixels that are displayed.
+bool same_picture(const Raster& a, const Raster& b);
+
+// The same picture with its last column and row repeated to the end of the last
+// macroblock. A decoded raster has whatever was coded there, which must not
+// decide how its picture is encoded.
+SharedRaster with_repeated_edges(const SharedRaster& raster);
+
 }  // namespace vp8

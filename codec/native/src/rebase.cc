@@ -54,10 +54,11 @@ bool references_equal(const State& a, const State& b) {
 
 }  // namespace
 
-EncodedFrame rebase_frame(const SharedState& before, const SharedRaster& source,
+EncodedFrame rebase_frame(const SharedState& before, const SharedRaster& picture,
                           const std::uint8_t* frame, std::size_t size,
                           const SharedState& made_for) {
-  check(*before, *made_for, *source, frame, size);
+  check(*before, *made_for, *picture, frame, size);
+  const SharedRaster source = with_repeated_edges(picture);
   FrameReader reader(made_for.get(), frame, size);
   // The map has to be whole before the first macroblock is weighed, so the frame
   // is read to its end first.
