@@ -8,8 +8,10 @@
         ├── InputError
         │   ├── NoSuchInput
         │   ├── InputIsDirectory
+        │   ├── InputNotReadable  may not be read
         │   ├── NotAVideo         nothing here can be read as media
         │   ├── NoVideoStream     media, but only sound or data
+        │   ├── UnknownCodec      the video stream's codec has no decoder here
         │   ├── NoFrames          a video stream without a single frame
         │   ├── TruncatedSource   ends early; says how many frames could be read
         │   ├── UnsupportedSize   more than 16383 pixels wide or high
@@ -68,12 +70,20 @@ class InputIsDirectory(InputError):
     """The source is a directory."""
 
 
+class InputNotReadable(InputError):
+    """The source may not be read."""
+
+
 class NotAVideo(InputError):
     """The source cannot be read as media."""
 
 
 class NoVideoStream(InputError):
     """The source has no video stream."""
+
+
+class UnknownCodec(InputError):
+    """There is no decoder for the source's video stream."""
 
 
 class NoFrames(InputError):

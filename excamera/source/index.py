@@ -93,10 +93,10 @@ def index_packets(opened: Opened) -> Index | None:
             if packet.is_discard or not _shows_a_frame(packet, video):
                 continue
             entries.append(Entry(packet.pts, packet.is_keyframe, packet.duration or 0))
-    except av.error.InvalidDataError:
-        cut = True
     except OSError as error:
         raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
+    except av.error.FFmpegError:
+        cut = True
     if "yuv4mpegpipe" in opened.formats and 0 < frame_end < _file_size(opened):
         cut = True  # the demuxer does not mention a last frame that is not whole
     if cut:

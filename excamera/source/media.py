@@ -16,12 +16,14 @@ from av.video.stream import VideoStream
 
 from excamera.errors import (
     InputIsDirectory,
+    InputNotReadable,
     NoFrames,
     NoSuchInput,
     NotAVideo,
     NoVideoStream,
     SourceUnavailable,
     TruncatedSource,
+    UnknownCodec,
 )
 
 # Demuxers that take any text or bytes for a picture.
@@ -87,6 +89,8 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
         ]
         if not videos:
             raise NoVideoStream(f"{name}: no video stream")
+        if videos[0].codec_context is None:
+            raise UnknownCodec(f"{name}: no decoder for its video stream")
         yield Opened(container, videos[0], name)
 
 
@@ -105,7 +109,7 @@ def _opened(source: str | BinaryIO, name: str) -> Iterator[InputContainer]:
     except av.error.EOFError as error:
         raise _not_media(source, name) from error
     except PermissionError as error:
-        raise SourceUnavailable(f"{name}: permission denied") from error
+        raise InputNotReadable(f"{name}: permission denied") from error
     except (OSError, av.error.FFmpegError) as error:
         raise SourceUnavailable(f"{name}: cannot be read: {error.strerror}") from error
     with container:

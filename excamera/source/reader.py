@@ -33,6 +33,7 @@ class FrameReader:
         self._stack = contextlib.ExitStack()
         self._frames: Iterator[VideoFrame] | None = None
         self._last: int | None = None
+        self._wanted = 0  # number of the frame that is being looked for
 
     @classmethod
     def for_plan(cls, plan: Plan, store: Store, threads: int = 1) -> FrameReader:
@@ -77,8 +78,10 @@ class FrameReader:
             yield to_i420(frame, self._plan.geometry)
 
     def _chunk_frames(self, chunk: Chunk) -> Iterator[VideoFrame]:
+        self._wanted = chunk.first_frame
         first = self._go_to(chunk)
         for number in range(len(chunk.read_pts)):
+            self._wanted = chunk.first_frame + number
             frame = first if number == 0 else self._next()
             if frame is None:
                 raise SourceMismatch(
@@ -131,13 +134,13 @@ class FrameReader:
         assert self._frames is not None
         try:
             frame = next(self._frames, None)
-        except av.error.InvalidDataError as error:
-            where = "its first frame" if self._last is None else f"timestamp {self._last}"
-            raise UnreadableFrame(
-                f"{self._plan.source.name}: cannot be decoded after {where}: {error.strerror}"
-            ) from error
         except OSError as error:
             raise SourceUnavailable(f"{self._plan.source.name}: {error.strerror}") from error
+        except av.error.FFmpegError as error:
+            raise UnreadableFrame(
+                f"{self._plan.source.name}: damaged ({error.strerror}); "
+                f"{self._wanted} frames could be read"
+            ) from error
         self._last = None if frame is None else frame.pts
         return frame
 
@@ -149,6 +152,7 @@ def read_all(source: str, name: str) -> Iterator[Planes]:
         InputError: the source cannot be read as a video.
     """
     geometry: Geometry | None = None
+    count = 0
     with open_media(source, name) as opened:
         opened.video.codec_context.thread_type = "AUTO"
         try:
@@ -156,9 +160,12 @@ def read_all(source: str, name: str) -> Iterator[Planes]:
                 if geometry is None:
                     geometry = geometry_of(frame, (1, 1))
                 yield to_i420(frame, geometry)
-        except av.error.InvalidDataError as error:
-            raise UnreadableFrame(f"{name}: cannot be decoded: {error.strerror}") from error
+                count += 1
         except OSError as error:
             raise SourceUnavailable(f"{name}: {error.strerror}") from error
+        except av.error.FFmpegError as error:
+            raise UnreadableFrame(
+                f"{name}: damaged ({error.strerror}); {count} frames could be read"
+            ) from error
     if geometry is None:
         raise NoFrames(f"{name}: has no frames")

@@ -75,10 +75,10 @@ def decode_once(opened: Opened) -> Decoded:
                 pts.append(frame.pts)
                 corrupt = frame.is_corrupt
                 duration = frame.duration or 0
-    except av.error.InvalidDataError as error:
-        raise truncated(opened.name, len(pts), " or damaged") from error
     except OSError as error:
         raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
+    except av.error.FFmpegError as error:
+        raise truncated(opened.name, len(pts), " or damaged") from error
     if first is None:
         raise NoFrames(f"{opened.name}: has no frames")
     if corrupt and all(time is None for time in pts):
@@ -117,7 +117,7 @@ def write_nut(opened: Opened, decoded: Decoded, path: Path) -> Index:
     ranks = _display_ranks(decoded.shown_as)
     delay = max(place - rank for place, rank in enumerate(ranks))
     with av.open(str(path), "w", format="nut") as out:
-        stream = out.add_stream_from_template(opened.video)
+        stream = out.add_stream_from_template(opened.video, opaque=True)
         stream.time_base = Fraction(1, _RATE)
         packets = (p for p in opened.container.demux(opened.video) if p.size)
         for place, packet in enumerate(packets):

@@ -10,6 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+import av
+
 from excamera.audio import audio_stream
 from excamera.errors import NoFrames, SourceMismatch, UnreadableFrame, UnsupportedSize
 from excamera.options import EncodeOptions
@@ -133,8 +135,10 @@ def _make_plan(
         aspect = Fraction(1)
     try:
         first_frame = next(iter(opened.container.decode(opened.video)), None)
-    except ValueError as error:  # PyAV's InvalidDataError
-        raise UnreadableFrame(f"{opened.name}: its first frame cannot be decoded") from error
+    except av.error.FFmpegError as error:
+        raise UnreadableFrame(
+            f"{opened.name}: damaged ({error.strerror}); 0 frames could be read"
+        ) from error
     if first_frame is None:
         raise NoFrames(f"{opened.name}: has no frames")
     geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))

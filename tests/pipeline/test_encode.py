@@ -10,7 +10,7 @@ import pytest
 import codec
 from excamera.flow import FUNCTIONS, excamera_flow
 from excamera.job import encode_file
-from excamera.options import EncodeOptions
+from excamera.options import EncodeOptions, VpxSettings
 from excamera.plan import Keys, load
 from excamera.playback import read_file
 from excamera.steps import audio, encode, plan, rebase, stitch
@@ -141,6 +141,28 @@ def test_real_clips(name: str, tmp_path: Path) -> None:
     result = encode_file(str(source), output, EncodeOptions(), workers=2)
     assert [round(t) for t in read_file(output).times] == times
     assert result.key_frames == key_frames(output) == -(-len(times) // 96)
+    assert len(check_plays_alike(output)) == len(times)
+
+
+LARGE = {
+    "bigbuckbunny.mp4": [40 * n for n in range(132)],
+    "street_1080p.264": [40 * n for n in range(54)],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=needs(SHARED / "media" / name)) for name in LARGE]
+)
+def test_large_real_clips(name: str, tmp_path: Path) -> None:
+    """If this fails, film of everyday size is encoded wrongly."""
+    source, times = SHARED / "media" / name, LARGE[name]
+    output = tmp_path / "out.webm"
+    options = EncodeOptions(vpx=VpxSettings(cpu_used=4))
+    result = encode_file(str(source), output, options, workers=2)
+    assert [round(t) for t in read_file(output).times] == times
+    assert result.key_frames == key_frames(output) == -(-len(times) // 96)
+    assert result.sound == ("encoded" if name.endswith("mp4") else "none")
     assert len(check_plays_alike(output)) == len(times)
 
 

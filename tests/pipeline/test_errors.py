@@ -82,6 +82,13 @@ def test_no_video_stream(tmp_path: Path, capfd: Capture) -> None:
     assert "no video stream" in refused_source(capfd, path)
 
 
+def test_an_unknown_codec(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, a codec this machine cannot decode gives a traceback."""
+    good = ivf.header(16, 16, Fraction(1, 25), 1) + ivf.frames([(0, b"\0" * 50)])
+    (tmp_path / "odd.ivf").write_bytes(good.replace(b"VP80", b"ZZZZ"))
+    assert "no decoder" in refused_source(capfd, tmp_path / "odd.ivf")
+
+
 def test_zero_frames(tmp_path: Path, capfd: Capture) -> None:
     """If this fails, an empty video gives an empty result or a traceback."""
     (tmp_path / "empty.ivf").write_bytes(ivf.header(16, 16, Fraction(1, 25), 0))
@@ -113,6 +120,24 @@ def test_a_truncated_source_says_how_many_frames_there_were(
     assert "truncated" in line
     count = int(line.split("; ")[1].split(" frame")[0])
     assert 5 < count < 28, line
+
+
+@pytest.mark.parametrize("bad", [0, 13])
+def test_a_damaged_frame_says_how_many_came_before(
+    bad: int, tmp_path: Path, capfd: Capture
+) -> None:
+    """If this fails, damage in the middle gives a traceback, or a picture of garbage."""
+    source = Clip(frames=30, encoder="ffv1", options={}).write(tmp_path / "a.mkv")
+    damaged = tmp_path / "b.mkv"
+    with av.open(str(source)) as a, av.open(str(damaged), "w") as b:
+        stream = b.add_stream_from_template(a.streams.video[0])
+        for number, packet in enumerate(p for p in a.demux(video=0) if p.size):
+            new = av.Packet(b"\xff" * 40) if number == bad else packet
+            new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
+            new.is_keyframe = True
+            new.stream = stream
+            b.mux(new)
+    assert f"{bad} frames could be read" in refused_source(capfd, damaged)
 
 
 def test_a_raw_stream_cut_within_a_frame(tmp_path: Path, capfd: Capture) -> None:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip that takes some seconds to encode."""
     path = tmp_path_factory.mktemp("long") / "long.mp4"
-    write_sample(path, SampleClip(width=1280, height=720, rate=24, seconds=4))
+    write_sample(path, SampleClip(width=1280, height=720, rate=24, seconds=2))
     return path
 
 

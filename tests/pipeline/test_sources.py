@@ -53,6 +53,7 @@ CLIPS = {
                          options={"bf": "2", "g": "10", "qmin": "1", "qmax": "3"}),
     "intra.avi": Clip(encoder="mjpeg", pix_fmt="yuvj420p", options={"qmin": "1", "qmax": "2"}),
     "raw.avi": Clip(encoder="rawvideo", options={}),
+    "x.asf": Clip(encoder="wmv2", options={"qmin": "1", "qmax": "2"}),
     "x.flv": Clip(frames=40, options={"crf": "10", "bf": "2"}),
     "hidden-frames.webm": Clip(frames=40, encoder="libvpx", options=ALTREF),
     "vp9.webm": Clip(frames=40, encoder="libvpx-vp9", options=ALTREF),
