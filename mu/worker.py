@@ -31,7 +31,10 @@ def pack(message: dict[str, Any]) -> bytes:
 def _read_exactly(connection: socket.socket, size: int) -> bytes:
     parts = []
     while size:
-        part = connection.recv(min(size, 1 << 20))
+        try:
+            part = connection.recv(min(size, 1 << 20))
+        except OSError:  # a parent that is killed with answers unread resets the connection
+            part = b""
         if not part:
             os._exit(1)
         parts.append(part)
@@ -72,4 +75,8 @@ def main(descriptor: int) -> None:
     threading.Thread(target=_read_calls, args=(connection, calls), daemon=True).start()
     store = open_store(calls.get()["store"])
     while True:
-        connection.sendall(pack(_answer(calls.get(), store, connection)))
+        answer = pack(_answer(calls.get(), store, connection))
+        try:
+            connection.sendall(answer)
+        except OSError:
+            os._exit(1)

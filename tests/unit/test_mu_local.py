@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,7 +31,10 @@ from mu import (
     TaskTimeout,
     WorkerDied,
 )
+from mu.worker import pack
 from tests.unit.task_functions import FUNCTIONS
+
+ROOT = Path(__file__).parents[2]
 
 
 class Recorder(Observer):
@@ -205,9 +209,8 @@ def test_a_stopped_engine_leaves_no_worker(
         "try: LocalEngine(DirectoryStore(sys.argv[1]), FUNCTIONS, workers=2).run(flow, {})\n"
         "except KeyboardInterrupt: sys.exit(130)\n"
     )
-    root = Path(__file__).parents[2]
     store = DirectoryStore(tmp_path)
-    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=root) as parent:
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT) as parent:
         deadline = time.monotonic() + 60
         while len(store.list("sleeping/")) < 2:
             assert time.monotonic() < deadline
@@ -219,3 +222,20 @@ def test_a_stopped_engine_leaves_no_worker(
     while any(alive(worker) for worker in workers):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_worker_ends_with_a_parent_that_left_answers_unread() -> None:
+    """If this fails, a parent killed at the wrong moment leaves its workers behind."""
+    ours, theirs = socket.socketpair()
+    code = "import sys; from mu.worker import main; main(int(sys.argv[1]))"
+    descriptor = str(theirs.fileno())
+    with theirs, subprocess.Popen(
+        [sys.executable, "-c", code, descriptor], cwd=ROOT, pass_fds=[theirs.fileno()]
+    ) as worker:  # fmt: skip
+        theirs.close()
+        with ours:
+            ours.sendall(pack({"store": "dir:/nowhere"}))
+            call = {"task": "t", "function": "no.such:thing", "event": {}, "attempt": 1}
+            ours.sendall(pack(call))
+            ours.recv(1)  # the answer has begun to arrive; the rest stays unread
+        assert worker.wait(timeout=30) == 1
