@@ -110,7 +110,7 @@ layers: $(VENV)/.installed $(VENV)/.dev
 
 # $(call native_build,<folder under build/>,<CMake settings>)
 define native_build
-	$(TOOLS_FIRST) cmake --no-warn-unused-cli -G Ninja -S codec/native -B build/$(1) \
+	$(TOOLS_FIRST) cmake -G Ninja -S codec/native -B build/$(1) \
 	  -DPython_EXECUTABLE="$(CURDIR)/$(PY)" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }
 	grep -h '^This compiler' build/$(1).log || true
 	$(TOOLS_FIRST) cmake --build build/$(1)
