@@ -304,7 +304,10 @@ void ModeDecision::try_inter_again(const MacroblockInfo& old) {
   const MotionSearch search = motion_search(plane, near_by.best);
   std::vector<RoughCandidate> rough;
   std::optional<MotionVector> found;
-  if (old.is_inter()) found = search.refine(whole_block(), old.mv());
+  if (old.is_inter()) {
+    // A vector that left nothing to code is good enough as it is.
+    found = old.skip ? search.codable(old.mv()) : search.refine(whole_block(), old.mv());
+  }
   collect_whole(reference, search, near_by, found ? &*found : nullptr, rough);
   evaluate_best(rough, kInterFinalistsAgain);
   if (old.y_mode == SPLITMV) try_split_again(old);

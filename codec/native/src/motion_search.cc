@@ -109,9 +109,14 @@ MotionVector MotionSearch::search(const SearchBlock& block,
   return found.mv;
 }
 
+std::optional<MotionVector> MotionSearch::codable(MotionVector mv) const {
+  if (!MvRates::codable(mv.row - predicted.row, mv.col - predicted.col)) return {};
+  return mv;
+}
+
 std::optional<MotionVector> MotionSearch::refine(const SearchBlock& block,
                                                  MotionVector start) const {
-  if (!MvRates::codable(start.row - predicted.row, start.col - predicted.col)) return {};
+  if (!codable(start)) return {};
   Found found{start, fraction_cost(block, start)};
   descend(block, &MotionSearch::fraction_cost, 1, kMaxRefinements, found);
   return found.mv;

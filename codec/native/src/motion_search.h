@@ -56,6 +56,9 @@ struct MotionSearch {
   // difference from the prediction cannot be coded.
   std::optional<MotionVector> refine(const SearchBlock& block, MotionVector start) const;
 
+  // The vector itself, where its difference from the prediction can be coded.
+  std::optional<MotionVector> codable(MotionVector mv) const;
+
   // Hadamard difference of the block's prediction by this vector.
   int difference(const SearchBlock& block, MotionVector mv) const;
 
