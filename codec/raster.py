@@ -55,13 +55,17 @@ class Raster:
             raise FrameArgumentError(f"a luma plane has two dimensions, not {y.ndim}")
         height, width = y.shape
         chroma = ((height + 1) // 2, (width + 1) // 2)
-        for name, plane, shape in zip("YUV", planes, ((height, width), chroma, chroma), strict=True):
+        for name, plane, shape in zip(
+            "YUV", planes, ((height, width), chroma, chroma), strict=True
+        ):
             if plane.dtype != np.uint8 or plane.shape != shape:
                 raise FrameArgumentError(
                     f"plane {name} is {plane.dtype} {plane.shape}, not uint8 {shape}"
                 )
             if plane.shape[1] > 1 and plane.strides[1] != 1:
-                raise FrameArgumentError(f"plane {name} does not hold its rows' pixels side by side")
+                raise FrameArgumentError(
+                    f"plane {name} does not hold its rows' pixels side by side"
+                )
         pointers = (ctypes.c_void_p * 3)(*(plane.ctypes.data for plane in planes))
         strides = (ctypes.c_ssize_t * 3)(*(plane.strides[0] for plane in planes))
         handle = ctypes.c_void_p()

@@ -35,7 +35,7 @@ class VpxSettings:
 
     deadline: str = "good"
     cpu_used: int = 0
-    key_frame_q_offset: int = 0
+    key_frame_q_offset: int = -8
     tune: str = "psnr"
     lag_in_frames: int = 0
     auto_alt_ref: int = 0
@@ -50,7 +50,7 @@ class RebaseSettings:
             frame of chunks 2..x.
     """
 
-    first_frame_qi_offset: int = 0
+    first_frame_qi_offset: int = -4
 
 
 @dataclass(frozen=True, slots=True)

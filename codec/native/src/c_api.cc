@@ -119,8 +119,7 @@ void xc_state_free(xc_state* state) { delete state; }
 
 void xc_state_get_info(const xc_state* state, xc_state_info* info) {
   const vp8::State& s = *state->value;
-  *info = {s.width,          s.height,      s.horizontal_scale,
-           s.vertical_scale, s.color_space, s.clamping_type};
+  *info = {s.width, s.height, s.horizontal_scale, s.vertical_scale, s.color_space, s.clamping_type};
 }
 
 xc_raster* xc_state_reference(const xc_state* state, int32_t reference) {
@@ -167,9 +166,8 @@ int xc_decode(const xc_state* before, const uint8_t* data, size_t size, xc_state
 
 int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options,
                         xc_buffer** frame, xc_state** after) {
-  return guarded([&] {
-    hand_over(vp8::encode_key_frame(source->value, options_of(*options)), frame, after);
-  });
+  return guarded(
+      [&] { hand_over(vp8::encode_key_frame(source->value, options_of(*options)), frame, after); });
 }
 
 int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,

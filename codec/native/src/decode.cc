@@ -9,7 +9,8 @@ namespace vp8 {
 
 DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, std::size_t size) {
   if (size == 0) {
-    if (!before) throw CodecError(Status::kInvalidBitstream, "a stream cannot begin with an empty frame");
+    if (!before)
+      throw CodecError(Status::kInvalidBitstream, "a stream cannot begin with an empty frame");
     return {before, before->references[kLastFrame]};
   }
   FrameReader reader(before.get(), data, size);

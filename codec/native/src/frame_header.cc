@@ -250,9 +250,9 @@ FrameStart parse_frame_start(const std::uint8_t* data, std::size_t size) {
   start.height = (data[8] | data[9] << 8) & 0x3fff;
   start.vertical_scale = data[9] >> 6;
   if (start.width == 0 || start.height == 0) {
-    throw CodecError(Status::kInvalidBitstream, "a key frame has no pixels: " +
-                                                    std::to_string(start.width) + "x" +
-                                                    std::to_string(start.height));
+    throw CodecError(Status::kInvalidBitstream,
+                     "a key frame has no pixels: " + std::to_string(start.width) + "x" +
+                         std::to_string(start.height));
   }
   return start;
 }

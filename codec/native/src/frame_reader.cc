@@ -69,10 +69,10 @@ void FrameReader::split_partitions(const std::uint8_t* data, std::size_t size) {
       partition = static_cast<std::size_t>(p[0] | p[1] << 8 | p[2] << 16);
     }
     if (partition > size) {
-      throw CodecError(Status::kTruncatedBitstream,
-                       "token partition " + std::to_string(i) + " has " +
-                           std::to_string(partition) + " bytes, of which " + std::to_string(size) +
-                           " are there");
+      throw CodecError(Status::kTruncatedBitstream, "token partition " + std::to_string(i) +
+                                                        " has " + std::to_string(partition) +
+                                                        " bytes, of which " + std::to_string(size) +
+                                                        " are there");
     }
     partitions_[i] = BoolDecoder(data, partition);
     data += partition;
@@ -84,7 +84,8 @@ void FrameReader::read_macroblock(int row, int column, MacroblockCoefficients& c
   if (column == 0) left_ = {};
   int segment = 0;
   if (!start_.key_frame && !header_.segmentation.update_map) {
-    segment = (*before_->segment_map)[static_cast<std::size_t>(row * macroblocks_.columns() + column)];
+    segment =
+        (*before_->segment_map)[static_cast<std::size_t>(row * macroblocks_.columns() + column)];
   }
   read_macroblock_header(first_partition_, header_, context_, macroblocks_, row, column, segment);
   if (first_partition_.overran()) {

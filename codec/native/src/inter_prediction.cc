@@ -61,7 +61,9 @@ MotionVector chroma_mv_of_split(const MacroblockInfo& info, int column, int row)
     sum_col += info.mvs[i].col;
   }
   // Halves round away from zero.
-  const auto mean = [](int sum) { return static_cast<std::int16_t>((sum + (sum < 0 ? -2 : 2)) / 4); };
+  const auto mean = [](int sum) {
+    return static_cast<std::int16_t>((sum + (sum < 0 ? -2 : 2)) / 4);
+  };
   return {mean(sum_row), mean(sum_col)};
 }
 
@@ -95,8 +97,7 @@ void predict_inter_chroma(const MacroblockInfo& info, const Raster& reference, i
   const int size = info.y_mode == SPLITMV ? 4 : 8;
   for (int j = 0; j < 8; j += size) {
     for (int i = 0; i < 8; i += size) {
-      MotionVector mv =
-          info.y_mode == SPLITMV ? chroma_mv_of_split(info, i / 4, j / 4) : info.mv();
+      MotionVector mv = info.y_mode == SPLITMV ? chroma_mv_of_split(info, i / 4, j / 4) : info.mv();
       if (filter.full_pixel_chroma) {
         mv.row &= ~7;
         mv.col &= ~7;

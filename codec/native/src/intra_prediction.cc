@@ -117,9 +117,8 @@ void predict_subblock(SubblockMode mode, std::uint8_t* pixels, std::ptrdiff_t st
       set_subblock(pixels, stride, [&](int x, int) { return smooth(5 + x); });
       break;
     case B_HE_PRED:
-      set_subblock(pixels, stride, [&](int, int y) {
-        return y < 3 ? smooth(3 - y) : average3(e[1], e[0], e[0]);
-      });
+      set_subblock(pixels, stride,
+                   [&](int, int y) { return y < 3 ? smooth(3 - y) : average3(e[1], e[0], e[0]); });
       break;
     case B_LD_PRED:
       set_subblock(pixels, stride, [&](int x, int y) {

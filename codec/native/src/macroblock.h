@@ -72,10 +72,8 @@ void write_macroblock_header(Writer& writer, const FrameHeader& header,
     write_tree(writer, kKeyFrameYModeTree, kKeyFrameYModeProbabilities, info.y_mode);
     if (info.y_mode == B_PRED) {
       for (std::size_t i = 0; i < 16; ++i) {
-        const SubblockMode a =
-            i >= 4 ? info.subblock_modes[i - 4] : above.subblock_modes[i + 12];
-        const SubblockMode l =
-            (i & 3) ? info.subblock_modes[i - 1] : left.subblock_modes[i + 3];
+        const SubblockMode a = i >= 4 ? info.subblock_modes[i - 4] : above.subblock_modes[i + 12];
+        const SubblockMode l = (i & 3) ? info.subblock_modes[i - 1] : left.subblock_modes[i + 3];
         write_tree(writer, kSubblockModeTree, kKeyFrameSubblockModeProbabilities[a][l],
                    info.subblock_modes[i]);
       }

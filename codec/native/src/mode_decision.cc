@@ -91,8 +91,8 @@ void ModeDecision::evaluate(const MacroblockInfo& info) {
   TokenContext left = writer_.left(column_);
   const ResidueCoder residue = coder();
   candidate.coefficients.clear();
-  ResidueCost cost = residue.code_luma(info.has_y2(), source_, prediction, above, left,
-                                       candidate.coefficients);
+  ResidueCost cost =
+      residue.code_luma(info.has_y2(), source_, prediction, above, left, candidate.coefficients);
   cost += residue.code_chroma(source_, prediction, above, left, candidate.coefficients);
   keep_if_best(candidate, cost);
 }
@@ -243,7 +243,8 @@ void ModeDecision::collect_whole(ReferenceFrame reference, const MotionSearch& s
     info.y_mode = mode;
     info.mvs.fill(mv);
     const Rate rate = header_rate(info);
-    const Cost cost = writer_.lagrangian(segment_).absolute_cost(search.difference(block, mv), rate);
+    const Cost cost =
+        writer_.lagrangian(segment_).absolute_cost(search.difference(block, mv), rate);
     // Of two modes with the same vector only the cheaper one matters.
     const auto same = std::find_if(rough.begin() + static_cast<std::ptrdiff_t>(before), rough.end(),
                                    [&](const auto& other) { return other.info.mv() == mv; });
@@ -271,8 +272,8 @@ void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandi
   const MotionSearch search = motion_search(plane, near_by.best);
   const MotionVector found =
       search.search(whole_block(),
-                    {MotionVector{}, near_by.nearest, near_by.near,
-                     grid.at(row_, column_ - 1).mv(), grid.at(row_ - 1, column_).mv()},
+                    {MotionVector{}, near_by.nearest, near_by.near, grid.at(row_, column_ - 1).mv(),
+                     grid.at(row_ - 1, column_).mv()},
                     kWholeSearchStepPx);
   collect_whole(reference, search, near_by, &found, rough);
 }
@@ -288,8 +289,9 @@ void ModeDecision::try_inter() {
   std::vector<RoughCandidate> rough;
   const auto& references = writer_.reconstruction().references;
   for (const ReferenceFrame reference : {kLastFrame, kGoldenFrame, kAltrefFrame}) {
-    const bool seen = (reference >= kGoldenFrame && references[reference] == references[kLastFrame]) ||
-                      (reference == kAltrefFrame && references[reference] == references[kGoldenFrame]);
+    const bool seen =
+        (reference >= kGoldenFrame && references[reference] == references[kLastFrame]) ||
+        (reference == kAltrefFrame && references[reference] == references[kGoldenFrame]);
     if (!seen) search_whole(reference, rough);
   }
   evaluate_best(rough, kInterFinalists);
@@ -358,13 +360,16 @@ MacroblockInfo ModeDecision::search_split(const MacroblockInfo& whole,
     const int first = first_subblock_of_part(partitioning, part);
     const int x = (first & 3) * 4;
     const int y = (first >> 2) * 4;
-    const SearchBlock block{source_.pixels[0] + y * source_.stride[0] + x, source_.stride[0],
-                            column_ * 16 + x, row_ * 16 + y, width, height};
+    const SearchBlock block{source_.pixels[0] + y * source_.stride[0] + x,
+                            source_.stride[0],
+                            column_ * 16 + x,
+                            row_ * 16 + y,
+                            width,
+                            height};
     const MotionVector from_left = left_mv(info, left, first);
     const MotionVector from_above = above_mv(info, above, first);
-    const MotionVector found =
-        search.search(block, {whole.mv(), from_left, from_above, MotionVector{}},
-                      kSplitSearchStepPx);
+    const MotionVector found = search.search(
+        block, {whole.mv(), from_left, from_above, MotionVector{}}, kSplitSearchStepPx);
     const std::pair<SplitMvMode, MotionVector> ways[] = {
         {LEFT4X4, from_left}, {ABOVE4X4, from_above}, {ZERO4X4, {}}, {NEW4X4, found}};
     Cost best = kNever;

@@ -17,9 +17,9 @@ int tiled(const Kernels::Distortion* table, const SearchBlock& block, const std:
   int sum = 0;
   for (int y = 0; y < block.height; y += tile) {
     for (int x = 0; x < block.width; x += tile) {
-      sum += table[size_index(tile)](block.source + y * block.source_stride + x,
-                                     block.source_stride, other + y * other_stride + x,
-                                     other_stride);
+      sum +=
+          table[size_index(tile)](block.source + y * block.source_stride + x, block.source_stride,
+                                  other + y * other_stride + x, other_stride);
     }
   }
   return sum;
@@ -29,7 +29,8 @@ MotionVector moved(MotionVector mv, int row, int col) {
   return {static_cast<std::int16_t>(mv.row + row), static_cast<std::int16_t>(mv.col + col)};
 }
 
-constexpr int kAround[8][2] = {{-1, 0}, {0, -1}, {0, 1}, {1, 0}, {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
+constexpr int kAround[8][2] = {{-1, 0},  {0, -1}, {0, 1},  {1, 0},
+                               {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
 constexpr int kMaxMovesPerStep = 16;
 constexpr int kMaxFractionMoves = 2;
 constexpr int kMaxRefinements = 3;

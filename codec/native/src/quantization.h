@@ -23,9 +23,7 @@ struct QuantizerSteps {
   int y2[2];
   int uv[2];
 
-  const int* of(BlockType type) const {
-    return type == kY2 ? y2 : type == kChroma ? uv : y;
-  }
+  const int* of(BlockType type) const { return type == kY2 ? y2 : type == kChroma ? uv : y; }
 };
 
 // The steps for base index `y_ac_qi` (clamped to 0..127), with the differences

@@ -12,7 +12,8 @@ Raster::Raster(int width, int height) : width_(width), height_(height) {
     layout.width = macroblock_columns() * block;
     layout.height = macroblock_rows() * block;
     layout.stride = layout.width + 2 * kRasterBorder;
-    layout.origin = offset + static_cast<std::size_t>(kRasterBorder * layout.stride + kRasterBorder);
+    layout.origin =
+        offset + static_cast<std::size_t>(kRasterBorder * layout.stride + kRasterBorder);
     offset += static_cast<std::size_t>(layout.stride) *
               static_cast<std::size_t>(layout.height + 2 * kRasterBorder);
   }
@@ -86,7 +87,8 @@ bool Raster::operator==(const Raster& other) const {
 bool same_picture(const Raster& a, const Raster& b) {
   if (a.width() != b.width() || a.height() != b.height()) return false;
   for (int i = 0; i < kPlanes; ++i) {
-    if (!equal_region(a.plane(i), b.plane(i), a.display_width(i), a.display_height(i))) return false;
+    if (!equal_region(a.plane(i), b.plane(i), a.display_width(i), a.display_height(i)))
+      return false;
   }
   return true;
 }

@@ -143,8 +143,8 @@ Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
   *end = static_cast<std::uint8_t>(first);
 
   const Cost nothing_cost = lagrangian.cost(nothing * weight, 0);
-  Cost best = nothing_cost + lagrangian.cost(0, rates.of_end(block.type, kCoefficientBands[first],
-                                                             block.context));
+  Cost best = nothing_cost +
+              lagrangian.cost(0, rates.of_end(block.type, kCoefficientBands[first], block.context));
   if (last < first) return best;
 
   int best_end = first;
@@ -167,9 +167,8 @@ Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
         if (from.cost == kNever) continue;
         const bool after_zero = context == 0 && i > first;
         const Cost cost =
-            from.cost +
-            lagrangian.cost(gain * weight,
-                            rates.of_magnitude(block.type, band, context, after_zero, level));
+            from.cost + lagrangian.cost(gain * weight, rates.of_magnitude(block.type, band, context,
+                                                                          after_zero, level));
         if (cost < next.cost) {
           next = {cost, static_cast<std::int16_t>(level), static_cast<std::uint8_t>(context)};
         }

@@ -52,9 +52,7 @@ class TokenRates {
 
   // Of a coefficient of this magnitude, its sign and extra bits included.
   Rate of_magnitude(BlockType type, int band, int context, bool after_zero, int magnitude) const;
-  Rate of_end(BlockType type, int band, int context) const {
-    return end_[type][band][context];
-  }
+  Rate of_end(BlockType type, int band, int context) const { return end_[type][band][context]; }
   // Of a whole block's tokens.
   Rate of_block(BlockType type, int first, int context, const std::int16_t* values, int end) const;
 

@@ -14,7 +14,6 @@ namespace vp8 {
 // cannot be read, a key or empty frame (kInvalidArgument), states or a raster of
 // different sizes (kStateMismatch).
 EncodedFrame rebase_frame(const SharedState& before, const SharedRaster& source,
-                          const std::uint8_t* frame, std::size_t size,
-                          const SharedState& made_for);
+                          const std::uint8_t* frame, std::size_t size, const SharedState& made_for);
 
 }  // namespace vp8

@@ -50,8 +50,8 @@ ReconstructionContext::ReconstructionContext(const State* before, const FrameHea
                                              const CodingContext& context)
     : filter(InterpolationFilter::of_version(header.start.version)) {
   for (int segment = 0; segment < kMaxSegments; ++segment) {
-    steps[static_cast<std::size_t>(segment)] = quantizer_steps(
-        header.quantizer_index(context.segmentation, segment), header.quantizer);
+    steps[static_cast<std::size_t>(segment)] =
+        quantizer_steps(header.quantizer_index(context.segmentation, segment), header.quantizer);
   }
   if (!header.start.key_frame) references = before->references;
 }
@@ -68,8 +68,8 @@ LoopFilterSettings loop_filter_settings(const FrameHeader& header, const CodingC
     int level = settings.level;
     if (header.segmentation.enabled) {
       const int value = context.segmentation.loop_filter[i];
-      level = clamp_int(context.segmentation.absolute ? value : level + value, 0,
-                        kMaxLoopFilterLevel);
+      level =
+          clamp_int(context.segmentation.absolute ? value : level + value, 0, kMaxLoopFilterLevel);
     }
     settings.segment_levels[i] = level;
   }

@@ -16,12 +16,12 @@ ResidueCost ResidueCoder::code_block(BlockType type, int index, int first,
   ResidueCost cost;
   cost.uncoded = lagrangian.cost(zero_distortion(block), 0);
   cost.coded = quantize_block(block, rates, lagrangian, values, &coefficients.ends[index]);
-  if (hint != nullptr && std::memcmp(values, hint->values[index], sizeof(hint->values[index])) != 0) {
+  if (hint != nullptr &&
+      std::memcmp(values, hint->values[index], sizeof(hint->values[index])) != 0) {
     const int end = std::max<int>(hint->ends[index], first);
     const std::int16_t* other = hint->values[index];
-    const Cost hinted =
-        lagrangian.cost(block_distortion(block, other),
-                        rates.of_block(type, first, block.context, other, end));
+    const Cost hinted = lagrangian.cost(block_distortion(block, other),
+                                        rates.of_block(type, first, block.context, other, end));
     if (hinted <= cost.coded) {
       cost.coded = hinted;
       std::memcpy(values, other, sizeof(hint->values[index]));
@@ -41,8 +41,8 @@ ResidueCost ResidueCoder::code_luma(bool has_y2, const MacroblockPixels& source,
     const int x = (i & 3) * 4;
     const int y = (i >> 2) * 4;
     kernels().forward_dct(source.pixels[0] + y * source.stride[0] + x, source.stride[0],
-                          prediction.pixels[0] + y * prediction.stride[0] + x,
-                          prediction.stride[0], transformed[i]);
+                          prediction.pixels[0] + y * prediction.stride[0] + x, prediction.stride[0],
+                          transformed[i]);
   }
   ResidueCost cost;
   if (has_y2) {
@@ -70,10 +70,10 @@ ResidueCost ResidueCoder::code_chroma(const MacroblockPixels& source,
     const int x = i & 1;
     const int y = (i >> 1) & 1;
     std::int16_t transformed[16];
-    kernels().forward_dct(
-        source.pixels[plane] + 4 * y * source.stride[plane] + 4 * x, source.stride[plane],
-        prediction.pixels[plane] + 4 * y * prediction.stride[plane] + 4 * x,
-        prediction.stride[plane], transformed);
+    kernels().forward_dct(source.pixels[plane] + 4 * y * source.stride[plane] + 4 * x,
+                          source.stride[plane],
+                          prediction.pixels[plane] + 4 * y * prediction.stride[plane] + 4 * x,
+                          prediction.stride[plane], transformed);
     const int flags = 2 + 2 * plane;
     cost += code_block(kChroma, 16 + i, 0, transformed, above.flags[flags + x],
                        left.flags[flags + y], coefficients);

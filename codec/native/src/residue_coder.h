@@ -31,8 +31,8 @@ struct ResidueCoder {
   // Each codes `source - prediction` into `coefficients` and brings the contexts
   // up to date.
   ResidueCost code_luma(bool has_y2, const MacroblockPixels& source,
-                        const MacroblockPixels& prediction, TokenContext& above,
-                        TokenContext& left, MacroblockCoefficients& coefficients) const;
+                        const MacroblockPixels& prediction, TokenContext& above, TokenContext& left,
+                        MacroblockCoefficients& coefficients) const;
   ResidueCost code_chroma(const MacroblockPixels& source, const MacroblockPixels& prediction,
                           TokenContext& above, TokenContext& left,
                           MacroblockCoefficients& coefficients) const;

@@ -15,9 +15,8 @@ struct TokenSink {
   BoolEncoder& encoder;
 
   void branch(int band, int context, int node, bool bit) {
-    encoder.write(bit, probabilities[static_cast<std::size_t>(band)]
-                                    [static_cast<std::size_t>(context)]
-                                    [static_cast<std::size_t>(node)]);
+    encoder.write(bit, probabilities[static_cast<std::size_t>(band)][static_cast<std::size_t>(
+                           context)][static_cast<std::size_t>(node)]);
   }
   void extra(bool bit, Probability probability) { encoder.write(bit, probability); }
 };
@@ -55,9 +54,8 @@ std::vector<std::vector<std::uint8_t>> token_partitions(
           coefficients[static_cast<std::size_t>(row * macroblocks.columns() + column)];
       for_each_block(info.has_y2(), up, left,
                      [&](BlockType type, int block, int first, int token_context) {
-                       walk_block_tokens(
-                           c.values[block], c.ends[block], first, token_context,
-                           TokenSink{context.entropy.coefficients[type], encoder});
+                       walk_block_tokens(c.values[block], c.ends[block], first, token_context,
+                                         TokenSink{context.entropy.coefficients[type], encoder});
                        return c.ends[block] > first;
                      });
     }

@@ -37,9 +37,9 @@ class Reader {
   int byte(int limit) {
     const int value = *take(1);
     if (value > limit) {
-      throw CodecError(Status::kInvalidState,
-                       "a state holds " + std::to_string(value) + " where at most " +
-                           std::to_string(limit) + " makes sense");
+      throw CodecError(Status::kInvalidState, "a state holds " + std::to_string(value) +
+                                                  " where at most " + std::to_string(limit) +
+                                                  " makes sense");
     }
     return value;
   }
@@ -123,12 +123,11 @@ void read_into(Reader& reader, Values& values) {
 }  // namespace
 
 bool State::operator==(const State& other) const {
-  const auto fields_equal = width == other.width && height == other.height &&
-                            horizontal_scale == other.horizontal_scale &&
-                            vertical_scale == other.vertical_scale &&
-                            color_space == other.color_space &&
-                            clamping_type == other.clamping_type && context == other.context &&
-                            *segment_map == *other.segment_map;
+  const auto fields_equal =
+      width == other.width && height == other.height &&
+      horizontal_scale == other.horizontal_scale && vertical_scale == other.vertical_scale &&
+      color_space == other.color_space && clamping_type == other.clamping_type &&
+      context == other.context && *segment_map == *other.segment_map;
   if (!fields_equal) return false;
   for (std::size_t i = kLastFrame; i <= kAltrefFrame; ++i) {
     if (references[i] != other.references[i] && !(*references[i] == *other.references[i])) {

@@ -23,9 +23,8 @@ void copy_references(const FrameHeader& header,
 
 }  // namespace
 
-SharedState next_state(const State* before, const FrameHeader& header,
-                       const CodingContext& context, SharedRaster raster,
-                       std::shared_ptr<const SegmentMap> segment_map) {
+SharedState next_state(const State* before, const FrameHeader& header, const CodingContext& context,
+                       SharedRaster raster, std::shared_ptr<const SegmentMap> segment_map) {
   auto after = std::make_shared<State>();
   if (header.start.key_frame) {
     after->width = header.start.width;

@@ -8,8 +8,7 @@ namespace vp8 {
 
 // The state after a frame. `before` is null only for a key frame; `context` is
 // what held within the frame.
-SharedState next_state(const State* before, const FrameHeader& header,
-                       const CodingContext& context, SharedRaster raster,
-                       std::shared_ptr<const SegmentMap> segment_map);
+SharedState next_state(const State* before, const FrameHeader& header, const CodingContext& context,
+                       SharedRaster raster, std::shared_ptr<const SegmentMap> segment_map);
 
 }  // namespace vp8

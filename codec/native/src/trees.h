@@ -13,12 +13,11 @@ namespace vp8 {
 using TreeEntry = std::int8_t;
 
 constexpr TreeEntry kYModeTree[] = {-DC_PRED, 2, 4, 6, -V_PRED, -H_PRED, -TM_PRED, -B_PRED};
-constexpr TreeEntry kKeyFrameYModeTree[] = {-B_PRED, 2,       4,       6,
-                                            -DC_PRED, -V_PRED, -H_PRED, -TM_PRED};
+constexpr TreeEntry kKeyFrameYModeTree[] = {-B_PRED, 2, 4, 6, -DC_PRED, -V_PRED, -H_PRED, -TM_PRED};
 constexpr TreeEntry kUvModeTree[] = {-DC_PRED, 2, -V_PRED, 4, -H_PRED, -TM_PRED};
-constexpr TreeEntry kSubblockModeTree[] = {
-    -B_DC_PRED, 2,           -B_TM_PRED, 4,  -B_VE_PRED, 6,  8,          12,          -B_HE_PRED,
-    10,         -B_RD_PRED,  -B_VR_PRED, -B_LD_PRED, 14, -B_VL_PRED, 16, -B_HD_PRED, -B_HU_PRED};
+constexpr TreeEntry kSubblockModeTree[] = {-B_DC_PRED, 2,  -B_TM_PRED, 4,  -B_VE_PRED, 6,
+                                           8,          12, -B_HE_PRED, 10, -B_RD_PRED, -B_VR_PRED,
+                                           -B_LD_PRED, 14, -B_VL_PRED, 16, -B_HD_PRED, -B_HU_PRED};
 constexpr TreeEntry kSegmentTree[] = {2, 4, 0, -1, -2, -3};
 constexpr TreeEntry kInterModeTree[] = {-ZEROMV, 2, -NEARESTMV, 4, -NEARMV, 6, -NEWMV, -SPLITMV};
 constexpr TreeEntry kSplitPartitioningTree[] = {-k4x4, 2, -kQuarters, 4, -k16x8, -k8x16};

@@ -50,8 +50,8 @@ int hadamard4x4(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8
     const int r1 = rows[4 + x];
     const int r2 = rows[8 + x];
     const int r3 = rows[12 + x];
-    sum += std::abs(r0 + r1 + r2 + r3) + std::abs(r0 - r1 + r2 - r3) +
-           std::abs(r0 + r1 - r2 - r3) + std::abs(r0 - r1 - r2 + r3);
+    sum += std::abs(r0 + r1 + r2 + r3) + std::abs(r0 - r1 + r2 - r3) + std::abs(r0 + r1 - r2 - r3) +
+           std::abs(r0 - r1 - r2 + r3);
   }
   return sum;
 }

@@ -66,8 +66,8 @@ void bilinear(const std::uint8_t* source, std::ptrdiff_t source_stride, std::uin
   for (int y = 0; y < height + below; ++y) {
     const std::uint8_t* line = source + y * source_stride;
     for (int x = 0; x < Width; ++x) {
-      intermediate[y * Width + x] = static_cast<std::uint8_t>(
-          (line[x] * across[0] + line[x + right] * across[1] + 64) >> 7);
+      intermediate[y * Width + x] =
+          static_cast<std::uint8_t>((line[x] * across[0] + line[x + right] * across[1] + 64) >> 7);
     }
   }
   for (int y = 0; y < height; ++y) {

@@ -41,8 +41,7 @@ bool has_high_variance(const Edge& edge, int threshold) {
 int adjust_inner(const Edge& edge, bool use_outer_taps) {
   const int p0 = to_signed(edge.p(0));
   const int q0 = to_signed(edge.q(0));
-  const int outer =
-      use_outer_taps ? clamp_signed(to_signed(edge.p(1)) - to_signed(edge.q(1))) : 0;
+  const int outer = use_outer_taps ? clamp_signed(to_signed(edge.p(1)) - to_signed(edge.q(1))) : 0;
   const int a = clamp_signed(outer + 3 * (q0 - p0));
   const int down = clamp_signed(a + 4) >> 3;
   const int up = clamp_signed(a + 3) >> 3;
