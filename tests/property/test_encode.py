@@ -160,8 +160,9 @@ def test_inter_frame_needs_far_fewer_bytes_than_a_key_frame_as_good(y_ac_qi):
 def test_still_picture_costs_next_to_nothing():
     """Skip flags and zero vectors would not be used."""
     picture = moving_pictures(320, 240, 1, seed=2)[0]
-    frames, _ = encode_stream([picture] * 4, 60)
-    assert len(frames[-1]) < 0.05 * len(frames[0])
+    # The first repeats still make smooth parts better.
+    frames, _ = encode_stream([picture] * 8, 60)
+    assert len(frames[-1]) < 0.02 * len(frames[0])
 
 
 @pytest.mark.parametrize("y_ac_qi", [-1, 128])

@@ -18,6 +18,7 @@ LEVELS = (
     ("frame_header", "macroblock", "state"),
     (
         "reconstruct", "state_update", "frame_reader", "serialize_frame", "rate_distortion",
+        "activity_mask",
         "residue_coder", "entropy_update", "filter_search", "frame_writer", "motion_search",
         "mode_decision",
     ),

@@ -20,8 +20,14 @@ FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameH
       above_(static_cast<std::size_t>(macroblocks_.columns())),
       reconstruction_(before, header, context),
       raster_(begin_raster(source.width(), source.height())),
-      rates_(context.entropy.coefficients) {
+      rates_(context.entropy.coefficients),
+      activity_mask_(source) {
   for (const QuantizerSteps& steps : reconstruction_.steps) lagrangians_.emplace_back(steps.y[1]);
+}
+
+Lagrangian FrameWriter::lagrangian(int row, int column) const {
+  const auto segment = static_cast<std::size_t>(segment_at(row, column));
+  return activity_mask_.apply(lagrangians_[segment], row, column);
 }
 
 int FrameWriter::segment_at(int row, int column) const {

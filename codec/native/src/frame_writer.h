@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "activity_mask.h"
 #include "frame_header.h"
 #include "macroblock_grid.h"
 #include "rate_distortion.h"
@@ -33,9 +34,8 @@ class FrameWriter {
   const ReconstructionContext& reconstruction() const { return reconstruction_; }
   Raster& raster() { return *raster_; }
   const TokenRates& token_rates() const { return rates_; }
-  const Lagrangian& lagrangian(int segment) const {
-    return lagrangians_[static_cast<std::size_t>(segment)];
-  }
+  // What a bit is worth at a macroblock.
+  Lagrangian lagrangian(int row, int column) const;
   int segment_at(int row, int column) const;
 
   // The source and the frame being built, at a macroblock.
@@ -68,7 +68,8 @@ class FrameWriter {
   ReconstructionContext reconstruction_;
   std::shared_ptr<Raster> raster_;
   TokenRates rates_;
-  std::vector<Lagrangian> lagrangians_;
+  std::vector<Lagrangian> lagrangians_;  // by segment
+  ActivityMask activity_mask_;
 };
 
 }  // namespace vp8

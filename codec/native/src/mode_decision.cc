@@ -26,13 +26,15 @@ constexpr MacroblockMode kWholeIntraModes[] = {DC_PRED, V_PRED, H_PRED, TM_PRED}
 ModeDecision::ModeDecision(FrameWriter& writer)
     : writer_(writer),
       mv_rates_(writer.context().entropy.motion_vectors),
-      key_frame_(writer.header().start.key_frame) {}
+      key_frame_(writer.header().start.key_frame),
+      lagrangian_(writer.lagrangian(0, 0)) {}
 
 void ModeDecision::begin(int row, int column) {
   row_ = row;
   column_ = column;
   segment_ = writer_.segment_at(row, column);
   source_ = writer_.source_at(row, column);
+  lagrangian_ = writer_.lagrangian(row, column);
   best_.cost = kNever;
 }
 
@@ -54,7 +56,7 @@ void ModeDecision::decide_again(int row, int column, const MacroblockInfo& old,
 }
 
 ResidueCoder ModeDecision::coder() const {
-  return {writer_.token_rates(), writer_.lagrangian(segment_),
+  return {writer_.token_rates(), lagrangian_,
           writer_.reconstruction().steps[static_cast<std::size_t>(segment_)], old_coefficients_};
 }
 
@@ -68,12 +70,11 @@ Rate ModeDecision::header_rate(const MacroblockInfo& info) {
 }
 
 void ModeDecision::keep_if_best(Candidate& candidate, const ResidueCost& residue) {
-  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
   MacroblockInfo& info = candidate.info;
   info.skip = false;
-  candidate.cost = residue.coded + lagrangian.cost(0, header_rate(info));
+  candidate.cost = residue.coded + lagrangian_.cost(0, header_rate(info));
   info.skip = true;
-  const Cost skipped = residue.uncoded + lagrangian.cost(0, header_rate(info));
+  const Cost skipped = residue.uncoded + lagrangian_.cost(0, header_rate(info));
   // Coding nothing is always a choice, except for B_PRED: its subblocks were
   // predicted from coded ones.
   if (info.y_mode != B_PRED && skipped <= candidate.cost) {
@@ -101,7 +102,6 @@ void ModeDecision::evaluate(const MacroblockInfo& info) {
 
 void ModeDecision::choose_uv_mode(MacroblockInfo& info) {
   const MacroblockPixels target = writer_.target_at(row_, column_);
-  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
   Cost best = kNever;
   MacroblockMode chosen = DC_PRED;
   for (const MacroblockMode mode : kWholeIntraModes) {
@@ -112,7 +112,7 @@ void ModeDecision::choose_uv_mode(MacroblockInfo& info) {
                                       target.stride[p]);
     }
     info.uv_mode = mode;
-    const Cost cost = lagrangian.absolute_cost(difference, header_rate(info));
+    const Cost cost = lagrangian_.absolute_cost(difference, header_rate(info));
     if (cost < best) {
       best = cost;
       chosen = mode;
@@ -123,7 +123,6 @@ void ModeDecision::choose_uv_mode(MacroblockInfo& info) {
 
 void ModeDecision::try_intra() {
   const MacroblockPixels target = writer_.target_at(row_, column_);
-  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
   MacroblockInfo info;
   info.segment = static_cast<std::uint8_t>(segment_);
   choose_uv_mode(info);
@@ -140,7 +139,7 @@ void ModeDecision::try_intra() {
     }
     const int difference =
         kernels().satd[2](source_.pixels[0], source_.stride[0], target.pixels[0], target.stride[0]);
-    const Cost cost = lagrangian.absolute_cost(difference, header_rate(info));
+    const Cost cost = lagrangian_.absolute_cost(difference, header_rate(info));
     if (cost < best) {
       best = cost;
       chosen = info;
@@ -153,7 +152,6 @@ void ModeDecision::try_intra() {
 SubblockMode ModeDecision::choose_subblock_mode(int subblock, const MacroblockInfo& info,
                                                 const MacroblockPixels& target,
                                                 const std::uint8_t* above_right) {
-  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
   const std::ptrdiff_t offset = (subblock & 3) * 4;
   const std::ptrdiff_t line = (subblock >> 2) * 4;
   std::uint8_t* pixels = target.pixels[0] + line * target.stride[0] + offset;
@@ -176,7 +174,7 @@ SubblockMode ModeDecision::choose_subblock_mode(int subblock, const MacroblockIn
     RateCounter counter;
     write_tree(counter, kSubblockModeTree, probabilities, mode);
     const int difference = kernels().satd[0](source, source_.stride[0], pixels, target.stride[0]);
-    const Cost cost = lagrangian.absolute_cost(difference, counter.rate());
+    const Cost cost = lagrangian_.absolute_cost(difference, counter.rate());
     if (cost < best) {
       best = cost;
       chosen = mode;
@@ -222,12 +220,9 @@ void ModeDecision::try_subblock_intra(const MacroblockInfo& like) {
 
 MotionSearch ModeDecision::motion_search(const Plane& plane, MotionVector predicted) const {
   const MacroblockGrid& grid = writer_.macroblocks();
-  return {plane,
-          mv_rates_,
-          writer_.lagrangian(segment_),
-          mv_bounds(row_, column_, grid.rows(), grid.columns()),
-          predicted,
-          writer_.reconstruction().filter.bilinear};
+  return {plane,       mv_rates_,
+          lagrangian_, mv_bounds(row_, column_, grid.rows(), grid.columns()),
+          predicted,   writer_.reconstruction().filter.bilinear};
 }
 
 // Weighs the vectors that cost little to name, and one that was found.
@@ -243,8 +238,7 @@ void ModeDecision::collect_whole(ReferenceFrame reference, const MotionSearch& s
     info.y_mode = mode;
     info.mvs.fill(mv);
     const Rate rate = header_rate(info);
-    const Cost cost =
-        writer_.lagrangian(segment_).absolute_cost(search.difference(block, mv), rate);
+    const Cost cost = lagrangian_.absolute_cost(search.difference(block, mv), rate);
     // Of two modes with the same vector only the cheaper one matters.
     const auto same = std::find_if(rough.begin() + static_cast<std::ptrdiff_t>(before), rough.end(),
                                    [&](const auto& other) { return other.info.mv() == mv; });
@@ -346,7 +340,6 @@ MacroblockInfo ModeDecision::search_split(const MacroblockInfo& whole,
                                           const MvCandidates& near_by, Cost& rough_cost) {
   const Plane plane = writer_.reconstruction().references[whole.reference]->plane(0);
   const MotionSearch search = motion_search(plane, near_by.best);
-  const Lagrangian& lagrangian = writer_.lagrangian(segment_);
   const MacroblockGrid& grid = writer_.macroblocks();
   const MacroblockInfo& above = grid.at(row_ - 1, column_);
   const MacroblockInfo& left = grid.at(row_, column_ - 1);
@@ -377,7 +370,7 @@ MacroblockInfo ModeDecision::search_split(const MacroblockInfo& whole,
       RateCounter counter;
       write_tree(counter, kSplitMvModeTree, split_mv_probabilities(from_left, from_above), mode);
       const Rate rate = counter.rate() + (mode == NEW4X4 ? mv_rates_.of(mv - near_by.best) : 0);
-      const Cost cost = lagrangian.absolute_cost(search.difference(block, mv), rate);
+      const Cost cost = lagrangian_.absolute_cost(search.difference(block, mv), rate);
       if (cost >= best) continue;
       best = cost;
       info.split_modes[static_cast<std::size_t>(part)] = mode;

@@ -67,6 +67,7 @@ class ModeDecision {
   int row_ = 0;
   int column_ = 0;
   int segment_ = 0;
+  Lagrangian lagrangian_;
   MacroblockPixels source_{};
   const MacroblockCoefficients* old_coefficients_ = nullptr;
   Candidate best_{};

@@ -61,6 +61,16 @@ Lagrangian::Lagrangian(int y_ac_step)
     : scale(std::max<std::int64_t>(1, static_cast<std::int64_t>(y_ac_step) * y_ac_step * 90 >> 8)),
       absolute_scale(static_cast<std::int64_t>(y_ac_step) * 47) {}
 
+Lagrangian Lagrangian::scaled(std::int64_t numerator, std::int64_t denominator) const {
+  Lagrangian result = *this;
+  result.scale = std::max<std::int64_t>(1, scale * numerator / denominator);
+  // Absolute differences go with the root: four steps of Newton's method from 1.
+  std::int64_t root = 256;
+  for (int i = 0; i < 4; ++i) root = (root + 65536 * numerator / denominator / root) / 2;
+  result.absolute_scale = absolute_scale * root / 256;
+  return result;
+}
+
 TokenRates::TokenRates(const CoefficientProbabilities& probabilities) {
   for (std::size_t type = 0; type < kBlockTypes; ++type) {
     for (std::size_t band = 0; band < 8; ++band) {

@@ -35,6 +35,9 @@ class RateCounter {
 struct Lagrangian {
   explicit Lagrangian(int y_ac_step);
 
+  // The same with a bit worth numerator / denominator times as much.
+  Lagrangian scaled(std::int64_t numerator, std::int64_t denominator) const;
+
   Cost cost(std::int64_t distortion, Rate rate) const { return (distortion << 8) + scale * rate; }
   // For sums of absolute differences; in their units times 256.
   Cost absolute_cost(int difference, Rate rate) const {
