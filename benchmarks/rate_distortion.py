@@ -37,7 +37,7 @@ CACHE = ROOT / "build" / "benchmarks"
 RESULT = ROOT / "benchmarks" / "results" / "rate-distortion.json"
 PAGE = ROOT / "docs" / "rate-distortion.md"
 
-CRFS = (8, 16, 24, 32, 40)
+CRFS = (16, 24, 32, 40)
 # More frames than any clip has: one chunk, so libvpx alone and one key frame.
 WHOLE_CLIP_FRAMES = 1000
 SHAPES = {
