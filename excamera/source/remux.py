@@ -53,7 +53,8 @@ def decode_once(opened: Opened) -> Decoded:
     """
     video = opened.video
     video.codec_context.copy_opaque = True
-    video.codec_context.thread_type = "AUTO"
+    # Threads would now and then lose a damaged frame's mark.
+    video.codec_context.thread_count = 1
     shown_as: list[int | None] = []
     keys: list[bool] = []
     pts: list[int | None] = []
@@ -81,8 +82,8 @@ def decode_once(opened: Opened) -> Decoded:
         raise truncated(opened.name, len(pts), " or damaged") from error
     if first is None:
         raise NoFrames(f"{opened.name}: has no frames")
-    if corrupt and all(time is None for time in pts):
-        # A raw stream does not say how long it should be; its last frame may tell.
+    if corrupt:
+        # Such a source does not say how long it should be; its last frame may tell.
         raise truncated(opened.name, len(pts) - 1)
     return Decoded(shown_as, keys, pts, duration, first)
 

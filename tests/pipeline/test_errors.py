@@ -140,9 +140,11 @@ def test_a_damaged_frame_says_how_many_came_before(
     assert f"{bad} frames could be read" in refused_source(capfd, damaged)
 
 
-def test_a_raw_stream_cut_within_a_frame(tmp_path: Path, capfd: Capture) -> None:
+@pytest.mark.parametrize("b_frames", ["0", "2"])
+def test_a_raw_stream_cut_within_a_frame(b_frames: str, tmp_path: Path, capfd: Capture) -> None:
     """If this fails, a damaged last frame of a raw stream is encoded as if it were whole."""
-    source = Clip(frames=30, options={"crf": "10", "bf": "0"}).write(tmp_path / "a.264", "h264")
+    options = {"crf": "10", "bf": b_frames}
+    source = Clip(frames=30, options=options).write(tmp_path / "a.264", "h264")
     whole = source.read_bytes()
     last = whole.rindex(b"\0\0\1", 0, len(whole) * 7 // 10)
     source.write_bytes(whole[: last + 60])

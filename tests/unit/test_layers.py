@@ -15,7 +15,7 @@ LEVELS = (
         "quantization", "tokens", "transform", "motion_vectors", "intra_prediction",
         "inter_prediction", "loop_filter",
     ),
-    ("frame_header", "macroblock", "state"),
+    ("coded_blocks", "frame_header", "macroblock", "state"),
     (
         "reconstruct", "state_update", "frame_reader", "serialize_frame", "rate_distortion",
         "activity_mask",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coded_blocks.h"
 #include "macroblock.h"
 #include "tables.h"
 
@@ -86,27 +87,11 @@ void count_tokens(const MacroblockGrid& macroblocks,
     }
     void extra(bool, Probability) {}
   };
-  std::vector<TokenContext> above(static_cast<std::size_t>(macroblocks.columns()));
-  for (int row = 0; row < macroblocks.rows(); ++row) {
-    TokenContext left;
-    for (int column = 0; column < macroblocks.columns(); ++column) {
-      const MacroblockInfo& info = macroblocks.at(row, column);
-      TokenContext& up = above[static_cast<std::size_t>(column)];
-      if (info.skip) {
-        up.clear(info.has_y2());
-        left.clear(info.has_y2());
-        continue;
-      }
-      const MacroblockCoefficients& c =
-          coefficients[static_cast<std::size_t>(row * macroblocks.columns() + column)];
-      for_each_block(info.has_y2(), up, left,
-                     [&](BlockType type, int block, int first, int context) {
-                       walk_block_tokens(c.values[block], c.ends[block], first, context,
-                                         Sink{probabilities[type], counter});
-                       return c.ends[block] > first;
-                     });
-    }
-  }
+  for_each_coded_block(
+      macroblocks, coefficients,
+      [&](int, BlockType type, const std::int16_t* values, int end, int first, int context) {
+        walk_block_tokens(values, end, first, context, Sink{probabilities[type], counter});
+      });
 }
 
 void update_coefficients(const BranchCounter& counter, const EntropyTables& before,

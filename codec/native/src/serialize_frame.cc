@@ -1,6 +1,7 @@
 #include "serialize_frame.h"
 
 #include "bool_encoder.h"
+#include "coded_blocks.h"
 #include "macroblock.h"
 #include "status.h"
 
@@ -38,28 +39,13 @@ std::vector<std::vector<std::uint8_t>> token_partitions(
     const FrameHeader& header, const CodingContext& context, const MacroblockGrid& macroblocks,
     const std::vector<MacroblockCoefficients>& coefficients) {
   std::vector<BoolEncoder> encoders(std::size_t{1} << header.log2_partitions);
-  std::vector<TokenContext> above(static_cast<std::size_t>(macroblocks.columns()));
-  for (int row = 0; row < macroblocks.rows(); ++row) {
-    BoolEncoder& encoder = encoders[static_cast<std::size_t>(row) & (encoders.size() - 1)];
-    TokenContext left;
-    for (int column = 0; column < macroblocks.columns(); ++column) {
-      const MacroblockInfo& info = macroblocks.at(row, column);
-      TokenContext& up = above[static_cast<std::size_t>(column)];
-      if (info.skip) {
-        up.clear(info.has_y2());
-        left.clear(info.has_y2());
-        continue;
-      }
-      const MacroblockCoefficients& c =
-          coefficients[static_cast<std::size_t>(row * macroblocks.columns() + column)];
-      for_each_block(info.has_y2(), up, left,
-                     [&](BlockType type, int block, int first, int token_context) {
-                       walk_block_tokens(c.values[block], c.ends[block], first, token_context,
-                                         TokenSink{context.entropy.coefficients[type], encoder});
-                       return c.ends[block] > first;
-                     });
-    }
-  }
+  for_each_coded_block(
+      macroblocks, coefficients,
+      [&](int row, BlockType type, const std::int16_t* values, int end, int first, int at) {
+        BoolEncoder& encoder = encoders[static_cast<std::size_t>(row) & (encoders.size() - 1)];
+        walk_block_tokens(values, end, first, at,
+                          TokenSink{context.entropy.coefficients[type], encoder});
+      });
   std::vector<std::vector<std::uint8_t>> partitions;
   for (BoolEncoder& encoder : encoders) partitions.push_back(encoder.finish());
   return partitions;
