@@ -156,6 +156,7 @@ build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
 
 bench: $(VENV)/.installed
 	$(PY) -m benchmarks.rate_distortion $(OPTIONS)
+	$(PY) -m benchmarks.offsets $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) build sample codec/_native .mypy_cache .ruff_cache .pytest_cache \
