@@ -54,6 +54,12 @@ class _Counted:
 
 
 def _write(output: Path, parts: Iterator[bytes]) -> None:
+    if output.exists() and not output.is_file():
+        # A pipe or a device is written to, never replaced.
+        with output.open("wb") as out:
+            for data in parts:
+                out.write(data)
+        return
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as out:

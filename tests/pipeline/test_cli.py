@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import av
@@ -62,6 +64,19 @@ def test_decode_writes_a_y4m_that_others_read(result: dict[str, Path], tmp_path:
         assert container.streams.video[0].average_rate == 25
         assert [i420(f) for f in container.decode(video=0)] == decode_ours(result["webm"])
     assert list(tmp_path.iterdir()) == [output]
+
+
+def test_decode_writes_into_a_pipe(result: dict[str, Path], tmp_path: Path) -> None:
+    """If this fails, a pipe or a device that is named as output is replaced by a file."""
+    pipe = tmp_path / "pipe.y4m"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert main(["decode", str(result["webm"]), "-o", str(pipe)]) == 0
+    reader.join()
+    assert pipe.is_fifo()
+    assert read[0].count(b"FRAME\n") == 10
 
 
 @pytest.mark.skipif(not VECTORS, reason="the standard VP8 streams are not on this machine")
