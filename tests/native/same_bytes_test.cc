@@ -1,0 +1,105 @@
+// The same pictures give the same frames on every machine, compiler and instruction set: a worker
+// on one architecture may retry what a worker on another has begun.
+#include <memory>
+#include <vector>
+
+#include "c_api.h"
+#include "check.h"
+
+namespace {
+
+constexpr int kWidth = 85;
+constexpr int kHeight = 61;
+
+// What every build gave when this was written. A change that means to change decisions changes it.
+constexpr std::uint64_t kExpected = 0xe1e44691ee5e1e78;
+
+class Digest {
+ public:
+  void add(const std::uint8_t* data, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) value_ = (value_ ^ data[i]) * 0x100000001b3u;
+  }
+  std::uint64_t value() const { return value_; }
+
+ private:
+  std::uint64_t value_ = 0xcbf29ce484222325u;  // FNV-1a
+};
+
+// Texture that moves, a flat part, noise, and a brighter block that enters.
+xc_raster* picture(int time) {
+  Random noise(static_cast<std::uint64_t>(time) + 1);
+  std::vector<std::uint8_t> planes[3];
+  for (int p = 0; p < 3; ++p) {
+    const int width = p == 0 ? kWidth : (kWidth + 1) / 2;
+    const int height = p == 0 ? kHeight : (kHeight + 1) / 2;
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x) {
+        int value = 90 + 20 * p;
+        if (x > width / 3) value += ((x + 2 * time) * 7 ^ (y + time) * 5) & 63;
+        if (x < 9 * time && y > height / 2) value += 60;
+        planes[p].push_back(static_cast<std::uint8_t>(value + noise.below(4)));
+      }
+    }
+  }
+  const std::uint8_t* data[3] = {planes[0].data(), planes[1].data(), planes[2].data()};
+  const std::ptrdiff_t strides[3] = {kWidth, (kWidth + 1) / 2, (kWidth + 1) / 2};
+  xc_raster* raster = nullptr;
+  CHECK(xc_raster_new(kWidth, kHeight, data, strides, &raster) == 0);
+  return raster;
+}
+
+void add_and_free(Digest& digest, xc_buffer* buffer) {
+  digest.add(xc_buffer_data(buffer), xc_buffer_size(buffer));
+  xc_buffer_free(buffer);
+}
+
+}  // namespace
+
+int main() {
+  Digest digest;
+  xc_encode_options options{};
+  options.filter_level = -1;
+  xc_buffer* frame = nullptr;
+  xc_state* made_for = nullptr;
+  xc_state* before = nullptr;
+
+  // Two key frames of different quality begin two chains; what is made for the first is rebased
+  // onto the second.
+  xc_raster* first = picture(0);
+  options.y_ac_qi = 20;
+  CHECK(xc_encode_key_frame(first, &options, &frame, &made_for) == 0);
+  add_and_free(digest, frame);
+  options.y_ac_qi = 44;
+  CHECK(xc_encode_key_frame(first, &options, &frame, &before) == 0);
+  add_and_free(digest, frame);
+  xc_raster_free(first);
+
+  for (int time = 1; time < 6; ++time) {
+    xc_raster* source = picture(time);
+    options.y_ac_qi = 20 + 9 * time;
+    options.refresh_golden = time == 2;
+    options.copy_to_altref = time == 3 ? 1 : 0;
+    xc_state* after = nullptr;
+    xc_state* rebased = nullptr;
+    xc_buffer* moved = nullptr;
+    CHECK(xc_encode_inter_frame(made_for, source, &options, &frame, &after) == 0);
+    CHECK(xc_rebase(before, source, xc_buffer_data(frame), xc_buffer_size(frame), made_for, &moved,
+                    &rebased) == 0);
+    add_and_free(digest, frame);
+    add_and_free(digest, moved);
+    xc_state_free(made_for);
+    xc_state_free(before);
+    xc_raster_free(source);
+    made_for = after;
+    before = rebased;
+  }
+  xc_buffer* bytes = nullptr;
+  CHECK(xc_state_serialize(before, &bytes) == 0);
+  add_and_free(digest, bytes);
+  xc_state_free(made_for);
+  xc_state_free(before);
+
+  std::printf("%016llx\n", static_cast<unsigned long long>(digest.value()));
+  CHECK(digest.value() == kExpected);
+  return 0;
+}
