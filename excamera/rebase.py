@@ -146,8 +146,11 @@ class _Verifier:
 
     def _check(self, frames: list[bytes], predicted: codec.State) -> JoinedChunk:
         started = time.perf_counter()
-        for frame in frames:
-            self._seen = codec.decode(self._seen, frame).state
+        try:
+            for frame in frames:
+                self._seen = codec.decode(self._seen, frame).state
+        except codec.BitstreamError as error:
+            raise SeamMismatch(f"a joined chunk does not decode: {error}") from error
         digest = predicted.digest()
         if self._seen is None or self._seen.digest() != digest:
             raise SeamMismatch("a joined chunk does not decode to the predicted state")
