@@ -27,7 +27,7 @@ class VpxSettings:
         deadline: libvpx's effort: "good", "best" or "realtime".
         cpu_used: speed within the deadline, -16..16; 0 is the most careful.
         key_frame_q_offset: added to `crf` for the chunk's key frame, at most 0: the key
-            frame may be better than the rest, never worse.
+            frame may be better than the rest, never worse. docs/offsets.md has the figures.
         tune: what libvpx's mode decision counts as distortion: "psnr" or "ssim".
         lag_in_frames: frames libvpx may look ahead.
         auto_alt_ref: 1 lets libvpx code invisible altref frames (needs lag).
@@ -47,7 +47,7 @@ class RebaseSettings:
 
     Attributes:
         first_frame_qi_offset: added to the chunk's `y_ac_qi` for the re-encoded first
-            frame of chunks 2..x.
+            frame of chunks 2..x. docs/offsets.md has the figures.
     """
 
     first_frame_qi_offset: int = -4
