@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/kernels.h"
+#include "tables.h"
 
 namespace vp8 {
 
@@ -16,16 +17,20 @@ ResidueCost ResidueCoder::code_block(BlockType type, int index, int first,
   ResidueCost cost;
   cost.uncoded = lagrangian.cost(zero_distortion(block), 0);
   cost.coded = quantize_block(block, rates, lagrangian, values, &coefficients.ends[index]);
-  if (hint != nullptr &&
-      std::memcmp(values, hint->values[index], sizeof(hint->values[index])) != 0) {
-    const int end = std::max<int>(hint->ends[index], first);
+  if (hint != nullptr) {
     const std::int16_t* other = hint->values[index];
-    const Cost hinted = lagrangian.cost(block_distortion(block, other),
-                                        rates.of_block(type, first, block.context, other, end));
-    if (hinted <= cost.coded) {
-      cost.coded = hinted;
-      std::memcpy(values, other, sizeof(hint->values[index]));
-      coefficients.ends[index] = static_cast<std::uint8_t>(end);
+    const int end = std::max<int>(hint->ends[index], first);
+    // A block coded after a Y2 begins later, so an empty one may end on a zero here,
+    // which tokens cannot say.
+    const bool sayable = end == first || end == 16 || other[kZigzag[end - 1]] != 0;
+    if (sayable && std::memcmp(values, other, sizeof(hint->values[index])) != 0) {
+      const Cost hinted = lagrangian.cost(block_distortion(block, other),
+                                          rates.of_block(type, first, block.context, other, end));
+      if (hinted <= cost.coded) {
+        cost.coded = hinted;
+        std::memcpy(values, other, sizeof(hint->values[index]));
+        coefficients.ends[index] = static_cast<std::uint8_t>(end);
+      }
     }
   }
   above = left = coefficients.ends[index] > first ? 1 : 0;
