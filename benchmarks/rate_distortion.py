@@ -24,6 +24,7 @@ from typing import Any
 import av
 import numpy as np
 
+import codec
 from benchmarks import clips, peers
 from benchmarks.report import render
 from excamera.compare import compare_files
@@ -89,7 +90,7 @@ def measure(source: Source, stream: Path) -> dict[str, float | int]:
         point = {
             "bytes": sum(map(len, frames)),
             "coded_frames": len(frames),
-            "key_frames": sum(1 for frame in frames if frame and not frame[0] & 1),
+            "key_frames": sum(map(codec.is_key_frame, frames)),
             "psnr_y_db": quality["y"].psnr_db,
             "ssim_y": quality["y"].ssim,
             "ssim_y_db": ssim_db(quality["y"].ssim),

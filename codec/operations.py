@@ -111,8 +111,13 @@ def read_header(frame: bytes) -> FrameHeader:
 
 
 def is_shown(frame: bytes) -> bool:
-    """Whether a frame is displayed. One of no bytes is: it repeats the last."""
-    return not frame or read_header(frame).show_frame
+    """Whether a frame is displayed, by its first byte. One of no bytes is: it repeats the last."""
+    return not frame or bool(frame[0] & 0x10)
+
+
+def is_key_frame(frame: bytes) -> bool:
+    """Whether a frame can be decoded without a state, by its first byte."""
+    return bool(frame) and not frame[0] & 1
 
 
 def _handle(value: Raster | State | None) -> Pointer | None:

@@ -11,7 +11,6 @@ import codec
 from codec.errors import CodecError
 from excamera.container import ivf, webm_reader
 from excamera.errors import ContainerError, InputIsDirectory, NoSuchInput, SizeChange
-from excamera.vpx import is_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class VideoFile:
     @property
     def frame_rate(self) -> Fraction:
         """Mean rate of the shown frames; 25 for a single one."""
-        shown = [t for t, f in zip(self.times, self.frames, strict=True) if is_shown(f)]
+        shown = [t for t, f in zip(self.times, self.frames, strict=True) if codec.is_shown(f)]
         if len(shown) < 2 or shown[-1] <= shown[0]:
             return Fraction(25)
         rate = Fraction(len(shown) - 1) / ((shown[-1] - shown[0]) * self.time_base)
@@ -80,7 +79,7 @@ def shown_pictures(frames: list[bytes]) -> Iterator[codec.Raster]:
             kind = type(error)
             raise kind(f"frame {number} of {len(frames)}: {error}") from error
         state = decoded.state
-        if is_shown(frame):
+        if codec.is_shown(frame):
             yield decoded.raster
 
 

@@ -18,7 +18,6 @@ from typing import Self
 
 import codec
 from excamera.errors import ChunkError, SeamMismatch
-from excamera.vpx import is_shown
 
 # A re-encoded first frame takes the place of a key frame, which filled all three
 # references: the rest of the chunk was made to find it in golden and altref too.
@@ -215,7 +214,7 @@ def _trace(chunk: SourceChunk) -> _Trace:
     for frame in chunk.coded:
         decoded = codec.decode(states[-1] if states else None, frame)
         states.append(decoded.state)
-        rasters.append(next(pictures) if is_shown(frame) else decoded.raster)
+        rasters.append(next(pictures) if codec.is_shown(frame) else decoded.raster)
     if not states:
         raise ChunkError("a chunk without frames")
     return _Trace(states[:1] + states[:-1], states[-1], rasters)

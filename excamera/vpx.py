@@ -8,22 +8,13 @@ from fractions import Fraction
 import av
 from av.video.codeccontext import VideoCodecContext
 
+from codec import is_key_frame, is_shown
 from excamera.errors import ChunkError
 from excamera.options import EncodeOptions
 from excamera.source.picture import Planes, frame_of
 
 _NO_MORE_KEY_FRAMES = 9999
 _UNLIMITED_RATE = 1_000_000_000
-
-
-def is_key_frame(frame: bytes) -> bool:
-    """Whether a coded VP8 frame is a key frame (RFC 6386 section 9.1)."""
-    return bool(frame) and not frame[0] & 1
-
-
-def is_shown(frame: bytes) -> bool:
-    """Whether a coded VP8 frame is shown; an empty one is, it repeats the last."""
-    return not frame or bool(frame[0] & 0x10)
 
 
 def vpx_options(options: EncodeOptions) -> dict[str, str]:

@@ -15,6 +15,7 @@ import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+import codec
 from excamera.errors import NoFrames, SourceUnavailable, TruncatedSource
 from excamera.source.media import Opened
 
@@ -126,7 +127,7 @@ def _decoders() -> frozenset[str]:
 
 def _shows_a_frame(packet: Packet[VideoStream], video: VideoStream) -> bool:
     if video.codec_context.name in ("vp8", "libvpx"):
-        return bool(bytes(packet)[0] & 0x10)  # show_frame, RFC 6386 section 9.1
+        return codec.is_shown(bytes(packet))
     return True
 
 

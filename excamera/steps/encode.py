@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+import codec
 from excamera.container import ivf
 from excamera.plan import Chunk, Keys, Plan, finish, finished, load
 from excamera.source.reader import FrameReader
-from excamera.vpx import encode_chunk, is_shown
+from excamera.vpx import encode_chunk
 from mu import Context, Event
 
 _open_readers: dict[str, FrameReader] = {}
@@ -58,7 +59,7 @@ def stamped(coded: list[bytes], chunk: Chunk) -> list[tuple[int, bytes]]:
     number = 0
     for frame in coded:
         records.append((chunk.pts[min(number, len(chunk.pts) - 1)], frame))
-        number += is_shown(frame)
+        number += codec.is_shown(frame)
     return records
 
 

@@ -15,7 +15,7 @@ from excamera.plan import Batch, Keys, Plan, finish, finished, load
 from excamera.rebase import JoinedChunk, SourceChunk, Timings, join
 from excamera.source.reader import FrameReader
 from excamera.steps.encode import stamped
-from excamera.vpx import check_chunk, is_key_frame, is_shown
+from excamera.vpx import check_chunk
 from mu import Context, Event, Store
 from mu.local import available_cpus
 
@@ -61,7 +61,7 @@ def rebase(event: Event, context: Context) -> Event:
             "packets": len(records),
             "pts": pts_digest(batch.pts),
             "bytes": sum(len(frame) for _, frame in records),
-            "key_frames": sum(is_key_frame(frame) for _, frame in records),
+            "key_frames": sum(codec.is_key_frame(frame) for _, frame in records),
             "states": [part.digest for part in joined],
             "timings": asdict(timings),
             "started": started,
@@ -84,7 +84,7 @@ def _joined(
         file = ivf.parse(store.get(keys.chunk(batch.number, chunk.number)))
         frames = [frame.data for frame in file.frames]
         check_chunk(frames, len(chunk.pts))
-        if [f.pts for f in file.frames if is_shown(f.data)] != list(chunk.pts):
+        if [f.pts for f in file.frames if codec.is_shown(f.data)] != list(chunk.pts):
             raise PlanMismatch(f"chunk {batch.number}/{chunk.number}: wrong timestamps")
         coded.append(frames)
     if len(coded) == 1:
@@ -123,8 +123,8 @@ def contained(
                 webm.VIDEO_TRACK,
                 start_ms,
                 frame,
-                key=is_key_frame(frame),
-                invisible=not is_shown(frame),
+                key=codec.is_key_frame(frame),
+                invisible=not codec.is_shown(frame),
                 duration_ms=length_ms if final else None,
             )
         )

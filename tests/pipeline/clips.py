@@ -13,9 +13,9 @@ import numpy as np
 from av.audio.frame import AudioFrame
 
 import codec
+from codec import is_key_frame, is_shown
 from excamera.playback import read_file
 from excamera.source.picture import Planes, frame_of
-from excamera.vpx import is_key_frame, is_shown
 
 RATE = 48_000
 

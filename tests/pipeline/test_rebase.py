@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import codec
+from codec import is_key_frame, is_shown
 from excamera import rebase
 from excamera.container import webm, webm_reader
 from excamera.errors import ChunkError, SeamMismatch
@@ -14,7 +15,7 @@ from excamera.options import EncodeOptions
 from excamera.plan import Chunk
 from excamera.rebase import JoinedChunk, SourceChunk, Timings
 from excamera.steps.encode import stamped
-from excamera.vpx import check_chunk, encode_chunk, is_key_frame, is_shown
+from excamera.vpx import check_chunk, encode_chunk
 from tests.pipeline.clips import moving_picture
 
 OPTIONS = EncodeOptions(crf=20)
