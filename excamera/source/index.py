@@ -3,13 +3,16 @@
 The packets are read, not decoded. This is trusted only where a container gives every
 packet a timestamp and each packet shows one frame; `index_packets` says when it is not,
 and the plan then falls back on decoding (`excamera.source.remux`).
+
+An MP4 or MOV file with a plain ``moov`` box has all that is asked here in its sample tables.
+FFmpeg still makes the packets, but zeros stand for their content, which is not read.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.packet import Packet
@@ -17,6 +20,8 @@ from av.video.stream import VideoStream
 
 import codec
 from excamera.errors import NoFrames, SourceUnavailable, TruncatedSource
+from excamera.source.boxes import media_data
+from excamera.source.guard import GuardedFile
 from excamera.source.media import Opened
 
 # Containers whose timestamps and seeking are exact.
@@ -29,6 +34,9 @@ _ONE_FRAME_A_PACKET = frozenset(
         *("theora", "wrapped_avframe", "vc1", "cfhd", "v210", "jpeg2000"),
     }
 )
+# The codecs whose packets FFmpeg does not look into when they come from MP4 or MOV. (It has
+# VP8, VP9, VC-1 and MPEG-1 and -2 parsed.)
+_TOLD_BY_TABLES = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", "png", "qtrle", "ffv1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,9 @@ class Index:
 def index_packets(opened: Opened) -> Index | None:
     """Index a source by its packets, or None if that cannot be trusted for this source.
 
+    The container has been read to its end then, perhaps with zeros in place of what its
+    packets hold: open the source anew to decode it.
+
     Raises:
         NoFrames: the stream has no packets.
         TruncatedSource: the file ends before what its own index or header promises.
@@ -80,25 +91,30 @@ def index_packets(opened: Opened) -> Index | None:
     raw_size = 0  # of an uncompressed frame, all of which are equally large
     frame_end = 0
     try:
-        for packet in opened.container.demux(video):
-            if packet.size == 0:
-                continue
-            if packet.pts is None:
-                return None
-            if packet.is_corrupt or packet.size < raw_size:
-                cut = True
-                break
-            if video.codec_context.name in ("rawvideo", "wrapped_avframe"):
-                raw_size = packet.size
-                frame_end = (packet.pos or 0) + len(b"FRAME\n") + packet.size
-            if packet.is_discard or not _shows_a_frame(packet, video):
-                continue
-            entries.append(Entry(packet.pts, packet.is_keyframe, packet.duration or 0))
+        with ExitStack() as stack:
+            if opened.file is not None:
+                stack.enter_context(opened.file.blanked(_not_needed(opened)))
+            for packet in opened.container.demux(video):
+                if packet.size == 0:
+                    continue
+                if packet.pts is None:
+                    return None
+                if packet.is_corrupt or packet.size < raw_size:
+                    cut = True
+                    break
+                if video.codec_context.name in ("rawvideo", "wrapped_avframe"):
+                    raw_size = packet.size
+                    frame_end = (packet.pos or 0) + len(b"FRAME\n") + packet.size
+                if packet.is_discard or not _shows_a_frame(packet, video):
+                    continue
+                entries.append(Entry(packet.pts, packet.is_keyframe, packet.duration or 0))
     except OSError as error:
         raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
     except av.error.FFmpegError:
         cut = True
-    if "yuv4mpegpipe" in opened.formats and 0 < frame_end < _file_size(opened):
+    opened.check()
+    size = opened.file.size if opened.file is not None else 0
+    if "yuv4mpegpipe" in opened.formats and 0 < frame_end < size:
         cut = True  # the demuxer does not mention a last frame that is not whole
     if cut:
         raise truncated(opened.name, len(entries), missing)
@@ -112,6 +128,14 @@ def _trusted(opened: Opened) -> bool:
     plain_avi = "avi" in opened.formats and opened.video.codec_context.codec.intra_only
     known = opened.video.codec_context.name in _decoders()
     return known and (plain_avi or bool(opened.formats & _TRUSTED))
+
+
+def _not_needed(opened: Opened) -> list[range]:
+    """The parts of the file that the index does not depend on."""
+    told = opened.video.codec_context.name in _TOLD_BY_TABLES
+    if opened.file is None or not told or not opened.formats & {"mov", "mp4"}:
+        return []
+    return media_data(opened.file)
 
 
 def truncated(name: str, readable: int, detail: str = "") -> TruncatedSource:
@@ -154,30 +178,23 @@ def make_index(entries: list[Entry], time_base: Fraction, rate: Fraction) -> Ind
     return Index(time_base, pts, seeks, pts[-1] + (last.duration or typical))
 
 
-def _file_size(opened: Opened) -> int:
-    """Size of the source in bytes, 0 if it is not a local file."""
-    path = Path(opened.container.name) if opened.container.name else None
-    return path.stat().st_size if path is not None and path.is_file() else 0
-
-
 def _promised_but_missing(opened: Opened) -> str:
     """Why the file must be shorter than it once was, or ""."""
-    size = _file_size(opened)
-    if not size:
+    file = opened.file
+    if file is None:
         return ""
     if opened.formats & {"mov", "mp4"}:
         end = max((entry.pos + entry.size for entry in opened.video.index_entries), default=0)
-        return f" ({size} bytes of at least {end})" if end > size else ""
+        return f" ({file.size} bytes of at least {end})" if end > file.size else ""
     if opened.formats & {"matroska", "webm"}:
-        end = _matroska_end(Path(opened.container.name))
-        return f" ({size} bytes of {end})" if end > size else ""
+        end = _matroska_end(file)
+        return f" ({file.size} bytes of {end})" if end > file.size else ""
     return ""
 
 
-def _matroska_end(path: Path) -> int:
+def _matroska_end(file: GuardedFile) -> int:
     """Where the Segment says it ends, in bytes from the start of the file, or 0."""
-    with path.open("rb") as file:
-        head = file.read(4096)
+    head = file.read_at(0, 4096)
 
     def number(at: int, keep_marker: bool) -> tuple[int, int]:
         length = 9 - head[at].bit_length()

@@ -25,21 +25,43 @@ from excamera.errors import (
     TruncatedSource,
     UnknownCodec,
 )
+from excamera.source.guard import GuardedFile, guarded
 
 # Demuxers that take any text or bytes for a picture.
 _CATCH_ALL_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 # Formats whose clock starts anywhere: their first timestamp becomes 0.
 _ARBITRARY_CLOCKS = frozenset({"mpegts", "mpeg", "mpegtsraw", "rtsp", "rtp"})
 _MEBIBYTE = 1 << 20
+# What a playlist in a local file may name, as FFmpeg has it for a path; any other source
+# stands for itself and must not make this machine open its own files.
+_PROTOCOLS_OF_A_PATH = "file,crypto,data"
+_PROTOCOLS_OF_A_FILE_OBJECT = "crypto,data"
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open source and the video stream that is meant."""
+    """An open source and the video stream that is meant.
+
+    Attributes:
+        container: PyAV's.
+        video: the stream.
+        name: how messages call the source.
+        file: what the container reads; None where FFmpeg reads by itself (a pipe, a URL).
+    """
 
     container: InputContainer
     video: VideoStream
     name: str
+    file: GuardedFile | None = None
+
+    def check(self) -> None:
+        """Raise what went wrong in reading the file, whatever FFmpeg made of it.
+
+        Raises:
+            SourceUnavailable: for an `OSError`; the file's other errors are raised as they are.
+        """
+        if self.file is not None:
+            self.file.check()
 
     @property
     def formats(self) -> frozenset[str]:
@@ -70,15 +92,16 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
     """Open a source and choose its video stream.
 
     Args:
-        source: a path, a URL or a seekable binary file.
+        source: a path, a URL or a seekable binary file, which is read from its byte 0.
         name: how messages call the source.
         stream: index of the video stream; None for the first that is not a cover picture.
 
     Raises:
         InputError: there is no such file, it is not media, or has no video stream.
-        SourceUnavailable: it could not be read.
+        SourceUnavailable: it could not be read. An error that the binary file raised of its
+            own, other than an `OSError`, comes out as it is.
     """
-    with _opened(source, name) as container:
+    with open_container(source, name) as (container, file):
         if set(container.format.name.split(",")) & _CATCH_ALL_FORMATS:
             raise NotAVideo(f"{name}: not a video")
         videos = [
@@ -91,58 +114,64 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
             raise NoVideoStream(f"{name}: no video stream")
         if videos[0].codec_context is None:
             raise UnknownCodec(f"{name}: no decoder for its video stream")
-        yield Opened(container, videos[0], name)
+        yield Opened(container, videos[0], name, file)
 
 
 @contextlib.contextmanager
-def _opened(source: str | BinaryIO, name: str) -> Iterator[InputContainer]:
+def open_container(
+    source: str | BinaryIO, name: str
+) -> Iterator[tuple[InputContainer, GuardedFile | None]]:
+    """Open a source for any of its streams; see `open_media`.
+
+    Gives the container and the file that it reads, None where FFmpeg reads by itself.
+    """
     if isinstance(source, str) and Path(source).is_dir():
         raise InputIsDirectory(f"{name}: is a directory")
+    with guarded(source, name) as file, _opened(source, file, name) as container:
+        yield container, file
+
+
+def _opened(source: str | BinaryIO, file: GuardedFile | None, name: str) -> InputContainer:
     try:
-        container = av.open(source, mode="r")
+        if file is None:
+            assert isinstance(source, str)
+            return av.open(source, mode="r")
+        of_path = isinstance(source, str)
+        protocols = _PROTOCOLS_OF_A_PATH if of_path else _PROTOCOLS_OF_A_FILE_OBJECT
+        return av.open(file, mode="r", options={"protocol_whitelist": protocols})
     except FileNotFoundError as error:
         raise NoSuchInput(f"{name}: no such file") from error
     except IsADirectoryError as error:
         raise InputIsDirectory(f"{name}: is a directory") from error
-    except av.error.InvalidDataError as error:
-        raise _not_media(source, name) from error
-    except av.error.EOFError as error:
-        raise _not_media(source, name) from error
+    except (av.error.InvalidDataError, av.error.EOFError) as error:
+        raise _not_media(file, name) from error
     except PermissionError as error:
         raise InputNotReadable(f"{name}: permission denied") from error
     except (OSError, av.error.FFmpegError) as error:
         raise SourceUnavailable(f"{name}: cannot be read: {error.strerror}") from error
-    with container:
-        yield container
 
 
 def fingerprint(source: str | BinaryIO) -> str:
     """SHA-256 of a source's size and of its first and last mebibyte, in hexadecimal.
 
     Enough to notice that a job's directory belongs to another source.
+
+    Raises:
+        SourceUnavailable: it could not be read, or is no plain file.
     """
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(Path(source).open("rb")) if isinstance(source, str) else source
-        size = file.seek(0, 2)
-        digest = hashlib.sha256(str(size).encode())
-        for start in (0, max(0, size - _MEBIBYTE)):
-            file.seek(start)
-            digest.update(file.read(_MEBIBYTE))
-        file.seek(0)
+    label = source if isinstance(source, str) else "source"
+    with guarded(source, label) as file:
+        if file is None:
+            raise SourceUnavailable(f"{label}: not a file")
+        digest = hashlib.sha256(str(file.size).encode())
+        for start in (0, max(0, file.size - _MEBIBYTE)):
+            digest.update(file.read_at(start, _MEBIBYTE))
     return digest.hexdigest()
 
 
-def _not_media(source: str | BinaryIO, name: str) -> NotAVideo | TruncatedSource | NoFrames:
+def _not_media(file: GuardedFile | None, name: str) -> NotAVideo | TruncatedSource | NoFrames:
     """Tell a file that was cut off before its index from one that was never a video."""
-    if isinstance(source, str):
-        try:
-            with Path(source).open("rb") as file:
-                head = file.read(16)
-        except OSError:
-            head = b""
-    else:
-        source.seek(0)
-        head = source.read(16)
+    head = file.read_at(0, 16) if file is not None else b""
     if head[4:8] == b"ftyp" or head[:4] in (b"\x1a\x45\xdf\xa3", b"RIFF"):
         return TruncatedSource(
             f"{name}: truncated or damaged before its index; 0 frames could be read"

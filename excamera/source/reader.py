@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 
 from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
 from excamera.plan import Chunk, Geometry, Plan
-from excamera.source.media import open_media
+from excamera.source.media import Opened, open_media
 from excamera.source.picture import Planes, geometry_of, to_i420
 from mu import Store
 
@@ -21,7 +21,7 @@ class FrameReader:
     """Reads chunks of one source; going forward it does not decode anything twice.
 
     Args:
-        source: path, URL or binary file.
+        source: path, URL or seekable binary file.
         plan: names the stream and the pictures' geometry.
         threads: decoding threads; 0 lets the decoder choose.
     """
@@ -31,6 +31,7 @@ class FrameReader:
         self._plan = plan
         self._threads = threads
         self._stack = contextlib.ExitStack()
+        self._opened: Opened | None = None
         self._frames: Iterator[VideoFrame] | None = None
         self._last: int | None = None
         self._wanted = 0  # number of the frame that is being looked for
@@ -57,6 +58,7 @@ class FrameReader:
 
     def close(self) -> None:
         """Close the source."""
+        self._opened = None
         self._frames = None
         self._last = None
         self._stack.close()
@@ -116,8 +118,6 @@ class FrameReader:
 
     def _start(self, target: int | None) -> None:
         self.close()
-        if not isinstance(self._source, str):
-            self._source.seek(0)
         opened = self._stack.enter_context(
             open_media(self._source, self._plan.source.name, self._plan.source.stream)
         )
@@ -128,12 +128,31 @@ class FrameReader:
             # Where seeking fails, the caller notices that the frame is missing.
             with contextlib.suppress(av.error.FFmpegError):
                 opened.container.seek(target, stream=opened.video)
+        self._opened = opened
         self._frames = opened.container.decode(opened.video)
+        self._check()
+
+    def _check(self) -> None:
+        assert self._opened is not None
+        try:
+            self._opened.check()
+        except BaseException:
+            self.close()  # whoever tries again starts anew
+            raise
 
     def _next(self) -> VideoFrame | None:
         assert self._frames is not None
         try:
-            frame = next(self._frames, None)
+            frame = self._decode()
+        finally:
+            self._check()
+        self._last = None if frame is None else frame.pts
+        return frame
+
+    def _decode(self) -> VideoFrame | None:
+        assert self._frames is not None
+        try:
+            return next(self._frames, None)
         except OSError as error:
             raise SourceUnavailable(f"{self._plan.source.name}: {error.strerror}") from error
         except av.error.FFmpegError as error:
@@ -141,11 +160,9 @@ class FrameReader:
                 f"{self._plan.source.name}: damaged ({error.strerror}); "
                 f"{self._wanted} frames could be read"
             ) from error
-        self._last = None if frame is None else frame.pts
-        return frame
 
 
-def read_all(source: str, name: str) -> Iterator[Planes]:
+def read_all(source: str | BinaryIO, name: str) -> Iterator[Planes]:
     """Every frame of a source from its start, as `to_i420` gives it.
 
     Raises:
@@ -157,6 +174,7 @@ def read_all(source: str, name: str) -> Iterator[Planes]:
         opened.video.codec_context.thread_type = "AUTO"
         try:
             for frame in opened.container.decode(opened.video):
+                opened.check()
                 if geometry is None:
                     geometry = geometry_of(frame, (1, 1))
                 yield to_i420(frame, geometry)

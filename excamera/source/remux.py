@@ -80,6 +80,7 @@ def decode_once(opened: Opened) -> Decoded:
         raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
     except av.error.FFmpegError as error:
         raise truncated(opened.name, len(pts), " or damaged") from error
+    opened.check()
     if first is None:
         raise NoFrames(f"{opened.name}: has no frames")
     if corrupt:
