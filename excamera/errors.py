@@ -16,6 +16,8 @@
         │   ├── TruncatedSource   ends early; says how many frames could be read
         │   ├── UnsupportedSize   more than 16383 pixels wide or high
         │   ├── UnreadableFrame   a planned frame cannot be decoded
+        │   ├── SourceChanged     was replaced while the job was running
+        │   ├── SourceTooLarge    must be decoded once to be indexed, and does not fit
         │   └── SourceMismatch    a worker did not find exactly the planned frames
         ├── OutputError
         │   ├── NoOutputFolder
@@ -23,6 +25,7 @@
         │   ├── OutputIsDirectory
         │   ├── OutputIsInput
         │   ├── OutputNotWritable
+        │   ├── OutputNewer       was made from a later upload of the same source
         │   └── UnknownOutputFormat
         ├── ContainerError        an IVF or WebM file is malformed
         ├── SizeChange            a stream changes its size where one size is needed
@@ -102,6 +105,14 @@ class UnreadableFrame(InputError):
     """A frame of the source cannot be decoded."""
 
 
+class SourceChanged(InputError):
+    """The source was replaced after the job began."""
+
+
+class SourceTooLarge(InputError):
+    """The source needs more scratch space than there is."""
+
+
 class SourceMismatch(InputError):
     """The source did not give exactly the planned frames."""
 
@@ -128,6 +139,10 @@ class OutputIsInput(OutputError):
 
 class OutputNotWritable(OutputError):
     """The output cannot be created."""
+
+
+class OutputNewer(OutputError):
+    """The output was made from a later upload of the same source."""
 
 
 class UnknownOutputFormat(OutputError):

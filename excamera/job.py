@@ -23,6 +23,7 @@ from excamera.errors import (
     OutputNotWritable,
     UnknownOutputFormat,
 )
+from excamera.failure import second_try
 from excamera.flow import FUNCTIONS, excamera_flow
 from excamera.options import EncodeOptions
 from excamera.plan import Keys, load
@@ -152,18 +153,15 @@ def encode_file(
 
 def _run(engine: LocalEngine, event: Event) -> Event:
     flow = excamera_flow()
-    try:
-        result: Event = engine.run(flow, event)
-    except TaskFailed as failure:
-        if failure.error != "SourceMismatch" or event["index"] == "decoding":
-            raise named(failure) from failure
-        # The container's timestamps promise other frames than decoding gives.
-        event = {**event, "index": "decoding"}
+    while True:
         try:
-            result = engine.run(flow, event)
-        except TaskFailed as again:
-            raise named(again) from again
-    return result
+            result: Event = engine.run(flow, event)
+            return result
+        except TaskFailed as failed:
+            again = second_try(event, failed.error)
+            if again is None:
+                raise named(failed) from failed
+            event = again
 
 
 def named(failure: TaskFailed) -> Exception:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from excamera.errors import OptionError
@@ -88,6 +89,26 @@ class EncodeOptions:
                 f"deadline must be one of {', '.join(DEADLINES)}, not {self.vpx.deadline!r}"
             )
 
+    def with_texts(self, given: Mapping[str, str]) -> EncodeOptions:
+        """These options with some replaced, by the command line's names and as text.
+
+        Raises:
+            OptionError: a name is unknown, a value malformed or out of range.
+        """
+        changed: dict[str, Any] = {}
+        vpx: dict[str, Any] = {}
+        for name, text in given.items():
+            if name not in _TEXT_OPTIONS:
+                known = ", ".join(_TEXT_OPTIONS)
+                raise OptionError(f"there is no option {name!r}; there are {known}")
+            kind, group = _TEXT_OPTIONS[name]
+            try:
+                value = kind(text.strip())
+            except ValueError:
+                raise OptionError(f"{name} must be a whole number, not {text!r}") from None
+            (vpx if group == "vpx" else changed)[name.replace("-", "_")] = value
+        return replace(self, vpx=replace(self.vpx, **vpx), **changed)
+
     @property
     def first_frame_qi(self) -> int:
         """`y_ac_qi` for the re-encoded first frames."""
@@ -113,6 +134,15 @@ class EncodeOptions:
             )
         except TypeError as error:
             raise OptionError(str(error)) from error
+
+
+_TEXT_OPTIONS: dict[str, tuple[type[int] | type[str], str]] = {
+    "crf": (int, ""),
+    "chunk-frames": (int, ""),
+    "batch-chunks": (int, ""),
+    "deadline": (str, "vpx"),
+    "cpu-used": (int, "vpx"),
+}
 
 
 def _in_range(name: str, value: int, lowest: int, highest: int) -> None:

@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any
 
 from excamera.options import EncodeOptions
-from mu import Store
+from mu import NoSuchKey, Store
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,15 @@ class SourceFile:
     Attributes:
         name: how messages call it.
         stream: index of the video stream.
-        path: a path or URL, or None when `key` is used.
+        path: a path or an ``s3://`` URL, or None when `key` is used.
         key: where the store holds it (a remuxed or spooled source), or None.
         audio_stream: index of the audio stream in the *original* source, or None.
         audio_path: where the sound is read from, if not `path`.
         audio_key: likewise, in the store.
         indexed_by: "packets" or "decoding", how the plan learnt the frames.
         fingerprint: a digest of its content (see `excamera.source.media.fingerprint`).
+        etag: of an object in S3, which must not change while workers read it; else "".
+        modified: when that object was uploaded, ISO 8601; else "".
     """
 
     name: str
@@ -76,6 +78,21 @@ class SourceFile:
     audio_key: str | None = None
     indexed_by: str = "packets"
     fingerprint: str = ""
+    etag: str = ""
+    modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the result goes when it does not stay in the job's own store.
+
+    Attributes:
+        store: URL of the store (see `mu.open_store`).
+        key: the result's key there.
+    """
+
+    store: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +144,7 @@ class Plan:
         container: "webm" or "ivf".
         options: as given.
         batches: all frames, in order.
+        output: where the result goes; None to leave it in the job's store.
     """
 
     source: SourceFile
@@ -137,6 +155,7 @@ class Plan:
     container: str
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
+    output: Output | None = None
 
     @cached_property
     def frame_count(self) -> int:
@@ -145,10 +164,11 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that decides the result's bytes; where the source lies does not."""
+        """SHA-256 of all that decides the result's bytes; where things lie does not."""
         body = self._body()
         source = self.source
         body["source"] = [source.stream, source.audio_stream, source.fingerprint]
+        del body["output"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     def milliseconds(self, pts: int) -> int:
@@ -167,6 +187,7 @@ class Plan:
             "options": self.options.to_json(),
             "frame_count": self.frame_count,
             "batches": [asdict(batch) for batch in self.batches],
+            "output": None if self.output is None else asdict(self.output),
         }
 
     def to_json(self) -> bytes:
@@ -191,6 +212,7 @@ class Plan:
                 Batch(batch["number"], tuple(_chunk(chunk) for chunk in batch["chunks"]))
                 for batch in body["batches"]
             ),
+            output=None if body["output"] is None else Output(**body["output"]),
         )
 
 
@@ -248,6 +270,16 @@ class Keys:
         """Prefix of the timing records."""
         return f"{self.prefix}/timeline"
 
+    @property
+    def map_results(self) -> str:
+        """Prefix under which Step Functions lists what became of the batches."""
+        return f"{self.prefix}/map"
+
+    @property
+    def failure(self) -> str:
+        """Why the job failed, if it did."""
+        return f"{self.prefix}/failure.json"
+
     def result(self, container: str) -> str:
         """The finished file."""
         return f"{self.prefix}/result.{container}"
@@ -272,11 +304,11 @@ def load(store: Store, keys: Keys) -> Plan:
 
 def finished(store: Store, key: str, digest: str) -> dict[str, Any] | None:
     """The record of an object that an earlier run of the same plan finished, or None."""
-    record_key = Keys.record(key)
-    if not (store.exists(record_key) and store.exists(key)):
+    try:
+        record: dict[str, Any] = json.loads(store.get(Keys.record(key)))
+    except NoSuchKey:
         return None
-    record: dict[str, Any] = json.loads(store.get(record_key))
-    return record if record.get("plan") == digest else None
+    return record if record.get("plan") == digest and store.exists(key) else None
 
 
 def finish(store: Store, key: str, data: bytes, record: dict[str, Any]) -> None:

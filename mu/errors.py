@@ -3,7 +3,11 @@
 MuError
 ├── FlowError            the flow itself is wrong: unknown function, bad path, bad items
 ├── StoreError
-│   └── NoSuchKey        also a KeyError
+│   ├── NoSuchKey        also a KeyError
+│   ├── StoreUnavailable the store did not answer, or is busy: trying again may help
+│   ├── StoreDenied      the store refuses: a right is missing
+│   ├── ObjectChanged    an object is not the version that was asked for
+│   └── ObjectExists     a conditional write found something already there
 └── TaskFailed           a task raised; carries its name, event and the error's class name
     ├── WorkerDied       the worker process ended while it ran the task
     └── TaskTimeout      the task ran longer than its `timeout_s`
@@ -35,6 +39,22 @@ class NoSuchKey(StoreError, KeyError):
 
     def __str__(self) -> str:
         return f"nothing is stored under {self.key!r}"
+
+
+class StoreUnavailable(StoreError):
+    """The store could not be reached, or asked to slow down, for longer than we waited."""
+
+
+class StoreDenied(StoreError):
+    """The store refuses the request: a right is missing."""
+
+
+class ObjectChanged(StoreError):
+    """The object was replaced since it was first looked at."""
+
+
+class ObjectExists(StoreError):
+    """Something is stored under this key that may not be replaced."""
 
 
 class TaskFailed(MuError):

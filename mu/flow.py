@@ -12,6 +12,8 @@ can say too, so a state machine can be derived from the same flow:
 | `output=DISCARD` | `ResultPath: null` |
 | `Each.distributed`, `concurrency` | `ProcessorConfig.Mode`, `MaxConcurrency` |
 | `Each.items_in_store` | `ItemReader` of a JSON array in S3 |
+| `Each.results` | `ResultWriter`'s prefix |
+| `Retry` | `Retry` with `MaxDelaySeconds` and `JitterStrategy: FULL` |
 """
 
 from __future__ import annotations
@@ -38,12 +40,21 @@ class Retry:
         attempts: how many further tries after the first.
         interval_s: pause before the first further try, in seconds.
         backoff: factor by which the pause grows.
+        max_delay_s: the pause grows no further than this, in seconds.
+
+    The pause is drawn at random between 0 and what these say, so that many tasks that
+    failed together do not come back together.
     """
 
     errors: tuple[str, ...]
     attempts: int = 2
-    interval_s: float = 1.0
+    interval_s: int = 1
     backoff: float = 2.0
+    max_delay_s: int = 60
+
+    def pause_s(self, attempt: int, fraction: float) -> float:
+        """Seconds to wait after failure number `attempt` (from 0), for `fraction` in 0..1."""
+        return fraction * min(self.max_delay_s, self.interval_s * self.backoff**attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +106,12 @@ class Each:
         body: what to do with each item.
         item: event for the body, from the event (``$.x``), ``$item`` and ``$index``.
         output: as for `Task`. The result is the list of the body's results, or for a
-            distributed map only ``{"count": n}`` (its results are too many for an event).
+            distributed map ``{}`` (its results are too many for an event).
         distributed: run as a distributed map: own child executions, thousands at once.
         concurrency: at most this many bodies at once; None for no cap.
         items_in_store: see `items`.
+        results: for a distributed map, path of the key prefix under which the engine may
+            keep what it knows of the bodies (Step Functions lists them there).
     """
 
     name: str
@@ -109,6 +122,7 @@ class Each:
     distributed: bool = False
     concurrency: int | None = None
     items_in_store: bool = False
+    results: str | None = None
 
 
 Node = Task | Sequence | Parallel | Each
@@ -151,7 +165,8 @@ def check(flow: Node, functions: Mapping[str, str]) -> None:
             case Each():
                 if node.concurrency is not None and node.concurrency < 1:
                     raise FlowError(f"each {node.name}: concurrency must be at least 1")
-                _check_template(node.name, {"items": node.items}, in_each=False)
+                paths = {"items": node.items, "results": node.results}
+                _check_template(node.name, paths, in_each=False)
                 _check_template(node.name, node.item, in_each=True)
             case Sequence() if not node.steps:
                 raise FlowError(f"sequence {node.name} has no steps")

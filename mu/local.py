@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import signal
 import time
 from collections import Counter
@@ -167,7 +168,7 @@ class _Run:
                 return await self._node(node.body, inner, (*place_in_flow, number))
 
         results = await _all(one(number, item) for number, item in enumerate(items))
-        return place(event, {"count": len(items)} if node.distributed else results, node.output)
+        return place(event, {} if node.distributed else results, node.output)
 
     async def _task(self, node: Task, event: Event, place_in_flow: tuple[int, ...]) -> Json:
         given = event if node.input is None else build(node.input, event)
@@ -180,7 +181,7 @@ class _Run:
             except CallFailed as failure:
                 rule = next((r for r in node.retry if failure.error in r.errors), None)
                 if rule is not None and used[rule] < rule.attempts:
-                    await asyncio.sleep(rule.interval_s * rule.backoff ** used[rule])
+                    await asyncio.sleep(rule.pause_s(used[rule], random.random()))
                     used[rule] += 1
                     record = replace(record, attempts=record.attempts + 1)
                     continue

@@ -20,6 +20,9 @@ class TaskRecord:
         worker: name of the process that ran it.
         result: what it gave back, once finished.
         error: class name of what it raised for good, or None.
+        queued: Unix time when it could have begun, where the engine knows it.
+        peak_memory_mib: the most its process had held by then, where it is a process of
+            its own.
     """
 
     name: str
@@ -31,6 +34,8 @@ class TaskRecord:
     worker: str = ""
     result: Any = None
     error: str | None = None
+    queued: float | None = None
+    peak_memory_mib: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object (events and results are small by design)."""

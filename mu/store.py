@@ -1,4 +1,7 @@
-"""Where bulk data lives: one small protocol, a directory and a dictionary behind it."""
+"""Where bulk data lives: one small protocol, a directory and a dictionary behind it.
+
+`mu.s3` is the third implementation.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,15 @@ from mu.errors import NoSuchKey, StoreError
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A part of a stored object: `length` bytes from `start` on, None for all the rest."""
+    """A part of a stored object: `length` bytes from `start` on, None for all the rest.
+
+    `store` is where the object lies, None for the store that joins the parts.
+    """
 
     key: str
     start: int = 0
     length: int | None = None
+    store: Store | None = None
 
 
 @runtime_checkable
@@ -35,6 +42,12 @@ class Store(Protocol):
 
     def put(self, key: str, data: bytes | memoryview) -> None:
         """Store `data` under `key`, replacing what was there."""
+
+    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+        """Store `data` unless something is stored under `key`; gives whether it did.
+
+        Of several writers at the same time exactly one succeeds.
+        """
 
     def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
         """Store the contents of a local file under `key`; the file itself may be moved."""
@@ -92,6 +105,12 @@ def _copy(file: BinaryIO, out: BinaryIO, part: Range) -> None:
         left = None if left is None else left - len(data)
 
 
+def _reader(store: Store, key: str) -> BinaryIO:
+    """A store's object as a binary file."""
+    source = store.source(key)
+    return Path(source).open("rb") if isinstance(source, str) else source
+
+
 class DirectoryStore:
     """A store in a local directory: key ``a/b`` is the file ``a/b`` in it."""
 
@@ -125,6 +144,21 @@ class DirectoryStore:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
             raise
+
+    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+        """See `Store.put_new`."""
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            path.hardlink_to(temporary)  # fails where a rename would replace
+        except FileExistsError:
+            return False
+        finally:
+            Path(temporary).unlink()
+        return True
 
     def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
         """See `Store.put_file`."""
@@ -167,7 +201,7 @@ class DirectoryStore:
             with os.fdopen(handle, "wb") as out:
                 for part in parts:
                     if isinstance(part, Range):
-                        with self._open(part.key) as file:
+                        with _reader(part.store or self, part.key) as file:
                             _copy(file, out, part)
                     else:
                         out.write(part)
@@ -227,6 +261,14 @@ class MemoryStore:
         with self._lock:
             self._objects[_check_key(key)] = bytes(data)
 
+    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+        """See `Store.put_new`."""
+        with self._lock:
+            if _check_key(key) in self._objects:
+                return False
+            self._objects[key] = bytes(data)
+        return True
+
     def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
         """See `Store.put_file`."""
         self.put(key, Path(path).read_bytes())
@@ -252,7 +294,8 @@ class MemoryStore:
         out = io.BytesIO()
         for part in parts:
             if isinstance(part, Range):
-                _copy(io.BytesIO(self.get(part.key)), out, part)
+                with _reader(part.store or self, part.key) as file:
+                    _copy(file, out, part)
             else:
                 out.write(part)
         self.put(key, out.getvalue())
@@ -286,4 +329,8 @@ def open_store(url: str) -> Store:
     scheme, _, rest = url.partition(":")
     if scheme == "dir" and rest:
         return DirectoryStore(rest)
+    if scheme == "s3" and rest.startswith("//"):
+        from mu.s3 import S3Store  # boto3 is needed only where stores are buckets
+
+        return S3Store(rest.removeprefix("//"))
     raise StoreError(f"no store for {url!r}")

@@ -34,9 +34,14 @@ _ONE_FRAME_A_PACKET = frozenset(
         *("theora", "wrapped_avframe", "vc1", "cfhd", "v210", "jpeg2000"),
     }
 )
-# The codecs whose packets FFmpeg does not look into when they come from MP4 or MOV. (It has
-# VP8, VP9, VC-1 and MPEG-1 and -2 parsed.)
-_TOLD_BY_TABLES = frozenset({"h264", "hevc", "mjpeg", "prores", "dnxhd", "png", "qtrle", "ffv1"})
+# The codecs of which FFmpeg takes packets from MP4 and MOV as they are, but for the mark of a
+# key frame. (VP8, VP9, VC-1 and MPEG video it takes apart.)
+_TOLD_BY_TABLES = frozenset(
+    {
+        *("h264", "hevc", "libdav1d", "mjpeg", "prores", "dnxhd", "png", "qtrle", "ffv1"),
+        *("cfhd", "v210", "jpeg2000", "rawvideo"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +95,14 @@ def index_packets(opened: Opened) -> Index | None:
     cut = bool(missing)
     raw_size = 0  # of an uncompressed frame, all of which are equally large
     frame_end = 0
+    keys: dict[int, bool] = {}  # by place in the file, where the file's own index has to tell
     try:
         with ExitStack() as stack:
-            if opened.file is not None:
-                stack.enter_context(opened.file.blanked(_not_needed(opened)))
+            not_needed = _not_needed(opened)
+            if opened.file is not None and not_needed:
+                stack.enter_context(opened.file.blanked(not_needed))
+                # FFmpeg would look for the marks in the pictures.
+                keys = {entry.pos: entry.is_keyframe for entry in video.index_entries}
             for packet in opened.container.demux(video):
                 if packet.size == 0:
                     continue
@@ -107,7 +116,8 @@ def index_packets(opened: Opened) -> Index | None:
                     frame_end = (packet.pos or 0) + len(b"FRAME\n") + packet.size
                 if packet.is_discard or not _shows_a_frame(packet, video):
                     continue
-                entries.append(Entry(packet.pts, packet.is_keyframe, packet.duration or 0))
+                key = keys.get(packet.pos or 0, packet.is_keyframe)
+                entries.append(Entry(packet.pts, key, packet.duration or 0))
     except OSError as error:
         raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
     except av.error.FFmpegError:
@@ -132,9 +142,15 @@ def _trusted(opened: Opened) -> bool:
 
 def _not_needed(opened: Opened) -> list[range]:
     """The parts of the file that the index does not depend on."""
-    told = opened.video.codec_context.name in _TOLD_BY_TABLES
-    if opened.file is None or not told or not opened.formats & {"mov", "mp4"}:
+    context = opened.video.codec_context
+    if opened.file is None or not opened.formats & {"mov", "mp4"}:
         return []
+    if context.name not in _TOLD_BY_TABLES:
+        return []
+    if not context.codec.intra_only:
+        marks = [entry.is_keyframe for entry in opened.video.index_entries]
+        if sum(marks) > max(2, len(marks) // 2):
+            return []  # who calls every frame a key frame means that he does not know
     return media_data(opened.file)
 
 

@@ -27,9 +27,7 @@ def locate_sound(source: SourceFile, store: Store) -> str | BinaryIO:
     return _open(source.audio_path, source.audio_key, source, store)
 
 
-def _open(
-    path: str | None, key: str | None, source: SourceFile, store: Store
-) -> str | BinaryIO:
+def _open(path: str | None, key: str | None, source: SourceFile, store: Store) -> str | BinaryIO:
     if key is not None:
         return store.source(key)
     assert path is not None

@@ -7,6 +7,7 @@ import time
 from excamera.audio import Sound, read_sound
 from excamera.container import webm
 from excamera.plan import Keys, Plan, finish, finished, load
+from excamera.source.location import locate_sound
 from mu import Context, Event
 
 
@@ -30,8 +31,7 @@ def audio(event: Event, context: Context) -> Event:
     digest = plan.digest
     record = finished(context.store, keys.audio, digest)
     if record is None:
-        key = source.audio_key
-        media = context.store.source(key) if key is not None else str(source.audio_path)
+        media = locate_sound(source, context.store)
         sound = read_sound(media, source.audio_stream, plan.origin_s)
         record = {"plan": digest, "blocks": 0, "copied": False, "runs": [], "started": started}
         data = b""

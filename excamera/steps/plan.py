@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import tempfile
@@ -13,13 +14,21 @@ from typing import BinaryIO
 import av
 
 from excamera.audio import audio_stream
-from excamera.errors import NoFrames, SourceMismatch, UnreadableFrame, UnsupportedSize
+from excamera.errors import (
+    NoFrames,
+    SourceMismatch,
+    SourceTooLarge,
+    UnreadableFrame,
+    UnsupportedSize,
+)
 from excamera.options import EncodeOptions
-from excamera.plan import Keys, Plan, SourceFile, cut
+from excamera.plan import Keys, Output, Plan, SourceFile, cut
 from excamera.source.index import Index, index_packets
+from excamera.source.location import S3, locate
 from excamera.source.media import Opened, fingerprint, open_media
 from excamera.source.picture import geometry_of
 from excamera.source.remux import decode_once, presentation, write_nut
+from excamera.uploads import check_output, uploaded
 from mu import Context, Event, Store
 
 MAX_SIDE_PX = 16383  # VP8 has 14 bits for each
@@ -42,21 +51,30 @@ def plan(event: Event, context: Context) -> Event:
     Args:
         event: `job`; `input` with `name` and `path` or `key`; `container` ("webm" or
             "ivf"); `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
-            learn the frames by decoding whatever the container says.
+            learn the frames by decoding whatever the container says; perhaps `output`, the
+            `store` and `key` of the result.
         context: the store.
 
     Returns:
-        `items` (key of the batch list) and the counts `frames`, `chunks` and `batches`;
-        `sound`: whether there is an audio stream; `indexed_by`.
+        `items` (key of the batch list), `results` (where an engine may list what became of
+        them) and the counts `frames`, `chunks` and `batches`; `sound`: whether there is an
+        audio stream; `indexed_by`.
 
     Raises:
         InputError: the source cannot be encoded; the class says why.
+        OptionError: the options, or those an uploaded object carries, are wrong.
+        OutputError: the output exists and is not ours to replace.
     """
     keys = Keys(event["job"])
     given = event["input"]
     options = EncodeOptions.from_json(event["options"])
     original = SourceFile(given["name"], stream=0, path=given.get("path"), key=given.get("key"))
-    media = _media(original, context.store)
+    if original.path is not None and original.path.startswith(S3):
+        original, options = uploaded(original, options)
+    output = Output(**event["output"]) if event.get("output") else None
+    if output is not None:
+        check_output(output, original, event["job"])
+    media = locate(original, context.store)
     frames = None
     if event.get("index") != "decoding":
         frames = _by_packets(original, media)
@@ -64,24 +82,19 @@ def plan(event: Event, context: Context) -> Event:
         frames = _by_decoding(original, media, context.store, keys)
     with open_media(media, original.name) as opened:
         made = _make_plan(opened, frames, original, fingerprint(media), event["container"], options)
+    made = replace(made, output=output)
     context.store.put(keys.plan, made.to_json())
     items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in made.batches]
     context.store.put(keys.items, json.dumps(items).encode())
     return {
         "items": keys.items,
+        "results": keys.map_results,
         "frames": made.frame_count,
         "chunks": sum(len(batch.chunks) for batch in made.batches),
         "batches": len(made.batches),
         "sound": made.source.audio_stream is not None,
         "indexed_by": made.source.indexed_by,
     }
-
-
-def _media(source: SourceFile, store: Store) -> str | BinaryIO:
-    if source.key is not None:
-        return store.source(source.key)
-    assert source.path is not None
-    return source.path
 
 
 def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:
@@ -101,8 +114,16 @@ def _by_decoding(original: SourceFile, media: str | BinaryIO, store: Store, keys
         pts, end = presentation(decoded, opened.time_base, opened.frame_rate)
     with tempfile.TemporaryDirectory(prefix="excamera-") as folder:
         path = Path(folder) / "video.nut"
-        with open_media(media, original.name) as opened:
-            index: Index = write_nut(opened, decoded, path)
+        try:
+            with open_media(media, original.name) as opened:
+                index: Index = write_nut(opened, decoded, path)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise SourceTooLarge(
+                f"{original.name}: has no index of its frames, and is too large to be given "
+                "one here; convert it to MP4 or Matroska first"
+            ) from error
         store.put_file(keys.remux, path)
     if len(index.pts) != len(pts):
         raise SourceMismatch(

@@ -8,6 +8,7 @@ from excamera.container import ivf, webm
 from excamera.errors import PlanMismatch
 from excamera.plan import Keys, Plan, finished, load
 from excamera.steps.rebase import constant_frame_ns, pts_digest
+from excamera.uploads import publish
 from mu import Context, Event, Range, Store
 
 
@@ -19,23 +20,30 @@ def stitch(event: Event, context: Context) -> Event:
         context: the store.
 
     Returns:
-        `key` of the result, its `size` in bytes, `frames`, `key_frames`, `duration_s` and
-        `video_bytes`; `sound`: "copied", "encoded" or "none".
+        `key` of the result (in the plan's output store, if it names one), its `size` in
+        bytes, `frames`, `key_frames`, `duration_s` and `video_bytes`; `sound`: "copied",
+        "encoded" or "none".
 
     Raises:
         PlanMismatch: a piece is missing or does not have the planned frames.
+        OutputError: the output exists and is not ours to replace.
     """
     keys = Keys(event["job"])
     plan = load(context.store, keys)
     records = _checked(plan, context.store, keys)
-    target = keys.result(plan.container)
     sound = _sound(plan, context.store, keys)
     if plan.container == "ivf":
-        size = _stitch_ivf(plan, records, context.store, keys)
+        parts = _ivf_parts(plan, records, context.store, keys)
     else:
-        size = _stitch_webm(plan, records, sound, context.store, keys)
+        parts = _webm_parts(plan, records, sound, context.store, keys)
+    if plan.output is None:
+        key = keys.result(plan.container)
+        size = context.store.concat(key, parts)
+    else:
+        key = plan.output.key
+        size = publish(plan.output, plan.container, plan.source, keys.job, parts)
     return {
-        "key": target,
+        "key": key,
         "size": size,
         "frames": plan.frame_count,
         "key_frames": sum(record["key_frames"] for record in records),
@@ -61,11 +69,16 @@ def _checked(plan: Plan, store: Store, keys: Keys) -> list[dict[str, Any]]:
     return records
 
 
-def _stitch_ivf(plan: Plan, records: list[dict[str, Any]], store: Store, keys: Keys) -> int:
+def _ivf_parts(
+    plan: Plan, records: list[dict[str, Any]], store: Store, keys: Keys
+) -> list[bytes | Range]:
     packets = sum(record["packets"] for record in records)
     head = ivf.header(plan.geometry.width, plan.geometry.height, plan.time_base, packets)
-    parts = [Range(keys.cluster(batch.number)) for batch in plan.batches]
-    return store.concat(keys.result("ivf"), [head, *parts])
+    batches = [
+        Range(keys.cluster(number), 0, record["size"], store)
+        for number, record in enumerate(records)
+    ]
+    return [head, *batches]
 
 
 def _sound(plan: Plan, store: Store, keys: Keys) -> dict[str, Any] | None:
@@ -78,23 +91,23 @@ def _sound(plan: Plan, store: Store, keys: Keys) -> dict[str, Any] | None:
     return record if record["blocks"] else None
 
 
-def _stitch_webm(
+def _webm_parts(
     plan: Plan,
     records: list[dict[str, Any]],
     sound: dict[str, Any] | None,
     store: Store,
     keys: Keys,
-) -> int:
+) -> list[bytes | Range]:
     parts: list[bytes | Range] = []
     pieces: list[tuple[int, list[tuple[int, int]]]] = []
     runs = sound["runs"] if sound else [[0, 0]] * (len(records) + 1)
     for number, (offset, size) in enumerate(runs):
         if size:
-            parts.append(Range(keys.audio, offset, size))
+            parts.append(Range(keys.audio, offset, size, store))
             pieces.append((size, []))
         if number < len(records):
             record = records[number]
-            parts.append(Range(keys.cluster(number)))
+            parts.append(Range(keys.cluster(number), 0, record["size"], store))
             pieces.append((record["size"], [(ms, at) for ms, at in record["cues"]]))
     end_ms = float(plan.end * plan.time_base * 1000)
     audio = None
@@ -114,4 +127,4 @@ def _stitch_webm(
         primaries=geometry.primaries,
     )
     front, behind = webm.wrap(end_ms, video, audio, pieces)
-    return store.concat(keys.result("webm"), [front, *parts, behind])
+    return [front, *parts, behind]

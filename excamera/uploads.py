@@ -1,0 +1,151 @@
+"""Videos uploaded to a bucket: the job each one starts, its options, and its output.
+
+An output remembers in its metadata which source, uploaded when, it was made from. A later
+upload of the same source replaces it; anything else that bears the name is left alone.
+
+boto3 is imported where it is needed only: one machine alone does without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from excamera.errors import InputNotReadable, NoSuchInput, OutputExists, OutputNewer
+from excamera.options import EncodeOptions
+from excamera.plan import Output, SourceFile
+from mu import Event, NoSuchKey, ObjectExists, Range, StoreDenied
+
+METADATA_PREFIX = "excamera-"
+"""``x-amz-meta-excamera-crf: 30`` on an uploaded object sets the option `crf`."""
+
+_SOURCE, _UPLOADED, _JOB = "excamera-source", "excamera-uploaded", "excamera-job"
+_TYPES = {"webm": "video/webm", "ivf": "video/x-ivf"}
+_LONGEST = 1024  # of the 2 KiB that all metadata of an object may take
+_RACES = 3
+
+
+def job_of_upload(
+    detail: Mapping[str, Any], *, options: Mapping[str, Any], output_store: str
+) -> Event:
+    """The job that an EventBridge event "Object Created" of S3 starts.
+
+    Args:
+        detail: the event's `detail`.
+        options: the stack's defaults, as `EncodeOptions.to_json`.
+        output_store: URL of the store for results.
+
+    Returns:
+        The event of the plan step. Its `job` is a function of the bucket, the key and the
+        version (or, where the bucket keeps none, of S3's number for this upload): however
+        often the event comes, it names one job.
+    """
+    bucket, key = detail["bucket"]["name"], detail["object"]["key"]
+    version = detail["object"].get("version-id", "")
+    upload = version or detail["object"]["sequencer"]
+    digest = hashlib.sha256("\n".join((bucket, key, upload)).encode()).hexdigest()
+    stem = key.rpartition("/")[2].rpartition(".")[0]
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:40]
+    return {
+        "job": f"{slug}-{digest[:20]}" if slug else digest[:20],
+        "input": {"name": f"s3://{bucket}/{key}", "path": _url(bucket, key, version)},
+        "output": {"store": output_store, "key": f"{key.rpartition('.')[0]}.webm"},
+        "container": "webm",
+        "options": dict(options),
+        "index": "auto",
+    }
+
+
+def _url(bucket: str, key: str, version: str = "") -> str:
+    return f"s3://{bucket}/{quote(key)}" + (f"?versionId={quote(version)}" if version else "")
+
+
+def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, EncodeOptions]:
+    """A source in S3 pinned to what lies there now, and the options its metadata asks for.
+
+    Raises:
+        NoSuchInput: it is gone.
+        InputNotReadable: it may not be read.
+        OptionError: its metadata asks for what there is not.
+    """
+    from mu.s3 import S3Object
+
+    assert source.path is not None
+    try:
+        found = S3Object.look_up(source.path)
+    except NoSuchKey as error:
+        raise NoSuchInput(f"{source.name}: no such object") from error
+    except StoreDenied as error:
+        raise InputNotReadable(f"{source.name}: permission denied") from error
+    given = {
+        name.removeprefix(METADATA_PREFIX): value
+        for name, value in found.metadata.items()
+        if name.startswith(METADATA_PREFIX)
+    }
+    pinned = replace(source, etag=found.etag, modified=found.modified.isoformat())
+    return pinned, options.with_texts(given)
+
+
+def check_output(output: Output, source: SourceFile, job: str) -> dict[str, str]:
+    """The condition under which `source`'s result may be stored.
+
+    Raises:
+        OutputExists: something else is stored there.
+        OutputNewer: what is stored there was made from a later upload.
+    """
+    from mu.s3 import S3Object
+
+    where = f"{output.store}/{output.key}"
+    try:
+        found = S3Object.look_up(_url(output.store.removeprefix("s3://"), output.key))
+    except NoSuchKey:
+        return {"IfNoneMatch": "*"}
+    made_from = found.metadata.get(_SOURCE)
+    if made_from != _identity(source):
+        raise OutputExists(
+            f"{where} exists and was not made from {source.name}: "
+            "move it away, or upload the source under another name"
+        )
+    if found.metadata.get(_JOB) != job and found.metadata.get(_UPLOADED, "") > source.modified:
+        raise OutputNewer(f"{where} was made from a later upload of {source.name}")
+    return {"IfMatch": found.etag}
+
+
+def publish(
+    output: Output, container: str, source: SourceFile, job: str, parts: Iterable[bytes | Range]
+) -> int:
+    """Join `parts` into the output, all or nothing; gives its size in bytes.
+
+    Raises:
+        OutputExists: see `check_output`.
+        OutputNewer: likewise.
+    """
+    from mu.s3 import S3Store
+
+    store = S3Store(output.store.removeprefix("s3://"))
+    request = {
+        "ContentType": _TYPES[container],
+        "Metadata": {_SOURCE: _identity(source), _UPLOADED: source.modified, _JOB: job},
+    }
+    pieces = list(parts)
+    for races_left in reversed(range(_RACES)):
+        condition = check_output(output, source, job)
+        try:
+            return store.concat(output.key, pieces, request, condition)
+        except ObjectExists:
+            # Someone else stored it meanwhile: look again at what it is now.
+            if not races_left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _identity(source: SourceFile) -> str:
+    """The source whatever its version, in the little ASCII that metadata can hold."""
+    path = source.audio_path if source.path is None else source.path
+    assert path is not None
+    name = path.removeprefix("s3://").partition("?")[0]
+    return name if len(name) <= _LONGEST else hashlib.sha256(name.encode()).hexdigest()

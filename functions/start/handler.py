@@ -1,0 +1,46 @@
+"""Starts the job of an uploaded video."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from excamera.uploads import job_of_upload
+from functions.settings import Settings
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+settings = Settings.from_environment()
+states = boto3.client("stepfunctions")
+
+
+@metrics.log_metrics
+@tracer.capture_lambda_handler
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
+    """Start an execution for EventBridge's "Object Created"; its name is the job's.
+
+    The name is a function of the upload, so an event that comes twice starts one job.
+    """
+    job = job_of_upload(
+        event["detail"],
+        options=settings.options,
+        output_store=f"s3://{settings.output_bucket}",
+    )
+    logger.append_keys(job=job["job"], source=job["input"]["name"])
+    try:
+        states.start_execution(
+            stateMachineArn=settings.state_machine, name=job["job"], input=json.dumps(job)
+        )
+    except states.exceptions.ExecutionAlreadyExists:
+        logger.info("started before")
+    else:
+        logger.info("started")
+        metrics.add_metric("JobsStarted", MetricUnit.Count, 1)
+    return {"job": job["job"]}

@@ -1,0 +1,81 @@
+"""What every step's handler does around its task function: logs, metrics, traces, records."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from excamera.plan import Keys
+from functions.settings import Settings
+from mu import Event, Json, open_store
+from mu.function import call, peak_memory_mib
+from mu.task import TaskFunction
+
+Handler = Callable[[Event, LambdaContext], Json]
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+
+
+def task_handler(step: str, function: TaskFunction) -> Handler:
+    """The Lambda handler of one step of the flow.
+
+    Args:
+        step: the step's name.
+        function: its task function.
+
+    Returns:
+        A handler for the payload that the state machine sends: the step's `event`, and
+        `state`, what Step Functions knows of this attempt.
+    """
+    store = open_store(f"s3://{Settings.from_environment().work_bucket}")
+
+    @metrics.log_metrics
+    @tracer.capture_lambda_handler(capture_response=False)
+    @logger.inject_lambda_context(clear_state=True)
+    def handle(payload: Event, context: LambdaContext) -> Json:
+        event = payload["event"]
+        place = {name: event[name] for name in ("job", "batch", "chunk") if name in event}
+        logger.append_keys(**place, attempt=payload["state"]["retries"] + 1)
+        _sweep()
+        timeline = "-".join(
+            [f"{Keys(event['job']).timeline}/{step}"]
+            + [f"{event[name]:06d}" for name in ("batch", "chunk") if name in event]
+        )
+        try:
+            result = call(
+                function,
+                payload,
+                store,
+                worker=context.log_stream_name,
+                timeline=f"{timeline}.json",
+            )
+        except Exception as error:
+            logger.exception("failed")
+            metrics.add_dimension("error", type(error).__name__)
+            metrics.add_metric("Failures", MetricUnit.Count, 1)
+            raise
+        finally:
+            metrics.add_metric("PeakMemory", MetricUnit.Megabytes, peak_memory_mib())
+        for name, unit in (("frames", MetricUnit.Count), ("bytes", MetricUnit.Bytes)):
+            if name in result:
+                metrics.add_metric(name.capitalize(), unit, result[name])
+        logger.info("done", result=result)
+        return result
+
+    return handle
+
+
+def _sweep() -> None:
+    """Remove scratch files of a call that was killed here: `/tmp` outlives calls."""
+    for left in Path(tempfile.gettempdir()).glob("excamera-*"):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()

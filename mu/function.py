@@ -1,0 +1,86 @@
+"""Running a task function inside a cloud function, as the local engine's worker does here.
+
+The state machine that is derived from a flow calls every function with
+``{"event": {...}, "state": {"name", "entered", "retries"}}``. The record of each call goes
+into the store, so both engines leave the same timeline.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import sys
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from mu.records import TaskRecord
+from mu.store import Store
+from mu.task import Context, Event, Json, TaskFunction
+
+
+def call(
+    function: TaskFunction,
+    payload: Event,
+    store: Store,
+    *,
+    worker: str,
+    timeline: str | None = None,
+) -> Json:
+    """Run one call of a task function, and note when and where in the store.
+
+    Args:
+        function: what to run.
+        payload: what the state machine sent.
+        store: for the function and for the record.
+        worker: name of this environment.
+        timeline: key of the record; None for no record.
+
+    Raises:
+        Exception: what the function raised; the record then names its class.
+    """
+    state = payload.get("state", {})
+    context = Context(
+        store=store,
+        task=state.get("name", ""),
+        attempt=int(state.get("retries", 0)) + 1,
+        worker=worker,
+    )
+    record = TaskRecord(
+        name=context.task,
+        number=0,
+        event=payload["event"],
+        started=time.time(),
+        attempts=context.attempt,
+        worker=worker,
+        queued=_unix_time(state.get("entered")),
+    )
+    try:
+        result = function(payload["event"], context)
+    except BaseException as error:
+        # What the caller must see is why the task failed, not why its record did.
+        with contextlib.suppress(Exception):
+            _note(store, timeline, record.with_end(time.time(), error=type(error).__name__))
+        raise
+    _note(store, timeline, record.with_end(time.time(), result=result))
+    return result
+
+
+def _note(store: Store, key: str | None, record: TaskRecord) -> None:
+    if key is not None:
+        full = replace(record, peak_memory_mib=peak_memory_mib())
+        store.put(key, json.dumps(full.to_json()).encode())
+
+
+def peak_memory_mib() -> int:
+    """The most memory this process has held so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak >> (20 if sys.platform == "darwin" else 10)
+
+
+def _unix_time(stamp: Any) -> float | None:
+    if not isinstance(stamp, str):
+        return None
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()

@@ -1,0 +1,239 @@
+"""A mu flow as a state machine in Amazon States Language.
+
+One description, two engines: what `mu.local` interprets, this writes down for Step
+Functions. Besides the flow itself a state machine needs what only the cloud has:
+
+- every Task calls its function with the event and with what Step Functions knows of the
+  attempt (`mu.function` reads both), and is tried again when Lambda itself failed;
+- a Task deep in the flow that fails for good goes to a sibling state that records it there,
+  because a distributed map hides its children's errors from its parent;
+- a failure anywhere arrives at one last Task. It either fails the execution, under the
+  name of what happened, or (see `excamera.failure`) sends it back to the start. It is a Task
+  and not a Fail state so that a redrive of the execution has something to run again.
+
+``${name}`` stands for the ARN of the function `name`, ``${WorkBucket}`` for the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
+
+State = dict[str, Any]
+
+STORE = "WorkBucket"
+DONE = "done"
+JOB_FAILED = "job failed"
+
+_BUSY: State = {
+    "ErrorEquals": ["Lambda.TooManyRequestsException"],
+    "IntervalSeconds": 2,
+    "BackoffRate": 2.0,
+    "MaxDelaySeconds": 60,
+    "MaxAttempts": 20,
+    "JitterStrategy": "FULL",
+}
+"""Too many workers at once: waiting helps, and costs nothing but time."""
+
+_LAMBDA: State = {
+    "ErrorEquals": [
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.Unknown",
+        "Runtime.ExitError",
+        "Runtime.OutOfMemory",
+        "Sandbox.Timedout",
+        "States.Timeout",
+    ],
+    "IntervalSeconds": 2,
+    "BackoffRate": 2.0,
+    "MaxDelaySeconds": 30,
+    "MaxAttempts": 3,
+    "JitterStrategy": "FULL",
+}
+"""Lambda's own failures, and workers that were killed, ran out of memory or of time."""
+
+_ATTEMPT: State = {
+    "name.$": "$$.State.Name",
+    "entered.$": "$$.State.EnteredTime",
+    "retries.$": "$$.State.RetryCount",
+}
+
+
+def state_machine(
+    flow: Sequence, *, on_failure: str, timeout_s: int, comment: str
+) -> dict[str, Any]:
+    """The definition of a state machine that runs a flow.
+
+    Args:
+        flow: the whole computation.
+        on_failure: name of the function that records failures and has the last word.
+        timeout_s: limit for one execution, in seconds.
+        comment: what the console shows.
+    """
+    states = _Writer(on_failure).sequence(flow, JOB_FAILED)
+    first, last = next(iter(states)), list(states.values())[-1]
+    del last["End"]
+    last["Next"] = DONE
+    states[DONE] = {"Type": "Succeed"}
+    states[JOB_FAILED] = {
+        "Type": "Task",
+        "Comment": "Fails the execution under the failure's own name, or starts it again",
+        "Resource": f"${{{on_failure}}}",
+        "Parameters": {
+            "event": {
+                "failed.$": "$.failed",
+                "flow.$": "$",
+                "redrives.$": "$$.Execution.RedriveCount",
+            },
+            "state": _ATTEMPT,
+        },
+        "TimeoutSeconds": 60,
+        "Retry": [_BUSY, _LAMBDA],
+        "Next": first,
+    }
+    return {"Comment": comment, "StartAt": first, "TimeoutSeconds": timeout_s, "States": states}
+
+
+class _Writer:
+    """Writes the states of one scope: the top, a branch, or the body of a map."""
+
+    def __init__(self, on_failure: str) -> None:
+        self._on_failure = on_failure
+
+    def scope(self, node: Node) -> State:
+        """`node` with nothing around it, as a branch or an item processor holds it."""
+        steps = node.steps if isinstance(node, Sequence) else (node,)
+        states = self.sequence(Sequence(node.name, steps), None)
+        return {"StartAt": next(iter(states)), "States": states}
+
+    def sequence(self, node: Sequence, caught_by: str | None) -> dict[str, State]:
+        """States of a sequence, chained; failures go to `caught_by`, or are only recorded."""
+        states: dict[str, State] = {}
+        recorders: dict[str, State] = {}
+        for number, step in enumerate(node.steps):
+            state = self._state(step)
+            if number + 1 < len(node.steps):
+                state["Next"] = node.steps[number + 1].name
+            else:
+                state["End"] = True
+            if caught_by is not None:
+                state["Catch"] = [_catch(step.name, caught_by)]
+            elif isinstance(step, Task):
+                recorder = f"{step.name} failed"
+                state["Catch"] = [_catch(step.name, recorder)]
+                recorders[recorder] = self._recorder(step)
+            states[step.name] = state
+        return states | recorders
+
+    def _state(self, node: Node) -> State:
+        match node:
+            case Task():
+                return self._task(node)
+            case Parallel():
+                return self._parallel(node)
+            case Each():
+                return self._map(node)
+            case Sequence():
+                raise ValueError(f"{node.name}: a sequence in a sequence is one sequence")
+
+    def _task(self, node: Task) -> State:
+        parameters = {"event.$": "$"} if node.input is None else {"event": _fields(node.input)}
+        state: State = {
+            "Type": "Task",
+            "Resource": f"${{{node.function}}}",
+            "Parameters": {**parameters, "state": _ATTEMPT},
+            **_result(node.output),
+        }
+        if node.timeout_s is not None:
+            state["TimeoutSeconds"] = int(node.timeout_s)
+        state["Retry"] = [*(_retry(rule) for rule in node.retry), _BUSY, _LAMBDA]
+        return state
+
+    def _recorder(self, node: Task) -> State:
+        return {
+            "Type": "Task",
+            "Comment": f"Records why {node.name} failed, and fails under the same name",
+            "Resource": f"${{{self._on_failure}}}",
+            "Parameters": {
+                "event": {**_fields(node.input or {}), "failed.$": "$.failed"},
+                "state": _ATTEMPT,
+            },
+            "TimeoutSeconds": 60,
+            "Retry": [_BUSY, _LAMBDA],
+            "End": True,
+        }
+
+    def _parallel(self, node: Parallel) -> State:
+        names = {f"{name}.$": f"$[{number}]" for number, name in enumerate(node.branches)}
+        return {
+            "Type": "Parallel",
+            "Branches": [self.scope(branch) for branch in node.branches.values()],
+            **({} if node.output == DISCARD else {"ResultSelector": names}),
+            **_result(node.output),
+        }
+
+    def _map(self, node: Each) -> State:
+        state: State = {"Type": "Map"}
+        if node.items_in_store:
+            state["ItemReader"] = {
+                "Resource": "arn:${Partition}:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "JSON"},
+                "Parameters": {"Bucket": f"${{{STORE}}}", "Key.$": node.items},
+            }
+        else:
+            state["ItemsPath"] = node.items
+        state["ItemSelector"] = _fields(node.item)
+        if node.concurrency is not None:
+            state["MaxConcurrency"] = node.concurrency
+        mode = {"Mode": "INLINE"}
+        if node.distributed:
+            mode = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+        state["ItemProcessor"] = {"ProcessorConfig": mode, **self.scope(node.body)}
+        if node.results is not None:
+            state["ResultWriter"] = {
+                "Resource": "arn:${Partition}:states:::s3:putObject",
+                "Parameters": {"Bucket": f"${{{STORE}}}", "Prefix.$": node.results},
+            }
+        if node.distributed and node.output != DISCARD:
+            state["ResultSelector"] = {}
+        return state | _result(node.output)
+
+
+def _catch(step: str, target: str) -> State:
+    return {"ErrorEquals": ["States.ALL"], "ResultPath": f"$.failed.{step}", "Next": target}
+
+
+def _result(output: str | None) -> State:
+    if output is None:
+        return {}
+    return {"ResultPath": None if output == DISCARD else f"$.{output}"}
+
+
+def _retry(rule: Retry) -> State:
+    return {
+        "ErrorEquals": list(rule.errors),
+        "IntervalSeconds": rule.interval_s,
+        "BackoffRate": rule.backoff,
+        "MaxDelaySeconds": rule.max_delay_s,
+        "MaxAttempts": rule.attempts,
+        "JitterStrategy": "FULL",
+    }
+
+
+def _fields(template: Mapping[str, Any]) -> State:
+    """A mu template as a payload template: paths get the ``.$`` that marks them."""
+    fields: State = {}
+    for name, value in template.items():
+        if isinstance(value, Mapping):
+            fields[name] = _fields(value)
+        elif isinstance(value, str) and value.startswith("$"):
+            path = value.replace("$item", "$$.Map.Item.Value", 1)
+            fields[f"{name}.$"] = path.replace("$index", "$$.Map.Item.Index", 1)
+        else:
+            fields[name] = value
+    return fields
