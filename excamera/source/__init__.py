@@ -1,13 +1,11 @@
 """Reading videos: what frames a source has, and getting exactly the planned ones."""
 
-from excamera.source.blocks import BlockFile
 from excamera.source.index import Entry, Index, index_packets
 from excamera.source.media import Opened, open_container, open_media
 from excamera.source.picture import Planes, to_i420
 from excamera.source.reader import FrameReader, read_all
 
 __all__ = [
-    "BlockFile",
     "Entry",
     "FrameReader",
     "Index",

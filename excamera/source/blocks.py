@@ -15,8 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from excamera.errors import SourceUnavailable
-
 _ALIGNMENT_BYTES = 64 << 10  # FFmpeg often goes a little back from where it went
 
 
@@ -91,7 +89,7 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
         """`count` bytes, fewer only at the end; all that are left for -1 or None.
 
         Raises:
-            SourceUnavailable: a range came back with another length than was asked for.
+            OSError: a range came back with another length than was asked for.
         """
         left = max(0, self.size - self._at)
         if count is not None and count >= 0:
@@ -131,14 +129,14 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
     def _fetch(self, start: int, length: int, step: int) -> None:
         # Room is made first, so that never more than the bound is held.
         while self._blocks and self._cached + length > self._cache_bytes:
-            oldest, block = self._blocks.popitem(last=False)
-            self._cached -= len(block)
+            oldest = next(iter(self._blocks))
+            self._cached -= len(self._blocks.pop(oldest))
             del self._starts[bisect.bisect_left(self._starts, oldest)]
         self.requests += 1
         data = self._read_range(start, length)
         self.bytes_read += len(data)
         if len(data) != length:
-            raise SourceUnavailable(f"{len(data)} of {length} bytes came from byte {start}")
+            raise OSError(f"{len(data)} of {length} bytes came from byte {start}")
         self._blocks[start] = _Block(data, step)
         self._cached += length
         bisect.insort(self._starts, start)
