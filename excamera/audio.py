@@ -21,6 +21,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from excamera.container.webm import AUDIO_TRACK, AudioTrack, Block
+from excamera.source.media import open_container
 
 RATE = 48_000
 FRAME_SAMPLES = 960  # 20 ms
@@ -56,18 +57,24 @@ def audio_stream(container: InputContainer) -> AudioStream | None:
     return chosen[0] if chosen else None
 
 
-def read_sound(source: str | BinaryIO, stream: int, origin_s: Fraction) -> Sound | None:
+def read_sound(
+    source: str | BinaryIO, name: str, stream: int, origin_s: Fraction
+) -> Sound | None:
     """Read one audio stream as Opus.
 
     Args:
         source: path, URL or binary file.
+        name: how messages call it.
         stream: index of the audio stream.
         origin_s: source time that is 0 in the result, in seconds.
 
     Returns:
         The track, or None if the stream holds no sound at all.
+
+    Raises:
+        SourceUnavailable: it could not be read.
     """
-    with av.open(source, mode="r") as container:
+    with open_container(source, name) as (container, _):
         audio = cast(AudioStream, container.streams[stream])
         head = audio.codec_context.extradata or b""
         if audio.codec_context.name in ("opus", "libopus") and head.startswith(b"OpusHead"):

@@ -147,7 +147,7 @@ class S3Object:
                     IfMatch=self.etag,
                     **which,
                 )
-                return answer["Body"].read()
+                return bytes(answer["Body"].read())
         except (ObjectExists, NoSuchKey) as error:
             raise ObjectChanged(f"s3://{self.bucket}/{self.key} was replaced") from error
 
@@ -206,7 +206,7 @@ class S3Store:
     def get(self, key: str) -> bytes:
         """See `mu.Store.get`."""
         with translated(key):
-            return client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            return bytes(client().get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """See `mu.Store.get_range`."""
@@ -216,7 +216,7 @@ class S3Store:
         try:
             with translated(key):
                 answer = client().get_object(Bucket=self.bucket, Key=key, Range=wanted)
-                return answer["Body"].read()
+                return bytes(answer["Body"].read())
         except StoreError as error:
             cause = error.__cause__
             if isinstance(cause, ClientError) and (
@@ -228,7 +228,7 @@ class S3Store:
     def size(self, key: str) -> int:
         """See `mu.Store.size`."""
         with translated(key):
-            return client().head_object(Bucket=self.bucket, Key=key)["ContentLength"]
+            return int(client().head_object(Bucket=self.bucket, Key=key)["ContentLength"])
 
     def concat(
         self,

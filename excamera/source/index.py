@@ -34,12 +34,13 @@ _ONE_FRAME_A_PACKET = frozenset(
         *("theora", "wrapped_avframe", "vc1", "cfhd", "v210", "jpeg2000"),
     }
 )
-# The codecs of which FFmpeg takes packets from MP4 and MOV as they are, but for the mark of a
-# key frame. (VP8, VP9, VC-1 and MPEG video it takes apart.)
-_TOLD_BY_TABLES = frozenset(
+# The codecs of which FFmpeg takes packets from MP4 and MOV as they are; of the first three it
+# looks for the mark of a key frame. (VP8, VP9, VC-1 and MPEG video it takes apart.)
+_MARKED_BY_TABLES = frozenset({"h264", "hevc", "libdav1d"})
+_WHOLE = frozenset(
     {
-        *("h264", "hevc", "libdav1d", "mjpeg", "prores", "dnxhd", "png", "qtrle", "ffv1"),
-        *("cfhd", "v210", "jpeg2000", "rawvideo"),
+        *("mjpeg", "prores", "dnxhd", "png", "qtrle", "ffv1", "cfhd", "v210", "jpeg2000"),
+        "rawvideo",
     }
 )
 
@@ -142,15 +143,15 @@ def _trusted(opened: Opened) -> bool:
 
 def _not_needed(opened: Opened) -> list[range]:
     """The parts of the file that the index does not depend on."""
-    context = opened.video.codec_context
+    codec_name = opened.video.codec_context.name
     if opened.file is None or not opened.formats & {"mov", "mp4"}:
         return []
-    if context.name not in _TOLD_BY_TABLES:
-        return []
-    if not context.codec.intra_only:
+    if codec_name in _MARKED_BY_TABLES:
         marks = [entry.is_keyframe for entry in opened.video.index_entries]
         if sum(marks) > max(2, len(marks) // 2):
             return []  # who calls every frame a key frame means that he does not know
+    elif codec_name not in _WHOLE:
+        return []
     return media_data(opened.file)
 
 

@@ -25,6 +25,7 @@ from excamera.errors import (
     TruncatedSource,
     UnknownCodec,
 )
+from excamera.source.boxes import index_is_cut
 from excamera.source.guard import GuardedFile, guarded
 
 # Demuxers that take any text or bytes for a picture.
@@ -102,8 +103,11 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
             own, other than an `OSError`, comes out as it is.
     """
     with open_container(source, name) as (container, file):
-        if set(container.format.name.split(",")) & _CATCH_ALL_FORMATS:
+        formats = set(container.format.name.split(","))
+        if formats & _CATCH_ALL_FORMATS:
             raise NotAVideo(f"{name}: not a video")
+        if file is not None and "mov" in formats and index_is_cut(file):
+            raise _cut_before_index(name)
         videos = [
             video
             for video in container.streams.video
@@ -173,9 +177,11 @@ def _not_media(file: GuardedFile | None, name: str) -> NotAVideo | TruncatedSour
     """Tell a file that was cut off before its index from one that was never a video."""
     head = file.read_at(0, 16) if file is not None else b""
     if head[4:8] == b"ftyp" or head[:4] in (b"\x1a\x45\xdf\xa3", b"RIFF"):
-        return TruncatedSource(
-            f"{name}: truncated or damaged before its index; 0 frames could be read"
-        )
+        return _cut_before_index(name)
     if head.startswith(b"YUV4MPEG2"):
         return NoFrames(f"{name}: has no frames")
     return NotAVideo(f"{name}: not a video")
+
+
+def _cut_before_index(name: str) -> TruncatedSource:
+    return TruncatedSource(f"{name}: truncated or damaged before its index; 0 frames could be read")

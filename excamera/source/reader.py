@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 
 from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
 from excamera.plan import Chunk, Geometry, Plan
+from excamera.source.location import locate
 from excamera.source.media import Opened, open_media
 from excamera.source.picture import Planes, geometry_of, to_i420
 from mu import Store
@@ -39,11 +40,7 @@ class FrameReader:
     @classmethod
     def for_plan(cls, plan: Plan, store: Store, threads: int = 1) -> FrameReader:
         """A reader for the file that a plan's workers read."""
-        source = plan.source
-        if source.key is not None:
-            return cls(store.source(source.key), plan, threads)
-        assert source.path is not None
-        return cls(source.path, plan, threads)
+        return cls(locate(plan.source, store), plan, threads)
 
     def __enter__(self) -> Self:
         return self

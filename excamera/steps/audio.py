@@ -32,7 +32,7 @@ def audio(event: Event, context: Context) -> Event:
     record = finished(context.store, keys.audio, digest)
     if record is None:
         media = locate_sound(source, context.store)
-        sound = read_sound(media, source.audio_stream, plan.origin_s)
+        sound = read_sound(media, source.name, source.audio_stream, plan.origin_s)
         record = {"plan": digest, "blocks": 0, "copied": False, "runs": [], "started": started}
         data = b""
         if sound is not None:

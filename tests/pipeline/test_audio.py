@@ -163,7 +163,7 @@ def test_a_damaged_packet_costs_only_itself(tmp_path: Path) -> None:
             b.mux(new)
     with av.open(str(damaged)) as container:
         stream = container.streams.audio[0].index
-    sound = read_sound(str(damaged), stream, Fraction(0))
+    sound = read_sound(str(damaged), "damaged", stream, Fraction(0))
     assert sound is not None
     assert sound.skipped_packets > 0
     found = encode(damaged, tmp_path / "out.webm")

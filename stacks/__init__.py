@@ -1,0 +1,1 @@
+"""ExCamera on AWS as a CDK app."""

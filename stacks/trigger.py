@@ -1,0 +1,109 @@
+"""Uploads start jobs, and jobs that end badly are noted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.function import Function
+from stacks.nag import accept
+from stacks.settings import Settings
+
+
+class Trigger(Construct):
+    """EventBridge rules for uploads and for the ends of jobs.
+
+    Attributes:
+        undelivered: queue with the events that could not be handled.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        uploads: s3.IBucket,
+        start: Function,
+        machine: sfn.IStateMachine,
+        failure: Function,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.undelivered = sqs.Queue(
+            self,
+            "Undelivered",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        accept(
+            self.undelivered,
+            "AwsSolutions-SQS3",
+            "It is the dead-letter queue: of the rules and of the functions they call.",
+        )
+        for function in (start, failure):
+            self._keep_what_fails(function)
+        self._rule("Upload", _uploaded(settings, uploads.bucket_name), start)
+        self._rule("Ended", _ended_badly(machine.state_machine_arn), failure)
+
+    def _keep_what_fails(self, function: Function) -> None:
+        lambda_.CfnEventInvokeConfig(
+            function,
+            "Asynchronous",
+            function_name=function.function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=2,
+            maximum_event_age_in_seconds=6 * 3600,
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(
+                    destination=self.undelivered.queue_arn
+                )
+            ),
+        )
+        function.allow(["sqs:SendMessage"], [self.undelivered.queue_arn])
+
+    def _rule(self, construct_id: str, pattern: events.EventPattern, target: Function) -> None:
+        events.Rule(
+            self,
+            construct_id,
+            event_pattern=pattern,
+            targets=[targets.LambdaFunction(target.function, dead_letter_queue=self.undelivered)],
+        )
+
+
+def _uploaded(settings: Settings, bucket: str) -> events.EventPattern:
+    """Any way an object can come to be: PutObject, a multipart upload, a copy, a form.
+
+    All conditions on a key must be in one entry to hold at once, so the prefix becomes
+    part of a wildcard where there is one.
+    """
+    keys: list[dict[str, Any]] = [
+        {"suffix": {"equals-ignore-case": suffix}} for suffix in settings.suffixes
+    ]
+    if settings.prefix:
+        cases = {case for s in settings.suffixes for case in (s, s.lower(), s.upper())}
+        keys = [{"wildcard": f"{settings.prefix}*{suffix}"} for suffix in sorted(cases)]
+    return events.EventPattern(
+        source=["aws.s3"],
+        detail_type=["Object Created"],
+        detail={"bucket": {"name": [bucket]}, "object": {"key": keys}},
+    )
+
+
+def _ended_badly(machine_arn: str) -> events.EventPattern:
+    return events.EventPattern(
+        source=["aws.states"],
+        detail_type=["Step Functions Execution Status Change"],
+        detail={
+            "stateMachineArn": [machine_arn],
+            "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+        },
+    )

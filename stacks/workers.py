@@ -1,0 +1,129 @@
+"""The functions of the pipeline, each with just the rights that its step needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import layers
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks.code import function_code
+from stacks.function import Function
+from stacks.settings import Settings
+from stacks.storage import Storage
+
+_SHORT_S = 60
+_JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
+_FILMS = "The users choose the keys of what they upload; results take theirs from them."
+
+
+class Workers(Construct):
+    """Layers, code and functions; `by_step` has the functions that the flow calls."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, settings: Settings, storage: Storage
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._storage = storage
+        self._code = lambda_.Code.from_asset(str(function_code()))
+        self._powertools = self._layer("Powertools", layers.POWERTOOLS)
+        self._video = [self._layer("Codec", layers.CODEC), self._layer("Media", layers.MEDIA)]
+
+        plan = self._function("plan", video=True, scratch_mb=settings.scratch_mb)
+        encode = self._function("encode", video=True)
+        rebase = self._function("rebase", video=True)
+        audio = self._function("audio", video=True)
+        stitch = self._function("stitch", video=True)
+        failure = self._function("failure", timeout_s=_SHORT_S)
+        self.by_step = {
+            "plan": plan, "encode": encode, "rebase": rebase, "audio": audio,
+            "stitch": stitch, "failure": failure,
+        }  # fmt: skip
+        for function in (plan, encode, rebase, audio):
+            self._read_input(function)
+        for function in (encode, rebase, audio, stitch):
+            self._read_jobs(function)
+        for function in (encode, rebase, audio):
+            self._tell_absent_jobs(function)
+        for function in (plan, encode, rebase, audio, stitch):
+            self._write_jobs(function)
+        for function in (plan, stitch):
+            self._look_at_output(function)
+        stitch.allow(["s3:PutObject"], [storage.output.arn_for_objects("*")], _FILMS)
+        self._tell_absent_jobs(failure)
+        failure.allow(
+            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            [storage.work.arn_for_objects("jobs/*/failure.json")],
+            _JOBS,
+        )
+
+    def start_function(self, state_machine_arn: str, options: dict[str, object]) -> Function:
+        """The function that uploads trigger; the only one that is told of the state machine."""
+        start = self._function(
+            "start",
+            timeout_s=_SHORT_S,
+            environment={
+                "STATE_MACHINE_ARN": state_machine_arn,
+                "OUTPUT_BUCKET": self._storage.output.bucket_name,
+                "DEFAULT_OPTIONS": json.dumps(options),
+            },
+        )
+        start.allow(["states:StartExecution"], [state_machine_arn])
+        return start
+
+    def _layer(self, construct_id: str, kind: layers.Layer) -> lambda_.LayerVersion:
+        settings = self._settings
+        path: Path = layers.build(kind, architecture=settings.architecture, python=settings.python)
+        return lambda_.LayerVersion(
+            self,
+            f"{construct_id}Layer",
+            code=lambda_.Code.from_asset(str(path)),
+            description=f"ExCamera: {kind}, {settings.architecture}, Python {settings.python}",
+        )
+
+    def _function(
+        self,
+        step: str,
+        *,
+        video: bool = False,
+        timeout_s: int | None = None,
+        scratch_mb: int = 512,
+        environment: dict[str, str] | None = None,
+    ) -> Function:
+        return Function(
+            self,
+            step.capitalize(),
+            settings=self._settings,
+            step=step,
+            code=self._code,
+            layers=[self._powertools, *(self._video if video else [])],
+            environment=environment or {"WORK_BUCKET": self._storage.work.bucket_name},
+            timeout_s=timeout_s or self._settings.timeout_s,
+            scratch_mb=scratch_mb,
+        )
+
+    def _read_input(self, function: Function) -> None:
+        # Of a bucket that keeps versions, a version is read; of others there is none.
+        actions = ["s3:GetObjectVersion"]
+        if self._settings.input_bucket:
+            actions.append("s3:GetObject")
+        function.allow(actions, [self._storage.input.arn_for_objects("*")], _FILMS)
+
+    def _read_jobs(self, function: Function) -> None:
+        function.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("jobs/*")], _JOBS)
+
+    def _write_jobs(self, function: Function) -> None:
+        function.allow(["s3:PutObject"], [self._storage.work.arn_for_objects("jobs/*")], _JOBS)
+
+    def _tell_absent_jobs(self, function: Function) -> None:
+        """Without this right S3 says "forbidden" of what is not there."""
+        function.allow(["s3:ListBucket"], [self._storage.work.bucket_arn])
+
+    def _look_at_output(self, function: Function) -> None:
+        """To leave results alone that were made from something else."""
+        output = self._storage.output
+        function.allow(["s3:GetObject"], [output.arn_for_objects("*")], _FILMS)
+        function.allow(["s3:ListBucket"], [output.bucket_arn])
