@@ -1,0 +1,106 @@
+"""What becomes of a job after a step failed in the cloud."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from excamera.failure import JobFailed, failure, note_end
+from mu import Context, MemoryStore
+
+JOB = {"job": "j", "input": {}, "container": "webm", "options": {}, "index": "auto"}
+MAP_FAILED = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "too many"}
+
+
+def caught(error: str, message: str) -> dict[str, str]:
+    return {"Error": error, "Cause": json.dumps({"errorType": error, "errorMessage": message})}
+
+
+def leaf(store: MemoryStore, error: str, message: str = "", **place: int) -> None:
+    event = {"job": "j", **place, "failed": {"encode": caught(error, message)}}
+    failure(event, Context(store))
+
+
+def top(store: MemoryStore, failed: dict[str, Any], redrives: int = 0, **job: Any) -> Any:
+    flow = {**JOB, **job, "failed": failed, "plan": {"items": "k"}}
+    return failure({"flow": flow, "failed": failed, "redrives": redrives}, Context(store))
+
+
+def record(store: MemoryStore) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(store.get("jobs/j/failure.json"))
+    return loaded
+
+
+def test_the_first_failure_deep_in_the_flow_is_the_jobs() -> None:
+    """If this fails, a job's failure says "threshold exceeded" instead of what happened."""
+    store = MemoryStore()
+    with pytest.raises(JobFailed, match="encode of batch 3, chunk 7: frame 5 is bad") as first:
+        leaf(store, "UnreadableFrame", "frame 5 is bad", batch=3, chunk=7)
+    assert type(first.value).__name__ == "UnreadableFrame"
+    with pytest.raises(JobFailed, match="chunk 7"):
+        leaf(store, "ChunkError", "later", batch=4, chunk=0)
+    with pytest.raises(JobFailed, match="frame 5 is bad") as last:
+        top(store, {"media": MAP_FAILED})
+    assert type(last.value).__name__ == "UnreadableFrame"
+    assert {k: record(store)[k] for k in ("step", "batch", "chunk", "error")} == {
+        "step": "encode", "batch": 3, "chunk": 7, "error": "UnreadableFrame",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("platform", "name", "word"),
+    [
+        ("Sandbox.Timedout", "WorkerTimedOut", "time"),
+        ("Runtime.ExitError", "WorkerDied", "memory"),
+        ("Lambda.TooManyRequestsException", "WorkersBusy", "quota"),
+    ],
+)
+def test_the_platforms_own_failures_say_what_to_do(platform: str, name: str, word: str) -> None:
+    """If this fails, users read Lambda's jargon and no advice."""
+    store = MemoryStore()
+    with pytest.raises(JobFailed, match=word):
+        leaf(store, platform, "RequestId: 1 Error: Runtime exited", batch=0, chunk=0)
+    assert record(store)["error"] == name
+
+
+def test_frames_that_differ_from_the_containers_promise_start_the_job_again_once() -> None:
+    """If this fails, sources that only decoding can index fail in the cloud alone."""
+    store = MemoryStore()
+    with pytest.raises(JobFailed):
+        leaf(store, "SourceMismatch", "frame 9", batch=0, chunk=1)
+    again = top(store, {"media": MAP_FAILED})
+    assert again == {**JOB, "index": "decoding"}
+    assert not store.exists("jobs/j/failure.json")
+    with pytest.raises(JobFailed):
+        leaf(store, "SourceMismatch", "frame 9", batch=0, chunk=1)
+    with pytest.raises(JobFailed, match="frame 9"):
+        top(store, {"media": MAP_FAILED}, index="decoding")
+
+
+def test_a_redrive_starts_again_from_the_plan_and_a_repeated_call_does_not() -> None:
+    """If this fails, redriving a failed execution fails at once, or never ends failing."""
+    store = MemoryStore()
+    for _ in range(2):
+        with pytest.raises(JobFailed, match="plan: not a video"):
+            top(store, {"plan": caught("NotAVideo", "not a video")})
+    assert top(store, {"plan": caught("NotAVideo", "not a video")}, redrives=1) == JOB
+    with pytest.raises(JobFailed, match="still not"):
+        top(store, {"plan": caught("NotAVideo", "still not")}, redrives=1)
+
+
+def test_a_job_that_was_stopped_or_ran_out_of_time_leaves_a_record_too() -> None:
+    """If this fails, such jobs end without a word."""
+    store = MemoryStore()
+    note_end("j", "TIMED_OUT", None, store)
+    assert record(store)["error"] == "JobTimedOut"
+    note_end("j", "FAILED", "later", store)
+    assert record(store)["error"] == "JobTimedOut"
+
+
+def test_a_cause_that_is_no_json_is_kept_as_it_is() -> None:
+    """If this fails, an unusual error hides behind a failure of the failure function."""
+    store = MemoryStore()
+    with pytest.raises(JobFailed, match=r"stitch: States\.Runtime says this"):
+        top(store, {"stitch": {"Error": "Odd", "Cause": "States.Runtime says this"}})

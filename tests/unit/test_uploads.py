@@ -1,0 +1,91 @@
+"""From an upload's event to the job it starts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from excamera.errors import OptionError
+from excamera.options import EncodeOptions
+from excamera.uploads import job_of_upload
+from mu.s3 import parse_url
+
+
+def detail(key: str, version: str = "v1", bucket: str = "in") -> dict[str, Any]:
+    return {
+        "bucket": {"name": bucket},
+        "object": {"key": key, "version-id": version, "sequencer": "007"},
+    }
+
+
+def job(key: str, version: str = "v1", bucket: str = "in") -> dict[str, Any]:
+    return job_of_upload(detail(key, version, bucket), options={"crf": 30}, output_store="s3://out")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "film.mp4",
+        "a b/Été à Zürich + more (1).MOV",
+        "100%/日本.mkv",
+        "x?y=1&z#frag.mp4",
+        "//two//slashes.mp4",
+        ".mp4",
+        "a" * 1000 + ".mp4",
+    ],
+)
+def test_any_key_makes_a_name_that_step_functions_takes_and_a_url_that_leads_back(
+    key: str,
+) -> None:
+    """If this fails, uploads with such keys start nothing, or read another object."""
+    made = job(key)
+    assert re.fullmatch(r"[A-Za-z0-9-]{1,80}", made["job"])
+    assert parse_url(made["input"]["path"]) == ("in", key, "v1")
+    assert made["output"] == {"store": "s3://out", "key": f"{key.rpartition('.')[0]}.webm"}
+
+
+def test_one_upload_is_one_job_and_another_version_another() -> None:
+    """If this fails, a doubled event encodes twice, or a new version is not encoded."""
+    assert job("film.mp4") == job("film.mp4")
+    names = {
+        job("film.mp4")["job"],
+        job("film.mp4", version="v2")["job"],
+        job("film.mp4", bucket="other")["job"],
+        job("a/film.mp4")["job"],
+    }
+    assert len(names) == 4
+
+
+def test_without_versions_the_sequencer_tells_uploads_apart() -> None:
+    """If this fails, uploading again to a bucket without versions starts nothing."""
+    first, second = detail("f.mp4", ""), detail("f.mp4", "")
+    second["object"]["sequencer"] = "008"
+    made = [job_of_upload(d, options={}, output_store="s3://out") for d in (first, second)]
+    assert made[0]["job"] != made[1]["job"]
+    assert "versionId" not in made[0]["input"]["path"]
+
+
+def test_options_as_text_replace_those_they_name() -> None:
+    """If this fails, x-amz-meta-excamera-crf has no effect."""
+    options = EncodeOptions(crf=20).with_texts(
+        {"crf": " 30 ", "chunk-frames": "12", "deadline": "best", "cpu-used": "-2"}
+    )
+    assert (options.crf, options.chunk_frames, options.batch_chunks) == (30, 12, 16)
+    assert (options.vpx.deadline, options.vpx.cpu_used) == ("best", -2)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"crf": "high"}, "crf must be a whole number, not 'high'"),
+        ({"crf": "99"}, "crf must be 0 to 63, not 99"),
+        ({"quality": "3"}, "there is no option 'quality'; there are crf"),
+        ({"deadline": "soon"}, "deadline must be one of"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(given: dict[str, str], words: str) -> None:
+    """If this fails, a typing error in an upload's metadata is taken for something else."""
+    with pytest.raises(OptionError, match=re.escape(words)):
+        EncodeOptions().with_texts(given)
