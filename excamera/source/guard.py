@@ -66,7 +66,7 @@ class GuardedFile:
             data = bytes(self._file.read(count))
             while len(data) < count and (more := self._file.read(count - len(data))):
                 data += more  # a file without a buffer may give less than there is
-        except Exception as error:  # PyAV would swallow a KeyboardInterrupt
+        except BaseException as error:  # PyAV would swallow a KeyboardInterrupt
             self._failure = error
             return b""
         return data[:count]  # PyAV copies whatever it gets into a buffer of this size
