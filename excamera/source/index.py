@@ -102,7 +102,8 @@ def index_packets(opened: Opened) -> Index | None:
             not_needed = _not_needed(opened)
             if opened.file is not None and not_needed:
                 stack.enter_context(opened.file.blanked(not_needed))
-                # FFmpeg would look for the marks in the pictures.
+                # FFmpeg would look for the marks in the pictures. Where the file's own are
+                # wrong, decoders give no frame until a real key frame, and the reader sees it.
                 keys = {entry.pos: entry.is_keyframe for entry in video.index_entries}
             for packet in opened.container.demux(video):
                 if packet.size == 0:

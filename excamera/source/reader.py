@@ -126,7 +126,7 @@ class FrameReader:
             with contextlib.suppress(av.error.FFmpegError):
                 opened.container.seek(target, stream=opened.video)
         self._opened = opened
-        self._frames = _frames(opened, target is not None)
+        self._frames = opened.container.decode(opened.video)
         self._check()
 
     def _check(self) -> None:
@@ -157,19 +157,6 @@ class FrameReader:
                 f"{self._plan.source.name}: damaged ({error.strerror}); "
                 f"{self._wanted} frames could be read"
             ) from error
-
-
-def _frames(opened: Opened, sought: bool) -> Iterator[VideoFrame]:
-    """All frames from where the container stands; none if it was led to a false key frame."""
-    # MP4 marks key frames in its index, which the plan believes; the pictures may say no, and
-    # some decoders would make up what they refer to.
-    doubted = sought and bool(opened.formats & {"mov", "mp4"})
-    for packet in opened.container.demux(opened.video):
-        if doubted and packet.size:
-            if not packet.is_keyframe:
-                return
-            doubted = False
-        yield from packet.decode()
 
 
 def read_all(source: str | BinaryIO, name: str) -> Iterator[Planes]:
