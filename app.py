@@ -11,25 +11,14 @@ from stacks.node import use_own_node
 
 use_own_node()  # before anything of the CDK is imported
 
-from aws_cdk import App, Validations  # noqa: E402
-from cdk_nag import AwsSolutionsChecks  # noqa: E402
+from stacks.app import build  # noqa: E402
+from stacks.settings import SettingError  # noqa: E402
 
-from stacks.excamera_stack import ExCameraStack  # noqa: E402
-from stacks.settings import SettingError, Settings  # noqa: E402
-
-_CONTEXT = json.loads(Path(__file__).with_name("cdk.json").read_text())["context"]
-
-
-def main() -> None:
-    """Synthesise; settings come from `cdk.json`, and from the command line over it."""
-    app = App(context=_CONTEXT, outdir=os.environ.get("CDK_OUTDIR", "cdk.out"))
+if __name__ == "__main__":
+    # The CDK's command line reads cdk.json itself; `python app.py` has to.
+    context = json.loads(Path(__file__).with_name("cdk.json").read_text())["context"]
     try:
-        settings = Settings.from_context(app.node)
+        app = build(context, Path(os.environ.get("CDK_OUTDIR", "cdk.out")))
     except SettingError as error:
         sys.exit(f"cdk.json: {error}")
-    ExCameraStack(app, app.node.get_context("stack_name"), settings)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
-
-
-main()

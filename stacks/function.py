@@ -11,11 +11,16 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
 from stacks.nag import accept, accept_wildcards
-from stacks.settings import Settings
+from stacks.settings import LOG_DAYS, Settings
 
 NAMESPACE = "ExCamera"
 NEWEST_PYTHON = "3.14"
 """The newest runtime that Lambda has."""
+
+
+def log_retention(days: int) -> logs.RetentionDays:
+    """One of `LOG_DAYS` as the CDK names it."""
+    return list(logs.RetentionDays)[LOG_DAYS.index(days)]
 
 
 class Function(Construct):
@@ -50,7 +55,7 @@ class Function(Construct):
         log = logs.LogGroup(
             self,
             "Log",
-            retention=retention(settings.log_days),
+            retention=log_retention(settings.log_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -94,18 +99,3 @@ class Function(Construct):
             iam.PolicyStatement(actions=list(actions), resources=list(resources))
         )
         accept_wildcards(self._policy, resources, reason)
-
-
-def retention(days: int) -> logs.RetentionDays:
-    """The setting `log_days` as the CDK names it."""
-    return {
-        1: logs.RetentionDays.ONE_DAY,
-        3: logs.RetentionDays.THREE_DAYS,
-        5: logs.RetentionDays.FIVE_DAYS,
-        7: logs.RetentionDays.ONE_WEEK,
-        14: logs.RetentionDays.TWO_WEEKS,
-        30: logs.RetentionDays.ONE_MONTH,
-        90: logs.RetentionDays.THREE_MONTHS,
-        180: logs.RetentionDays.SIX_MONTHS,
-        365: logs.RetentionDays.ONE_YEAR,
-    }[days]

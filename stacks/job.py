@@ -13,7 +13,7 @@ from constructs import Construct
 
 from excamera.flow import Limits, excamera_flow
 from mu.flow import Sequence
-from stacks.function import Function, retention
+from stacks.function import Function, log_retention
 from stacks.nag import accept_wildcards
 from stacks.settings import Settings
 from stacks.states_language import STORE, state_machine
@@ -68,7 +68,7 @@ class Job(Construct):
                 destination=logs.LogGroup(
                     self,
                     "Log",
-                    retention=retention(settings.log_days),
+                    retention=log_retention(settings.log_days),
                     removal_policy=RemovalPolicy.DESTROY,
                 ),
                 level=sfn.LogLevel.ALL,

@@ -8,7 +8,14 @@ from typing import Any, Literal
 
 from constructs import Node
 
+from excamera.errors import OptionError
+from excamera.options import EncodeOptions
+
 STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure")
+
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
+            2557, 2922, 3288, 3653)  # fmt: skip
+"""For how long CloudWatch can keep logs."""
 
 _MEMORY_MB = range(128, 10_241)
 _SCRATCH_MB = range(512, 10_241)
@@ -74,6 +81,13 @@ class Settings:
         _within("chunks_at_once", self.chunks_at_once, range(1, 41))
         _within("job_timeout_s", self.job_timeout_s, range(60, 31_536_001))
         _within("intermediates_days", self.intermediates_days, range(1, 3651))
+        if self.log_days not in LOG_DAYS:
+            days = ", ".join(map(str, LOG_DAYS))
+            raise SettingError(f"log_days must be one of {days}, not {self.log_days!r}")
+        try:
+            EncodeOptions.from_json(self.options)
+        except OptionError as error:
+            raise SettingError(f"options: {error}") from error
         if not self.suffixes or not all(s.startswith(".") and len(s) > 1 for s in self.suffixes):
             raise SettingError('suffixes must be a list such as [".mp4", ".mov"]')
         named = [b for b in (self.input_bucket, self.work_bucket, self.output_bucket) if b]

@@ -1,0 +1,212 @@
+"""The state machine that is derived from ExCamera's flow."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from excamera.options import EncodeOptions
+from excamera.plan import Batch, cut
+from excamera.uploads import job_of_upload
+from tests.infra.golden import GOLDEN, derived
+from tests.support.assembly import resources
+
+PAYLOAD_LIMIT = 256 * 1024
+EVENT_LIMIT = 25_000
+
+Definition = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def machine() -> Definition:
+    """The golden definition."""
+    loaded: Definition = json.loads(GOLDEN.read_text())
+    return loaded
+
+
+def test_the_derived_definition_is_the_golden_one() -> None:
+    """If this fails, the flow or its derivation changed.
+
+    Write the golden file anew (python -m tests.infra.golden), and read the difference.
+    """
+    assert derived() == GOLDEN.read_text()
+
+
+def test_the_golden_definition_is_what_is_deployed(stack: dict[str, Any]) -> None:
+    """If this fails, the definition that was reviewed is not the one that runs."""
+    (deployed,) = resources(stack, "AWS::StepFunctions::StateMachine").values()
+    properties = deployed["Properties"]
+    assert json.loads(properties["DefinitionString"]) == json.loads(GOLDEN.read_text())
+    names = {"plan", "encode", "rebase", "audio", "stitch", "failure", "WorkBucket", "Partition"}
+    assert set(properties["DefinitionSubstitutions"]) == names
+    assert properties["LoggingConfiguration"]["Level"] == "ALL"
+    assert properties["TracingConfiguration"] == {"Enabled": True}
+
+
+def all_states(scope: Definition) -> dict[str, Definition]:
+    """Every state of a definition, with those of branches and item processors."""
+    found: dict[str, Definition] = {}
+    for name, state in scope["States"].items():
+        found[name] = state
+        for inner in [*state.get("Branches", ()), state.get("ItemProcessor")]:
+            if inner is not None:
+                found |= all_states(inner)
+    return found
+
+
+def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
+    """If this fails, the flow's shape was lost in the derivation."""
+    states = machine["States"]
+    assert machine["StartAt"] == "plan"
+    assert (states["plan"]["Next"], states["media"]["Next"]) == ("media", "stitch")
+    assert states["stitch"]["Next"] == "done"
+    audio, video = states["media"]["Branches"]
+    assert (audio["StartAt"], video["StartAt"]) == ("audio", "batches")
+    batches = video["States"]["batches"]
+    assert batches["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+    chunks = batches["ItemProcessor"]["States"]["chunks"]
+    assert chunks["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
+    assert chunks["Next"] == "rebase"
+    assert chunks["MaxConcurrency"] <= 40
+    assert batches["MaxConcurrency"] * chunks["MaxConcurrency"] <= 1000
+
+
+def test_every_task_has_a_limit_retries_by_name_and_a_way_to_fail(machine: Definition) -> None:
+    """If this fails, a hanging or failing task is not noticed, or retried for ever."""
+    states = all_states(machine)
+    tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
+    assert machine["TimeoutSeconds"] > 0
+    for name, task in tasks.items():
+        assert task["TimeoutSeconds"] <= 915, name
+        for rule in task["Retry"]:
+            assert not set(rule["ErrorEquals"]) & {"States.ALL", "States.TaskFailed"}, name
+            assert rule["JitterStrategy"] == "FULL"
+            assert rule["BackoffRate"] > 1
+            assert rule["MaxDelaySeconds"] <= 60
+        recorder = name == "job failed" or name.endswith(" failed")
+        if recorder:
+            assert task["Resource"] == "${failure}"
+        else:
+            (catch,) = task["Catch"]
+            assert catch["ErrorEquals"] == ["States.ALL"]
+            assert catch["Next"] in states
+            assert catch["ResultPath"] == f"$.failed.{name}"
+
+
+def test_what_the_flow_calls_transient_is_transient(machine: Definition) -> None:
+    """If this fails, a retry rule names a class that nothing raises, or a permanent error."""
+    from excamera import errors
+    from mu import StoreUnavailable
+
+    transient = {"StoreUnavailable": StoreUnavailable} | {
+        kind.__name__: kind for kind in errors.TransientError.__subclasses__()
+    }
+    platform = ("Lambda.", "Sandbox.", "Runtime.", "States.Timeout")
+    for name, state in all_states(machine).items():
+        for rule in state.get("Retry", ()):
+            for error in rule["ErrorEquals"]:
+                assert error.startswith(platform) or error in transient, (name, error)
+
+
+HOURS_3_AT_60_FPS = 3 * 3600 * 60
+
+
+@pytest.fixture(scope="module", params=[(6, 16), (6, 1), (24, 1), (6, 1000)], ids=str)
+def film(request: pytest.FixtureRequest) -> tuple[EncodeOptions, list[Batch]]:
+    """Batches of a three-hour 4K film at 60 frames a second."""
+    length, count = request.param
+    options = EncodeOptions(chunk_frames=length, batch_chunks=count)
+    pts = [1501 * n for n in range(HOURS_3_AT_60_FPS)]
+    seeks = [(pts[n - n % 120],) for n in range(len(pts))]
+    return options, list(cut(pts, pts, seeks, options))
+
+
+def job_event(options: EncodeOptions) -> dict[str, Any]:
+    """The largest event a job can begin with: its key is as long as keys can be."""
+    key = "é" * 500 + "/film.mp4"
+    detail = {
+        "bucket": {"name": "b" * 63},
+        "object": {"key": key, "version-id": "v" * 32, "sequencer": "0" * 16},
+    }
+    return job_of_upload(detail, options=options.to_json(), output_store="s3://" + "o" * 63)
+
+
+def size(value: Any) -> int:
+    return len(json.dumps(value).encode())
+
+
+def test_payloads_of_a_long_film_stay_small(film: tuple[EncodeOptions, list[Batch]]) -> None:
+    """If this fails, long films end in States.DataLimitExceeded."""
+    options, batches = film
+    job = job_event(options)
+    planned = {
+        "items": f"jobs/{job['job']}/items.json",
+        "results": f"jobs/{job['job']}/map",
+        "frames": HOURS_3_AT_60_FPS,
+        "chunks": 108_000,
+        "batches": len(batches),
+        "sound": True,
+        "indexed_by": "packets",
+    }
+    caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x" * 32_768}
+    assert size({**job, "plan": planned, "failed": {"media": caught}}) < PAYLOAD_LIMIT / 4
+    longest = max(batches, key=lambda batch: len(batch.chunks))
+    item = {
+        "job": job["job"],
+        "batch": longest.number,
+        "chunks": list(range(len(longest.chunks))),
+    }
+    assert size(item) < PAYLOAD_LIMIT / 4
+    results = [{"frames": options.chunk_frames, "bytes": 10_000_000}] * len(longest.chunks)
+    assert size(results) < PAYLOAD_LIMIT / 4
+
+
+def events(scope: Definition, chunks: int, retries: int) -> int:
+    """Most events that one execution of a scope can leave in its history.
+
+    A Lambda task leaves five events and three more for each further attempt; states around
+    others leave two for themselves, and two for what they start. A distributed map's
+    children have histories of their own.
+    """
+    total = 0
+    for name, state in scope["States"].items():
+        match state["Type"]:
+            case "Task" if not name.endswith(" failed"):
+                total += 5 + 3 * retries
+            case "Parallel":
+                total += 4 + sum(events(one, chunks, retries) for one in state["Branches"])
+            case "Map":
+                total += 6
+                processor = state["ItemProcessor"]
+                if processor["ProcessorConfig"]["Mode"] == "INLINE":
+                    total += chunks * (2 + events(processor, chunks, retries))
+            case "Succeed":
+                total += 2
+    return total
+
+
+def test_histories_of_a_long_film_stay_short(
+    film: tuple[EncodeOptions, list[Batch]], machine: Definition
+) -> None:
+    """If this fails, long films end because their history has 25,000 events."""
+    options, batches = film
+    all_retries = sum(rule["MaxAttempts"] for rule in machine["States"]["plan"]["Retry"])
+    assert 2 + events(machine, 0, all_retries) < 500
+    child = machine["States"]["media"]["Branches"][1]["States"]["batches"]["ItemProcessor"]
+    chunks = max(len(batch.chunks) for batch in batches)
+    # Every chunk of a usual batch may use up all its retries; of the longest, some.
+    retries = all_retries if chunks <= 250 else 5
+    assert 2 + events(child, chunks, retries) < EVENT_LIMIT
+    assert options.batch_chunks >= chunks
+
+
+def test_the_list_of_batches_is_one_that_step_functions_reads(
+    film: tuple[EncodeOptions, list[Batch]],
+) -> None:
+    """If this fails, the distributed map of a long film does not start."""
+    _, batches = film
+    items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in batches]
+    assert size(items) < 8 << 20
+    assert len(batches) <= 108_000

@@ -1,0 +1,238 @@
+"""The template that `cdk deploy` would deploy."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.settings import STEPS
+from tests.support.assembly import ROOT, STACK, resources, synthesise, template
+
+Template = dict[str, Any]
+
+
+def by_step(stack: Template) -> dict[str, dict[str, Any]]:
+    """Functions by their step."""
+    return {
+        function["Properties"]["Handler"].split(".")[1]: function["Properties"]
+        for function in resources(stack, "AWS::Lambda::Function").values()
+    }
+
+
+def test_every_step_has_a_function_of_its_own_role_and_log(stack: Template) -> None:
+    """If this fails, functions share rights or logs, or keep logs for ever."""
+    functions = by_step(stack)
+    assert set(functions) == set(STEPS)
+    roles = [json.dumps(function["Role"]) for function in functions.values()]
+    groups = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions.values()]
+    assert len(set(roles)) == len(set(groups)) == len(STEPS)
+    for group in resources(stack, "AWS::Logs::LogGroup").values():
+        assert group["Properties"]["RetentionInDays"] == 30
+    for function in functions.values():
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["Architectures"] == ["arm64"]
+        assert "ReservedConcurrentExecutions" not in function, "a small account could not deploy"
+
+
+def test_settings_of_the_context_reach_the_functions(stack: Template) -> None:
+    """If this fails, memory and scratch space in cdk.json have no effect."""
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    for step, function in by_step(stack).items():
+        assert function["MemorySize"] == context["memory_mb"][step]
+        assert function["Runtime"] == f"python{context['python']}"
+        scratch = context["scratch_mb"] if step == "plan" else 512
+        assert function["EphemeralStorage"]["Size"] == scratch
+
+
+def test_buckets_are_private_encrypted_and_only_for_tls(stack: Template) -> None:
+    """If this fails, videos can leak, or half uploads cost money for ever."""
+    buckets = resources(stack, "AWS::S3::Bucket")
+    assert len(buckets) == 3
+    policies = resources(stack, "AWS::S3::BucketPolicy").values()
+    guarded = {policy["Properties"]["Bucket"]["Ref"] for policy in policies}
+    assert guarded == set(buckets)
+    for policy in policies:
+        (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert statement["Effect"] == "Deny"
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    for bucket in buckets.values():
+        properties = bucket["Properties"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert properties["BucketEncryption"]
+        rules = properties["LifecycleConfiguration"]["Rules"]
+        assert any(
+            rule.get("AbortIncompleteMultipartUpload") == {"DaysAfterInitiation": 1}
+            for rule in rules
+        )
+        assert bucket["DeletionPolicy"] == "Retain"
+
+
+def test_intermediates_expire_and_results_do_not(stack: Template) -> None:
+    """If this fails, intermediates pile up, or results vanish."""
+    expiring = {
+        name: rule["ExpirationInDays"]
+        for name, bucket in resources(stack, "AWS::S3::Bucket").items()
+        for rule in bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        if "ExpirationInDays" in rule
+    }
+    ((name, days),) = expiring.items()
+    assert stack["Outputs"]["WorkBucket"]["Value"] == {"Ref": name}
+    assert days == 7
+
+
+def test_nothing_is_public_and_no_trust_is_wide(stack: Template) -> None:
+    """If this fails, a stranger could call a function or take a role."""
+    assert not resources(stack, "AWS::Lambda::Url")
+    for permission in resources(stack, "AWS::Lambda::Permission").values():
+        assert permission["Properties"]["Principal"] == "events.amazonaws.com"
+        assert permission["Properties"]["SourceArn"]
+    for role in resources(stack, "AWS::IAM::Role").values():
+        for statement in role["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+            assert set(statement["Principal"]) == {"Service"}
+        assert "ManagedPolicyArns" not in role["Properties"]
+    for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"):
+        for policy in resources(stack, kind).values():
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+                anyone = statement["Principal"] in ("*", {"AWS": "*"})
+                assert statement["Effect"] == "Deny" or not anyone
+
+
+WIDE_ACTIONS = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+LOG_DELIVERY = re.compile(r"logs:(\w+LogDelivery|\w+LogDeliveries|\w+ResourcePolic\w+|Describe\w+)")
+
+
+def test_only_traces_and_log_delivery_are_allowed_on_everything(stack: Template) -> None:
+    """If this fails, a role can do something to resources that are not the stack's."""
+    for policy in resources(stack, "AWS::IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            actions = statement["Action"]
+            actions = [actions] if isinstance(actions, str) else actions
+            assert not any("*" in action for action in actions)
+            if statement["Resource"] == "*":
+                for action in actions:
+                    wide = action in WIDE_ACTIONS or action.startswith("xray:")
+                    assert wide or LOG_DELIVERY.fullmatch(action), action
+
+
+def test_uploads_of_any_kind_and_case_start_a_job(stack: Template) -> None:
+    """If this fails, multipart uploads or FILM.MP4 are silently ignored."""
+    patterns = [
+        rule["Properties"]["EventPattern"]
+        for rule in resources(stack, "AWS::Events::Rule").values()
+    ]
+    (pattern,) = [p for p in patterns if p["source"] == ["aws.s3"]]
+    assert pattern["detail-type"] == ["Object Created"]
+    assert "reason" not in pattern["detail"], "a filter on PutObject would drop multipart uploads"
+    suffixes = [key["suffix"]["equals-ignore-case"] for key in pattern["detail"]["object"]["key"]]
+    assert ".mp4" in suffixes
+    assert ".mkv" in suffixes
+    (uploads,) = [
+        bucket["Properties"]
+        for bucket in resources(stack, "AWS::S3::Bucket").values()
+        if "NotificationConfiguration" in bucket["Properties"]
+    ]
+    assert uploads["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
+
+
+def test_events_that_cannot_be_handled_are_kept(stack: Template) -> None:
+    """If this fails, an upload whose event fails is forgotten."""
+    (queue,) = resources(stack, "AWS::SQS::Queue")
+    for rule in resources(stack, "AWS::Events::Rule").values():
+        for target in rule["Properties"]["Targets"]:
+            assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue, "Arn"]}}
+    assert len(resources(stack, "AWS::Lambda::EventInvokeConfig")) == 2
+
+
+def test_nothing_has_a_name_of_ours(stack: Template) -> None:
+    """If this fails, the stack cannot be deployed twice, or replaced."""
+    named = re.compile(r'"(BucketName|FunctionName|RoleName|StateMachineName|LogGroupName)"')
+    for name, resource in stack["Resources"].items():
+        found = named.findall(json.dumps(resource["Properties"]))
+        if resource["Type"] not in ("AWS::Lambda::Permission", "AWS::Lambda::EventInvokeConfig"):
+            assert not found, name
+
+
+def test_cfn_lint_finds_nothing(assembly: Path) -> None:
+    """If this fails, CloudFormation may refuse the template."""
+    lint = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run(
+        [str(lint), "--", str(assembly / f"{STACK}.template.json")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
+    """If this fails, the clean report of every synthesis says nothing."""
+    program = (
+        "import json, sys; from pathlib import Path\n"
+        "from stacks.node import use_own_node; use_own_node()\n"
+        "from stacks.app import build\n"
+        "from aws_cdk import aws_s3 as s3\n"
+        "app = build(json.loads(Path('cdk.json').read_text())['context'], Path(sys.argv[1]))\n"
+        "s3.Bucket(app.node.find_child('ExCamera'), 'Open')\n"
+        "app.synth()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "AwsSolutions-S10" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("context", "words"),
+    [
+        ({"architecture": "mips"}, "architecture must be one of arm64, x86_64"),
+        ({"chunks_at_once": "41"}, "chunks_at_once must be 1 to 40, not 41"),
+        ({"memory_mb": "{"}, "memory_mb must be JSON"),
+        ({"suffixes": '["mp4"]'}, "suffixes must be a list"),
+        ({"input_bucket": "a", "output_bucket": "a"}, "different buckets"),
+        ({"options": '{"crf": 99}'}, "crf must be 0 to 63"),
+        ({"log_days": "2"}, "log_days must be one of 1, 3, 5"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(
+    tmp_path: Path, context: dict[str, str], words: str
+) -> None:
+    """If this fails, a typing error in cdk.json is found after the deployment, or never."""
+    done = synthesise(tmp_path, **context)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_existing_buckets_are_used_and_not_touched(tmp_path: Path) -> None:
+    """If this fails, existing buckets cannot be used, or would be changed."""
+    done = synthesise(tmp_path, input_bucket="films", output_bucket="results", prefix="in/")
+    assert done.returncode == 0, done.stderr
+    made = template(tmp_path)
+    assert len(resources(made, "AWS::S3::Bucket")) == 1
+    assert made["Outputs"]["InputBucket"]["Value"] == "films"
+    assert "EventBridge" in json.dumps(made["Outputs"]["EnableEvents"])
+    text = json.dumps(resources(made, "AWS::Events::Rule"))
+    assert '"in/*.mp4"' in text
+    assert '"films"' in text
+
+
+def test_removal_destroy_empties_the_buckets_with_the_stack(tmp_path: Path) -> None:
+    """If this fails, a try-out leaves buckets behind."""
+    done = synthesise(tmp_path, removal="destroy")
+    assert done.returncode == 0, done.stderr
+    buckets = resources(template(tmp_path), "AWS::S3::Bucket").values()
+    assert {bucket["DeletionPolicy"] for bucket in buckets} == {"Delete"}
