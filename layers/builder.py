@@ -1,0 +1,98 @@
+"""Building a layer once: whole or not at all, and found again by a digest of its inputs."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from layers.catalogue import Layer
+from layers.repository import ROOT, own_files, pinned
+from layers.target import Target
+
+CACHE = ROOT / "build" / "layers"
+"""Where layers are kept."""
+
+# Another synthesis may still be reading a layer that this one no longer needs.
+_KEPT_S = 3600
+
+
+def build(kind: Layer, *, architecture: str, python: str, cache: Path = CACHE) -> Path:
+    """Return the directory whose contents become the layer's zip, building it if need be.
+
+    Args:
+        kind: one of `layers.ALL`.
+        architecture: "arm64" or "x86_64".
+        python: version of Lambda's Python runtime, such as "3.14".
+        cache: where layers are kept.
+
+    Raises:
+        LayerBuildError: it cannot be built; the message says what to do.
+    """
+    target = Target(architecture, python)
+    stem = f"{kind.name}-{architecture}-{python}"
+    layer = cache / f"{stem}-{_digest(kind, target)}"
+    if not _use(layer):
+        cache.mkdir(parents=True, exist_ok=True)
+        with _alone(cache / f".{stem}.lock"):
+            if not _use(layer):  # another build may have made it in the meantime
+                _remove_old(cache, stem)
+                _make(kind, target, layer)
+    return layer
+
+
+def _digest(kind: Layer, target: Target) -> str:
+    digest = hashlib.sha256(f"{kind.name} {target}\n".encode())
+    for package in kind.packages:
+        digest.update(f"{package}=={pinned(package)}\n".encode())
+    for path in [*kind.sources(), *own_files()]:
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(ROOT).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:20]
+
+
+def _use(layer: Path) -> bool:
+    """Tell whether a layer is there, and note that it is wanted."""
+    try:
+        os.utime(layer)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process builds the same; the system frees the lock of a dead one."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _make(kind: Layer, target: Target, layer: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=f".{layer.name}-", dir=layer.parent) as folder:
+        staged = Path(folder) / kind.name
+        staged.mkdir()
+        kind.make(target, staged)
+        _open_to_readers(staged)
+        staged.rename(layer)
+
+
+def _open_to_readers(layer: Path) -> None:
+    """Set the modes: Lambda's user must be able to read, whatever the builder's umask."""
+    for path in [layer, *layer.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _remove_old(cache: Path, stem: str) -> None:
+    """Remove other builds of the same, called by who holds the lock."""
+    for path in cache.glob(f".{stem}-*"):  # of builds that died
+        shutil.rmtree(path, ignore_errors=True)
+    for path in cache.glob(f"{stem}-*"):
+        if time.time() - path.stat().st_mtime > _KEPT_S:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,64 @@
+"""The layers, what each is made of, and what its digest covers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from layers import native, wheels
+from layers.repository import codec_modules, native_files
+from layers.target import Target
+
+
+def _no_files() -> list[Path]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A kind of layer; `str()` gives its name.
+
+    Attributes:
+        name: short, for file names.
+        packages: whose pinned versions decide its content.
+        make: writes its files for a target into a directory.
+        sources: files of the repository that it is made from.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    make: Callable[[Target, Path], None] = field(repr=False)
+    sources: Callable[[], list[Path]] = field(default=_no_files, repr=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _of_wheels(name: str, *packages: str) -> Layer:
+    return Layer(name, packages, partial(wheels.make_from_wheels, packages))
+
+
+CODEC = Layer(
+    "codec",
+    native.TOOLS,
+    native.make_codec,
+    lambda: [*codec_modules(), *native_files()],
+)
+"""The package `codec` with its native library."""
+
+MEDIA = _of_wheels("media", "av", "numpy")
+"""PyAV with FFmpeg's libraries, and numpy."""
+
+POWERTOOLS = _of_wheels(
+    "powertools",
+    "aws-lambda-powertools",
+    "aws-xray-sdk",
+    "jmespath",
+    "typing_extensions",
+    "wrapt",
+)
+"""Powertools for AWS Lambda with its tracer; botocore is in Lambda's runtime."""
+
+ALL = (CODEC, MEDIA, POWERTOOLS)

@@ -1,0 +1,92 @@
+"""Running the tools that stand beside the Python that runs the build."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from importlib import metadata
+
+from layers.errors import CommandFailed, ToolMissing
+from layers.repository import ROOT, pinned
+
+_SHOWN_LINES = 12
+
+# Settings meant for other builds, which CMake and compilers take from the environment.
+_FOREIGN = (
+    "CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_GENERATOR",
+    "CMAKE_TOOLCHAIN_FILE", "CMAKE_BUILD_TYPE", "DESTDIR",
+)  # fmt: skip
+
+
+def require(*packages: str) -> None:
+    """Make sure that packages are installed here, in the pinned versions.
+
+    Raises:
+        ToolMissing: one is not; another version could make other bytes.
+    """
+    wanted = {package: pinned(package) for package in packages}
+    wrong = [package for package in packages if _installed(package) != wanted[package]]
+    if wrong:
+        raise ToolMissing(
+            f"building layers needs {', '.join(f'{name} {wanted[name]}' for name in wrong)} beside "
+            f"{sys.executable}: {sys.executable} -m pip install -c constraints.txt "
+            f"{' '.join(wrong)}"
+        )
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def script(name: str) -> str:
+    """The path of a program that a package has installed beside this Python.
+
+    Raises:
+        ToolMissing: there is none.
+    """
+    found = shutil.which(name, path=sysconfig.get_path("scripts"))
+    if not found:
+        raise ToolMissing(
+            f"building layers needs {name} beside {sys.executable}: "
+            f"{sys.executable} -m pip install -c constraints.txt {name}"
+        )
+    return found
+
+
+def run(command: Sequence[str], what_to_do: str) -> None:
+    """Run a tool, showing its output only where it fails.
+
+    Args:
+        command: program and arguments.
+        what_to_do: advice for the reader of the error.
+
+    Raises:
+        CommandFailed: it failed.
+    """
+    done = subprocess.run(
+        command,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        lines = [line for line in done.stdout.splitlines() if line.strip()][-_SHOWN_LINES:]
+        raise CommandFailed("\n  ".join([what_to_do, *lines]))
+
+
+def _environment() -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    if not environment.get("HOME"):  # where zig would keep its built C library
+        environment.setdefault("ZIG_GLOBAL_CACHE_DIR", str(ROOT / "build" / "zig-cache"))
+    return environment
