@@ -1,8 +1,7 @@
 """Takes out of a program file what no loader reads: symbols, debug information, section headers.
 
-Written here because a machine's `strip` knows its own processor only, and others (LLVM 14's, on
-wheels' aarch64 libraries) leave segments that patchelf added where no loader takes them. A loader
-needs the file header, the program
+Written here because a machine's `strip` knows its own processor only, and LLVM 14's moves segments
+that patchelf added to where no loader takes them. A loader needs the file header, the program
 headers, and the bytes of the loadable segments. Those segments keep their addresses; they are
 moved together in the file, each to an offset that equals its address modulo its alignment.
 """
