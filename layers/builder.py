@@ -36,7 +36,7 @@ def build(kind: Layer, *, architecture: str, python: str, cache: Path = CACHE) -
         LayerBuildError: it cannot be built; the message says what to do.
     """
     target = Target(architecture, python)
-    stem = f"{kind.name}-{architecture}-{python}"
+    stem = f"{kind}-{target}"
     layer = cache / f"{stem}-{_digest(kind, target)}"
     if not _use(layer):
         cache.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def build(kind: Layer, *, architecture: str, python: str, cache: Path = CACHE) -
 
 
 def _digest(kind: Layer, target: Target) -> str:
-    digest = hashlib.sha256(f"{kind.name} {target}\n".encode())
+    digest = hashlib.sha256(f"{kind} {target}\n".encode())
     for package in kind.packages:
         digest.update(f"{package}=={pinned(package)}\n".encode())
     for path in [*kind.sources(), *own_files()]:

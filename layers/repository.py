@@ -11,6 +11,8 @@ from layers.errors import LayerInputError
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 
+_NATIVE_SUFFIXES = {".cc", ".h", ".txt", ".cmake"}
+
 
 def codec_modules() -> list[Path]:
     """The Python files of the codec."""
@@ -23,9 +25,6 @@ def native_files() -> list[Path]:
     return sorted(
         path for path in native.rglob("*") if path.is_file() and path.suffix in _NATIVE_SUFFIXES
     )
-
-
-_NATIVE_SUFFIXES = {".cc", ".h", ".txt", ".cmake"}
 
 
 def own_files() -> list[Path]:

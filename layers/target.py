@@ -18,7 +18,7 @@ _MANYLINUX = ("manylinux_2_28", "manylinux_2_27", "manylinux2014")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One architecture and one Python.
+    """One architecture and one Python; `str()` gives a name for files.
 
     Attributes:
         architecture: "arm64" or "x86_64", as Lambda names them.
@@ -35,6 +35,9 @@ class Target:
             raise LayerInputError(f"architecture must be one of {known}, not {self.architecture!r}")
         if not re.fullmatch(r"3\.\d{1,2}", self.python):
             raise LayerInputError(f"python must be a version such as 3.14, not {self.python!r}")
+
+    def __str__(self) -> str:
+        return f"{self.architecture}-{self.python}"
 
     @property
     def machine(self) -> str:

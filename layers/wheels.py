@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from layers import tools
 from layers.elf import strip
 from layers.errors import LayerInputError
-from layers.repository import CONSTRAINTS, pinned
+from layers.repository import pinned
 from layers.target import Target
 
 _DROPPED_FOLDERS = {
@@ -54,7 +54,7 @@ def _download(packages: Sequence[str], target: Target, folder: Path) -> None:
             "--disable-pip-version-check", "--progress-bar", "off",
             "--no-deps", "--only-binary=:all:", "--implementation", "cp",
             "--python-version", target.python, *platforms,
-            "-c", str(CONSTRAINTS), "--dest", str(folder), *requirements,
+            "--dest", str(folder), *requirements,
         ],
         f"pip cannot get {', '.join(requirements)} for {target.machine} and Python "
         f"{target.python}: see that an index is reachable and has such wheels; its last lines:",
