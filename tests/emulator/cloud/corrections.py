@@ -1,0 +1,85 @@
+"""Where MiniStack's S3, EventBridge and CloudFormation differ from AWS in what our stack uses."""
+
+# mypy: disable-error-code="import-not-found"
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import eventbridge, lambda_svc, s3
+from ministack.services.cloudformation import provisioners
+
+_FUNCTION = "AWS::Lambda::Function"
+
+
+def install(problem_of: Callable[[str], str | None]) -> None:
+    """Replaces every behaviour listed in this module.
+
+    Args:
+        problem_of: Says what is wrong with a state machine's definition, if anything.
+    """
+    name_versions_in_events()
+    create_functions_as_aws()
+    refuse_bad_definitions(problem_of)
+
+
+def name_versions_in_events() -> None:
+    """An event of a versioned bucket says which version it is about."""
+    fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+    # Each event is fired in a thread of its own.
+    firing = threading.local()
+
+    def fire_s3_event(*args: Any, version_id: str | None = None, **details: Any) -> None:
+        firing.version_id = version_id
+        try:
+            fire(*args, version_id=version_id, **details)
+        finally:
+            firing.version_id = None
+
+    def dispatch_event(event: dict[str, Any], *args: Any, **options: Any) -> Any:
+        version_id = getattr(firing, "version_id", None)
+        if version_id and event.get("Source") == "aws.s3":
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version_id
+            event = {**event, "Detail": json.dumps(detail)}
+        return dispatch(event, *args, **options)
+
+    s3._fire_s3_event = fire_s3_event
+    eventbridge._dispatch_event = dispatch_event
+
+
+def create_functions_as_aws() -> None:
+    """A template's reserved concurrency counts, and a function without code is an error."""
+    handlers = provisioners._RESOURCE_HANDLERS[_FUNCTION]
+    for name in ("create", "update"):
+        handlers[name] = _checked(handlers[name])
+
+
+def _checked(provision: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(*args: Any, **options: Any) -> Any:
+        result = provision(*args, **options)
+        # (logical id, properties, stack) to create, (name, old, new properties, ...) to update.
+        properties = [argument for argument in args if isinstance(argument, dict)][-1]
+        function = lambda_svc._functions[result[0]]
+        if not function["code_zip"]:
+            raise ValueError(f"{_FUNCTION} {result[0]}: its code is not in S3")
+        reserved = properties.get("ReservedConcurrentExecutions")
+        function["concurrency"] = None if reserved is None else int(reserved)
+        return result
+
+    return checked
+
+
+def refuse_bad_definitions(problem_of: Callable[[str], str | None]) -> None:
+    """A state machine whose definition does not parse fails the deployment, not the execution."""
+    original = provisioners._sfn_definition
+
+    def definition(properties: dict[str, Any]) -> Any:
+        text = original(properties)
+        problem = problem_of(text)
+        if problem is not None:
+            raise ValueError(f"Invalid state machine definition: {problem}")
+        return text
+
+    provisioners._sfn_definition = definition

@@ -1,0 +1,39 @@
+"""The emulator that these tests share, with a small stack of their own."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator import Emulator, EmulatorUnavailableError
+from tests.emulator.example import STACK, template
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory as `cdk synth` writes one."""
+    directory = tmp_path_factory.mktemp("assembly")
+    (directory / f"{STACK}.template.json").write_text(json.dumps(template()))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator without roles; skips where none is installed."""
+    try:
+        with Emulator(tmp_path_factory.mktemp("emulator")) as running:
+            yield running
+    except EmulatorUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def outputs(emulator: Emulator, assembly: Path) -> dict[str, str]:
+    """The outputs of the example stack, deployed."""
+    return emulator.deploy(assembly, STACK)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marker known where pyproject.toml does not list it."""
+    config.addinivalue_line("markers", "aws: runs on the emulator of AWS")

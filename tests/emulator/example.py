@@ -1,0 +1,331 @@
+"""A small stack that behaves badly on request, for the tests of the emulator itself."""
+
+import json
+import textwrap
+from typing import Any
+
+STACK = "Example"
+
+# What the `task` function does is in its event: {"do": ..., ...}.
+TASK = '''
+import os, signal, time
+import boto3
+
+class Flaky(Exception):
+    pass
+
+s3 = boto3.client("s3")
+BUCKET = os.environ["BUCKET"]
+
+def count(key):
+    """How often this was asked before, remembered in S3."""
+    try:
+        seen = int(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    except s3.exceptions.NoSuchKey:
+        seen = 0
+    s3.put_object(Bucket=BUCKET, Key=key, Body=str(seen + 1))
+    return seen
+
+def handler(event, context):
+    do = event.get("do")
+    print("doing", do)
+    if do == "fail":
+        raise Flaky(event.get("why", "asked to"))
+    if do == "fail once":
+        if count("counts/" + event["key"]) == 0:
+            raise Flaky("the first time")
+    elif do == "sleep":
+        time.sleep(event["seconds"])
+    elif do == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif do == "die once":
+        if count("counts/" + event["key"]) == 0:
+            os._exit(3)
+    elif do == "take memory":
+        held = bytearray(event["bytes"])
+    elif do == "large answer":
+        return "x" * event["bytes"]
+    elif do == "where":
+        return {"task": os.getcwd(), "opt": os.listdir("/opt"), "tmp": os.listdir("/tmp"),
+                "path": os.environ.get("PYTHONPATH")}
+    elif do == "record":
+        s3.put_object(Bucket=BUCKET, Key=event["key"], Body=b"1")
+    return event
+'''
+
+# Keeps every event it is sent in the bucket.
+LISTENER = """
+import json, os
+import boto3
+
+def handler(event, context):
+    key = "events/" + event["detail-type"] + "/" + event["id"] + ".json"
+    boto3.client("s3").put_object(Bucket=os.environ["BUCKET"], Key=key, Body=json.dumps(event))
+"""
+
+_ROLE_DOCUMENT = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+def _attribute(resource: str, name: str = "Arn") -> dict[str, Any]:
+    return {"Fn::GetAtt": [resource, name]}
+
+
+def _retried(errors: list[str], attempts: int = 3) -> list[dict[str, Any]]:
+    return [
+        {
+            "ErrorEquals": errors,
+            "IntervalSeconds": 1,
+            "BackoffRate": 1.0,
+            "MaxDelaySeconds": 1,
+            "MaxAttempts": attempts,
+            "JitterStrategy": "FULL",
+        }
+    ]
+
+
+def _task(**fields: Any) -> dict[str, Any]:
+    return {"Type": "Task", "Resource": "${task}", **fields}
+
+
+def _machines() -> dict[str, dict[str, Any]]:
+    """Definitions of state machines, by the names of their outputs."""
+    return {
+        "Single": {
+            "StartAt": "work",
+            "TimeoutSeconds": 60,
+            "States": {
+                "work": _task(
+                    Retry=_retried(["Flaky", "Runtime.ExitError"]),
+                    Catch=[
+                        {
+                            "ErrorEquals": ["States.ALL"],
+                            "ResultPath": "$.failure.work",
+                            "Next": "caught",
+                        }
+                    ],
+                    End=True,
+                ),
+                "caught": {"Type": "Pass", "End": True},
+            },
+        },
+        "Plain": {
+            "StartAt": "first",
+            "States": {
+                "first": {"Type": "Pass", "Next": "work"},
+                "work": _task(
+                    Parameters={
+                        "do.$": "$.do",
+                        "key.$": "$.key",
+                        "seconds.$": "$.seconds",
+                        "redrives.$": "$$.Execution.RedriveCount",
+                        "entered.$": "$$.State.EnteredTime",
+                        "retries.$": "$$.State.RetryCount",
+                        "name.$": "$$.Execution.Name",
+                    },
+                    ResultPath="$.result",
+                    End=True,
+                ),
+            },
+        },
+        "Optimized": {
+            "StartAt": "work",
+            "States": {
+                "work": {
+                    "Type": "Task",
+                    "Resource": "arn:aws:states:::lambda:invoke",
+                    "Parameters": {"FunctionName": "${task}", "Payload.$": "$"},
+                    "OutputPath": "$.Payload",
+                    "End": True,
+                }
+            },
+        },
+        "Throttled": {
+            "StartAt": "both",
+            "States": {
+                "both": {
+                    "Type": "Map",
+                    "ItemsPath": "$.items",
+                    "ItemProcessor": {
+                        "ProcessorConfig": {"Mode": "INLINE"},
+                        "StartAt": "slow",
+                        "States": {
+                            "slow": {
+                                "Type": "Task",
+                                "Resource": "${reserved}",
+                                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "caught"}],
+                                "End": True,
+                            },
+                            "caught": {"Type": "Pass", "End": True},
+                        },
+                    },
+                    "End": True,
+                }
+            },
+        },
+        "Distributed": {
+            "StartAt": "map",
+            "States": {
+                "map": {
+                    "Type": "Map",
+                    "ItemReader": {
+                        "Resource": "arn:aws:states:::s3:getObject",
+                        "ReaderConfig": {"InputType": "JSON"},
+                        "Parameters": {"Bucket": "${bucket}", "Key.$": "$.items"},
+                    },
+                    "ItemSelector": {"item.$": "$$.Map.Item.Value", "run.$": "$.run"},
+                    "MaxConcurrency": 2,
+                    "ItemProcessor": {
+                        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                        "StartAt": "steps",
+                        "States": {
+                            "steps": {
+                                "Type": "Map",
+                                "ItemsPath": "$.item.steps",
+                                "MaxConcurrency": 1,
+                                "ItemProcessor": {
+                                    "ProcessorConfig": {"Mode": "INLINE"},
+                                    "StartAt": "step",
+                                    "States": {"step": _task(End=True)},
+                                },
+                                "ResultPath": None,
+                                "Next": "after",
+                            },
+                            "after": _task(
+                                Parameters={"do": "record", "key.$": "$.item.mark"}, End=True
+                            ),
+                        },
+                    },
+                    "ResultWriter": {
+                        "Resource": "arn:aws:states:::s3:putObject",
+                        "Parameters": {"Bucket": "${bucket}", "Prefix": "map"},
+                    },
+                    "ResultSelector": {},
+                    "ResultPath": "$.mapped",
+                    "Catch": [
+                        {
+                            "ErrorEquals": ["States.ExceedToleratedFailureThreshold"],
+                            "ResultPath": "$.failure",
+                            "Next": "failed",
+                        }
+                    ],
+                    "End": True,
+                },
+                "failed": {"Type": "Pass", "End": True},
+            },
+        },
+    }
+
+
+def _function(code: str, **properties: Any) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.13",
+            "Handler": "index.handler",
+            "Code": {"ZipFile": textwrap.dedent(code)},
+            "Role": _attribute("Role"),
+            "MemorySize": 256,
+            "Timeout": 2,
+            "Environment": {"Variables": {"BUCKET": {"Ref": "Bucket"}}},
+            **properties,
+        },
+    }
+
+
+def _machine(definition: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {
+            "RoleArn": _attribute("Role"),
+            "DefinitionString": json.dumps(definition),
+            "DefinitionSubstitutions": {
+                "task": _attribute("Task"),
+                "reserved": _attribute("Reserved"),
+                "bucket": {"Ref": "Bucket"},
+            },
+        },
+    }
+
+
+def _statements() -> list[dict[str, Any]]:
+    inside = {"Fn::Sub": "${Bucket.Arn}/*"}
+    return [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetObject", "s3:PutObject"],
+            "Resource": inside,
+        },
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": _attribute("Bucket")},
+        {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": _attribute("Task")},
+    ]
+
+
+def template() -> dict[str, Any]:
+    """The stack's template."""
+    uploads = {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [{"Ref": "Watched"}]},
+            "object": {"key": [{"suffix": {"equals-ignore-case": ".mp4"}}, {"prefix": "in/"}]},
+        },
+    }
+    ends = {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"status": ["FAILED", "TIMED_OUT", "ABORTED"]},
+    }
+    machines = _machines()
+    return {
+        "Resources": {
+            "Bucket": {"Type": "AWS::S3::Bucket"},
+            "Watched": {
+                "Type": "AWS::S3::Bucket",
+                "Properties": {
+                    "VersioningConfiguration": {"Status": "Enabled"},
+                    "NotificationConfiguration": {
+                        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+                    },
+                },
+            },
+            "Role": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {"AssumeRolePolicyDocument": _ROLE_DOCUMENT},
+            },
+            "Policy": {
+                "Type": "AWS::IAM::Policy",
+                "Properties": {
+                    "PolicyName": "work",
+                    "PolicyDocument": {"Version": "2012-10-17", "Statement": _statements()},
+                    "Roles": [{"Ref": "Role"}],
+                },
+            },
+            "Task": _function(TASK),
+            "Reserved": _function(TASK, ReservedConcurrentExecutions=1),
+            "Listener": _function(LISTENER, Timeout=10),
+            **{
+                name: {
+                    "Type": "AWS::Events::Rule",
+                    "Properties": {
+                        "EventPattern": pattern,
+                        "Targets": [{"Id": "Listener", "Arn": _attribute("Listener")}],
+                    },
+                }
+                for name, pattern in (("Uploads", uploads), ("Ends", ends))
+            },
+            **{name: _machine(definition) for name, definition in machines.items()},
+        },
+        "Outputs": {
+            name: {"Value": {"Ref": name}}
+            for name in ("Bucket", "Watched", "Task", "Reserved", *machines)
+        },
+    }
