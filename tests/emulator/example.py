@@ -48,6 +48,11 @@ def handler(event, context):
     elif do == "where":
         return {"task": os.getcwd(), "opt": os.listdir("/opt"), "tmp": os.listdir("/tmp"),
                 "path": os.environ.get("PYTHONPATH")}
+    elif do == "read":
+        try:
+            s3.get_object(Bucket=event.get("bucket", BUCKET), Key=event["key"])
+        except s3.exceptions.ClientError as error:
+            return error.response["Error"]["Code"]
     elif do == "record":
         s3.put_object(Bucket=BUCKET, Key=event["key"], Body=b"1")
     return event
@@ -135,6 +140,15 @@ def _machines() -> dict[str, dict[str, Any]]:
                     End=True,
                 ),
             },
+        },
+        "Hurried": {
+            "StartAt": "work",
+            "TimeoutSeconds": 1,
+            "States": {"work": _task(End=True)},
+        },
+        "HurriedTask": {
+            "StartAt": "work",
+            "States": {"work": _task(TimeoutSeconds=1, End=True)},
         },
         "Optimized": {
             "StartAt": "work",
@@ -266,7 +280,27 @@ def _statements() -> list[dict[str, Any]]:
         },
         {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": _attribute("Bucket")},
         {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": _attribute("Task")},
+        {
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": {"Fn::Sub": "${Watched.Arn}/readable/*"},
+        },
     ]
+
+
+def _tls_only() -> dict[str, Any]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Deny",
+                "Principal": {"AWS": "*"},
+                "Action": "s3:*",
+                "Resource": [_attribute("Bucket"), {"Fn::Sub": "${Bucket.Arn}/*"}],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
+    }
 
 
 def template() -> dict[str, Any]:
@@ -296,6 +330,10 @@ def template() -> dict[str, Any]:
                         "EventBridgeConfiguration": {"EventBridgeEnabled": True}
                     },
                 },
+            },
+            "TlsOnly": {
+                "Type": "AWS::S3::BucketPolicy",
+                "Properties": {"Bucket": {"Ref": "Bucket"}, "PolicyDocument": _tls_only()},
             },
             "Role": {
                 "Type": "AWS::IAM::Role",

@@ -40,12 +40,15 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     from hypercorn.config import Config
     from ministack import app
 
-    from tests.emulator.cloud import corrections, functions, requests, state_machines
+    from tests.emulator.cloud import corrections, functions, requests, roles, state_machines
+    from tests.emulator.cloud.interpreter import Interpreter
 
     functions.install(Path(settings["root"]), settings["concurrency"])
-    interpreter = state_machines.Interpreter(settings["interpreter_port"])
+    interpreter = Interpreter(settings["interpreter_port"])
     state_machines.StateMachines(interpreter, enforce_roles=settings["authenticate"]).install()
     corrections.install(interpreter.problem_of)
+    if settings["authenticate"]:
+        roles.hide_missing_keys()
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

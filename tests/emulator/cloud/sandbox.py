@@ -28,7 +28,7 @@ def _check(result: int, what: str) -> None:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
-    """Mounts; see mount(2).
+    """Mounts a file system, as the system call of that name.
 
     Raises:
         OSError: It failed.

@@ -7,86 +7,26 @@ runs them and calls MiniStack back over HTTP for every task, as Step Functions w
 # mypy: disable-error-code="import-not-found"
 
 import copy
-import hashlib
-import http.client
 import json
 import logging
 import os
 import threading
 from typing import Any
-from urllib.parse import urlencode
 
-from ministack.core.responses import error_response_json, get_account_id, json_response, now_iso
+from ministack.core.responses import error_response_json, json_response, now_iso
 from ministack.services import stepfunctions
 
+from tests.emulator.cloud import roles
+from tests.emulator.cloud.histories import (
+    REDRIVABLE,
+    last_entered,
+    redrive_fields,
+    renumbered,
+    status_detail,
+)
+from tests.emulator.cloud.interpreter import Interpreter
+
 logger = logging.getLogger(__name__)
-
-# How long the interpreter holds an answer back while an execution runs, in seconds; also how
-# stale the history of a running execution may be.
-_REPORT_WAIT_S = 0.25
-_EVENT_DATA_LIMIT_BYTES = 248 * 1024
-_REDRIVABLE = ("FAILED", "TIMED_OUT", "ABORTED")
-
-
-class Interpreter:
-    """The process that runs executions."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._local = threading.local()
-
-    def start(self, run: dict[str, Any]) -> None:
-        """Runs an execution; see `tests.emulator.states.execution.Run`."""
-        self._call("POST", "/start", run)
-
-    def stop(self, arn: str) -> None:
-        """Stops an execution, if it still runs."""
-        self._call("POST", "/stop", {"arn": arn})
-
-    def report(self, arn: str, after: int, wait_s: float = _REPORT_WAIT_S) -> dict[str, Any]:
-        """An execution's status, and its events after the first `after`."""
-        query = urlencode({"arn": arn, "after": after, "wait": wait_s})
-        return self._call("GET", f"/report?{query}")
-
-    def problem_of(self, definition: str) -> str | None:
-        """What is wrong with a definition, if anything."""
-        problem: str | None = self._call("POST", "/validate", {"definition": definition})["problem"]
-        return problem
-
-    def reset(self) -> None:
-        """Stops and forgets all executions."""
-        self._call("POST", "/reset", {})
-
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        if not hasattr(self._local, "connection"):
-            self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port)
-        connection: http.client.HTTPConnection = self._local.connection
-        connection.request(method, path, None if body is None else json.dumps(body))
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
-        return answer
-
-
-def role_credentials(role_arn: str) -> dict[str, str]:
-    """Keys of a role assumed by Step Functions, as keyword arguments of a boto3 client."""
-    from ministack.services import sts
-
-    digest = hashlib.sha256(f"states:{role_arn}".encode()).hexdigest()
-    keys = {
-        "aws_access_key_id": f"ASIA{digest[:16].upper()}",
-        "aws_secret_access_key": digest,
-        "aws_session_token": digest[::-1],
-    }
-    role = role_arn.rsplit("/", 1)[-1]
-    sts.register_session(
-        keys["aws_access_key_id"],
-        {
-            "Arn": f"arn:aws:sts::{get_account_id()}:assumed-role/{role}/states",
-            "UserId": f"{role}:states",
-            "SecretAccessKey": keys["aws_secret_access_key"],
-            "SessionToken": keys["aws_session_token"],
-        },
-    )
-    return keys
 
 
 class StateMachines:
@@ -165,7 +105,7 @@ class StateMachines:
 
     def _run_of(self, execution: dict[str, Any], machine: dict[str, Any]) -> dict[str, Any]:
         role = machine["roleArn"]
-        return {
+        run = {
             "arn": execution["executionArn"],
             "name": execution["name"],
             "state_machine_arn": execution["stateMachineArn"],
@@ -175,11 +115,14 @@ class StateMachines:
             "input": execution["input"],
             "started": execution["startDate"],
             "redrive_count": execution.get("redriveCount", 0),
-            "client_settings": {
-                "endpoint_url": os.environ["AWS_ENDPOINT_URL"],
-                **(role_credentials(role) if self._enforce_roles else {}),
-            },
+            "client_settings": {"endpoint_url": os.environ["AWS_ENDPOINT_URL"]},
         }
+        if self._enforce_roles:
+            run["client_settings"] |= roles.credentials(role)
+            run["may_start_children"] = roles.allows(
+                role, "states:StartExecution", execution["stateMachineArn"]
+            )
+        return run
 
     def _follow(self, execution: dict[str, Any], kept: list[dict[str, Any]]) -> None:
         """Copies events and end from the interpreter until the execution ends.
@@ -192,6 +135,9 @@ class StateMachines:
         while True:
             report = self._interpreter.report(execution["executionArn"], len(events))
             events += report["events"]
+            if report["status"] == "UNKNOWN":
+                # The account was emptied meanwhile.
+                return
             with self._lock:
                 if execution["status"] != "RUNNING":
                     return
@@ -236,7 +182,7 @@ class StateMachines:
         definition = json.loads(machine["definition"]) if machine else {"States": {}}
         with self._lock:
             entered = last_entered(execution["events"], definition["States"])
-            if execution["status"] not in _REDRIVABLE or entered is None:
+            if execution["status"] not in REDRIVABLE or entered is None:
                 message = f"Execution is {execution['status']} and cannot be redriven"
                 return error_response_json("ExecutionNotRedrivable", message, 400)
             count = execution.get("redriveCount", 0) + 1
@@ -283,64 +229,3 @@ class StateMachines:
         """Forgets everything, the interpreter's executions too."""
         self._interpreter.reset()
         self._original["reset"]()
-
-
-def status_detail(execution: dict[str, Any]) -> dict[str, Any]:
-    """The detail of "Step Functions Execution Status Change"; too long data is left out."""
-    detail = {
-        **{
-            name: execution.get(name)
-            for name in ("executionArn", "stateMachineArn", "name", "status", "error", "cause")
-        },
-        **dict.fromkeys(("stateMachineVersionArn", "stateMachineAliasArn")),
-        **redrive_fields(execution),
-    }
-    for name in ("startDate", "stopDate", "redriveDate"):
-        detail[name] = stepfunctions._iso_to_epoch_ms(execution.get(name))
-    for name in ("input", "output"):
-        data = execution.get(name)
-        fits = data is not None and len(data.encode()) <= _EVENT_DATA_LIMIT_BYTES
-        detail[name] = data if fits else None
-        detail[f"{name}Details"] = None if data is None else {"included": fits}
-    return detail
-
-
-def redrive_fields(execution: dict[str, Any]) -> dict[str, Any]:
-    """What AWS says of an execution's redrives, in descriptions and events alike."""
-    status = execution["status"]
-    redrivable = status in _REDRIVABLE
-    fields = {
-        "redriveCount": execution.get("redriveCount", 0),
-        "redriveDate": execution.get("redriveDate"),
-        "redriveStatus": "REDRIVABLE" if redrivable else "NOT_REDRIVABLE",
-    }
-    if not redrivable:
-        fields["redriveStatusReason"] = f"Execution is {status} and cannot be redriven"
-    return fields
-
-
-def last_entered(events: list[dict[str, Any]], states: dict[str, Any]) -> dict[str, Any] | None:
-    """The last of some states that an execution entered: its name and input.
-
-    Args:
-        events: The execution's history.
-        states: The machine's top-level states; names inside a Map or Parallel are others.
-    """
-    entered = None
-    for event in events:
-        details = event.get("stateEnteredEventDetails")
-        if details and details["name"] in states:
-            entered = details
-    return entered
-
-
-def renumbered(events: list[dict[str, Any]], before: int) -> list[dict[str, Any]]:
-    """The events as they follow `before` others; of a redrive, without the start it repeats."""
-    if not before:
-        return events
-    shift = before - 1
-    return [
-        {**event, "id": event["id"] + shift, "previousEventId": event["previousEventId"] + shift}
-        for event in events
-        if event["type"] != "ExecutionStarted"
-    ]

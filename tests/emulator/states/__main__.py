@@ -8,6 +8,7 @@ POST /reset     stops and forgets everything
 """
 
 import json
+import logging
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -111,6 +112,8 @@ def main() -> None:
     """Serves until the parent closes standard input or dies."""
     # A map's worker goes from item to item by recursion.
     sys.setrecursionlimit(100_000)
+    # Every failure of a task is an error in its log, with the whole program in each.
+    logging.getLogger("localstack").setLevel(logging.CRITICAL)
     corrections.apply()
     server = Server(("127.0.0.1", 0), Handler)
     print(server.server_address[1], flush=True)

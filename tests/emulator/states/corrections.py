@@ -25,6 +25,9 @@ from localstack.services.stepfunctions.asl.component.state import state as state
 from localstack.services.stepfunctions.asl.component.state.state_execution.state_map.item_reader.item_reader_decl import (  # noqa: E501
     ItemReader,
 )
+from localstack.services.stepfunctions.asl.component.state.state_execution.state_map.iteration.distributed_iteration_component import (  # noqa: E501
+    DistributedIterationComponent,
+)
 from localstack.services.stepfunctions.asl.component.state.state_execution.state_map.iteration.itemprocessor.distributed_item_processor_worker import (  # noqa: E501
     DistributedItemProcessorWorker,
 )
@@ -49,6 +52,7 @@ def apply() -> None:
     measure_data_as_aws()
     name_map_errors()
     fail_distributed_maps()
+    forbid_children()
 
 
 def lambda_error_name(error: ClientError | BotoCoreError) -> str:
@@ -177,6 +181,22 @@ def fail_distributed_maps() -> None:
                 frame.set_stop(datetime.datetime.now(datetime.UTC), None, None)
 
     DistributedItemProcessorWorker._eval_job = eval_job
+
+
+def forbid_children() -> None:
+    """A distributed map fails where the role may not start executions of its own machine."""
+    original = DistributedIterationComponent._eval_body
+
+    def eval_body(self: Any, env: Any) -> None:
+        if getattr(env.map_run_record_pool_manager, "forbidden", False):
+            raise _map_failure(
+                env,
+                StatesErrorNameType.StatesPermissions,
+                "The state machine's role does not allow states:StartExecution on itself",
+            )
+        original(self, env)
+
+    DistributedIterationComponent._eval_body = eval_body
 
 
 def is_tolerated(failed: int, items: int, count: int, percentage: float) -> bool:

@@ -34,6 +34,7 @@ class Run:
         client_settings: Address and keys of the role's calls: keyword arguments of boto3 clients.
         redrive_count: How often the execution was redriven.
         resume_input: A redriven execution's input of its first state, JSON; otherwise `input`.
+        may_start_children: Whether the role allows a distributed map's child executions.
     """
 
     arn: str
@@ -47,6 +48,7 @@ class Run:
     client_settings: dict[str, str]
     redrive_count: int = 0
     resume_input: str | None = None
+    may_start_children: bool = True
 
 
 def parse(definition: str) -> Any:
@@ -131,6 +133,8 @@ class Execution:
             },
             update_source_event_id=False,
         )
+        if not self._run.may_start_children:
+            environment.map_run_record_pool_manager.forbidden = True
         program.eval(environment)
         state = environment.program_state()
         if isinstance(state, program_state.ProgramEnded):

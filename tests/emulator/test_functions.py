@@ -1,0 +1,74 @@
+"""What the tests of the stack take for granted of Lambda here."""
+
+import os
+import signal
+
+import pytest
+
+from tests.emulator import Emulator
+from tests.emulator.runs import ended, output, run, start, until
+
+pytestmark = pytest.mark.aws
+
+
+def test_retry_by_class_name(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """Retry rules that name an exception's class do not match, or the function forgets."""
+    event = {"do": "fail once", "key": "retry"}
+    assert output(run(emulator, outputs["Single"], event)) == event
+
+
+def test_catch_keeps_error_beside_input(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """A caught error has another name, or ResultPath loses the state's input."""
+    result = output(run(emulator, outputs["Single"], {"do": "take memory", "bytes": 1 << 30}))
+    assert result["do"] == "take memory"
+    assert result["failure"]["work"]["Error"] == "MemoryError"
+
+
+def test_death_is_exit_error(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """A function's process that ends is not reported as Lambda does, so it is not retried."""
+    event = {"do": "die once", "key": "death"}
+    assert output(run(emulator, outputs["Single"], event)) == event
+    result = run(emulator, outputs["Optimized"], {"do": "die"})
+    assert (result["status"], result["error"]) == ("FAILED", "Runtime.ExitError")
+
+
+def test_killed_worker(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """Tests cannot kill a function that runs, or the execution does not notice."""
+    arn = start(emulator, outputs["Optimized"], {"do": "sleep", "seconds": 1.9})
+    [pid] = until(lambda: emulator.workers(outputs["Task"]))
+    os.kill(pid, signal.SIGKILL)
+    assert ended(emulator, arn)["error"] == "Runtime.ExitError"
+
+
+def test_timeout(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """A function may run longer than its timeout, or its end has another name."""
+    result = run(emulator, outputs["Optimized"], {"do": "sleep", "seconds": 30})
+    assert (result["status"], result["error"]) == ("FAILED", "Sandbox.Timedout")
+
+
+def test_throttle(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """Reserved concurrency is not kept, or a refusal has another name than on AWS."""
+    items = [{"do": "sleep", "seconds": 1}] * 3
+    results = output(run(emulator, outputs["Throttled"], {"items": items}))
+    errors = [result["Error"] for result in results if "Error" in result]
+    assert 1 <= len(errors) <= 2
+    assert set(errors) == {"Lambda.TooManyRequestsException"}
+
+
+def test_environment(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """A function sees files of this machine, or not where Lambda has its own."""
+    found = output(run(emulator, outputs["Optimized"], {"do": "where"}))
+    if found["task"] != "/var/task":
+        pytest.skip("This machine allows no mounts of its own.")
+    assert found["path"] == "/opt/python"
+    assert found["opt"] == []
+
+
+def test_logs_and_counts(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """Measurements miss calls, or a function's output is lost."""
+    before = emulator.requests()
+    output(run(emulator, outputs["Optimized"], {"do": "record", "key": "counted"}))
+    calls = emulator.requests() - before
+    assert (calls["lambda:Invoke"], calls["s3:PutObject"]) == (1, 1)
+    assert calls["states:StartExecution"] == 1
+    assert "doing record" in until(lambda: emulator.logs(outputs["Task"]))

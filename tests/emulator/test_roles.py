@@ -1,0 +1,78 @@
+"""What the tests of least privilege take for granted of the emulator."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.emulator import Emulator, EmulatorUnavailableError
+from tests.emulator.example import STACK
+from tests.emulator.runs import output, run
+
+pytestmark = pytest.mark.aws
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator that enforces roles; skips where none is installed."""
+    try:
+        with Emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running:
+            yield running
+    except EmulatorUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def deployed(guarded: Emulator, assembly: Path) -> dict[str, str]:
+    """The outputs of the example stack, deployed there."""
+    return guarded.deploy(assembly, STACK)
+
+
+def test_function_role(guarded: Emulator, deployed: dict[str, str]) -> None:
+    """Functions may do what their role does not allow, or not what it does."""
+
+    def read(bucket: str, key: str) -> Any:
+        event = {"do": "read", "bucket": deployed[bucket], "key": key}
+        return output(run(guarded, deployed["Optimized"], event))
+
+    guarded.client("s3").put_object(Bucket=deployed["Watched"], Key="closed", Body=b"1")
+    assert read("Watched", "closed") == "AccessDenied"
+    # Only who may list a bucket is told that a key is missing.
+    assert read("Watched", "readable/missing") == "AccessDenied"
+    assert read("Bucket", "missing") == "NoSuchKey"
+    written = {"do": "record", "key": "written"}
+    assert output(run(guarded, deployed["Optimized"], written)) == written
+
+
+def test_state_machine_role(guarded: Emulator, deployed: dict[str, str]) -> None:
+    """State machines may call what their role does not allow."""
+    [refused] = output(run(guarded, deployed["Throttled"], {"items": [{}]}))
+    assert refused["Error"] == "Lambda.AWSLambdaException"
+    assert "not authorized to perform: lambda:InvokeFunction" in refused["Cause"]
+
+
+def test_distributed_map_role(guarded: Emulator, deployed: dict[str, str]) -> None:
+    """A distributed map runs although its machine may not start executions of itself."""
+    key = "items/guarded.json"
+    guarded.client("s3").put_object(Bucket=deployed["Bucket"], Key=key, Body=json.dumps([]))
+    result = run(guarded, deployed["Distributed"], {"items": key, "run": 1})
+    assert result["error"] == "States.Permissions"
+
+
+def test_unknown_key(guarded: Emulator, deployed: dict[str, str]) -> None:
+    """Signatures are not checked."""
+    import boto3
+
+    stranger = boto3.client(
+        "s3",
+        endpoint_url=guarded.endpoint,
+        verify=guarded.environment["AWS_CA_BUNDLE"],
+        region_name=guarded.environment["AWS_REGION"],
+        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        aws_secret_access_key="wrong",
+    )
+    with pytest.raises(ClientError, match="InvalidAccessKeyId"):
+        stranger.list_objects_v2(Bucket=deployed["Bucket"])
