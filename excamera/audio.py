@@ -57,9 +57,7 @@ def audio_stream(container: InputContainer) -> AudioStream | None:
     return chosen[0] if chosen else None
 
 
-def read_sound(
-    source: str | BinaryIO, name: str, stream: int, origin_s: Fraction
-) -> Sound | None:
+def read_sound(source: str | BinaryIO, name: str, stream: int, origin_s: Fraction) -> Sound | None:
     """Read one audio stream as Opus.
 
     Args:

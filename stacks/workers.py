@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import layers
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+import layers
 from stacks.code import function_code
 from stacks.function import Function
 from stacks.settings import Settings

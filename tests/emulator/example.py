@@ -220,7 +220,7 @@ def _machines() -> dict[str, dict[str, Any]]:
                     },
                     "ResultWriter": {
                         "Resource": "arn:aws:states:::s3:putObject",
-                        "Parameters": {"Bucket": "${bucket}", "Prefix": "map"},
+                        "Parameters": {"Bucket": "${bucket}", "Prefix.$": "$.items"},
                     },
                     "ResultSelector": {},
                     "ResultPath": "$.mapped",

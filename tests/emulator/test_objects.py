@@ -83,3 +83,21 @@ def test_object_created_events(emulator: Emulator, outputs: dict[str, str]) -> N
     assert (multipart["object"]["size"], multipart["reason"]) == (3, "CompleteMultipartUpload")
     assert multipart["object"]["etag"] == completed["ETag"].strip('"')
     assert int(put["object"]["sequencer"], 16) < int(multipart["object"]["sequencer"], 16)
+
+
+def test_range_of_version(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """A ranged read of a version gives other bytes, or another status, than S3."""
+    s3, bucket = emulator.client("s3"), outputs["Watched"]
+    old = s3.put_object(Bucket=bucket, Key="ranged", Body=b"0123456789")
+    s3.put_object(Bucket=bucket, Key="ranged", Body=b"new")
+    target = {"Bucket": bucket, "Key": "ranged", "VersionId": old["VersionId"]}
+    answer = s3.get_object(**target, Range="bytes=2-4", IfMatch=old["ETag"])
+    assert answer["Body"].read() == b"234"
+    assert answer["ContentRange"] == "bytes 2-4/10"
+    assert s3.get_object(**target, Range="bytes=8-99")["Body"].read() == b"89"
+    with pytest.raises(ClientError, match="InvalidRange"):
+        s3.get_object(**target, Range="bytes=10-")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.get_object(**target, Range="bytes=0-1", IfMatch='"other"')
+    with pytest.raises(ClientError, match="NoSuchVersion"):
+        s3.get_object(**{**target, "VersionId": "0" * 32}, Range="bytes=0-1")

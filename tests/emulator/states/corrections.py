@@ -25,6 +25,9 @@ from localstack.services.stepfunctions.asl.component.state import state as state
 from localstack.services.stepfunctions.asl.component.state.state_execution.state_map.item_reader.item_reader_decl import (  # noqa: E501
     ItemReader,
 )
+from localstack.services.stepfunctions.asl.component.state.state_execution.state_map.iteration import (  # noqa: E501
+    iteration_worker,
+)
 from localstack.services.stepfunctions.asl.component.state.state_execution.state_map.iteration.distributed_iteration_component import (  # noqa: E501
     DistributedIterationComponent,
 )
@@ -33,6 +36,9 @@ from localstack.services.stepfunctions.asl.component.state.state_execution.state
 )
 from localstack.services.stepfunctions.asl.component.state.state_execution.state_map.result_writer.result_writer_decl import (  # noqa: E501
     ResultWriter,
+)
+from localstack.services.stepfunctions.asl.component.state.state_execution.state_parallel import (
+    branches_decl,
 )
 from localstack.services.stepfunctions.asl.component.state.state_execution.state_task import (
     state_task_lambda,
@@ -50,7 +56,9 @@ def apply() -> None:
     name_lambda_errors()
     write_times_as_aws()
     measure_data_as_aws()
+    address_results_by_input()
     name_map_errors()
+    keep_names_of_nested_errors()
     fail_distributed_maps()
     forbid_children()
 
@@ -115,6 +123,20 @@ def measure_data_as_aws() -> None:
     state_task_lambda.is_within_size_quota = is_within_size_quota
 
 
+def address_results_by_input() -> None:
+    """A map's ResultWriter takes bucket and prefix from the state's input, not from its results."""
+
+    def eval_body(self: Any, env: Any) -> None:
+        results = env.stack.pop()
+        env.stack.append(env.states.get_input())
+        self.parargs.eval(env=env)
+        parameters = env.stack.pop()
+        env.stack[-1:] = [results, parameters]
+        self.resource_eval.eval_resource(env=env)
+
+    ResultWriter._eval_body = eval_body
+
+
 def name_map_errors() -> None:
     """What goes wrong in reading items or writing results has names of its own."""
     for component, error in (
@@ -146,6 +168,20 @@ def _map_failure(env: Any, error: Any, cause: str) -> Exception:
         )
     )
     return failure
+
+
+def keep_names_of_nested_errors() -> None:
+    """An error named States.* that ends a branch or an iteration keeps its name outside."""
+
+    def name(error_name: str) -> Any:
+        try:
+            kind = StatesErrorNameType.from_name(error_name)
+        except ValueError:
+            return custom_error_name.CustomErrorName(error_name)
+        return states_error_name.StatesErrorName(kind)
+
+    branches_decl.CustomErrorName = name
+    iteration_worker.CustomErrorName = name
 
 
 def fail_distributed_maps() -> None:
