@@ -1,5 +1,6 @@
 # make encode INPUT=film.mp4 OUTPUT=film.webm    encodes a video (no INPUT: a sample clip)
 # make test                                      runs every test
+# make cloud                                     the stack on an emulator of AWS, to try uploads
 #
 # Each target does its own set-up, and only the part of it that is out of date.
 
@@ -28,11 +29,12 @@ endif
 OPTIONS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help encode test lint format types layers native-tests sanitized cross bench clean
+.PHONY: help encode test cloud synth emulator lint format types layers native-tests sanitized cross \
+  bench clean
 
 help:
-	@sed -n '1,4s/^# \{0,1\}//p' Makefile
-	echo 'make lint | sanitized | cross | bench | clean'
+	@sed -n '1,3s/^# \{0,1\}//p' Makefile
+	echo 'make synth | emulator | lint | sanitized | cross | bench | clean'
 
 # --- set-up ------------------------------------------------------------------
 
@@ -85,8 +87,31 @@ encode: $(VENV)/.installed
 	  $(VENV)/bin/excamera compare "$$INPUT" "$$OUTPUT"
 	fi
 
-test: $(VENV)/.installed $(VENV)/.dev native-tests
+test: $(VENV)/.installed $(VENV)/.dev native-tests emulator
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+# --- the stack -----------------------------------------------------------------
+
+$(VENV)/.stack: constraints.txt pyproject.toml $(VENV)/.tools
+	$(PIP_INSTALL) --group stack
+	touch $@
+
+# Writes cdk.out, as `cdk synth` does; the first time it also builds the layers.
+synth: $(VENV)/.installed $(VENV)/.stack
+	$(PY) app.py
+
+# AWS on loopback. Its two servers need packages in versions that do not fit together.
+EMULATOR := build/emulator
+emulator: $(EMULATOR)/ministack/.installed $(EMULATOR)/states/.installed
+
+$(EMULATOR)/%/.installed: tests/emulator/%.txt $(VENV)/pyvenv.cfg
+	rm -rf $(@D)
+	$(PY) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
+
+cloud: $(VENV)/.installed $(VENV)/.dev emulator
+	@exec $(PY) -m tests.emulator.cloud_shell
 
 # --- checks ------------------------------------------------------------------
 

@@ -46,6 +46,7 @@ _LAMBDA: State = {
         "Lambda.Unknown",
         "Runtime.ExitError",
         "Runtime.OutOfMemory",
+        "MemoryError",
         "Sandbox.Timedout",
         "States.Timeout",
     ],

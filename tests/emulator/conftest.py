@@ -32,8 +32,3 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def outputs(emulator: Emulator, assembly: Path) -> dict[str, str]:
     """The outputs of the example stack, deployed."""
     return emulator.deploy(assembly, STACK)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marker known where pyproject.toml does not list it."""
-    config.addinivalue_line("markers", "aws: runs on the emulator of AWS")

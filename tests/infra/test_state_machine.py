@@ -103,7 +103,7 @@ def test_what_the_flow_calls_transient_is_transient(machine: Definition) -> None
     transient = {"StoreUnavailable": StoreUnavailable} | {
         kind.__name__: kind for kind in errors.TransientError.__subclasses__()
     }
-    platform = ("Lambda.", "Sandbox.", "Runtime.", "States.Timeout")
+    platform = ("Lambda.", "Sandbox.", "Runtime.", "States.Timeout", "MemoryError")
     for name, state in all_states(machine).items():
         for rule in state.get("Retry", ()):
             for error in rule["ErrorEquals"]:

@@ -1,0 +1,154 @@
+"""Draws a stack from its template: `python -m stacks.diagram cdk.out/ExCamera.template.json`.
+
+Prints a Mermaid flowchart. Its arrows come from what the template says: patterns and targets of
+rules, states of the state machine, rights in policies. An arrow goes from who acts, or from where
+an event happens; a dotted one is taken when something failed. What has the same arrows shares a
+node.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+Resources = dict[str, dict[str, Any]]
+
+_SHAPES = {
+    "AWS::S3::Bucket": '[("{} bucket")]',
+    "AWS::Events::Rule": '{{{{"{} rule"}}}}',
+    "AWS::Lambda::Function": '["{}"]',
+    "AWS::StepFunctions::StateMachine": '[["{} state machine"]]',
+    "AWS::SQS::Queue": '[/"{} queue"/]',
+}
+_RIGHTS = {
+    "s3:GetObject": "reads",
+    "s3:GetObjectVersion": "reads",
+    "s3:PutObject": "writes",
+    "s3:DeleteObject": "writes",
+    "states:StartExecution": "starts",
+    "sqs:SendMessage": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An arrow between two nodes, by their names."""
+
+    source: str
+    target: str
+    label: str = ""
+    dotted: bool = False
+
+
+def diagram(template: dict[str, Any]) -> str:
+    """A Mermaid flowchart of a CloudFormation template."""
+    resources: Resources = template["Resources"]
+    kinds = {name: one["Type"] for name, one in resources.items() if one["Type"] in _SHAPES}
+    found = [edge for name in resources for edge in _edges(name, resources)]
+    edges = _joined([e for e in found if e.source != e.target and {e.source, e.target} <= {*kinds}])
+    titles = _titles(kinds, edges)
+    ids = {node: re.sub(r"\W+", "_", title) for node, title in titles.items()}
+    lines = [f"  {ids[n]}{_SHAPES[kinds[n]].format(title)}" for n, title in titles.items()]
+    for e in sorted(edges, key=lambda edge: not edge.label.startswith("on ")):
+        label = f'|"{e.label}"|' if e.label else ""
+        lines.append(f"  {ids[e.source]} {'-.->' if e.dotted else '-->'}{label} {ids[e.target]}")
+    return "\n".join(["flowchart LR", *dict.fromkeys(lines)]) + "\n"
+
+
+def _edges(name: str, resources: Resources) -> Iterator[Edge]:
+    properties = resources[name].get("Properties", {})
+    match resources[name]["Type"]:
+        case "AWS::Events::Rule":
+            yield from _edges_of_rule(name, properties)
+        case "AWS::StepFunctions::StateMachine":
+            yield from _edges_of_machine(name, properties)
+        case "AWS::IAM::Policy":
+            yield from _edges_of_policy(properties, resources)
+
+
+def _edges_of_rule(name: str, rule: dict[str, Any]) -> Iterator[Edge]:
+    pattern = rule["EventPattern"]
+    what = ", ".join(pattern["detail"].get("status", pattern["detail-type"]))
+    for source in _references(pattern):
+        yield Edge(source, name, f"on {what}")
+    for target in rule["Targets"]:
+        yield from (Edge(name, called) for called in _references(target["Arn"]))
+        for queue in _references(target.get("DeadLetterConfig")):
+            yield Edge(name, queue, dotted=True)
+
+
+def _edges_of_machine(name: str, machine: dict[str, Any]) -> Iterator[Edge]:
+    states = dict(_states(json.loads(machine["DefinitionString"])))
+    caught = {catch["Next"] for state in states.values() for catch in state.get("Catch", ())}
+    for state_name, state in states.items():
+        called = str(state.get("Resource", ""))[2:-1]  # ${name}
+        for function in _references(machine["DefinitionSubstitutions"].get(called)):
+            failed = state_name in caught
+            yield Edge(name, function, "when a step failed" if failed else "", dotted=failed)
+
+
+def _states(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in scope["States"].items():
+        yield name, state
+        for inner in [*state.get("Branches", ()), *filter(None, [state.get("ItemProcessor")])]:
+            yield from _states(inner)
+
+
+def _edges_of_policy(policy: dict[str, Any], resources: Resources) -> Iterator[Edge]:
+    roles = set(_references(policy["Roles"]))
+    for name, resource in resources.items():
+        properties = resource.get("Properties", {})
+        if roles.isdisjoint(_references([properties.get("Role"), properties.get("RoleArn")])):
+            continue
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                for target in _references(statement["Resource"] if action in _RIGHTS else None):
+                    yield Edge(name, target, _RIGHTS[action], dotted=action.startswith("sqs:"))
+
+
+def _references(value: Any) -> Iterator[str]:
+    """The logical ids of resources that a value names."""
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]}:
+            yield name
+        case dict() | list():
+            for inner in value.values() if isinstance(value, dict) else value:
+                yield from _references(inner)
+
+
+def _joined(edges: list[Edge]) -> list[Edge]:
+    """One arrow instead of several from one node to another."""
+    labels: dict[Edge, set[str]] = {}
+    for edge in edges:
+        labels.setdefault(replace(edge, label=""), set()).add(edge.label)
+    return [replace(edge, label=", ".join(sorted(found))) for edge, found in labels.items()]
+
+
+def _titles(kinds: dict[str, str], edges: list[Edge]) -> dict[str, str]:
+    """A title for each node; the same for nodes of one kind with the same arrows."""
+    alike: dict[Any, list[str]] = {}
+    for node, kind in kinds.items():
+        outgoing = {replace(edge, source="") for edge in edges if edge.source == node}
+        incoming = {replace(edge, target="") for edge in edges if edge.target == node}
+        alike.setdefault((kind, frozenset(outgoing), frozenset(incoming)), []).append(node)
+    titles: dict[str, str] = {}
+    for group in alike.values():
+        words = ", ".join(_word(node, kinds[node]) for node in group)
+        titles |= dict.fromkeys(group, words)
+    return titles
+
+
+def _word(logical_id: str, kind: str) -> str:
+    """The word "plan" of WorkersPlanFunction385756F0."""
+    name = logical_id[:-8].removesuffix(kind.rpartition("::")[2])
+    return str(re.findall(r"[A-Z][a-z0-9]*", name)[-1]).lower()
+
+
+if __name__ == "__main__":
+    print(diagram(json.loads(Path(sys.argv[1]).read_text())), end="")

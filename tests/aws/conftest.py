@@ -1,0 +1,65 @@
+"""The synthesised stack, deployed to an emulator, and what the local engine makes of clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from excamera.job import encode_file
+from excamera.options import EncodeOptions
+from tests.aws.deployed import Deployed
+from tests.emulator import Emulator, EmulatorUnavailableError
+from tests.pipeline.clips import Clip
+from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
+
+Locally = Callable[..., bytes]
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app, synthesised for functions that run on this machine."""
+    directory = tmp_path_factory.mktemp("assembly")
+    done = synthesise(directory, **HOST_CONTEXT)
+    assert done.returncode == 0, done.stderr
+    return directory
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator of AWS; skips where none is installed."""
+    try:
+        with Emulator(tmp_path_factory.mktemp("aws")) as running:
+            yield running
+    except EmulatorUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def stack(emulator: Emulator, assembly: Path) -> Deployed:
+    """The stack, deployed there."""
+    return Deployed(STACK, emulator.client, emulator.deploy(assembly, STACK))
+
+
+@pytest.fixture(scope="session")
+def locally(tmp_path_factory: pytest.TempPathFactory) -> Locally:
+    """What the local engine makes of a file, made once for each file and options."""
+    folder = tmp_path_factory.mktemp("locally")
+    made: dict[tuple[Path, EncodeOptions], bytes] = {}
+
+    def encoded(source: Path, options: EncodeOptions | None = None) -> bytes:
+        options = options or EncodeOptions()
+        if (source, options) not in made:
+            output = folder / f"{len(made)}.webm"
+            encode_file(str(source), output, options, workers=2)
+            made[source, options] = output.read_bytes()
+        return made[source, options]
+
+    return encoded
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a second of moving picture with sound: two chunks and a short one."""
+    return Clip(frames=14, sound="aac").write(tmp_path_factory.mktemp("clip") / "clip.mp4")

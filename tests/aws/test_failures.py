@@ -1,0 +1,145 @@
+"""What cannot be encoded ends in a named failure, in a user's words, and leaves no output."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.audio.frame import AudioFrame
+
+from tests.aws.deployed import Deployed, Job, until
+from tests.pipeline.clips import RATE, Clip
+
+pytestmark = pytest.mark.aws
+
+
+def failed(stack: Deployed, job: Job, step: str, error: str) -> str:
+    """Check that a job failed at a step with an error; gives what a user is told."""
+    assert (job.status, job.error) == ("FAILED", error), job
+    record = stack.failure(job)
+    assert (record["step"], record["error"]) == (step, error)
+    assert record["message"] == job.message
+    assert stack.keys("OutputBucket", job.input["output"]["key"]) == []
+    message: str = record["message"]
+    return message
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [(b"hello\n" * 100, "NotAVideo"), (b"", "NotAVideo"), (bytes(range(256)) * 400, "NotAVideo")],
+    ids=["text", "empty", "bytes"],
+)
+def test_not_a_video(stack: Deployed, content: bytes, error: str) -> None:
+    """If this fails, a file that is no video is answered with "unknown error", or not at all."""
+    job = stack.job(stack.upload("not a video.mp4", content))
+    message = failed(stack, job, "plan", error)
+    assert f"s3://{stack.outputs['InputBucket']}/not a video.mp4" in message
+
+
+def test_a_truncated_video(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, half a film is encoded as if it were whole."""
+    source = Clip(frames=30, container_options={"movflags": "faststart"})
+    whole = source.write(tmp_path / "whole.mp4").read_bytes()
+    job = stack.job(stack.upload("truncated.mp4", whole[: len(whole) * 6 // 10]))
+    message = failed(stack, job, "plan", "TruncatedSource")
+    assert "frames could be read" in message
+
+
+def test_no_video_stream(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, a sound file is not told apart from a damaged film."""
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("aac", rate=RATE, layout="mono")
+        for number in range(20):
+            frame = AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = RATE, 1024 * number
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    job = stack.job(stack.upload("sound only.mp4", path))
+    assert "no video stream" in failed(stack, job, "plan", "NoVideoStream")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"excamera-crf": "99"}, "crf must be 0 to 63, not 99"),
+        ({"excamera-crf": "best"}, "crf must be a whole number, not 'best'"),
+        ({"excamera-quality": "3"}, "there is no option 'quality'; there are crf, chunk-frames"),
+    ],
+)
+def test_options_that_there_are_not(
+    stack: Deployed, clip: Path, metadata: dict[str, str], words: str
+) -> None:
+    """If this fails, a mistyped option is ignored, and the film encoded otherwise than asked."""
+    job = stack.job(stack.upload("options.mp4", clip, metadata))
+    assert words in failed(stack, job, "plan", "OptionError")
+
+
+def damaged(path: Path) -> bytes:
+    """A film whose index is right, and in which one frame of the third chunk is zeros."""
+    Clip(frames=30, encoder="libvpx", options={"g": "1", "crf": "10"}).write(path)
+    with av.open(str(path)) as container:
+        coded = [bytes(packet) for packet in container.demux(video=0) if packet.size][14]
+    data = path.read_bytes()
+    assert data.count(coded) == 1
+    return data.replace(coded, bytes(len(coded)))
+
+
+def test_a_chunk_that_always_fails(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, a damaged film ends with "some child failed", or with an output."""
+    upload = stack.upload("damaged.mkv", damaged(tmp_path / "damaged.mkv"))
+    job = stack.job(upload)
+    message = failed(stack, job, "encode", "UnreadableFrame")
+    record = stack.failure(job)
+    assert (record["batch"], record["chunk"]) == (0, 2)
+    assert message.startswith("encode of batch 0, chunk 2: ")
+    assert "damaged.mkv" in message
+
+
+def test_a_result_of_something_else_is_left_alone(stack: Deployed, clip: Path) -> None:
+    """If this fails, an upload replaces a file that it has nothing to do with.
+
+    A redrive, after that file was moved away, goes on to the result.
+    """
+    output = {"Bucket": stack.outputs["OutputBucket"], "Key": "taken.webm"}
+    stack.s3.put_object(**output, Body=b"precious")
+    job = stack.job(stack.upload("taken.mp4", clip))
+    assert (job.status, job.error) == ("FAILED", "OutputExists")
+    assert "upload the source under another name" in stack.failure(job)["message"]
+    assert stack.output("taken.webm") == b"precious"
+
+    stack.s3.delete_object(**output)
+    stack.client("stepfunctions").redrive_execution(executionArn=job.arn)
+    again = stack.ended(job.arn)
+    assert again.status == "SUCCEEDED"
+    assert stack.output("taken.webm").startswith(b"\x1a\x45\xdf\xa3")
+    assert f"jobs/{job.name}/failure.json" not in stack.keys("WorkBucket", f"jobs/{job.name}/")
+
+
+def test_a_redrive_of_what_cannot_be_mended_fails_alike(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, a redrive loses the reason, or goes round for ever."""
+    upload = stack.upload("damaged again.mkv", damaged(tmp_path / "damaged.mkv"))
+    job = stack.job(upload)
+    stack.client("stepfunctions").redrive_execution(executionArn=job.arn)
+    failed(stack, stack.ended(job.arn), "encode", "UnreadableFrame")
+
+
+def test_a_stopped_job_is_recorded(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, a job that was stopped looks as if it had never been."""
+    source = Clip(frames=60, width=640, height=360).write(tmp_path / "long.mp4")
+    upload = stack.upload("stopped.mp4", source)
+    arn = stack.started(upload)
+    prefix = f"jobs/{arn.rsplit(':', 1)[-1]}/"
+    until(lambda: f"{prefix}plan.json" in stack.keys("WorkBucket", prefix))
+    stack.client("stepfunctions").stop_execution(executionArn=arn, cause="wrong film")
+    job = stack.ended(arn)
+    assert job.status == "ABORTED"
+    until(lambda: f"{prefix}failure.json" in stack.keys("WorkBucket", prefix))
+    record = stack.failure(job)
+    assert record["error"] == "JobStopped"
+    assert record["message"] == "the job was stopped: wrong film"
+    time.sleep(1)
+    assert stack.keys("OutputBucket", "stopped") == []

@@ -1,0 +1,129 @@
+"""Workers that die, hang, are refused or run out of memory: tried again, to the same bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.deployed import Deployed, Job, until
+from tests.emulator import Emulator
+from tests.pipeline.clips import Clip
+
+Locally = Callable[..., bytes]
+
+pytestmark = pytest.mark.aws
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four chunks that take long enough to be caught at work."""
+    return Clip(frames=24, width=480, height=272).write(
+        tmp_path_factory.mktemp("film") / "film.mp4"
+    )
+
+
+def attempts(stack: Deployed, job: Job, step: str) -> int:
+    """How often a step's tasks were tried, in all."""
+    return sum(int(record["attempts"]) for record in stack.timeline(job, step))
+
+
+@contextmanager
+def configured(stack: Deployed, step: str, **changes: Any) -> Iterator[Callable[[], None]]:
+    """A function with another memory or timeout, until the given call or the end."""
+    functions, name = stack.client("lambda"), stack.function(step)
+    before = functions.get_function_configuration(FunctionName=name)
+
+    def restore() -> None:
+        functions.update_function_configuration(
+            FunctionName=name, **{key: before[key] for key in changes}
+        )
+
+    functions.update_function_configuration(FunctionName=name, **changes)
+    try:
+        yield restore
+    finally:
+        restore()
+
+
+@pytest.mark.parametrize("step", ["encode", "rebase"])
+def test_a_killed_worker(
+    stack: Deployed, emulator: Emulator, locally: Locally, film: Path, step: str
+) -> None:
+    """If this fails, one lost machine loses the film, or changes it."""
+    upload = stack.upload(f"killed {step}.mp4", film)
+    (pid, *_) = until(lambda: emulator.workers(stack.function(step)))
+    os.kill(pid, signal.SIGKILL)
+    job = stack.job(upload)
+    assert job.status == "SUCCEEDED", job
+    assert stack.output(job.output["key"]) == locally(film)
+    assert attempts(stack, job, step) > len(stack.timeline(job, step))
+
+
+def test_a_worker_that_hangs(
+    stack: Deployed, emulator: Emulator, locally: Locally, film: Path
+) -> None:
+    """If this fails, a worker that hangs once hangs the job, or changes the film."""
+    with configured(stack, "encode", Timeout=5):
+        upload = stack.upload("hangs.mp4", film)
+        (pid, *_) = until(lambda: emulator.workers(stack.function("encode")))
+        os.kill(pid, signal.SIGSTOP)
+        job = stack.job(upload)
+    assert job.status == "SUCCEEDED", job
+    assert stack.output(job.output["key"]) == locally(film)
+    assert attempts(stack, job, "encode") > 4
+
+
+def test_workers_that_are_refused(stack: Deployed, locally: Locally, film: Path) -> None:
+    """If this fails, "rate exceeded" fails a job that only had to wait."""
+    functions, name = stack.client("lambda"), stack.function("encode")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    try:
+        job = stack.job(stack.upload("refused.mp4", film))
+    finally:
+        functions.delete_function_concurrency(FunctionName=name)
+    assert job.status == "SUCCEEDED", job
+    assert stack.output(job.output["key"]) == locally(film)
+    assert attempts(stack, job, "encode") > 4
+
+
+def test_a_worker_without_memory(stack: Deployed, locally: Locally, film: Path) -> None:
+    """If this fails, a worker that ran out of memory once loses the film, or changes it."""
+    with configured(stack, "rebase", MemorySize=128) as restore:
+        upload = stack.upload("memory.mp4", film)
+        arn = stack.started(upload)
+        prefix = f"jobs/{arn.rsplit(':', 1)[-1]}/timeline/rebase"
+        until(lambda: stack.keys("WorkBucket", prefix) or "MemoryError" in log(stack, "rebase"))
+        restore()
+        job = stack.ended(arn)
+    assert job.status == "SUCCEEDED", job
+    assert stack.output(job.output["key"]) == locally(film)
+    assert attempts(stack, job, "rebase") > 1
+
+
+def log(stack: Deployed, step: str) -> str:
+    """All a step's function wrote."""
+    logs = stack.client("logs")
+    function = stack.client("lambda").get_function_configuration(FunctionName=stack.function(step))
+    group = function["LoggingConfig"]["LogGroup"]
+    try:
+        pages = list(logs.get_paginator("filter_log_events").paginate(logGroupName=group))
+    except logs.exceptions.ResourceNotFoundException:
+        return ""
+    return "\n".join(event["message"] for page in pages for event in page["events"])
+
+
+def test_a_job_that_never_has_memory(stack: Deployed, film: Path) -> None:
+    """If this fails, a function that is too small ends as "unknown error"."""
+    with configured(stack, "rebase", MemorySize=128):
+        job = stack.job(stack.upload("too small.mp4", film))
+    assert (job.status, job.error) == ("FAILED", "WorkerDied")
+    record = stack.failure(job)
+    assert record["step"] == "rebase"
+    assert "more memory for its function" in record["message"]
+    assert stack.keys("OutputBucket", "too small") == []

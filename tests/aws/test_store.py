@@ -1,0 +1,118 @@
+"""`mu.S3Store` on S3, with the requests that it makes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mu import NoSuchKey, ObjectExists, Range, StoreError
+from mu import s3 as adapter
+from mu.s3 import S3Object, S3Store
+from tests.emulator import Emulator
+
+pytestmark = pytest.mark.aws
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def store(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+    """A store in a bucket of its own."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    adapter.client.cache_clear()
+    emulator.client("s3").create_bucket(Bucket="store")
+    yield S3Store("store")
+    adapter.client.cache_clear()
+    found = emulator.client("s3").list_objects_v2(Bucket="store").get("Contents", ())
+    for item in found:
+        emulator.client("s3").delete_object(Bucket="store", Key=item["Key"])
+    emulator.client("s3").delete_bucket(Bucket="store")
+
+
+def test_it_behaves_as_the_other_stores(store: S3Store) -> None:
+    """If this fails, steps lose or mix up their objects on AWS alone."""
+    store.put("a/b", b"0123456789")
+    assert store.get("a/b") == b"0123456789"
+    assert (store.size("a/b"), store.exists("a/b"), store.exists("a")) == (10, True, False)
+    assert store.get_range("a/b", 8, 4) == b"89"
+    assert store.get_range("a/b", 10, 4) == b""
+    assert store.put_new("a/b", b"other") is False
+    assert store.put_new("a/c", b"new") is True
+    assert store.list("a/") == ["a/b", "a/c"]
+    with store.source("a/b") as file:
+        assert (file.seek(4), file.read(3)) == (4, b"456")
+    store.delete("a/b")
+    store.delete("a/b")
+    for read in (store.get, store.size):
+        with pytest.raises(NoSuchKey):
+            read("a/b")
+
+
+def test_a_replaced_source_is_noticed(store: S3Store) -> None:
+    """If this fails, a worker encodes frames of two films into one."""
+    store.put("film", b"0123456789")
+    film = S3Object.look_up("s3://store/film")
+    store.put("film", b"abcdefghij")
+    with pytest.raises(StoreError, match="was replaced"):
+        film.read_range(0, 4)
+
+
+def calls(emulator: Emulator, before: Any) -> dict[str, int]:
+    """The S3 calls since `before`, by name."""
+    made = emulator.requests() - before
+    return {name.removeprefix("s3:"): n for name, n in made.items() if name.startswith("s3:")}
+
+
+def test_small_pieces_are_read_and_stored_at_once(emulator: Emulator, store: S3Store) -> None:
+    """If this fails, short films pay for a multipart upload."""
+    store.put("k", b"0123456789")
+    before = emulator.requests()
+    size = store.concat("out", [b"<", Range("k", 2, 3), Range("k", 8), b">"])
+    assert calls(emulator, before) == {"GetObject": 2, "HeadObject": 1, "PutObject": 1}
+    assert (store.get("out"), size) == (b"<23489>", 7)
+
+
+def test_large_pieces_are_copied_by_s3(emulator: Emulator, store: S3Store) -> None:
+    """If this fails, stitching a long film moves all of it through one worker."""
+    data = bytes(range(256)) * (12 * MIB // 256)
+    store.put("large", data)
+    before = emulator.requests()
+    size = store.concat("out", [b"head", *[Range("large", 0, 12 * MIB)] * 3, b"tail"])
+    made = calls(emulator, before)
+    # What fills up the header's part is read; everything else never leaves S3.
+    assert made["GetObject"] == 1
+    assert made["UploadPartCopy"] == 3
+    assert size == 36 * MIB + 8
+    assert store.get("out") == b"head" + data * 3 + b"tail"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_condition_that_does_not_hold_changes_nothing(
+    emulator: Emulator, store: S3Store, count: int
+) -> None:
+    """If this fails, two attempts that race overwrite each other, or leave parts behind."""
+    store.put("part", bytes(6 * MIB))
+    store.put("out", b"before")
+    with pytest.raises(ObjectExists):
+        store.concat("out", [Range("part")] * count, condition={"IfNoneMatch": "*"})
+    assert store.get("out") == b"before"
+    uploads = emulator.client("s3").list_multipart_uploads(Bucket="store")
+    assert not uploads.get("Uploads")
+
+
+def test_the_first_error_is_the_one_told(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a role that may not abort uploads hides why a join failed."""
+    store.put("part", bytes(12 * MIB))
+
+    def forbidden(**_: Any) -> None:
+        raise RuntimeError("may not abort")
+
+    monkeypatch.setattr(adapter.client(), "abort_multipart_upload", forbidden)
+    with pytest.raises(NoSuchKey):
+        store.concat("out", [Range("part"), Range("none", 0, 6 * MIB)])

@@ -1,0 +1,240 @@
+"""An uploaded video comes back encoded, with the local engine's very bytes."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from excamera.options import EncodeOptions, VpxSettings
+from tests.aws.deployed import MIN_PART, Deployed, Upload
+from tests.pipeline.clips import Clip, check_plays_alike, key_frames
+from tests.support.shared import SHARED, needs
+
+Locally = Callable[..., bytes]
+
+MEDIA = SHARED / "media"
+
+pytestmark = pytest.mark.aws
+
+
+def test_an_upload_becomes_the_local_engines_result(
+    stack: Deployed, locally: Locally, clip: Path, tmp_path: Path
+) -> None:
+    """If this fails, the stack does not encode, or not as one machine does."""
+    result = stack.result(stack.upload("film.mp4", clip))
+    assert result == locally(clip)
+    (tmp_path / "film.webm").write_bytes(result)
+    assert len(check_plays_alike(tmp_path / "film.webm")) == 14
+    assert key_frames(tmp_path / "film.webm") == 1
+    with av.open(str(tmp_path / "film.webm")) as film:
+        assert [stream.type for stream in film.streams] == ["video", "audio"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a film with spaces.mp4",
+        "séances/été+automne/Grüße & 映画.MP4",
+        "a+b/c%20d/e=f?g#h (1).mp4",
+        "dots.in.name.v2.mp4",
+        "//odd//slashes.mp4",
+    ],
+)
+def test_odd_keys(stack: Deployed, locally: Locally, clip: Path, key: str) -> None:
+    """If this fails, a file name with spaces, accents or plus signs is never encoded."""
+    upload = stack.upload(key, clip)
+    job = stack.job(upload)
+    assert job.status == "SUCCEEDED", job
+    assert job.output["key"] == key[: key.rindex(".")] + ".webm"
+    assert stack.output(job.output["key"]) == locally(clip)
+
+
+def test_the_result_says_what_it_was_made_from(stack: Deployed, clip: Path) -> None:
+    """If this fails, nobody can tell later which upload a result is of."""
+    stack.result(stack.upload("labelled.mp4", clip))
+    head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key="labelled.webm")
+    assert head["ContentType"] == "video/webm"
+    assert head["Metadata"]["excamera-source"].endswith("/labelled.mp4")
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of more than two parts: noise does not compress."""
+    path = tmp_path_factory.mktemp("large") / "large.mkv"
+    noise = np.random.default_rng(5)
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("ffv1", rate=25)
+        video.width, video.height, video.pix_fmt = 512, 448, "yuv444p"
+        for number in range(20):
+            picture = noise.integers(0, 255, (3, 448, 512), np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv444p")
+            frame.pts = number
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    assert path.stat().st_size > 2 * MIN_PART
+    return path
+
+
+@pytest.mark.slow
+def test_multipart_uploads(stack: Deployed, locally: Locally, large: Path) -> None:
+    """If this fails, uploads over some size are silently ignored."""
+    in_parts = stack.upload("by hand/large one.mkv", large, multipart=True)
+    by_boto3 = stack.transfer("by boto3/large one.mkv", large)
+    for upload in (in_parts, by_boto3):
+        assert stack.result(upload) == locally(large)
+
+
+def test_a_presigned_url_is_enough(stack: Deployed, locally: Locally, clip: Path) -> None:
+    """If this fails, a browser's plain HTTP upload starts nothing, or its options are lost."""
+    url = stack.s3.generate_presigned_url(
+        "put_object",
+        Params={
+            "Bucket": stack.outputs["InputBucket"],
+            "Key": "from a browser.mp4",
+            "Metadata": {"excamera-crf": "40"},
+        },
+    )
+    request = urllib.request.Request(
+        url,
+        data=clip.read_bytes(),
+        method="PUT",
+        headers={"Content-Type": "", "x-amz-meta-excamera-crf": "40"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+    head = stack.s3.head_object(Bucket=stack.outputs["InputBucket"], Key="from a browser.mp4")
+    result = stack.result(Upload("from a browser.mp4", head["VersionId"]))
+    assert result == locally(clip, EncodeOptions(crf=40))
+
+
+def test_options_of_one_upload(stack: Deployed, locally: Locally, clip: Path) -> None:
+    """If this fails, options in an object's metadata are ignored."""
+    metadata = {
+        "excamera-crf": "33",
+        "excamera-chunk-frames": "4",
+        "excamera-batch-chunks": "2",
+        "excamera-deadline": "realtime",
+        "excamera-cpu-used": "8",
+        "other": "is left alone",
+    }
+    options = EncodeOptions(
+        crf=33, chunk_frames=4, batch_chunks=2, vpx=VpxSettings(deadline="realtime", cpu_used=8)
+    )
+    result = stack.result(stack.upload("options.mp4", clip, metadata))
+    assert result == locally(clip, options)
+    assert result != locally(clip)
+
+
+def test_a_source_without_an_index(stack: Deployed, locally: Locally, tmp_path: Path) -> None:
+    """If this fails, raw streams are refused, or indexed otherwise than on one machine."""
+    source = Clip(frames=14).write(tmp_path / "raw.264", container="h264")
+    assert stack.result(stack.upload("raw.264", source)) == locally(source)
+
+
+def test_jobs_at_the_same_time(stack: Deployed, locally: Locally, tmp_path: Path) -> None:
+    """If this fails, two users' jobs disturb each other."""
+    sources = [Clip(frames=frames).write(tmp_path / f"{frames}.mp4") for frames in (13, 19)]
+    uploads = [stack.upload(f"{source.stem}/same name.mp4", source) for source in sources]
+    arns = [stack.started(upload) for upload in uploads]
+    assert arns[0] != arns[1]
+    for upload, source in zip(uploads, sources, strict=True):
+        assert stack.result(upload) == locally(source)
+
+
+def test_an_event_that_comes_twice_starts_one_job(stack: Deployed, clip: Path) -> None:
+    """If this fails, S3's "at least once" encodes and bills a film twice."""
+    upload = stack.upload("twice.mp4", clip)
+    stack.started(upload)
+    invoke = {
+        "FunctionName": stack.function("start"),
+        "Payload": json.dumps(stack.event(upload)).encode(),
+    }
+    again = json.loads(stack.client("lambda").invoke(**invoke)["Payload"].read())
+    job = stack.job(upload)
+    assert again == {"job": job.name}
+    late = stack.client("lambda").invoke(**invoke)
+    assert "FunctionError" not in late
+    assert stack.executions(upload) == [job.arn]
+
+
+def test_a_new_version_replaces_the_result(
+    stack: Deployed, locally: Locally, clip: Path, tmp_path: Path
+) -> None:
+    """If this fails, a corrected film keeps the old result."""
+    better = Clip(frames=9).write(tmp_path / "better.mp4")
+    assert stack.result(stack.upload("draft.mp4", clip)) == locally(clip)
+    assert stack.result(stack.upload("draft.mp4", better)) == locally(better)
+
+
+def test_other_objects_start_nothing(stack: Deployed, clip: Path) -> None:
+    """If this fails, every text file beside the films starts a job that fails."""
+    other = stack.upload("notes.txt", b"remember the milk")
+    stack.result(stack.upload("beside notes.mp4", clip))
+    assert stack.executions(other) == []
+
+
+def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, intermediates lie where no clean-up looks, or nobody can tell what was slow."""
+    source = Clip(frames=14, sound="aac").write(tmp_path / "kept.mp4")
+    job = stack.job(stack.upload("kept.mp4", source))
+    keys = {
+        key.removeprefix(f"jobs/{job.name}/")
+        for key in stack.keys("WorkBucket", f"jobs/{job.name}/")
+    }
+    assert {
+        "plan.json",
+        "chunks/000000/0000.ivf",
+        "chunks/000000/0002.ivf",
+        "batches/000000.cluster",
+        "audio.clusters",
+        "timeline/plan.json",
+        "timeline/encode-000000-000002.json",
+        "timeline/rebase-000000.json",
+        "timeline/audio.json",
+        "timeline/stitch.json",
+    } <= keys
+    assert "failure.json" not in keys
+    for step in ("plan", "encode", "rebase", "audio", "stitch"):
+        for record in stack.timeline(job, step):
+            assert record["attempts"] == 1
+            assert record["error"] is None
+            assert 0 < record["queued"] <= record["started"] <= record["finished"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "metadata", "options"),
+    [
+        pytest.param(
+            "carphone_pristine.mp4", {}, EncodeOptions(),
+            marks=needs(MEDIA / "carphone_pristine.mp4"),
+        ),
+        pytest.param(
+            "bigbuckbunny.mp4", {"excamera-batch-chunks": "4"}, EncodeOptions(batch_chunks=4),
+            marks=needs(MEDIA / "bigbuckbunny.mp4"),
+        ),
+        pytest.param(
+            "street_1080p.264",
+            {"excamera-batch-chunks": "3", "excamera-cpu-used": "8",
+             "excamera-deadline": "realtime"},
+            EncodeOptions(batch_chunks=3, vpx=VpxSettings(deadline="realtime", cpu_used=8)),
+            marks=needs(MEDIA / "street_1080p.264"),
+        ),
+    ],
+)  # fmt: skip
+def test_real_clips(
+    stack: Deployed,
+    locally: Locally,
+    name: str,
+    metadata: dict[str, str],
+    options: EncodeOptions,
+) -> None:
+    """If this fails, what real cameras and encoders make comes back otherwise, or not at all."""
+    result = stack.result(stack.upload(f"real/{name}", MEDIA / name, metadata), 600)
+    assert result == locally(MEDIA / name, options)
