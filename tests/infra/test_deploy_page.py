@@ -1,0 +1,58 @@
+"""docs/deploy.md says what the settings are, and what its own formula gives."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from stacks.settings import Settings
+from tests.support.assembly import ROOT
+
+PAGE = (ROOT / "docs" / "deploy.md").read_text()
+
+
+def section(title: str) -> str:
+    """The text under a heading."""
+    return PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def block(text: str, language: str) -> str:
+    """The first code block in a language."""
+    return text.partition(f"```{language}\n")[2].partition("```")[0]
+
+
+@pytest.fixture(scope="module")
+def context() -> dict[str, Any]:
+    """The settings of cdk.json, without the CDK's flags."""
+    whole = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return {name: value for name, value in whole.items() if not name.startswith("@aws-cdk")}
+
+
+def test_every_setting_is_described_with_its_default(context: dict[str, Any]) -> None:
+    """If this fails, the page lacks a setting, keeps one that is gone, or tells a wrong default."""
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| (.+?) \| (.+?) \|$", section("Settings"), re.M)
+    assert {name: json.loads(default) for name, default, _, _ in rows} == context
+    assert {"stack_name", *(field.name for field in fields(Settings))} == set(context)
+
+
+def test_the_costs_are_what_the_formula_gives() -> None:
+    """If this fails, a price or a count was changed and the example was not."""
+    costs = section("What it costs")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(block(costs, "python"), {})
+    assert block(costs, "text") == printed.getvalue()
+    for per_second in re.findall(r"second of .* (\d\.\d{4})\n", printed.getvalue()):
+        assert f"{per_second} *" in costs.replace("\n", " "), "the sentence below it"
+
+
+def test_the_formula_counts_with_the_stacks_memory(context: dict[str, Any]) -> None:
+    """If this fails, the costs are those of functions of another size."""
+    for step in ("encode", "rebase"):
+        assert f'"{step}": {context["memory_mb"][step]} / 1024' in section("What it costs")
