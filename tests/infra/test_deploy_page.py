@@ -48,8 +48,13 @@ def test_the_costs_are_what_the_formula_gives() -> None:
     with contextlib.redirect_stdout(printed):
         exec(block(costs, "python"), {})
     assert block(costs, "text") == printed.getvalue()
-    for per_second in re.findall(r"second of .* (\d\.\d{4})\n", printed.getvalue()):
-        assert f"{per_second} *" in costs.replace("\n", " "), "the sentence below it"
+    *fixed, encode, rebase = (
+        float(dollars) for dollars in re.findall(r"\S+$", printed.getvalue(), re.M)
+    )
+    assert f"{encode} *e* + {rebase} *r* dollars" in costs
+    readme = (ROOT / "README.md").read_text().replace("\n", " ")
+    assert f"about {sum(fixed) * 100:.0f} cents at list prices" in readme
+    assert f"adds {encode * 100:.1f} cents" in readme
 
 
 def test_the_formula_counts_with_the_stacks_memory(context: dict[str, Any]) -> None:
