@@ -1,9 +1,8 @@
 """Draws a stack from its template: `python -m stacks.diagram cdk.out/ExCamera.template.json`.
 
-Prints a Mermaid flowchart. Its arrows come from what the template says: patterns and targets of
-rules, states of the state machine, rights in policies. An arrow goes from who acts, or from where
-an event happens; a dotted one is taken when something failed. What has the same arrows shares a
-node.
+Prints a Mermaid flowchart. Arrows come from rules' patterns and targets, from the state machine's
+states, and from rights in policies. They go from who acts, or from where an event happens; dotted
+ones are taken when something failed. What has the same arrows shares a node.
 """
 
 from __future__ import annotations
@@ -54,6 +53,7 @@ def diagram(template: dict[str, Any]) -> str:
     titles = _titles(kinds, edges)
     ids = {node: re.sub(r"\W+", "_", title) for node, title in titles.items()}
     lines = [f"  {ids[n]}{_SHAPES[kinds[n]].format(title)}" for n, title in titles.items()]
+    # What events set off comes first: Mermaid lays out in this order.
     for e in sorted(edges, key=lambda edge: not edge.label.startswith("on ")):
         label = f'|"{e.label}"|' if e.label else ""
         lines.append(f"  {ids[e.source]} {'-.->' if e.dotted else '-->'}{label} {ids[e.target]}")
@@ -125,29 +125,26 @@ def _references(value: Any) -> Iterator[str]:
 def _joined(edges: list[Edge]) -> list[Edge]:
     """One arrow instead of several from one node to another."""
     labels: dict[Edge, set[str]] = {}
-    for edge in edges:
-        labels.setdefault(replace(edge, label=""), set()).add(edge.label)
-    return [replace(edge, label=", ".join(sorted(found))) for edge, found in labels.items()]
+    for e in edges:
+        labels.setdefault(replace(e, label=""), set()).add(e.label)
+    return [replace(e, label=", ".join(sorted(found))) for e, found in labels.items()]
 
 
 def _titles(kinds: dict[str, str], edges: list[Edge]) -> dict[str, str]:
     """A title for each node; the same for nodes of one kind with the same arrows."""
-    alike: dict[Any, list[str]] = {}
+    alike: dict[Any, dict[str, str]] = {}
     for node, kind in kinds.items():
         outgoing = {replace(edge, source="") for edge in edges if edge.source == node}
         incoming = {replace(edge, target="") for edge in edges if edge.target == node}
-        alike.setdefault((kind, frozenset(outgoing), frozenset(incoming)), []).append(node)
-    titles: dict[str, str] = {}
-    for group in alike.values():
-        words = ", ".join(_word(node, kinds[node]) for node in group)
-        titles |= dict.fromkeys(group, words)
-    return titles
+        group = alike.setdefault((kind, frozenset(outgoing), frozenset(incoming)), {})
+        group[node] = _word(node, kind)
+    return {node: ", ".join(group.values()) for group in alike.values() for node in group}
 
 
 def _word(logical_id: str, kind: str) -> str:
     """The word "plan" of WorkersPlanFunction385756F0."""
-    name = logical_id[:-8].removesuffix(kind.rpartition("::")[2])
-    return str(re.findall(r"[A-Z][a-z0-9]*", name)[-1]).lower()
+    words = re.findall(r"[A-Z][a-z0-9]*", logical_id[:-8].removesuffix(kind.rpartition("::")[2]))
+    return str(words[-1]).lower()
 
 
 if __name__ == "__main__":
