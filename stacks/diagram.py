@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-Resources = dict[str, dict[str, Any]]
-
 _SHAPES = {
     "AWS::S3::Bucket": '[("{} bucket")]',
     "AWS::Events::Rule": '{{{{"{} rule"}}}}',
@@ -46,7 +44,7 @@ class Edge:
 
 def diagram(template: dict[str, Any]) -> str:
     """A Mermaid flowchart of a CloudFormation template."""
-    resources: Resources = template["Resources"]
+    resources: dict[str, Any] = template["Resources"]
     kinds = {name: one["Type"] for name, one in resources.items() if one["Type"] in _SHAPES}
     found = [edge for name in resources for edge in _edges(name, resources)]
     edges = _joined([e for e in found if e.source != e.target and {e.source, e.target} <= {*kinds}])
@@ -60,7 +58,7 @@ def diagram(template: dict[str, Any]) -> str:
     return "\n".join(["flowchart LR", *dict.fromkeys(lines)]) + "\n"
 
 
-def _edges(name: str, resources: Resources) -> Iterator[Edge]:
+def _edges(name: str, resources: dict[str, Any]) -> Iterator[Edge]:
     properties = resources[name].get("Properties", {})
     match resources[name]["Type"]:
         case "AWS::Events::Rule":
@@ -99,7 +97,7 @@ def _states(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _states(inner)
 
 
-def _edges_of_policy(policy: dict[str, Any], resources: Resources) -> Iterator[Edge]:
+def _edges_of_policy(policy: dict[str, Any], resources: dict[str, Any]) -> Iterator[Edge]:
     roles = set(_references(policy["Roles"]))
     for name, resource in resources.items():
         properties = resource.get("Properties", {})
