@@ -111,7 +111,7 @@ $(EMULATOR)/%/.installed: tests/emulator/%.txt $(VENV)/pyvenv.cfg
 	touch $@
 
 cloud: $(VENV)/.installed $(VENV)/.dev emulator
-	@exec $(PY) -m tests.emulator.cloud_shell
+	@exec $(PY) -m tests.aws
 
 # --- checks ------------------------------------------------------------------
 

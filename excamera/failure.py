@@ -17,6 +17,9 @@ from mu import Context, Event, NoSuchKey, Store
 
 _FLOW_ONLY = ("failed", "plan")
 
+JOB = "job"
+"""The step of a record that no step could write: the job was stopped, or out of time."""
+
 # Names that Lambda and Step Functions give, with ours and what a user can do.
 _PLATFORM: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
@@ -67,16 +70,29 @@ def failure(event: Event, context: Context) -> Event:
         JobFailed: a subclass with the name of the first failure.
     """
     if "flow" not in event:
-        record = _record(event)
-        first = context.store.put_new(Keys(event["job"]).failure, _pack(record))
-        raise _error(record if first else _read(context.store, event["job"]) or record)
+        raise _error(_first(_record(event), event["job"], context.store))
     return _decide(event, context.store)
+
+
+def _first(record: dict[str, Any], job: str, store: Store) -> dict[str, Any]:
+    """The first failure of this run of the job, which is `record` if there is none yet."""
+    key = Keys(job).failure
+    if store.put_new(key, _pack(record)):
+        return record
+    found = _read(store, job)
+    if found is None or found["step"] == JOB:
+        # The job was stopped before, and went on: that is not why it fails now.
+        store.put(key, _pack(record))
+        return record
+    return found
 
 
 def _decide(event: Event, store: Store) -> Event:
     flow: Event = event["flow"]
     keys = Keys(flow["job"])
-    record = _read(store, flow["job"]) or _record({**event, "job": flow["job"]})
+    record = _read(store, flow["job"])
+    if record is None or record["step"] == JOB:
+        record = _record({**event, "job": flow["job"]})
     start = {name: value for name, value in flow.items() if name not in _FLOW_ONLY}
     again = second_try(start, record["error"])
     if again is None and event["redrives"] > record.get("redrives", event["redrives"]):
@@ -99,7 +115,7 @@ def second_try(event: Event, error: str) -> Event | None:
 def note_end(job: str, status: str, cause: str | None, store: Store) -> None:
     """Record the end of a job that no step of it could record: stopped, or out of time."""
     record = {
-        "step": "job",
+        "step": JOB,
         "error": {"ABORTED": "JobStopped", "TIMED_OUT": "JobTimedOut"}.get(status, "JobFailed"),
         "message": {
             "ABORTED": "the job was stopped",

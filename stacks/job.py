@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -92,11 +92,17 @@ class Job(Construct):
     def _allow_distributed_map(self, work: s3.IBucket) -> None:
         """Rights that name the state machine itself: after it, in a policy of their own."""
         machine = self.machine.state_machine_arn
-        items, results, children = (
+        items, results = (
             work.arn_for_objects("jobs/*/items.json"),
             work.arn_for_objects("jobs/*/map/*"),
-            f"{machine}:*",
         )
+        execution = Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=self.machine.state_machine_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        children, of_map_runs = f"{execution}:*", f"{execution}/*:*"
         policy = iam.Policy(self, "DistributedMap", roles=[self.machine.role])
         for actions, resource in (
             (["s3:GetObject"], items),
@@ -111,6 +117,7 @@ class Job(Construct):
             ),
             (["states:StartExecution"], machine),
             (["states:DescribeExecution", "states:StopExecution"], children),
+            (["states:RedriveExecution"], of_map_runs),
         ):
             policy.add_statements(iam.PolicyStatement(actions=actions, resources=[resource]))
         accept_wildcards(
@@ -118,4 +125,6 @@ class Job(Construct):
             [items, results],
             "Jobs are named by their uploads: the right is on a key's shape.",
         )
-        accept_wildcards(policy, [children], "Step Functions names a map's child executions.")
+        accept_wildcards(
+            policy, [children, of_map_runs], "Step Functions names a map's child executions."
+        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -82,15 +80,10 @@ class Trigger(Construct):
 def _uploaded(settings: Settings, bucket: str) -> events.EventPattern:
     """Any way an object can come to be: PutObject, a multipart upload, a copy, a form.
 
-    All conditions on a key must be in one entry to hold at once, so the prefix becomes
-    part of a wildcard where there is one.
+    A pattern cannot ask for a key's beginning and end at once (but for wildcards, of which
+    EventBridge takes few), so the function looks at the prefix.
     """
-    keys: list[dict[str, Any]] = [
-        {"suffix": {"equals-ignore-case": suffix}} for suffix in settings.suffixes
-    ]
-    if settings.prefix:
-        cases = {case for s in settings.suffixes for case in (s, s.lower(), s.upper())}
-        keys = [{"wildcard": f"{settings.prefix}*{suffix}"} for suffix in sorted(cases)]
+    keys = [{"suffix": {"equals-ignore-case": suffix}} for suffix in settings.suffixes]
     return events.EventPattern(
         source=["aws.s3"],
         detail_type=["Object Created"],

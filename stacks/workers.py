@@ -69,6 +69,7 @@ class Workers(Construct):
                 "STATE_MACHINE_ARN": state_machine_arn,
                 "OUTPUT_BUCKET": self._storage.output.bucket_name,
                 "DEFAULT_OPTIONS": json.dumps(options),
+                "PREFIX": self._settings.prefix,
             },
         )
         start.allow(["states:StartExecution"], [state_machine_arn])

@@ -27,7 +27,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
     """Start an execution for EventBridge's "Object Created"; its name is the job's.
 
     The name is a function of the upload, so an event that comes twice starts one job.
+    Uploads whose key does not begin with the stack's prefix start none.
     """
+    if not event["detail"]["object"]["key"].startswith(settings.prefix):
+        return {}
     job = job_of_upload(
         event["detail"],
         options=settings.options,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
 
@@ -31,11 +33,16 @@ class Upload:
 
     Attributes:
         key: its key.
-        version: its version there.
+        version: its version there, "" where the bucket keeps none.
     """
 
     key: str
     version: str
+
+    @property
+    def address(self) -> str:
+        """How the address of its source in a job's event ends."""
+        return f"/{quote(self.key)}" + (f"?versionId={self.version}" if self.version else "")
 
 
 @dataclass
@@ -98,7 +105,7 @@ class Deployed:
         more = {"Metadata": dict(metadata or {})}
         if not multipart:
             answer = self.s3.put_object(Bucket=bucket, Key=key, Body=data, **more)
-            return Upload(key, answer["VersionId"])
+            return Upload(key, answer.get("VersionId", ""))
         where = {"Bucket": bucket, "Key": key}
         where["UploadId"] = self.s3.create_multipart_upload(**where, **more)["UploadId"]
         parts = []
@@ -128,8 +135,7 @@ class Deployed:
             for page in pages.paginate(stateMachineArn=machine)
             for execution in page["executions"]
         ]
-        wanted = f"versionId={upload.version}"
-        return [arn for arn in arns if self._input(arn)["input"]["path"].endswith(wanted)]
+        return [arn for arn in arns if self._input(arn)["input"]["path"].endswith(upload.address)]
 
     def _input(self, arn: str) -> dict[str, Any]:
         if arn not in self._inputs:
@@ -151,10 +157,8 @@ class Deployed:
 
         answer = until(found, patience_s)
         cause = answer.get("cause") or ""
-        try:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             cause = json.loads(cause)["errorMessage"]
-        except (ValueError, KeyError, TypeError):
-            pass
         return Job(
             name=answer["name"],
             arn=arn,

@@ -74,7 +74,7 @@ def test_options_that_there_are_not(
     stack: Deployed, clip: Path, metadata: dict[str, str], words: str
 ) -> None:
     """If this fails, a mistyped option is ignored, and the film encoded otherwise than asked."""
-    job = stack.job(stack.upload("options.mp4", clip, metadata))
+    job = stack.job(stack.upload("bad options.mp4", clip, metadata))
     assert words in failed(stack, job, "plan", "OptionError")
 
 

@@ -104,9 +104,7 @@ def test_a_condition_that_does_not_hold_changes_nothing(
     assert not uploads.get("Uploads")
 
 
-def test_the_first_error_is_the_one_told(
-    store: S3Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_error_is_the_one_told(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """If this fails, a role that may not abort uploads hides why a join failed."""
     store.put("part", bytes(12 * MIB))
 

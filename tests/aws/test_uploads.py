@@ -180,7 +180,7 @@ def test_other_objects_start_nothing(stack: Deployed, clip: Path) -> None:
 
 
 def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
-    """If this fails, intermediates lie where no clean-up looks, or nobody can tell what was slow."""
+    """If this fails, a job's objects lie elsewhere, or nobody can tell what was slow."""
     source = Clip(frames=14, sound="aac").write(tmp_path / "kept.mp4")
     job = stack.job(stack.upload("kept.mp4", source))
     keys = {

@@ -225,9 +225,12 @@ def test_existing_buckets_are_used_and_not_touched(tmp_path: Path) -> None:
     assert len(resources(made, "AWS::S3::Bucket")) == 1
     assert made["Outputs"]["InputBucket"]["Value"] == "films"
     assert "EventBridge" in json.dumps(made["Outputs"]["EnableEvents"])
-    text = json.dumps(resources(made, "AWS::Events::Rule"))
-    assert '"in/*.mp4"' in text
-    assert '"films"' in text
+    assert '"films"' in json.dumps(resources(made, "AWS::Events::Rule"))
+    environments = [
+        function["Properties"].get("Environment", {}).get("Variables", {})
+        for function in resources(made, "AWS::Lambda::Function").values()
+    ]
+    assert [env["PREFIX"] for env in environments if "PREFIX" in env] == ["in/"]
 
 
 def test_removal_destroy_empties_the_buckets_with_the_stack(tmp_path: Path) -> None:

@@ -99,6 +99,18 @@ def test_a_job_that_was_stopped_or_ran_out_of_time_leaves_a_record_too() -> None
     assert record(store)["error"] == "JobTimedOut"
 
 
+def test_a_stopped_job_that_goes_on_fails_for_its_new_reason() -> None:
+    """If this fails, a job that was stopped once is "stopped" whatever happens after a redrive."""
+    store = MemoryStore()
+    note_end("j", "ABORTED", None, store)
+    with pytest.raises(JobFailed, match="frame 5 is bad"):
+        leaf(store, "UnreadableFrame", "frame 5 is bad", batch=3, chunk=7)
+    assert record(store)["error"] == "UnreadableFrame"
+    note_end("k", "ABORTED", None, store)
+    with pytest.raises(JobFailed, match="not a video"):
+        top(store, {"plan": caught("NotAVideo", "not a video")}, redrives=1, job="k")
+
+
 def test_a_cause_that_is_no_json_is_kept_as_it_is() -> None:
     """If this fails, an unusual error hides behind a failure of the failure function."""
     store = MemoryStore()

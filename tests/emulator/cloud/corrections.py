@@ -21,6 +21,7 @@ def install(problem_of: Callable[[str], str | None]) -> None:
     """
     read_ranges_of_versions()
     name_versions_in_events()
+    retry_what_rules_call()
     create_functions_as_aws()
     refuse_bad_definitions(problem_of)
 
@@ -74,6 +75,18 @@ def name_versions_in_events() -> None:
 
     s3._fire_s3_event = fire_s3_event
     eventbridge._dispatch_event = dispatch_event
+
+
+def retry_what_rules_call() -> None:
+    """A rule calls its function asynchronously: failures are tried again, and then kept."""
+
+    def dispatch_to_lambda(arn: str, payload: str) -> None:
+        function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+        if function and config:
+            record = lambda_svc._execution_record_for_config(function, config)
+            lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    eventbridge._dispatch_to_lambda = dispatch_to_lambda
 
 
 def create_functions_as_aws() -> None:

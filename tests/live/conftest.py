@@ -1,0 +1,43 @@
+"""The stack as deployed to a real account: `EXCAMERA_LIVE_STACK=ExCamera pytest tests/live`.
+
+Runs the scenarios of `tests/aws` that need nothing of an emulator, with the usual credentials
+and region of the environment. They upload small clips, run jobs that cost well under a cent
+each, and leave their objects and executions in the account.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.conftest import clip, locally
+from tests.aws.deployed import Deployed
+
+__all__ = ["clip", "locally", "stack"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves these tests out unless a stack is named."""
+    if os.environ.get("EXCAMERA_LIVE_STACK"):
+        return
+    skip = pytest.mark.skip(reason="EXCAMERA_LIVE_STACK names no stack in a real account")
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Deployed:
+    """The deployed stack."""
+    import boto3
+
+    name = os.environ["EXCAMERA_LIVE_STACK"]
+    client: Callable[[str], Any] = cache(boto3.client)
+    (found,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in found["Outputs"]}
+    return Deployed(name, client, outputs)
