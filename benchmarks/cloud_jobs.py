@@ -23,6 +23,9 @@ from tests.emulator.runs import history
 from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
 
 STEPS = ("plan", "audio", "encode", "rebase", "stitch")
+SERVERS = ("state machines", "other services")
+"""The emulator's servers, in the order of `Emulator.pids`."""
+
 _POLL_S = 0.25
 
 Record = dict[str, Any]
@@ -41,6 +44,7 @@ class Run:
         invocations: calls of every Lambda function, the one that starts jobs included.
         parent_states: states that the execution itself entered, without its children's.
         peaks_mib: by step, the most memory that each of its processes has held so far.
+        cpu_s: CPU time that the emulator's servers and the functions took meanwhile.
     """
 
     begun: float
@@ -51,10 +55,20 @@ class Run:
     invocations: int = 0
     parent_states: int = 0
     peaks_mib: dict[str, list[int]] = field(default_factory=dict)
+    cpu_s: dict[str, float] = field(default_factory=dict)
 
     def of(self, step: str) -> list[Record]:
         """The records of one step."""
         return [record for record in self.records if record["name"] == step]
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of the emulator: `what` it is, its peak memory in MiB, its CPU time in s."""
+
+    what: str
+    peak_mib: int
+    cpu_s: float
 
 
 def sha256(data: bytes) -> str:
@@ -99,22 +113,21 @@ class Cloud:
         )
         self.definition: dict[str, Any] = json.loads(described["definition"])
 
-    def run(self, source: Path, texts: dict[str, str], *, watch_memory: bool = False) -> Run:
+    def run(self, source: Path, texts: dict[str, str]) -> Run:
         """Upload a video and wait for the end of its job.
 
         Args:
             source: the video.
             texts: options, which go along as the object's metadata.
-            watch_memory: whether to note the memory of the functions' processes.
 
         Raises:
             RuntimeError: the job failed.
         """
         s3, states = self._emulator.client("s3"), self._emulator.client("stepfunctions")
         name = f"{source.stem}-{next(self._numbers)}"
-        peaks: dict[int, tuple[str, int]] = {}
         calls_before = self._invocations()
-        before = self._emulator.requests()
+        processes_before = self._processes()
+        requests_before = self._emulator.requests()
         begun = time.time()
         s3.put_object(
             Bucket=self._outputs["InputBucket"],
@@ -125,24 +138,19 @@ class Cloud:
         execution = self._started(name)
         while True:
             found = states.describe_execution(executionArn=execution)
-            if watch_memory:
-                peaks |= self._peaks()
             if found["status"] != "RUNNING":
                 break
             time.sleep(_POLL_S)
-        requests = self._emulator.requests() - before
+        processes = self._processes()
+        requests = self._emulator.requests() - requests_before
         for waiting in ("states:ListExecutions", "states:DescribeExecution"):
             del requests[waiting]
         if found["status"] != "SUCCEEDED":
             raise RuntimeError(f"{name}: {found}")
-        ended = found["stopDate"].timestamp()
         output = s3.get_object(Bucket=self._outputs["OutputBucket"], Key=f"{name}.webm")
-        by_step: dict[str, list[int]] = {}
-        for step, peak in peaks.values():
-            by_step.setdefault(step, []).append(peak)
         return Run(
             begun=begun,
-            ended=ended,
+            ended=found["stopDate"].timestamp(),
             records=self._records(execution.rpartition(":")[2]),
             output_sha256=sha256(output["Body"].read()),
             requests=requests,
@@ -150,9 +158,11 @@ class Cloud:
             parent_states=sum(
                 "stateEnteredEventDetails" in event for event in history(self._emulator, execution)
             ),
-            peaks_mib={step: sorted(by_step[step]) for step in ("start", *STEPS)}
-            if watch_memory
-            else {},
+            peaks_mib={
+                step: sorted(one.peak_mib for one in processes.values() if one.what == step)
+                for step in ("start", *STEPS)
+            },
+            cpu_s=_cpu_times(processes_before, processes),
         )
 
     def _started(self, name: str) -> str:
@@ -182,27 +192,39 @@ class Cloud:
             for function in functions
         )
 
-    def _peaks(self) -> dict[int, tuple[str, int]]:
-        """Step and peak of every process of a function there is, by process id.
+    def _processes(self) -> dict[int, Process]:
+        """Every process of the emulator, by process id.
 
-        The kernel's mark of a process's memory, not `getrusage`'s: that one begins with what
-        the process was forked from.
+        The peak is the kernel's mark of the process's memory, not what `getrusage` says: that
+        begins with the memory of the process it was forked from.
         """
+        servers = dict(zip(self._emulator.pids, SERVERS, strict=True))
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError, ValueError):
                 pid = int(folder.name)
-                if os.getpgid(pid) not in self._emulator.pids:
+                if os.getpgid(pid) not in servers:
                     continue
                 command = (folder / "cmdline").read_text().split("\0")
-                if "awslambdaric" not in command:
-                    continue
-                status = dict(
-                    line.split(":", 1) for line in (folder / "status").read_text().splitlines()
-                )
-                step = command[command.index("awslambdaric") + 1].split(".")[1]
-                found[pid] = step, int(status["VmHWM"].split()[0]) >> 10
+                if "awslambdaric" in command:
+                    what = command[command.index("awslambdaric") + 1].split(".")[1]
+                else:
+                    what = servers[pid]
+                lines = (folder / "status").read_text().splitlines()
+                status = dict(line.split(":", 1) for line in lines)
+                # Fields 14 and 15 of proc(5), behind the name in parentheses.
+                times = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+                cpu_s = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+                found[pid] = Process(what, int(status["VmHWM"].split()[0]) >> 10, cpu_s)
         return found
+
+
+def _cpu_times(before: dict[int, Process], after: dict[int, Process]) -> dict[str, float]:
+    times = dict.fromkeys((*SERVERS, "functions"), 0.0)
+    for pid, process in after.items():
+        spent = process.cpu_s - (before[pid].cpu_s if pid in before else 0.0)
+        times[process.what if process.what in SERVERS else "functions"] += spent
+    return times
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from tests.pipeline.clips import Clip
 
 WIDTH, HEIGHT, RATE, CHUNK_FRAMES = 96, 64, 60, 6
 PHASES = ("start", "plan", "fan out", "batches", "gather", "stitch", "end")
-MODELLED = ("s3:PutObject", "s3:GetObject", "s3:HeadObject")
+REQUESTS = ("s3:PutObject", "s3:GetObject", "s3:HeadObject")
 
 
 @dataclass(frozen=True)
@@ -226,12 +225,14 @@ def _measure(shape: Shape, cloud: Cloud, cache: Path, repeats: int) -> dict[str,
         "counts": counts,
     }
     for engine, runs in found.items():
-        ordered = sorted((summary(run, shape.slots) for run in runs), key=lambda s: s["wall_s"])
+        # All figures of one run, the median one: so they add up.
+        median = sorted(runs, key=lambda run: run.ended - run.begun)[len(runs) // 2]
         result[engine] = {
             "walls_s": [run.ended - run.begun for run in runs],
-            # All figures of one run, the median one: so they add up.
-            **ordered[len(ordered) // 2],
+            **summary(median, shape.slots),
         }
+        if median.cpu_s:
+            result["cpu_s"] = median.cpu_s
     print(
         f"{shape.batches:4} batches of {shape.batch_chunks}, {shape.slots} at once: "
         f"{result['local']['wall_s']:.2f} s locally, {result['cloud']['wall_s']:.2f} s in the "
@@ -242,7 +243,7 @@ def _measure(shape: Shape, cloud: Cloud, cache: Path, repeats: int) -> dict[str,
 
 
 def model(runs: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    """Requests of a job as whole multiples of its batches, chunks and encode environments.
+    """What a job asks for as whole multiples of its batches, chunks and encode environments.
 
     Raises:
         RuntimeError: no such multiples give exactly what was counted.
@@ -251,9 +252,16 @@ def model(runs: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
     for run in runs:
         for counts in run["counts"]:
             sizes.append([1, run["batches"], run["chunks"], counts["encode_environments"]])
-            counted.append(Counter(counts["requests"]))
+            counted.append(
+                {
+                    **dict.fromkeys(REQUESTS, 0),
+                    **counts["requests"],
+                    "transitions": sum(counts["transitions"].values()),
+                    "invocations": counts["invocations"],
+                }
+            )
     fitted = {}
-    for name in MODELLED:
+    for name in (*REQUESTS, "transitions", "invocations"):
         wanted = np.array([counts[name] for counts in counted])
         exact, *_ = np.linalg.lstsq(np.array(sizes, float), wanted.astype(float), rcond=None)
         whole = np.rint(exact).astype(int)
@@ -261,7 +269,7 @@ def model(runs: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
             raise RuntimeError(f"{name}: {wanted} is not {exact} of {sizes}")
         terms = ("job", "batch", "chunk", "environment")
         fitted[name] = {term: int(value) for term, value in zip(terms, whole, strict=True)}
-    unknown = set().union(*counted) - {*MODELLED, "lambda:Invoke", "states:StartExecution"}
+    unknown = set().union(*counted) - {*fitted, "lambda:Invoke", "states:StartExecution"}
     if unknown:
         raise RuntimeError(f"requests that were not expected: {unknown}")
     return fitted
