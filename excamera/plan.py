@@ -6,15 +6,15 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 from excamera.options import EncodeOptions
-from mu import NoSuchKey, Store
+from mu import NoSuchKey, Store, at_once
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +130,22 @@ class Geometry:
         return self.source_width if self.quarter_turns % 2 else self.source_height
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What a part of a plan says of the whole.
+
+    Attributes:
+        digest: the whole plan's.
+        batches: how many it has.
+    """
+
+    digest: str
+    batches: int
+
+
 @dataclass(frozen=True)
 class Plan:
-    """A whole job.
+    """A whole job, or the part of it that the workers of one batch need.
 
     Attributes:
         source: what workers read.
@@ -143,7 +156,8 @@ class Plan:
         end: timestamp at which the last frame ends, in ticks.
         container: "webm" or "ivf".
         options: as given.
-        batches: all frames, in order.
+        batches: all frames, in order; of a part, its one batch.
+        whole: of a part, what it belongs to.
         output: where the result goes; None to leave it in the job's store.
     """
 
@@ -156,20 +170,36 @@ class Plan:
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
     output: Output | None = None
+    whole: Whole | None = None
 
     @cached_property
     def frame_count(self) -> int:
-        """Number of frames of the result."""
+        """Number of frames of its batches."""
         return sum(len(chunk.pts) for batch in self.batches for chunk in batch.chunks)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that decides the result's bytes; where things lie does not."""
+        if self.whole is not None:
+            return self.whole.digest
         body = self._body()
         source = self.source
         body["source"] = [source.stream, source.audio_stream, source.fingerprint]
         del body["output"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+    def part(self, batch: Batch) -> Plan:
+        """What the workers of one batch need of this plan: as large as the batch, not the film."""
+        return replace(self, batches=(batch,), whole=Whole(self.digest, len(self.batches)))
+
+    def batch(self, number: int) -> Batch:
+        """The batch of that number."""
+        return self.batches[0 if self.whole else number]
+
+    def is_last(self, batch: Batch) -> bool:
+        """Whether the result ends with this batch."""
+        count = self.whole.batches if self.whole else len(self.batches)
+        return batch.number == count - 1
 
     def milliseconds(self, pts: int) -> int:
         """A timestamp in whole milliseconds, rounded half up."""
@@ -192,7 +222,8 @@ class Plan:
 
     def to_json(self) -> bytes:
         """The plan as it is stored."""
-        return json.dumps({**self._body(), "digest": self.digest}).encode()
+        whole = None if self.whole is None else asdict(self.whole)
+        return json.dumps({**self._body(), "digest": self.digest, "whole": whole}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Plan:
@@ -213,6 +244,7 @@ class Plan:
                 for batch in body["batches"]
             ),
             output=None if body["output"] is None else Output(**body["output"]),
+            whole=None if body["whole"] is None else Whole(**body["whole"]),
         )
 
 
@@ -236,6 +268,10 @@ class Keys:
     def plan(self) -> str:
         """The plan."""
         return f"{self.prefix}/plan.json"
+
+    def part(self, batch: int) -> str:
+        """The part of the plan that the workers of a batch read."""
+        return f"{self.prefix}/plan/{batch:06d}.json"
 
     @property
     def items(self) -> str:
@@ -290,31 +326,53 @@ class Keys:
         return f"{key.rpartition('.')[0]}.json"
 
 
-_parsed: list[tuple[bytes, Plan]] = []
-"""The plan this process parsed last: a long film's takes longer to parse than to read."""
+def save(plan: Plan, store: Store, keys: Keys) -> None:
+    """Store a plan: its parts, then the whole, then the list of batches that the flow maps over."""
+    whole = plan.to_json()
+
+    def save_part(batch: Batch) -> None:
+        store.put(keys.part(batch.number), plan.part(batch).to_json())
+
+    at_once(save_part, plan.batches)
+    store.put(keys.plan, whole)
+    items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in plan.batches]
+    store.put(keys.items, json.dumps(items).encode())
 
 
-def load(store: Store, keys: Keys) -> Plan:
-    """Read a job's plan."""
-    data = store.get(keys.plan)
-    if not _parsed or _parsed[0][0] != data:
-        _parsed[:] = [(data, Plan.from_json(data))]
-    return _parsed[0][1]
+def load(store: Store, keys: Keys, batch: int | None = None) -> Plan:
+    """Read a job's plan, or the part of it that is about one batch."""
+    return Plan.from_json(store.get(keys.plan if batch is None else keys.part(batch)))
 
 
 def finished(store: Store, key: str, digest: str) -> dict[str, Any] | None:
     """The record of an object that an earlier run of the same plan finished, or None."""
     try:
         record: dict[str, Any] = json.loads(store.get(Keys.record(key)))
+        whole = record.get("plan") == digest and store.size(key) == record["size"]
     except NoSuchKey:
         return None
-    return record if record.get("plan") == digest and store.exists(key) else None
+    return record if whole else None
 
 
-def finish(store: Store, key: str, data: bytes, record: dict[str, Any]) -> None:
-    """Store an object, then its record: a record means that the object is complete."""
+def finish(
+    store: Store, key: str, data: bytes, digest: str, record: dict[str, Any]
+) -> dict[str, Any]:
+    """Store an object, then its record: a record means that the object is complete.
+
+    Args:
+        store: the job's.
+        key: of the object.
+        data: the object.
+        digest: the plan's.
+        record: what to remember of the object.
+
+    Returns:
+        The record as stored, with `plan` and `size`.
+    """
+    record = {"plan": digest, "size": len(data), **record}
     store.put(key, data)
     store.put(Keys.record(key), json.dumps(record).encode())
+    return record
 
 
 def cut(

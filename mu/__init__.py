@@ -21,7 +21,7 @@ from mu.errors import (
 from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
 from mu.local import LocalEngine
 from mu.records import Observer, TaskRecord
-from mu.store import DirectoryStore, MemoryStore, Range, Store, open_store
+from mu.store import DirectoryStore, MemoryStore, Range, Store, at_once, open_store
 from mu.task import Context, Event, Json
 
 __all__ = [
@@ -53,5 +53,6 @@ __all__ = [
     "TaskRecord",
     "TaskTimeout",
     "WorkerDied",
+    "at_once",
     "open_store",
 ]

@@ -28,10 +28,7 @@ from mu.errors import (
     StoreError,
     StoreUnavailable,
 )
-from mu.store import Range
-
-CONNECTIONS = 16
-"""Requests one process makes at the same time, at most."""
+from mu.store import REQUESTS_AT_ONCE, Range
 
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404"})
 _REFUSED = frozenset({"AccessDenied", "Forbidden", "403", "InvalidAccessKeyId"})
@@ -44,7 +41,7 @@ def client() -> Any:
     return boto3.client(
         "s3",
         config=Config(
-            max_pool_connections=CONNECTIONS,
+            max_pool_connections=REQUESTS_AT_ONCE,
             retries={"mode": "standard", "total_max_attempts": 5},
             connect_timeout=5,
             read_timeout=30,

@@ -16,7 +16,7 @@ from typing import Any
 
 from mu.errors import StoreError
 from mu.s3 import S3Store, client, translated
-from mu.store import Range
+from mu.store import Range, at_once
 
 MIN_PART = 5 << 20
 MAX_PART = 5 << 30
@@ -104,7 +104,7 @@ def join(
     known = [_with_length(piece, target) for piece in pieces]
     total = sum(_size(piece) for piece in known)
     if total < 2 * MIN_PART:
-        data = b"".join(_read(piece) for piece in known)
+        data = b"".join(at_once(_read, known))
         with translated(key):
             client().put_object(
                 Bucket=target.bucket, Key=key, Body=data, **request, **dict(condition)

@@ -12,12 +12,19 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
 
 from mu.errors import NoSuchKey, StoreError
+
+REQUESTS_AT_ONCE = 16
+"""How many requests of one process are under way at the same time, at most."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +325,16 @@ class MemoryStore:
     def source(self, key: str) -> str | BinaryIO:
         """See `Store.source`."""
         return io.BytesIO(self.get(key))
+
+
+def at_once(request: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """What a request gives for each item, made for several at a time: stores answer late.
+
+    Raises:
+        Exception: the first item's that failed, when all that were under way have ended.
+    """
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        return list(pool.map(request, items))
 
 
 def open_store(url: str) -> Store:

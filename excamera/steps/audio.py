@@ -33,7 +33,7 @@ def audio(event: Event, context: Context) -> Event:
     if record is None:
         media = locate_sound(source, context.store)
         sound = read_sound(media, source.name, source.audio_stream, plan.origin_s)
-        record = {"plan": digest, "blocks": 0, "copied": False, "runs": [], "started": started}
+        record = {"blocks": 0, "copied": False, "runs": [], "started": started}
         data = b""
         if sound is not None:
             data, runs = _runs(sound, plan)
@@ -48,7 +48,7 @@ def audio(event: Event, context: Context) -> Event:
                 "delay_ns": sound.track.delay_ns,
             }
         record["finished"] = time.time()
-        finish(context.store, keys.audio, data, record)
+        record = finish(context.store, keys.audio, data, digest, record)
     return {"blocks": record["blocks"], "copied": record["copied"]}
 
 

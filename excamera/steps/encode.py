@@ -31,25 +31,24 @@ def encode(event: Event, context: Context) -> Event:
     """
     started = time.time()
     keys = Keys(event["job"])
-    plan = load(context.store, keys)
+    plan = load(context.store, keys, event["batch"])
     digest = plan.digest
     key = keys.chunk(event["batch"], event["chunk"])
     record = finished(context.store, key, digest)
     if record is None:
-        chunk = plan.batches[event["batch"]].chunks[event["chunk"]]
+        chunk = plan.batch(event["batch"]).chunks[event["chunk"]]
         reader = _reader(plan, digest, context)
         coded = encode_chunk(reader.read(chunk), plan.options)
         geometry = plan.geometry
         data = ivf.header(geometry.width, geometry.height, plan.time_base, len(coded))
         data += ivf.frames(stamped(coded, chunk))
         record = {
-            "plan": digest,
             "frames": len(chunk.pts),
             "bytes": sum(len(frame) for frame in coded),
             "started": started,
             "finished": time.time(),
         }
-        finish(context.store, key, data, record)
+        record = finish(context.store, key, data, digest, record)
     return {"frames": record["frames"], "bytes": record["bytes"]}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import math
 import tempfile
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from excamera.errors import (
     UnsupportedSize,
 )
 from excamera.options import EncodeOptions
-from excamera.plan import Keys, Output, Plan, SourceFile, cut
+from excamera.plan import Keys, Output, Plan, SourceFile, cut, save
 from excamera.source.index import Index, index_packets
 from excamera.source.location import S3, locate
 from excamera.source.media import Opened, fingerprint, open_media
@@ -83,9 +82,7 @@ def plan(event: Event, context: Context) -> Event:
     with open_media(media, original.name) as opened:
         made = _make_plan(opened, frames, original, fingerprint(media), event["container"], options)
     made = replace(made, output=output)
-    context.store.put(keys.plan, made.to_json())
-    items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in made.batches]
-    context.store.put(keys.items, json.dumps(items).encode())
+    save(made, context.store, keys)
     return {
         "items": keys.items,
         "results": keys.map_results,

@@ -11,12 +11,12 @@ from fractions import Fraction
 import codec
 from excamera.container import ivf, webm
 from excamera.errors import PlanMismatch
-from excamera.plan import Batch, Keys, Plan, finish, finished, load
+from excamera.plan import Batch, Chunk, Keys, Plan, finish, finished, load
 from excamera.rebase import JoinedChunk, SourceChunk, Timings, join
 from excamera.source.reader import FrameReader
 from excamera.steps.encode import stamped
 from excamera.vpx import check_chunk
-from mu import Context, Event, Store
+from mu import Context, Event, Store, at_once
 from mu.local import available_cpus
 
 
@@ -36,12 +36,12 @@ def rebase(event: Event, context: Context) -> Event:
     """
     started = time.time()
     keys = Keys(event["job"])
-    plan = load(context.store, keys)
+    plan = load(context.store, keys, event["batch"])
     digest = plan.digest
     key = keys.cluster(event["batch"])
     record = finished(context.store, key, digest)
     if record is None:
-        batch = plan.batches[event["batch"]]
+        batch = plan.batch(event["batch"])
         timings = Timings()
         joined = []
         for chunk in _joined(plan, batch, context.store, keys, timings):
@@ -52,10 +52,8 @@ def rebase(event: Event, context: Context) -> Event:
             for part, chunk in zip(joined, batch.chunks, strict=True)
             for stamp in stamped(part.frames, chunk)
         ]
-        data, cues = contained(plan, records, last=batch is plan.batches[-1])
+        data, cues = contained(plan, records, last=plan.is_last(batch))
         record = {
-            "plan": digest,
-            "size": len(data),
             "cues": cues,
             "frames": len(batch.pts),
             "packets": len(records),
@@ -67,7 +65,7 @@ def rebase(event: Event, context: Context) -> Event:
             "started": started,
             "finished": time.time(),
         }
-        finish(context.store, key, data, record)
+        record = finish(context.store, key, data, digest, record)
     return {"frames": record["frames"], "bytes": record["bytes"]}
 
 
@@ -79,14 +77,15 @@ def pts_digest(pts: list[int]) -> str:
 def _joined(
     plan: Plan, batch: Batch, store: Store, keys: Keys, timings: Timings
 ) -> Iterator[JoinedChunk]:
-    coded = []
-    for chunk in batch.chunks:
+    def fetched(chunk: Chunk) -> list[bytes]:
         file = ivf.parse(store.get(keys.chunk(batch.number, chunk.number)))
         frames = [frame.data for frame in file.frames]
         check_chunk(frames, len(chunk.pts))
         if [f.pts for f in file.frames if codec.is_shown(f.data)] != list(chunk.pts):
             raise PlanMismatch(f"chunk {batch.number}/{chunk.number}: wrong timestamps")
-        coded.append(frames)
+        return frames
+
+    coded = at_once(fetched, batch.chunks)
     if len(coded) == 1:
         yield JoinedChunk(coded[0], "")
         return

@@ -6,10 +6,10 @@ from typing import Any
 
 from excamera.container import ivf, webm
 from excamera.errors import PlanMismatch
-from excamera.plan import Keys, Plan, finished, load
+from excamera.plan import Batch, Keys, Plan, finished, load
 from excamera.steps.rebase import constant_frame_ns, pts_digest
 from excamera.uploads import publish
-from mu import Context, Event, Range, Store
+from mu import Context, Event, Range, Store, at_once
 
 
 def stitch(event: Event, context: Context) -> Event:
@@ -54,19 +54,19 @@ def stitch(event: Event, context: Context) -> Event:
 
 
 def _checked(plan: Plan, store: Store, keys: Keys) -> list[dict[str, Any]]:
+    """The records of all batches, each found to be what was planned."""
     digest = plan.digest
-    records = []
-    for batch in plan.batches:
+
+    def checked(batch: Batch) -> dict[str, Any]:
         record = finished(store, keys.cluster(batch.number), digest)
         if record is None:
             raise PlanMismatch(f"batch {batch.number} is missing or of another plan")
         expected = (len(batch.pts), pts_digest(batch.pts))
         if (record["frames"], record["pts"]) != expected or record["key_frames"] != 1:
             raise PlanMismatch(f"batch {batch.number} does not have the planned frames")
-        if store.size(keys.cluster(batch.number)) != record["size"]:
-            raise PlanMismatch(f"batch {batch.number} has the wrong size")
-        records.append(record)
-    return records
+        return record
+
+    return at_once(checked, plan.batches)
 
 
 def _ivf_parts(

@@ -173,6 +173,7 @@ def test_cfn_lint_finds_nothing(assembly: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
     """If this fails, the clean report of every synthesis says nothing."""
     program = (
@@ -195,6 +196,7 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
     assert "AwsSolutions-S10" in done.stderr + done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("context", "words"),
     [
@@ -217,6 +219,7 @@ def test_wrong_settings_are_refused_by_name(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_existing_buckets_are_used_and_not_touched(tmp_path: Path) -> None:
     """If this fails, existing buckets cannot be used, or would be changed."""
     done = synthesise(tmp_path, input_bucket="films", output_bucket="results", prefix="in/")
@@ -233,6 +236,7 @@ def test_existing_buckets_are_used_and_not_touched(tmp_path: Path) -> None:
     assert [env["PREFIX"] for env in environments if "PREFIX" in env] == ["in/"]
 
 
+@pytest.mark.slow
 def test_removal_destroy_empties_the_buckets_with_the_stack(tmp_path: Path) -> None:
     """If this fails, a try-out leaves buckets behind."""
     done = synthesise(tmp_path, removal="destroy")

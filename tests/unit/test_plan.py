@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from excamera.errors import OptionError
 from excamera.options import QI_OF_CRF, EncodeOptions, RebaseSettings, VpxSettings
-from excamera.plan import Batch, Geometry, Keys, Plan, SourceFile, cut, finish, finished
+from excamera.plan import (
+    Batch,
+    Geometry,
+    Keys,
+    Plan,
+    SourceFile,
+    cut,
+    finish,
+    finished,
+    load,
+    save,
+)
 from excamera.source.index import Entry, make_index
 from excamera.source.remux import Decoded, presentation
 from mu import MemoryStore
@@ -103,8 +115,8 @@ def test_a_piece_counts_as_finished_only_for_its_own_plan() -> None:
     assert finished(store, key, "d") is None
     store.put(key, b"x")
     assert finished(store, key, "d") is None
-    finish(store, key, b"x", {"plan": "d"})
-    assert finished(store, key, "d") == {"plan": "d"}
+    record = finish(store, key, b"x", "d", {"frames": 6})
+    assert finished(store, key, "d") == record == {"plan": "d", "size": 1, "frames": 6}
     assert finished(store, key, "e") is None
 
 
@@ -142,3 +154,31 @@ def test_quantisers_follow_libvpx() -> None:
     assert (QI_OF_CRF[0], QI_OF_CRF[24], QI_OF_CRF[63]) == (0, 29, 127)
     assert list(QI_OF_CRF) == sorted(QI_OF_CRF)
     assert EncodeOptions(crf=63, rebase=RebaseSettings(9)).first_frame_qi == 127
+
+
+def test_a_batch_is_planned_alike_in_its_part_and_in_the_whole() -> None:
+    """If this fails, a batch is encoded otherwise than the plan that is stitched says."""
+    made, store, keys = plan(), MemoryStore(), Keys("j")
+    save(made, store, keys)
+    whole = load(store, keys)
+    assert whole == made
+    assert [whole.is_last(batch) for batch in whole.batches] == [False, True]
+    for number, batch in enumerate(whole.batches):
+        part = load(store, keys, number)
+        assert part.batch(number) == whole.batch(number) == batch
+        assert part.digest == whole.digest
+        assert part.is_last(batch) == whole.is_last(batch)
+        assert replace(part, batches=whole.batches, whole=None) == whole
+
+
+def test_what_a_worker_reads_of_the_plan_does_not_grow_with_the_film() -> None:
+    """If this fails, a job's reads grow with the square of the film's length."""
+    sizes = []
+    for frames in (600, 60_000):
+        options = EncodeOptions(chunk_frames=6, batch_chunks=16)
+        times = [1501 * n for n in range(frames)]
+        made = plan(batches=tuple(cut(times, times, [()] * frames, options)))
+        store, keys = MemoryStore(), Keys("j")
+        save(made, store, keys)
+        sizes.append(store.size(keys.part(1)))
+    assert sizes[1] < sizes[0] * 1.2
