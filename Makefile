@@ -29,12 +29,12 @@ endif
 OPTIONS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help encode test cloud synth emulator lint format types layers native-tests sanitized cross \
-  bench clean
+.PHONY: help encode test test-fast cloud synth emulator lint format types layers native-tests \
+  sanitized cross bench bench-cloud clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
-	echo 'make synth | emulator | lint | sanitized | cross | bench | clean'
+	echo 'make synth | test-fast | lint | format | sanitized | cross | bench | bench-cloud | clean'
 
 # --- set-up ------------------------------------------------------------------
 
@@ -88,7 +88,11 @@ encode: $(VENV)/.installed
 	fi
 
 test: $(VENV)/.installed $(VENV)/.dev native-tests emulator
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+
+# What a developer runs at every change.
+test-fast: $(VENV)/.installed $(VENV)/.dev
+	$(PY) -m pytest --numprocesses auto -m 'not slow and not aws' $(PYTEST_ARGS)
 
 # --- the stack -----------------------------------------------------------------
 
@@ -182,6 +186,9 @@ build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
 bench: $(VENV)/.installed
 	$(PY) -m benchmarks.rate_distortion $(OPTIONS)
 	$(PY) -m benchmarks.offsets $(OPTIONS)
+
+bench-cloud: $(VENV)/.installed $(VENV)/.dev emulator
+	$(PY) -m benchmarks.cloud $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) build sample codec/_native .mypy_cache .ruff_cache .pytest_cache \
