@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from excamera.job import encode_file
+from excamera.objects import Keys
 from excamera.options import EncodeOptions
-from excamera.plan import Keys
 from tests.emulator import Emulator
 from tests.emulator.runs import history
 from tests.support.assembly import HOST_CONTEXT, STACK, synthesise

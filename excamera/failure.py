@@ -12,7 +12,7 @@ import json
 import time
 from typing import Any
 
-from excamera.plan import Keys
+from excamera.objects import Keys
 from mu import Context, Event, NoSuchKey, Store
 
 _FLOW_ONLY = ("failed", "plan")

@@ -25,8 +25,8 @@ from excamera.errors import (
 )
 from excamera.failure import second_try
 from excamera.flow import FUNCTIONS, excamera_flow
+from excamera.objects import Keys, load
 from excamera.options import EncodeOptions
-from excamera.plan import Keys, load
 from mu import DirectoryStore, Event, LocalEngine, Observer, TaskFailed
 
 CONTAINERS = ("webm", "ivf")

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from excamera.plan import Keys
+from excamera.objects import Keys
 from functions.settings import Settings
 from mu import Event, Json, open_store
 from mu.function import call, peak_memory_mib

@@ -1,83 +1,20 @@
-"""The store in S3: `S3Store`, a bucket, and `S3Object`, one version of one object in it.
-
-This file and `mu.s3_join` are the only ones of mu that know the AWS SDK.
-"""
+"""The store in S3: `S3Store`, a bucket, and `S3Object`, one version of one object in it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from mu.block_file import BlockFile
-from mu.errors import (
-    NoSuchKey,
-    ObjectChanged,
-    ObjectExists,
-    StoreDenied,
-    StoreError,
-    StoreUnavailable,
-)
-from mu.store import REQUESTS_AT_ONCE, Range
-
-_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404"})
-_REFUSED = frozenset({"AccessDenied", "Forbidden", "403", "InvalidAccessKeyId"})
-_CONDITION = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
-
-
-@cache
-def client() -> Any:
-    """This process's client; the SDK's own retries come before any of ours."""
-    return boto3.client(
-        "s3",
-        config=Config(
-            max_pool_connections=REQUESTS_AT_ONCE,
-            retries={"mode": "standard", "total_max_attempts": 5},
-            connect_timeout=5,
-            read_timeout=30,
-            # Checksums of our own choice only: the pieces are verified by the plan anyway.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
-
-
-@contextlib.contextmanager
-def translated(key: str) -> Iterator[None]:
-    """Turn the SDK's errors about `key` into mu's.
-
-    Raises:
-        NoSuchKey: nothing is stored there.
-        StoreDenied: a right is missing.
-        ObjectExists: a condition of the request was not met.
-        StoreUnavailable: everything else that trying again may mend.
-    """
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _MISSING:
-            raise NoSuchKey(key) from error
-        if code in _REFUSED:
-            raise StoreDenied(f"{key}: {error}") from error
-        if code in _CONDITION:
-            raise ObjectExists(f"{key}: {error}") from error
-        if status >= 500 or status == 429 or code in ("SlowDown", "RequestTimeout"):
-            raise StoreUnavailable(f"{key}: {error}") from error
-        raise StoreError(f"{key}: {error}") from error
-    except BotoCoreError as error:
-        raise StoreUnavailable(f"{key}: {error}") from error
+from mu.errors import NoSuchKey, ObjectChanged, ObjectExists, StoreError
+from mu.s3_client import PastEnd, client, translated
+from mu.s3_join import join
+from mu.store import Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +151,8 @@ class S3Store:
             with translated(key):
                 answer = client().get_object(Bucket=self.bucket, Key=key, Range=wanted)
                 return bytes(answer["Body"].read())
-        except StoreError as error:
-            cause = error.__cause__
-            if isinstance(cause, ClientError) and (
-                cause.response.get("Error", {}).get("Code") == "InvalidRange"
-            ):
-                return b""
-            raise
+        except PastEnd:
+            return b""
 
     def size(self, key: str) -> int:
         """See `mu.Store.size`."""
@@ -246,8 +178,6 @@ class S3Store:
         Raises:
             ObjectExists: the condition is not met; nothing was changed.
         """
-        from mu.s3_join import join  # which needs this module
-
         return join(self, key, parts, request or {}, condition or {})
 
     def list(self, prefix: str = "") -> list[str]:

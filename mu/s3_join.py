@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mu.errors import StoreError
-from mu.s3 import S3Store, client, translated
-from mu.store import Range, at_once
+from mu.s3_client import client, translated
+from mu.store import Range, Store, at_once
 
 MIN_PART = 5 << 20
 MAX_PART = 5 << 30
@@ -94,7 +94,7 @@ def _cut(whole: Range, at: int, length: int) -> Range:
 
 
 def join(
-    target: S3Store,
+    target: Store,
     key: str,
     pieces: Iterable[Piece],
     request: Mapping[str, Any],
@@ -107,13 +107,13 @@ def join(
         data = b"".join(at_once(_read, known))
         with translated(key):
             client().put_object(
-                Bucket=target.bucket, Key=key, Body=data, **request, **dict(condition)
+                Bucket=_bucket(target), Key=key, Body=data, **request, **dict(condition)
             )
         return total
     min_part = max(MIN_PART, -(-total // (MAX_PARTS // 2)))
     with translated(key):
-        upload = client().create_multipart_upload(Bucket=target.bucket, Key=key, **request)
-    where = {"Bucket": target.bucket, "Key": key, "UploadId": upload["UploadId"]}
+        upload = client().create_multipart_upload(Bucket=_bucket(target), Key=key, **request)
+    where = {"Bucket": _bucket(target), "Key": key, "UploadId": upload["UploadId"]}
     try:
         done = _upload(list(lay_out(known, min_part)), where)
         with translated(key):
@@ -129,12 +129,18 @@ def join(
     return total
 
 
-def _with_length(piece: Piece, target: S3Store) -> Piece:
+def _bucket(store: Store) -> str:
+    scheme, _, bucket = store.url.partition("://")
+    if scheme != "s3":
+        raise StoreError(f"{store.url} does not lie in S3")
+    return bucket
+
+
+def _with_length(piece: Piece, target: Store) -> Piece:
     if not isinstance(piece, Range):
         return piece
     store = piece.store or target
-    if not isinstance(store, S3Store):
-        raise StoreError(f"{piece.key} does not lie in S3")
+    _bucket(store)
     length = store.size(piece.key) - piece.start if piece.length is None else piece.length
     return Range(piece.key, piece.start, length, store)
 
@@ -169,11 +175,11 @@ def _send(part: Part, number: int, where: dict[str, str]) -> dict[str, Any]:
         if part.copied:
             (piece,) = part.pieces
             assert isinstance(piece, Range)
-            assert isinstance(piece.store, S3Store)
+            assert piece.store is not None
             copied = client().upload_part_copy(
                 **where,
                 PartNumber=number,
-                CopySource={"Bucket": piece.store.bucket, "Key": piece.key},
+                CopySource={"Bucket": _bucket(piece.store), "Key": piece.key},
                 CopySourceRange=f"bytes={piece.start}-{piece.start + part.size - 1}",
             )
             etag = copied["CopyPartResult"]["ETag"]

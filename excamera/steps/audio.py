@@ -6,7 +6,8 @@ import time
 
 from excamera.audio import Sound, read_sound
 from excamera.container import webm
-from excamera.plan import Keys, Plan, finish, finished, load
+from excamera.objects import Keys, finish, finished, load
+from excamera.plan import Plan
 from excamera.source.location import locate_sound
 from mu import Context, Event
 

@@ -6,7 +6,8 @@ import time
 
 import codec
 from excamera.container import ivf
-from excamera.plan import Chunk, Keys, Plan, finish, finished, load
+from excamera.objects import Keys, finish, finished, load
+from excamera.plan import Chunk, Plan
 from excamera.source.reader import FrameReader
 from excamera.vpx import encode_chunk
 from mu import Context, Event

@@ -20,8 +20,9 @@ from excamera.errors import (
     UnreadableFrame,
     UnsupportedSize,
 )
+from excamera.objects import Keys, save
 from excamera.options import EncodeOptions
-from excamera.plan import Keys, Output, Plan, SourceFile, cut, save
+from excamera.plan import Output, Plan, SourceFile, cut
 from excamera.source.index import Index, index_packets
 from excamera.source.location import S3, locate
 from excamera.source.media import Opened, fingerprint, open_media

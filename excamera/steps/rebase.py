@@ -11,7 +11,8 @@ from fractions import Fraction
 import codec
 from excamera.container import ivf, webm
 from excamera.errors import PlanMismatch
-from excamera.plan import Batch, Chunk, Keys, Plan, finish, finished, load
+from excamera.objects import Keys, finish, finished, load
+from excamera.plan import Batch, Chunk, Plan
 from excamera.rebase import JoinedChunk, SourceChunk, Timings, join
 from excamera.source.reader import FrameReader
 from excamera.steps.encode import stamped

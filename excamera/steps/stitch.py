@@ -6,7 +6,8 @@ from typing import Any
 
 from excamera.container import ivf, webm
 from excamera.errors import PlanMismatch
-from excamera.plan import Batch, Keys, Plan, finished, load
+from excamera.objects import Keys, finished, load
+from excamera.plan import Batch, Plan
 from excamera.steps.rebase import constant_frame_ns, pts_digest
 from excamera.uploads import publish
 from mu import Context, Event, Range, Store, at_once

@@ -10,7 +10,8 @@ import pytest
 from excamera.job import encode_file
 from excamera.options import EncodeOptions
 from tests.aws.deployed import Deployed
-from tests.emulator import Emulator, EmulatorUnavailableError
+from tests.emulator import Emulator
+from tests.emulator.runs import an_emulator
 from tests.pipeline.clips import Clip
 from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
 
@@ -29,11 +30,8 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator of AWS; skips where none is installed."""
-    try:
-        with Emulator(tmp_path_factory.mktemp("aws")) as running:
-            yield running
-    except EmulatorUnavailableError as error:
-        pytest.skip(str(error))
+    with an_emulator(tmp_path_factory.mktemp("aws")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

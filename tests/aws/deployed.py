@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,17 +13,9 @@ from urllib.parse import quote
 
 from boto3.s3.transfer import TransferConfig
 
+from tests.emulator.runs import PATIENCE_S, until
+
 MIN_PART = 5 << 20
-
-
-def until(condition: Callable[[], Any], patience_s: float = 300) -> Any:
-    """Wait for something to be true, and return it."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("It never happened.")
 
 
 @dataclass(frozen=True)
@@ -148,7 +139,7 @@ class Deployed:
         (arn,) = until(lambda: self.executions(upload))
         return str(arn)
 
-    def ended(self, arn: str, patience_s: float = 300) -> Job:
+    def ended(self, arn: str, patience_s: float = PATIENCE_S) -> Job:
         """An execution, once it has ended."""
 
         def found() -> Any:
@@ -169,11 +160,11 @@ class Deployed:
             input=json.loads(answer["input"]),
         )
 
-    def job(self, upload: Upload, patience_s: float = 300) -> Job:
+    def job(self, upload: Upload, patience_s: float = PATIENCE_S) -> Job:
         """The job of an upload, once it has ended."""
         return self.ended(self.started(upload), patience_s)
 
-    def result(self, upload: Upload, patience_s: float = 300) -> bytes:
+    def result(self, upload: Upload, patience_s: float = PATIENCE_S) -> bytes:
         """The result of an upload's job, which must succeed."""
         job = self.job(upload, patience_s)
         assert job.status == "SUCCEEDED", job

@@ -6,12 +6,11 @@ import time
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
-from av.audio.frame import AudioFrame
 
-from tests.aws.deployed import Deployed, Job, until
-from tests.pipeline.clips import RATE, Clip
+from tests.aws.deployed import Deployed, Job
+from tests.emulator.runs import until
+from tests.pipeline.clips import Clip, write_sound_only
 
 pytestmark = pytest.mark.aws
 
@@ -50,14 +49,7 @@ def test_a_truncated_video(stack: Deployed, tmp_path: Path) -> None:
 
 def test_no_video_stream(stack: Deployed, tmp_path: Path) -> None:
     """If this fails, a sound file is not told apart from a damaged film."""
-    path = tmp_path / "sound.mp4"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("aac", rate=RATE, layout="mono")
-        for number in range(20):
-            frame = AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-            frame.sample_rate, frame.pts = RATE, 1024 * number
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
+    path = write_sound_only(tmp_path / "sound.mp4")
     job = stack.job(stack.upload("sound only.mp4", path))
     assert "no video stream" in failed(stack, job, "plan", "NoVideoStream")
 

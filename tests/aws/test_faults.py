@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.aws.deployed import Deployed, Job, until
+from tests.aws.deployed import Deployed, Job
 from tests.emulator import Emulator
+from tests.emulator.runs import until
 from tests.pipeline.clips import Clip
 
 Locally = Callable[..., bytes]
@@ -22,8 +24,8 @@ pytestmark = pytest.mark.aws
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four chunks that take long enough to be caught at work."""
-    return Clip(frames=24, width=480, height=272).write(
+    """Eight chunks that take long enough to be caught at work."""
+    return Clip(frames=48, width=480, height=272).write(
         tmp_path_factory.mktemp("film") / "film.mp4"
     )
 
@@ -31,6 +33,18 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def attempts(stack: Deployed, job: Job, step: str) -> int:
     """How often a step's tasks were tried, in all."""
     return sum(int(record["attempts"]) for record in stack.timeline(job, step))
+
+
+def strike(emulator: Emulator, function: str, number: signal.Signals) -> None:
+    """Send a signal to a worker that is in the midst of a call, and not just at its end."""
+    while True:
+        (pid, *_) = until(lambda: emulator.workers(function))
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.2)
+        if pid in emulator.workers(function):
+            os.kill(pid, number)
+            return
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -57,8 +71,7 @@ def test_a_killed_worker(
 ) -> None:
     """If this fails, one lost machine loses the film, or changes it."""
     upload = stack.upload(f"killed {step}.mp4", film)
-    (pid, *_) = until(lambda: emulator.workers(stack.function(step)))
-    os.kill(pid, signal.SIGKILL)
+    strike(emulator, stack.function(step), signal.SIGKILL)
     job = stack.job(upload)
     assert job.status == "SUCCEEDED", job
     assert stack.output(job.output["key"]) == locally(film)
@@ -71,12 +84,11 @@ def test_a_worker_that_hangs(
     """If this fails, a worker that hangs once hangs the job, or changes the film."""
     with configured(stack, "encode", Timeout=5):
         upload = stack.upload("hangs.mp4", film)
-        (pid, *_) = until(lambda: emulator.workers(stack.function("encode")))
-        os.kill(pid, signal.SIGSTOP)
+        strike(emulator, stack.function("encode"), signal.SIGSTOP)
         job = stack.job(upload)
     assert job.status == "SUCCEEDED", job
     assert stack.output(job.output["key"]) == locally(film)
-    assert attempts(stack, job, "encode") > 4
+    assert attempts(stack, job, "encode") > len(stack.timeline(job, "encode"))
 
 
 def test_workers_that_are_refused(stack: Deployed, locally: Locally, film: Path) -> None:
@@ -89,7 +101,7 @@ def test_workers_that_are_refused(stack: Deployed, locally: Locally, film: Path)
         functions.delete_function_concurrency(FunctionName=name)
     assert job.status == "SUCCEEDED", job
     assert stack.output(job.output["key"]) == locally(film)
-    assert attempts(stack, job, "encode") > 4
+    assert attempts(stack, job, "encode") > len(stack.timeline(job, "encode"))
 
 
 def test_a_worker_without_memory(stack: Deployed, locally: Locally, film: Path) -> None:

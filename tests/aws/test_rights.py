@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.aws.deployed import Deployed, until
-from tests.emulator import Emulator, EmulatorUnavailableError
+from tests.aws.deployed import Deployed
+from tests.emulator import Emulator
+from tests.emulator.runs import an_emulator, until
 from tests.pipeline.clips import Clip
 from tests.support.assembly import STACK
 
@@ -71,11 +72,8 @@ class Right:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator that enforces roles, bucket policies and signatures, over TLS."""
-    try:
-        with Emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running:
-            yield running
-    except EmulatorUnavailableError as error:
-        pytest.skip(str(error))
+    with an_emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mu import NoSuchKey, ObjectExists, Range, StoreError
-from mu import s3 as adapter
+from mu import s3_client as adapter
 from mu.s3 import S3Object, S3Store
 from tests.emulator import Emulator
 

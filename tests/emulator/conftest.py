@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import Emulator, EmulatorUnavailableError
+from tests.emulator import Emulator
 from tests.emulator.example import STACK, template
+from tests.emulator.runs import an_emulator
 
 
 @pytest.fixture(scope="session")
@@ -21,11 +22,8 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator without roles; skips where none is installed."""
-    try:
-        with Emulator(tmp_path_factory.mktemp("emulator")) as running:
-            yield running
-    except EmulatorUnavailableError as error:
-        pytest.skip(str(error))
+    with an_emulator(tmp_path_factory.mktemp("emulator")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,34 @@
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from tests.emulator import Emulator
+import pytest
+
+from tests.emulator import Emulator, EmulatorUnavailableError
 
 # A hang ends the test; a slow machine does not.
-PATIENCE_S = 120
+PATIENCE_S = 300.0
 
 _names = (f"run-{number}" for number in itertools.count())
 
 
-def until(condition: Callable[[], Any]) -> Any:
+@contextmanager
+def an_emulator(root: Path, **options: Any) -> Iterator[Emulator]:
+    """An emulator while the context lasts; skips the test where none is installed."""
+    try:
+        with Emulator(root, **options) as running:
+            yield running
+    except EmulatorUnavailableError as error:
+        pytest.skip(str(error))
+
+
+def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
     """Waits for something to be true, and returns it."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         if found := condition():
             return found

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator import Emulator, EmulatorUnavailableError
+from tests.emulator import Emulator
 from tests.emulator.example import STACK
-from tests.emulator.runs import output, run
+from tests.emulator.runs import an_emulator, output, run
 
 pytestmark = pytest.mark.aws
 
@@ -18,11 +18,8 @@ pytestmark = pytest.mark.aws
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator that enforces roles; skips where none is installed."""
-    try:
-        with Emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running:
-            yield running
-    except EmulatorUnavailableError as error:
-        pytest.skip(str(error))
+    with an_emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -106,6 +106,18 @@ def click_track(start: int, count: int) -> np.ndarray:
     return (0.8 * burst * np.sin(2 * np.pi * 1000 * at / RATE)).astype(np.float32)
 
 
+def write_sound_only(path: Path) -> Path:
+    """An MP4 file without any video stream."""
+    with av.open(str(path), "w", format="mp4") as out:
+        stream = out.add_stream("aac", rate=RATE, layout="mono")
+        for number in range(20):
+            frame = AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = RATE, 1024 * number
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
 def decoded_times(path: Path) -> list[Fraction]:
     """Presentation times of all frames by PyAV's own sequential decoding, in seconds."""
     with av.open(str(path)) as container:

@@ -10,8 +10,8 @@ import pytest
 import codec
 from excamera.flow import FUNCTIONS, Limits, excamera_flow
 from excamera.job import encode_file
+from excamera.objects import Keys, load
 from excamera.options import EncodeOptions, VpxSettings
-from excamera.plan import Keys, load
 from excamera.playback import read_file
 from excamera.steps import audio, encode, plan, rebase, stitch
 from mu import Context, DirectoryStore, MemoryStore

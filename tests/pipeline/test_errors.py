@@ -7,13 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
-from av.audio.frame import AudioFrame
 
 from excamera.cli import main
 from excamera.container import ivf
-from tests.pipeline.clips import RATE, Clip, decode_with
+from tests.pipeline.clips import Clip, decode_with, write_sound_only
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +69,7 @@ def test_not_a_video(content: bytes, name: str, tmp_path: Path, capfd: Capture) 
 
 def test_no_video_stream(tmp_path: Path, capfd: Capture) -> None:
     """If this fails, a sound file is not told apart from a damaged film."""
-    path = tmp_path / "sound.m4a"
-    with av.open(str(path), "w", format="mp4") as out:
-        stream = out.add_stream("aac", rate=RATE, layout="mono")
-        for number in range(20):
-            frame = AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-            frame.sample_rate, frame.pts = RATE, 1024 * number
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
+    path = write_sound_only(tmp_path / "sound.m4a")
     assert "no video stream" in refused_source(capfd, path)
 
 

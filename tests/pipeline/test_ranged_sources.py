@@ -23,8 +23,9 @@ from excamera.errors import (
     SourceUnavailable,
     TruncatedSource,
 )
+from excamera.objects import Keys
 from excamera.options import EncodeOptions
-from excamera.plan import Keys, Plan
+from excamera.plan import Plan
 from excamera.source.boxes import media_data
 from excamera.source.guard import GuardedFile
 from excamera.source.index import Index, index_packets

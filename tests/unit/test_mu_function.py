@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from mu import Context, Event, MemoryStore
-from mu.function import call
+from mu.function import call, peak_memory_mib
+from tests.support.shared import ROOT
 
 STATE = {"name": "double", "entered": "2026-01-02T03:04:05.678Z", "retries": 2}
 
@@ -43,3 +46,16 @@ def test_a_record_that_cannot_be_stored_does_not_hide_the_failure() -> None:
     """If this fails, a store that is down hides why tasks fail."""
     with pytest.raises(ValueError, match="negative"):
         call(double, {"event": {"n": -1}}, MemoryStore(), worker="w", timeline="/bad")
+
+
+def test_the_peak_of_memory_is_this_processes_own() -> None:
+    """If this fails, a small function is said to need what its parent did."""
+    large = bytearray(300 << 20)
+    large[::4096] = bytes(len(large[::4096]))
+    program = "from mu.function import peak_memory_mib; print(peak_memory_mib())"
+    child = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert len(large) >> 20 == 300
+    assert 1 < int(child.stdout) < 250
+    assert peak_memory_mib() >= 300

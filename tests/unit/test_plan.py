@@ -8,19 +8,9 @@ from fractions import Fraction
 import pytest
 
 from excamera.errors import OptionError
+from excamera.objects import Keys, finish, finished, load, save
 from excamera.options import QI_OF_CRF, EncodeOptions, RebaseSettings, VpxSettings
-from excamera.plan import (
-    Batch,
-    Geometry,
-    Keys,
-    Plan,
-    SourceFile,
-    cut,
-    finish,
-    finished,
-    load,
-    save,
-)
+from excamera.plan import Batch, Geometry, Plan, SourceFile, cut
 from excamera.source.index import Entry, make_index
 from excamera.source.remux import Decoded, presentation
 from mu import MemoryStore
