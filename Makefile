@@ -48,7 +48,7 @@ $(VENV)/pyvenv.cfg:
 	exit 1
 
 $(VENV)/.tools: constraints.txt pyproject.toml | $(VENV)/pyvenv.cfg
-	$(PIP_INSTALL) pip
+	@$(PIP_INSTALL) pip
 	$(PIP_INSTALL) --group build
 	for compiler in $${CXX:-} c++ g++ clang++ none; do
 	  if command -v "$$compiler" >/dev/null; then break; fi
@@ -65,6 +65,7 @@ $(VENV)/.installed: $(NATIVE_FILES) $(VENV)/.tools
 	touch $@
 
 $(VENV)/.dev: constraints.txt pyproject.toml $(VENV)/.tools
+	@echo 'Installing what develops and tests it into $(VENV)'
 	$(PIP_INSTALL) --group dev
 	touch $@
 
@@ -97,18 +98,21 @@ test-fast: $(VENV)/.installed $(VENV)/.dev
 # --- the stack -----------------------------------------------------------------
 
 $(VENV)/.stack: constraints.txt pyproject.toml $(VENV)/.tools
+	@echo 'Installing the CDK into $(VENV)'
 	$(PIP_INSTALL) --group stack
 	touch $@
 
 # Writes cdk.out, as `cdk synth` does; the first time it also builds the layers.
 synth: $(VENV)/.installed $(VENV)/.stack
-	$(PY) app.py
+	@$(PY) app.py
+	echo 'cdk.out holds the stack as it would be deployed; docs/deploy.md goes on from here.'
 
 # AWS on loopback. Its two servers need packages in versions that do not fit together.
 EMULATOR := build/emulator
 emulator: $(EMULATOR)/ministack/.installed $(EMULATOR)/states/.installed
 
 $(EMULATOR)/%/.installed: tests/emulator/%.txt $(VENV)/pyvenv.cfg
+	@echo 'Installing the emulator into $(@D)'
 	rm -rf $(@D)
 	$(PY) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
@@ -171,7 +175,7 @@ cross: build/cross-aarch64-linux-musl/.stamp
 	fi
 
 $(VENV)/.zig: constraints.txt $(VENV)/.tools
-	$(PIP_INSTALL) ziglang
+	@$(PIP_INSTALL) ziglang
 	touch $@
 
 build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
