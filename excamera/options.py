@@ -26,7 +26,8 @@ class VpxSettings:
 
     Attributes:
         deadline: libvpx's effort: "good", "best" or "realtime".
-        cpu_used: speed within the deadline, -16..16; 0 is the most careful.
+        cpu_used: speed within the deadline, -16..16; 0 is the most careful. The sign means
+            nothing in realtime, where 0 is as 1: speeds that follow the clock are not used.
         key_frame_q_offset: added to `crf` for the chunk's key frame, at most 0: the key
             frame may be better than the rest, never worse. docs/offsets.md has the figures.
         tune: what libvpx's mode decision counts as distortion: "psnr" or "ssim".

@@ -23,12 +23,18 @@ def vpx_options(options: EncodeOptions) -> dict[str, str]:
     With equal least and greatest quantiser every frame gets `crf`. A key frame offset
     lowers the least; "constrained quality" then keeps inter frames at `crf` while the
     unlimited rate lets the key frame sink to the least.
+
+    In the realtime deadline libvpx takes a speed of 0 or more as a share of the processor, and
+    changes what it does with how long its own work took. A negative one is a fixed speed.
     """
     vpx = options.vpx
+    cpu_used = vpx.cpu_used
+    if vpx.deadline == "realtime":
+        cpu_used = -max(1, abs(cpu_used))
     # A key frame distance with equal bounds also switches off scene-cut key frames.
     return {
         "deadline": vpx.deadline,
-        "cpu-used": str(vpx.cpu_used),
+        "cpu-used": str(cpu_used),
         "tune": vpx.tune,
         "lag-in-frames": str(vpx.lag_in_frames),
         "auto-alt-ref": str(vpx.auto_alt_ref),

@@ -9,13 +9,13 @@ import pytest
 
 from excamera.job import encode_file
 from excamera.options import EncodeOptions
-from tests.aws.deployed import Deployed
+from tests.aws.deployed import Deployed, digest
 from tests.emulator import Emulator
 from tests.emulator.runs import an_emulator
 from tests.pipeline.clips import Clip
 from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
 
-Locally = Callable[..., bytes]
+Locally = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -42,16 +42,16 @@ def stack(emulator: Emulator, assembly: Path) -> Deployed:
 
 @pytest.fixture(scope="session")
 def locally(tmp_path_factory: pytest.TempPathFactory) -> Locally:
-    """What the local engine makes of a file, made once for each file and options."""
+    """The digest of what the local engine makes of a file, once for each file and options."""
     folder = tmp_path_factory.mktemp("locally")
-    made: dict[tuple[Path, EncodeOptions], bytes] = {}
+    made: dict[tuple[Path, EncodeOptions], str] = {}
 
-    def encoded(source: Path, options: EncodeOptions | None = None) -> bytes:
+    def encoded(source: Path, options: EncodeOptions | None = None) -> str:
         options = options or EncodeOptions()
         if (source, options) not in made:
             output = folder / f"{len(made)}.webm"
             encode_file(str(source), output, options, workers=2)
-            made[source, options] = output.read_bytes()
+            made[source, options] = digest(output.read_bytes())
         return made[source, options]
 
     return encoded

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.deployed import Deployed
+from tests.aws.deployed import Deployed, digest
 from tests.emulator import Emulator
 from tests.support.assembly import HOST_CONTEXT, synthesise
 
-Locally = Callable[..., bytes]
+Locally = Callable[..., str]
 
 pytestmark = pytest.mark.aws
 
@@ -39,7 +39,7 @@ def test_existing_buckets_serve(
 ) -> None:
     """If this fails, the stack needs buckets of its own, or two stacks cannot live side by side."""
     outside = beside.upload("elsewhere/film.mp4", clip)
-    assert beside.result(beside.upload("in/film.mp4", clip)) == locally(clip)
+    assert digest(beside.result(beside.upload("in/film.mp4", clip))) == locally(clip)
     assert beside.executions(outside) == []
     assert beside.keys("OutputBucket") == ["in/film.webm"]
-    assert stack.result(stack.upload("in/film.mp4", clip)) == locally(clip)
+    assert digest(stack.result(stack.upload("in/film.mp4", clip))) == locally(clip)
