@@ -131,6 +131,7 @@ REAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=needs(SHARED / "media" / name)) for name in REAL]
 )
