@@ -15,6 +15,8 @@ from excamera.job import EncodeResult, encode_file
 from excamera.options import EncodeOptions
 from tests.pipeline.clips import RATE, Clip
 
+pytestmark = pytest.mark.slow  # many encodes, one after another
+
 OPTIONS = EncodeOptions(chunk_frames=10, batch_chunks=2, crf=40)
 VIDEO = {"frames": 60, "options": {"crf": "30"}}
 MKV_OPUS = {"sound": "libopus"}

@@ -14,6 +14,8 @@ import pytest
 
 from excamera.sample import SampleClip, write_sample
 
+pytestmark = pytest.mark.slow  # many encodes, one after another
+
 COMMAND = [sys.executable, "-c", "import sys; from excamera.cli import main; sys.exit(main())"]
 ROOT = Path(__file__).parents[2]
 

@@ -38,6 +38,8 @@ from mu.block_file import BlockFile
 from tests.pipeline.clips import RATE, Clip
 from tests.pipeline.test_sources import B_FRAMES, CLIPS, MS, OPEN_GOP, VFR
 
+pytestmark = pytest.mark.slow  # many encodes, one after another
+
 OPTIONS = EncodeOptions(chunk_frames=5, batch_chunks=3, crf=8)
 FRONT = {"movflags": "faststart"}
 X265 = {"crf": "1", "x265-params": "log-level=none:keyint=10:open-gop=1:bframes=4"}

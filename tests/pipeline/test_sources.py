@@ -29,6 +29,8 @@ from tests.pipeline.clips import (
     packet_times,
 )
 
+pytestmark = pytest.mark.slow  # many encodes, one after another
+
 OPTIONS = EncodeOptions(chunk_frames=5, batch_chunks=3, crf=8)
 VFR = [0, 40, 41, 100, 1000, 1001, 1500, 1501, 1502, 2000, 2001, 2100, 2200, 2300, 2301, 2400,
        2500, 2600, 2700, 2701]  # fmt: skip
