@@ -71,7 +71,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with av.open(str(path), "w") as out:
         video = out.add_stream("ffv1", rate=25)
         video.width, video.height, video.pix_fmt = 512, 448, "yuv444p"
-        for number in range(20):
+        for number in range(36):
             picture = noise.integers(0, 255, (3, 448, 512), np.uint8)
             frame = av.VideoFrame.from_ndarray(picture, format="yuv444p")
             frame.pts = number
@@ -88,6 +88,20 @@ def test_multipart_uploads(stack: Deployed, locally: Locally, large: Path) -> No
     by_boto3 = stack.transfer("by boto3/large one.mkv", large)
     for upload in (in_parts, by_boto3):
         assert digest(stack.result(upload)) == locally(large)
+
+
+@pytest.mark.slow
+def test_large_results_are_joined_by_s3(stack: Deployed, locally: Locally, large: Path) -> None:
+    """If this fails, stitch carries a long film's bytes itself, or cannot join them at all."""
+    metadata = {"excamera-crf": "0", "excamera-batch-chunks": "3", "excamera-cpu-used": "5"}
+    options = EncodeOptions(crf=0, batch_chunks=3, vpx=VpxSettings(cpu_used=5))
+    job = stack.job(stack.upload("large result.mkv", large, metadata))
+    assert job.status == "SUCCEEDED", job
+    assert job.output["size"] > 2 * MIN_PART
+    assert digest(stack.output(job.output["key"])) == locally(large, options)
+    head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key=job.output["key"])
+    # The ETag of what was put together from parts ends with their number.
+    assert int(head["ETag"].strip('"').rpartition("-")[2]) >= 3
 
 
 def test_a_presigned_url_is_enough(stack: Deployed, locally: Locally, clip: Path) -> None:
