@@ -97,6 +97,7 @@ def _declare(library: ctypes.CDLL) -> None:
     int32 = ctypes.c_int32
     signatures: dict[str, tuple[type | None, list[type]]] = {
         "xc_error_message": (ctypes.c_char_p, []),
+        "xc_simd_level": (ctypes.c_int, [ctypes.POINTER(ctypes.c_char_p)]),
         "xc_buffer_size": (size, [Pointer]),
         "xc_buffer_data": (Pointer, [Pointer]),
         "xc_buffer_free": (None, [Pointer]),

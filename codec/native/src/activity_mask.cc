@@ -1,5 +1,7 @@
 #include "activity_mask.h"
 
+#include "kernels/kernels.h"
+
 namespace vp8 {
 namespace {
 
@@ -16,16 +18,10 @@ std::int64_t square_root(std::int64_t value) {
 }
 
 std::int32_t activity_of(const std::uint8_t* pixels, std::ptrdiff_t stride) {
-  std::int64_t sum = 0;
-  std::int64_t squares = 0;
-  for (int y = 0; y < kMacroblockSize; ++y) {
-    for (int x = 0; x < kMacroblockSize; ++x) {
-      const int pixel = pixels[y * stride + x];
-      sum += pixel;
-      squares += pixel * pixel;
-    }
-  }
-  const std::int64_t variance = (squares - sum * sum / 256) / 256;
+  std::uint32_t sum = 0;
+  std::uint32_t squares = 0;
+  kernels().sum_and_squares(pixels, stride, &sum, &squares);
+  const std::int64_t variance = (squares - std::int64_t{sum} * sum / 256) / 256;
   return static_cast<std::int32_t>(square_root(16 * variance) + 4);
 }
 

@@ -7,6 +7,7 @@
 #include "decode.h"
 #include "encode.h"
 #include "frame_header.h"
+#include "kernels/kernels.h"
 #include "rebase.h"
 #include "status.h"
 
@@ -76,6 +77,10 @@ vp8::SharedState state_of(const xc_state* state) { return state ? state->value :
 }  // namespace
 
 const char* xc_error_message(void) { return last_error.c_str(); }
+
+int xc_simd_level(const char** name) {
+  return guarded([&] { *name = vp8::simd_level_name(vp8::simd_level()); });
+}
 
 size_t xc_buffer_size(const xc_buffer* buffer) { return buffer->value.size(); }
 const uint8_t* xc_buffer_data(const xc_buffer* buffer) { return buffer->value.data(); }

@@ -41,6 +41,10 @@ typedef struct {
 
 XC_API const char* xc_error_message(void);
 
+/* The instruction set in use: "reference", "sse2", "avx2" or "neon". Fails, like everything that
+ * touches pixels, if the environment variable EXCAMERA_CODEC_SIMD names one that is not here. */
+XC_API int xc_simd_level(const char** name);
+
 XC_API size_t xc_buffer_size(const xc_buffer* buffer);
 XC_API const uint8_t* xc_buffer_data(const xc_buffer* buffer);
 XC_API void xc_buffer_free(xc_buffer* buffer);

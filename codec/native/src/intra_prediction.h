@@ -9,6 +9,9 @@
 //        L . . . .
 #pragma once
 
+#include <bit>
+#include <cstring>
+
 #include "raster.h"
 #include "types.h"
 
@@ -40,6 +43,35 @@ struct AboveRight {
   const std::uint8_t* pixels;  // the row above the macroblock, at its first column
   std::ptrdiff_t stride;
 };
+
+// A subblock's edge (section 12.3) in one line: from the bottom of the left
+// column up to the corner, pixels[4], then along the row above to its end,
+// pixels[12]. The rest is zero.
+struct SubblockEdge {
+  alignas(16) std::uint8_t pixels[16];
+};
+
+// Gathers the edge of the subblock at `pixels`; `above_right` points at four
+// pixels.
+inline SubblockEdge subblock_edge(const std::uint8_t* pixels, std::ptrdiff_t stride,
+                                  const std::uint8_t* above_right) {
+  // Put together in two registers and stored at once: a load of the whole edge
+  // right after stores of single bytes would wait for all of them.
+  using TwoWords = std::uint64_t __attribute__((vector_size(16)));
+  const std::uint8_t* above = pixels - stride;
+  const auto word = [](const std::uint8_t* bytes, int first) {
+    std::uint64_t value = 0;
+    for (int i = 0; i < 4; ++i) value |= std::uint64_t{bytes[i]} << (8 * (first + i));
+    return value;
+  };
+  std::uint64_t left = 0;
+  for (int i = 0; i < 4; ++i) left |= std::uint64_t{pixels[(3 - i) * stride - 1]} << (8 * i);
+  const TwoWords words = {left | word(above - 1, 4), above[3] | word(above_right, 1)};
+  SubblockEdge edge;
+  static_assert(std::endian::native == std::endian::little);
+  std::memcpy(edge.pixels, &words, sizeof edge.pixels);
+  return edge;
+}
 
 // Predicts 4x4 pixels; `above_right` points at four pixels.
 void predict_subblock(SubblockMode mode, std::uint8_t* pixels, std::ptrdiff_t stride,

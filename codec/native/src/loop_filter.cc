@@ -1,5 +1,6 @@
 #include "loop_filter.h"
 
+#include "inter_prediction.h"
 #include "kernels/kernels.h"
 
 namespace vp8 {
@@ -19,17 +20,17 @@ int high_variance_threshold(int level, bool key_frame) {
   return level >= 40 ? 3 : level >= 20 ? 2 : level >= 15 ? 1 : 0;
 }
 
-struct EdgeFilters {
-  Kernels::EdgeFilter macroblock_columns, macroblock_rows, subblock_columns, subblock_rows;
+struct LumaFilters {
+  Kernels::EdgeFilter left_edge, inner_columns, top_edge, inner_rows;
 };
 
-EdgeFilters edge_filters(bool simple) {
-  const Kernels& k = kernels();
+LumaFilters luma_filters(const Kernels& k, bool simple) {
   if (simple) {
-    return {k.simple_edge_columns, k.simple_edge_rows, k.simple_edge_columns, k.simple_edge_rows};
+    return {k.simple_edge_columns, k.simple_inner_edges_columns, k.simple_edge_rows,
+            k.simple_inner_edges_rows};
   }
-  return {k.macroblock_edge_columns, k.macroblock_edge_rows, k.subblock_edge_columns,
-          k.subblock_edge_rows};
+  return {k.macroblock_edge_columns, k.inner_edges_columns, k.macroblock_edge_rows,
+          k.inner_edges_rows};
 }
 
 }  // namespace
@@ -57,28 +58,26 @@ void filter_macroblock(Raster& raster, int mb_row, int mb_col, const LoopFilterS
   const int variance = high_variance_threshold(level, settings.key_frame);
   const EdgeLimits outer{(level + 2) * 2 + interior, interior, variance};
   const EdgeLimits inner{level * 2 + interior, interior, variance};
-  const EdgeFilters filters = edge_filters(settings.simple);
   const bool filter_inside = info.has_tokens || !info.has_y2();
 
+  const Kernels& k = kernels();
+  const LumaFilters luma = luma_filters(k, settings.simple);
+  const MacroblockPixels target = macroblock_pixels(raster, mb_row, mb_col);
+  std::uint8_t* y = target.pixels[0];
+  if (mb_col > 0) luma.left_edge(y, target.stride[0], outer);
+  if (filter_inside) luma.inner_columns(y, target.stride[0], inner);
+  if (mb_row > 0) luma.top_edge(y, target.stride[0], outer);
+  if (filter_inside) luma.inner_rows(y, target.stride[0], inner);
+
   // The simple filter leaves chroma alone.
-  const int planes = settings.simple ? 1 : kPlanes;
-  for (int i = 0; i < planes; ++i) {
-    const int size = i == 0 ? 16 : 8;
-    const MutablePlane plane = raster.mutable_plane(i);
-    std::uint8_t* pixels = plane.at(mb_col * size, mb_row * size);
-    if (mb_col > 0) filters.macroblock_columns(pixels, plane.stride, size, outer);
-    if (filter_inside) {
-      for (int x = 4; x < size; x += 4) {
-        filters.subblock_columns(pixels + x, plane.stride, size, inner);
-      }
-    }
-    if (mb_row > 0) filters.macroblock_rows(pixels, plane.stride, size, outer);
-    if (filter_inside) {
-      for (int y = 4; y < size; y += 4) {
-        filters.subblock_rows(pixels + y * plane.stride, plane.stride, size, inner);
-      }
-    }
-  }
+  if (settings.simple) return;
+  std::uint8_t* u = target.pixels[1];
+  std::uint8_t* v = target.pixels[2];
+  const std::ptrdiff_t stride = target.stride[1];
+  if (mb_col > 0) k.macroblock_edge_columns_uv(u, v, stride, outer);
+  if (filter_inside) k.inner_edge_columns_uv(u, v, stride, inner);
+  if (mb_row > 0) k.macroblock_edge_rows_uv(u, v, stride, outer);
+  if (filter_inside) k.inner_edge_rows_uv(u, v, stride, inner);
 }
 
 void filter_frame(Raster& raster, const MacroblockGrid& macroblocks,

@@ -24,4 +24,15 @@ QuantizerSteps quantizer_steps(int y_ac_qi, const QuantizerIndices& indices) {
   return steps;
 }
 
+Quantizer make_quantizer(const int* steps, const int* rounding) {
+  Quantizer quantizer;
+  for (int i = 0; i < 2; ++i) {
+    quantizer.step[i] = static_cast<std::uint16_t>(steps[i]);
+    quantizer.rounding[i] = static_cast<std::uint16_t>(rounding[i]);
+    quantizer.reciprocal[i] =
+        static_cast<std::uint16_t>(std::min(65535, (65536 + steps[i] - 1) / steps[i]));
+  }
+  return quantizer;
+}
+
 }  // namespace vp8

@@ -1,6 +1,7 @@
 // Quantizer indices and the steps they stand for (RFC 6386, sections 9.6 and 14.1).
 #pragma once
 
+#include "kernels/kernels.h"
 #include "types.h"
 
 namespace vp8 {
@@ -29,5 +30,9 @@ struct QuantizerSteps {
 // The steps for base index `y_ac_qi` (clamped to 0..127), with the differences
 // of `indices`.
 QuantizerSteps quantizer_steps(int y_ac_qi, const QuantizerIndices& indices);
+
+// What divides by `steps`, with `rounding` added to magnitudes first ([0] DC,
+// [1] ACs): half a step rounds to nearest.
+Quantizer make_quantizer(const int* steps, const int* rounding);
 
 }  // namespace vp8

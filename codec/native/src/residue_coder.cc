@@ -42,12 +42,10 @@ ResidueCost ResidueCoder::code_luma(bool has_y2, const MacroblockPixels& source,
                                     TokenContext& left,
                                     MacroblockCoefficients& coefficients) const {
   std::int16_t transformed[16][16];
-  for (int i = 0; i < 16; ++i) {
-    const int x = (i & 3) * 4;
-    const int y = (i >> 2) * 4;
-    kernels().forward_dct(source.pixels[0] + y * source.stride[0] + x, source.stride[0],
-                          prediction.pixels[0] + y * prediction.stride[0] + x, prediction.stride[0],
-                          transformed[i]);
+  for (int row = 0; row < 4; ++row) {
+    kernels().forward_dct[2](source.pixels[0] + 4 * row * source.stride[0], source.stride[0],
+                             prediction.pixels[0] + 4 * row * prediction.stride[0],
+                             prediction.stride[0], transformed[4 * row]);
   }
   ResidueCost cost;
   if (has_y2) {
@@ -70,18 +68,19 @@ ResidueCost ResidueCoder::code_chroma(const MacroblockPixels& source,
                                       TokenContext& left,
                                       MacroblockCoefficients& coefficients) const {
   ResidueCost cost;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 8; i += 2) {
     const int plane = 1 + i / 4;
-    const int x = i & 1;
     const int y = (i >> 1) & 1;
-    std::int16_t transformed[16];
-    kernels().forward_dct(source.pixels[plane] + 4 * y * source.stride[plane] + 4 * x,
-                          source.stride[plane],
-                          prediction.pixels[plane] + 4 * y * prediction.stride[plane] + 4 * x,
-                          prediction.stride[plane], transformed);
+    std::int16_t transformed[2][16];
+    kernels().forward_dct[1](source.pixels[plane] + 4 * y * source.stride[plane],
+                             source.stride[plane],
+                             prediction.pixels[plane] + 4 * y * prediction.stride[plane],
+                             prediction.stride[plane], transformed[0]);
     const int flags = 2 + 2 * plane;
-    cost += code_block(kChroma, 16 + i, 0, transformed, above.flags[flags + x],
-                       left.flags[flags + y], coefficients);
+    for (int x = 0; x < 2; ++x) {
+      cost += code_block(kChroma, 16 + i + x, 0, transformed[x], above.flags[flags + x],
+                         left.flags[flags + y], coefficients);
+    }
   }
   return cost;
 }
@@ -93,7 +92,7 @@ ResidueCost ResidueCoder::code_subblock(int subblock, const std::uint8_t* source
                                         TokenContext& left,
                                         MacroblockCoefficients& coefficients) const {
   std::int16_t transformed[16];
-  kernels().forward_dct(source, source_stride, prediction, prediction_stride, transformed);
+  kernels().forward_dct[0](source, source_stride, prediction, prediction_stride, transformed);
   return code_block(kYWithDc, subblock, 0, transformed, above.flags[subblock & 3],
                     left.flags[subblock >> 2], coefficients);
 }

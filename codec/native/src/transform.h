@@ -14,7 +14,7 @@ void add_block(const std::int16_t* values, int end, const int* steps, std::uint8
                std::ptrdiff_t stride);
 
 // The same for a luma block whose DC came out of the Y2 block.
-void add_block_after_y2(const std::int16_t* values, int end, int dc, const int* steps,
+void add_block_after_y2(const std::int16_t* values, int end, std::int16_t dc, const int* steps,
                         std::uint8_t* pixels, std::ptrdiff_t stride);
 
 // The DCs of the 16 luma blocks, from the quantised Y2 block.

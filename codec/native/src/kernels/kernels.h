@@ -2,24 +2,38 @@
 //
 // The plain versions in reference_*.cc are the definition. A version for an
 // instruction set overwrites entries of the table and must give the same bytes.
+// Where an index stands for a size, 0, 1, 2 are 4, 8, 16 pixels.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
+
+#include "types.h"
 
 namespace vp8 {
 
-// Strengths of one loop-filter edge (section 15.2).
+// Strengths of one loop-filter edge (section 15.2). `edge` is at most 193, so
+// that comparisons in saturating bytes are exact.
 struct EdgeLimits {
   int edge;
   int interior;
   int high_variance;
 };
 
+// Division of coefficients by their steps, [0] of the DC and [1] of the ACs:
+// level = (min(|c| + rounding, 65535) * reciprocal) >> 16, at most 2047.
+struct Quantizer {
+  std::uint16_t step[2];
+  std::uint16_t rounding[2];
+  std::uint16_t reciprocal[2];
+};
+
 struct Kernels {
-  // Inter prediction (section 18). `mx`, `my`: eighths of a pixel. Index: width
-  // 4, 8 or 16 as 0, 1, 2. Reads 2 pixels before and 3 after in each direction
-  // that has a fraction.
+  // ---- inter prediction (section 18) ----
+  // `mx`, `my`: eighths of a pixel. `height` is 4, 8 or 16. Reads 2 pixels before
+  // and 3 after the block in each direction that has a fraction (bilinear: 1
+  // after), and no others.
   using Interpolate = void (*)(const std::uint8_t* source, std::ptrdiff_t source_stride,
                                std::uint8_t* target, std::ptrdiff_t target_stride, int height,
                                int mx, int my);
@@ -29,42 +43,102 @@ struct Kernels {
                         std::uint8_t* target, std::ptrdiff_t target_stride, int height);
   Copy copy[3];
 
-  // Transforms (section 14). Blocks are 16 values in raster order.
-  void (*inverse_dct_add)(const std::int16_t* block, std::uint8_t* pixels, std::ptrdiff_t stride);
-  void (*inverse_dct_dc_add)(int dc, std::uint8_t* pixels, std::ptrdiff_t stride);
-  void (*inverse_walsh)(const std::int16_t* block, std::int16_t* dc_of_16_blocks);
-  void (*forward_dct)(const std::uint8_t* source, std::ptrdiff_t source_stride,
-                      const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
-                      std::int16_t* block);
+  // ---- transforms (section 14) ----
+  // A block is 16 values in raster order; several follow each other in memory.
+  // Index 0, 1, 2: 1, 2 or 4 blocks side by side. Inverse arithmetic wraps at 16
+  // bits (docs/spec-notes.md).
+  using InverseDct = void (*)(const std::int16_t* values, int dc_step, int ac_step,
+                              std::uint8_t* pixels, std::ptrdiff_t stride);
+  InverseDct dequantize_inverse_dct_add[3];
+  // `dcs`: one of each block, dequantised.
+  using InverseDctDc = void (*)(const std::int16_t* dcs, std::uint8_t* pixels,
+                                std::ptrdiff_t stride);
+  InverseDctDc inverse_dct_dc_add[3];
+  void (*dequantize_inverse_walsh)(const std::int16_t* values, int dc_step, int ac_step,
+                                   std::int16_t* dc_of_16_blocks);
+  using ForwardDct = void (*)(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                              const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
+                              std::int16_t* blocks);
+  ForwardDct forward_dct[3];
   void (*forward_walsh)(const std::int16_t* dc_of_16_blocks, std::int16_t* block);
+  // Returns one past the last nonzero position in zigzag order, 0 if none.
+  int (*quantize)(const std::int16_t* coefficients, const Quantizer& quantizer,
+                  std::int16_t* values);
 
-  // Differences of a square of 4, 8 or 16 pixels (index 0, 1, 2).
+  // ---- differences of a square ----
   using Distortion = int (*)(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,
                              std::ptrdiff_t b_stride);
   Distortion sad[3];   // sum of absolute differences
   Distortion sse[3];   // sum of squared differences
   Distortion satd[3];  // sum of absolute Hadamard coefficients, halved
+  // satd[0] of one source block against `count` predictions of 4x4.
+  void (*satd_many)(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                    const std::uint8_t (*predictions)[16], int count, int* satds);
+  // Of a 16x16 block.
+  void (*sum_and_squares)(const std::uint8_t* pixels, std::ptrdiff_t stride, std::uint32_t* sum,
+                          std::uint32_t* squares);
 
-  // Loop filters (section 15) over `length` positions along an edge. *_columns
-  // filters across a vertical edge, left of `pixels`; *_rows across a horizontal
-  // edge, above it.
-  using EdgeFilter = void (*)(std::uint8_t* pixels, std::ptrdiff_t stride, int length,
-                              EdgeLimits limits);
+  // ---- intra prediction (section 12) ----
+  // Neighbours are read in place. Index 0, 1: 8 or 16 pixels square.
+  using PredictIntra = void (*)(std::uint8_t* pixels, std::ptrdiff_t stride);
+  PredictIntra predict_vertical[2];
+  PredictIntra predict_horizontal[2];
+  PredictIntra predict_true_motion[2];
+  using PredictDc = void (*)(std::uint8_t* pixels, std::ptrdiff_t stride, bool has_above,
+                             bool has_left);
+  PredictDc predict_dc[2];
+  // `edge` is the subblock's edge in one line: from the bottom of the left column
+  // up to the corner, edge[4], then along the row above to its end, edge[12]. 16
+  // bytes may be read.
+  using PredictSubblock = void (*)(const std::uint8_t* edge, std::uint8_t* pixels,
+                                   std::ptrdiff_t stride);
+  PredictSubblock predict_subblock[kSubblockModes];
+  // Every mode's prediction, 4x4 and packed.
+  void (*predict_all_subblocks)(const std::uint8_t* edge, std::uint8_t (*predictions)[16]);
+
+  // ---- loop filters (section 15) ----
+  // `pixels` is a macroblock's first pixel in its plane. *_columns filters across
+  // vertical edges, *_rows across horizontal ones. The macroblock edge is the one
+  // left of or above `pixels`; inner edges lie at 4, 8, 12 in luma (filtered in
+  // that order) and at 4 in chroma.
+  using EdgeFilter = void (*)(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits);
   EdgeFilter macroblock_edge_columns;
   EdgeFilter macroblock_edge_rows;
-  EdgeFilter subblock_edge_columns;
-  EdgeFilter subblock_edge_rows;
+  EdgeFilter inner_edges_columns;
+  EdgeFilter inner_edges_rows;
+  using ChromaEdgeFilter = void (*)(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride,
+                                    EdgeLimits limits);
+  ChromaEdgeFilter macroblock_edge_columns_uv;
+  ChromaEdgeFilter macroblock_edge_rows_uv;
+  ChromaEdgeFilter inner_edge_columns_uv;
+  ChromaEdgeFilter inner_edge_rows_uv;
   EdgeFilter simple_edge_columns;
   EdgeFilter simple_edge_rows;
+  EdgeFilter simple_inner_edges_columns;
+  EdgeFilter simple_inner_edges_rows;
 };
 
-// The table in use, filled once.
+// Instruction sets there may be kernels for.
+enum class SimdLevel { kReference, kSse2, kAvx2, kNeon };
+
+// The name EXCAMERA_CODEC_SIMD knows a level by.
+const char* simd_level_name(SimdLevel level);
+// What this CPU can run, the best last.
+const std::vector<SimdLevel>& available_levels();
+// The table of one available level.
+const Kernels& kernels_at(SimdLevel level);
+
+// The level in use: the best, or the one the environment variable
+// EXCAMERA_CODEC_SIMD names. Throws CodecError if that is not available.
+SimdLevel simd_level();
+// Its table.
 const Kernels& kernels();
 
 // Each part of the reference fills in its own entries.
 void install_reference_interpolation(Kernels& table);
 void install_reference_transforms(Kernels& table);
 void install_reference_distortion(Kernels& table);
+void install_reference_intra(Kernels& table);
 void install_reference_loop_filters(Kernels& table);
 
 }  // namespace vp8

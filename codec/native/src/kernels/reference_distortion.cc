@@ -68,6 +68,24 @@ int satd(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,
   return sum >> 1;
 }
 
+void satd_many(const std::uint8_t* source, std::ptrdiff_t source_stride,
+               const std::uint8_t (*predictions)[16], int count, int* satds) {
+  for (int i = 0; i < count; ++i) satds[i] = satd<4>(source, source_stride, predictions[i], 4);
+}
+
+void sum_and_squares(const std::uint8_t* pixels, std::ptrdiff_t stride, std::uint32_t* sum,
+                     std::uint32_t* squares) {
+  *sum = 0;
+  *squares = 0;
+  for (int y = 0; y < 16; ++y) {
+    for (int x = 0; x < 16; ++x) {
+      const std::uint32_t pixel = pixels[y * stride + x];
+      *sum += pixel;
+      *squares += pixel * pixel;
+    }
+  }
+}
+
 }  // namespace
 
 void install_reference_distortion(Kernels& table) {
@@ -80,6 +98,8 @@ void install_reference_distortion(Kernels& table) {
   table.satd[0] = satd<4>;
   table.satd[1] = satd<8>;
   table.satd[2] = satd<16>;
+  table.satd_many = satd_many;
+  table.sum_and_squares = sum_and_squares;
 }
 
 }  // namespace vp8

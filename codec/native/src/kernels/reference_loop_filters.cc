@@ -80,25 +80,53 @@ void filter_macroblock(const Edge& edge, const EdgeLimits& limits) {
 
 using FilterOne = void (*)(const Edge&, const EdgeLimits&);
 
-template <FilterOne Filter>
-void columns(std::uint8_t* pixels, std::ptrdiff_t stride, int length, EdgeLimits limits) {
-  for (int i = 0; i < length; ++i) Filter(Edge{pixels + i * stride, 1}, limits);
+template <FilterOne Filter, int Length>
+void columns(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits) {
+  for (int i = 0; i < Length; ++i) Filter(Edge{pixels + i * stride, 1}, limits);
+}
+
+template <FilterOne Filter, int Length>
+void rows(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits) {
+  for (int i = 0; i < Length; ++i) Filter(Edge{pixels + i, stride}, limits);
 }
 
 template <FilterOne Filter>
-void rows(std::uint8_t* pixels, std::ptrdiff_t stride, int length, EdgeLimits limits) {
-  for (int i = 0; i < length; ++i) Filter(Edge{pixels + i, stride}, limits);
+void three_columns(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits) {
+  for (int x = 4; x < 16; x += 4) columns<Filter, 16>(pixels + x, stride, limits);
+}
+
+template <FilterOne Filter>
+void three_rows(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits) {
+  for (int y = 4; y < 16; y += 4) rows<Filter, 16>(pixels + y * stride, stride, limits);
+}
+
+template <FilterOne Filter, int At>
+void chroma_columns(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride, EdgeLimits limits) {
+  columns<Filter, 8>(u + At, stride, limits);
+  columns<Filter, 8>(v + At, stride, limits);
+}
+
+template <FilterOne Filter, int At>
+void chroma_rows(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride, EdgeLimits limits) {
+  rows<Filter, 8>(u + At * stride, stride, limits);
+  rows<Filter, 8>(v + At * stride, stride, limits);
 }
 
 }  // namespace
 
 void install_reference_loop_filters(Kernels& table) {
-  table.macroblock_edge_columns = columns<filter_macroblock>;
-  table.macroblock_edge_rows = rows<filter_macroblock>;
-  table.subblock_edge_columns = columns<filter_subblock>;
-  table.subblock_edge_rows = rows<filter_subblock>;
-  table.simple_edge_columns = columns<filter_simple>;
-  table.simple_edge_rows = rows<filter_simple>;
+  table.macroblock_edge_columns = columns<filter_macroblock, 16>;
+  table.macroblock_edge_rows = rows<filter_macroblock, 16>;
+  table.inner_edges_columns = three_columns<filter_subblock>;
+  table.inner_edges_rows = three_rows<filter_subblock>;
+  table.macroblock_edge_columns_uv = chroma_columns<filter_macroblock, 0>;
+  table.macroblock_edge_rows_uv = chroma_rows<filter_macroblock, 0>;
+  table.inner_edge_columns_uv = chroma_columns<filter_subblock, 4>;
+  table.inner_edge_rows_uv = chroma_rows<filter_subblock, 4>;
+  table.simple_edge_columns = columns<filter_simple, 16>;
+  table.simple_edge_rows = rows<filter_simple, 16>;
+  table.simple_inner_edges_columns = three_columns<filter_simple>;
+  table.simple_inner_edges_rows = three_rows<filter_simple>;
 }
 
 }  // namespace vp8

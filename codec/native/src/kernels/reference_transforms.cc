@@ -1,5 +1,9 @@
-// The DCT and the Walsh-Hadamard transform (RFC 6386, section 14), plain.
+// The DCT, the Walsh-Hadamard transform and quantisation (RFC 6386, section 14),
+// plain.
+#include <cstdlib>
+
 #include "kernels/kernels.h"
+#include "tables.h"
 #include "types.h"
 
 namespace vp8 {
@@ -9,75 +13,100 @@ namespace {
 constexpr int kCosine = 20091;
 constexpr int kSine = 35468;
 
-int times_cosine(int x) { return x + ((x * kCosine) >> 16); }
-int times_sine(int x) { return (x * kSine) >> 16; }
+// Inverse arithmetic keeps 16 bits of every result, as registers of 16-bit lanes
+// do: only a corrupt stream leaves that range. In between, sums may be wider,
+// since what is cut off at the end does not depend on when.
+std::int16_t wrap(int value) { return static_cast<std::int16_t>(value); }
 
-void inverse_dct_add(const std::int16_t* block, std::uint8_t* pixels, std::ptrdiff_t stride) {
-  int columns[16];
+int times_cosine(std::int16_t x) { return x + ((x * kCosine) >> 16); }
+int times_sine(std::int16_t x) { return (x * kSine) >> 16; }
+
+void dequantize(const std::int16_t* values, int dc_step, int ac_step, std::int16_t* coefficients) {
+  coefficients[0] = wrap(values[0] * dc_step);
+  for (int i = 1; i < 16; ++i) coefficients[i] = wrap(values[i] * ac_step);
+}
+
+void dequantize_inverse_dct_add_one(const std::int16_t* values, int dc_step, int ac_step,
+                                    std::uint8_t* pixels, std::ptrdiff_t stride) {
+  std::int16_t block[16];
+  dequantize(values, dc_step, ac_step, block);
+  std::int16_t columns[16];
   for (int i = 0; i < 4; ++i) {
     const int a = block[i] + block[8 + i];
     const int b = block[i] - block[8 + i];
     const int c = times_sine(block[4 + i]) - times_cosine(block[12 + i]);
     const int d = times_cosine(block[4 + i]) + times_sine(block[12 + i]);
-    columns[i] = a + d;
-    columns[12 + i] = a - d;
-    columns[4 + i] = b + c;
-    columns[8 + i] = b - c;
+    columns[i] = wrap(a + d);
+    columns[12 + i] = wrap(a - d);
+    columns[4 + i] = wrap(b + c);
+    columns[8 + i] = wrap(b - c);
   }
   for (int y = 0; y < 4; ++y) {
-    const int* row = columns + 4 * y;
+    const std::int16_t* row = columns + 4 * y;
     const int a = row[0] + row[2];
     const int b = row[0] - row[2];
     const int c = times_sine(row[1]) - times_cosine(row[3]);
     const int d = times_cosine(row[1]) + times_sine(row[3]);
     std::uint8_t* out = pixels + y * stride;
-    out[0] = clamp_pixel(out[0] + ((a + d + 4) >> 3));
-    out[3] = clamp_pixel(out[3] + ((a - d + 4) >> 3));
-    out[1] = clamp_pixel(out[1] + ((b + c + 4) >> 3));
-    out[2] = clamp_pixel(out[2] + ((b - c + 4) >> 3));
+    out[0] = clamp_pixel(out[0] + (wrap(a + d + 4) >> 3));
+    out[3] = clamp_pixel(out[3] + (wrap(a - d + 4) >> 3));
+    out[1] = clamp_pixel(out[1] + (wrap(b + c + 4) >> 3));
+    out[2] = clamp_pixel(out[2] + (wrap(b - c + 4) >> 3));
   }
 }
 
-void inverse_dct_dc_add(int dc, std::uint8_t* pixels, std::ptrdiff_t stride) {
-  const int value = (dc + 4) >> 3;
+template <int Count>
+void dequantize_inverse_dct_add(const std::int16_t* values, int dc_step, int ac_step,
+                                std::uint8_t* pixels, std::ptrdiff_t stride) {
+  for (int i = 0; i < Count; ++i) {
+    dequantize_inverse_dct_add_one(values + 16 * i, dc_step, ac_step, pixels + 4 * i, stride);
+  }
+}
+
+template <int Count>
+void inverse_dct_dc_add(const std::int16_t* dcs, std::uint8_t* pixels, std::ptrdiff_t stride) {
   for (int y = 0; y < 4; ++y) {
-    for (int x = 0; x < 4; ++x) {
-      pixels[y * stride + x] = clamp_pixel(pixels[y * stride + x] + value);
+    for (int x = 0; x < 4 * Count; ++x) {
+      std::uint8_t& pixel = pixels[y * stride + x];
+      pixel = clamp_pixel(pixel + (wrap(dcs[x / 4] + 4) >> 3));
     }
   }
 }
 
-void inverse_walsh(const std::int16_t* block, std::int16_t* dc_of_16_blocks) {
-  int columns[16];
+void dequantize_inverse_walsh(const std::int16_t* values, int dc_step, int ac_step,
+                              std::int16_t* dc_of_16_blocks) {
+  std::int16_t block[16];
+  dequantize(values, dc_step, ac_step, block);
+  std::int16_t columns[16];
   for (int i = 0; i < 4; ++i) {
     const int a = block[i] + block[12 + i];
     const int b = block[4 + i] + block[8 + i];
     const int c = block[4 + i] - block[8 + i];
     const int d = block[i] - block[12 + i];
-    columns[i] = a + b;
-    columns[4 + i] = c + d;
-    columns[8 + i] = a - b;
-    columns[12 + i] = d - c;
+    columns[i] = wrap(a + b);
+    columns[4 + i] = wrap(c + d);
+    columns[8 + i] = wrap(a - b);
+    columns[12 + i] = wrap(d - c);
   }
   for (int y = 0; y < 4; ++y) {
-    const int* row = columns + 4 * y;
+    const std::int16_t* row = columns + 4 * y;
     const int a = row[0] + row[3];
     const int b = row[1] + row[2];
     const int c = row[1] - row[2];
     const int d = row[0] - row[3];
     std::int16_t* out = dc_of_16_blocks + 4 * y;
-    out[0] = static_cast<std::int16_t>((a + b + 3) >> 3);
-    out[1] = static_cast<std::int16_t>((c + d + 3) >> 3);
-    out[2] = static_cast<std::int16_t>((a - b + 3) >> 3);
-    out[3] = static_cast<std::int16_t>((d - c + 3) >> 3);
+    out[0] = wrap(wrap(a + b + 3) >> 3);
+    out[1] = wrap(wrap(c + d + 3) >> 3);
+    out[2] = wrap(wrap(a - b + 3) >> 3);
+    out[3] = wrap(wrap(d - c + 3) >> 3);
   }
 }
 
 // The inverse's transpose in 12-bit fixed point: a constant block of value v
 // has a DC of 8 v, and sums of squares grow fourfold.
-void forward_dct(const std::uint8_t* source, std::ptrdiff_t source_stride,
-                 const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
-                 std::int16_t* block) {
+void forward_dct_one(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                     const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
+                     std::int16_t* block) {
   // cos(pi / 8) and sin(pi / 8) times sqrt(2), in 4096ths.
   constexpr int kCos = 5352;
   constexpr int kSin = 2217;
@@ -108,6 +137,16 @@ void forward_dct(const std::uint8_t* source, std::ptrdiff_t source_stride,
   }
 }
 
+template <int Count>
+void forward_dct(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                 const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
+                 std::int16_t* blocks) {
+  for (int i = 0; i < Count; ++i) {
+    forward_dct_one(source + 4 * i, source_stride, prediction + 4 * i, prediction_stride,
+                    blocks + 16 * i);
+  }
+}
+
 void forward_walsh(const std::int16_t* dc_of_16_blocks, std::int16_t* block) {
   int rows[16];
   for (int y = 0; y < 4; ++y) {
@@ -133,14 +172,37 @@ void forward_walsh(const std::int16_t* dc_of_16_blocks, std::int16_t* block) {
   }
 }
 
+int quantize(const std::int16_t* coefficients, const Quantizer& quantizer, std::int16_t* values) {
+  int end = 0;
+  for (int i = 0; i < 16; ++i) {
+    const int at = kZigzag[i];
+    const int kind = i > 0;
+    const int magnitude = std::abs(static_cast<int>(coefficients[at]));
+    const auto sum =
+        static_cast<std::uint32_t>(clamp_int(magnitude + quantizer.rounding[kind], 0, 65535));
+    const int level =
+        clamp_int(static_cast<int>((sum * quantizer.reciprocal[kind]) >> 16), 0, 2047);
+    values[at] = wrap(coefficients[at] < 0 ? -level : level);
+    if (level != 0) end = i + 1;
+  }
+  return end;
+}
+
 }  // namespace
 
 void install_reference_transforms(Kernels& table) {
-  table.inverse_dct_add = inverse_dct_add;
-  table.inverse_dct_dc_add = inverse_dct_dc_add;
-  table.inverse_walsh = inverse_walsh;
-  table.forward_dct = forward_dct;
+  table.dequantize_inverse_dct_add[0] = dequantize_inverse_dct_add<1>;
+  table.dequantize_inverse_dct_add[1] = dequantize_inverse_dct_add<2>;
+  table.dequantize_inverse_dct_add[2] = dequantize_inverse_dct_add<4>;
+  table.inverse_dct_dc_add[0] = inverse_dct_dc_add<1>;
+  table.inverse_dct_dc_add[1] = inverse_dct_dc_add<2>;
+  table.inverse_dct_dc_add[2] = inverse_dct_dc_add<4>;
+  table.dequantize_inverse_walsh = dequantize_inverse_walsh;
+  table.forward_dct[0] = forward_dct<1>;
+  table.forward_dct[1] = forward_dct<2>;
+  table.forward_dct[2] = forward_dct<4>;
   table.forward_walsh = forward_walsh;
+  table.quantize = quantize;
 }
 
 }  // namespace vp8
