@@ -1,4 +1,5 @@
 // What is written with the boolean encoder, its trees, vectors and tokens is what is read back.
+#include <cstring>
 #include <vector>
 
 #include "bool_decoder.h"
@@ -115,35 +116,49 @@ class TokenWriter {
 
 void tokens_of_every_category() {
   Random random(3);
-  BlockProbabilities probabilities;
-  for (auto& band : probabilities) {
-    for (auto& context : band) {
-      for (auto& p : context) p = static_cast<Probability>(random.between(1, 255));
+  CoefficientProbabilities probabilities;
+  for (auto& type : probabilities) {
+    for (auto& band : type) {
+      for (auto& context : band) {
+        for (auto& p : context) p = static_cast<Probability>(random.between(1, 255));
+      }
     }
   }
   constexpr int kLimits[] = {1, 2, 4, 6, 10, 18, 34, 66, 2048};
-  for (int round = 0; round < 3000; ++round) {
-    std::int16_t values[16] = {};
-    const int first = random.below(2);
-    const int context = random.below(3);
-    const int coded = random.between(0, 16 - first);
-    int end = first;
-    for (int i = first; i < first + coded; ++i) {
-      const int limit = kLimits[random.below(9)];
-      const int value = random.below(3) == 0 ? 0 : random.between(-limit, limit);
-      values[kZigzag[i]] = static_cast<std::int16_t>(value);
-      if (value != 0) end = i + 1;
-    }
+  TokenContext above;
+  TokenContext left;
+  for (int round = 0; round < 400; ++round) {
+    const bool has_y2 = random.below(2) == 0;
+    const int density = random.below(4);
+    MacroblockCoefficients written{};
     BoolEncoder encoder;
-    TokenWriter writer(encoder, probabilities);
-    walk_block_tokens(values, end, first, context, writer);
+    TokenContext above_written = above;
+    TokenContext left_written = left;
+    for_each_block(has_y2, above_written, left_written,
+                   [&](BlockType type, int block, int first, int context) {
+                     const int coded =
+                         random.below(4) < density ? random.between(0, 16 - first) : 0;
+                     int end = first;
+                     for (int i = first; i < first + coded; ++i) {
+                       const int limit = kLimits[random.below(9)];
+                       const int value = random.below(3) == 0 ? 0 : random.between(-limit, limit);
+                       written.values[block][kZigzag[i]] = static_cast<std::int16_t>(value);
+                       if (value != 0) end = i + 1;
+                     }
+                     written.ends[block] = static_cast<std::uint8_t>(end);
+                     TokenWriter writer(encoder, probabilities[type]);
+                     walk_block_tokens(written.values[block], end, first, context, writer);
+                     return end > first;
+                   });
     const auto bytes = encoder.finish();
     BoolDecoder decoder(bytes.data(), bytes.size());
-    std::int16_t read[16] = {};
-    const int read_end = read_block_tokens(decoder, probabilities, context, first, read);
-    CHECK(read_end == end);
-    for (int i = 0; i < 16; ++i) CHECK(read[i] == values[i]);
+    MacroblockCoefficients read{};
+    read_macroblock_tokens(decoder, probabilities, has_y2, above, left, read);
     CHECK(!decoder.overran());
+    CHECK(std::memcmp(read.values, written.values, sizeof read.values) == 0);
+    CHECK(std::memcmp(read.ends, written.ends, sizeof read.ends) == 0);
+    CHECK(std::memcmp(&above, &above_written, sizeof above) == 0);
+    CHECK(std::memcmp(&left, &left_written, sizeof left) == 0);
   }
 }
 

@@ -162,7 +162,8 @@ int xc_parse_frame_start(const uint8_t* data, size_t size, xc_frame_start* start
 int xc_decode(const xc_state* before, const uint8_t* data, size_t size, xc_state** after,
               xc_raster** raster) {
   return guarded([&] {
-    vp8::DecodedFrame decoded = vp8::decode_frame(state_of(before), data, size);
+    vp8::ThreadTeam team(1);
+    vp8::DecodedFrame decoded = vp8::decode_frame(state_of(before), data, size, team);
     auto state = std::make_unique<xc_state>(std::move(decoded.state));
     *raster = new xc_raster{std::move(decoded.raster)};
     *after = state.release();

@@ -1,13 +1,56 @@
 #include "decode.h"
 
+#include "filter_rows.h"
 #include "frame_reader.h"
 #include "reconstruct.h"
 #include "state_update.h"
 #include "status.h"
+#include "wavefront.h"
 
 namespace vp8 {
+namespace {
 
-DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, std::size_t size) {
+// Reads and reconstructs a frame into `raster`.
+//
+// One partition can only be read from its beginning, so rows take turns in that.
+// A thread alone reconstructs each macroblock as soon as it is read; several read
+// a whole row, so that the next row's reader need not wait for reconstruction.
+void decode_rows(FrameReader& reader, const ReconstructionContext& context,
+                 const FilterRows& filter, Raster& raster, ThreadTeam& team) {
+  const MacroblockGrid& macroblocks = reader.macroblocks();
+  const int columns = macroblocks.columns();
+  const bool alone = team.size() == 1;
+  Wavefront wavefront(macroblocks.rows(), columns);
+  wavefront.run(team, [&](int row) {
+    // One for each macroblock that has any, or the same one again and again.
+    thread_local std::vector<MacroblockCoefficients> coefficients;
+    coefficients.resize(alone ? 1 : static_cast<std::size_t>(columns));
+    const auto of = [&](int column) -> MacroblockCoefficients& {
+      return coefficients[alone ? 0 : static_cast<std::size_t>(column)];
+    };
+    wavefront.await_turn(row);
+    if (!alone) {
+      for (int column = 0; column < columns; ++column) {
+        reader.read_macroblock(row, column, of(column));
+      }
+      wavefront.end_turn(row);
+    }
+    int seen = 0;
+    for (int column = 0; column < columns; ++column) {
+      if (alone) reader.read_macroblock(row, column, of(column));
+      wavefront.await_above(row, column, seen);
+      reconstruct_macroblock(context, macroblocks.at(row, column), of(column), row, column, raster);
+      filter.reconstructed(row, column);
+      wavefront.publish(row, column);
+    }
+    if (alone) wavefront.end_turn(row);
+  });
+}
+
+}  // namespace
+
+DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, std::size_t size,
+                          ThreadTeam& team) {
   if (size == 0) {
     if (!before)
       throw CodecError(Status::kInvalidBitstream, "a stream cannot begin with an empty frame");
@@ -19,17 +62,9 @@ DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, s
   const int height = header.start.key_frame ? header.start.height : before->height;
 
   const ReconstructionContext context(before.get(), header, reader.context());
+  const LoopFilterSettings settings = loop_filter_settings(header, reader.context());
   const std::shared_ptr<Raster> raster = begin_raster(width, height);
-  MacroblockCoefficients coefficients;
-  const MacroblockGrid& macroblocks = reader.macroblocks();
-  for (int row = 0; row < macroblocks.rows(); ++row) {
-    for (int column = 0; column < macroblocks.columns(); ++column) {
-      reader.read_macroblock(row, column, coefficients);
-      reconstruct_macroblock(context, macroblocks.at(row, column), coefficients, row, column,
-                             *raster);
-    }
-  }
-  finish_raster(*raster, macroblocks, loop_filter_settings(header, reader.context()));
+  decode_rows(reader, context, FilterRows(*raster, reader.macroblocks(), settings), *raster, team);
   return {next_state(before.get(), header, reader.context(), raster, reader.segment_map()), raster};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "state.h"
+#include "thread_team.h"
 
 namespace vp8 {
 
@@ -12,6 +13,7 @@ struct DecodedFrame {
 
 // `before` may be null for a key frame. A frame of no bytes repeats the last.
 // Throws CodecError.
-DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, std::size_t size);
+DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, std::size_t size,
+                          ThreadTeam& team);
 
 }  // namespace vp8

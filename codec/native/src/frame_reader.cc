@@ -94,7 +94,6 @@ void FrameReader::read_macroblock(int row, int column, MacroblockCoefficients& c
 
   MacroblockInfo& info = macroblocks_.at(row, column);
   TokenContext& above = above_[static_cast<std::size_t>(column)];
-  coefficients.clear();
   if (info.skip) {
     above.clear(info.has_y2());
     left_.clear(info.has_y2());
@@ -102,24 +101,12 @@ void FrameReader::read_macroblock(int row, int column, MacroblockCoefficients& c
   }
   const int last_partition = (1 << header_.log2_partitions) - 1;
   BoolDecoder& decoder = partitions_[row & last_partition];
-  read_tokens(decoder, info, above, coefficients);
+  coefficients.clear();
+  info.has_tokens = read_macroblock_tokens(decoder, context_.entropy.coefficients, info.has_y2(),
+                                           above, left_, coefficients);
   if (decoder.overran()) {
     throw CodecError(Status::kTruncatedBitstream, "a token partition ends early");
   }
-}
-
-void FrameReader::read_tokens(BoolDecoder& decoder, MacroblockInfo& info, TokenContext& above,
-                              MacroblockCoefficients& coefficients) {
-  const CoefficientProbabilities& probabilities = context_.entropy.coefficients;
-  for_each_block(info.has_y2(), above, left_,
-                 [&](BlockType type, int block, int first, int context) {
-                   const int end = read_block_tokens(decoder, probabilities[type], context, first,
-                                                     coefficients.values[block]);
-                   coefficients.ends[block] = static_cast<std::uint8_t>(end);
-                   const bool has_tokens = end > first;
-                   info.has_tokens |= has_tokens;
-                   return has_tokens;
-                 });
 }
 
 std::shared_ptr<const SegmentMap> FrameReader::segment_map() const {

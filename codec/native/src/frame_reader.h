@@ -23,7 +23,7 @@ class FrameReader {
   const MacroblockGrid& macroblocks() const { return macroblocks_; }
 
   // Reads the next macroblock in raster order: its header into the grid, its
-  // tokens into `coefficients`.
+  // tokens into `coefficients`, which are left alone where it is skipped.
   void read_macroblock(int row, int column, MacroblockCoefficients& coefficients);
 
   // The map after the frame: the state's own where the frame did not change it.
@@ -31,8 +31,6 @@ class FrameReader {
 
  private:
   void split_partitions(const std::uint8_t* data, std::size_t size);
-  void read_tokens(BoolDecoder& decoder, MacroblockInfo& info, TokenContext& above,
-                   MacroblockCoefficients& coefficients);
 
   const State* before_;
   FrameStart start_;

@@ -78,7 +78,8 @@ EncodedFrame FrameWriter::finish(bool search_filter_level) {
   choose_probabilities(header_, context_, macroblocks_, coefficients_);
   EncodedFrame encoded;
   encoded.bytes = serialize_frame(header_, before, context_, macroblocks_, coefficients_);
-  finish_raster(*raster_, macroblocks_, loop_filter_settings(header_, context_));
+  filter_frame(*raster_, macroblocks_, loop_filter_settings(header_, context_));
+  for (int row = 0; row < macroblocks_.rows(); ++row) raster_->extend_row(row);
   encoded.state = next_state(before_, header_, context_, raster_, segment_map_);
   return encoded;
 }

@@ -4,20 +4,32 @@
 
 namespace vp8 {
 
+namespace {
+
+// Rows begin on whole cache lines.
+constexpr int kLine = static_cast<int>(PixelBuffer::kAlignment);
+
+}  // namespace
+
 Raster::Raster(int width, int height) : width_(width), height_(height) {
-  std::size_t offset = 0;
+  std::size_t size = 0;
   for (int i = 0; i < kPlanes; ++i) {
     const int block = i == 0 ? 16 : 8;
     Layout& layout = layout_[i];
     layout.width = macroblock_columns() * block;
     layout.height = macroblock_rows() * block;
-    layout.stride = layout.width + 2 * kRasterBorder;
-    layout.origin =
-        offset + static_cast<std::size_t>(kRasterBorder * layout.stride + kRasterBorder);
-    offset += static_cast<std::size_t>(layout.stride) *
-              static_cast<std::size_t>(layout.height + 2 * kRasterBorder);
+    layout.stride = (layout.width + 2 * kRasterBorder + kLine - 1) / kLine * kLine;
+    // Pixel (0, 0) is aligned; the border left of it ends the line before.
+    size += kLine;
+    layout.origin = size + static_cast<std::size_t>(kRasterBorder * layout.stride);
+    size += static_cast<std::size_t>(layout.stride) *
+            static_cast<std::size_t>(layout.height + 2 * kRasterBorder);
   }
-  pixels_.resize(offset);
+  pixels_ = PixelBuffer(size);
+}
+
+Raster::Raster(const Raster& other) : Raster(other.width_, other.height_) {
+  std::memcpy(pixels_.data(), other.pixels_.data(), pixels_.size());
 }
 
 Plane Raster::plane(int index) const {
@@ -45,20 +57,26 @@ void Raster::load_plane(int index, const std::uint8_t* source, std::ptrdiff_t so
   }
 }
 
-void Raster::extend_borders() {
+void Raster::extend_row(int mb_row) {
   for (int i = 0; i < kPlanes; ++i) {
     const MutablePlane plane = mutable_plane(i);
-    for (int y = 0; y < plane.height; ++y) {
+    const int block = i == 0 ? 16 : 8;
+    for (int y = mb_row * block; y < (mb_row + 1) * block; ++y) {
       std::uint8_t* row = plane.at(0, y);
       std::memset(row - kRasterBorder, row[0], kRasterBorder);
       std::memset(row + plane.width, row[plane.width - 1], kRasterBorder);
     }
-    const std::size_t bytes = static_cast<std::size_t>(plane.stride);
-    const std::uint8_t* top = plane.at(-kRasterBorder, 0);
-    const std::uint8_t* bottom = plane.at(-kRasterBorder, plane.height - 1);
-    for (int y = 1; y <= kRasterBorder; ++y) {
-      std::memcpy(plane.at(-kRasterBorder, -y), top, bytes);
-      std::memcpy(plane.at(-kRasterBorder, plane.height - 1 + y), bottom, bytes);
+    const auto bytes = static_cast<std::size_t>(plane.width + 2 * kRasterBorder);
+    if (mb_row == 0) {
+      for (int y = 1; y <= kRasterBorder; ++y) {
+        std::memcpy(plane.at(-kRasterBorder, -y), plane.at(-kRasterBorder, 0), bytes);
+      }
+    }
+    if (mb_row + 1 == macroblock_rows()) {
+      const std::uint8_t* bottom = plane.at(-kRasterBorder, plane.height - 1);
+      for (int y = 0; y < kRasterBorder; ++y) {
+        std::memcpy(plane.at(-kRasterBorder, plane.height + y), bottom, bytes);
+      }
     }
   }
 }

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
+#include "pixel_buffer.h"
 #include "types.h"
 
 namespace vp8 {
@@ -30,8 +30,10 @@ constexpr int kPlanes = 3;  // Y, U, V
 // Built by one owner, then shared as shared_ptr<const Raster> and never changed.
 class Raster {
  public:
-  // Pixels are zero. `width` and `height` are the display size, 1 to 16383.
+  // Pixels are whatever was there before. `width` and `height` are the display
+  // size, 1 to 16383.
   Raster(int width, int height);
+  Raster(const Raster& other);
 
   int width() const { return width_; }
   int height() const { return height_; }
@@ -48,9 +50,9 @@ class Raster {
   // the end of the last macroblock.
   void load_plane(int index, const std::uint8_t* source, std::ptrdiff_t source_stride);
 
-  // Repeats the edge pixels into the border, as prediction beyond the frame
-  // demands (section 5).
-  void extend_borders();
+  // Repeats the edge pixels of a macroblock row into the border, as prediction
+  // beyond the frame demands (section 5).
+  void extend_row(int mb_row);
 
   // Equality of everything prediction can see.
   bool operator==(const Raster& other) const;
@@ -66,7 +68,7 @@ class Raster {
   int width_;
   int height_;
   Layout layout_[kPlanes];
-  std::vector<std::uint8_t> pixels_;
+  PixelBuffer pixels_;
 };
 
 using SharedRaster = std::shared_ptr<const Raster>;

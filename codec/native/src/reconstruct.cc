@@ -1,34 +1,79 @@
 #include "reconstruct.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "intra_prediction.h"
+#include "kernels/kernels.h"
 #include "transform.h"
 
 namespace vp8 {
 namespace {
 
+// The four luma blocks of one row side by side.
+void add_luma_row(const std::int16_t (*values)[16], const std::uint8_t* ends, const int* steps,
+                  std::uint8_t* pixels, std::ptrdiff_t stride) {
+  const int most = std::max(std::max(ends[0], ends[1]), std::max(ends[2], ends[3]));
+  if (most > 1) {
+    kernels().dequantize_inverse_dct_add[2](values[0], steps[0], steps[1], pixels, stride);
+  } else if (most == 1) {
+    std::int16_t dcs[4];
+    for (int i = 0; i < 4; ++i) dcs[i] = static_cast<std::int16_t>(values[i][0] * steps[0]);
+    kernels().inverse_dct_dc_add[2](dcs, pixels, stride);
+  }
+}
+
+// The same where the DCs come from Y2 and need no step any more.
+void add_luma_row_after_y2(const std::int16_t (*values)[16], const std::uint8_t* ends,
+                           const std::int16_t* dcs, const int* steps, std::uint8_t* pixels,
+                           std::ptrdiff_t stride) {
+  const int most = std::max(std::max(ends[0], ends[1]), std::max(ends[2], ends[3]));
+  if (most <= 1) {
+    kernels().inverse_dct_dc_add[2](dcs, pixels, stride);
+    return;
+  }
+  alignas(32) std::int16_t with_dcs[4][16];
+  std::memcpy(with_dcs, values, sizeof with_dcs);
+  for (int i = 0; i < 4; ++i) with_dcs[i][0] = dcs[i];
+  kernels().dequantize_inverse_dct_add[2](with_dcs[0], 1, steps[1], pixels, stride);
+}
+
 void add_luma_residue(const MacroblockInfo& info, const MacroblockCoefficients& coefficients,
                       const QuantizerSteps& steps, const MacroblockPixels& target) {
-  std::int16_t dc[16] = {};
-  if (info.has_y2()) invert_y2(coefficients.values[kY2Block], steps.y2, dc);
-  for (int i = 0; i < 16; ++i) {
-    std::uint8_t* pixels = target.pixels[0] + (i >> 2) * 4 * target.stride[0] + (i & 3) * 4;
+  const std::ptrdiff_t stride = target.stride[0];
+  alignas(32) std::int16_t dcs[16];
+  if (info.has_y2()) {
+    kernels().dequantize_inverse_walsh(coefficients.values[kY2Block], steps.y2[0], steps.y2[1],
+                                       dcs);
+  }
+  for (int row = 0; row < 4; ++row) {
+    const std::int16_t (*values)[16] = coefficients.values + 4 * row;
+    const std::uint8_t* ends = coefficients.ends + 4 * row;
+    std::uint8_t* pixels = target.pixels[0] + 4 * row * stride;
     if (info.has_y2()) {
-      add_block_after_y2(coefficients.values[i], coefficients.ends[i], dc[i], steps.y, pixels,
-                         target.stride[0]);
+      add_luma_row_after_y2(values, ends, dcs + 4 * row, steps.y, pixels, stride);
     } else {
-      add_block(coefficients.values[i], coefficients.ends[i], steps.y, pixels, target.stride[0]);
+      add_luma_row(values, ends, steps.y, pixels, stride);
     }
   }
 }
 
 void add_chroma_residue(const MacroblockCoefficients& coefficients, const QuantizerSteps& steps,
                         const MacroblockPixels& target) {
-  for (int i = 0; i < 8; ++i) {
-    const int plane = 1 + i / 4;
-    const int x = (i & 1) * 4;
-    const int y = ((i >> 1) & 1) * 4;
-    add_block(coefficients.values[16 + i], coefficients.ends[16 + i], steps.uv,
-              target.pixels[plane] + y * target.stride[plane] + x, target.stride[plane]);
+  for (int i = 16; i < kY2Block; i += 2) {
+    const int most = std::max(coefficients.ends[i], coefficients.ends[i + 1]);
+    if (most == 0) continue;
+    const int plane = i < 20 ? 1 : 2;
+    std::uint8_t* pixels = target.pixels[plane] + (i & 2) * 2 * target.stride[plane];
+    const std::int16_t (*values)[16] = coefficients.values + i;
+    if (most > 1) {
+      kernels().dequantize_inverse_dct_add[1](values[0], steps.uv[0], steps.uv[1], pixels,
+                                              target.stride[plane]);
+    } else {
+      const std::int16_t dcs[2] = {static_cast<std::int16_t>(values[0][0] * steps.uv[0]),
+                                   static_cast<std::int16_t>(values[1][0] * steps.uv[0])};
+      kernels().inverse_dct_dc_add[1](dcs, pixels, target.stride[plane]);
+    }
   }
 }
 
@@ -40,7 +85,10 @@ void reconstruct_subblocks(const MacroblockInfo& info, const MacroblockCoefficie
     std::uint8_t* pixels = target.pixels[0] + (i >> 2) * 4 * stride + (i & 3) * 4;
     predict_subblock(info.subblock_modes[static_cast<std::size_t>(i)], pixels, stride,
                      above_right.of(i));
-    add_block(coefficients.values[i], coefficients.ends[i], steps.y, pixels, stride);
+    // Without tokens the coefficients are another macroblock's.
+    if (info.has_tokens) {
+      add_block(coefficients.values[i], coefficients.ends[i], steps.y, pixels, stride);
+    }
   }
 }
 
@@ -118,12 +166,6 @@ void reconstruct_macroblock(const ReconstructionContext& context, const Macroblo
   }
   if (info.has_tokens) add_residue(info, coefficients, steps, mb_row, mb_col, raster);
   if (mb_col + 1 == raster.macroblock_columns()) prepare_row_end(raster, mb_row);
-}
-
-void finish_raster(Raster& raster, const MacroblockGrid& macroblocks,
-                   const LoopFilterSettings& settings) {
-  filter_frame(raster, macroblocks, settings);
-  raster.extend_borders();
 }
 
 }  // namespace vp8

@@ -41,12 +41,9 @@ void predict_macroblock(const ReconstructionContext& context, const MacroblockIn
 void add_residue(const MacroblockInfo& info, const MacroblockCoefficients& coefficients,
                  const QuantizerSteps& steps, int mb_row, int mb_col, Raster& raster);
 
+// `coefficients` are looked at only where the macroblock has tokens.
 void reconstruct_macroblock(const ReconstructionContext& context, const MacroblockInfo& info,
                             const MacroblockCoefficients& coefficients, int mb_row, int mb_col,
                             Raster& raster);
-
-// Filters the frame and extends its borders, after which it can be a reference.
-void finish_raster(Raster& raster, const MacroblockGrid& macroblocks,
-                   const LoopFilterSettings& settings);
 
 }  // namespace vp8

@@ -81,7 +81,7 @@ SharedRaster read_raster(Reader& reader, int width, int height) {
       std::memcpy(plane.at(0, y), reader.take(bytes), bytes);
     }
   }
-  raster->extend_borders();
+  for (int row = 0; row < raster->macroblock_rows(); ++row) raster->extend_row(row);
   return raster;
 }
 

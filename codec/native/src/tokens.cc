@@ -24,8 +24,12 @@ int read_large_magnitude(BoolDecoder& decoder, const std::array<Probability, 11>
 
 }  // namespace
 
-int read_block_tokens(BoolDecoder& decoder, const BlockProbabilities& probabilities, int context,
-                      int first, std::int16_t* values) {
+namespace {
+
+// Reads one block's tokens; returns one past the last coded position.
+[[gnu::always_inline]] inline int read_block(BoolDecoder& decoder,
+                                             const BlockProbabilities& probabilities, int context,
+                                             int first, std::int16_t* values) {
   int i = first;
   const std::array<Probability, 11>* p = &probabilities[kCoefficientBands[i]][context];
   while (decoder.read((*p)[0])) {
@@ -33,12 +37,55 @@ int read_block_tokens(BoolDecoder& decoder, const BlockProbabilities& probabilit
       if (++i == 16) return 16;
       p = &probabilities[kCoefficientBands[i]][0];
     }
-    const int magnitude = decoder.read((*p)[2]) ? read_large_magnitude(decoder, *p) : 1;
-    values[kZigzag[i]] = static_cast<std::int16_t>(decoder.read_flag() ? -magnitude : magnitude);
+    int magnitude = 1;
+    context = 1;
+    if (decoder.read((*p)[2])) {
+      magnitude = read_large_magnitude(decoder, *p);
+      context = 2;
+    }
+    values[kZigzag[i]] = static_cast<std::int16_t>(decoder.read_sign(magnitude));
     if (++i == 16) return 16;
-    p = &probabilities[kCoefficientBands[i]][token_context_after(magnitude)];
+    p = &probabilities[kCoefficientBands[i]][context];
   }
   return i;
+}
+
+// Place in a TokenContext of the flag above and left of each block.
+constexpr std::uint8_t kAboveFlag[kBlocksPerMacroblock] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0,
+                                                           1, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8};
+constexpr std::uint8_t kLeftFlag[kBlocksPerMacroblock] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3,
+                                                          3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8};
+
+}  // namespace
+
+bool read_macroblock_tokens(BoolDecoder& partition, const CoefficientProbabilities& probabilities,
+                            bool has_y2, TokenContext& above, TokenContext& left,
+                            MacroblockCoefficients& coefficients) {
+  BoolDecoder decoder = partition;
+  bool any = false;
+  const BlockProbabilities* of_type = &probabilities[has_y2 ? kY2 : kYWithDc];
+  int first = 0;
+  // Y2 comes first, where there is one.
+  for (int j = has_y2 ? 0 : 1; j < kBlocksPerMacroblock; ++j) {
+    const int block = j == 0 ? kY2Block : j - 1;
+    if (block == 16) {
+      of_type = &probabilities[kChroma];
+      first = 0;
+    }
+    std::uint8_t& a = above.flags[kAboveFlag[block]];
+    std::uint8_t& l = left.flags[kLeftFlag[block]];
+    const int end = read_block(decoder, *of_type, a + l, first, coefficients.values[block]);
+    coefficients.ends[block] = static_cast<std::uint8_t>(end);
+    const bool has_tokens = end > first;
+    a = l = has_tokens;
+    any |= has_tokens;
+    if (j == 0) {
+      of_type = &probabilities[kYAfterY2];
+      first = 1;
+    }
+  }
+  partition = decoder;
+  return any;
 }
 
 }  // namespace vp8

@@ -39,10 +39,11 @@ struct TokenContext {
   }
 };
 
-// Reads one block into `values` (zeroed by the caller, raster order); `first` is
-// 1 for luma after Y2. Returns one past the last coded position.
-int read_block_tokens(BoolDecoder& decoder, const BlockProbabilities& probabilities, int context,
-                      int first, std::int16_t* values);
+// Reads the tokens of a macroblock into `coefficients`, whose values are zero, and
+// brings the contexts up to date. Returns whether any block has tokens.
+bool read_macroblock_tokens(BoolDecoder& partition, const CoefficientProbabilities& probabilities,
+                            bool has_y2, TokenContext& above, TokenContext& left,
+                            MacroblockCoefficients& coefficients);
 
 // Index of the DCT category of a magnitude of at least 5.
 inline int dct_category(int magnitude) {
