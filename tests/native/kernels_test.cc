@@ -1,116 +1,203 @@
-// The kernels in use keep to their block, and agree with the arithmetic written out plainly.
-#include <algorithm>
-#include <cstdlib>
-#include <cstring>
-#include <vector>
-
-#include "check.h"
+// Every kernel at every level gives the bytes of the plain one, and touches nothing else.
+//
+//   kernels_test                    checks
+//   kernels_test --bench [filter]   times the entries whose name contains the filter
 #include "kernels/kernels.h"
+
+#include <array>
+#include <cstring>
+#include <functional>
+
+#include "kernels_area.h"
+#include "kernels_bench.h"
+#include "quantization.h"
 
 namespace {
 
 using namespace vp8;
 
 constexpr int kSizes[] = {4, 8, 16};
-constexpr int kGuard = 32;
+constexpr int kBlocks[] = {1, 2, 4};
 
-// A block in the middle of a larger area, so that a write outside it shows.
-class Guarded {
- public:
-  Guarded(Random& random, std::ptrdiff_t stride) : stride_(stride), bytes_(stride * kRows) {
-    for (auto& byte : bytes_) byte = static_cast<std::uint8_t>(random.below(256));
-    before_ = bytes_;
-  }
-  std::uint8_t* block() { return bytes_.data() + kGuard * stride_ + kGuard; }
-  std::ptrdiff_t stride() const { return stride_; }
+const char* level_name;  // for messages
+#define CHECK_LEVEL(condition)                                  \
+  do {                                                          \
+    if (!(condition)) {                                         \
+      std::fprintf(stderr, "level %s, %s\n", level_name, what); \
+      CHECK(condition);                                         \
+    }                                                           \
+  } while (false)
 
-  void check_only_changed(int left, int top, int width, int height) const {
-    for (int y = 0; y < kRows; ++y) {
-      for (int x = 0; x < stride_; ++x) {
-        const int column = x - kGuard - left;
-        const int row = y - kGuard - top;
-        if (column >= 0 && column < width && row >= 0 && row < height) continue;
-        CHECK(bytes_[y * stride_ + x] == before_[y * stride_ + x]);
-      }
-    }
-  }
-
- private:
-  static constexpr int kRows = 2 * kGuard + 16;
-  std::ptrdiff_t stride_;
-  std::vector<std::uint8_t> bytes_;
-  std::vector<std::uint8_t> before_;
-};
-
-constexpr std::ptrdiff_t kStrides[] = {2 * kGuard + 16, 2 * kGuard + 23, 160};
-
-void distortion_is_what_its_name_says() {
-  Random random(1);
-  for (const auto stride : kStrides) {
-    for (int index = 0; index < 3; ++index) {
-      Guarded a(random, stride);
-      Guarded b(random, stride + 5);
-      int sad = 0;
-      int sse = 0;
-      for (int y = 0; y < kSizes[index]; ++y) {
-        for (int x = 0; x < kSizes[index]; ++x) {
-          const int difference = a.block()[y * a.stride() + x] - b.block()[y * b.stride() + x];
-          sad += std::abs(difference);
-          sse += difference * difference;
-        }
-      }
-      const Kernels& table = kernels();
-      CHECK(table.sad[index](a.block(), a.stride(), b.block(), b.stride()) == sad);
-      CHECK(table.sse[index](a.block(), a.stride(), b.block(), b.stride()) == sse);
-      CHECK(table.satd[index](a.block(), a.stride(), a.block(), a.stride()) == 0);
-      CHECK(table.satd[index](a.block(), a.stride(), b.block(), b.stride()) > 0);
-    }
-  }
+// Runs `call(kernels, area)` on copies of `before` with both tables and compares.
+template <typename Call>
+void compare(const char* what, const Kernels& tested, const Area& before, Call&& call) {
+  Area expected = before;
+  call(kernels_at(SimdLevel::kReference), expected);
+  CHECK_LEVEL(expected.same_outside_block(before));
+  Area given = before;
+  call(tested, given);
+  CHECK_LEVEL(given.same_outside_block(before));
+  CHECK_LEVEL(given == expected);
 }
 
-void interpolation_keeps_to_its_block() {
-  Random random(2);
-  for (const auto stride : kStrides) {
-    for (int index = 0; index < 3; ++index) {
-      for (int mx = 0; mx < 8; ++mx) {
-        for (int my = 0; my < 8; ++my) {
-          if (mx == 0 && my == 0) continue;
-          for (const auto& filters : {kernels().sixtap, kernels().bilinear}) {
-            Guarded source(random, stride);
-            Guarded target(random, stride);
-            const int size = kSizes[index];
-            filters[index](source.block(), source.stride(), target.block(), target.stride(), size,
-                           mx, my);
-            target.check_only_changed(0, 0, size, size);
-            source.check_only_changed(0, 0, 0, 0);
-          }
+// ---- inter prediction ----
+
+void check_interpolation(const Kernels& tested, Random& random) {
+  for (int round = 0; round < 36; ++round) {
+    const int index = round % 3;
+    const int height = kSizes[round / 3 % 3];
+    const Fill fill = kFills[round / 9];
+    for (int mx = 0; mx < 8; ++mx) {
+      for (int my = 0; my < 8; ++my) {
+        const Margins taps{mx ? 2 : 0, my ? 2 : 0, mx ? 3 : 0, my ? 3 : 0};
+        const Margins one{0, 0, mx ? 1 : 0, my ? 1 : 0};
+        Area for_sixtap(random, kSizes[index], height, taps, fill);
+        Area for_bilinear(random, kSizes[index], height, one, fill);
+        const Area target(random, kSizes[index], height, kGuards, Fill::kNoise);
+        if (mx == 0 && my == 0) {
+          compare("copy", tested, target, [&](const Kernels& k, Area& area) {
+            k.copy[index](for_sixtap.block(), for_sixtap.stride(), area.block(), area.stride(),
+                          height);
+          });
+          continue;
         }
+        compare("sixtap", tested, target, [&](const Kernels& k, Area& area) {
+          k.sixtap[index](for_sixtap.block(), for_sixtap.stride(), area.block(), area.stride(),
+                          height, mx, my);
+        });
+        compare("bilinear", tested, target, [&](const Kernels& k, Area& area) {
+          k.bilinear[index](for_bilinear.block(), for_bilinear.stride(), area.block(),
+                            area.stride(), height, mx, my);
+        });
       }
     }
   }
 }
 
 // Every filter's taps sum to one: a flat area stays flat.
-void interpolation_of_a_flat_area_is_flat() {
+void check_flat_areas(const Kernels& tested) {
+  const char* what = "interpolation of a flat area";
   for (int value : {0, 1, 127, 254, 255}) {
     const std::vector<std::uint8_t> flat(80 * 80, static_cast<std::uint8_t>(value));
-    for (int mx = 0; mx < 8; ++mx) {
-      for (int my = 0; my < 8; ++my) {
-        if (mx == 0 && my == 0) continue;
-        for (const auto& filters : {kernels().sixtap, kernels().bilinear}) {
-          std::uint8_t target[16 * 16] = {};
-          filters[2](flat.data() + 80 * 30 + 30, 80, target, 16, 16, mx, my);
-          for (const auto pixel : target) CHECK(pixel == value);
-        }
+    for (int i = 1; i < 64; ++i) {
+      for (const auto& filters : {tested.sixtap, tested.bilinear}) {
+        std::uint8_t target[16 * 16] = {};
+        filters[2](flat.data() + 80 * 30 + 30, 80, target, 16, 16, i & 7, i >> 3);
+        for (const auto pixel : target) CHECK_LEVEL(pixel == value);
       }
     }
   }
 }
 
-void transforms_undo_each_other() {
-  Random random(3);
-  const Kernels& table = kernels();
-  for (int round = 0; round < 5000; ++round) {
+// ---- transforms ----
+
+using Values = std::vector<std::int16_t>;
+
+Values random_values(Random& random, int count, int range) {
+  Values values(static_cast<std::size_t>(count));
+  const int rarity = 1 + random.below(4);
+  for (auto& value : values) {
+    if (random.below(rarity) == 0) value = static_cast<std::int16_t>(random.between(-range, range));
+    if (range == 32768 && random.below(4) == 0) value = random.below(2) ? 32767 : -32768;
+  }
+  return values;
+}
+
+constexpr int kRanges[] = {1, 3, 40, 2048, 32768};
+
+void check_inverse_transforms(const Kernels& tested, Random& random) {
+  for (int round = 0; round < 6000; ++round) {
+    const int index = round % 3;
+    const int blocks = kBlocks[index];
+    const int range = kRanges[round / 3 % 5];
+    const int limit = random.below(8) == 0 ? 32767 : 440;
+    const int dc_step = random.between(1, limit);
+    const int ac_step = random.between(1, limit);
+    const Values values = random_values(random, 16 * blocks, range);
+    const Area pixels(random, 4 * blocks, 4, kGuards, kFills[random.below(4)]);
+    compare("dequantize_inverse_dct_add", tested, pixels, [&](const Kernels& k, Area& area) {
+      k.dequantize_inverse_dct_add[index](values.data(), dc_step, ac_step, area.block(),
+                                          area.stride());
+    });
+    const Values dcs = random_values(random, blocks, range);
+    compare("inverse_dct_dc_add", tested, pixels, [&](const Kernels& k, Area& area) {
+      k.inverse_dct_dc_add[index](dcs.data(), area.block(), area.stride());
+    });
+    const char* what = "dequantize_inverse_walsh";
+    Values expected(16);
+    Values given(16);
+    kernels_at(SimdLevel::kReference)
+        .dequantize_inverse_walsh(values.data(), dc_step, ac_step, expected.data());
+    tested.dequantize_inverse_walsh(values.data(), dc_step, ac_step, given.data());
+    CHECK_LEVEL(given == expected);
+  }
+}
+
+void check_forward_transforms(const Kernels& tested, Random& random) {
+  const Kernels& plain = kernels_at(SimdLevel::kReference);
+  for (int round = 0; round < 3000; ++round) {
+    const int index = round % 3;
+    const int blocks = kBlocks[index];
+    const Fill fill = kFills[round / 3 % 4];
+    Area source(random, 4 * blocks, 4, {}, fill);
+    Area prediction(random, 4 * blocks, 4, {}, fill);
+    Values expected(static_cast<std::size_t>(16 * blocks));
+    Values given(expected.size());
+    const char* what = "forward_dct";
+    const auto run = [&](const Kernels& k, Values& out) {
+      k.forward_dct[index](source.block(), source.stride(), prediction.block(), prediction.stride(),
+                           out.data());
+    };
+    run(plain, expected);
+    run(tested, given);
+    CHECK_LEVEL(given == expected);
+
+    what = "forward_walsh";
+    Values dcs = random_values(random, 16, 1 << random.between(1, 10));
+    if (random.below(4) == 0) {
+      for (auto& dc : dcs) dc = random.below(8) ? 2040 : -2040;
+      if (random.below(2)) {
+        for (auto& dc : dcs) dc = static_cast<std::int16_t>(-dc);
+      }
+    }
+    expected.resize(16);
+    given.resize(16);
+    plain.forward_walsh(dcs.data(), expected.data());
+    tested.forward_walsh(dcs.data(), given.data());
+    CHECK_LEVEL(given == expected);
+  }
+}
+
+void check_quantize(const Kernels& tested, Random& random) {
+  const char* what = "quantize";
+  for (int round = 0; round < 10000; ++round) {
+    const int steps[2] = {random.between(2, 440), random.between(2, 440)};
+    const int rounding[2] = {random.below(steps[0]), random.below(steps[1])};
+    Quantizer quantizer = make_quantizer(steps, rounding);
+    if (random.below(8) == 0) {
+      for (int i = 0; i < 2; ++i) {
+        quantizer.rounding[i] = static_cast<std::uint16_t>(random.below(65536));
+        quantizer.reciprocal[i] = static_cast<std::uint16_t>(random.below(65536));
+      }
+    }
+    Values coefficients = random_values(random, 16, kRanges[round % 5]);
+    if (round % 5 == 2) {  // a single one, at each place
+      coefficients.assign(16, 0);
+      coefficients[static_cast<std::size_t>(random.below(16))] = -2000;
+    }
+    Values expected(16);
+    Values given(16);
+    const int end =
+        kernels_at(SimdLevel::kReference).quantize(coefficients.data(), quantizer, expected.data());
+    CHECK_LEVEL(tested.quantize(coefficients.data(), quantizer, given.data()) == end);
+    CHECK_LEVEL(given == expected);
+  }
+}
+
+// What the encoder's transforms make, the decoder's undo.
+void check_transforms_undo_each_other(const Kernels& tested, Random& random) {
+  const char* what = "transforms there and back";
+  for (int round = 0; round < 2000; ++round) {
     const int range = 1 << random.between(1, 8);
     std::uint8_t source[16];
     std::uint8_t prediction[16];
@@ -120,77 +207,266 @@ void transforms_undo_each_other() {
       source[i] = static_cast<std::uint8_t>(std::clamp(wanted, 0, 255));
     }
     std::int16_t block[16];
-    table.forward_dct[0](source, 4, prediction, 4, block);
+    tested.forward_dct[0](source, 4, prediction, 4, block);
     std::uint8_t pixels[16];
     std::memcpy(pixels, prediction, sizeof pixels);
-    table.dequantize_inverse_dct_add[0](block, 1, 1, pixels, 4);
-    for (int i = 0; i < 16; ++i) CHECK(std::abs(pixels[i] - source[i]) <= 2);
+    tested.dequantize_inverse_dct_add[0](block, 1, 1, pixels, 4);
+    for (int i = 0; i < 16; ++i) CHECK_LEVEL(std::abs(pixels[i] - source[i]) <= 2);
 
     std::int16_t dcs[16];
     for (auto& dc : dcs) dc = static_cast<std::int16_t>(random.between(-2000, 2000));
     std::int16_t transformed[16];
-    table.forward_walsh(dcs, transformed);
+    tested.forward_walsh(dcs, transformed);
     std::int16_t again[16];
-    table.dequantize_inverse_walsh(transformed, 1, 1, again);
-    for (int i = 0; i < 16; ++i) CHECK(std::abs(again[i] - dcs[i]) <= 2);
+    tested.dequantize_inverse_walsh(transformed, 1, 1, again);
+    for (int i = 0; i < 16; ++i) CHECK_LEVEL(std::abs(again[i] - dcs[i]) <= 2);
+
+    // A block with nothing but a DC needs only the short way.
+    const std::int16_t only_dc[16] = {static_cast<std::int16_t>(random.between(-32768, 32767))};
+    std::uint8_t short_way[16];
+    std::memcpy(short_way, pixels, sizeof pixels);
+    tested.dequantize_inverse_dct_add[0](only_dc, 1, 1, pixels, 4);
+    tested.inverse_dct_dc_add[0](only_dc, short_way, 4);
+    CHECK_LEVEL(std::memcmp(pixels, short_way, sizeof pixels) == 0);
   }
 }
 
-void dc_only_transform_is_the_whole_one() {
-  Random random(4);
-  for (int dc = -2000; dc <= 2000; ++dc) {
-    std::uint8_t a[16];
-    for (auto& pixel : a) pixel = static_cast<std::uint8_t>(random.below(256));
-    std::uint8_t b[16];
-    std::memcpy(b, a, sizeof b);
-    const std::int16_t block[16] = {static_cast<std::int16_t>(dc)};
-    kernels().dequantize_inverse_dct_add[0](block, 1, 1, a, 4);
-    kernels().inverse_dct_dc_add[0](block, b, 4);
-    CHECK(std::memcmp(a, b, sizeof a) == 0);
-  }
-}
+// ---- differences ----
 
-void loop_filters_keep_to_their_edge() {
-  Random random(5);
-  const Kernels& table = kernels();
-  struct Filter {
-    Kernels::EdgeFilter run;
-    bool rows;
-    int from;
-    int to;
-  };
-  const Filter filters[] = {
-      {table.macroblock_edge_columns, false, -3, 3},
-      {table.macroblock_edge_rows, true, -3, 3},
-      {table.inner_edges_columns, false, 2, 14},
-      {table.inner_edges_rows, true, 2, 14},
-      {table.simple_edge_columns, false, -2, 2},
-      {table.simple_edge_rows, true, -2, 2},
-      {table.simple_inner_edges_columns, false, 2, 14},
-      {table.simple_inner_edges_rows, true, 2, 14},
-  };
-  for (int round = 0; round < 200; ++round) {
-    for (const Filter& filter : filters) {
-      Guarded area(random, kStrides[random.below(3)]);
-      const EdgeLimits limits{random.below(150), random.below(64), random.below(4)};
-      filter.run(area.block(), area.stride(), limits);
-      if (filter.rows) {
-        area.check_only_changed(0, filter.from, 16, filter.to - filter.from);
-      } else {
-        area.check_only_changed(filter.from, 0, filter.to - filter.from, 16);
+void check_distortion(const Kernels& tested, Random& random) {
+  const Kernels& plain = kernels_at(SimdLevel::kReference);
+  for (int round = 0; round < 1200; ++round) {
+    const int index = round % 3;
+    const int size = kSizes[index];
+    const Fill fill = kFills[round / 3 % 4];
+    Area a(random, size, size, {}, fill);
+    Area b(random, size, size, {}, fill);
+    const auto same = [&](const char* what, auto entry) {
+      const auto of = [&](const Kernels& k) {
+        return (k.*entry)[index](a.block(), a.stride(), b.block(), b.stride());
+      };
+      CHECK_LEVEL(of(tested) == of(plain));
+    };
+    same("sad", &Kernels::sad);
+    same("sse", &Kernels::sse);
+    same("satd", &Kernels::satd);
+
+    const char* what = "satd_many";
+    Area source(random, 4, 4, {}, fill);
+    const int count = random.between(1, 12);
+    std::vector<std::array<std::uint8_t, 16>> predictions(static_cast<std::size_t>(count));
+    for (auto& each : predictions) {
+      for (auto& pixel : each) {
+        pixel = static_cast<std::uint8_t>(fill == Fill::kExtremes ? 255 * random.below(2)
+                                                                  : random.below(256));
       }
+    }
+    std::vector<int> satds(predictions.size());
+    tested.satd_many(source.block(), source.stride(),
+                     reinterpret_cast<const std::uint8_t (*)[16]>(predictions.data()), count,
+                     satds.data());
+    for (std::size_t i = 0; i < satds.size(); ++i) {
+      CHECK_LEVEL(satds[i] ==
+                  plain.satd[0](source.block(), source.stride(), predictions[i].data(), 4));
+    }
+
+    what = "sum_and_squares";
+    Area pixels(random, 16, 16, {}, fill);
+    std::uint32_t expected[2];
+    std::uint32_t given[2];
+    plain.sum_and_squares(pixels.block(), pixels.stride(), &expected[0], &expected[1]);
+    tested.sum_and_squares(pixels.block(), pixels.stride(), &given[0], &given[1]);
+    CHECK_LEVEL(given[0] == expected[0] && given[1] == expected[1]);
+  }
+}
+
+// ---- intra prediction ----
+
+void check_intra(const Kernels& tested, Random& random) {
+  for (int round = 0; round < 400; ++round) {
+    const int index = round % 2;
+    const int size = kSizes[index + 1];
+    const Fill fill = kFills[round / 2 % 4];
+    const bool tight = random.below(2) != 0;
+    const Area area(random, size, size, tight ? Margins{1, 1, 0, 0} : kGuards, fill);
+    const auto same = [&](const char* what, auto entry) {
+      compare(what, tested, area, [&](const Kernels& k, Area& copy) {
+        (k.*entry)[index](copy.block(), copy.stride());
+      });
+    };
+    same("predict_vertical", &Kernels::predict_vertical);
+    same("predict_horizontal", &Kernels::predict_horizontal);
+    same("predict_true_motion", &Kernels::predict_true_motion);
+    for (int sides = 0; sides < 4; ++sides) {
+      const bool above = (sides & 1) != 0;
+      const bool left = (sides & 2) != 0;
+      const Area inside(random, size, size, tight ? Margins{left, above, 0, 0} : kGuards, fill);
+      compare("predict_dc", tested, inside, [&](const Kernels& k, Area& copy) {
+        k.predict_dc[index](copy.block(), copy.stride(), above, left);
+      });
     }
   }
 }
 
+void check_subblocks(const Kernels& tested, Random& random) {
+  for (int round = 0; round < 1000; ++round) {
+    Area edge(random, 16, 1, {}, kFills[round % 4]);
+    const Area pixels(random, 4, 4, kGuards, Fill::kNoise);
+    std::uint8_t predictions[kSubblockModes][16];
+    tested.predict_all_subblocks(edge.block(), predictions);
+    for (int mode = 0; mode < kSubblockModes; ++mode) {
+      compare("predict_subblock", tested, pixels, [&](const Kernels& k, Area& copy) {
+        k.predict_subblock[mode](edge.block(), copy.block(), copy.stride());
+      });
+      const char* what = "predict_all_subblocks";
+      std::uint8_t expected[16];
+      kernels_at(SimdLevel::kReference).predict_subblock[mode](edge.block(), expected, 4);
+      CHECK_LEVEL(std::memcmp(predictions[mode], expected, 16) == 0);
+    }
+  }
+}
+
+// ---- loop filters ----
+
+struct LumaFilter {
+  const char* name;
+  Kernels::EdgeFilter Kernels::* entry;
+  bool rows;
+  bool inner;
+};
+constexpr LumaFilter kLumaFilters[] = {
+    {"macroblock_edge_columns", &Kernels::macroblock_edge_columns, false, false},
+    {"macroblock_edge_rows", &Kernels::macroblock_edge_rows, true, false},
+    {"inner_edges_columns", &Kernels::inner_edges_columns, false, true},
+    {"inner_edges_rows", &Kernels::inner_edges_rows, true, true},
+    {"simple_edge_columns", &Kernels::simple_edge_columns, false, false},
+    {"simple_edge_rows", &Kernels::simple_edge_rows, true, false},
+    {"simple_inner_edges_columns", &Kernels::simple_inner_edges_columns, false, true},
+    {"simple_inner_edges_rows", &Kernels::simple_inner_edges_rows, true, true},
+};
+struct ChromaFilter {
+  const char* name;
+  Kernels::ChromaEdgeFilter Kernels::* entry;
+  bool rows;
+  bool inner;
+};
+constexpr ChromaFilter kChromaFilters[] = {
+    {"macroblock_edge_columns_uv", &Kernels::macroblock_edge_columns_uv, false, false},
+    {"macroblock_edge_rows_uv", &Kernels::macroblock_edge_rows_uv, true, false},
+    {"inner_edge_columns_uv", &Kernels::inner_edge_columns_uv, false, true},
+    {"inner_edge_rows_uv", &Kernels::inner_edge_rows_uv, true, true},
+};
+
+// Each line of eight pixels across an edge is given its own character, so that every outcome of
+// the limits' comparisons is met, also at equality.
+void draw_edges(Area& area, int size, bool rows, bool inner, const EdgeLimits& limits,
+                Random& random) {
+  for (int line = 0; line < size; ++line) {
+    int value = random.below(256);
+    const int kind = random.below(6);
+    for (int i = inner ? 0 : -4; i < (inner ? size : 4); ++i) {
+      const int step = kind == 0   ? random.below(256)
+                       : kind == 1 ? limits.interior + random.between(-1, 1)
+                       : kind == 2 ? limits.high_variance + random.between(-1, 1)
+                       : kind == 3 ? random.below(2)
+                       : kind == 4 ? random.below(limits.interior + 1)
+                                   : 0;
+      value += random.below(2) ? step : -step;
+      if (kind >= 3 && (i & 3) == 0) value += random.between(-limits.edge / 2, limits.edge / 2);
+      value = std::clamp(value, 0, 255);
+      *(rows ? area.at(line, i) : area.at(i, line)) = static_cast<std::uint8_t>(value);
+    }
+  }
+}
+
+EdgeLimits random_limits(Random& random) {
+  const int level = random.between(1, 63);
+  const int interior = random.below(2) ? random.between(1, 63) : random.between(1, 8);
+  return {random.below(4) ? (level + 2 * random.below(2)) * 2 + interior : random.below(194),
+          interior, random.below(4)};
+}
+
+void check_loop_filters(const Kernels& tested, Random& random) {
+  int changed = 0;
+  int unchanged = 0;
+  for (int round = 0; round < 1500; ++round) {
+    const EdgeLimits limits = random_limits(random);
+    const Fill fill = kFills[round % 4];
+    const bool tight = random.below(2) != 0;
+    const auto margins = [&](bool rows, bool inner) {
+      if (!tight || inner) return tight ? Margins{} : kGuards;
+      return rows ? Margins{0, 4, 0, 0} : Margins{4, 0, 0, 0};
+    };
+    // Pixels that may change: up to three on either side.
+    const auto check_reach = [&](const char* what, const Area& after, const Area& before, int size,
+                                 bool rows, bool inner) {
+      const int from = inner ? 2 : -3;
+      const int to = inner ? size - 2 : 3;
+      CHECK_LEVEL(rows ? after.same_outside(before, 0, from, size, to)
+                       : after.same_outside(before, from, 0, to, size));
+      ++(after == before ? unchanged : changed);
+    };
+    for (const LumaFilter& filter : kLumaFilters) {
+      const char* what = filter.name;
+      Area before(random, 16, 16, margins(filter.rows, filter.inner), fill);
+      if (fill != Fill::kNoise) {
+        draw_edges(before, 16, filter.rows, filter.inner, limits, random);
+      }
+      Area expected = before;
+      (kernels_at(SimdLevel::kReference).*filter.entry)(expected.block(), expected.stride(),
+                                                        limits);
+      check_reach(what, expected, before, 16, filter.rows, filter.inner);
+      Area given = before;
+      (tested.*filter.entry)(given.block(), given.stride(), limits);
+      CHECK_LEVEL(given == expected);
+    }
+    for (const ChromaFilter& filter : kChromaFilters) {
+      const char* what = filter.name;
+      // One above the other, so that they share a stride.
+      Margins around = margins(filter.rows, filter.inner);
+      Area before(random, 8, 8 + 8 + 4, around, fill);
+      const int v_at = 8 + 4;
+      if (fill != Fill::kNoise) {
+        draw_edges(before, 8, filter.rows, filter.inner, limits, random);
+      }
+      const auto run = [&](const Kernels& k, Area& area) {
+        (k.*filter.entry)(area.at(0, 0), area.at(0, v_at), area.stride(), limits);
+      };
+      Area expected = before;
+      run(kernels_at(SimdLevel::kReference), expected);
+      ++(expected == before ? unchanged : changed);
+      Area given = before;
+      run(tested, given);
+      CHECK_LEVEL(given == expected);
+    }
+  }
+  const char* what = "loop filters: both outcomes met";
+  CHECK_LEVEL(changed > 1000 && unchanged > 1000);
+}
+
+void check_level(SimdLevel level) {
+  level_name = simd_level_name(level);
+  const Kernels& tested = kernels_at(level);
+  Random random(1);
+  check_interpolation(tested, random);
+  check_flat_areas(tested);
+  check_inverse_transforms(tested, random);
+  check_forward_transforms(tested, random);
+  check_quantize(tested, random);
+  check_transforms_undo_each_other(tested, random);
+  check_distortion(tested, random);
+  check_intra(tested, random);
+  check_subblocks(tested, random);
+  check_loop_filters(tested, random);
+}
+
 }  // namespace
 
-int main() {
-  distortion_is_what_its_name_says();
-  interpolation_keeps_to_its_block();
-  interpolation_of_a_flat_area_is_flat();
-  transforms_undo_each_other();
-  dc_only_transform_is_the_whole_one();
-  loop_filters_keep_to_their_edge();
+int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], "--bench") == 0) {
+    run_benchmarks(argc > 2 ? argv[2] : "");
+    return 0;
+  }
+  for (const SimdLevel level : available_levels()) check_level(level);
   return 0;
 }

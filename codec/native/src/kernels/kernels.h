@@ -60,6 +60,7 @@ struct Kernels {
                               const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
                               std::int16_t* blocks);
   ForwardDct forward_dct[3];
+  // DCs are those of forward_dct, at most 2040 in magnitude.
   void (*forward_walsh)(const std::int16_t* dc_of_16_blocks, std::int16_t* block);
   // Returns one past the last nonzero position in zigzag order, 0 if none.
   int (*quantize)(const std::int16_t* coefficients, const Quantizer& quantizer,

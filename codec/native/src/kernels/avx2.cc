@@ -1,0 +1,23 @@
+// The kernels in AVX2 (and all it includes).
+#if defined(__x86_64__)
+
+#include "kernels/instruction_sets.h"
+#include "kernels/simd_distortion.h"
+#include "kernels/simd_interpolation.h"
+#include "kernels/simd_intra.h"
+#include "kernels/simd_loop_filters.h"
+#include "kernels/simd_transforms.h"
+
+namespace vp8 {
+
+void install_avx2(Kernels& table) {
+  install_simd_interpolation(table);
+  install_simd_transforms(table);
+  install_simd_distortion(table);
+  install_simd_intra(table);
+  install_simd_loop_filters(table);
+}
+
+}  // namespace vp8
+
+#endif
