@@ -162,18 +162,17 @@ void tokens_of_every_category() {
   }
 }
 
-template <std::size_t Size>
-void check_tree(const TreeEntry (&tree)[Size]) {
+template <int Size>
+void check_tree(const Tree<Size>& tree) {
   Random random(4);
   Probability probabilities[Size / 2];
   for (auto& p : probabilities) p = static_cast<Probability>(random.between(1, 255));
-  for (const TreeEntry leaf : tree) {
-    if (leaf > 0) continue;
+  for (int leaf = 0; leaf < Tree<Size>::kLeaves; ++leaf) {
     BoolEncoder encoder;
-    write_tree(encoder, tree, probabilities, -leaf);
+    write_tree(encoder, tree, probabilities, leaf);
     const auto bytes = encoder.finish();
     BoolDecoder decoder(bytes.data(), bytes.size());
-    CHECK(read_tree(decoder, tree, probabilities) == -leaf);
+    CHECK(read_tree(decoder, tree, probabilities) == leaf);
   }
 }
 

@@ -77,7 +77,7 @@ void read_inter_modes(BoolDecoder& decoder, const FrameHeader& header, const Cod
   const MvCandidates candidates =
       mv_candidates_at(grid, row, column, info.reference, context.sign_bias);
   info.y_mode = static_cast<MacroblockMode>(
-      read_tree(decoder, kInterModeTree, candidates.mode_probabilities));
+      NEARESTMV + read_tree(decoder, kInterModeTree, candidates.mode_probabilities));
   switch (info.y_mode) {
     case NEARESTMV:
       info.mvs.fill(candidates.nearest);

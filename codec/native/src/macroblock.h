@@ -100,7 +100,7 @@ void write_macroblock_header(Writer& writer, const FrameHeader& header,
   }
   const MvCandidates candidates =
       mv_candidates_at(grid, row, column, info.reference, context.sign_bias);
-  write_tree(writer, kInterModeTree, candidates.mode_probabilities, info.y_mode);
+  write_tree(writer, kInterModeTree, candidates.mode_probabilities, info.y_mode - NEARESTMV);
   if (info.y_mode == NEWMV) {
     write_motion_vector(writer, info.mv() - candidates.best, context.entropy.motion_vectors);
   } else if (info.y_mode == SPLITMV) {

@@ -12,51 +12,69 @@ namespace vp8 {
 
 using TreeEntry = std::int8_t;
 
-constexpr TreeEntry kYModeTree[] = {-DC_PRED, 2, 4, 6, -V_PRED, -H_PRED, -TM_PRED, -B_PRED};
-constexpr TreeEntry kKeyFrameYModeTree[] = {-B_PRED, 2, 4, 6, -DC_PRED, -V_PRED, -H_PRED, -TM_PRED};
-constexpr TreeEntry kUvModeTree[] = {-DC_PRED, 2, -V_PRED, 4, -H_PRED, -TM_PRED};
-constexpr TreeEntry kSubblockModeTree[] = {-B_DC_PRED, 2,  -B_TM_PRED, 4,  -B_VE_PRED, 6,
-                                           8,          12, -B_HE_PRED, 10, -B_RD_PRED, -B_VR_PRED,
-                                           -B_LD_PRED, 14, -B_VL_PRED, 16, -B_HD_PRED, -B_HU_PRED};
-constexpr TreeEntry kSegmentTree[] = {2, 4, 0, -1, -2, -3};
-constexpr TreeEntry kInterModeTree[] = {-ZEROMV, 2, -NEARESTMV, 4, -NEARMV, 6, -NEWMV, -SPLITMV};
-constexpr TreeEntry kSplitPartitioningTree[] = {-k4x4, 2, -kQuarters, 4, -k16x8, -k8x16};
-constexpr TreeEntry kSplitMvModeTree[] = {-LEFT4X4, 2, -ABOVE4X4, 4, -ZERO4X4, -NEW4X4};
-constexpr TreeEntry kShortMvTree[] = {2, 8, 4, 6, 0, -1, -2, -3, 10, 12, -4, -5, -6, -7};
+// A tree of `Size` / 2 nodes, with the way from its root to each leaf.
+template <int Size>
+struct Tree {
+  static constexpr int kLeaves = Size / 2 + 1;
+  struct Path {
+    std::uint8_t length = 0;
+    std::uint8_t nodes[Size / 2] = {};
+    bool bits[Size / 2] = {};
+  };
 
-template <typename Reader>
-int read_tree(Reader& reader, const TreeEntry* tree, const Probability* probabilities) {
+  consteval Tree(const TreeEntry (&list)[Size]) {  // NOLINT: stands for the list it is made of
+    for (int i = 0; i < Size; ++i) entries[i] = list[i];
+    follow(0, {});
+  }
+
+  TreeEntry entries[Size] = {};
+  Path paths[kLeaves];  // by leaf
+
+ private:
+  consteval void follow(int pair, const Path& so_far) {
+    for (int bit = 0; bit < 2; ++bit) {
+      Path path = so_far;
+      path.nodes[path.length] = static_cast<std::uint8_t>(pair >> 1);
+      path.bits[path.length] = bit != 0;
+      ++path.length;
+      const int next = entries[pair + bit];
+      if (next > 0) {
+        follow(next, path);
+      } else {
+        paths[-next] = path;
+      }
+    }
+  }
+};
+
+constexpr Tree<8> kYModeTree({-DC_PRED, 2, 4, 6, -V_PRED, -H_PRED, -TM_PRED, -B_PRED});
+constexpr Tree<8> kKeyFrameYModeTree({-B_PRED, 2, 4, 6, -DC_PRED, -V_PRED, -H_PRED, -TM_PRED});
+constexpr Tree<6> kUvModeTree({-DC_PRED, 2, -V_PRED, 4, -H_PRED, -TM_PRED});
+constexpr Tree<18> kSubblockModeTree({-B_DC_PRED, 2,  -B_TM_PRED, 4,  -B_VE_PRED, 6,
+                                      8,          12, -B_HE_PRED, 10, -B_RD_PRED, -B_VR_PRED,
+                                      -B_LD_PRED, 14, -B_VL_PRED, 16, -B_HD_PRED, -B_HU_PRED});
+constexpr Tree<6> kSegmentTree({2, 4, 0, -1, -2, -3});
+constexpr Tree<6> kSplitPartitioningTree({-k4x4, 2, -kQuarters, 4, -k16x8, -k8x16});
+constexpr Tree<6> kSplitMvModeTree({-LEFT4X4, 2, -ABOVE4X4, 4, -ZERO4X4, -NEW4X4});
+constexpr Tree<14> kShortMvTree({2, 8, 4, 6, 0, -1, -2, -3, 10, 12, -4, -5, -6, -7});
+// Its leaves are the inter modes, counted from NEARESTMV.
+constexpr Tree<8> kInterModeTree({NEARESTMV - ZEROMV, 2, 0, 4, NEARESTMV - NEARMV, 6,
+                                  NEARESTMV - NEWMV, NEARESTMV - SPLITMV});
+
+template <typename Reader, int Size>
+int read_tree(Reader& reader, const Tree<Size>& tree, const Probability* probabilities) {
   int i = 0;
   do {
-    i = tree[i + static_cast<int>(reader.read(probabilities[i >> 1]))];
+    i = tree.entries[i + static_cast<int>(reader.read(probabilities[i >> 1]))];
   } while (i > 0);
   return -i;
 }
 
-// True where `leaf` is below pair `from`.
-constexpr bool tree_holds(const TreeEntry* tree, int leaf, int from) {
-  for (int bit = 0; bit < 2; ++bit) {
-    const int next = tree[from + bit];
-    if (next > 0 ? tree_holds(tree, leaf, next) : -next == leaf) return true;
-  }
-  return false;
-}
-
-// Calls step(node, bit) along the way from the root to `leaf`, which is in the tree.
-template <typename Step>
-void walk_tree(const TreeEntry* tree, int leaf, Step&& step) {
-  int i = 0;
-  do {
-    const int first = tree[i];
-    const bool bit = first > 0 ? !tree_holds(tree, leaf, first) : -first != leaf;
-    step(i >> 1, bit);
-    i = tree[i + static_cast<int>(bit)];
-  } while (i > 0);
-}
-
-template <typename Writer>
-void write_tree(Writer& writer, const TreeEntry* tree, const Probability* probabilities, int leaf) {
-  walk_tree(tree, leaf, [&](int node, bool bit) { writer.write(bit, probabilities[node]); });
+template <typename Writer, int Size>
+void write_tree(Writer& writer, const Tree<Size>& tree, const Probability* probabilities,
+                int leaf) {
+  const auto& path = tree.paths[leaf];
+  for (int i = 0; i < path.length; ++i) writer.write(path.bits[i], probabilities[path.nodes[i]]);
 }
 
 }  // namespace vp8
