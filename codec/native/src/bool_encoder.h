@@ -11,32 +11,34 @@
 
 namespace vp8 {
 
+// Writes booleans of given probability as one partition.
 class BoolEncoder {
  public:
-  void write(bool bit, Probability probability) {
-    const std::uint32_t split = 1 + (((range_ - 1) * probability) >> 8);
-    if (bit) {
-      low_ += split;
-      range_ -= split;
-    } else {
-      range_ = split;
+  // The interval that stands for what was written, and the bits that are not yet
+  // bytes. A hot loop works on a local copy, which then lives in registers.
+  struct Window {
+    std::uint64_t low = 0;  // 8 + count bits, and a carry
+    std::uint32_t range = 255;
+    int count = 0;
+  };
+
+  [[gnu::always_inline]] void write(Window& window, bool bit, Probability probability) {
+    const std::uint32_t split = 1 + (((window.range - 1) * probability) >> 8);
+    const std::uint32_t mask = 0 - static_cast<std::uint32_t>(bit);
+    window.low += split & mask;
+    window.range = split + (mask & (window.range - 2 * split));
+    const int shift = std::countl_zero(window.range) - 24;
+    window.range <<= shift;
+    window.low <<= shift;
+    window.count += shift;
+    if (window.count >= kFlushBits) [[unlikely]] {
+      window = flushed(window);
     }
-    int shift = std::countl_zero(range_) - 24;
-    range_ <<= shift;
-    pending_ += shift;
-    if (pending_ >= 0) {
-      // One byte is complete: what is left of `shift` goes in after it is out.
-      const int after = pending_;
-      const int before = shift - after;
-      const std::uint64_t value = static_cast<std::uint64_t>(low_) << before;
-      if (value >> 32) propagate_carry();
-      bytes_.push_back(static_cast<std::uint8_t>(value >> 24));
-      low_ = static_cast<std::uint32_t>(value & 0xffffff);
-      shift = after;
-      pending_ -= 8;
-    }
-    low_ <<= shift;
   }
+  const Window& window() const { return window_; }
+  void set_window(const Window& window) { window_ = window; }
+
+  void write(bool bit, Probability probability) { write(window_, bit, probability); }
 
   void write_flag(bool bit) { write(bit, 128); }
 
@@ -57,10 +59,29 @@ class BoolEncoder {
   // Ends the partition with as many bits as the decoder looks ahead.
   std::vector<std::uint8_t> finish() {
     for (int i = 0; i < 32; ++i) write_flag(false);
+    window_ = flushed(window_);
+    bytes_.resize(bytes_.size() - 2);
     return std::move(bytes_);
   }
 
  private:
+  static constexpr int kFlushBits = 40;  // 8 more, 7 of one write and a carry fit into 64
+
+  // Moves whole bytes out of the window. By value, so that a caller's copy need
+  // not be in memory.
+  [[gnu::noinline]] Window flushed(Window window) {
+    const int count = window.count / 8;
+    const int kept = 8 + window.count - 8 * count;
+    const std::uint64_t whole = window.low >> kept;
+    if (whole >> (8 * count)) propagate_carry();
+    for (int i = count - 1; i >= 0; --i) {
+      bytes_.push_back(static_cast<std::uint8_t>(whole >> (8 * i)));
+    }
+    window.low &= (std::uint64_t{1} << kept) - 1;
+    window.count -= 8 * count;
+    return window;
+  }
+
   void propagate_carry() {
     std::size_t i = bytes_.size();
     while (i > 0 && bytes_[i - 1] == 255) bytes_[--i] = 0;
@@ -68,9 +89,7 @@ class BoolEncoder {
   }
 
   std::vector<std::uint8_t> bytes_;
-  std::uint32_t low_ = 0;
-  std::uint32_t range_ = 255;
-  int pending_ = -24;  // bits until the next whole byte, negative
+  Window window_;
 };
 
 }  // namespace vp8
