@@ -28,12 +28,15 @@ from codec.operations import (
     EncodeSettings,
     FrameHeader,
     decode,
+    decode_chunk,
     encode_inter_frame,
     encode_key_frame,
     is_key_frame,
     is_shown,
     read_header,
     rebase,
+    rebase_chunk,
+    simd_level,
 )
 from codec.raster import Raster
 from codec.state import State
@@ -58,10 +61,13 @@ __all__ = [
     "TruncatedBitstream",
     "UnsupportedBitstream",
     "decode",
+    "decode_chunk",
     "encode_inter_frame",
     "encode_key_frame",
     "is_key_frame",
     "is_shown",
     "read_header",
     "rebase",
+    "rebase_chunk",
+    "simd_level",
 ]

@@ -15,6 +15,8 @@ _NAME = "libexcamera_codec.so"
 
 Pointer = ctypes.c_void_p
 PointerArgument = ctypes.POINTER(ctypes.c_void_p)
+Strings = ctypes.POINTER(ctypes.c_char_p)
+Sizes = ctypes.POINTER(ctypes.c_size_t)
 
 # Statuses of native/src/status.h.
 _EXCEPTIONS: dict[int, type[errors.CodecError]] = {
@@ -117,18 +119,38 @@ def _declare(library: ctypes.CDLL) -> None:
         "xc_state_serialize": (ctypes.c_int, [Pointer, PointerArgument]),
         "xc_state_deserialize": (ctypes.c_int, [data, size, PointerArgument]),
         "xc_parse_frame_start": (ctypes.c_int, [data, size, ctypes.POINTER(FrameStart)]),
-        "xc_decode": (ctypes.c_int, [Pointer, data, size, PointerArgument, PointerArgument]),
+        "xc_decode_chunk": (
+            ctypes.c_int,
+            [Pointer, Strings, Sizes, size, int32, PointerArgument, PointerArgument],
+        ),
         "xc_encode_key_frame": (
             ctypes.c_int,
-            [Pointer, ctypes.POINTER(EncodeOptions), PointerArgument, PointerArgument],
+            [Pointer, ctypes.POINTER(EncodeOptions), int32, PointerArgument, PointerArgument],
         ),
         "xc_encode_inter_frame": (
             ctypes.c_int,
-            [Pointer, Pointer, ctypes.POINTER(EncodeOptions), PointerArgument, PointerArgument],
+            [
+                Pointer,
+                Pointer,
+                ctypes.POINTER(EncodeOptions),
+                int32,
+                PointerArgument,
+                PointerArgument,
+            ],
         ),
-        "xc_rebase": (
+        "xc_rebase_chunk": (
             ctypes.c_int,
-            [Pointer, Pointer, data, size, Pointer, PointerArgument, PointerArgument],
+            [
+                Pointer,
+                PointerArgument,
+                Strings,
+                Sizes,
+                PointerArgument,
+                size,
+                int32,
+                PointerArgument,
+                PointerArgument,
+            ],
         ),
     }
     for name, (result, arguments) in signatures.items():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from codec._library import EncodeOptions, FrameStart, Pointer, check, library, take_buffer
+from codec.errors import FrameArgumentError
 from codec.raster import Raster
 from codec.state import State
 
@@ -124,12 +126,23 @@ def _handle(value: Raster | State | None) -> Pointer | None:
     return None if value is None else value._handle
 
 
-def decode(state: State | None, frame: bytes) -> Decoded:
+def _frames(frames: Sequence[bytes]) -> tuple[Any, Any]:
+    """The frames as two C arrays: where they begin, and their sizes."""
+    count = len(frames)
+    return (ctypes.c_char_p * count)(*frames), (ctypes.c_size_t * count)(*map(len, frames))
+
+
+def _handles(values: Sequence[Raster | State]) -> Any:
+    return (ctypes.c_void_p * len(values))(*(value._handle.value for value in values))
+
+
+def decode(state: State | None, frame: bytes, *, threads: int = 1) -> Decoded:
     """Decodes one frame (RFC 6386, bit-exact).
 
     Args:
         state: what precedes the frame; None is enough for a key frame.
         frame: one frame's bytes. No bytes at all repeat the last raster.
+        threads: how many work on it, 1 to 64; the result is the same for any number.
 
     Returns:
         The state after the frame, and its raster, also where it is not shown.
@@ -137,21 +150,47 @@ def decode(state: State | None, frame: bytes) -> Decoded:
     Raises:
         BitstreamError: the bytes cannot be decoded, or are an inter frame or none at
             all where there is no state.
+        FrameArgumentError: `threads` out of range.
     """
-    after, raster = ctypes.c_void_p(), ctypes.c_void_p()
-    check(
-        library().xc_decode(
-            _handle(state), frame, len(frame), ctypes.byref(after), ctypes.byref(raster)
-        )
-    )
-    return Decoded(State(after), Raster(raster))
+    return decode_chunk(state, [frame], threads=threads)[0]
+
+
+def decode_chunk(
+    state: State | None, frames: Sequence[bytes], *, threads: int = 1
+) -> list[Decoded]:
+    """Decodes consecutive frames in one call, without the interpreter's lock.
+
+    Args:
+        state: what precedes the first frame; None is enough for a key frame.
+        frames: the frames' bytes, as for decode().
+        threads: as for decode().
+
+    Returns:
+        For each frame the state after it and its raster.
+
+    Raises:
+        BitstreamError: as decode(); says which frame it was.
+        FrameArgumentError: `threads` out of range.
+    """
+    count = len(frames)
+    data, sizes = _frames(frames)
+    after, rasters = (ctypes.c_void_p * count)(), (ctypes.c_void_p * count)()
+    check(library().xc_decode_chunk(_handle(state), data, sizes, count, threads, after, rasters))
+    return [
+        Decoded(State(ctypes.c_void_p(s)), Raster(ctypes.c_void_p(r)))
+        for s, r in zip(after, rasters, strict=True)
+    ]
 
 
 _DEFAULT_SETTINGS = EncodeSettings()
 
 
 def encode_key_frame(
-    raster: Raster, y_ac_qi: int, settings: EncodeSettings = _DEFAULT_SETTINGS
+    raster: Raster,
+    y_ac_qi: int,
+    settings: EncodeSettings = _DEFAULT_SETTINGS,
+    *,
+    threads: int = 1,
 ) -> Encoded:
     """Encodes a raster as a key frame.
 
@@ -159,22 +198,32 @@ def encode_key_frame(
         raster: the picture.
         y_ac_qi: quantizer index, 0 (finest) to 127.
         settings: only filter_level applies.
+        threads: as for decode().
 
     Raises:
-        FrameArgumentError: an index or level out of range.
+        FrameArgumentError: an index, level or number of threads out of range.
     """
     frame, after = ctypes.c_void_p(), ctypes.c_void_p()
     options = settings._native(y_ac_qi)
     check(
         library().xc_encode_key_frame(
-            _handle(raster), ctypes.byref(options), ctypes.byref(frame), ctypes.byref(after)
+            _handle(raster),
+            ctypes.byref(options),
+            threads,
+            ctypes.byref(frame),
+            ctypes.byref(after),
         )
     )
     return Encoded(take_buffer(frame), State(after))
 
 
 def encode_inter_frame(
-    state: State, raster: Raster, y_ac_qi: int, settings: EncodeSettings = _DEFAULT_SETTINGS
+    state: State,
+    raster: Raster,
+    y_ac_qi: int,
+    settings: EncodeSettings = _DEFAULT_SETTINGS,
+    *,
+    threads: int = 1,
 ) -> Encoded:
     """Encodes a raster as an inter frame against any state of its size.
 
@@ -186,9 +235,10 @@ def encode_inter_frame(
         raster: the picture.
         y_ac_qi: quantizer index, 0 (finest) to 127.
         settings: what the frame does to golden and altref, and its filter level.
+        threads: as for decode().
 
     Raises:
-        FrameArgumentError: an index or level out of range.
+        FrameArgumentError: an index, level or number of threads out of range.
         StateMismatch: state and raster differ in size.
     """
     frame, after = ctypes.c_void_p(), ctypes.c_void_p()
@@ -198,6 +248,7 @@ def encode_inter_frame(
             _handle(state),
             _handle(raster),
             ctypes.byref(options),
+            threads,
             ctypes.byref(frame),
             ctypes.byref(after),
         )
@@ -205,33 +256,91 @@ def encode_inter_frame(
     return Encoded(take_buffer(frame), State(after))
 
 
-def rebase(state: State, raster: Raster, frame: bytes, made_for: State) -> Encoded:
+def rebase(
+    state: State, raster: Raster, frame: bytes, made_for: State, *, threads: int = 1
+) -> Encoded:
     """Codes an inter frame again for another state (the paper's rebase).
 
-    Modes, motion vectors and quantizers stay; prediction and residue are made
-    anew from `state`, the probabilities chosen anew for the new tokens.
+    References, quantizers, filter levels and most modes and motion vectors stay;
+    prediction and residue are made anew from `state`, the probabilities chosen anew
+    for the new tokens.
 
     Args:
         state: what really precedes the frame.
         raster: the picture the frame shows, as it was before encoding.
-        frame: an inter frame.
+        frame: an inter frame. Of a frame for another state only the modes are read,
+            so damage to its tokens is not found here.
         made_for: the state `frame` was made for, without which it cannot be read.
+        threads: as for decode().
 
     Raises:
         BitstreamError: `frame` cannot be read.
-        FrameArgumentError: it is a key frame, or has no bytes.
+        FrameArgumentError: it is a key frame, or has no bytes; `threads` out of range.
         StateMismatch: states and raster differ in size.
     """
-    out, after = ctypes.c_void_p(), ctypes.c_void_p()
+    return rebase_chunk(state, [raster], [frame], [made_for], threads=threads)[0]
+
+
+def rebase_chunk(
+    state: State,
+    rasters: Sequence[Raster],
+    frames: Sequence[bytes],
+    made_for: Sequence[State],
+    *,
+    threads: int = 1,
+) -> list[Encoded]:
+    """Rebases consecutive inter frames in one call, without the interpreter's lock.
+
+    Args:
+        state: what really precedes the first frame.
+        rasters: the picture each frame shows.
+        frames: the frames, as for rebase().
+        made_for: the state each frame was made for.
+        threads: as for decode().
+
+    Raises:
+        FrameArgumentError: as rebase(), or not as many frames as rasters and states.
+        BitstreamError: as rebase(); says which frame it was.
+        StateMismatch: likewise.
+    """
+    count = len(frames)
+    if not count == len(rasters) == len(made_for):
+        raise FrameArgumentError(
+            f"{count} frames need as many rasters and states, not {len(rasters)} and "
+            f"{len(made_for)}"
+        )
+    data, sizes = _frames(frames)
+    rebased, after = (ctypes.c_void_p * count)(), (ctypes.c_void_p * count)()
     check(
-        library().xc_rebase(
+        library().xc_rebase_chunk(
             _handle(state),
-            _handle(raster),
-            frame,
-            len(frame),
-            _handle(made_for),
-            ctypes.byref(out),
-            ctypes.byref(after),
+            _handles(rasters),
+            data,
+            sizes,
+            _handles(made_for),
+            count,
+            threads,
+            rebased,
+            after,
         )
     )
-    return Encoded(take_buffer(out), State(after))
+    states = [State(ctypes.c_void_p(handle)) for handle in after]
+    return [
+        Encoded(take_buffer(ctypes.c_void_p(buffer)), state)
+        for buffer, state in zip(rebased, states, strict=True)
+    ]
+
+
+def simd_level() -> str:
+    """The instruction set whose kernels are in use.
+
+    It is the best this CPU has, or the one that the environment variable
+    EXCAMERA_CODEC_SIMD names: reference, sse2, avx2 or neon. Results are the same.
+
+    Raises:
+        FrameArgumentError: the variable names one that this CPU does not have.
+    """
+    name = ctypes.c_char_p()
+    check(library().xc_simd_level(ctypes.byref(name)))
+    assert name.value is not None
+    return name.value.decode()

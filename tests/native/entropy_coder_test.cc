@@ -100,20 +100,6 @@ void vectors_of_every_length() {
   }
 }
 
-class TokenWriter {
- public:
-  TokenWriter(BoolEncoder& encoder, const BlockProbabilities& probabilities)
-      : encoder_(encoder), probabilities_(probabilities) {}
-  void branch(int band, int context, int node, bool bit) {
-    encoder_.write(bit, probabilities_[band][context][node]);
-  }
-  void extra(bool bit, Probability probability) { encoder_.write(bit, probability); }
-
- private:
-  BoolEncoder& encoder_;
-  const BlockProbabilities& probabilities_;
-};
-
 void tokens_of_every_category() {
   Random random(3);
   CoefficientProbabilities probabilities;
@@ -146,8 +132,12 @@ void tokens_of_every_category() {
                        if (value != 0) end = i + 1;
                      }
                      written.ends[block] = static_cast<std::uint8_t>(end);
-                     TokenWriter writer(encoder, probabilities[type]);
-                     walk_block_tokens(written.values[block], end, first, context, writer);
+                     Token tokens[kMaxTokensPerBlock];
+                     const Token* const last =
+                         tokenize_block(written.values[block], end, type, first, context, tokens);
+                     for (const Token* token = tokens; token != last; ++token) {
+                       write_token(encoder, *token, &probabilities[0][0][0][11 * token->place]);
+                     }
                      return end > first;
                    });
     const auto bytes = encoder.finish();

@@ -1,48 +1,45 @@
 #include "activity_mask.h"
 
+#include <atomic>
+#include <cmath>
+
 #include "kernels/kernels.h"
 
 namespace vp8 {
 namespace {
 
-constexpr int kReach = 4;
-
-// The integer square root: the same on every machine.
-std::int64_t square_root(std::int64_t value) {
-  std::int64_t root = 0;
-  for (std::int64_t bit = std::int64_t{1} << 30; bit != 0; bit >>= 1) {
-    const std::int64_t next = root | bit;
-    if (next * next <= value) root = next;
-  }
-  return root;
-}
-
 std::int32_t activity_of(const std::uint8_t* pixels, std::ptrdiff_t stride) {
   std::uint32_t sum = 0;
   std::uint32_t squares = 0;
   kernels().sum_and_squares(pixels, stride, &sum, &squares);
-  const std::int64_t variance = (squares - std::int64_t{sum} * sum / 256) / 256;
-  return static_cast<std::int32_t>(square_root(16 * variance) + 4);
+  const std::int64_t variance = (squares - static_cast<std::int64_t>(sum) * sum / 256) / 256;
+  // The root of an integer this small is exact enough in doubles that its whole
+  // part is the same on every machine.
+  return static_cast<std::int32_t>(std::sqrt(static_cast<double>(16 * variance))) + 4;
 }
 
 }  // namespace
 
-ActivityMask::ActivityMask(const Raster& source) : columns_(source.macroblock_columns()) {
+ActivityMask::ActivityMask(const Raster& source, ThreadTeam& team)
+    : columns_(source.macroblock_columns()) {
   const Plane luma = source.plane(0);
-  std::int64_t sum = 0;
-  for (int row = 0; row < source.macroblock_rows(); ++row) {
-    for (int column = 0; column < columns_; ++column) {
-      activity_.push_back(
-          activity_of(luma.at(column * kMacroblockSize, row * kMacroblockSize), luma.stride));
-      sum += activity_.back();
+  const int rows = source.macroblock_rows();
+  activity_.resize(static_cast<std::size_t>(rows * columns_));
+  std::atomic<int> next{0};
+  std::atomic<std::int64_t> sum{0};
+  team.run([&] {
+    for (int row = next++; row < rows; row = next++) {
+      std::int64_t of_row = 0;
+      for (int column = 0; column < columns_; ++column) {
+        const std::int32_t activity =
+            activity_of(luma.at(column * kMacroblockSize, row * kMacroblockSize), luma.stride);
+        activity_[static_cast<std::size_t>(row * columns_ + column)] = activity;
+        of_row += activity;
+      }
+      sum += of_row;
     }
-  }
+  });
   mean_ = sum / static_cast<std::int64_t>(activity_.size());
-}
-
-Lagrangian ActivityMask::apply(const Lagrangian& average, int row, int column) const {
-  const std::int64_t here = activity_[static_cast<std::size_t>(row * columns_ + column)];
-  return average.scaled(kReach * here + mean_, here + kReach * mean_);
 }
 
 }  // namespace vp8

@@ -9,22 +9,27 @@
 #include <vector>
 
 #include "raster.h"
-#include "rate_distortion.h"
+#include "thread_team.h"
 
 namespace vp8 {
 
 class ActivityMask {
  public:
-  explicit ActivityMask(const Raster& source);
+  ActivityMask(const Raster& source, ThreadTeam& team);
 
-  // What a bit is worth at one macroblock, from what it is worth on average: a
-  // quarter as much to four times as much.
-  Lagrangian apply(const Lagrangian& average, int row, int column) const;
+  // What a bit is worth at one macroblock, in 65536ths of what it is worth on
+  // average: a quarter as much to four times as much.
+  std::int64_t factor(int row, int column) const {
+    const std::int64_t here = activity_[static_cast<std::size_t>(row * columns_ + column)];
+    return ((kReach * here + mean_) << 16) / (here + kReach * mean_);
+  }
 
  private:
+  static constexpr int kReach = 4;
+
   int columns_;
   std::vector<std::int32_t> activity_;  // four times the standard deviation, plus 4
-  std::int64_t mean_;
+  std::int64_t mean_ = 0;
 };
 
 }  // namespace vp8

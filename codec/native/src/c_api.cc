@@ -1,8 +1,11 @@
 #include "c_api.h"
 
 #include <cstring>
+#include <memory>
 #include <new>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "decode.h"
 #include "encode.h"
@@ -70,6 +73,35 @@ void hand_over(vp8::EncodedFrame encoded, xc_buffer** frame, xc_state** after) {
   auto state = std::make_unique<xc_state>(std::move(encoded.state));
   *frame = new xc_buffer{std::move(encoded.bytes)};
   *after = state.release();
+}
+
+template <typename Handle>
+using Handles = std::vector<std::unique_ptr<Handle>>;
+
+template <typename Handle>
+void hand_over(Handles<Handle>& handles, Handle** out) {
+  for (auto& handle : handles) *out++ = handle.release();
+}
+
+int checked_threads(int32_t threads) {
+  constexpr int kMaxThreads = 64;
+  if (threads < 1 || threads > kMaxThreads) {
+    throw vp8::CodecError(vp8::Status::kInvalidArgument,
+                          "threads are 1 to 64, not " + std::to_string(threads));
+  }
+  return threads;
+}
+
+// Runs body() for one frame of a chunk; where it fails, the message says which.
+template <typename Body>
+void of_chunk(size_t index, size_t count, Body&& body) {
+  try {
+    body();
+  } catch (const vp8::CodecError& error) {
+    if (count == 1) throw;
+    throw vp8::CodecError(error.status(), "frame " + std::to_string(index) + " of " +
+                                              std::to_string(count) + ": " + error.what());
+  }
 }
 
 vp8::SharedState state_of(const xc_state* state) { return state ? state->value : nullptr; }
@@ -159,35 +191,64 @@ int xc_parse_frame_start(const uint8_t* data, size_t size, xc_frame_start* start
   });
 }
 
-int xc_decode(const xc_state* before, const uint8_t* data, size_t size, xc_state** after,
-              xc_raster** raster) {
+int xc_decode_chunk(const xc_state* before, const uint8_t* const* frames, const size_t* sizes,
+                    size_t count, int32_t threads, xc_state** after, xc_raster** rasters) {
   return guarded([&] {
-    vp8::ThreadTeam team(1);
-    vp8::DecodedFrame decoded = vp8::decode_frame(state_of(before), data, size, team);
-    auto state = std::make_unique<xc_state>(std::move(decoded.state));
-    *raster = new xc_raster{std::move(decoded.raster)};
-    *after = state.release();
+    vp8::ThreadTeam team(checked_threads(threads));
+    Handles<xc_state> states;
+    Handles<xc_raster> decoded;
+    vp8::SharedState state = state_of(before);
+    for (size_t i = 0; i < count; ++i) {
+      of_chunk(i, count, [&] {
+        vp8::DecodedFrame frame = vp8::decode_frame(state, frames[i], sizes[i], team);
+        state = std::move(frame.state);
+        states.push_back(std::make_unique<xc_state>(state));
+        decoded.push_back(std::make_unique<xc_raster>(std::move(frame.raster)));
+      });
+    }
+    hand_over(states, after);
+    hand_over(decoded, rasters);
   });
 }
 
-int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options,
+int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options, int32_t threads,
                         xc_buffer** frame, xc_state** after) {
-  return guarded(
-      [&] { hand_over(vp8::encode_key_frame(source->value, options_of(*options)), frame, after); });
+  return guarded([&] {
+    vp8::ThreadTeam team(checked_threads(threads));
+    hand_over(vp8::encode_key_frame(source->value, options_of(*options), team), frame, after);
+  });
 }
 
 int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,
-                          const xc_encode_options* options, xc_buffer** frame, xc_state** after) {
+                          const xc_encode_options* options, int32_t threads, xc_buffer** frame,
+                          xc_state** after) {
   return guarded([&] {
-    hand_over(vp8::encode_inter_frame(before->value, source->value, options_of(*options)), frame,
-              after);
+    vp8::ThreadTeam team(checked_threads(threads));
+    hand_over(vp8::encode_inter_frame(before->value, source->value, options_of(*options), team),
+              frame, after);
   });
 }
 
-int xc_rebase(const xc_state* before, const xc_raster* source, const uint8_t* data, size_t size,
-              const xc_state* made_for, xc_buffer** frame, xc_state** after) {
+int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
+                    const uint8_t* const* frames, const size_t* sizes,
+                    const xc_state* const* made_for, size_t count, int32_t threads,
+                    xc_buffer** rebased, xc_state** after) {
   return guarded([&] {
-    hand_over(vp8::rebase_frame(before->value, source->value, data, size, made_for->value), frame,
-              after);
+    vp8::ThreadTeam team(checked_threads(threads));
+    vp8::Rebase rebase(team);
+    Handles<xc_state> states;
+    Handles<xc_buffer> buffers;
+    vp8::SharedState state = state_of(before);
+    for (size_t i = 0; i < count; ++i) {
+      buffers.push_back(std::make_unique<xc_buffer>());
+      of_chunk(i, count, [&] {
+        state = rebase.frame(state, sources[i]->value, frames[i], sizes[i], made_for[i]->value,
+                             i > 0 ? &buffers[i - 1]->value : nullptr);
+        states.push_back(std::make_unique<xc_state>(state));
+      });
+    }
+    if (count > 0) buffers.back()->value = rebase.finish();
+    hand_over(buffers, rebased);
+    hand_over(states, after);
   });
 }

@@ -70,9 +70,14 @@ XC_API int xc_state_deserialize(const uint8_t* data, size_t size, xc_state** sta
 
 XC_API int xc_parse_frame_start(const uint8_t* data, size_t size, xc_frame_start* start);
 
-/* before may be null for a key frame. */
-XC_API int xc_decode(const xc_state* before, const uint8_t* data, size_t size, xc_state** after,
-                     xc_raster** raster);
+/* The operations work with `threads` threads, 1 to 64, the caller's among them;
+ * what comes out does not depend on their number. */
+
+/* Decodes `count` frames, one after the other; gives the state after each and its
+ * raster. before may be null where the first is a key frame. */
+XC_API int xc_decode_chunk(const xc_state* before, const uint8_t* const* frames,
+                           const size_t* sizes, size_t count, int32_t threads, xc_state** after,
+                           xc_raster** rasters);
 
 typedef struct {
   int32_t y_ac_qi; /* 0 to 127 */
@@ -85,14 +90,17 @@ typedef struct {
 } xc_encode_options;
 
 XC_API int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options,
-                               xc_buffer** frame, xc_state** after);
+                               int32_t threads, xc_buffer** frame, xc_state** after);
 XC_API int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,
-                                 const xc_encode_options* options, xc_buffer** frame,
-                                 xc_state** after);
+                                 const xc_encode_options* options, int32_t threads,
+                                 xc_buffer** frame, xc_state** after);
 
-/* The frame was made for `made_for` and is coded again for `before`. */
-XC_API int xc_rebase(const xc_state* before, const xc_raster* source, const uint8_t* data,
-                     size_t size, const xc_state* made_for, xc_buffer** frame, xc_state** after);
+/* Codes `count` frames, each made for the state in `made_for`, again for `before` and
+ * the states that follow from it. */
+XC_API int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
+                           const uint8_t* const* frames, const size_t* sizes,
+                           const xc_state* const* made_for, size_t count, int32_t threads,
+                           xc_buffer** rebased, xc_state** after);
 
 #ifdef __cplusplus
 }

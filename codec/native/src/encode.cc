@@ -57,22 +57,29 @@ FrameHeader frame_header(const EncodeOptions& options, CodingContext& context) {
 
 EncodedFrame encode(const State* before, const SharedRaster& picture, const FrameHeader& header,
                     const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
-                    bool search_filter_level) {
-  const SharedRaster shared = with_repeated_edges(picture);
-  const Raster& source = *shared;
-  FrameWriter writer(before, source, header, context, std::move(segment_map));
-  ModeDecision decision(writer);
-  for (int row = 0; row < source.macroblock_rows(); ++row) {
-    for (int column = 0; column < source.macroblock_columns(); ++column) {
-      decision.decide(row, column);
+                    bool search_filter_level, ThreadTeam& team) {
+  const SharedRaster source = with_repeated_edges(picture);
+  FrameWriter writer(before, *source, header, context, std::move(segment_map), !search_filter_level,
+                     team);
+  Wavefront wavefront(source->macroblock_rows(), source->macroblock_columns());
+  wavefront.run(team, [&](int row) {
+    RowWriter row_writer(writer, row);
+    ModeDecision decision(row_writer);
+    int seen = 0;
+    for (int column = 0; column < source->macroblock_columns(); ++column) {
+      wavefront.await_above(row, column, seen);
+      decision.decide(column);
+      wavefront.publish(row, column);
     }
-  }
-  return writer.finish(search_filter_level);
+  });
+  SharedState after = writer.finish(team);
+  return {writer.serialize(), std::move(after)};
 }
 
 }  // namespace
 
-EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& options) {
+EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& options,
+                              ThreadTeam& team) {
   check(options);
   CodingContext context = key_frame_context();
   FrameHeader header = frame_header(options, context);
@@ -81,11 +88,11 @@ EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& o
   header.start.height = source->height();
   auto map = std::make_shared<const SegmentMap>(
       static_cast<std::size_t>(source->macroblock_columns() * source->macroblock_rows()));
-  return encode(nullptr, source, header, context, std::move(map), options.filter_level < 0);
+  return encode(nullptr, source, header, context, std::move(map), options.filter_level < 0, team);
 }
 
 EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& source,
-                                const EncodeOptions& options) {
+                                const EncodeOptions& options, ThreadTeam& team) {
   check(options);
   if (before->width != source->width() || before->height != source->height()) {
     throw CodecError(Status::kStateMismatch,
@@ -100,7 +107,7 @@ EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& s
   if (!options.refresh_golden) header.copy_to_golden = options.copy_to_golden;
   if (!options.refresh_altref) header.copy_to_altref = options.copy_to_altref;
   return encode(before.get(), source, header, context, before->segment_map,
-                options.filter_level < 0);
+                options.filter_level < 0, team);
 }
 
 }  // namespace vp8

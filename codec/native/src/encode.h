@@ -17,10 +17,11 @@ struct EncodeOptions {
 };
 
 // Throws CodecError(kInvalidArgument) for options out of range.
-EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& options);
+EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& options,
+                              ThreadTeam& team);
 
 // Throws also CodecError(kStateMismatch) where the raster has another size.
 EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& source,
-                                const EncodeOptions& options);
+                                const EncodeOptions& options, ThreadTeam& team);
 
 }  // namespace vp8

@@ -7,6 +7,7 @@
 
 #include "loop_filter.h"
 #include "raster.h"
+#include "wavefront.h"
 
 namespace vp8 {
 
@@ -40,5 +41,20 @@ class FilterRows {
   const MacroblockGrid& macroblocks_;
   const LoopFilterSettings& settings_;
 };
+
+// Filters a whole frame and extends its borders.
+inline void filter_frame(Raster& raster, const MacroblockGrid& macroblocks,
+                         const LoopFilterSettings& settings, ThreadTeam& team) {
+  const FilterRows filter(raster, macroblocks, settings);
+  Wavefront wavefront(macroblocks.rows(), macroblocks.columns());
+  wavefront.run(team, [&](int row) {
+    int seen = 0;
+    for (int column = 0; column < macroblocks.columns(); ++column) {
+      wavefront.await_above(row, column, seen);
+      filter.reconstructed(row, column);
+      wavefront.publish(row, column);
+    }
+  });
+}
 
 }  // namespace vp8

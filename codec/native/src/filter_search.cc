@@ -3,6 +3,7 @@
 #include <limits>
 #include <map>
 
+#include "filter_rows.h"
 #include "kernels/kernels.h"
 
 namespace vp8 {
@@ -23,14 +24,17 @@ std::int64_t luma_error(const Raster& a, const Raster& b) {
 }  // namespace
 
 int best_filter_level(const Raster& source, const Raster& unfiltered,
-                      const MacroblockGrid& macroblocks, LoopFilterSettings settings, int start) {
+                      const MacroblockGrid& macroblocks, LoopFilterSettings settings,
+                      ThreadTeam& team) {
+  const int start = settings.level;
   std::map<int, std::int64_t> tried;
+  Raster filtered(unfiltered.width(), unfiltered.height());
   const auto error_at = [&](int level) {
     if (const auto found = tried.find(level); found != tried.end()) return found->second;
-    Raster filtered = unfiltered;
+    filtered.copy_from(unfiltered);
     settings.level = level;
     settings.segment_levels.fill(level);
-    filter_frame(filtered, macroblocks, settings);
+    filter_frame(filtered, macroblocks, settings, team);
     return tried[level] = luma_error(source, filtered);
   };
   int best = clamp_int(start, 0, kMaxLoopFilterLevel);

@@ -1,15 +1,15 @@
-// Choosing the loop-filter level that brings a frame closest to its source.
+// Choosing the loop filter's level.
 #pragma once
 
 #include "loop_filter.h"
-#include "macroblock_grid.h"
-#include "raster.h"
+#include "thread_team.h"
 
 namespace vp8 {
 
-// Tries levels around `start` on the luma of an unfiltered frame; returns the one
-// with the least squared error.
+// The level (0 to 63) with which filtering brings luma closest to the source.
+// Looks near `settings.level` first.
 int best_filter_level(const Raster& source, const Raster& unfiltered,
-                      const MacroblockGrid& macroblocks, LoopFilterSettings settings, int start);
+                      const MacroblockGrid& macroblocks, LoopFilterSettings settings,
+                      ThreadTeam& team);
 
 }  // namespace vp8

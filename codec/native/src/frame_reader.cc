@@ -4,6 +4,7 @@
 #include <string>
 
 #include "macroblock.h"
+#include "state_update.h"
 #include "status.h"
 
 namespace vp8 {
@@ -80,8 +81,7 @@ void FrameReader::split_partitions(const std::uint8_t* data, std::size_t size) {
   }
 }
 
-void FrameReader::read_macroblock(int row, int column, MacroblockCoefficients& coefficients) {
-  if (column == 0) left_ = {};
+void FrameReader::read_modes(int row, int column) {
   int segment = 0;
   if (!start_.key_frame && !header_.segmentation.update_map) {
     segment =
@@ -91,7 +91,11 @@ void FrameReader::read_macroblock(int row, int column, MacroblockCoefficients& c
   if (first_partition_.overran()) {
     throw CodecError(Status::kTruncatedBitstream, "the first partition ends early");
   }
+}
 
+void FrameReader::read_macroblock(int row, int column, MacroblockCoefficients& coefficients) {
+  read_modes(row, column);
+  if (column == 0) left_ = {};
   MacroblockInfo& info = macroblocks_.at(row, column);
   TokenContext& above = above_[static_cast<std::size_t>(column)];
   if (info.skip) {
@@ -111,14 +115,7 @@ void FrameReader::read_macroblock(int row, int column, MacroblockCoefficients& c
 
 std::shared_ptr<const SegmentMap> FrameReader::segment_map() const {
   if (!start_.key_frame && !header_.segmentation.update_map) return before_->segment_map;
-  SegmentMap map;
-  map.reserve(static_cast<std::size_t>(macroblocks_.rows() * macroblocks_.columns()));
-  for (int row = 0; row < macroblocks_.rows(); ++row) {
-    for (int column = 0; column < macroblocks_.columns(); ++column) {
-      map.push_back(macroblocks_.at(row, column).segment);
-    }
-  }
-  return std::make_shared<const SegmentMap>(std::move(map));
+  return segments_of(macroblocks_);
 }
 
 }  // namespace vp8

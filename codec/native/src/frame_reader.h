@@ -26,6 +26,10 @@ class FrameReader {
   // tokens into `coefficients`, which are left alone where it is skipped.
   void read_macroblock(int row, int column, MacroblockCoefficients& coefficients);
 
+  // Reads only the header of the next macroblock, for those who have no use for
+  // tokens.
+  void read_modes(int row, int column);
+
   // The map after the frame: the state's own where the frame did not change it.
   std::shared_ptr<const SegmentMap> segment_map() const;
 

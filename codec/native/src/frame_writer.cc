@@ -1,37 +1,47 @@
 #include "frame_writer.h"
 
-#include "entropy_update.h"
+#include <utility>
+
 #include "filter_search.h"
-#include "serialize_frame.h"
+#include "macroblock.h"
 #include "state_update.h"
 
 namespace vp8 {
+namespace {
+
+// Every frame says which macroblocks it skips.
+FrameHeader with_skip_flags(FrameHeader header) {
+  if (!header.mb_no_skip_coeff) header.prob_skip_false = 128;
+  header.mb_no_skip_coeff = true;
+  return header;
+}
+
+}  // namespace
 
 FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
                          const CodingContext& context,
-                         std::shared_ptr<const SegmentMap> segment_map)
+                         std::shared_ptr<const SegmentMap> segment_map, bool filter_behind,
+                         ThreadTeam& team)
     : before_(before),
       source_(source),
-      header_(header),
+      header_(with_skip_flags(header)),
+      context_before_(header.start.key_frame ? key_frame_context() : before->context),
       context_(context),
       segment_map_(std::move(segment_map)),
       macroblocks_(source.macroblock_rows(), source.macroblock_columns()),
-      coefficients_(static_cast<std::size_t>(macroblocks_.rows() * macroblocks_.columns())),
+      tokens_(static_cast<std::size_t>(macroblocks_.rows())),
       above_(static_cast<std::size_t>(macroblocks_.columns())),
       reconstruction_(before, header, context),
       raster_(begin_raster(source.width(), source.height())),
-      rates_(context.entropy.coefficients),
-      activity_mask_(source) {
-  for (const QuantizerSteps& steps : reconstruction_.steps) lagrangians_.emplace_back(steps.y[1]);
-}
-
-Lagrangian FrameWriter::lagrangian(int row, int column) const {
-  const auto segment = static_cast<std::size_t>(segment_at(row, column));
-  return activity_mask_.apply(lagrangians_[segment], row, column);
-}
-
-int FrameWriter::segment_at(int row, int column) const {
-  return (*segment_map_)[static_cast<std::size_t>(row * macroblocks_.columns() + column)];
+      filter_settings_(loop_filter_settings(header, context)),
+      token_rates_(context.entropy.coefficients),
+      mode_rates_(header_, context),
+      activity_mask_(source, team) {
+  if (filter_behind) filter_behind_.emplace(*raster_, macroblocks_, filter_settings_);
+  for (const QuantizerSteps& steps : reconstruction_.steps) {
+    lagrangians_.emplace_back(steps.y[1]);
+    quantizers_.emplace_back(steps);
+  }
 }
 
 MacroblockPixels FrameWriter::source_at(int row, int column) const {
@@ -45,43 +55,68 @@ MacroblockPixels FrameWriter::source_at(int row, int column) const {
   return found;
 }
 
-void FrameWriter::commit(int row, int column, const MacroblockInfo& info,
-                         const MacroblockCoefficients& coefficients) {
-  MacroblockInfo& decided = macroblocks_.at(row, column);
+SharedState FrameWriter::finish(ThreadTeam& team) {
+  if (!filter_behind_) {
+    header_.loop_filter.level =
+        best_filter_level(source_, *raster_, macroblocks_, filter_settings_, team);
+    filter_settings_ = loop_filter_settings(header_, context_);
+    filter_frame(*raster_, macroblocks_, filter_settings_, team);
+  }
+  if (header_.segmentation.update_map) segment_map_ = segments_of(macroblocks_);
+  choose_probabilities(header_, context_, counts_);
+  return next_state(before_, header_, context_, raster_, segment_map_);
+}
+
+std::vector<std::uint8_t> FrameWriter::serialize() const {
+  return serialize_frame(header_, context_before_, context_, macroblocks_, tokens_);
+}
+
+RowWriter::RowWriter(FrameWriter& frame, int row)
+    : frame_(frame), row_(row), tokens_(frame.tokens_[static_cast<std::size_t>(row)]) {}
+
+RowWriter::~RowWriter() {
+  const std::lock_guard lock(frame_.counts_mutex_);
+  frame_.counts_ += counts_;
+}
+
+void RowWriter::commit(int column, const MacroblockInfo& info,
+                       const MacroblockCoefficients& coefficients, bool predicted) {
+  MacroblockInfo& decided = frame_.macroblocks_.at(row_, column);
   decided = info;
   decided.has_tokens = has_tokens(info.has_y2(), coefficients);
   decided.skip = !decided.has_tokens;
-  if (column == 0) left_ = {};
-  TokenContext& above = above_[static_cast<std::size_t>(column)];
-  MacroblockCoefficients& kept =
-      coefficients_[static_cast<std::size_t>(row * macroblocks_.columns() + column)];
+  TokenContext& above = frame_.above_[static_cast<std::size_t>(column)];
   if (decided.skip) {
-    kept.clear();
     above.clear(info.has_y2());
     left_.clear(info.has_y2());
   } else {
-    kept = coefficients;
-    for_each_block(info.has_y2(), above, left_, [&](BlockType, int block, int first, int) {
-      return coefficients.ends[block] > first;
-    });
+    const std::size_t begin = tokens_.size();
+    tokens_.resize(begin + kBlocksPerMacroblock * kMaxTokensPerBlock);
+    Token* const first_token = tokens_.data() + begin;
+    Token* next = first_token;
+    for_each_block(info.has_y2(), above, left_,
+                   [&](BlockType type, int block, int first, int context) {
+                     next = tokenize_block(coefficients.values[block], coefficients.ends[block],
+                                           type, first, context, next);
+                     return coefficients.ends[block] > first;
+                   });
+    for (const Token* token = first_token; token != next; ++token) counts_.add(*token);
+    tokens_.resize(begin + static_cast<std::size_t>(next - first_token));
   }
-  reconstruct_macroblock(reconstruction_, decided, kept, row, column, *raster_);
-}
-
-EncodedFrame FrameWriter::finish(bool search_filter_level) {
-  if (search_filter_level) {
-    header_.loop_filter.level =
-        best_filter_level(source_, *raster_, macroblocks_, loop_filter_settings(header_, context_),
-                          header_.loop_filter.level);
+  ModeCounter counter(counts_, frame_.header_, frame_.context_.entropy);
+  write_macroblock_header(counter, frame_.header_, frame_.context_, frame_.macroblocks_, row_,
+                          column);
+  if (predicted) {
+    if (decided.has_tokens) {
+      add_residue(decided, coefficients, frame_.reconstruction_.steps_of(decided), row_, column,
+                  *frame_.raster_);
+    }
+    end_macroblock(row_, column, *frame_.raster_);
+  } else {
+    reconstruct_macroblock(frame_.reconstruction_, decided, coefficients, row_, column,
+                           *frame_.raster_);
   }
-  const CodingContext before = header_.start.key_frame ? key_frame_context() : before_->context;
-  choose_probabilities(header_, context_, macroblocks_, coefficients_);
-  EncodedFrame encoded;
-  encoded.bytes = serialize_frame(header_, before, context_, macroblocks_, coefficients_);
-  filter_frame(*raster_, macroblocks_, loop_filter_settings(header_, context_));
-  for (int row = 0; row < macroblocks_.rows(); ++row) raster_->extend_row(row);
-  encoded.state = next_state(before_, header_, context_, raster_, segment_map_);
-  return encoded;
+  if (frame_.filter_behind_) frame_.filter_behind_->reconstructed(row_, column);
 }
 
 }  // namespace vp8

@@ -2,16 +2,23 @@
 // and coefficients are decided.
 #pragma once
 
+#include <functional>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "activity_mask.h"
+#include "entropy_update.h"
+#include "filter_rows.h"
 #include "frame_header.h"
 #include "macroblock_grid.h"
+#include "mode_rates.h"
 #include "rate_distortion.h"
 #include "reconstruct.h"
 #include "residue_coder.h"
+#include "serialize_frame.h"
 #include "state.h"
-#include "tokens.h"
+#include "wavefront.h"
 
 namespace vp8 {
 
@@ -20,56 +27,104 @@ struct EncodedFrame {
   SharedState state;  // what a decoder has after the frame
 };
 
+class RowWriter;
+
 class FrameWriter {
  public:
   // `before` may be null for a key frame; `context` holds what the header
   // changes of segmentation, deltas and sign biases, and the probabilities from
-  // before the frame. `segment_map` is the map after the frame.
+  // before the frame. `segment_map` is the map before the frame. With
+  // `filter_behind` the header's filter level is final. `before` and `source` must
+  // outlive this.
   FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
-              const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map);
+              const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
+              bool filter_behind, ThreadTeam& team);
 
   const FrameHeader& header() const { return header_; }
   const CodingContext& context() const { return context_; }
-  MacroblockGrid& macroblocks() { return macroblocks_; }
+  const MacroblockGrid& macroblocks() const { return macroblocks_; }
   const ReconstructionContext& reconstruction() const { return reconstruction_; }
   Raster& raster() { return *raster_; }
-  const TokenRates& token_rates() const { return rates_; }
+  const TokenRates& token_rates() const { return token_rates_; }
+  const ModeRates& mode_rates() const { return mode_rates_; }
+  const SegmentQuantizers& quantizers(int segment) const {
+    return quantizers_[static_cast<std::size_t>(segment)];
+  }
   // What a bit is worth at a macroblock.
-  Lagrangian lagrangian(int row, int column) const;
-  int segment_at(int row, int column) const;
+  Lagrangian lagrangian(int row, int column, int segment) const {
+    return lagrangians_[static_cast<std::size_t>(segment)].scaled(
+        activity_mask_.factor(row, column));
+  }
+  // What the map before the frame says.
+  int segment_at(int row, int column) const {
+    return (*segment_map_)[static_cast<std::size_t>(row * macroblocks_.columns() + column)];
+  }
 
-  // The source and the frame being built, at a macroblock.
+  // The source at a macroblock.
   MacroblockPixels source_at(int row, int column) const;
   MacroblockPixels target_at(int row, int column) {
     return macroblock_pixels(*raster_, row, column);
   }
-  // Contexts for the tokens of the macroblock at hand.
-  const TokenContext& above(int column) const { return above_[static_cast<std::size_t>(column)]; }
-  const TokenContext& left(int column) const { return column == 0 ? no_left_ : left_; }
 
-  // Decides the next macroblock in raster order and reconstructs it.
-  void commit(int row, int column, const MacroblockInfo& info,
-              const MacroblockCoefficients& coefficients);
-
-  // Chooses probabilities and, if asked, the filter level; writes the frame.
-  EncodedFrame finish(bool search_filter_level);
+  // After the last macroblock: searches for the filter level, unless the filter
+  // has followed behind, and chooses probabilities. Returns the state after the
+  // frame; what is left to be done is serialize().
+  SharedState finish(ThreadTeam& team);
+  std::vector<std::uint8_t> serialize() const;
 
  private:
+  friend class RowWriter;
+
   const State* before_;
   const Raster& source_;
   FrameHeader header_;
+  CodingContext context_before_;
   CodingContext context_;
   std::shared_ptr<const SegmentMap> segment_map_;
   MacroblockGrid macroblocks_;
-  std::vector<MacroblockCoefficients> coefficients_;
+  TokenRows tokens_;
   std::vector<TokenContext> above_;
-  TokenContext left_;
-  TokenContext no_left_;
   ReconstructionContext reconstruction_;
   std::shared_ptr<Raster> raster_;
-  TokenRates rates_;
-  std::vector<Lagrangian> lagrangians_;  // by segment
+  LoopFilterSettings filter_settings_;
+  std::optional<FilterRows> filter_behind_;
+  TokenRates token_rates_;
+  ModeRates mode_rates_;
+  std::vector<Lagrangian> lagrangians_;        // by segment
+  std::vector<SegmentQuantizers> quantizers_;  // by segment
   ActivityMask activity_mask_;
+  std::mutex counts_mutex_;
+  DecisionCounts counts_;
+};
+
+// One macroblock row of it, which one thread writes from left to right.
+class RowWriter {
+ public:
+  RowWriter(FrameWriter& frame, int row);
+  RowWriter(const RowWriter&) = delete;
+  RowWriter& operator=(const RowWriter&) = delete;
+  // Adds what was counted to the frame's counts.
+  ~RowWriter();
+
+  FrameWriter& frame() { return frame_; }
+  int row() const { return row_; }
+  // Contexts for the tokens of the macroblock at hand.
+  const TokenContext& above(int column) const {
+    return frame_.above_[static_cast<std::size_t>(column)];
+  }
+  const TokenContext& left() const { return left_; }
+
+  // Decides the next macroblock and reconstructs it. `predicted`: its prediction is
+  // in the raster already. Then the filter may follow, and other rows.
+  void commit(int column, const MacroblockInfo& info, const MacroblockCoefficients& coefficients,
+              bool predicted);
+
+ private:
+  FrameWriter& frame_;
+  const int row_;
+  TokenContext left_;
+  std::vector<Token>& tokens_;
+  DecisionCounts counts_;
 };
 
 }  // namespace vp8

@@ -14,6 +14,15 @@ struct InterpolationFilter {
   static InterpolationFilter of_version(int version) { return {version != 0, version == 3}; }
 };
 
+// The pixels of a block displaced by a whole number of pixels, or null where some
+// lie beyond the border.
+inline const std::uint8_t* displaced(const Plane& reference, int x, int y, int width, int height) {
+  const bool within = x >= -kRasterBorder && y >= -kRasterBorder &&
+                      x + width <= reference.width + kRasterBorder &&
+                      y + height <= reference.height + kRasterBorder;
+  return within ? reference.at(x, y) : nullptr;
+}
+
 // Predicts `width` x `height` pixels (width 4, 8 or 16) at (x, y) displaced by
 // whole pixels and eighths. The reference reaches as far as is asked for: beyond
 // its border the edge pixels go on.

@@ -80,14 +80,4 @@ void filter_macroblock(Raster& raster, int mb_row, int mb_col, const LoopFilterS
   if (filter_inside) k.inner_edge_rows_uv(u, v, stride, inner);
 }
 
-void filter_frame(Raster& raster, const MacroblockGrid& macroblocks,
-                  const LoopFilterSettings& settings) {
-  if (settings.level == 0) return;
-  for (int row = 0; row < macroblocks.rows(); ++row) {
-    for (int col = 0; col < macroblocks.columns(); ++col) {
-      filter_macroblock(raster, row, col, settings, macroblocks.at(row, col));
-    }
-  }
-}
-
 }  // namespace vp8

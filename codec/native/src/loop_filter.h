@@ -26,7 +26,4 @@ int macroblock_filter_level(const LoopFilterSettings& settings, const Macroblock
 void filter_macroblock(Raster& raster, int mb_row, int mb_col, const LoopFilterSettings& settings,
                        const MacroblockInfo& info);
 
-void filter_frame(Raster& raster, const MacroblockGrid& macroblocks,
-                  const LoopFilterSettings& settings);
-
 }  // namespace vp8

@@ -1,23 +1,25 @@
 // Deciding how one macroblock is coded, by rate and distortion.
 #pragma once
 
+#include <vector>
+
 #include "frame_writer.h"
+#include "macroblock.h"
 #include "motion_search.h"
 
 namespace vp8 {
 
 class ModeDecision {
  public:
-  explicit ModeDecision(FrameWriter& writer);
+  explicit ModeDecision(RowWriter& row);
 
-  // Decides the next macroblock in raster order and commits it to the writer.
-  void decide(int row, int column);
+  // Decides the next macroblock of the row and commits it.
+  void decide(int column);
 
   // The same in a fraction of the time, for a macroblock that was decided before
-  // against other references: its old vectors, their nearest neighbours and what
-  // surrounds it now are all that is looked at. `coefficients` are the old ones.
-  void decide_again(int row, int column, const MacroblockInfo& old,
-                    const MacroblockCoefficients& coefficients);
+  // against other references: its old vectors and what its neighbours suggest now
+  // are all that is looked at, and intra modes where they promise something.
+  void decide_again(int column, const MacroblockInfo& old);
 
  private:
   // A way to code the macroblock, weighed to the end.
@@ -26,51 +28,65 @@ class ModeDecision {
     MacroblockCoefficients coefficients;
     Cost cost;
   };
-  // A way to predict it, weighed by Hadamard differences only.
+  // A way to predict it whole from a reference, weighed by Hadamard differences.
   struct RoughCandidate {
-    MacroblockInfo info;
+    ReferenceFrame reference;
+    MacroblockMode mode;
+    MotionVector mv;
+    Rate rate;
     Cost cost;
   };
 
-  void begin(int row, int column);
-  void try_intra();
-  void try_subblock_intra(const MacroblockInfo& like);
-  void choose_uv_mode(MacroblockInfo& info);
-  SubblockMode choose_subblock_mode(int subblock, const MacroblockInfo& info,
-                                    const MacroblockPixels& target,
-                                    const std::uint8_t* above_right);
+  void begin(int column, int segment);
+  void commit(bool predicted) { row_.commit(column_, best_->info, best_->coefficients, predicted); }
 
+  // Weigh what the scratch candidate says; keep it if it is the best so far. `rate`
+  // is that of its modes and vectors.
+  void evaluate(Rate rate);
+  void evaluate_predicted(Rate rate);
+  void keep_if_best(Cost base, Cost coded, Rate rate);
+  Cost prediction_cost(const MacroblockPixels& prediction, bool luma) const;
+  bool best_has_tokens() const { return has_tokens(best_->info.has_y2(), best_->coefficients); }
+
+  // mode_decision.cc
+  void try_intra();
+  void try_subblock_intra(MacroblockMode uv_mode);
+  MacroblockMode choose_uv_mode();
+  SubblockMode choose_subblock_mode(int subblock, const MacroblockInfo& info,
+                                    const std::uint8_t (*predictions)[16], Rate& rate) const;
+
+  // inter_decision.cc
   void try_inter();
   void search_whole(ReferenceFrame reference, std::vector<RoughCandidate>& rough);
-  void collect_whole(ReferenceFrame reference, const MotionSearch& search,
-                     const MvCandidates& near_by, const MotionVector* found,
-                     std::vector<RoughCandidate>& rough);
-  void evaluate_best(std::vector<RoughCandidate>& rough, std::size_t count);
-  void try_inter_again(const MacroblockInfo& old);
   void try_split(const MacroblockInfo& whole);
-  void try_split_again(MacroblockInfo info);
-  MacroblockInfo search_split(const MacroblockInfo& whole, SplitPartitioning partitioning,
-                              const MvCandidates& candidates, Cost& rough_cost);
-
-  // Predicts, codes and weighs `info`; keeps it if it is the best so far.
-  void evaluate(const MacroblockInfo& info);
-  void keep_if_best(Candidate& candidate, const ResidueCost& residue);
-  Rate header_rate(const MacroblockInfo& info);
-  ResidueCoder coder() const;
-  SearchBlock whole_block() const;
+  Cost search_split(SplitPartitioning partitioning, const MvCandidates& near_by,
+                    MacroblockInfo& info, Rate& rate) const;
+  MacroblockInfo whole_info(const RoughCandidate& candidate) const;
   MotionSearch motion_search(const Plane& plane, MotionVector predicted) const;
+  SearchBlock search_block(int x, int y, int width, int height) const;
+  MvCandidates near_by(ReferenceFrame reference) const {
+    return mv_candidates_at(frame_.macroblocks(), row_.row(), column_, reference,
+                            frame_.context().sign_bias);
+  }
 
-  FrameWriter& writer_;
-  MvRates mv_rates_;
-  bool key_frame_;
+  // rebase_decision.cc
+  bool name_split_again(MacroblockInfo& info, const MvCandidates& near_by, Rate& rate) const;
+  void try_inter_again(const MacroblockInfo& old);
+  bool intra_promises() const;
+
+  RowWriter& row_;
+  FrameWriter& frame_;
+  const ModeRates& rates_;
+  const bool key_frame_;
   // The macroblock at hand.
-  int row_ = 0;
   int column_ = 0;
   int segment_ = 0;
   Lagrangian lagrangian_;
   MacroblockPixels source_{};
-  const MacroblockCoefficients* old_coefficients_ = nullptr;
-  Candidate best_{};
+  MacroblockPixels target_{};
+  Candidate candidates_[2];
+  Candidate* best_ = &candidates_[0];
+  Candidate* scratch_ = &candidates_[1];
 };
 
 }  // namespace vp8

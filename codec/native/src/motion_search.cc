@@ -33,19 +33,8 @@ constexpr int kAround[8][2] = {{-1, 0},  {0, -1}, {0, 1},  {1, 0},
                                {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
 constexpr int kMaxMovesPerStep = 16;
 constexpr int kMaxFractionMoves = 2;
-constexpr int kMaxRefinements = 3;
 
 }  // namespace
-
-MvRates::MvRates(const MvProbabilities& probabilities) {
-  for (std::size_t component = 0; component < 2; ++component) {
-    for (int value = -kMaxMvMagnitude; value <= kMaxMvMagnitude; ++value) {
-      RateCounter counter;
-      write_mv_component(counter, value, probabilities[component]);
-      component_[component][value + kMaxMvMagnitude] = static_cast<std::uint16_t>(counter.rate());
-    }
-  }
-}
 
 bool MotionSearch::allowed(int row, int col) const {
   return row >= bounds.top && row <= bounds.bottom && col >= bounds.left && col <= bounds.right &&
@@ -59,6 +48,11 @@ Cost MotionSearch::whole_pixel_cost(const SearchBlock& block, MotionVector mv) c
 }
 
 int MotionSearch::difference(const SearchBlock& block, MotionVector mv) const {
+  if (((mv.row | mv.col) & 3) == 0) {
+    const std::uint8_t* pixels = displaced(reference, block.x + (mv.col >> 2),
+                                           block.y + (mv.row >> 2), block.width, block.height);
+    if (pixels != nullptr) return tiled(kernels().satd, block, pixels, reference.stride);
+  }
   std::uint8_t prediction[16 * 16];
   predict_luma_block(reference, block.x, block.y, mv, block.width, block.height, bilinear,
                      prediction, 16);
@@ -107,19 +101,6 @@ MotionVector MotionSearch::search(const SearchBlock& block,
   for (const int step : {2, 1}) {
     descend(block, &MotionSearch::fraction_cost, step, kMaxFractionMoves, found);
   }
-  return found.mv;
-}
-
-std::optional<MotionVector> MotionSearch::codable(MotionVector mv) const {
-  if (!MvRates::codable(mv.row - predicted.row, mv.col - predicted.col)) return {};
-  return mv;
-}
-
-std::optional<MotionVector> MotionSearch::refine(const SearchBlock& block,
-                                                 MotionVector start) const {
-  if (!codable(start)) return {};
-  Found found{start, fraction_cost(block, start)};
-  descend(block, &MotionSearch::fraction_cost, 1, kMaxRefinements, found);
   return found.mv;
 }
 

@@ -3,32 +3,13 @@
 #pragma once
 
 #include <initializer_list>
-#include <optional>
 
+#include "mode_rates.h"
 #include "motion_vectors.h"
 #include "raster.h"
 #include "rate_distortion.h"
 
 namespace vp8 {
-
-// Rates of motion vectors' differences from their prediction.
-class MvRates {
- public:
-  explicit MvRates(const MvProbabilities& probabilities);
-
-  Rate of(MotionVector difference) const {
-    return component_[0][difference.row + kMaxMvMagnitude] +
-           component_[1][difference.col + kMaxMvMagnitude];
-  }
-  // Whether a difference can be coded at all.
-  static bool codable(int row, int col) {
-    return row >= -kMaxMvMagnitude && row <= kMaxMvMagnitude && col >= -kMaxMvMagnitude &&
-           col <= kMaxMvMagnitude;
-  }
-
- private:
-  std::uint16_t component_[2][2 * kMaxMvMagnitude + 1];
-};
 
 // A rectangle of luma to be found in a reference.
 struct SearchBlock {
@@ -51,13 +32,6 @@ struct MotionSearch {
   // The best vector near any of the starts, whole pixels first.
   MotionVector search(const SearchBlock& block, std::initializer_list<MotionVector> starts,
                       int first_step_px) const;
-
-  // The best vector within a pixel or so of `start`, by quarters; none where the
-  // difference from the prediction cannot be coded.
-  std::optional<MotionVector> refine(const SearchBlock& block, MotionVector start) const;
-
-  // The vector itself, where its difference from the prediction can be coded.
-  std::optional<MotionVector> codable(MotionVector mv) const;
 
   // Hadamard difference of the block's prediction by this vector.
   int difference(const SearchBlock& block, MotionVector mv) const;

@@ -28,7 +28,7 @@ Raster::Raster(int width, int height) : width_(width), height_(height) {
   pixels_ = PixelBuffer(size);
 }
 
-Raster::Raster(const Raster& other) : Raster(other.width_, other.height_) {
+void Raster::copy_from(const Raster& other) {
   std::memcpy(pixels_.data(), other.pixels_.data(), pixels_.size());
 }
 
@@ -43,6 +43,7 @@ MutablePlane Raster::mutable_plane(int index) {
 }
 
 void Raster::load_plane(int index, const std::uint8_t* source, std::ptrdiff_t source_stride) {
+  loaded_planes_ |= 1 << index;
   const MutablePlane plane = mutable_plane(index);
   const int columns = display_width(index);
   const int rows = display_height(index);
@@ -112,9 +113,9 @@ bool same_picture(const Raster& a, const Raster& b) {
 }
 
 SharedRaster with_repeated_edges(const SharedRaster& raster) {
-  if (raster->width() % kMacroblockSize == 0 && raster->height() % kMacroblockSize == 0) {
-    return raster;
-  }
+  const bool whole =
+      raster->width() % kMacroblockSize == 0 && raster->height() % kMacroblockSize == 0;
+  if (whole || raster->has_repeated_edges()) return raster;
   auto repeated = std::make_shared<Raster>(raster->width(), raster->height());
   for (int i = 0; i < kPlanes; ++i) {
     const Plane plane = raster->plane(i);

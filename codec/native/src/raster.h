@@ -33,7 +33,6 @@ class Raster {
   // Pixels are whatever was there before. `width` and `height` are the display
   // size, 1 to 16383.
   Raster(int width, int height);
-  Raster(const Raster& other);
 
   int width() const { return width_; }
   int height() const { return height_; }
@@ -46,9 +45,15 @@ class Raster {
   Plane plane(int index) const;
   MutablePlane mutable_plane(int index);
 
+  // Takes over all pixels of a raster of the same size, the border's too.
+  void copy_from(const Raster& other);
+
   // Copies a plane of display size in, and repeats its last column and row to
   // the end of the last macroblock.
   void load_plane(int index, const std::uint8_t* source, std::ptrdiff_t source_stride);
+
+  // Whether every plane was loaded, so that edges are repeated.
+  bool has_repeated_edges() const { return loaded_planes_ == 7; }
 
   // Repeats the edge pixels of a macroblock row into the border, as prediction
   // beyond the frame demands (section 5).
@@ -67,6 +72,7 @@ class Raster {
 
   int width_;
   int height_;
+  int loaded_planes_ = 0;  // a bit for each
   Layout layout_[kPlanes];
   PixelBuffer pixels_;
 };

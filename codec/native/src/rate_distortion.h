@@ -35,8 +35,8 @@ class RateCounter {
 struct Lagrangian {
   explicit Lagrangian(int y_ac_step);
 
-  // The same with a bit worth numerator / denominator times as much.
-  Lagrangian scaled(std::int64_t numerator, std::int64_t denominator) const;
+  // The same with a bit worth `factor` / 65536 times as much; 1/4 to 4 times.
+  Lagrangian scaled(std::int64_t factor) const;
 
   Cost cost(std::int64_t distortion, Rate rate) const { return (distortion << 8) + scale * rate; }
   // For sums of absolute differences; in their units times 256.
@@ -53,37 +53,38 @@ class TokenRates {
  public:
   explicit TokenRates(const CoefficientProbabilities& probabilities);
 
-  // Of a coefficient of this magnitude, its sign and extra bits included.
-  Rate of_magnitude(BlockType type, int band, int context, bool after_zero, int magnitude) const;
+  // Of a token without sign and extra bits, at one type and band. Row 0, 1, 2: by
+  // context, the decision not to end included; row 3: after a zero.
+  using Rows = std::uint16_t[4][kEndOfBlock];
+  static constexpr int kAfterZero = 3;
+  const Rows& rows(BlockType type, int band) const { return rows_[type][band]; }
   Rate of_end(BlockType type, int band, int context) const { return end_[type][band][context]; }
-  // Of a whole block's tokens.
-  Rate of_block(BlockType type, int first, int context, const std::int16_t* values, int end) const;
 
  private:
-  static constexpr int kTokens = 5 + kDctCategories;  // 0 to 4, then the categories
-  std::uint16_t token_[kBlockTypes][8][3][kTokens];   // without the decision not to end
-  std::uint16_t go_on_[kBlockTypes][8][3];            // the decision not to end
+  Rows rows_[kBlockTypes][8];
   std::uint16_t end_[kBlockTypes][8][3];
 };
 
-// A block of transformed residue, what it weighs and how it is coded.
+// How residue is divided by steps: what to nearest, and the steps.
+struct BlockQuantizer {
+  explicit BlockQuantizer(const int* steps);
+
+  int steps[2];       // of the DC and of the ACs
+  Quantizer nearest;  // for the kernels
+};
+
+// A block of transformed residue and how it is coded.
 struct ResidueBlock {
-  const std::int16_t* coefficients;  // raster order
-  const int* steps;                  // of the DC and of the ACs
+  const std::int16_t* coefficients;  // raster order; those before `first` are zero
+  const BlockQuantizer& quantizer;
   BlockType type;
   int first;    // first coded position
   int context;  // blocks with tokens to the left and above
 };
 
-// The distortion of coding nothing of a block.
-std::int64_t zero_distortion(const ResidueBlock& block);
-
-// The distortion of coding these quantised values.
-std::int64_t block_distortion(const ResidueBlock& block, const std::int16_t* values);
-
 // Finds the quantised values with the least cost by dynamic programming over
 // zigzag position and token context. Writes `values` (raster order) and `end`;
-// returns the cost, distortion included.
+// returns the cost less the distortion of coding nothing.
 Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
                     const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end);
 

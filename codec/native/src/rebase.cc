@@ -1,10 +1,13 @@
 #include "rebase.h"
 
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "frame_reader.h"
 #include "mode_decision.h"
 #include "status.h"
+#include "wavefront.h"
 
 namespace vp8 {
 namespace {
@@ -52,44 +55,95 @@ bool references_equal(const State& a, const State& b) {
   return a.context.segmentation == b.context.segmentation && *a.segment_map == *b.segment_map;
 }
 
+// Modes read from the frame are taken over with their coefficients.
+void carry_over(FrameReader& reader, FrameWriter& writer, ThreadTeam& team) {
+  const MacroblockGrid& macroblocks = reader.macroblocks();
+  Wavefront wavefront(macroblocks.rows(), macroblocks.columns());
+  wavefront.run(team, [&](int row) {
+    RowWriter row_writer(writer, row);
+    std::vector<MacroblockCoefficients> coefficients(
+        static_cast<std::size_t>(macroblocks.columns()));
+    wavefront.await_turn(row);
+    for (int column = 0; column < macroblocks.columns(); ++column) {
+      reader.read_macroblock(row, column, coefficients[static_cast<std::size_t>(column)]);
+    }
+    wavefront.end_turn(row);
+    int seen = 0;
+    for (int column = 0; column < macroblocks.columns(); ++column) {
+      wavefront.await_above(row, column, seen);
+      row_writer.commit(column, macroblocks.at(row, column),
+                        coefficients[static_cast<std::size_t>(column)], false);
+      wavefront.publish(row, column);
+    }
+  });
+}
+
+// Modes are decided again; the frame's own coefficients are not even read.
+void decide_again(FrameReader& reader, FrameWriter& writer, ThreadTeam& team,
+                  const std::function<void()>& meanwhile) {
+  const MacroblockGrid& macroblocks = reader.macroblocks();
+  Wavefront wavefront(macroblocks.rows(), macroblocks.columns());
+  wavefront.run(
+      team,
+      [&](int row) {
+        RowWriter row_writer(writer, row);
+        ModeDecision decision(row_writer);
+        wavefront.await_turn(row);
+        for (int column = 0; column < macroblocks.columns(); ++column) {
+          reader.read_modes(row, column);
+        }
+        wavefront.end_turn(row);
+        int seen = 0;
+        for (int column = 0; column < macroblocks.columns(); ++column) {
+          wavefront.await_above(row, column, seen);
+          decision.decide_again(column, macroblocks.at(row, column));
+          wavefront.publish(row, column);
+        }
+      },
+      meanwhile);
+}
+
 }  // namespace
 
-EncodedFrame rebase_frame(const SharedState& before, const SharedRaster& picture,
-                          const std::uint8_t* frame, std::size_t size,
-                          const SharedState& made_for) {
+Rebase::Rebase(ThreadTeam& team) : team_(team) {}
+Rebase::~Rebase() = default;
+
+SharedState Rebase::frame(const SharedState& before, const SharedRaster& picture,
+                          const std::uint8_t* frame, std::size_t size, const SharedState& made_for,
+                          std::vector<std::uint8_t>* bytes_of_previous) {
   check(*before, *made_for, *picture, frame, size);
   const SharedRaster source = with_repeated_edges(picture);
   FrameReader reader(made_for.get(), frame, size);
-  // The map has to be whole before the first macroblock is weighed, so the frame
-  // is read to its end first.
-  const MacroblockGrid& macroblocks = reader.macroblocks();
-  std::vector<MacroblockCoefficients> originals(
-      static_cast<std::size_t>(macroblocks.rows() * macroblocks.columns()));
-  for (int row = 0; row < macroblocks.rows(); ++row) {
-    for (int column = 0; column < macroblocks.columns(); ++column) {
-      reader.read_macroblock(
-          row, column, originals[static_cast<std::size_t>(row * macroblocks.columns() + column)]);
-    }
-  }
-  const auto map =
-      reader.header().segmentation.update_map ? reader.segment_map() : before->segment_map;
-  FrameWriter writer(before.get(), *source, reader.header(), context_on(*before, reader), map);
+  auto writer =
+      std::make_unique<FrameWriter>(before.get(), *source, reader.header(),
+                                    context_on(*before, reader), before->segment_map, true, team_);
+  const auto write_previous = [&] {
+    if (previous_) *bytes_of_previous = previous_->serialize();
+  };
   // Where nothing that a macroblock is predicted from has changed, it stays.
-  const bool carry_over = references_equal(*before, *made_for);
-  ModeDecision decision(writer);
-  for (int row = 0; row < macroblocks.rows(); ++row) {
-    for (int column = 0; column < macroblocks.columns(); ++column) {
-      const MacroblockInfo& info = macroblocks.at(row, column);
-      const MacroblockCoefficients& original =
-          originals[static_cast<std::size_t>(row * macroblocks.columns() + column)];
-      if (carry_over) {
-        writer.commit(row, column, info, original);
-      } else {
-        decision.decide_again(row, column, info, original);
-      }
-    }
+  if (references_equal(*before, *made_for)) {
+    write_previous();
+    carry_over(reader, *writer, team_);
+  } else {
+    decide_again(reader, *writer, team_, write_previous);
   }
-  return writer.finish(!carry_over);
+  SharedState after = writer->finish(team_);
+  previous_ = std::move(writer);
+  return after;
+}
+
+std::vector<std::uint8_t> Rebase::finish() {
+  std::vector<std::uint8_t> bytes = previous_->serialize();
+  previous_.reset();
+  return bytes;
+}
+
+EncodedFrame rebase_frame(const SharedState& before, const SharedRaster& source,
+                          const std::uint8_t* frame, std::size_t size, const SharedState& made_for,
+                          ThreadTeam& team) {
+  Rebase rebase(team);
+  SharedState after = rebase.frame(before, source, frame, size, made_for, nullptr);
+  return {rebase.finish(), std::move(after)};
 }
 
 }  // namespace vp8

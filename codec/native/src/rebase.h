@@ -1,19 +1,44 @@
 // rebase: (state, raster, inter frame) -> inter frame'.
 #pragma once
 
+#include <memory>
+
 #include "frame_writer.h"
 
 namespace vp8 {
 
-// Codes `frame`, which was made for the state `made_for`, again for `before`.
+// Codes frames, which were made for one chain of states, again for another.
 //
-// References, vectors, segments and quantizers are taken over as they were found
-// by the slow search; a macroblock may end up with a neighbour's vector, a vector
-// a fraction of a pixel away or an intra mode where that is cheaper now. Residue,
-// filter level and probabilities are made anew. Throws CodecError: a frame that
-// cannot be read, a key or empty frame (kInvalidArgument), states or a raster of
-// different sizes (kStateMismatch).
+// References, vectors, segments, quantizers and filter levels are taken over as
+// they were found by the slow search; a macroblock may end up with a neighbour's
+// vector or an intra mode where that is cheaper now. Residue and probabilities are
+// made anew.
+//
+// The next frame needs the state after this one, but not its bytes: they are
+// written while the next frame is worked on.
+class Rebase {
+ public:
+  explicit Rebase(ThreadTeam& team);
+  ~Rebase();
+
+  // Rebases one frame and returns the state after it. Puts the bytes of the frame
+  // before into `*bytes_of_previous`, which may be null for the first. Throws
+  // CodecError: a frame that cannot be read, a key or empty frame
+  // (kInvalidArgument), states or a raster of different sizes (kStateMismatch).
+  SharedState frame(const SharedState& before, const SharedRaster& source,
+                    const std::uint8_t* frame, std::size_t size, const SharedState& made_for,
+                    std::vector<std::uint8_t>* bytes_of_previous);
+  // The bytes of the last frame.
+  std::vector<std::uint8_t> finish();
+
+ private:
+  ThreadTeam& team_;
+  std::unique_ptr<FrameWriter> previous_;
+};
+
+// One frame alone.
 EncodedFrame rebase_frame(const SharedState& before, const SharedRaster& source,
-                          const std::uint8_t* frame, std::size_t size, const SharedState& made_for);
+                          const std::uint8_t* frame, std::size_t size, const SharedState& made_for,
+                          ThreadTeam& team);
 
 }  // namespace vp8

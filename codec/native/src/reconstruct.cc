@@ -156,6 +156,10 @@ void add_residue(const MacroblockInfo& info, const MacroblockCoefficients& coeff
   add_chroma_residue(coefficients, steps, target);
 }
 
+void end_macroblock(int mb_row, int mb_col, Raster& raster) {
+  if (mb_col + 1 == raster.macroblock_columns()) prepare_row_end(raster, mb_row);
+}
+
 void reconstruct_macroblock(const ReconstructionContext& context, const MacroblockInfo& info,
                             const MacroblockCoefficients& coefficients, int mb_row, int mb_col,
                             Raster& raster) {
@@ -165,7 +169,7 @@ void reconstruct_macroblock(const ReconstructionContext& context, const Macroblo
     reconstruct_subblocks(info, coefficients, steps, macroblock_pixels(raster, mb_row, mb_col));
   }
   if (info.has_tokens) add_residue(info, coefficients, steps, mb_row, mb_col, raster);
-  if (mb_col + 1 == raster.macroblock_columns()) prepare_row_end(raster, mb_row);
+  end_macroblock(mb_row, mb_col, raster);
 }
 
 }  // namespace vp8

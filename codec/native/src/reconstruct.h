@@ -41,7 +41,10 @@ void predict_macroblock(const ReconstructionContext& context, const MacroblockIn
 void add_residue(const MacroblockInfo& info, const MacroblockCoefficients& coefficients,
                  const QuantizerSteps& steps, int mb_row, int mb_col, Raster& raster);
 
-// `coefficients` are looked at only where the macroblock has tokens.
+// What remains to be done for a macroblock once its pixels are there.
+void end_macroblock(int mb_row, int mb_col, Raster& raster);
+
+// All of it. `coefficients` are looked at only where the macroblock has tokens.
 void reconstruct_macroblock(const ReconstructionContext& context, const MacroblockInfo& info,
                             const MacroblockCoefficients& coefficients, int mb_row, int mb_col,
                             Raster& raster);

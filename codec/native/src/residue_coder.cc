@@ -1,99 +1,81 @@
 #include "residue_coder.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/kernels.h"
-#include "tables.h"
 
 namespace vp8 {
 
-ResidueCost ResidueCoder::code_block(BlockType type, int index, int first,
-                                     const std::int16_t* transformed, std::uint8_t& above,
-                                     std::uint8_t& left,
-                                     MacroblockCoefficients& coefficients) const {
-  const ResidueBlock block{transformed, steps.of(type), type, first, above + left};
-  std::int16_t* values = coefficients.values[index];
-  ResidueCost cost;
-  cost.uncoded = lagrangian.cost(zero_distortion(block), 0);
-  cost.coded = quantize_block(block, rates, lagrangian, values, &coefficients.ends[index]);
-  if (hint != nullptr) {
-    const std::int16_t* other = hint->values[index];
-    const int end = std::max<int>(hint->ends[index], first);
-    // A block coded after a Y2 begins later, so an empty one may end on a zero here,
-    // which tokens cannot say.
-    const bool sayable = end == first || end == 16 || other[kZigzag[end - 1]] != 0;
-    if (sayable && std::memcmp(values, other, sizeof(hint->values[index])) != 0) {
-      const Cost hinted = lagrangian.cost(block_distortion(block, other),
-                                          rates.of_block(type, first, block.context, other, end));
-      if (hinted <= cost.coded) {
-        cost.coded = hinted;
-        std::memcpy(values, other, sizeof(hint->values[index]));
-        coefficients.ends[index] = static_cast<std::uint8_t>(end);
-      }
-    }
-  }
+Cost ResidueCoder::code_block(BlockType type, const BlockQuantizer& quantizer, int index, int first,
+                              const std::int16_t* transformed, std::uint8_t& above,
+                              std::uint8_t& left, MacroblockCoefficients& coefficients) const {
+  const ResidueBlock block{transformed, quantizer, type, first, above + left};
+  const Cost cost = quantize_block(block, rates, lagrangian, coefficients.values[index],
+                                   &coefficients.ends[index]);
   above = left = coefficients.ends[index] > first ? 1 : 0;
   return cost;
 }
 
-ResidueCost ResidueCoder::code_luma(bool has_y2, const MacroblockPixels& source,
-                                    const MacroblockPixels& prediction, TokenContext& above,
-                                    TokenContext& left,
-                                    MacroblockCoefficients& coefficients) const {
-  std::int16_t transformed[16][16];
+Cost ResidueCoder::code_luma(bool has_y2, const MacroblockPixels& source,
+                             const MacroblockPixels& prediction, TokenContext& above,
+                             TokenContext& left, MacroblockCoefficients& coefficients) const {
+  alignas(32) std::int16_t transformed[16][16];
   for (int row = 0; row < 4; ++row) {
     kernels().forward_dct[2](source.pixels[0] + 4 * row * source.stride[0], source.stride[0],
                              prediction.pixels[0] + 4 * row * prediction.stride[0],
                              prediction.stride[0], transformed[4 * row]);
   }
-  ResidueCost cost;
+  Cost cost = 0;
   if (has_y2) {
     std::int16_t dc[16];
     std::int16_t y2[16];
-    for (int i = 0; i < 16; ++i) dc[i] = transformed[i][0];
+    for (int i = 0; i < 16; ++i) {
+      dc[i] = transformed[i][0];
+      transformed[i][0] = 0;
+    }
     kernels().forward_walsh(dc, y2);
-    cost += code_block(kY2, kY2Block, 0, y2, above.flags[8], left.flags[8], coefficients);
+    cost += code_block(kY2, quantizers.y2, kY2Block, 0, y2, above.flags[8], left.flags[8],
+                       coefficients);
+  } else {
+    std::fill_n(coefficients.values[kY2Block], 16, std::int16_t{0});
+    coefficients.ends[kY2Block] = 0;
   }
   const BlockType type = has_y2 ? kYAfterY2 : kYWithDc;
   for (int i = 0; i < 16; ++i) {
-    cost += code_block(type, i, has_y2 ? 1 : 0, transformed[i], above.flags[i & 3],
+    cost += code_block(type, quantizers.y, i, has_y2 ? 1 : 0, transformed[i], above.flags[i & 3],
                        left.flags[i >> 2], coefficients);
   }
   return cost;
 }
 
-ResidueCost ResidueCoder::code_chroma(const MacroblockPixels& source,
-                                      const MacroblockPixels& prediction, TokenContext& above,
-                                      TokenContext& left,
-                                      MacroblockCoefficients& coefficients) const {
-  ResidueCost cost;
+Cost ResidueCoder::code_chroma(const MacroblockPixels& source, const MacroblockPixels& prediction,
+                               TokenContext& above, TokenContext& left,
+                               MacroblockCoefficients& coefficients) const {
+  Cost cost = 0;
   for (int i = 0; i < 8; i += 2) {
     const int plane = 1 + i / 4;
     const int y = (i >> 1) & 1;
-    std::int16_t transformed[2][16];
+    alignas(32) std::int16_t transformed[2][16];
     kernels().forward_dct[1](source.pixels[plane] + 4 * y * source.stride[plane],
                              source.stride[plane],
                              prediction.pixels[plane] + 4 * y * prediction.stride[plane],
                              prediction.stride[plane], transformed[0]);
     const int flags = 2 + 2 * plane;
     for (int x = 0; x < 2; ++x) {
-      cost += code_block(kChroma, 16 + i + x, 0, transformed[x], above.flags[flags + x],
-                         left.flags[flags + y], coefficients);
+      cost += code_block(kChroma, quantizers.uv, 16 + i + x, 0, transformed[x],
+                         above.flags[flags + x], left.flags[flags + y], coefficients);
     }
   }
   return cost;
 }
 
-ResidueCost ResidueCoder::code_subblock(int subblock, const std::uint8_t* source,
-                                        std::ptrdiff_t source_stride,
-                                        const std::uint8_t* prediction,
-                                        std::ptrdiff_t prediction_stride, TokenContext& above,
-                                        TokenContext& left,
-                                        MacroblockCoefficients& coefficients) const {
-  std::int16_t transformed[16];
+Cost ResidueCoder::code_subblock(int subblock, const std::uint8_t* source,
+                                 std::ptrdiff_t source_stride, const std::uint8_t* prediction,
+                                 std::ptrdiff_t prediction_stride, TokenContext& above,
+                                 TokenContext& left, MacroblockCoefficients& coefficients) const {
+  alignas(32) std::int16_t transformed[16];
   kernels().forward_dct[0](source, source_stride, prediction, prediction_stride, transformed);
-  return code_block(kYWithDc, subblock, 0, transformed, above.flags[subblock & 3],
+  return code_block(kYWithDc, quantizers.y, subblock, 0, transformed, above.flags[subblock & 3],
                     left.flags[subblock >> 2], coefficients);
 }
 

@@ -8,44 +8,39 @@
 
 namespace vp8 {
 
-// Luma or chroma of a macroblock, coded: its cost, and the cost of coding nothing.
-struct ResidueCost {
-  Cost coded = 0;
-  Cost uncoded = 0;
+// The quantizers of one segment.
+struct SegmentQuantizers {
+  explicit SegmentQuantizers(const QuantizerSteps& steps)
+      : y(steps.y), y2(steps.y2), uv(steps.uv) {}
 
-  ResidueCost& operator+=(const ResidueCost& other) {
-    coded += other.coded;
-    uncoded += other.uncoded;
-    return *this;
-  }
+  BlockQuantizer y, y2, uv;
 };
 
 // Everything that stays the same while a macroblock's candidates are compared.
+//
+// Each function codes `source - prediction` into `coefficients`, brings the
+// contexts up to date and returns the cost less the distortion of coding nothing.
 struct ResidueCoder {
   const TokenRates& rates;
   const Lagrangian& lagrangian;
-  const QuantizerSteps& steps;
-  // Coefficients to prefer where they cost no more; may be null.
-  const MacroblockCoefficients* hint = nullptr;
+  const SegmentQuantizers& quantizers;
 
-  // Each codes `source - prediction` into `coefficients` and brings the contexts
-  // up to date.
-  ResidueCost code_luma(bool has_y2, const MacroblockPixels& source,
-                        const MacroblockPixels& prediction, TokenContext& above, TokenContext& left,
-                        MacroblockCoefficients& coefficients) const;
-  ResidueCost code_chroma(const MacroblockPixels& source, const MacroblockPixels& prediction,
-                          TokenContext& above, TokenContext& left,
-                          MacroblockCoefficients& coefficients) const;
+  Cost code_luma(bool has_y2, const MacroblockPixels& source, const MacroblockPixels& prediction,
+                 TokenContext& above, TokenContext& left,
+                 MacroblockCoefficients& coefficients) const;
+  Cost code_chroma(const MacroblockPixels& source, const MacroblockPixels& prediction,
+                   TokenContext& above, TokenContext& left,
+                   MacroblockCoefficients& coefficients) const;
   // One luma subblock of a B_PRED macroblock, whose DC is coded in place.
-  ResidueCost code_subblock(int subblock, const std::uint8_t* source, std::ptrdiff_t source_stride,
-                            const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
-                            TokenContext& above, TokenContext& left,
-                            MacroblockCoefficients& coefficients) const;
+  Cost code_subblock(int subblock, const std::uint8_t* source, std::ptrdiff_t source_stride,
+                     const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
+                     TokenContext& above, TokenContext& left,
+                     MacroblockCoefficients& coefficients) const;
 
  private:
-  ResidueCost code_block(BlockType type, int index, int first, const std::int16_t* transformed,
-                         std::uint8_t& above, std::uint8_t& left,
-                         MacroblockCoefficients& coefficients) const;
+  Cost code_block(BlockType type, const BlockQuantizer& quantizer, int index, int first,
+                  const std::int16_t* transformed, std::uint8_t& above, std::uint8_t& left,
+                  MacroblockCoefficients& coefficients) const;
 };
 
 // True where any block has tokens.

@@ -1,7 +1,6 @@
 #include "serialize_frame.h"
 
 #include "bool_encoder.h"
-#include "coded_blocks.h"
 #include "macroblock.h"
 #include "status.h"
 
@@ -10,17 +9,6 @@ namespace {
 
 constexpr std::size_t kMaxFirstPartition = (1u << 19) - 1;
 constexpr std::size_t kMaxTokenPartition = (1u << 24) - 1;
-
-struct TokenSink {
-  const BlockProbabilities& probabilities;
-  BoolEncoder& encoder;
-
-  void branch(int band, int context, int node, bool bit) {
-    encoder.write(bit, probabilities[static_cast<std::size_t>(band)][static_cast<std::size_t>(
-                           context)][static_cast<std::size_t>(node)]);
-  }
-  void extra(bool bit, Probability probability) { encoder.write(bit, probability); }
-};
 
 std::vector<std::uint8_t> first_partition(const FrameHeader& header, const CodingContext& before,
                                           const CodingContext& context,
@@ -35,17 +23,29 @@ std::vector<std::uint8_t> first_partition(const FrameHeader& header, const Codin
   return encoder.finish();
 }
 
-std::vector<std::vector<std::uint8_t>> token_partitions(
-    const FrameHeader& header, const CodingContext& context, const MacroblockGrid& macroblocks,
-    const std::vector<MacroblockCoefficients>& coefficients) {
+// A writer that keeps the encoder's window in registers.
+struct WindowWriter {
+  BoolEncoder& encoder;
+  BoolEncoder::Window window;
+
+  void write(bool bit, Probability probability) { encoder.write(window, bit, probability); }
+};
+
+void write_row(BoolEncoder& encoder, const std::vector<Token>& tokens,
+               const CoefficientProbabilities& probabilities) {
+  const Probability* table = &probabilities[0][0][0][0];
+  WindowWriter writer{encoder, encoder.window()};
+  for (const Token& token : tokens) write_token(writer, token, table + 11 * token.place);
+  encoder.set_window(writer.window);
+}
+
+std::vector<std::vector<std::uint8_t>> token_partitions(const FrameHeader& header,
+                                                        const CodingContext& context,
+                                                        const TokenRows& tokens) {
   std::vector<BoolEncoder> encoders(std::size_t{1} << header.log2_partitions);
-  for_each_coded_block(
-      macroblocks, coefficients,
-      [&](int row, BlockType type, const std::int16_t* values, int end, int first, int at) {
-        BoolEncoder& encoder = encoders[static_cast<std::size_t>(row) & (encoders.size() - 1)];
-        walk_block_tokens(values, end, first, at,
-                          TokenSink{context.entropy.coefficients[type], encoder});
-      });
+  for (std::size_t row = 0; row < tokens.size(); ++row) {
+    write_row(encoders[row & (encoders.size() - 1)], tokens[row], context.entropy.coefficients);
+  }
   std::vector<std::vector<std::uint8_t>> partitions;
   for (BoolEncoder& encoder : encoders) partitions.push_back(encoder.finish());
   return partitions;
@@ -53,18 +53,19 @@ std::vector<std::vector<std::uint8_t>> token_partitions(
 
 }  // namespace
 
-std::vector<std::uint8_t> serialize_frame(FrameHeader& header, const CodingContext& before,
+std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
                                           const CodingContext& context,
                                           const MacroblockGrid& macroblocks,
-                                          const std::vector<MacroblockCoefficients>& coefficients) {
+                                          const TokenRows& tokens) {
   const std::vector<std::uint8_t> first = first_partition(header, before, context, macroblocks);
-  const auto partitions = token_partitions(header, context, macroblocks, coefficients);
+  const auto partitions = token_partitions(header, context, tokens);
   if (first.size() > kMaxFirstPartition) {
     throw CodecError(Status::kInvalidArgument,
                      "the modes of this frame need more than a VP8 frame can hold");
   }
-  header.start.first_partition_size = first.size();
-  std::vector<std::uint8_t> frame = write_frame_start(header.start);
+  FrameStart start = header.start;
+  start.first_partition_size = first.size();
+  std::vector<std::uint8_t> frame = write_frame_start(start);
   frame.insert(frame.end(), first.begin(), first.end());
   for (std::size_t i = 0; i + 1 < partitions.size(); ++i) {
     const std::size_t size = partitions[i].size();

@@ -10,11 +10,13 @@
 
 namespace vp8 {
 
+// The tokens of each macroblock row, in bitstream order.
+using TokenRows = std::vector<std::vector<Token>>;
+
 // `before` is what the decoder has, `context` what is to hold within the frame.
-// Sets header.start.first_partition_size.
-std::vector<std::uint8_t> serialize_frame(FrameHeader& header, const CodingContext& before,
+std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
                                           const CodingContext& context,
                                           const MacroblockGrid& macroblocks,
-                                          const std::vector<MacroblockCoefficients>& coefficients);
+                                          const TokenRows& tokens);
 
 }  // namespace vp8

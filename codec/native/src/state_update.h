@@ -2,6 +2,7 @@
 #pragma once
 
 #include "frame_header.h"
+#include "macroblock_grid.h"
 #include "state.h"
 
 namespace vp8 {
@@ -10,5 +11,8 @@ namespace vp8 {
 // what held within the frame.
 SharedState next_state(const State* before, const FrameHeader& header, const CodingContext& context,
                        SharedRaster raster, std::shared_ptr<const SegmentMap> segment_map);
+
+// The map that a frame leaves which sends one.
+std::shared_ptr<const SegmentMap> segments_of(const MacroblockGrid& macroblocks);
 
 }  // namespace vp8

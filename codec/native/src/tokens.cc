@@ -88,4 +88,26 @@ bool read_macroblock_tokens(BoolDecoder& partition, const CoefficientProbabiliti
   return any;
 }
 
+Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int first, int context,
+                      Token* out) {
+  bool after_zero = false;
+  for (int i = first; i < end; ++i) {
+    const int value = values[kZigzag[i]];
+    const int magnitude = value < 0 ? -value : value;
+    const int kind = token_kind(magnitude);
+    const int extra =
+        kind >= kFirstCategoryToken ? magnitude - kDctCategoryBase[kind - kFirstCategoryToken] : 0;
+    *out++ = {static_cast<std::uint8_t>(token_place(type, kCoefficientBands[i], context)),
+              static_cast<std::uint8_t>(kind), after_zero,
+              static_cast<std::uint16_t>(2 * extra + (value < 0))};
+    after_zero = magnitude == 0;
+    context = token_context_after(magnitude);
+  }
+  if (end < 16) {
+    *out++ = {static_cast<std::uint8_t>(token_place(type, kCoefficientBands[end], context)),
+              static_cast<std::uint8_t>(kEndOfBlock), false, 0};
+  }
+  return out;
+}
+
 }  // namespace vp8

@@ -7,6 +7,7 @@
 
 #include "bool_decoder.h"
 #include "tables.h"
+#include "trees.h"
 #include "types.h"
 
 namespace vp8 {
@@ -57,51 +58,60 @@ inline int token_context_after(int magnitude) { return std::min(magnitude, 2); }
 
 constexpr int kMaxCoefficient = 2048 + 66;  // DCT_CAT6 has 11 extra bits
 
-// Walks the decisions that code one block. Calls
-//   sink.branch(band, context, node, bit)  for each coded tree node
-//   sink.extra(bit, probability)           for extra bits and signs
-template <typename Sink>
-void walk_block_tokens(const std::int16_t* values, int end, int first, int context, Sink&& sink) {
-  bool after_zero = false;
-  for (int i = first; i < 16; ++i) {
-    const int band = kCoefficientBands[i];
-    if (i == end) {
-      sink.branch(band, context, 0, false);  // end of block
-      return;
-    }
-    const int value = values[kZigzag[i]];
-    const int magnitude = value < 0 ? -value : value;
-    // A zero is never the last token, so nothing can end after it.
-    if (!after_zero) sink.branch(band, context, 0, true);
-    sink.branch(band, context, 1, magnitude != 0);
-    after_zero = magnitude == 0;
-    if (magnitude != 0) {
-      sink.branch(band, context, 2, magnitude > 1);
-      if (magnitude > 1) {
-        sink.branch(band, context, 3, magnitude > 4);
-        if (magnitude <= 4) {
-          sink.branch(band, context, 4, magnitude > 2);
-          if (magnitude > 2) sink.branch(band, context, 5, magnitude == 4);
-        } else {
-          const int category = dct_category(magnitude);
-          sink.branch(band, context, 6, category >= 2);
-          if (category < 2) {
-            sink.branch(band, context, 7, category == 1);
-          } else {
-            sink.branch(band, context, 8, category >= 4);
-            sink.branch(band, context, category >= 4 ? 10 : 9, (category & 1) != 0);
-          }
-          const int extra = magnitude - kDctCategoryBase[category];
-          const int bits = kDctCategoryBits[category];
-          for (int b = 0; b < bits; ++b) {
-            sink.extra((extra >> (bits - 1 - b)) & 1, kDctCategoryProbabilities[category][b]);
-          }
-        }
-      }
-      sink.extra(value < 0, 128);
-    }
-    context = token_context_after(magnitude);
+// Kinds of tokens: magnitudes 0 to 4, then the categories, then the end of block.
+constexpr int kFirstCategoryToken = 5;
+constexpr int kEndOfBlock = kFirstCategoryToken + kDctCategories;
+constexpr int kTokenKinds = kEndOfBlock + 1;
+
+inline int token_kind(int magnitude) {
+  return magnitude < kFirstCategoryToken ? magnitude
+                                         : kFirstCategoryToken + dct_category(magnitude);
+}
+
+constexpr Tree<22> kTokenTree({-kEndOfBlock, 2,  0,  4,  -1, 6,  8,  12, -2, 10, -3,
+                               -4,           14, 16, -5, -6, 18, 20, -7, -8, -9, -10});
+
+// Which coefficient probabilities code a token: a block type, band and context as
+// one number.
+constexpr int kTokenPlaces = kBlockTypes * 8 * 3;
+inline int token_place(BlockType type, int band, int context) {
+  return (type * 8 + band) * 3 + context;
+}
+
+// A token, ready to be counted and written, with what it is coded by.
+struct Token {
+  std::uint8_t place;
+  std::uint8_t kind : 7;
+  // Nothing can end after a zero, so the token after one leaves out that node.
+  std::uint8_t after_zero : 1;
+  std::uint16_t extra_and_sign;  // extra bits above, the sign lowest
+};
+static_assert(sizeof(Token) == 4);
+
+constexpr int kMaxTokensPerBlock = 16;
+
+// Writes the tokens of one block from `out` on; returns one past the last.
+Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int first, int context,
+                      Token* out);
+
+// Tells writer.write(bit, probability) one token. `probabilities` are those of its
+// place.
+template <typename Writer>
+void write_token(Writer& writer, const Token& token, const Probability* probabilities) {
+  const auto& path = kTokenTree.paths[token.kind];
+  for (int i = token.after_zero; i < path.length; ++i) {
+    writer.write(path.bits[i], probabilities[path.nodes[i]]);
   }
+  if (token.kind == 0 || token.kind == kEndOfBlock) return;
+  if (token.kind >= kFirstCategoryToken) {
+    const int category = token.kind - kFirstCategoryToken;
+    const int bits = kDctCategoryBits[category];
+    for (int b = 0; b < bits; ++b) {
+      writer.write((token.extra_and_sign >> (bits - b)) & 1,
+                   kDctCategoryProbabilities[category][b]);
+    }
+  }
+  writer.write(token.extra_and_sign & 1, 128);
 }
 
 // Visits the coded blocks of a macroblock in bitstream order, with the contexts

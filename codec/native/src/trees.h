@@ -50,9 +50,9 @@ struct Tree {
 constexpr Tree<8> kYModeTree({-DC_PRED, 2, 4, 6, -V_PRED, -H_PRED, -TM_PRED, -B_PRED});
 constexpr Tree<8> kKeyFrameYModeTree({-B_PRED, 2, 4, 6, -DC_PRED, -V_PRED, -H_PRED, -TM_PRED});
 constexpr Tree<6> kUvModeTree({-DC_PRED, 2, -V_PRED, 4, -H_PRED, -TM_PRED});
-constexpr Tree<18> kSubblockModeTree({-B_DC_PRED, 2,  -B_TM_PRED, 4,  -B_VE_PRED, 6,
-                                      8,          12, -B_HE_PRED, 10, -B_RD_PRED, -B_VR_PRED,
-                                      -B_LD_PRED, 14, -B_VL_PRED, 16, -B_HD_PRED, -B_HU_PRED});
+constexpr Tree<18> kSubblockModeTree({-B_DC_PRED, 2, -B_TM_PRED, 4, -B_VE_PRED, 6, 8, 12,
+                                      -B_HE_PRED, 10, -B_RD_PRED, -B_VR_PRED, -B_LD_PRED, 14,
+                                      -B_VL_PRED, 16, -B_HD_PRED, -B_HU_PRED});
 constexpr Tree<6> kSegmentTree({2, 4, 0, -1, -2, -3});
 constexpr Tree<6> kSplitPartitioningTree({-k4x4, 2, -kQuarters, 4, -k16x8, -k8x16});
 constexpr Tree<6> kSplitMvModeTree({-LEFT4X4, 2, -ABOVE4X4, 4, -ZERO4X4, -NEW4X4});

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -49,20 +50,21 @@ class Wavefront {
   void await_turn(int row) { await(turn_, row); }
   void end_turn(int row) { turn_.store(row + 1, std::memory_order_release); }
 
-  // Runs work(row) for every row on the threads of a team; rethrows what the
-  // topmost row that failed threw.
+  // Runs work(row) for every row on the threads of a team, and on one of them
+  // `meanwhile`, which no row waits for. Rethrows what that or the topmost row that
+  // failed threw.
   template <typename Work>
-  void run(ThreadTeam& team, Work&& work) {
+  void run(ThreadTeam& team, Work&& work, const std::function<void()>& meanwhile = {}) {
+    std::atomic<bool> begun{!meanwhile};
     team.run([&] {
-      for (int row = claim(); row >= 0; row = claim()) {
-        try {
-          work(row);
-        } catch (const Abandoned&) {
-          return;
-        } catch (...) {
-          fail(row);
-          return;
-        }
+      int row = -1;
+      try {
+        if (!begun.exchange(true)) meanwhile();
+        while ((row = claim()) >= 0) work(row);
+      } catch (const Abandoned&) {
+        // The row it waited for says why.
+      } catch (...) {
+        fail(row);
       }
     });
     if (error_) std::rethrow_exception(error_);

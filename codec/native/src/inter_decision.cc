@@ -1,0 +1,175 @@
+// Inter modes, searched for from nothing.
+#include <algorithm>
+#include <limits>
+
+#include "kernels/kernels.h"
+#include "macroblock.h"
+#include "mode_decision.h"
+
+namespace vp8 {
+namespace {
+
+constexpr Cost kNever = std::numeric_limits<Cost>::max();
+// Candidates that are coded to the end, of all that are looked at.
+constexpr std::size_t kFinalists = 3;
+constexpr int kWholeSearchStepPx = 8;
+constexpr int kSplitSearchStepPx = 2;
+
+}  // namespace
+
+MotionSearch ModeDecision::motion_search(const Plane& plane, MotionVector predicted) const {
+  const MacroblockGrid& grid = frame_.macroblocks();
+  return {plane,       rates_.mv(),
+          lagrangian_, mv_bounds(row_.row(), column_, grid.rows(), grid.columns()),
+          predicted,   frame_.reconstruction().filter.bilinear};
+}
+
+SearchBlock ModeDecision::search_block(int x, int y, int width, int height) const {
+  return {source_.pixels[0] + y * source_.stride[0] + x,
+          source_.stride[0],
+          column_ * 16 + x,
+          row_.row() * 16 + y,
+          width,
+          height};
+}
+
+MacroblockInfo ModeDecision::whole_info(const RoughCandidate& candidate) const {
+  MacroblockInfo info;
+  info.segment = static_cast<std::uint8_t>(segment_);
+  info.reference = candidate.reference;
+  info.y_mode = candidate.mode;
+  info.mvs.fill(candidate.mv);
+  return info;
+}
+
+void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandidate>& rough) {
+  const Plane plane = frame_.reconstruction().references[reference]->plane(0);
+  const MacroblockGrid& grid = frame_.macroblocks();
+  const MvCandidates suggested = near_by(reference);
+  const MotionSearch search = motion_search(plane, suggested.best);
+  const SearchBlock block = search_block(0, 0, 16, 16);
+  const MotionVector found =
+      search.search(block,
+                    {MotionVector{}, suggested.nearest, suggested.near,
+                     grid.at(row_.row(), column_ - 1).mv(), grid.at(row_.row() - 1, column_).mv()},
+                    kWholeSearchStepPx);
+  const std::size_t before = rough.size();
+  const auto add = [&](MacroblockMode mode, MotionVector mv, Rate own) {
+    const Rate rate = rates_.reference(reference) + ModeRates::inter_mode(suggested, mode) + own;
+    // Of two modes with the same vector only the cheaper one matters.
+    for (std::size_t i = before; i < rough.size(); ++i) {
+      if (!(rough[i].mv == mv)) continue;
+      if (rate < rough[i].rate) {
+        rough[i].cost +=
+            lagrangian_.absolute_cost(0, rate) - lagrangian_.absolute_cost(0, rough[i].rate);
+        rough[i].mode = mode;
+        rough[i].rate = rate;
+      }
+      return;
+    }
+    const Cost cost = lagrangian_.absolute_cost(search.difference(block, mv), rate);
+    rough.push_back({reference, mode, mv, rate, cost});
+  };
+  add(ZEROMV, {}, 0);
+  add(NEARESTMV, suggested.nearest, 0);
+  add(NEARMV, suggested.near, 0);
+  add(NEWMV, found, rates_.mv().of(found - suggested.best));
+}
+
+void ModeDecision::try_inter() {
+  std::vector<RoughCandidate> rough;
+  rough.reserve(12);
+  const auto& references = frame_.reconstruction().references;
+  for (const ReferenceFrame reference : {kLastFrame, kGoldenFrame, kAltrefFrame}) {
+    const bool seen =
+        (reference >= kGoldenFrame && references[reference] == references[kLastFrame]) ||
+        (reference == kAltrefFrame && references[reference] == references[kGoldenFrame]);
+    if (!seen) search_whole(reference, rough);
+  }
+  std::stable_sort(rough.begin(), rough.end(),
+                   [](const auto& a, const auto& b) { return a.cost < b.cost; });
+  if (rough.size() > kFinalists) rough.resize(kFinalists);
+  for (const RoughCandidate& candidate : rough) {
+    scratch_->info = whole_info(candidate);
+    evaluate(candidate.rate);
+  }
+  if (best_has_tokens()) try_split(best_->info);
+}
+
+// Fills in the vectors of a partitioning and what they cost to name; returns their
+// cost by Hadamard differences.
+Cost ModeDecision::search_split(SplitPartitioning partitioning, const MvCandidates& suggested,
+                                MacroblockInfo& info, Rate& rate) const {
+  const Plane plane = frame_.reconstruction().references[info.reference]->plane(0);
+  const MotionSearch search = motion_search(plane, suggested.best);
+  const MacroblockGrid& grid = frame_.macroblocks();
+  const MacroblockInfo& above = grid.at(row_.row() - 1, column_);
+  const MacroblockInfo& left = grid.at(row_.row(), column_ - 1);
+  const int width = partitioning == k16x8 ? 16 : partitioning == k4x4 ? 4 : 8;
+  const int height = partitioning == k8x16 ? 16 : partitioning == k4x4 ? 4 : 8;
+  const MotionVector whole = info.mv();
+  info.y_mode = SPLITMV;
+  info.partitioning = partitioning;
+  rate = rates_.reference(info.reference) + ModeRates::inter_mode(suggested, SPLITMV) +
+         ModeRates::split_partitioning(partitioning);
+  Cost total = lagrangian_.absolute_cost(0, rate);
+  for (int part = 0; part < kSplitPartCount[partitioning]; ++part) {
+    const int first = first_subblock_of_part(partitioning, part);
+    const SearchBlock block = search_block((first & 3) * 4, (first >> 2) * 4, width, height);
+    const MotionVector from_left = left_mv(info, left, first);
+    const MotionVector from_above = above_mv(info, above, first);
+    const MotionVector found =
+        search.search(block, {whole, from_left, from_above, MotionVector{}}, kSplitSearchStepPx);
+    const std::pair<SplitMvMode, MotionVector> ways[] = {
+        {LEFT4X4, from_left}, {ABOVE4X4, from_above}, {ZERO4X4, {}}, {NEW4X4, found}};
+    Cost best = kNever;
+    Rate best_rate = 0;
+    for (const auto& [mode, mv] : ways) {
+      const Rate own = ModeRates::split_mode(mode, from_left, from_above) +
+                       (mode == NEW4X4 ? rates_.mv().of(mv - suggested.best) : 0);
+      const Cost cost = lagrangian_.absolute_cost(search.difference(block, mv), own);
+      if (cost >= best) continue;
+      best = cost;
+      best_rate = own;
+      info.split_modes[static_cast<std::size_t>(part)] = mode;
+      for (std::size_t i = 0; i < 16; ++i) {
+        if (kSplitPartOfSubblock[partitioning][i] == part) info.mvs[i] = mv;
+      }
+    }
+    total += best;
+    rate += best_rate;
+  }
+  return total;
+}
+
+void ModeDecision::try_split(const MacroblockInfo& whole) {
+  const MacroblockInfo start = whole;
+  const MvCandidates suggested = near_by(start.reference);
+  Cost best = kNever;
+  MacroblockInfo chosen;
+  Rate chosen_rate = 0;
+  const auto look_at = [&](SplitPartitioning partitioning) {
+    MacroblockInfo info = start;
+    Rate rate = 0;
+    const Cost cost = search_split(partitioning, suggested, info, rate);
+    if (cost < best) {
+      best = cost;
+      chosen = info;
+      chosen_rate = rate;
+    }
+  };
+  const auto evaluate_chosen = [&] {
+    scratch_->info = chosen;
+    evaluate(chosen_rate);
+  };
+  look_at(kQuarters);
+  look_at(k16x8);
+  look_at(k8x16);
+  evaluate_chosen();
+  if (best_->info.y_mode != SPLITMV) return;
+  best = kNever;
+  look_at(k4x4);
+  evaluate_chosen();
+}
+
+}  // namespace vp8

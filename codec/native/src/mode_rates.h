@@ -1,0 +1,65 @@
+// What naming a macroblock's modes and vectors costs, from the tables in force.
+#pragma once
+
+#include <array>
+
+#include "frame_header.h"
+#include "motion_vectors.h"
+#include "rate_distortion.h"
+#include "types.h"
+
+namespace vp8 {
+
+// Rates of motion vectors' differences from their prediction.
+class MvRates {
+ public:
+  explicit MvRates(const MvProbabilities& probabilities);
+
+  Rate of(MotionVector difference) const {
+    return component_[0][difference.row + kMaxMvMagnitude] +
+           component_[1][difference.col + kMaxMvMagnitude];
+  }
+  // Whether a difference can be coded at all.
+  static bool codable(int row, int col) {
+    return row >= -kMaxMvMagnitude && row <= kMaxMvMagnitude && col >= -kMaxMvMagnitude &&
+           col <= kMaxMvMagnitude;
+  }
+
+ private:
+  std::uint16_t component_[2][2 * kMaxMvMagnitude + 1];
+};
+
+class ModeRates {
+ public:
+  ModeRates(const FrameHeader& header, const CodingContext& context);
+
+  // Of what comes before the modes: segment and skip flag.
+  Rate start(int segment, bool skip) const { return segment_[segment] + skip_[skip]; }
+  // Of an intra mode, and that it is one.
+  Rate y_mode(MacroblockMode mode) const { return y_mode_[mode]; }
+  Rate uv_mode(MacroblockMode mode) const { return uv_mode_[mode]; }
+  // `above` and `left` only matter in a key frame.
+  Rate subblock_mode(SubblockMode mode, SubblockMode above, SubblockMode left) const {
+    return key_frame_ ? key_frame_subblock_mode(mode, above, left) : subblock_mode_[mode];
+  }
+  // Of an inter macroblock's reference, and that it is one.
+  Rate reference(ReferenceFrame reference) const { return reference_[reference]; }
+  static Rate inter_mode(const MvCandidates& candidates, MacroblockMode mode);
+  static Rate split_partitioning(SplitPartitioning partitioning);
+  static Rate split_mode(SplitMvMode mode, MotionVector left, MotionVector above);
+  const MvRates& mv() const { return mv_; }
+
+ private:
+  static Rate key_frame_subblock_mode(SubblockMode mode, SubblockMode above, SubblockMode left);
+
+  bool key_frame_;
+  std::array<Rate, kMaxSegments> segment_{};
+  std::array<Rate, 2> skip_{};
+  std::array<Rate, 5> y_mode_{};
+  std::array<Rate, 4> uv_mode_{};
+  std::array<Rate, kSubblockModes> subblock_mode_{};
+  std::array<Rate, kReferenceFrames> reference_{};
+  MvRates mv_;
+};
+
+}  // namespace vp8
