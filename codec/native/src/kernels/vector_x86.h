@@ -103,6 +103,11 @@ inline u8x16 scale_i8(u8x16 v) {
 #endif
 }
 
+#if defined(__SSSE3__)
+// Lanes of `v` by number; 255 gives zero.
+inline u8x16 lookup(u8x16 v, u8x16 lanes) { return _mm_shuffle_epi8(v, lanes); }
+#endif
+
 // ---- lanes in turn from two vectors ----
 
 inline u8x16 zip_low_u8(u8x16 a, u8x16 b) { return _mm_unpacklo_epi8(a, b); }
