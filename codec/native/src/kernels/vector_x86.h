@@ -32,7 +32,8 @@ inline u8x16 load_u8_4(const void* p) {
 inline void store_u8(void* p, u8x16 v) { _mm_storeu_si128(static_cast<__m128i*>(p), v); }
 inline void store_u8_low(void* p, u8x16 v) { _mm_storel_epi64(static_cast<__m128i*>(p), v); }
 inline void store_u8_high(void* p, u8x16 v) {
-  _mm_storeh_pd(static_cast<double*>(p), _mm_castsi128_pd(v));
+  const long long word = v[1];  // the intrinsic asks for an aligned double
+  std::memcpy(p, &word, sizeof word);
 }
 template <int Word>
 inline void store_u8_4(void* p, u8x16 v) {
