@@ -16,10 +16,6 @@ namespace {
 inline Wide low_halves(Wide a, Wide b) { return _mm256_permute2x128_si256(a, b, 0x20); }
 inline Wide high_halves(Wide a, Wide b) { return _mm256_permute2x128_si256(a, b, 0x31); }
 
-inline Wide two_wide_rows(const std::uint8_t* pixels, std::ptrdiff_t stride) {
-  return wide(load_u8(pixels), load_u8(pixels + stride));
-}
-
 // ---- transforms ----
 
 inline void add_two_wide_rows(std::uint8_t* pixels, std::ptrdiff_t stride, Wide first,
@@ -76,17 +72,23 @@ void forward_dct_wide(const std::uint8_t* source, std::ptrdiff_t source_stride,
 
 int sad16_wide(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,
                std::ptrdiff_t b_stride) {
-  Wide even = _mm256_setzero_si256();
-  Wide odd = _mm256_setzero_si256();
-  for (int y = 0; y < 16; y += 4) {
-    even = _mm256_add_epi32(
-        even, _mm256_sad_epu8(two_wide_rows(a, a_stride), two_wide_rows(b, b_stride)));
-    odd = _mm256_add_epi32(odd, _mm256_sad_epu8(two_wide_rows(a + 2 * a_stride, a_stride),
-                                                two_wide_rows(b + 2 * b_stride, b_stride)));
+  const std::ptrdiff_t a3 = 3 * a_stride;
+  const std::ptrdiff_t b3 = 3 * b_stride;
+  Wide sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+// Unrolled, every row's address would wait for that of the one before.
+#pragma GCC unroll 1
+  for (int y = 0; y < 4; ++y) {
+    const Wide first = _mm256_sad_epu8(wide(load_u8(a), load_u8(a + a_stride)),
+                                       wide(load_u8(b), load_u8(b + b_stride)));
+    const Wide second = _mm256_sad_epu8(wide(load_u8(a + 2 * a_stride), load_u8(a + a3)),
+                                        wide(load_u8(b + 2 * b_stride), load_u8(b + b3)));
+    sums[0] = _mm256_add_epi32(sums[0], first);
+    sums[1] = _mm256_add_epi32(sums[1], second);
     a += 4 * a_stride;
     b += 4 * b_stride;
   }
-  return total(_mm256_add_epi32(even, odd));
+  const Wide sum = _mm256_add_epi32(sums[0], sums[1]);
+  return total_of_bytes(_mm_add_epi32(low_half(sum), high_half(sum)));
 }
 
 int sse16_wide(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,

@@ -11,19 +11,15 @@ namespace {
 template <int Width>
 void copy_simd(const std::uint8_t* source, std::ptrdiff_t source_stride, std::uint8_t* target,
                std::ptrdiff_t target_stride, int height) {
-  if constexpr (Width == 16) {
-    for (int y = 0; y < height; y += 2) {
-      const u8x16 first = load_u8(source);
-      const u8x16 second = load_u8(source + source_stride);
-      store_u8(target, first);
-      store_u8(target + target_stride, second);
-      source += 2 * source_stride;
-      target += 2 * target_stride;
-    }
-  } else {
-    for (int y = 0; y < height; ++y) {
-      std::memcpy(target + y * target_stride, source + y * source_stride, Width);
-    }
+  for (int y = 0; y < height; y += 4) {
+    // All loads first: they cannot depend on the stores, which the compiler cannot know.
+    struct Row {
+      std::uint8_t pixels[Width];
+    } rows[4];
+    for (int i = 0; i < 4; ++i) std::memcpy(&rows[i], source + i * source_stride, Width);
+    for (int i = 0; i < 4; ++i) std::memcpy(target + i * target_stride, &rows[i], Width);
+    source += 4 * source_stride;
+    target += 4 * target_stride;
   }
 }
 

@@ -178,9 +178,9 @@ void chroma_edge_rows(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride, E
 
 // One step of a transposition: of a byte's place, vector and lane in binary, the
 // digits move up by one and the first becomes the last.
-template <int Count>
-inline void rotate_places(u8x16 (&v)[Count]) {
-  u8x16 next[Count];
+template <typename Lanes, int Count>
+inline void rotate_places(Lanes (&v)[Count]) {
+  Lanes next[Count];
   for (int i = 0; i < Count / 2; ++i) {
     next[2 * i] = zip_low_u8(v[i], v[i + Count / 2]);
     next[2 * i + 1] = zip_high_u8(v[i], v[i + Count / 2]);

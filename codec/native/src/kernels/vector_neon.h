@@ -163,7 +163,9 @@ inline i16x8 weigh(i16x8 a, i16x8 b) {
 using Sum32 = uint32x4_t;  // four partial sums
 
 inline Sum32 no_sum() { return vdupq_n_u32(0); }
+inline Sum32 add_sums(Sum32 a, Sum32 b) { return vaddq_u32(a, b); }
 inline int total(Sum32 sum) { return static_cast<int>(vaddvq_u32(sum)); }
+inline int total_of_bytes(Sum32 sum) { return total(sum); }
 inline Sum32 add_bytes(Sum32 sum, u8x16 v) { return vpadalq_u16(sum, vpaddlq_u8(v)); }
 inline Sum32 add_differences(Sum32 sum, u8x16 a, u8x16 b) { return add_bytes(sum, vabdq_u8(a, b)); }
 inline Sum32 add_squares(Sum32 sum, u8x16 v) {

@@ -176,10 +176,15 @@ inline i16x8 weigh(i16x8 a, i16x8 b) {
 using Sum32 = __m128i;  // four partial sums
 
 inline Sum32 no_sum() { return _mm_setzero_si128(); }
+inline Sum32 add_sums(Sum32 a, Sum32 b) { return _mm_add_epi32(a, b); }
 inline int total(Sum32 sum) {
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
   return _mm_cvtsi128_si32(sum);
+}
+// What add_bytes and add_differences have summed.
+inline int total_of_bytes(Sum32 sum) {
+  return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_srli_si128(sum, 8)));
 }
 inline Sum32 add_bytes(Sum32 sum, u8x16 v) {
   return _mm_add_epi32(sum, _mm_sad_epu8(v, _mm_setzero_si128()));
