@@ -468,7 +468,7 @@ void check_choice_of_level() {
   const xc_encode_options options{};
   xc_buffer* frame = nullptr;
   xc_state* state = nullptr;
-  CHECK(xc_encode_key_frame(raster, &options, &frame, &state) ==
+  CHECK(xc_encode_key_frame(raster, &options, 1, &frame, &state) ==
         static_cast<int>(Status::kInvalidArgument));
   xc_raster_free(raster);
   setenv(variable, before.c_str(), 1);
