@@ -62,7 +62,8 @@ constexpr Tree<8> kInterModeTree({NEARESTMV - ZEROMV, 2, 0, 4, NEARESTMV - NEARM
                                   NEARESTMV - NEWMV, NEARESTMV - SPLITMV});
 
 template <typename Reader, int Size>
-int read_tree(Reader& reader, const Tree<Size>& tree, const Probability* probabilities) {
+[[gnu::always_inline]] inline int read_tree(Reader& reader, const Tree<Size>& tree,
+                                            const Probability* probabilities) {
   int i = 0;
   do {
     i = tree.entries[i + static_cast<int>(reader.read(probabilities[i >> 1]))];

@@ -5,6 +5,7 @@
 // Where an index stands for a size, 0, 1, 2 are 4, 8, 16 pixels.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -133,7 +134,14 @@ const Kernels& kernels_at(SimdLevel level);
 // EXCAMERA_CODEC_SIMD names. Throws CodecError if that is not available.
 SimdLevel simd_level();
 // Its table.
-const Kernels& kernels();
+namespace detail {
+extern std::atomic<const Kernels*> kernels_in_use;
+const Kernels& choose_kernels();
+}  // namespace detail
+inline const Kernels& kernels() {
+  const Kernels* const chosen = detail::kernels_in_use.load(std::memory_order_acquire);
+  return chosen != nullptr ? *chosen : detail::choose_kernels();
+}
 
 // Each part of the reference fills in its own entries.
 void install_reference_interpolation(Kernels& table);
