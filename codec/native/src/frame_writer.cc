@@ -90,18 +90,16 @@ void RowWriter::commit(int column, const MacroblockInfo& info,
     above.clear(info.has_y2());
     left_.clear(info.has_y2());
   } else {
-    const std::size_t begin = tokens_.size();
-    tokens_.resize(begin + kBlocksPerMacroblock * kMaxTokensPerBlock);
-    Token* const first_token = tokens_.data() + begin;
-    Token* next = first_token;
+    Token tokens[kBlocksPerMacroblock * kMaxTokensPerBlock];
+    Token* last = tokens;
     for_each_block(info.has_y2(), above, left_,
                    [&](BlockType type, int block, int first, int context) {
-                     next = tokenize_block(coefficients.values[block], coefficients.ends[block],
-                                           type, first, context, next);
+                     last = tokenize_block(coefficients.values[block], coefficients.ends[block],
+                                           type, first, context, last);
                      return coefficients.ends[block] > first;
                    });
-    for (const Token* token = first_token; token != next; ++token) counts_.add(*token);
-    tokens_.resize(begin + static_cast<std::size_t>(next - first_token));
+    for (const Token* token = tokens; token != last; ++token) counts_.add(*token);
+    tokens_.insert(tokens_.end(), tokens, last);
   }
   ModeCounter counter(counts_, frame_.header_, frame_.context_.entropy);
   write_macroblock_header(counter, frame_.header_, frame_.context_, frame_.macroblocks_, row_,

@@ -94,7 +94,12 @@ Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
   *end = static_cast<std::uint8_t>(first);
   if (last < first) return best;
 
-  // How a position was reached with each context after it.
+  // The cheapest way to where a position leaves each context. A context that
+  // nothing leads to costs kNever, and stays that far up.
+  struct Way {
+    Cost cost;
+    int from;
+  };
   struct Step {
     std::int16_t level;
     std::uint8_t from;
@@ -109,38 +114,45 @@ Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
     const int at = kZigzag[i];
     const TokenRates::Rows& rows = rates.rows(block.type, kCoefficientBands[i]);
     // Context 0 after the first position is that of a zero.
-    const std::uint16_t* const row_of[3] = {rows[i > first ? TokenRates::kAfterZero : 0], rows[1],
-                                            rows[2]};
-    const int rounded = std::abs(static_cast<int>(values[at]));
-    Cost next[3] = {kNever, kNever, kNever};
-    const auto reach = [&](int level, Cost gain, int kind) {
-      const int context = token_context_after(level);
-      for (int from = 0; from < 3; ++from) {
-        if (costs[from] == kNever) continue;
-        const Cost cost = costs[from] + gain + lagrangian.scale * row_of[from][kind];
-        if (cost < next[context]) {
-          next[context] = cost;
-          steps[i][context] = {static_cast<std::int16_t>(level), static_cast<std::uint8_t>(from)};
-        }
-      }
+    const std::uint16_t* const row0 = rows[i > first ? TokenRates::kAfterZero : 0];
+    const auto way_to = [&](int kind) {
+      Way way{costs[0] + lagrangian.scale * row0[kind], 0};
+      const Cost one = costs[1] + lagrangian.scale * rows[1][kind];
+      const Cost two = costs[2] + lagrangian.scale * rows[2][kind];
+      way.from = one < way.cost ? 1 : way.from;
+      way.cost = one < way.cost ? one : way.cost;
+      way.from = two < way.cost ? 2 : way.from;
+      way.cost = two < way.cost ? two : way.cost;
+      return way;
     };
+    const int rounded = std::abs(static_cast<int>(values[at]));
     if (rounded == 0) {
-      reach(0, 0, 0);
-    } else {
-      const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[at]));
-      const std::int64_t step = block.quantizer.steps[i > 0];
-      for (int level = rounded; level >= rounded - 1; --level) {
-        // error^2 - magnitude^2
-        const std::int64_t coded = level * step;
-        const Cost gain = coded * (coded - 2 * magnitude) * weight;
-        const Rate own = kMagnitudeRates.rates[static_cast<std::size_t>(level)];
-        reach(level, gain + lagrangian.scale * own, token_kind(level));
+      const Way way = way_to(0);
+      steps[i][0] = {0, static_cast<std::uint8_t>(way.from)};
+      costs[0] = way.cost;
+      costs[1] = costs[2] = kNever;
+      continue;  // nothing ends on a zero
+    }
+
+    const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[at]));
+    const std::int64_t step = block.quantizer.steps[i > 0];
+    Cost next[3] = {kNever, kNever, kNever};
+    for (int level = rounded; level >= rounded - 1; --level) {
+      const Way way = way_to(token_kind(level));
+      const std::int64_t coded = level * step;
+      // error^2 - magnitude^2
+      const Cost cost = way.cost + coded * (coded - 2 * magnitude) * weight +
+                        lagrangian.scale * kMagnitudeRates.rates[static_cast<std::size_t>(level)];
+      const int context = token_context_after(level);
+      if (cost < next[context]) {
+        next[context] = cost;
+        steps[i][context] = {static_cast<std::int16_t>(level),
+                             static_cast<std::uint8_t>(way.from)};
       }
     }
-    // Nothing ends on a zero, so only the other contexts can be the last.
+    for (int context = 0; context < 3; ++context) costs[context] = next[context];
     for (int context = 1; context < 3; ++context) {
-      Cost cost = next[context];
-      if (cost == kNever) continue;
+      Cost cost = costs[context];
       if (i < 15) {
         cost += lagrangian.cost(0, rates.of_end(block.type, kCoefficientBands[i + 1], context));
       }
@@ -150,7 +162,6 @@ Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
         best_context = context;
       }
     }
-    for (int context = 0; context < 3; ++context) costs[context] = next[context];
   }
 
   *end = static_cast<std::uint8_t>(best_end);
