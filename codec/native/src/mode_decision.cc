@@ -36,7 +36,7 @@ void ModeDecision::begin(int column, int segment) {
 void ModeDecision::decide(int column) {
   begin(column, frame_.segment_at(row_.row(), column));
   if (!key_frame_) try_inter();
-  try_intra();
+  try_intra(true);
   commit(false);
 }
 
@@ -100,7 +100,7 @@ MacroblockMode ModeDecision::choose_uv_mode() {
   return chosen;
 }
 
-void ModeDecision::try_intra() {
+void ModeDecision::try_intra(bool subblocks) {
   const MacroblockMode uv_mode = choose_uv_mode();
   const auto evaluate_whole = [&](MacroblockMode mode) {
     MacroblockInfo& info = scratch_->info;
@@ -128,7 +128,7 @@ void ModeDecision::try_intra() {
     }
     evaluate_whole(chosen);
   }
-  try_subblock_intra(uv_mode);
+  if (key_frame_ || subblocks || !best_->info.is_inter()) try_subblock_intra(uv_mode);
 }
 
 SubblockMode ModeDecision::choose_subblock_mode(int subblock, const MacroblockInfo& info,

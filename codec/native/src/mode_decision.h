@@ -49,7 +49,7 @@ class ModeDecision {
   bool best_has_tokens() const { return has_tokens(best_->info.has_y2(), best_->coefficients); }
 
   // mode_decision.cc
-  void try_intra();
+  void try_intra(bool subblocks);
   void try_subblock_intra(MacroblockMode uv_mode);
   MacroblockMode choose_uv_mode();
   SubblockMode choose_subblock_mode(int subblock, const MacroblockInfo& info,

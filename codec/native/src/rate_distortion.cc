@@ -83,6 +83,10 @@ TokenRates::TokenRates(const CoefficientProbabilities& probabilities) {
 BlockQuantizer::BlockQuantizer(const int* block_steps) : steps{block_steps[0], block_steps[1]} {
   const int half[2] = {steps[0] / 2, steps[1] / 2};
   nearest = make_quantizer(steps, half);
+  for (int i = 0; i < 2; ++i) {
+    const int reciprocal = nearest.reciprocal[i];
+    least[i] = (65536 + reciprocal - 1) / reciprocal - half[i];
+  }
 }
 
 Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,

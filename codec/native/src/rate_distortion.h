@@ -71,6 +71,7 @@ struct BlockQuantizer {
 
   int steps[2];       // of the DC and of the ACs
   Quantizer nearest;  // for the kernels
+  int least[2];       // magnitudes that do not round to zero
 };
 
 // A block of transformed residue and how it is coded.

@@ -63,6 +63,9 @@ struct Kernels {
   ForwardDct forward_dct[3];
   // DCs are those of forward_dct, at most 2040 in magnitude.
   void (*forward_walsh)(const std::int16_t* dc_of_16_blocks, std::int16_t* block);
+  // A bit for each of `count` blocks (at most 16): whether its DC is at least
+  // `least_dc` in magnitude or an AC at least `least_ac`. Both are 1 to 32767.
+  std::uint32_t (*significant)(const std::int16_t* blocks, int count, int least_dc, int least_ac);
   // Returns one past the last nonzero position in zigzag order, 0 if none.
   int (*quantize)(const std::int16_t* coefficients, const Quantizer& quantizer,
                   std::int16_t* values);
