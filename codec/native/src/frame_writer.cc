@@ -29,6 +29,7 @@ FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameH
       context_(context),
       segment_map_(std::move(segment_map)),
       macroblocks_(source.macroblock_rows(), source.macroblock_columns()),
+      mode_bits_(static_cast<std::size_t>(macroblocks_.rows())),
       tokens_(static_cast<std::size_t>(macroblocks_.rows())),
       above_(static_cast<std::size_t>(macroblocks_.columns())),
       reconstruction_(before, header, context),
@@ -68,7 +69,7 @@ SharedState FrameWriter::finish(ThreadTeam& team) {
 }
 
 std::vector<std::uint8_t> FrameWriter::serialize() const {
-  return serialize_frame(header_, context_before_, context_, macroblocks_, tokens_);
+  return serialize_frame(header_, context_before_, context_, mode_bits_, tokens_);
 }
 
 RowWriter::RowWriter(FrameWriter& frame, int row)
@@ -101,8 +102,9 @@ void RowWriter::commit(int column, const MacroblockInfo& info,
     for (const Token* token = tokens; token != last; ++token) counts_.add(*token);
     tokens_.insert(tokens_.end(), tokens, last);
   }
-  ModeCounter counter(counts_, frame_.header_, frame_.context_.entropy);
-  write_macroblock_header(counter, frame_.header_, frame_.context_, frame_.macroblocks_, row_,
+  ModeRecorder recorder(counts_, frame_.mode_bits_[static_cast<std::size_t>(row_)], frame_.header_,
+                        frame_.context_.entropy);
+  write_macroblock_header(recorder, frame_.header_, frame_.context_, frame_.macroblocks_, row_,
                           column);
   if (predicted) {
     if (decided.has_tokens) {

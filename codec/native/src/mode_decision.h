@@ -38,6 +38,7 @@ class ModeDecision {
   };
 
   void begin(int column, int segment);
+  void fetch_source_ahead() const;
   void commit(bool predicted) { row_.commit(column_, best_->info, best_->coefficients, predicted); }
 
   // Weigh what the scratch candidate says; keep it if it is the best so far. `rate`

@@ -47,10 +47,8 @@ MvCandidates find_mv_candidates(const MacroblockInfo& above, const MacroblockInf
   found.best = bounds.clamp(vectors[0]);
   found.nearest = bounds.clamp(vectors[1]);
   found.near = bounds.clamp(vectors[2]);
-  found.mode_probabilities[0] = kModeContexts[votes[0]][0];
-  found.mode_probabilities[1] = kModeContexts[votes[1]][1];
-  found.mode_probabilities[2] = kModeContexts[votes[2]][2];
-  found.mode_probabilities[3] = kModeContexts[split_votes][3];
+  for (int i = 0; i < 3; ++i) found.mode_probabilities.at[i] = &kModeContexts[votes[i]][i];
+  found.mode_probabilities.at[3] = &kModeContexts[split_votes][3];
   return found;
 }
 

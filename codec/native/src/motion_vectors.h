@@ -76,7 +76,12 @@ struct MvCandidates {
   MotionVector best;
   MotionVector nearest;
   MotionVector near;
-  Probability mode_probabilities[4];  // for kInterModeTree
+  // For kInterModeTree: places in the standard's table, which outlive this.
+  struct ModeProbabilities {
+    const Probability* at[4];
+    const Probability& operator[](int node) const { return *at[node]; }
+  };
+  ModeProbabilities mode_probabilities;
 };
 
 MvCandidates find_mv_candidates(const MacroblockInfo& above, const MacroblockInfo& left,

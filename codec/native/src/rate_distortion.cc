@@ -150,8 +150,7 @@ Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
       const int context = token_context_after(level);
       if (cost < next[context]) {
         next[context] = cost;
-        steps[i][context] = {static_cast<std::int16_t>(level),
-                             static_cast<std::uint8_t>(way.from)};
+        steps[i][context] = {static_cast<std::int16_t>(level), static_cast<std::uint8_t>(way.from)};
       }
     }
     for (int context = 0; context < 3; ++context) costs[context] = next[context];

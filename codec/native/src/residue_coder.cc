@@ -62,9 +62,9 @@ Cost ResidueCoder::code_luma(bool has_y2, const MacroblockPixels& source,
   const BlockType type = has_y2 ? kYAfterY2 : kYWithDc;
   const std::uint32_t significant = significant_blocks(transformed, 16, quantizers.y);
   for (int i = 0; i < 16; ++i) {
-    cost += code_block(type, quantizers.y, i, has_y2 ? 1 : 0, transformed[i],
-                       (significant >> i) & 1, above.flags[i & 3], left.flags[i >> 2],
-                       coefficients);
+    cost +=
+        code_block(type, quantizers.y, i, has_y2 ? 1 : 0, transformed[i], (significant >> i) & 1,
+                   above.flags[i & 3], left.flags[i >> 2], coefficients);
   }
   return cost;
 }
@@ -84,9 +84,9 @@ Cost ResidueCoder::code_chroma(const MacroblockPixels& source, const MacroblockP
   Cost cost = 0;
   for (int i = 0; i < 8; ++i) {
     const int flags = i < 4 ? 4 : 6;
-    cost += code_block(kChroma, quantizers.uv, 16 + i, 0, transformed[i], (significant >> i) & 1,
-                       above.flags[flags + (i & 1)], left.flags[flags + ((i >> 1) & 1)],
-                       coefficients);
+    cost +=
+        code_block(kChroma, quantizers.uv, 16 + i, 0, transformed[i], (significant >> i) & 1,
+                   above.flags[flags + (i & 1)], left.flags[flags + ((i >> 1) & 1)], coefficients);
   }
   return cost;
 }
