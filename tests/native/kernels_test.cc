@@ -8,13 +8,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
-#include <string>
 
-#include "c_api.h"
 #include "kernels_area.h"
 #include "kernels_bench.h"
 #include "quantization.h"
-#include "status.h"
 
 namespace {
 
@@ -448,35 +445,6 @@ void check_loop_filters(const Kernels& tested, Random& random) {
   CHECK_LEVEL(changed > 1000 && unchanged > 1000);
 }
 
-// An instruction set that is not here is an error wherever kernels are used, not another choice.
-// Must come first: a choice that was possible is kept.
-void check_choice_of_level() {
-  const char* variable = "EXCAMERA_CODEC_SIMD";
-  const char* found = std::getenv(variable);
-  const std::string before = found != nullptr ? found : "";
-  setenv(variable, "mmx", 1);
-  const char* name = nullptr;
-  CHECK(xc_simd_level(&name) == static_cast<int>(Status::kInvalidArgument));
-  CHECK(name == nullptr);
-  CHECK(std::strstr(xc_error_message(), "reference") != nullptr);
-  CHECK(std::strstr(xc_error_message(), "mmx") != nullptr);
-  const std::uint8_t pixels[3] = {};
-  const std::uint8_t* planes[3] = {pixels, pixels, pixels};
-  const std::ptrdiff_t strides[3] = {1, 1, 1};
-  xc_raster* raster = nullptr;
-  CHECK(xc_raster_new(1, 1, planes, strides, &raster) == 0);
-  const xc_encode_options options{};
-  xc_buffer* frame = nullptr;
-  xc_state* state = nullptr;
-  CHECK(xc_encode_key_frame(raster, &options, 1, &frame, &state) ==
-        static_cast<int>(Status::kInvalidArgument));
-  xc_raster_free(raster);
-  setenv(variable, before.c_str(), 1);
-  CHECK(xc_simd_level(&name) == 0);
-  const std::string wanted = before.empty() ? simd_level_name(available_levels().back()) : before;
-  CHECK(wanted == name);
-}
-
 void check_level(SimdLevel level) {
   level_name = simd_level_name(level);
   const Kernels& tested = kernels_at(level);
@@ -500,7 +468,6 @@ int main(int argc, char** argv) {
     run_benchmarks(argc > 2 ? argv[2] : "");
     return 0;
   }
-  check_choice_of_level();
   for (const SimdLevel level : available_levels()) check_level(level);
   return 0;
 }
