@@ -133,20 +133,31 @@ inline Wide zip_rows(Wide a, Wide b) { return _mm256_unpacklo_epi8(a, b); }
 template <bool Outer, typename Next>
 inline void down_16(Next&& next, std::uint8_t* target, std::ptrdiff_t target_stride, int height,
                     const TapPairs& taps) {
-  Wide row[6];
-  for (int i = 0; i < 5; ++i) row[i] = next();
+  // Rows above, at and below the pixel, by name: as an array that moves along, some
+  // compilers keep them in memory.
+  Wide a = next();
+  Wide b = next();
+  Wide c = next();
+  Wide d = next();
+  Wide e = next();
   // Zipped rows serve twice, below and above the pixel.
-  Wide zipped[3] = {zip_rows(row[1], row[2]), zip_rows(row[2], row[3]), zip_rows(row[3], row[4])};
+  Wide bc = zip_rows(b, c);
+  Wide cd = zip_rows(c, d);
+  Wide de = zip_rows(d, e);
   for (int y = 0; y < height; ++y) {
-    Wide sum = weigh_pairs(zipped[0], zipped[2], taps);
-    row[5] = next();
-    if constexpr (Outer) sum = weigh_outer(sum, zip_rows(row[0], row[5]), taps);
+    const Wide f = next();
+    Wide sum = weigh_pairs(bc, de, taps);
+    if constexpr (Outer) sum = weigh_outer(sum, zip_rows(a, f), taps);
     store_u8(target, packed(rounded(sum)));
     target += target_stride;
-    zipped[0] = zipped[1];
-    zipped[1] = zipped[2];
-    zipped[2] = zip_rows(row[4], row[5]);
-    for (int i = 0; i < 5; ++i) row[i] = row[i + 1];
+    bc = cd;
+    cd = de;
+    de = zip_rows(e, f);
+    a = b;
+    b = c;
+    c = d;
+    d = e;
+    e = f;
   }
 }
 
@@ -157,25 +168,27 @@ inline void down_8(Next&& next, std::uint8_t* target, std::ptrdiff_t target_stri
   const auto between = [](u8x16 a, u8x16 b) { return spread(_mm_alignr_epi8(b, a, 8)); };
   u8x16 rows = next();
   u8x16 after = next();
-  Wide from[6];  // pixels of rows -2, -1, 0 ... and of the row after each
-  from[0] = spread(rows);
-  from[1] = between(rows, after);
-  from[2] = spread(after);
+  // Pixels of each row, from two above on, and of the row after it.
+  Wide a = spread(rows);
+  Wide b = between(rows, after);
+  Wide c = spread(after);
   rows = next();
-  from[3] = between(after, rows);
-  Wide zipped = zip_rows(from[1], from[2]);
+  Wide d = between(after, rows);
+  Wide bc = zip_rows(b, c);
   for (int y = 0; y < height; y += 2) {
     after = next();
-    from[4] = spread(rows);
-    from[5] = between(rows, after);
-    const Wide zipped_after = zip_rows(from[3], from[4]);
-    Wide sum = weigh_pairs(zipped, zipped_after, taps);
-    if constexpr (Outer) sum = weigh_outer(sum, zip_rows(from[0], from[5]), taps);
+    const Wide e = spread(rows);
+    const Wide f = between(rows, after);
+    const Wide de = zip_rows(d, e);
+    Wide sum = weigh_pairs(bc, de, taps);
+    if constexpr (Outer) sum = weigh_outer(sum, zip_rows(a, f), taps);
     store_two_rows(target, target_stride, packed(rounded(sum)));
     target += 2 * target_stride;
     rows = after;
-    zipped = zipped_after;
-    for (int i = 0; i < 4; ++i) from[i] = from[i + 2];
+    bc = de;
+    a = c;
+    c = e;
+    d = f;
   }
 }
 

@@ -16,26 +16,28 @@ inline Wide swap_middle(Wide v) { return _mm256_permute4x64_epi64(v, 0xd8); }
 template <FilterEdge Filter>
 void three_edges_columns_wide(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits edge_limits) {
   const EdgeLimitVectors limits(edge_limits);
-  Wide pairs[8];
+  Wide rows[8];
   for (int i = 0; i < 8; ++i) {
-    pairs[i] = wide(load_u8(pixels + i * stride), load_u8(pixels + (i + 8) * stride));
+    rows[i] = wide(load_u8(pixels + i * stride), load_u8(pixels + (i + 8) * stride));
   }
   // Each half turns eight rows; then two columns' upper and lower parts come together.
-  for (int step = 0; step < 3; ++step) rotate_places(pairs);
+  Wide pairs[8];
+  rotate_places<3>(rows, pairs);
   u8x16 v[16];
   for (int i = 0; i < 8; ++i) {
     const Wide columns = swap_middle(pairs[i]);
     v[2 * i] = low_half(columns);
     v[2 * i + 1] = high_half(columns);
   }
-  bool changed = false;
-  for (int x = 4; x < 16; x += 4) changed |= Filter(v + x - 4, limits);
+  bool changed = Filter(v, limits);
+  changed |= Filter(v + 4, limits);
+  changed |= Filter(v + 8, limits);
   if (!changed) return;
   for (int i = 0; i < 8; ++i) pairs[i] = swap_middle(wide(v[2 * i], v[2 * i + 1]));
-  for (int step = 0; step < 4; ++step) rotate_places(pairs);
+  rotate_places<4>(pairs, rows);
   for (int i = 0; i < 8; ++i) {
-    store_u8(pixels + i * stride, low_half(pairs[i]));
-    store_u8(pixels + (i + 8) * stride, high_half(pairs[i]));
+    store_u8(pixels + i * stride, low_half(rows[i]));
+    store_u8(pixels + (i + 8) * stride, high_half(rows[i]));
   }
 }
 

@@ -11,13 +11,23 @@ namespace {
 template <int Width>
 void copy_simd(const std::uint8_t* source, std::ptrdiff_t source_stride, std::uint8_t* target,
                std::ptrdiff_t target_stride, int height) {
+  // Four rows are loaded before any is stored: they cannot depend on each other, which
+  // the compiler cannot know.
   for (int y = 0; y < height; y += 4) {
-    // All loads first: they cannot depend on the stores, which the compiler cannot know.
-    struct Row {
-      std::uint8_t pixels[Width];
-    } rows[4];
-    for (int i = 0; i < 4; ++i) std::memcpy(&rows[i], source + i * source_stride, Width);
-    for (int i = 0; i < 4; ++i) std::memcpy(target + i * target_stride, &rows[i], Width);
+    if constexpr (Width == 16) {
+      const u8x16 a = load_u8(source);
+      const u8x16 b = load_u8(source + source_stride);
+      const u8x16 c = load_u8(source + 2 * source_stride);
+      const u8x16 d = load_u8(source + 3 * source_stride);
+      store_u8(target, a);
+      store_u8(target + target_stride, b);
+      store_u8(target + 2 * target_stride, c);
+      store_u8(target + 3 * target_stride, d);
+    } else {
+      std::uint64_t rows[4] = {};
+      for (int i = 0; i < 4; ++i) std::memcpy(&rows[i], source + i * source_stride, Width);
+      for (int i = 0; i < 4; ++i) std::memcpy(target + i * target_stride, &rows[i], Width);
+    }
     source += 4 * source_stride;
     target += 4 * target_stride;
   }
