@@ -49,7 +49,8 @@ inline u8x16 splat_u8(int value) { return _mm_set1_epi8(static_cast<char>(value)
 inline i16x8 splat_i16(int value) { return _mm_set1_epi16(static_cast<short>(value)); }
 // One value in lane 0, another in all others.
 inline i16x8 first_and_rest(int first, int rest) {
-  return _mm_insert_epi16(splat_i16(rest), first, 0);
+  // An insertion would do, but clang makes one of every lane of it.
+  return _mm_xor_si128(splat_i16(rest), _mm_cvtsi32_si128((first ^ rest) & 0xffff));
 }
 
 // ---- bits ----
