@@ -32,7 +32,7 @@ struct Quantizer {
 
 struct Kernels {
   // ---- inter prediction (section 18) ----
-  // `mx`, `my`: eighths of a pixel. `height` is 4, 8 or 16. Reads 2 pixels before
+  // `mx`, `my`: eighths of a pixel, not both 0. `height` is 4, 8 or 16. Reads 2 pixels before
   // and 3 after the block in each direction that has a fraction (bilinear: 1
   // after), and no others.
   using Interpolate = void (*)(const std::uint8_t* source, std::ptrdiff_t source_stride,

@@ -178,8 +178,8 @@ void chroma_edge_rows(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride, E
 
 // One step of a transposition: of a byte's place, vector and lane in binary, the
 // digits move up by one and the first becomes the last.
-template <typename Lanes, int Count>
-inline void rotate_places(const Lanes (&from)[Count], Lanes (&to)[Count]) {
+template <int Count>
+inline void rotate_places(const u8x16 (&from)[Count], u8x16 (&to)[Count]) {
 #pragma GCC unroll 16
   for (int i = 0; i < Count / 2; ++i) {
     to[2 * i] = zip_low_u8(from[i], from[i + Count / 2]);
@@ -189,15 +189,15 @@ inline void rotate_places(const Lanes (&from)[Count], Lanes (&to)[Count]) {
 
 // Several steps, from one array to the other and back, so that nothing is copied:
 // `from` is used up.
-template <int Steps, typename Lanes, int Count>
-inline void rotate_places(Lanes (&from)[Count], Lanes (&to)[Count]) {
+template <int Steps, int Count>
+inline void rotate_places(u8x16 (&from)[Count], u8x16 (&to)[Count]) {
   static_assert(Steps == 3 || Steps == 4);
   if constexpr (Steps == 3) {
     rotate_places(from, to);
     rotate_places(to, from);
     rotate_places(from, to);
   } else {
-    Lanes between[Count];
+    u8x16 between[Count];
     rotate_places(from, between);
     rotate_places<3>(between, to);
   }
@@ -241,7 +241,8 @@ void chroma_edge_columns(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride
   filter_columns<Filter>(u + At - 4, v + At - 4, stride, limits);
 }
 
-// Turns the whole macroblock once for all three edges.
+// Turns the whole macroblock once for all three edges. Vectors of 256 bits are no
+// faster here: what they save in zips goes into crossing their halves.
 template <FilterEdge Filter>
 void three_edges_columns(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits edge_limits) {
   const EdgeLimitVectors limits(edge_limits);

@@ -25,8 +25,6 @@ inline Wide load_pixels(const std::uint8_t* p) { return _mm256_cvtepu8_epi16(loa
 
 inline Wide wide_i16(int value) { return _mm256_set1_epi16(static_cast<short>(value)); }
 
-inline Wide zip_low_u8(Wide a, Wide b) { return _mm256_unpacklo_epi8(a, b); }
-inline Wide zip_high_u8(Wide a, Wide b) { return _mm256_unpackhi_epi8(a, b); }
 inline Wide zip_low_i16(Wide a, Wide b) { return _mm256_unpacklo_epi16(a, b); }
 inline Wide zip_high_i16(Wide a, Wide b) { return _mm256_unpackhi_epi16(a, b); }
 inline Wide zip_low_pairs(Wide a, Wide b) { return _mm256_unpacklo_epi32(a, b); }
