@@ -38,7 +38,7 @@ FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameH
       token_rates_(context.entropy.coefficients),
       mode_rates_(header_, context),
       activity_mask_(source, team) {
-  if (filter_behind) filter_behind_.emplace(*raster_, macroblocks_, filter_settings_);
+  if (filter_behind) filter_behind_.emplace(*raster_, macroblocks_, filter_settings_, team);
   for (const QuantizerSteps& steps : reconstruction_.steps) {
     lagrangians_.emplace_back(steps.y[1]);
     quantizers_.emplace_back(steps);
