@@ -9,18 +9,19 @@ SOURCES = Path(__file__).resolve().parents[2] / "codec" / "native" / "src"
 
 # A file may include what stands before it: lower levels, and the earlier names of its own.
 LEVELS = (
-    ("types", "status", "trees", "tables", "raster"),
+    (
+        "types", "status", "trees", "tables", "pixel_buffer", "raster", "thread_team", "wavefront",
+    ),
     ("bool_decoder", "bool_encoder", "kernels", "macroblock_grid"),
     (
         "quantization", "tokens", "transform", "motion_vectors", "intra_prediction",
-        "inter_prediction", "loop_filter",
+        "inter_prediction", "loop_filter", "filter_rows",
     ),
-    ("coded_blocks", "frame_header", "macroblock", "state"),
+    ("frame_header", "macroblock", "state"),
     (
-        "reconstruct", "state_update", "frame_reader", "serialize_frame", "rate_distortion",
-        "activity_mask",
-        "residue_coder", "entropy_update", "filter_search", "frame_writer", "motion_search",
-        "mode_decision",
+        "reconstruct", "state_update", "frame_reader", "rate_distortion", "mode_rates",
+        "entropy_update", "serialize_frame", "activity_mask", "residue_coder", "filter_search",
+        "frame_writer", "motion_search", "mode_decision", "inter_decision", "rebase_decision",
     ),
     ("decode", "encode", "rebase"),
     ("c_api",),

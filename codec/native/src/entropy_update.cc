@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "rate_distortion.h"
 #include "tables.h"
 
 namespace vp8 {

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "frame_header.h"
-#include "macroblock_grid.h"
 #include "tokens.h"
 
 namespace vp8 {
