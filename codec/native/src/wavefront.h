@@ -11,7 +11,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "thread_team.h"
 
@@ -45,14 +44,14 @@ class Wavefront {
   // go to and fro between the row that writes and the row that reads.
   void publish(int row, int column) {
     if ((column & 3) == 3 || column + 1 == columns_) {
-      done_[row].count.store(column + 1, std::memory_order_release);
+      tell(done_[row].count, column + 1);
     }
   }
 
   // Rows take turns, in order, in what cannot be done side by side: reading one
   // partition, say.
-  void await_turn(int row) { await(turn_, row); }
-  void end_turn(int row) { turn_.store(row + 1, std::memory_order_release); }
+  void await_turn(int row) { await(turn_.count, row); }
+  void end_turn(int row) { tell(turn_.count, row + 1); }
 
   // Runs work(row) for every row on the threads of a team, and on one of them
   // `meanwhile`, which no row waits for. Rethrows what that or the topmost row that
@@ -66,9 +65,10 @@ class Wavefront {
         if (!begun.exchange(true)) meanwhile();
         while ((row = claim()) >= 0) work(row);
       } catch (const Abandoned&) {
-        // The row it waited for says why.
+        abandon();  // the row it waited for says why
       } catch (...) {
         fail(row);
+        abandon();
       }
     });
     if (error_) std::rethrow_exception(error_);
@@ -81,14 +81,45 @@ class Wavefront {
     std::atomic<int> count{0};
   };
 
+  // Rows are mostly close behind each other, so a look at the other's progress is
+  // worth some microseconds; where a thread has lost its processor, its followers
+  // must not keep it from getting another.
   int await(const std::atomic<int>& value, int needed) {
-    constexpr int kSpins = 200;
+    constexpr int kLooks = 500;
     for (int i = 0;; ++i) {
       const int now = value.load(std::memory_order_acquire);
-      if (now >= needed) return now;
-      if (failed_.load(std::memory_order_relaxed)) throw Abandoned{};
-      if (i >= kSpins) std::this_thread::yield();
+      if (now >= needed && !failed_.load(std::memory_order_acquire)) return now;
+      if (failed_.load(std::memory_order_acquire)) throw Abandoned{};
+      if (i < kLooks) {
+        pause();
+      } else {
+        value.wait(now, std::memory_order_acquire);
+      }
     }
+  }
+
+  static void tell(std::atomic<int>& value, int now) {
+    value.store(now, std::memory_order_release);
+    value.notify_all();
+  }
+
+  // Wakes everybody, to find that a row has failed. Whoever leaves early does so:
+  // others may be waiting for it.
+  void abandon() {
+    const auto wake = [](std::atomic<int>& value) {
+      value.fetch_add(1 << 20, std::memory_order_acq_rel);
+      value.notify_all();
+    };
+    for (int row = 0; row < rows_; ++row) wake(done_[row].count);
+    wake(turn_.count);
+  }
+
+  static void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb" ::: "memory");
+#endif
   }
 
   void fail(int row) {
@@ -97,14 +128,14 @@ class Wavefront {
       error_ = std::current_exception();
       failed_row_ = row;
     }
-    failed_.store(true, std::memory_order_relaxed);
+    failed_.store(true, std::memory_order_release);
   }
 
   const int rows_;
   const int columns_;
   std::unique_ptr<Progress[]> done_;
   std::atomic<int> next_{0};
-  std::atomic<int> turn_{0};
+  Progress turn_;
   std::atomic<bool> failed_{false};
   std::mutex mutex_;
   std::exception_ptr error_;
