@@ -41,9 +41,12 @@ class Unavailable(Exception):
 
 
 def _command(*names: str) -> str:
-    for name in names:
-        if name and shutil.which(name):
-            return name
+    """The first of these programs, which may also be one of this Python's environment."""
+    folders = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    for name in filter(None, names):
+        found = shutil.which(name, path=folders)
+        if found is not None:
+            return found
     raise Unavailable(f"{' or '.join(filter(None, names))} is not installed")
 
 
@@ -66,15 +69,17 @@ def _built() -> tuple[Path, Path]:
     cmake = _command("cmake")
     compiler = _command(os.environ.get("CC", ""), "cc", "gcc", "clang")
     BUILD.mkdir(parents=True, exist_ok=True)
-    configure = [cmake, "-S", str(ROOT / "codec" / "native"), "-B", str(BUILD)]
-    if shutil.which("ninja"):
-        configure += ["-G", "Ninja"]
+    configure = [
+        *(cmake, "-S", str(ROOT / "codec" / "native"), "-B", str(BUILD)),
+        *("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={_command('ninja')}"),
+        *("-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS=-g1 -gdwarf-4"),
+    ]
     marks = BUILD / "callgrind_marks.so"
     source = ROOT / "benchmarks" / "native" / "callgrind_marks.c"
     for command in (
         # Valgrind's own headers come with it; version 4 is what all its releases read.
         [compiler, "-shared", "-fPIC", "-O1", "-o", str(marks), str(source)],
-        [*configure, "-DCMAKE_CXX_FLAGS=-g1 -gdwarf-4"],
+        configure,
         [cmake, "--build", str(BUILD), "--target", "excamera_codec"],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)

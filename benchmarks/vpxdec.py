@@ -50,7 +50,7 @@ def decode(path: Path, frames: int) -> Spent:
     found = _SUMMARY.search(wrote)
     if found is None or int(found[1]) != frames:
         raise RuntimeError(f"vpxdec on {path.name}: {wrote}")
-    return Spent(cpu_s=everything - nothing, wall_s=int(found[2]) / 1e6)
+    return Spent(cpu_s=max(everything - nothing, 1e-6), wall_s=int(found[2]) / 1e6)
 
 
 def md5(path: Path) -> str:
