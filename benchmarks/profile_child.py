@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.speed_codec import api, decode, encode, rebase
+import codec
 from benchmarks.y4m import Pictures
 from excamera.container import ivf
 
@@ -38,16 +38,16 @@ def prepared(
     pictures = Pictures(y4m)
     pictures.raster(0)  # The library is loaded where it is first used: not while it is counted.
     if operation == "decode":
-        return lambda: decode(None, frames)
+        return lambda: codec.decode_chunk(None, frames)
     if operation == "rebase":
-        states = [decoded.state for decoded in decode(None, frames)]
+        states = [decoded.state for decoded in codec.decode_chunk(None, frames)]
         rasters = [pictures.raster(number) for number in range(1, len(frames))]
-        onto = decode(None, [other])[0].state
-        return lambda: rebase(onto, rasters, frames[1:], states[:-1])
+        onto = codec.decode_chunk(None, [other])[0].state
+        return lambda: codec.rebase_chunk(onto, rasters, frames[1:], states[:-1])
     if operation == "encode":
-        state = decode(None, frames[:1])[0].state
+        state = codec.decode_chunk(None, frames[:1])[0].state
         rasters = [pictures.raster(number) for number in range(1, 1 + ENCODED_FRAMES)]
-        return lambda: [encode(state, raster, qi) for raster in rasters]
+        return lambda: [codec.encode_inter_frame(state, raster, qi) for raster in rasters]
     raise ValueError(operation)
 
 
@@ -62,7 +62,7 @@ def main() -> int:
     result = run()
     counter.end_counting()
     del result
-    print(api()["simd"])
+    print(codec.simd_level())
     return 0
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import av
 
+import codec
 from benchmarks import (
     speed_decode,
     speed_encode,
@@ -43,7 +44,6 @@ from benchmarks.circumstances import (
     cpu_model,
     git,
 )
-from benchmarks.speed_codec import api
 from benchmarks.speed_report import render
 
 RESULT = RESULTS / "speed.json"
@@ -95,7 +95,7 @@ def circumstances(rounds: int, quick: bool) -> dict[str, Any]:
         "load_before": round(os.getloadavg()[0], 2),
         "rounds": rounds,
         "quick": quick,
-        "codec": api(),
+        "simd": codec.simd_level(),
         "python": platform.python_version(),
         "pyav": av.__version__,
         "pyav_libvpx": _libvpx_of_pyav(),

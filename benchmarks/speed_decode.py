@@ -14,8 +14,7 @@ from av.video.frame import VideoFrame
 
 import codec
 from benchmarks import vpxdec
-from benchmarks.speed_codec import decode, pieces
-from benchmarks.speed_streams import RATES, Source, repeated, stream_of
+from benchmarks.speed_streams import RATES, Source, pieces, repeated, stream_of
 from benchmarks.timing import Run, Spent, cpu_ratio, interleaved, summary
 
 OURS = "ours"
@@ -36,7 +35,7 @@ def _ours(frames: Sequence[bytes]) -> Run:
         spent, state = Spent(), None
         for piece in pieces(len(frames)):
             with spent.more():
-                state = decode(state, frames[piece])[-1].state
+                state = codec.decode_chunk(state, frames[piece])[-1].state
         return {OURS: spent}
 
     return run
@@ -80,7 +79,7 @@ def check_alike(path: Path, frames: Sequence[bytes]) -> str:
     ours = hashlib.md5()
     state: codec.State | None = None
     for piece in pieces(len(frames)):
-        for decoded in decode(state, frames[piece]):
+        for decoded in codec.decode_chunk(state, frames[piece]):
             ours.update(decoded.raster.i420())
             state = decoded.state
     found[OURS] = ours.hexdigest()

@@ -10,7 +10,6 @@ from typing import Any
 import av
 
 import codec
-from benchmarks.speed_codec import decode, encode
 from benchmarks.speed_streams import (
     FIRST_FRAMES,
     RATE_HZ,
@@ -42,7 +41,7 @@ def _ours(pictures: Pictures, options: EncodeOptions, count: int) -> tuple[Run, 
         coded[:] = [key.frame]
         for raster in rasters[1:]:
             with spent.more():
-                frame, state = encode(state, raster, QI_OF_CRF[options.crf])
+                frame, state = codec.encode_inter_frame(state, raster, QI_OF_CRF[options.crf])
             coded.append(frame)
         return {OURS: spent}
 
@@ -79,7 +78,7 @@ def _size_and_quality(pictures: Pictures, coded: Sequence[bytes]) -> dict[str, f
     """Bytes and luma PSNR of the inter frames."""
     state, errors = codec.decode(None, coded[0]).state, []
     for number, frame in enumerate(coded[1:], start=1):
-        decoded = decode(state, [frame])[0]
+        decoded = codec.decode_chunk(state, [frame])[0]
         state = decoded.state
         errors.append(mse(pictures.planes(number)[0], decoded.raster.planes()[0]))
     psnr = psnr_db(sum(errors) / len(errors))
@@ -123,7 +122,7 @@ def measure_first_frames(quick: bool, rounds: int, media: Path, cache: Path) -> 
         first = chunk * options.chunk_frames
         before = range(first - options.chunk_frames, first)
         coded = encode_chunk(map(pictures.planes, before), options)
-        states.append(decode(None, coded)[-1].state)
+        states.append(codec.decode_chunk(None, coded)[-1].state)
         rasters.append(pictures.raster(first))
     single: list[Spent] = []
 
@@ -131,7 +130,7 @@ def measure_first_frames(quick: bool, rounds: int, media: Path, cache: Path) -> 
         for state, raster in zip(states, rasters, strict=True):
             spent = Spent()
             with spent.more():
-                encode(state, raster, options.first_frame_qi, FIRST_FRAME)
+                codec.encode_inter_frame(state, raster, options.first_frame_qi, FIRST_FRAME)
             single.append(spent)
         return {}
 

@@ -16,7 +16,6 @@ import codec
 from benchmarks import films
 from benchmarks.circumstances import ROOT, code_digest
 from benchmarks.clips import sha256_of
-from benchmarks.speed_codec import decode, encode
 from benchmarks.speed_streams import RATES, Source, stream_of
 from benchmarks.timing import Spent, interleaved, spread
 from excamera.job import encode_file
@@ -89,7 +88,7 @@ def _largest(state: codec.State, source: Source) -> codec.State:
     """
     for number, altref in ((1, True), (2, False)):
         settings = codec.EncodeSettings(refresh_altref=altref, filter_level=0)
-        state = encode(state, source.pictures.raster(number), 127, settings).state
+        state = codec.encode_inter_frame(state, source.pictures.raster(number), 127, settings).state
     return state
 
 
@@ -100,7 +99,7 @@ def measure_states(
     found: dict[str, dict[str, Any]] = {}
     for source in sources():
         stream = stream_of(source, RATES[RATE], cache)
-        key = decode(None, stream.frames[:1])[0].state
+        key = codec.decode_chunk(None, stream.frames[:1])[0].state
         state = _largest(key, source)
         spent = interleaved(rounds, [_turn(state)])
         found[source.sized.size] = {

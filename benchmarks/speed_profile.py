@@ -30,7 +30,11 @@ from excamera.options import QI_OF_CRF
 
 OPERATIONS = ("decode", "rebase", "encode")
 BUILD = ROOT / "build" / "profile"
+NATIVE = ROOT / "benchmarks" / "native"
 SOURCES = "codec/native/src"
+FLAGS = f"-g1 -gdwarf-4 -B{NATIVE / 'assembler'}"
+"""Line tables of a version that every valgrind reads; the assembler that native/ wraps."""
+
 _FRAMES = 7
 _REPEATS = 2
 _LARGEST = 8
@@ -72,12 +76,15 @@ def _built() -> tuple[Path, Path]:
     configure = [
         *(cmake, "-S", str(ROOT / "codec" / "native"), "-B", str(BUILD)),
         *("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={_command('ninja')}"),
-        *("-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS=-g1 -gdwarf-4"),
+        *(
+            "-DCMAKE_BUILD_TYPE=Release",
+            f"-DCMAKE_CXX_FLAGS={FLAGS}",
+        ),
     ]
     marks = BUILD / "callgrind_marks.so"
-    source = ROOT / "benchmarks" / "native" / "callgrind_marks.c"
+    source = NATIVE / "callgrind_marks.c"
     for command in (
-        # Valgrind's own headers come with it; version 4 is what all its releases read.
+        # Valgrind's own headers come with it.
         [compiler, "-shared", "-fPIC", "-O1", "-o", str(marks), str(source)],
         configure,
         [cmake, "--build", str(BUILD), "--target", "excamera_codec"],
@@ -115,10 +122,13 @@ def _count(
 def measure(media: Path, cache: Path) -> dict[str, Any]:
     """Instructions by operation, rate and stage, of a few frames at 720p."""
     try:
-        library, marks = _built()
+        return _profiles(*_built(), media, cache)
     except Unavailable as missing:
         print(f"no profile: {missing}", flush=True)
         return {"missing": str(missing)}
+
+
+def _profiles(library: Path, marks: Path, media: Path, cache: Path) -> dict[str, Any]:
     sized = next(sized for sized in SIZED if sized.size == "720p").quick()
     source = open_source(sized, media, cache)
     result: dict[str, Any] = {

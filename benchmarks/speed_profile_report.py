@@ -55,12 +55,13 @@ def profile(found: Tree) -> str:
             table(["share of instructions", *columns], stages),
             paragraph(
                 f"""Instructions that callgrind ({found["valgrind"]}) counted within the operation,
-                one thread, instructions {found["simd"]}, on {source["file"]} at
+                one thread, instruction set {found["simd"]}, on {source["file"]} at
                 {source["width"]}x{source["height"]}; the interpreter's own are left out. Every
                 line of the sources counts for the stage of the file it was written in, also where
                 it was inlined elsewhere; the library is the installed one's sources with the same
-                optimisation and line tables. Shares of instructions are not quite shares of time:
-                page faults and cache misses are not in them."""
+                optimisation and line tables, assembled without one encoding that valgrind does not
+                know. Shares of instructions are not quite shares of time: page faults and cache
+                misses are not in them."""
             ),
             "All instructions, which are "
             + ("the same in every run:" if same else "nearly the same in every run:"),

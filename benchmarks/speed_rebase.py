@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed_codec import decode, pieces, rebase
-from benchmarks.speed_streams import RATES, Source, Stream, settled_onto, stream_of
+import codec
+from benchmarks.speed_streams import RATES, Source, Stream, pieces, settled_onto, stream_of
 from benchmarks.timing import Run, Spent, cpu_ratio, interleaved, summary
 
 
@@ -22,7 +22,7 @@ def run_of(stream: Stream, cache: Path, threads: int = 1) -> Run:
     Decoding gives the states that the frames were made for.
     """
     frames, pictures = rebased(stream), stream.source.pictures
-    first = decode(None, frames[:1])[0].state
+    first = codec.decode_chunk(None, frames[:1])[0].state
     onto = settled_onto(stream, cache)
 
     def run() -> dict[str, Spent]:
@@ -31,12 +31,14 @@ def run_of(stream: Stream, cache: Path, threads: int = 1) -> Run:
         for piece in pieces(len(frames), first=1):
             rasters = [pictures.raster(number) for number in range(piece.start, piece.stop)]
             with decoding.more():
-                decoded = decode(before, frames[piece], threads)
+                decoded = codec.decode_chunk(before, frames[piece], threads=threads)
             made_for = [before, *(one.state for one in decoded[:-1])]
             before = decoded[-1].state
             del decoded
             with rebasing.more():
-                state = rebase(state, rasters, frames[piece], made_for, threads)[-1].state
+                after = codec.rebase_chunk(state, rasters, frames[piece], made_for, threads=threads)
+                state = after[-1].state
+                del after
         return {"decode": decoding, "rebase": rebasing}
 
     return run
@@ -49,18 +51,18 @@ def _bytes_after(stream: Stream, cache: Path) -> int:
         RuntimeError: they do not.
     """
     frames, pictures = rebased(stream), stream.source.pictures
-    before = decode(None, frames[:1])[0].state
+    before = codec.decode_chunk(None, frames[:1])[0].state
     state = seen = settled_onto(stream, cache)
     written = 0
     for piece in pieces(len(frames), first=1):
-        decoded = decode(before, frames[piece])
+        decoded = codec.decode_chunk(before, frames[piece])
         made_for = [before, *(one.state for one in decoded[:-1])]
         before = decoded[-1].state
         rasters = [pictures.raster(number) for number in range(piece.start, piece.stop)]
-        again = rebase(state, rasters, frames[piece], made_for)
+        again = codec.rebase_chunk(state, rasters, frames[piece], made_for)
         coded = [one.frame for one in again]
         written += sum(map(len, coded))
-        state, seen = again[-1].state, decode(seen, coded)[-1].state
+        state, seen = again[-1].state, codec.decode_chunk(seen, coded)[-1].state
         if state != seen:
             raise RuntimeError(f"{stream.path.name}: a rebased frame decodes to another state")
     return written

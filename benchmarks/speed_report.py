@@ -176,8 +176,6 @@ def _threads(section: Tree) -> str:
     notes = [f"Wall time; {found['rate']} rate."]
     if left_out:
         notes.append(f"The machine has {found['cpus']} CPUs: {left_out} threads were left out.")
-    if not found["takes_threads"]:
-        notes.append("This version of the codec takes no threads: there is nothing to compare.")
     rows = [
         [
             f"{operation}, {size}",
@@ -251,11 +249,9 @@ def _machine(made: Tree) -> str:
     tools = [f"Python {made['python']}", f"PyAV {made['pyav']} with libvpx {made['pyav_libvpx']}"]
     tools += [f"FFmpeg {made['ffmpeg']}"]
     tools += [" ".join(tool.split()) for tool in (made["vpxdec"], made["valgrind"]) if tool]
-    codec = made["codec"]
     return (
         f"{made['date']}, commit `{made['commit'][:12]}`{changes}; {made['cpus']} x {made['cpu']}; "
-        f"{', '.join(tools)}; {made['rounds']} rounds, instruction set {codec['simd']}, by "
-        f"`codec.{codec['decode']}` and `codec.{codec['rebase']}`"
+        f"{', '.join(tools)}; {made['rounds']} rounds, instruction set {made['simd']}"
     )
 
 

@@ -26,6 +26,9 @@ RATES = {"low": 44, "high": 12}
 """`crf` of the streams."""
 
 RATE_HZ = 30
+PIECE_FRAMES = 6
+"""Frames of one call of our codec: a chunk's. Their pictures are all in memory at a time."""
+
 OTHER_CRF = 6
 """Added to `crf` for the stream whose first frame is rebased onto."""
 
@@ -173,6 +176,12 @@ def repeated(stream: Stream, cache: Path) -> tuple[Path, list[bytes]]:
     if not path.exists():
         write_ivf(path, stream.source.pictures, frames)
     return path, frames
+
+
+def pieces(count: int, first: int = 0) -> Iterator[slice]:
+    """Cuts frames `first` to `count` into pieces."""
+    for start in range(first, count, PIECE_FRAMES):
+        yield slice(start, min(count, start + PIECE_FRAMES))
 
 
 def sources(quick: bool, media: Path, cache: Path) -> Iterator[Source]:

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import codec
 from benchmarks import speed_rebase
-from benchmarks.speed_codec import decode, encode, takes_threads
 from benchmarks.speed_streams import RATES, Source, Stream, stream_of
 from benchmarks.timing import Run, Spent, interleaved, ratio, spread
 from excamera.options import QI_OF_CRF
@@ -24,7 +24,7 @@ _ENCODED = 2
 def _operations(stream: Stream, cache: Path, threads: int) -> Run:
     """One turn of all three: decode and rebase as in speed_rebase, then a few encodes."""
     pictures = stream.source.pictures
-    state = decode(None, stream.frames[:1])[0].state
+    state = codec.decode_chunk(None, stream.frames[:1])[0].state
     rasters = [pictures.raster(number) for number in range(1, 1 + _ENCODED)]
     rebasing = speed_rebase.run_of(stream, cache, threads)
     qi = QI_OF_CRF[stream.crf]
@@ -33,7 +33,7 @@ def _operations(stream: Stream, cache: Path, threads: int) -> Run:
         spent = Spent()
         with spent.more():
             for raster in rasters:
-                encode(state, raster, qi, threads=threads)
+                codec.encode_inter_frame(state, raster, qi, threads=threads)
         both = {**rebasing(), "encode": spent}
         return {f"{name} {threads}": both[name] for name in OPERATIONS}
 
@@ -43,10 +43,9 @@ def _operations(stream: Stream, cache: Path, threads: int) -> Run:
 def measure(sources: Callable[[], Iterator[Source]], rounds: int, cache: Path) -> dict[str, Any]:
     """Wall time by size, operation and threads, up to the CPUs of this machine."""
     cpus = os.cpu_count() or 1
-    used = [threads for threads in THREADS if threads <= cpus and (threads == 1 or takes_threads())]
+    used = [threads for threads in THREADS if threads <= cpus]
     result: dict[str, Any] = {
         "cpus": cpus,
-        "takes_threads": takes_threads(),
         "threads": used,
         "left_out": [threads for threads in THREADS if threads > cpus],
         "rate": RATE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 
 from benchmarks.callgrind import Place
@@ -14,31 +15,33 @@ MEMORY = "memory: allocating, copying, filling"
 
 # The first pattern that is found in "<file> <function>" decides. Kernels are told by the names
 # of their files, and where one file holds several, by their functions.
+READING = "reading: boolean decoder, tokens"
+WRITING = "writing: boolean encoder, tokens, probabilities"
+DECISIONS = "decisions by rate and distortion"
 PATTERNS = (
-    (r"^(bool_decoder|tokens|frame_reader)\.", "reading: boolean decoder, tokens"),
+    (r"^(bool_decoder|frame_reader)\.|^tokens\..* .*read", READING),
     (
-        r"^(bool_encoder|serialize_frame|coded_blocks|entropy_update|frame_writer)\.",
-        "writing: boolean encoder, tokens, probabilities",
+        r"^(bool_encoder|tokens|serialize_frame|coded_blocks|entropy_update|frame_writer)\.",
+        WRITING,
     ),
-    (
-        r"^(frame_header|macroblock|motion_vectors|trees)\.",
-        "headers, modes and motion vectors",
-    ),
-    (r"filter_search|loop_?filter|deblock", "loop filter"),
-    (r"^(mode_decision|rate_distortion|activity_mask)\.", "decisions by rate and distortion"),
-    (r"motion_search|distortion|\bsad|\bssd|\bsse_|variance|satd", "motion search, distortion"),
+    (r"^(frame_header|macroblock|motion_vectors|trees)\.", "headers, modes and motion vectors"),
+    (r"filter_search|filter_rows|loop_?filter", "loop filter"),
+    (r"dequanti[sz]e|inverse|dct|walsh", "transforms"),
     (r"quanti[sz]|residue_coder", "quantisation and weighing of residue"),
-    (r"interpolat|sixtap|bilinear|prediction|predict|intra", "prediction"),
-    (r"transform|dct|walsh|wht", "transforms"),
-    (r"^(raster|plane|border)", "rasters: borders, copies"),
+    (r"_decision\.|^(mode_rates|rate_distortion|activity_mask)\.", DECISIONS),
+    (r"motion_search|distortion|satd|\bsse_", "motion search, distortion"),
+    (r"interpolat|sixtap|bilinear|predict|intra", "prediction"),
+    (r"transform", "transforms"),
+    (r"^(raster|pixel_buffer)\.", "rasters: borders, copies"),
     (
-        r"^(reconstruct|decode|encode|rebase|state|state_update|c_api|kernels)\b",
+        r"^(reconstruct|decode|encode|rebase|state|state_update|c_api|kernels)\.",
         "frame loops, states",
     ),
+    (r"^(macroblock_grid|thread_team|wavefront)\.", "frame loops, states"),
 )
 _OURS = tuple((re.compile(pattern), stage) for pattern, stage in PATTERNS)
 # Of no stage: their lines count where they were inlined.
-_COMMON = re.compile(r"^(types|tables|trees|macroblock_grid|raster)\.h$")
+_COMMON = re.compile(r"^(types|tables|trees|macroblock_grid|raster|vector\w*)\.h$")
 _OUR_LIBRARY = "libexcamera_codec"
 _LIBC = re.compile(r"/(libc|libstdc\+\+|libc\+\+|libgcc_s|libm|ld-linux)[-.\w]*\.so")
 
@@ -47,6 +50,26 @@ def plain(function: str) -> str:
     """A C++ function's name without its namespace, result and arguments."""
     name = function.replace("(anonymous namespace)::", "").split("(")[0]
     return re.sub(r"^[^<]*? (?=vp8::)", "", name).replace("vp8::", "") or function
+
+
+def settled(found: Mapping[Place, int], sources: str) -> Counter[Place]:
+    """The same with the home of every function where most of its own lines are.
+
+    Debug information names the file of a function's first line, which may be inlined too.
+
+    Args:
+        found: instructions by place.
+        sources: folder of the codec's sources, as debug information names it.
+    """
+    files: dict[tuple[str, str], Counter[str]] = {}
+    for place, count in found.items():
+        if sources in place.file and not _COMMON.search(PurePath(place.file).name):
+            files.setdefault((place.binary, place.function), Counter())[place.file] += count
+    again: Counter[Place] = Counter()
+    for place, count in found.items():
+        most = files.get((place.binary, place.function), Counter()).most_common(1)
+        again[replace(place, home=most[0][0]) if most else place] += count
+    return again
 
 
 def stage_of(place: Place, sources: str) -> str | None:
@@ -71,7 +94,7 @@ def stage_of(place: Place, sources: str) -> str | None:
 def by_stage(found: Mapping[Place, int], sources: str) -> Counter[str]:
     """Instructions by stage."""
     stages: Counter[str] = Counter()
-    for place, count in found.items():
+    for place, count in settled(found, sources).items():
         stage = stage_of(place, sources)
         if stage is not None:
             stages[stage] += count
