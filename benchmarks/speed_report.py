@@ -32,7 +32,10 @@ def _rows(section: Tree) -> Iterator[tuple[str, Tree]]:
 
 def _verdict(verdict: Verdict) -> list[str]:
     wanted = f"{'at least' if verdict.at_least else 'at most'} {verdict.wanted:,g}{verdict.unit}"
-    measured = "" if verdict.measured is None else f"{verdict.measured:,.3g}{verdict.unit}"
+    measured = ""
+    if verdict.measured is not None:
+        digits = 0 if verdict.measured >= 100 else 2
+        measured = f"{verdict.measured:,.{digits}f}{verdict.unit}"
     where = f" ({verdict.where})" if verdict.where else ""
     return [verdict.target, wanted, measured + where, verdict.words]
 
