@@ -11,6 +11,9 @@ import codec
 from codec.errors import CodecError
 from excamera.container import ivf, webm_reader
 from excamera.errors import ContainerError, InputIsDirectory, NoSuchInput, SizeChange
+from mu.local import available_cpus
+
+_MAX_THREADS = 8  # more find no rows to work on in most frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,10 @@ def shown_pictures(frames: list[bytes]) -> Iterator[codec.Raster]:
         CodecError: a frame cannot be decoded; a note says which.
     """
     state: codec.State | None = None
+    threads = min(_MAX_THREADS, available_cpus())
     for number, frame in enumerate(frames, start=1):
         try:
-            decoded = codec.decode(state, frame)
+            decoded = codec.decode(state, frame, threads=threads)
         except CodecError as error:
             kind = type(error)
             raise kind(f"frame {number} of {len(frames)}: {error}") from error

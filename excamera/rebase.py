@@ -23,6 +23,8 @@ from excamera.errors import ChunkError, SeamMismatch
 # references: the rest of the chunk was made to find it in golden and altref too.
 _FIRST_FRAME = codec.EncodeSettings(refresh_golden=True, refresh_altref=True)
 
+_MAX_REBASE_THREADS = 8  # more find no rows to work on in most frames
+
 
 @dataclass(frozen=True, slots=True)
 class SourceChunk:
@@ -84,12 +86,13 @@ def join(
 ) -> Iterator[JoinedChunk]:
     """Join the chunks of a batch, given in order.
 
-    Only `threads` + 5 chunks are held at a time.
+    Only `threads` + 3 chunks are held at a time.
 
     Args:
         chunks: of one batch; all their pictures have one size.
         first_frame_qi: `y_ac_qi` of re-encoded first frames.
-        threads: how many threads prepare chunks ahead; at least 1.
+        threads: how many threads prepare chunks ahead, at least 1; half as many work on a
+            rebase.
         timings: filled while it runs.
 
     Raises:
@@ -108,9 +111,19 @@ def join(
                 coded = [ahead.first.result().frame, *ahead.coded[1:]]
                 timings.wait_s += time.perf_counter() - started
                 started = time.perf_counter()
-                frames, state = _rebase(state, coded, [before, *trace.before[1:]], trace.rasters)
+                rebased = codec.rebase_chunk(
+                    state,
+                    trace.rasters,
+                    coded,
+                    [before, *trace.before[1:]],
+                    threads=min(_MAX_REBASE_THREADS, max(1, threads // 2)),
+                )
+                frames, state = [one.frame for one in rebased], rebased[-1].state
                 timings.rebase_s += time.perf_counter() - started
+                del rebased
             before = trace.final
+            # A chunk's rasters are most of the memory, and the next is waited for below.
+            del ahead, trace
             yield from verifier.check(frames, state)
         yield from verifier.rest()
 
@@ -146,7 +159,7 @@ class _Verifier:
     def _check(self, frames: list[bytes], predicted: codec.State) -> JoinedChunk:
         started = time.perf_counter()
         try:
-            for frame in frames:
+            for frame in frames:  # one by one: no state but the last is needed
                 self._seen = codec.decode(self._seen, frame).state
         except codec.BitstreamError as error:
             raise SeamMismatch(f"a joined chunk does not decode: {error}") from error
@@ -174,7 +187,7 @@ def _prepared(chunks: Iterable[SourceChunk], first_frame_qi: int, threads: int) 
                     first = pool.submit(_encode_first, previous, chunk, first_frame_qi)
                 previous = trace
                 waiting.append(_Ahead(chunk.coded, trace, first))
-                if len(waiting) > threads + 1:
+                if len(waiting) > threads:
                     yield waiting.popleft()
             while waiting:
                 yield waiting.popleft()
@@ -191,30 +204,15 @@ def _encode_first(
     )
 
 
-def _rebase(
-    state: codec.State,
-    coded: list[bytes],
-    made_for: list[codec.State],
-    rasters: list[codec.Raster],
-) -> tuple[list[bytes], codec.State]:
-    """Frames made for one chain of states, rebased onto the chain that begins at `state`."""
-    frames = []
-    for frame, made, raster in zip(coded, made_for, rasters, strict=True):
-        rebased = codec.rebase(state, raster, frame, made)
-        frames.append(rebased.frame)
-        state = rebased.state
-    return frames, state
-
-
 def _trace(chunk: SourceChunk) -> _Trace:
     """Decode a chunk as originally encoded."""
-    states: list[codec.State] = []
-    rasters: list[codec.Raster] = []
-    pictures = iter(chunk.pictures)
-    for frame in chunk.coded:
-        decoded = codec.decode(states[-1] if states else None, frame)
-        states.append(decoded.state)
-        rasters.append(next(pictures) if codec.is_shown(frame) else decoded.raster)
-    if not states:
+    if not chunk.coded:
         raise ChunkError("a chunk without frames")
+    decoded = codec.decode_chunk(None, chunk.coded)
+    states = [one.state for one in decoded]
+    pictures = iter(chunk.pictures)
+    rasters = [
+        next(pictures) if codec.is_shown(frame) else one.raster
+        for frame, one in zip(chunk.coded, decoded, strict=True)
+    ]
     return _Trace(states[:1] + states[:-1], states[-1], rasters)

@@ -27,7 +27,8 @@ struct BenchmarkData {
   std::uint8_t predictions[vp8::kSubblockModes][16] = {};
   int satds[vp8::kSubblockModes] = {};
   std::uint32_t sums[2] = {};
-  int kept = 0;  // so that nothing is optimised away
+  std::vector<std::uint8_t> untouched;  // where no filter passes
+  int kept = 0;                         // so that nothing is optimised away
 
   BenchmarkData() {
     Random random(3);
@@ -35,8 +36,10 @@ struct BenchmarkData {
     for (auto& pixel : b) pixel = static_cast<std::uint8_t>(100 + random.below(10));
     for (auto& value : values) value = static_cast<std::int16_t>(random.between(-9, 9));
     for (auto& each : predictions) std::memcpy(each, a.data(), sizeof each);
+    untouched = b;
   }
   std::uint8_t* source() { return a.data() + 12 * kStride + 24; }
+  std::uint8_t* unfiltered() { return untouched.data() + 12 * kStride + 32; }
   std::uint8_t* target() { return b.data() + 12 * kStride + 32; }
 };
 
@@ -114,8 +117,11 @@ inline std::vector<Benchmark> benchmarks(BenchmarkData& d) {
   add("predict_all_subblocks",
       [&d](const Kernels& k) { k.predict_all_subblocks(d.source(), d.predictions); });
   // Limits that let most positions pass, and none.
-  for (const auto& [how, limits] :
-       {std::pair{"", EdgeLimits{60, 20, 1}}, {" (none passes)", EdgeLimits{0, 0, 0}}}) {
+  for (const bool passes : {true, false}) {
+    const char* how = passes ? "" : " (none passes)";
+    const EdgeLimits limits = passes ? EdgeLimits{60, 20, 1} : EdgeLimits{0, 0, 0};
+    std::uint8_t* luma = passes ? d.target() : d.unfiltered();
+    std::uint8_t* chroma = passes ? d.source() : d.unfiltered() + 16;
     for (const auto& [name, entry] :
          {std::pair{"macroblock_edge_columns", &Kernels::macroblock_edge_columns},
           {"macroblock_edge_rows", &Kernels::macroblock_edge_rows},
@@ -125,18 +131,16 @@ inline std::vector<Benchmark> benchmarks(BenchmarkData& d) {
           {"simple_edge_rows", &Kernels::simple_edge_rows},
           {"simple_inner_edges_columns", &Kernels::simple_inner_edges_columns},
           {"simple_inner_edges_rows", &Kernels::simple_inner_edges_rows}}) {
-      add(std::string(name) + how, [&d, entry = entry, limits = limits](const Kernels& k) {
-        (k.*entry)(d.target(), kStride, limits);
-      });
+      add(std::string(name) + how,
+          [=, entry = entry](const Kernels& k) { (k.*entry)(luma, kStride, limits); });
     }
     for (const auto& [name, entry] :
          {std::pair{"macroblock_edge_columns_uv", &Kernels::macroblock_edge_columns_uv},
           {"macroblock_edge_rows_uv", &Kernels::macroblock_edge_rows_uv},
           {"inner_edge_columns_uv", &Kernels::inner_edge_columns_uv},
           {"inner_edge_rows_uv", &Kernels::inner_edge_rows_uv}}) {
-      add(std::string(name) + how, [&d, entry = entry, limits = limits](const Kernels& k) {
-        (k.*entry)(d.target(), d.source(), kStride, limits);
-      });
+      add(std::string(name) + how,
+          [=, entry = entry](const Kernels& k) { (k.*entry)(luma, chroma, kStride, limits); });
     }
   }
   return list;
@@ -163,6 +167,8 @@ inline double nanoseconds(const Benchmark& benchmark, const vp8::Kernels& kernel
 
 inline void run_benchmarks(const std::string& filter) {
   BenchmarkData data;
+  // What calling and counting takes by itself.
+  const double overhead = nanoseconds({"", [](const vp8::Kernels&) {}}, vp8::kernels());
   std::printf("%-42s", "ns a call (times faster than reference)");
   for (const vp8::SimdLevel level : vp8::available_levels()) {
     std::printf(" %16s", vp8::simd_level_name(level));
@@ -173,7 +179,7 @@ inline void run_benchmarks(const std::string& filter) {
     std::printf("%-42s", benchmark.name.c_str());
     double reference = 0;
     for (const vp8::SimdLevel level : vp8::available_levels()) {
-      const double time = nanoseconds(benchmark, vp8::kernels_at(level));
+      const double time = nanoseconds(benchmark, vp8::kernels_at(level)) - overhead;
       if (level == vp8::SimdLevel::kReference) reference = time;
       std::printf(" %8.1f (%5.1f)", time, reference / time);
     }

@@ -5,6 +5,7 @@
 #include "kernels/kernels.h"
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 

@@ -87,12 +87,12 @@ def test_hidden_frames_have_the_time_of_the_next_shown_one() -> None:
 
 def test_a_seam_that_does_not_fit_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """If this fails, a wrong rebase reaches the result unseen."""
-    right = codec.rebase
+    right = codec.rebase_chunk
 
-    def wrong(state: codec.State, *rest: Any) -> codec.Encoded:
-        return codec.Encoded(right(state, *rest).frame, state)
+    def wrong(state: codec.State, *rest: Any, **options: Any) -> list[codec.Encoded]:
+        return [codec.Encoded(one.frame, state) for one in right(state, *rest, **options)]
 
-    monkeypatch.setattr(codec, "rebase", wrong)
+    monkeypatch.setattr(codec, "rebase_chunk", wrong)
     with pytest.raises(SeamMismatch):
         joined([chunk(0, 3), chunk(3, 3)])
 

@@ -64,7 +64,8 @@ DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, s
   const ReconstructionContext context(before.get(), header, reader.context());
   const LoopFilterSettings settings = loop_filter_settings(header, reader.context());
   const std::shared_ptr<Raster> raster = begin_raster(width, height);
-  decode_rows(reader, context, FilterRows(*raster, reader.macroblocks(), settings), *raster, team);
+  decode_rows(reader, context, FilterRows(*raster, reader.macroblocks(), settings, team), *raster,
+              team);
   return {next_state(before.get(), header, reader.context(), raster, reader.segment_map()), raster};
 }
 

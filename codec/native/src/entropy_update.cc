@@ -9,7 +9,7 @@
 namespace vp8 {
 namespace {
 
-// ModeCounter takes the tables after the coefficients' for one list.
+// ModeRecorder takes the tables after the coefficients' for one list.
 static_assert(offsetof(EntropyTables, motion_vectors) + DecisionCounts::kEntropyModes ==
               sizeof(EntropyTables));
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "frame_header.h"
 #include "macroblock_grid.h"
@@ -39,17 +40,27 @@ class DecisionCounts {
   std::array<BranchCount, 3> segment{};
 };
 
-// A writer for write_macroblock_header that counts.
-class ModeCounter {
+// A decision that waits to be written: by then its probability may have another
+// value, in the same place.
+struct ModeBit {
+  const Probability* probability;
+  bool bit;
+};
+
+// A writer for write_macroblock_header that counts and keeps what it is told.
+class ModeRecorder {
  public:
-  ModeCounter(DecisionCounts& counts, const FrameHeader& header, const EntropyTables& entropy)
+  ModeRecorder(DecisionCounts& counts, std::vector<ModeBit>& bits, const FrameHeader& header,
+               const EntropyTables& entropy)
       : counts_(counts),
+        bits_(bits),
         header_(header),
-        first_(reinterpret_cast<const Probability*>(&entropy.motion_vectors)) {}
+        first_(reinterpret_cast<std::uintptr_t>(&entropy.motion_vectors)) {}
 
   void write(bool bit, const Probability& probability) {
-    const auto place = static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(&probability) -
-                                                reinterpret_cast<std::uintptr_t>(first_));
+    bits_.push_back({&probability, bit});
+    const auto place =
+        static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(&probability) - first_);
     if (place < DecisionCounts::kEntropyModes) {
       counts_.entropy_modes[place].add(bit);
     } else if (&probability == &header_.prob_skip_false) {
@@ -69,8 +80,9 @@ class ModeCounter {
 
  private:
   DecisionCounts& counts_;
+  std::vector<ModeBit>& bits_;
   const FrameHeader& header_;
-  const Probability* first_;
+  std::uintptr_t first_;
 };
 
 // Sets the header's probabilities and brings `context.entropy` (as it was before

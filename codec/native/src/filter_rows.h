@@ -5,6 +5,8 @@
 // its pixels are still in the cache.
 #pragma once
 
+#include <algorithm>
+
 #include "loop_filter.h"
 #include "raster.h"
 #include "wavefront.h"
@@ -13,20 +15,25 @@ namespace vp8 {
 
 class FilterRows {
  public:
-  // All three must outlive this.
-  FilterRows(Raster& raster, const MacroblockGrid& macroblocks, const LoopFilterSettings& settings)
-      : raster_(raster), macroblocks_(macroblocks), settings_(settings) {}
+  // The first three must outlive this. With several threads a row is filtered as
+  // many rows behind as there are threads: by then the thread that reconstructed
+  // it has come round again, and has it in its cache.
+  FilterRows(Raster& raster, const MacroblockGrid& macroblocks, const LoopFilterSettings& settings,
+             const ThreadTeam& team)
+      : raster_(raster), macroblocks_(macroblocks), settings_(settings), behind_(team.size()) {}
 
   // To be told of every macroblock, in an order in which those to the left and
   // those above, up to one column to the right, come first.
   void reconstructed(int row, int column) const {
-    if (row > 0 && column > 0) filter(row - 1, column - 1);
+    const int filtered = row - behind_;
+    if (filtered >= 0 && column > 0) filter(filtered, column - 1);
     if (column + 1 < macroblocks_.columns()) return;
-    if (row > 0) filter(row - 1, column);
-    if (row > 1) raster_.extend_row(row - 2);
+    if (filtered >= 0) end_row(filtered);
     if (row + 1 < macroblocks_.rows()) return;
-    for (int last = 0; last <= column; ++last) filter(row, last);
-    if (row > 0) raster_.extend_row(row - 1);
+    for (int last = std::max(0, filtered + 1); last <= row; ++last) {
+      for (int i = 0; i < column; ++i) filter(last, i);
+      end_row(last);
+    }
     raster_.extend_row(row);
   }
 
@@ -37,15 +44,22 @@ class FilterRows {
     }
   }
 
+  // The last macroblock of a row; then nothing changes in the row above any more.
+  void end_row(int row) const {
+    filter(row, macroblocks_.columns() - 1);
+    if (row > 0) raster_.extend_row(row - 1);
+  }
+
   Raster& raster_;
   const MacroblockGrid& macroblocks_;
   const LoopFilterSettings& settings_;
+  const int behind_;
 };
 
 // Filters a whole frame and extends its borders.
 inline void filter_frame(Raster& raster, const MacroblockGrid& macroblocks,
                          const LoopFilterSettings& settings, ThreadTeam& team) {
-  const FilterRows filter(raster, macroblocks, settings);
+  const FilterRows filter(raster, macroblocks, settings, team);
   Wavefront wavefront(macroblocks.rows(), macroblocks.columns());
   wavefront.run(team, [&](int row) {
     int seen = 0;

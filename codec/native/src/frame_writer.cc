@@ -29,6 +29,7 @@ FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameH
       context_(context),
       segment_map_(std::move(segment_map)),
       macroblocks_(source.macroblock_rows(), source.macroblock_columns()),
+      mode_bits_(static_cast<std::size_t>(macroblocks_.rows())),
       tokens_(static_cast<std::size_t>(macroblocks_.rows())),
       above_(static_cast<std::size_t>(macroblocks_.columns())),
       reconstruction_(before, header, context),
@@ -37,7 +38,7 @@ FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameH
       token_rates_(context.entropy.coefficients),
       mode_rates_(header_, context),
       activity_mask_(source, team) {
-  if (filter_behind) filter_behind_.emplace(*raster_, macroblocks_, filter_settings_);
+  if (filter_behind) filter_behind_.emplace(*raster_, macroblocks_, filter_settings_, team);
   for (const QuantizerSteps& steps : reconstruction_.steps) {
     lagrangians_.emplace_back(steps.y[1]);
     quantizers_.emplace_back(steps);
@@ -68,7 +69,7 @@ SharedState FrameWriter::finish(ThreadTeam& team) {
 }
 
 std::vector<std::uint8_t> FrameWriter::serialize() const {
-  return serialize_frame(header_, context_before_, context_, macroblocks_, tokens_);
+  return serialize_frame(header_, context_before_, context_, mode_bits_, tokens_);
 }
 
 RowWriter::RowWriter(FrameWriter& frame, int row)
@@ -90,21 +91,20 @@ void RowWriter::commit(int column, const MacroblockInfo& info,
     above.clear(info.has_y2());
     left_.clear(info.has_y2());
   } else {
-    const std::size_t begin = tokens_.size();
-    tokens_.resize(begin + kBlocksPerMacroblock * kMaxTokensPerBlock);
-    Token* const first_token = tokens_.data() + begin;
-    Token* next = first_token;
+    Token tokens[kBlocksPerMacroblock * kMaxTokensPerBlock];
+    Token* last = tokens;
     for_each_block(info.has_y2(), above, left_,
                    [&](BlockType type, int block, int first, int context) {
-                     next = tokenize_block(coefficients.values[block], coefficients.ends[block],
-                                           type, first, context, next);
+                     last = tokenize_block(coefficients.values[block], coefficients.ends[block],
+                                           type, first, context, last);
                      return coefficients.ends[block] > first;
                    });
-    for (const Token* token = first_token; token != next; ++token) counts_.add(*token);
-    tokens_.resize(begin + static_cast<std::size_t>(next - first_token));
+    for (const Token* token = tokens; token != last; ++token) counts_.add(*token);
+    tokens_.insert(tokens_.end(), tokens, last);
   }
-  ModeCounter counter(counts_, frame_.header_, frame_.context_.entropy);
-  write_macroblock_header(counter, frame_.header_, frame_.context_, frame_.macroblocks_, row_,
+  ModeRecorder recorder(counts_, frame_.mode_bits_[static_cast<std::size_t>(row_)], frame_.header_,
+                        frame_.context_.entropy);
+  write_macroblock_header(recorder, frame_.header_, frame_.context_, frame_.macroblocks_, row_,
                           column);
   if (predicted) {
     if (decided.has_tokens) {

@@ -82,6 +82,7 @@ class FrameWriter {
   CodingContext context_;
   std::shared_ptr<const SegmentMap> segment_map_;
   MacroblockGrid macroblocks_;
+  ModeRows mode_bits_;
   TokenRows tokens_;
   std::vector<TokenContext> above_;
   ReconstructionContext reconstruction_;

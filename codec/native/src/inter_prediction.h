@@ -47,7 +47,16 @@ struct MacroblockPixels {
   std::ptrdiff_t stride[kPlanes];
 };
 
-MacroblockPixels macroblock_pixels(Raster& raster, int mb_row, int mb_col);
+inline MacroblockPixels macroblock_pixels(Raster& raster, int mb_row, int mb_col) {
+  MacroblockPixels target;
+  for (int i = 0; i < kPlanes; ++i) {
+    const int block = i == 0 ? 16 : 8;
+    const MutablePlane& plane = raster.mutable_plane(i);
+    target.pixels[i] = plane.at(mb_col * block, mb_row * block);
+    target.stride[i] = plane.stride;
+  }
+  return target;
+}
 
 void predict_inter_luma(const MacroblockInfo& info, const Raster& reference, int mb_row, int mb_col,
                         InterpolationFilter filter, const MacroblockPixels& target);

@@ -9,8 +9,9 @@ void set_implied_subblock_modes(MacroblockInfo& info) {
   info.subblock_modes.fill(implied_subblock_mode(info.y_mode));
 }
 
-void read_key_frame_modes(BoolDecoder& decoder, MacroblockInfo& info, const MacroblockInfo& above,
-                          const MacroblockInfo& left) {
+[[gnu::always_inline]] inline void read_key_frame_modes(BoolDecoder& decoder, MacroblockInfo& info,
+                                                        const MacroblockInfo& above,
+                                                        const MacroblockInfo& left) {
   info.y_mode = static_cast<MacroblockMode>(
       read_tree(decoder, kKeyFrameYModeTree, kKeyFrameYModeProbabilities));
   if (info.y_mode == B_PRED) {
@@ -27,7 +28,9 @@ void read_key_frame_modes(BoolDecoder& decoder, MacroblockInfo& info, const Macr
       static_cast<MacroblockMode>(read_tree(decoder, kUvModeTree, kKeyFrameUvModeProbabilities));
 }
 
-void read_intra_modes(BoolDecoder& decoder, const EntropyTables& entropy, MacroblockInfo& info) {
+[[gnu::always_inline]] inline void read_intra_modes(BoolDecoder& decoder,
+                                                    const EntropyTables& entropy,
+                                                    MacroblockInfo& info) {
   info.y_mode = static_cast<MacroblockMode>(read_tree(decoder, kYModeTree, entropy.y_mode.data()));
   if (info.y_mode == B_PRED) {
     for (auto& mode : info.subblock_modes) {
@@ -41,8 +44,10 @@ void read_intra_modes(BoolDecoder& decoder, const EntropyTables& entropy, Macrob
       static_cast<MacroblockMode>(read_tree(decoder, kUvModeTree, entropy.uv_mode.data()));
 }
 
-void read_split(BoolDecoder& decoder, const MvProbabilities& probabilities, MacroblockInfo& info,
-                const MacroblockInfo& above, const MacroblockInfo& left, MotionVector best) {
+// By value, so that the caller's decoder can stay in registers.
+[[gnu::noinline]] BoolDecoder read_split(BoolDecoder decoder, const MvProbabilities& probabilities,
+                                         MacroblockInfo& info, const MacroblockInfo& above,
+                                         const MacroblockInfo& left, MotionVector best) {
   info.partitioning = static_cast<SplitPartitioning>(
       read_tree(decoder, kSplitPartitioningTree, kSplitPartitioningProbabilities));
   const std::uint8_t* part_of = kSplitPartOfSubblock[info.partitioning];
@@ -65,10 +70,12 @@ void read_split(BoolDecoder& decoder, const MvProbabilities& probabilities, Macr
       if (part_of[i] == part) info.mvs[i] = mv;
     }
   }
+  return decoder;
 }
 
-void read_inter_modes(BoolDecoder& decoder, const FrameHeader& header, const CodingContext& context,
-                      MacroblockGrid& grid, int row, int column) {
+[[gnu::always_inline]] inline void read_inter_modes(BoolDecoder& decoder, const FrameHeader& header,
+                                                    const CodingContext& context,
+                                                    MacroblockGrid& grid, int row, int column) {
   MacroblockInfo& info = grid.at(row, column);
   info.reference = kLastFrame;
   if (decoder.read(header.prob_last)) {
@@ -89,8 +96,8 @@ void read_inter_modes(BoolDecoder& decoder, const FrameHeader& header, const Cod
       info.mvs.fill(read_motion_vector(decoder, context.entropy.motion_vectors) + candidates.best);
       break;
     case SPLITMV:
-      read_split(decoder, context.entropy.motion_vectors, info, grid.at(row - 1, column),
-                 grid.at(row, column - 1), candidates.best);
+      decoder = read_split(decoder, context.entropy.motion_vectors, info, grid.at(row - 1, column),
+                           grid.at(row, column - 1), candidates.best);
       break;
     default:  // ZEROMV
       break;
@@ -99,9 +106,10 @@ void read_inter_modes(BoolDecoder& decoder, const FrameHeader& header, const Cod
 
 }  // namespace
 
-void read_macroblock_header(BoolDecoder& decoder, const FrameHeader& header,
+void read_macroblock_header(BoolDecoder& partition, const FrameHeader& header,
                             const CodingContext& context, MacroblockGrid& grid, int row, int column,
                             int segment) {
+  BoolDecoder decoder = partition;  // in registers
   MacroblockInfo& info = grid.at(row, column);
   info = {};
   info.segment = static_cast<std::uint8_t>(
@@ -116,6 +124,7 @@ void read_macroblock_header(BoolDecoder& decoder, const FrameHeader& header,
   } else {
     read_intra_modes(decoder, context.entropy, info);
   }
+  partition = decoder;
 }
 
 }  // namespace vp8

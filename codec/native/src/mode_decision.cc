@@ -31,12 +31,29 @@ void ModeDecision::begin(int column, int segment) {
   target_ = frame_.target_at(row_.row(), column);
   lagrangian_ = frame_.lagrangian(row_.row(), column, segment);
   best_->cost = kNever;
+  fetch_source_ahead();
+}
+
+// The source comes from memory, a few bytes from each of many lines, which is more
+// than processors foresee.
+void ModeDecision::fetch_source_ahead() const {
+  constexpr int kLineBytes = 64;
+  if ((column_ & 3) != 0) return;
+  for (int y = 0; y < 16; ++y) {
+    __builtin_prefetch(source_.pixels[0] + y * source_.stride[0] + kLineBytes);
+  }
+  if ((column_ & 7) != 0) return;
+  for (int p = 1; p < kPlanes; ++p) {
+    for (int y = 0; y < 8; ++y) {
+      __builtin_prefetch(source_.pixels[p] + y * source_.stride[p] + kLineBytes);
+    }
+  }
 }
 
 void ModeDecision::decide(int column) {
   begin(column, frame_.segment_at(row_.row(), column));
   if (!key_frame_) try_inter();
-  try_intra();
+  try_intra(true);
   commit(false);
 }
 
@@ -100,7 +117,7 @@ MacroblockMode ModeDecision::choose_uv_mode() {
   return chosen;
 }
 
-void ModeDecision::try_intra() {
+void ModeDecision::try_intra(bool subblocks) {
   const MacroblockMode uv_mode = choose_uv_mode();
   const auto evaluate_whole = [&](MacroblockMode mode) {
     MacroblockInfo& info = scratch_->info;
@@ -128,7 +145,7 @@ void ModeDecision::try_intra() {
     }
     evaluate_whole(chosen);
   }
-  try_subblock_intra(uv_mode);
+  if (key_frame_ || subblocks || !best_->info.is_inter()) try_subblock_intra(uv_mode);
 }
 
 SubblockMode ModeDecision::choose_subblock_mode(int subblock, const MacroblockInfo& info,

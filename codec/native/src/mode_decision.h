@@ -38,6 +38,7 @@ class ModeDecision {
   };
 
   void begin(int column, int segment);
+  void fetch_source_ahead() const;
   void commit(bool predicted) { row_.commit(column_, best_->info, best_->coefficients, predicted); }
 
   // Weigh what the scratch candidate says; keep it if it is the best so far. `rate`
@@ -49,7 +50,7 @@ class ModeDecision {
   bool best_has_tokens() const { return has_tokens(best_->info.has_y2(), best_->coefficients); }
 
   // mode_decision.cc
-  void try_intra();
+  void try_intra(bool subblocks);
   void try_subblock_intra(MacroblockMode uv_mode);
   MacroblockMode choose_uv_mode();
   SubblockMode choose_subblock_mode(int subblock, const MacroblockInfo& info,

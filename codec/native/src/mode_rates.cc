@@ -6,8 +6,8 @@
 namespace vp8 {
 namespace {
 
-template <int Size>
-Rate tree_rate(const Tree<Size>& tree, const Probability* probabilities, int leaf) {
+template <int Size, typename Probabilities>
+Rate tree_rate(const Tree<Size>& tree, const Probabilities& probabilities, int leaf) {
   RateCounter counter;
   write_tree(counter, tree, probabilities, leaf);
   return counter.rate();

@@ -3,29 +3,6 @@
 #include <utility>
 
 namespace vp8 {
-namespace {
-
-int read_component(BoolDecoder& decoder, const std::array<Probability, 19>& p) {
-  using Layout = MvProbabilityLayout;
-  int magnitude = 0;
-  if (decoder.read(p[Layout::kIsShort])) {
-    for (int i = 0; i < 3; ++i) magnitude += decoder.read(p[Layout::kLongBits + i]) << i;
-    for (int i = 9; i > 3; --i) magnitude += decoder.read(p[Layout::kLongBits + i]) << i;
-    if (magnitude <= 15 || decoder.read(p[Layout::kLongBits + 3])) magnitude += 8;
-  } else {
-    magnitude = read_tree(decoder, kShortMvTree, &p[Layout::kShortTree]);
-  }
-  return magnitude != 0 && decoder.read(p[Layout::kSign]) ? -magnitude : magnitude;
-}
-
-}  // namespace
-
-MotionVector read_motion_vector(BoolDecoder& decoder, const MvProbabilities& probabilities) {
-  const int row = read_component(decoder, probabilities[0]);
-  const int col = read_component(decoder, probabilities[1]);
-  return {static_cast<std::int16_t>(row), static_cast<std::int16_t>(col)};
-}
-
 MvBounds mv_bounds(int mb_row, int mb_col, int mb_rows, int mb_cols) {
   constexpr int kStep = kMacroblockSize * 4;
   return {-(mb_row + 1) * kStep, (mb_rows - mb_row) * kStep, -(mb_col + 1) * kStep,
@@ -39,22 +16,23 @@ MvCandidates find_mv_candidates(const MacroblockInfo& above, const MacroblockInf
   MotionVector vectors[4];
   int votes[4] = {};
   int last = 0;
-  const std::pair<const MacroblockInfo*, int> neighbours[] = {
-      {&above, 2}, {&left, 2}, {&above_left, 1}};
-  for (const auto& [neighbour, weight] : neighbours) {
-    if (!neighbour->is_inter()) continue;
-    MotionVector mv = neighbour->mv();
+  const auto ask = [&](const MacroblockInfo& neighbour, int weight) {
+    if (!neighbour.is_inter()) return;
+    MotionVector mv = neighbour.mv();
     if (mv.is_zero()) {
       votes[0] += weight;
-      continue;
+      return;
     }
-    if (sign_bias[neighbour->reference] != sign_bias[reference]) {
+    if (sign_bias[neighbour.reference] != sign_bias[reference]) {
       mv = {static_cast<std::int16_t>(-mv.row), static_cast<std::int16_t>(-mv.col)};
     }
     // Only the most recent distinct vector is compared with.
     if (last == 0 || !(mv == vectors[last])) vectors[++last] = mv;
     votes[last] += weight;
-  }
+  };
+  ask(above, 2);
+  ask(left, 2);
+  ask(above_left, 1);
 
   if (votes[3] != 0 && vectors[3] == vectors[1]) ++votes[1];
   const int split_votes = (above.y_mode == SPLITMV ? 2 : 0) + (left.y_mode == SPLITMV ? 2 : 0) +
@@ -69,10 +47,8 @@ MvCandidates find_mv_candidates(const MacroblockInfo& above, const MacroblockInf
   found.best = bounds.clamp(vectors[0]);
   found.nearest = bounds.clamp(vectors[1]);
   found.near = bounds.clamp(vectors[2]);
-  found.mode_probabilities[0] = kModeContexts[votes[0]][0];
-  found.mode_probabilities[1] = kModeContexts[votes[1]][1];
-  found.mode_probabilities[2] = kModeContexts[votes[2]][2];
-  found.mode_probabilities[3] = kModeContexts[split_votes][3];
+  for (int i = 0; i < 3; ++i) found.mode_probabilities.at[i] = &kModeContexts[votes[i]][i];
+  found.mode_probabilities.at[3] = &kModeContexts[split_votes][3];
   return found;
 }
 

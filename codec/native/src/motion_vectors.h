@@ -11,7 +11,27 @@ namespace vp8 {
 
 constexpr int kMaxMvMagnitude = 1023;  // of one coded component, quarter pixels
 
-MotionVector read_motion_vector(BoolDecoder& decoder, const MvProbabilities& probabilities);
+// Inlined, so that the caller's decoder can stay in registers.
+[[gnu::always_inline]] inline int read_mv_component(BoolDecoder& decoder,
+                                                    const std::array<Probability, 19>& p) {
+  using Layout = MvProbabilityLayout;
+  int magnitude = 0;
+  if (decoder.read(p[Layout::kIsShort])) {
+    for (int i = 0; i < 3; ++i) magnitude += decoder.read(p[Layout::kLongBits + i]) << i;
+    for (int i = 9; i > 3; --i) magnitude += decoder.read(p[Layout::kLongBits + i]) << i;
+    if (magnitude <= 15 || decoder.read(p[Layout::kLongBits + 3])) magnitude += 8;
+  } else {
+    magnitude = read_tree(decoder, kShortMvTree, &p[Layout::kShortTree]);
+  }
+  return magnitude != 0 && decoder.read(p[Layout::kSign]) ? -magnitude : magnitude;
+}
+
+[[gnu::always_inline]] inline MotionVector read_motion_vector(
+    BoolDecoder& decoder, const MvProbabilities& probabilities) {
+  const int row = read_mv_component(decoder, probabilities[0]);
+  const int col = read_mv_component(decoder, probabilities[1]);
+  return {static_cast<std::int16_t>(row), static_cast<std::int16_t>(col)};
+}
 
 // Tells writer.write(bit, probability) the bits of one component: `component`
 // 0 is the row, 1 the column.
@@ -56,7 +76,12 @@ struct MvCandidates {
   MotionVector best;
   MotionVector nearest;
   MotionVector near;
-  Probability mode_probabilities[4];  // for kInterModeTree
+  // For kInterModeTree: places in the standard's table, which outlive this.
+  struct ModeProbabilities {
+    const Probability* at[4];
+    const Probability& operator[](int node) const { return *at[node]; }
+  };
+  ModeProbabilities mode_probabilities;
 };
 
 MvCandidates find_mv_candidates(const MacroblockInfo& above, const MacroblockInfo& left,

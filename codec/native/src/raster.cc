@@ -13,33 +13,25 @@ constexpr int kLine = static_cast<int>(PixelBuffer::kAlignment);
 
 Raster::Raster(int width, int height) : width_(width), height_(height) {
   std::size_t size = 0;
+  std::size_t origins[kPlanes];
   for (int i = 0; i < kPlanes; ++i) {
     const int block = i == 0 ? 16 : 8;
-    Layout& layout = layout_[i];
-    layout.width = macroblock_columns() * block;
-    layout.height = macroblock_rows() * block;
-    layout.stride = (layout.width + 2 * kRasterBorder + kLine - 1) / kLine * kLine;
+    MutablePlane& plane = planes_[i];
+    plane.width = macroblock_columns() * block;
+    plane.height = macroblock_rows() * block;
+    plane.stride = (plane.width + 2 * kRasterBorder + kLine - 1) / kLine * kLine;
     // Pixel (0, 0) is aligned; the border left of it ends the line before.
     size += kLine;
-    layout.origin = size + static_cast<std::size_t>(kRasterBorder * layout.stride);
-    size += static_cast<std::size_t>(layout.stride) *
-            static_cast<std::size_t>(layout.height + 2 * kRasterBorder);
+    origins[i] = size + static_cast<std::size_t>(kRasterBorder * plane.stride);
+    size += static_cast<std::size_t>(plane.stride) *
+            static_cast<std::size_t>(plane.height + 2 * kRasterBorder);
   }
   pixels_ = PixelBuffer(size);
+  for (int i = 0; i < kPlanes; ++i) planes_[i].origin = pixels_.data() + origins[i];
 }
 
 void Raster::copy_from(const Raster& other) {
   std::memcpy(pixels_.data(), other.pixels_.data(), pixels_.size());
-}
-
-Plane Raster::plane(int index) const {
-  const Layout& layout = layout_[index];
-  return {pixels_.data() + layout.origin, layout.stride, layout.width, layout.height};
-}
-
-MutablePlane Raster::mutable_plane(int index) {
-  const Layout& layout = layout_[index];
-  return {pixels_.data() + layout.origin, layout.stride, layout.width, layout.height};
 }
 
 void Raster::load_plane(int index, const std::uint8_t* source, std::ptrdiff_t source_stride) {

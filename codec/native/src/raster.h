@@ -33,6 +33,8 @@ class Raster {
   // Pixels are whatever was there before. `width` and `height` are the display
   // size, 1 to 16383.
   Raster(int width, int height);
+  Raster(const Raster&) = delete;
+  Raster& operator=(const Raster&) = delete;
 
   int width() const { return width_; }
   int height() const { return height_; }
@@ -42,8 +44,11 @@ class Raster {
   int display_width(int plane) const { return plane == 0 ? width_ : (width_ + 1) / 2; }
   int display_height(int plane) const { return plane == 0 ? height_ : (height_ + 1) / 2; }
 
-  Plane plane(int index) const;
-  MutablePlane mutable_plane(int index);
+  Plane plane(int index) const {
+    const MutablePlane& plane = planes_[index];
+    return {plane.origin, plane.stride, plane.width, plane.height};
+  }
+  const MutablePlane& mutable_plane(int index) { return planes_[index]; }
 
   // Takes over all pixels of a raster of the same size, the border's too.
   void copy_from(const Raster& other);
@@ -63,18 +68,11 @@ class Raster {
   bool operator==(const Raster& other) const;
 
  private:
-  struct Layout {
-    std::size_t origin;
-    std::ptrdiff_t stride;
-    int width;
-    int height;
-  };
-
   int width_;
   int height_;
   int loaded_planes_ = 0;  // a bit for each
-  Layout layout_[kPlanes];
   PixelBuffer pixels_;
+  MutablePlane planes_[kPlanes];
 };
 
 using SharedRaster = std::shared_ptr<const Raster>;

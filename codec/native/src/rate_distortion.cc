@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
 
 #include "kernels/kernels.h"
 
@@ -83,85 +82,83 @@ TokenRates::TokenRates(const CoefficientProbabilities& probabilities) {
 BlockQuantizer::BlockQuantizer(const int* block_steps) : steps{block_steps[0], block_steps[1]} {
   const int half[2] = {steps[0] / 2, steps[1] / 2};
   nearest = make_quantizer(steps, half);
+  for (int i = 0; i < 2; ++i) {
+    const int reciprocal = nearest.reciprocal[i];
+    least[i] = (65536 + reciprocal - 1) / reciprocal - half[i];
+  }
 }
 
 Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
                     const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end) {
-  constexpr Cost kNever = std::numeric_limits<Cost>::max() / 4;
+  const BlockType type = block.type;
   const int first = block.first;
   const int last = kernels().quantize(block.coefficients, block.quantizer.nearest, values) - 1;
-  Cost best = lagrangian.cost(0, rates.of_end(block.type, kCoefficientBands[first], block.context));
-  *end = static_cast<std::uint8_t>(first);
-  if (last < first) return best;
-
-  // How a position was reached with each context after it.
-  struct Step {
-    std::int16_t level;
-    std::uint8_t from;
+  const auto end_cost = [&](int position, int context) {
+    if (position == 16) return Cost{0};
+    return lagrangian.cost(0, rates.of_end(type, kCoefficientBands[position], context));
   };
-  Step steps[16][3];
-  Cost costs[3] = {kNever, kNever, kNever};
-  costs[block.context] = 0;
-  const std::int64_t weight = distortion_weight(block.type) << 8;
+  Cost best = end_cost(first, block.context);
   int best_end = first;
-  int best_context = block.context;
+
+  const std::int64_t weight = distortion_weight(type) << 8;
+  Cost cost = 0;
+  int row = block.context;  // of the rates, for the token at hand
   for (int i = first; i <= last; ++i) {
     const int at = kZigzag[i];
-    const TokenRates::Rows& rows = rates.rows(block.type, kCoefficientBands[i]);
-    // Context 0 after the first position is that of a zero.
-    const std::uint16_t* const row_of[3] = {rows[i > first ? TokenRates::kAfterZero : 0], rows[1],
-                                            rows[2]};
+    const TokenRates::Rows& rows = rates.rows(type, kCoefficientBands[i]);
     const int rounded = std::abs(static_cast<int>(values[at]));
-    Cost next[3] = {kNever, kNever, kNever};
-    const auto reach = [&](int level, Cost gain, int kind) {
-      const int context = token_context_after(level);
-      for (int from = 0; from < 3; ++from) {
-        if (costs[from] == kNever) continue;
-        const Cost cost = costs[from] + gain + lagrangian.scale * row_of[from][kind];
-        if (cost < next[context]) {
-          next[context] = cost;
-          steps[i][context] = {static_cast<std::int16_t>(level), static_cast<std::uint8_t>(from)};
-        }
-      }
-    };
     if (rounded == 0) {
-      reach(0, 0, 0);
-    } else {
-      const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[at]));
-      const std::int64_t step = block.quantizer.steps[i > 0];
-      for (int level = rounded; level >= rounded - 1; --level) {
-        // error^2 - magnitude^2
-        const std::int64_t coded = level * step;
-        const Cost gain = coded * (coded - 2 * magnitude) * weight;
-        const Rate own = kMagnitudeRates.rates[static_cast<std::size_t>(level)];
-        reach(level, gain + lagrangian.scale * own, token_kind(level));
-      }
+      cost += lagrangian.scale * rows[row][0];
+      row = TokenRates::kAfterZero;
+      continue;
     }
-    // Nothing ends on a zero, so only the other contexts can be the last.
-    for (int context = 1; context < 3; ++context) {
-      Cost cost = next[context];
-      if (cost == kNever) continue;
-      if (i < 15) {
-        cost += lagrangian.cost(0, rates.of_end(block.type, kCoefficientBands[i + 1], context));
-      }
-      if (cost < best) {
-        best = cost;
-        best_end = i + 1;
-        best_context = context;
-      }
-    }
-    for (int context = 0; context < 3; ++context) costs[context] = next[context];
-  }
 
+    const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[at]));
+    const std::int64_t step = block.quantizer.steps[i > 0];
+    const auto cost_of = [&](int level) {
+      const std::int64_t coded = level * step;
+      // error^2 - magnitude^2
+      return coded * (coded - 2 * magnitude) * weight +
+             lagrangian.scale * (rows[row][token_kind(level)] +
+                                 kMagnitudeRates.rates[static_cast<std::size_t>(level)]);
+    };
+    // Two levels have a chance. What the next token costs after each is taken into
+    // account as if that were rounded.
+    int level = rounded;
+    Cost own = cost_of(rounded);
+    const Cost own_less = cost_of(rounded - 1);
+    Cost next = 0;
+    Cost next_less = 0;
+    if (rounded <= 2) {
+      const int row_less = rounded == 1 ? TokenRates::kAfterZero : 1;
+      if (i < last) {
+        const TokenRates::Rows& next_rows = rates.rows(type, kCoefficientBands[i + 1]);
+        const int kind = token_kind(std::abs(static_cast<int>(values[kZigzag[i + 1]])));
+        next = lagrangian.scale * next_rows[rounded][kind];
+        next_less = lagrangian.scale * next_rows[row_less][kind];
+      } else {
+        // A zero at the end would not be coded at all.
+        next = end_cost(i + 1, rounded);
+        next_less = rounded == 1 ? 0 : end_cost(i + 1, 1);
+      }
+    }
+    if (own_less + next_less < own + next) {
+      level = rounded - 1;
+      own = own_less;
+      values[at] = static_cast<std::int16_t>(values[at] < 0 ? -level : level);
+    }
+    cost += own;
+    row = level == 0 ? TokenRates::kAfterZero : token_context_after(level);
+    if (level == 0) continue;
+    // Nothing ends on a zero.
+    const Cost ended = cost + end_cost(i + 1, row);
+    if (ended < best) {
+      best = ended;
+      best_end = i + 1;
+    }
+  }
   *end = static_cast<std::uint8_t>(best_end);
   for (int i = last; i >= best_end; --i) values[kZigzag[i]] = 0;
-  int context = best_context;
-  for (int i = best_end - 1; i >= first; --i) {
-    const Step& step = steps[i][context];
-    const int at = kZigzag[i];
-    values[at] = values[at] < 0 ? static_cast<std::int16_t>(-step.level) : step.level;
-    context = step.from;
-  }
   return best;
 }
 

@@ -71,6 +71,7 @@ struct BlockQuantizer {
 
   int steps[2];       // of the DC and of the ACs
   Quantizer nearest;  // for the kernels
+  int least[2];       // magnitudes that do not round to zero
 };
 
 // A block of transformed residue and how it is coded.
@@ -82,9 +83,11 @@ struct ResidueBlock {
   int context;  // blocks with tokens to the left and above
 };
 
-// Finds the quantised values with the least cost by dynamic programming over
-// zigzag position and token context. Writes `values` (raster order) and `end`;
-// returns the cost less the distortion of coding nothing.
+// Quantises by rate and distortion, in one pass along the zigzag: each level is
+// rounded or one less, and the block ends where that is cheapest. (A search over
+// all levels and contexts gains 0.1% of the bits and takes twice as long.) Writes
+// `values` (raster order) and `end`; returns the cost less the distortion of coding
+// nothing.
 Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
                     const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end);
 

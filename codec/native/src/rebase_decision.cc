@@ -45,7 +45,7 @@ void ModeDecision::decide_again(int column, const MacroblockInfo& old) {
   // Where prediction from a reference leaves nothing to code, intra cannot win.
   bool predicted = true;
   if (!old.is_inter() || (best_has_tokens() && intra_promises())) {
-    try_intra();
+    try_intra(old.y_mode == B_PRED);
     predicted = false;
   }
   commit(predicted);

@@ -38,9 +38,10 @@ struct ResidueCoder {
                      MacroblockCoefficients& coefficients) const;
 
  private:
+  // `significant`: some coefficient does not round to zero.
   Cost code_block(BlockType type, const BlockQuantizer& quantizer, int index, int first,
-                  const std::int16_t* transformed, std::uint8_t& above, std::uint8_t& left,
-                  MacroblockCoefficients& coefficients) const;
+                  const std::int16_t* transformed, bool significant, std::uint8_t& above,
+                  std::uint8_t& left, MacroblockCoefficients& coefficients) const;
 };
 
 // True where any block has tokens.

@@ -1,7 +1,6 @@
 #include "serialize_frame.h"
 
 #include "bool_encoder.h"
-#include "macroblock.h"
 #include "status.h"
 
 namespace vp8 {
@@ -10,19 +9,6 @@ namespace {
 constexpr std::size_t kMaxFirstPartition = (1u << 19) - 1;
 constexpr std::size_t kMaxTokenPartition = (1u << 24) - 1;
 
-std::vector<std::uint8_t> first_partition(const FrameHeader& header, const CodingContext& before,
-                                          const CodingContext& context,
-                                          const MacroblockGrid& macroblocks) {
-  BoolEncoder encoder;
-  write_frame_header(encoder, header, before, context);
-  for (int row = 0; row < macroblocks.rows(); ++row) {
-    for (int column = 0; column < macroblocks.columns(); ++column) {
-      write_macroblock_header(encoder, header, context, macroblocks, row, column);
-    }
-  }
-  return encoder.finish();
-}
-
 // A writer that keeps the encoder's window in registers.
 struct WindowWriter {
   BoolEncoder& encoder;
@@ -30,6 +16,18 @@ struct WindowWriter {
 
   void write(bool bit, Probability probability) { encoder.write(window, bit, probability); }
 };
+
+std::vector<std::uint8_t> first_partition(const FrameHeader& header, const CodingContext& before,
+                                          const CodingContext& context, const ModeRows& modes) {
+  BoolEncoder encoder;
+  write_frame_header(encoder, header, before, context);
+  WindowWriter writer{encoder, encoder.window()};
+  for (const auto& row : modes) {
+    for (const ModeBit& mode : row) writer.write(mode.bit, *mode.probability);
+  }
+  encoder.set_window(writer.window);
+  return encoder.finish();
+}
 
 void write_row(BoolEncoder& encoder, const std::vector<Token>& tokens,
                const CoefficientProbabilities& probabilities) {
@@ -54,10 +52,9 @@ std::vector<std::vector<std::uint8_t>> token_partitions(const FrameHeader& heade
 }  // namespace
 
 std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
-                                          const CodingContext& context,
-                                          const MacroblockGrid& macroblocks,
+                                          const CodingContext& context, const ModeRows& modes,
                                           const TokenRows& tokens) {
-  const std::vector<std::uint8_t> first = first_partition(header, before, context, macroblocks);
+  const std::vector<std::uint8_t> first = first_partition(header, before, context, modes);
   const auto partitions = token_partitions(header, context, tokens);
   if (first.size() > kMaxFirstPartition) {
     throw CodecError(Status::kInvalidArgument,

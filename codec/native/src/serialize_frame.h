@@ -4,19 +4,20 @@
 
 #include <vector>
 
+#include "entropy_update.h"
 #include "frame_header.h"
-#include "macroblock_grid.h"
 #include "tokens.h"
 
 namespace vp8 {
 
-// The tokens of each macroblock row, in bitstream order.
+// The modes and the tokens of each macroblock row, in bitstream order. What the
+// modes' probabilities are is in `header` and `context`.
+using ModeRows = std::vector<std::vector<ModeBit>>;
 using TokenRows = std::vector<std::vector<Token>>;
 
 // `before` is what the decoder has, `context` what is to hold within the frame.
 std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
-                                          const CodingContext& context,
-                                          const MacroblockGrid& macroblocks,
+                                          const CodingContext& context, const ModeRows& modes,
                                           const TokenRows& tokens);
 
 }  // namespace vp8

@@ -61,8 +61,10 @@ constexpr Tree<14> kShortMvTree({2, 8, 4, 6, 0, -1, -2, -3, 10, 12, -4, -5, -6, 
 constexpr Tree<8> kInterModeTree({NEARESTMV - ZEROMV, 2, 0, 4, NEARESTMV - NEARMV, 6,
                                   NEARESTMV - NEWMV, NEARESTMV - SPLITMV});
 
-template <typename Reader, int Size>
-int read_tree(Reader& reader, const Tree<Size>& tree, const Probability* probabilities) {
+// `probabilities[node]` gives a node's.
+template <typename Reader, int Size, typename Probabilities>
+[[gnu::always_inline]] inline int read_tree(Reader& reader, const Tree<Size>& tree,
+                                            const Probabilities& probabilities) {
   int i = 0;
   do {
     i = tree.entries[i + static_cast<int>(reader.read(probabilities[i >> 1]))];
@@ -70,8 +72,8 @@ int read_tree(Reader& reader, const Tree<Size>& tree, const Probability* probabi
   return -i;
 }
 
-template <typename Writer, int Size>
-void write_tree(Writer& writer, const Tree<Size>& tree, const Probability* probabilities,
+template <typename Writer, int Size, typename Probabilities>
+void write_tree(Writer& writer, const Tree<Size>& tree, const Probabilities& probabilities,
                 int leaf) {
   const auto& path = tree.paths[leaf];
   for (int i = 0; i < path.length; ++i) writer.write(path.bits[i], probabilities[path.nodes[i]]);

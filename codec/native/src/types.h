@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -62,8 +63,10 @@ struct MotionVector {
   std::int16_t row = 0;
   std::int16_t col = 0;
 
-  bool operator==(const MotionVector&) const = default;
-  bool is_zero() const { return row == 0 && col == 0; }
+  // Both components at once.
+  std::uint32_t bits() const { return std::bit_cast<std::uint32_t>(*this); }
+  bool operator==(const MotionVector& other) const { return bits() == other.bits(); }
+  bool is_zero() const { return bits() == 0; }
 };
 
 using CoefficientProbabilities =

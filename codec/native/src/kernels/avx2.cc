@@ -1,10 +1,12 @@
-// The kernels in AVX2 (and all it includes).
+// The kernels in AVX2: those of 128 bits, compiled for it, where nothing wider is better.
 #if defined(__x86_64__)
+
+#include "kernels/avx2.h"
 
 #include "kernels/instruction_sets.h"
 #include "kernels/simd_distortion.h"
 #include "kernels/simd_interpolation.h"
-#include "kernels/simd_intra.h"
+#include "kernels/simd_intra_lookup.h"
 #include "kernels/simd_loop_filters.h"
 #include "kernels/simd_transforms.h"
 
@@ -16,6 +18,9 @@ void install_avx2(Kernels& table) {
   install_simd_distortion(table);
   install_simd_intra(table);
   install_simd_loop_filters(table);
+  table.predict_all_subblocks = predict_all_subblocks_lookup;
+  install_avx2_interpolation(table);
+  install_avx2_blocks(table);
 }
 
 }  // namespace vp8

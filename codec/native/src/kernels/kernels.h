@@ -5,6 +5,7 @@
 // Where an index stands for a size, 0, 1, 2 are 4, 8, 16 pixels.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -31,7 +32,7 @@ struct Quantizer {
 
 struct Kernels {
   // ---- inter prediction (section 18) ----
-  // `mx`, `my`: eighths of a pixel. `height` is 4, 8 or 16. Reads 2 pixels before
+  // `mx`, `my`: eighths of a pixel, not both 0. `height` is 4, 8 or 16. Reads 2 pixels before
   // and 3 after the block in each direction that has a fraction (bilinear: 1
   // after), and no others.
   using Interpolate = void (*)(const std::uint8_t* source, std::ptrdiff_t source_stride,
@@ -62,6 +63,9 @@ struct Kernels {
   ForwardDct forward_dct[3];
   // DCs are those of forward_dct, at most 2040 in magnitude.
   void (*forward_walsh)(const std::int16_t* dc_of_16_blocks, std::int16_t* block);
+  // A bit for each of `count` blocks (at most 16): whether its DC is at least
+  // `least_dc` in magnitude or an AC at least `least_ac`. Both are 1 to 32767.
+  std::uint32_t (*significant)(const std::int16_t* blocks, int count, int least_dc, int least_ac);
   // Returns one past the last nonzero position in zigzag order, 0 if none.
   int (*quantize)(const std::int16_t* coefficients, const Quantizer& quantizer,
                   std::int16_t* values);
@@ -133,7 +137,14 @@ const Kernels& kernels_at(SimdLevel level);
 // EXCAMERA_CODEC_SIMD names. Throws CodecError if that is not available.
 SimdLevel simd_level();
 // Its table.
-const Kernels& kernels();
+namespace detail {
+extern std::atomic<const Kernels*> kernels_in_use;
+const Kernels& choose_kernels();
+}  // namespace detail
+inline const Kernels& kernels() {
+  const Kernels* const chosen = detail::kernels_in_use.load(std::memory_order_acquire);
+  return chosen != nullptr ? *chosen : detail::choose_kernels();
+}
 
 // Each part of the reference fills in its own entries.
 void install_reference_interpolation(Kernels& table);

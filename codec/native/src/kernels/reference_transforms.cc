@@ -172,6 +172,17 @@ void forward_walsh(const std::int16_t* dc_of_16_blocks, std::int16_t* block) {
   }
 }
 
+std::uint32_t significant(const std::int16_t* blocks, int count, int least_dc, int least_ac) {
+  std::uint32_t found = 0;
+  for (int block = 0; block < count; ++block) {
+    const std::int16_t* values = blocks + 16 * block;
+    bool any = std::abs(static_cast<int>(values[0])) >= least_dc;
+    for (int i = 1; i < 16; ++i) any |= std::abs(static_cast<int>(values[i])) >= least_ac;
+    found |= static_cast<std::uint32_t>(any) << block;
+  }
+  return found;
+}
+
 int quantize(const std::int16_t* coefficients, const Quantizer& quantizer, std::int16_t* values) {
   int end = 0;
   for (int i = 0; i < 16; ++i) {
@@ -202,6 +213,7 @@ void install_reference_transforms(Kernels& table) {
   table.forward_dct[1] = forward_dct<2>;
   table.forward_dct[2] = forward_dct<4>;
   table.forward_walsh = forward_walsh;
+  table.significant = significant;
   table.quantize = quantize;
 }
 

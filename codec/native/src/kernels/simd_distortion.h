@@ -9,12 +9,16 @@ namespace {
 template <int Size>
 int sad_simd(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,
              std::ptrdiff_t b_stride) {
-  Sum32 sum = no_sum();
-  for (int y = 0; y < Size; y += 16 / Size) {
-    sum = add_differences(sum, rows_of<Size>(a + y * a_stride, a_stride),
-                          rows_of<Size>(b + y * b_stride, b_stride));
+  constexpr int kRows = 16 / Size;
+  // Two sums, so that additions need not wait for each other.
+  Sum32 sums[2] = {no_sum(), no_sum()};
+  for (int i = 0; i < Size / kRows; ++i) {
+    sums[i & 1] =
+        add_differences(sums[i & 1], rows_of<Size>(a, a_stride), rows_of<Size>(b, b_stride));
+    a += kRows * a_stride;
+    b += kRows * b_stride;
   }
-  return total(sum);
+  return total_of_bytes(add_sums(sums[0], sums[1]));
 }
 
 template <int Size>

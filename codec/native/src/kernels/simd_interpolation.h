@@ -11,19 +11,25 @@ namespace {
 template <int Width>
 void copy_simd(const std::uint8_t* source, std::ptrdiff_t source_stride, std::uint8_t* target,
                std::ptrdiff_t target_stride, int height) {
-  if constexpr (Width == 16) {
-    for (int y = 0; y < height; y += 2) {
-      const u8x16 first = load_u8(source);
-      const u8x16 second = load_u8(source + source_stride);
-      store_u8(target, first);
-      store_u8(target + target_stride, second);
-      source += 2 * source_stride;
-      target += 2 * target_stride;
+  // Four rows are loaded before any is stored: they cannot depend on each other, which
+  // the compiler cannot know.
+  for (int y = 0; y < height; y += 4) {
+    if constexpr (Width == 16) {
+      const u8x16 a = load_u8(source);
+      const u8x16 b = load_u8(source + source_stride);
+      const u8x16 c = load_u8(source + 2 * source_stride);
+      const u8x16 d = load_u8(source + 3 * source_stride);
+      store_u8(target, a);
+      store_u8(target + target_stride, b);
+      store_u8(target + 2 * target_stride, c);
+      store_u8(target + 3 * target_stride, d);
+    } else {
+      std::uint64_t rows[4] = {};
+      for (int i = 0; i < 4; ++i) std::memcpy(&rows[i], source + i * source_stride, Width);
+      for (int i = 0; i < 4; ++i) std::memcpy(target + i * target_stride, &rows[i], Width);
     }
-  } else {
-    for (int y = 0; y < height; ++y) {
-      std::memcpy(target + y * target_stride, source + y * source_stride, Width);
-    }
+    source += 4 * source_stride;
+    target += 4 * target_stride;
   }
 }
 

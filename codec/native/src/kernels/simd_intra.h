@@ -62,7 +62,7 @@ void predict_dc_simd(std::uint8_t* pixels, std::ptrdiff_t stride, bool has_above
   int dc = 128;
   if (has_above || has_left) {
     int sum = 0;
-    if (has_above) sum = total(add_bytes(no_sum(), load_row<Size>(pixels - stride)));
+    if (has_above) sum = total_of_bytes(add_bytes(no_sum(), load_row<Size>(pixels - stride)));
     if (has_left) {
       for (int y = 0; y < Size; ++y) sum += pixels[y * stride - 1];
     }
@@ -124,7 +124,7 @@ inline void predict_from(const SubblockAverages& averages, std::uint8_t* pixels,
   constexpr std::uint64_t kEveryByte = 0x0101010101010101;
   if constexpr (Mode == B_DC_PRED) {
     const u8x16 around = bit_and(averages.edge, load_u8(kNextToSubblock));
-    const int dc = (total(add_bytes(no_sum(), around)) + 4) >> 3;
+    const int dc = (total_of_bytes(add_bytes(no_sum(), around)) + 4) >> 3;
     store_sliding<0, 0>(pixels, stride, kEveryByte * static_cast<std::uint64_t>(dc));
   } else if constexpr (Mode == B_TM_PRED) {
     const u8x16 edge = averages.edge;

@@ -179,30 +179,47 @@ void chroma_edge_rows(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride, E
 // One step of a transposition: of a byte's place, vector and lane in binary, the
 // digits move up by one and the first becomes the last.
 template <int Count>
-inline void rotate_places(u8x16 (&v)[Count]) {
-  u8x16 next[Count];
+inline void rotate_places(const u8x16 (&from)[Count], u8x16 (&to)[Count]) {
+#pragma GCC unroll 16
   for (int i = 0; i < Count / 2; ++i) {
-    next[2 * i] = zip_low_u8(v[i], v[i + Count / 2]);
-    next[2 * i + 1] = zip_high_u8(v[i], v[i + Count / 2]);
+    to[2 * i] = zip_low_u8(from[i], from[i + Count / 2]);
+    to[2 * i + 1] = zip_high_u8(from[i], from[i + Count / 2]);
   }
-  for (int i = 0; i < Count; ++i) v[i] = next[i];
+}
+
+// Several steps, from one array to the other and back, so that nothing is copied:
+// `from` is used up.
+template <int Steps, int Count>
+inline void rotate_places(u8x16 (&from)[Count], u8x16 (&to)[Count]) {
+  static_assert(Steps == 3 || Steps == 4);
+  if constexpr (Steps == 3) {
+    rotate_places(from, to);
+    rotate_places(to, from);
+    rotate_places(from, to);
+  } else {
+    u8x16 between[Count];
+    rotate_places(from, between);
+    rotate_places<3>(between, to);
+  }
 }
 
 // 16 rows of 8 pixels, the first 8 from `upper` and the others from `lower`, as 8
 // columns.
 inline void load_columns(const std::uint8_t* upper, const std::uint8_t* lower,
                          std::ptrdiff_t stride, u8x16 (&v)[8]) {
+  u8x16 rows[8];
   for (int i = 0; i < 8; ++i) {
-    v[i] = zip_low_u8(load_u8_low(upper + i * stride), load_u8_low(lower + i * stride));
+    rows[i] = zip_low_u8(load_u8_low(upper + i * stride), load_u8_low(lower + i * stride));
   }
-  for (int step = 0; step < 3; ++step) rotate_places(v);
+  rotate_places<3>(rows, v);
 }
 
 inline void store_columns(std::uint8_t* upper, std::uint8_t* lower, std::ptrdiff_t stride,
                           u8x16 (&v)[8]) {
-  for (int step = 0; step < 3; ++step) rotate_places(v);
-  for (int i = 0; i < 4; ++i) store_two_rows(upper + 2 * i * stride, stride, v[i]);
-  for (int i = 0; i < 4; ++i) store_two_rows(lower + 2 * i * stride, stride, v[4 + i]);
+  u8x16 rows[8];
+  rotate_places<3>(v, rows);
+  for (int i = 0; i < 4; ++i) store_two_rows(upper + 2 * i * stride, stride, rows[i]);
+  for (int i = 0; i < 4; ++i) store_two_rows(lower + 2 * i * stride, stride, rows[4 + i]);
 }
 
 template <FilterEdge Filter>
@@ -224,18 +241,23 @@ void chroma_edge_columns(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride
   filter_columns<Filter>(u + At - 4, v + At - 4, stride, limits);
 }
 
-// Turns the whole macroblock once for all three edges.
+// Turns the whole macroblock once for all three edges. Vectors of 256 bits are no
+// faster here: what they save in zips goes into crossing their halves.
 template <FilterEdge Filter>
 void three_edges_columns(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits edge_limits) {
   const EdgeLimitVectors limits(edge_limits);
+  u8x16 rows[16];
   u8x16 v[16];
-  for (int i = 0; i < 16; ++i) v[i] = load_u8(pixels + i * stride);
-  for (int step = 0; step < 4; ++step) rotate_places(v);
-  bool changed = false;
-  for (int x = 4; x < 16; x += 4) changed |= Filter(v + x - 4, limits);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) rows[i] = load_u8(pixels + i * stride);
+  rotate_places<4>(rows, v);
+  bool changed = Filter(v, limits);
+  changed |= Filter(v + 4, limits);
+  changed |= Filter(v + 8, limits);
   if (!changed) return;
-  for (int step = 0; step < 4; ++step) rotate_places(v);
-  for (int i = 0; i < 16; ++i) store_u8(pixels + i * stride, v[i]);
+  rotate_places<4>(v, rows);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) store_u8(pixels + i * stride, rows[i]);
 }
 
 inline void install_simd_loop_filters(Kernels& table) {

@@ -280,6 +280,21 @@ inline int quantize_simd(const std::int16_t* coefficients, const Quantizer& quan
   return greatest_where_nonzero(low, high, load_u8(kZigzagPlaces));
 }
 
+inline std::uint32_t significant_simd(const std::int16_t* blocks, int count, int least_dc,
+                                      int least_ac) {
+  const i16x8 below = splat_i16(least_ac - 1);
+  const i16x8 below_first = first_and_rest(least_dc - 1, least_ac - 1);
+  std::uint32_t found = 0;
+  for (int block = 0; block < count; ++block) {
+    const std::int16_t* values = blocks + 16 * block;
+    const i16x8 low = sub_i16(below_first, abs_i16(load_i16(values)));
+    const i16x8 high = sub_i16(below, abs_i16(load_i16(values + 8)));
+    const i16x8 above = is_negative_i16(bit_or(low, high));
+    found |= static_cast<std::uint32_t>(!none_set(as_u8(above))) << block;
+  }
+  return found;
+}
+
 inline void install_simd_transforms(Kernels& table) {
   table.dequantize_inverse_dct_add[0] = dequantize_inverse_dct_add_one;
   table.dequantize_inverse_dct_add[1] = dequantize_inverse_dct_add_two;
@@ -292,6 +307,7 @@ inline void install_simd_transforms(Kernels& table) {
   table.forward_dct[1] = forward_dct_two;
   table.forward_dct[2] = forward_dct_four;
   table.forward_walsh = forward_walsh_simd;
+  table.significant = significant_simd;
   table.quantize = quantize_simd;
 }
 

@@ -32,7 +32,8 @@ inline u8x16 load_u8_4(const void* p) {
 inline void store_u8(void* p, u8x16 v) { _mm_storeu_si128(static_cast<__m128i*>(p), v); }
 inline void store_u8_low(void* p, u8x16 v) { _mm_storel_epi64(static_cast<__m128i*>(p), v); }
 inline void store_u8_high(void* p, u8x16 v) {
-  _mm_storeh_pd(static_cast<double*>(p), _mm_castsi128_pd(v));
+  const long long word = v[1];  // the intrinsic asks for an aligned double
+  std::memcpy(p, &word, sizeof word);
 }
 template <int Word>
 inline void store_u8_4(void* p, u8x16 v) {
@@ -48,7 +49,8 @@ inline u8x16 splat_u8(int value) { return _mm_set1_epi8(static_cast<char>(value)
 inline i16x8 splat_i16(int value) { return _mm_set1_epi16(static_cast<short>(value)); }
 // One value in lane 0, another in all others.
 inline i16x8 first_and_rest(int first, int rest) {
-  return _mm_insert_epi16(splat_i16(rest), first, 0);
+  // An insertion would do, but clang makes one of every lane of it.
+  return _mm_xor_si128(splat_i16(rest), _mm_cvtsi32_si128((first ^ rest) & 0xffff));
 }
 
 // ---- bits ----
@@ -102,6 +104,11 @@ inline u8x16 scale_i8(u8x16 v) {
   return _mm_packs_epi16(_mm_srai_epi16(a, 7), _mm_srai_epi16(b, 7));
 #endif
 }
+
+#if defined(__SSSE3__)
+// Lanes of `v` by number; 255 gives zero.
+inline u8x16 lookup(u8x16 v, u8x16 lanes) { return _mm_shuffle_epi8(v, lanes); }
+#endif
 
 // ---- lanes in turn from two vectors ----
 
@@ -170,10 +177,15 @@ inline i16x8 weigh(i16x8 a, i16x8 b) {
 using Sum32 = __m128i;  // four partial sums
 
 inline Sum32 no_sum() { return _mm_setzero_si128(); }
+inline Sum32 add_sums(Sum32 a, Sum32 b) { return _mm_add_epi32(a, b); }
 inline int total(Sum32 sum) {
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
   return _mm_cvtsi128_si32(sum);
+}
+// What add_bytes and add_differences have summed.
+inline int total_of_bytes(Sum32 sum) {
+  return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_srli_si128(sum, 8)));
 }
 inline Sum32 add_bytes(Sum32 sum, u8x16 v) {
   return _mm_add_epi32(sum, _mm_sad_epu8(v, _mm_setzero_si128()));
