@@ -30,7 +30,7 @@ OPTIONS ?=
 PYTEST_ARGS ?=
 
 .PHONY: help encode test test-fast cloud synth emulator lint format types layers native-tests \
-  sanitized cross bench bench-cloud clean
+  sanitized cross bench bench-quality bench-speed bench-tools bench-cloud clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
@@ -186,9 +186,25 @@ build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
 
 # -----------------------------------------------------------------------------
 
-bench: $(VENV)/.installed
+bench: bench-quality bench-speed
+
+bench-quality: $(VENV)/.installed bench-tools
 	$(PY) -m benchmarks.rate_distortion $(OPTIONS)
 	$(PY) -m benchmarks.offsets $(OPTIONS)
+
+bench-speed: $(VENV)/.installed bench-tools
+	$(TOOLS_FIRST) $(PY) -m benchmarks.speed $(OPTIONS)
+
+# libvpx's own programs, which the codec is compared with, and what counts its instructions.
+bench-tools:
+	@for tool in vpxenc vpxdec valgrind; do
+	  if ! command -v $$tool >/dev/null; then
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	      apt-get update -qq && apt-get install -y -qq vpx-tools valgrind && break
+	    fi
+	    echo "No $$tool here (Debian: vpx-tools, valgrind): the pages will say what is missing."
+	  fi
+	done
 
 bench-cloud: $(VENV)/.installed $(VENV)/.dev emulator
 	$(PY) -m benchmarks.cloud $(OPTIONS)

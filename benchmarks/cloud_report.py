@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from benchmarks.markdown import paragraph, table
 
 Tree = Mapping[str, Any]
 
@@ -60,17 +61,6 @@ LIMITS = """\
 """
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def _p(text: str) -> str:
-    """A paragraph."""
-    words = " ".join(text.split())
-    return textwrap.fill(words, 100, break_long_words=False, break_on_hyphens=False)
-
-
 def _s(seconds: float) -> str:
     return f"{seconds:.2f}"
 
@@ -112,7 +102,7 @@ def _time(overhead: Tree) -> str:
     return "\n\n".join(
         [
             "## Time",
-            _p(
+            paragraph(
                 f"""`ExCamera[{source["chunk_frames"]},{timed[0]["batch_chunks"]}]` of generated
                 clips with sound, {source["width"]}x{source["height"]} pixels, {", ".join(frames)}
                 frames: so small that encoding hides nothing. {slots} local workers, {slots}
@@ -121,8 +111,8 @@ def _time(overhead: Tree) -> str:
                 included); the functions' environments were warm except in the last row.
                 {verdict}"""
             ),
-            _table(["seconds", "wall", *phases], rows),
-            _p(
+            table(["seconds", "wall", *phases], rows),
+            paragraph(
                 """The phases follow each other: "start" until the plan function begins (upload,
                 event, the function that starts the execution), "plan", "fan out" until the first
                 chunk begins, "batches" until the last batch and the sound are done, "gather" until
@@ -157,8 +147,8 @@ def _steps(run: Tree) -> str:
     head += ["all, local, s", "emulator", "wait, local, ms", "emulator", "queued, ms", "all, s"]
     return "\n\n".join(
         [
-            _table(head, rows),
-            _p(
+            table(head, rows),
+            paragraph(
                 """Medians and sums over the tasks of a step. "Run" is inside the function. "Wait"
                 is from the end of all that a task follows until it begins, most of it for a free
                 worker; "queued" is the part of it since the state machine entered the task's
@@ -173,7 +163,7 @@ def _between(run: Tree) -> str:
     cpu, wall = run["cpu_s"], run["cloud"]["wall_s"]
     total = sum(cpu.values())
     encode = [run[engine]["steps"]["encode"]["run_median_s"] for engine in ("local", "cloud")]
-    return _p(
+    return paragraph(
         f"""Between two tasks a worker is idle for {_ms(run["local"]["between_tasks_s"])} ms in the
         local engine and for {_ms(run["cloud"]["between_tasks_s"])} ms in the emulator. That is
         the emulator's price, not AWS's: in the {_s(wall)} s of that job the interpreter of state
@@ -201,17 +191,17 @@ def _requests(overhead: Tree) -> str:
     return "\n\n".join(
         [
             "## Requests and transitions",
-            _table(["job", *names], rows),
-            _p(
+            table(["job", *names], rows),
+            paragraph(
                 """Environments are those of the encode function, which keep their source open.
                 The counts of every run are exactly these multiples, else the benchmark fails:"""
             ),
-            _table(["of these", *names], terms),
-            _p(
+            table(["of these", *names], terms),
+            paragraph(
                 """The upload itself is one of the PUTs. The job's invocations are start, plan,
                 audio and stitch. A job without sound makes a few requests less."""
             ),
-            _p(
+            paragraph(
                 f"""A transition is a state entered. The execution's own {own} are counted in its
                 history. The emulator keeps no histories of the children of a distributed map:
                 theirs are counted along the deployed definition, and agree with the tasks that
@@ -249,14 +239,14 @@ def _prices(overhead: Tree) -> str:
         rows.append([name, *(f"${part:.6f}" for part in (*parts.values(), sum(parts.values())))])
     return "\n\n".join(
         [
-            _p(
+            paragraph(
                 """What that costs at list prices (a million transitions $25, PUT requests $5, GET
                 and HEAD requests $0.40, invocations $0.20), without Lambda's time, storage, logs
                 and the further requests that a large source takes. The last row is a film of a
                 quarter of an hour, with as many environments as `cdk.json` lets work on chunks at
                 once:"""
             ),
-            _table(["job", *(NAMES.get(name, name) for name in model), "together"], rows),
+            table(["job", *(NAMES.get(name, name) for name in model), "together"], rows),
         ]
     )
 
@@ -276,13 +266,13 @@ def _memory(memory: Tree) -> str:
     )
     parts = [
         "## Memory",
-        _p(
+        paragraph(
             f"""The peak of each function's process in MiB, `ExCamera[6,16]` with the default
             options and {min(size["threads"] for size in sizes.values())} CPUs, of one clip with
             sound in three sizes ({sources}):"""
         ),
-        _table(["function", *sizes, "`memory_mb`"], rows),
-        _p(
+        table(["function", *sizes, "`memory_mb`"], rows),
+        paragraph(
             """`memory_mb` buys CPUs too, one for each 1,769 MB: that, not need of memory, is why
             the functions that work on video have as much."""
         ),
@@ -290,14 +280,14 @@ def _memory(memory: Tree) -> str:
     if memory["growth"]:
         parts += [
             "How the memory of rebase depends on its batch and on threads, one for each CPU:",
-            _table(
+            table(
                 ["chunks of a batch, 720p", "threads", "peak, MiB"],
                 [
                     [str(row["batch_chunks"]), str(row["threads"]), str(row["peak_mib"])]
                     for row in memory["growth"]
                 ],
             ),
-            _p(
+            paragraph(
                 """Rebase holds the pictures and states of at most threads + 5 chunks, however long
                 its batch is; only the coded bytes grow with it. 5,307 MB are three CPUs' worth.
                 Reading a source adds at most some 40 MiB to any function, a cache; the whole of

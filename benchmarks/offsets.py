@@ -15,19 +15,12 @@ from typing import Any
 
 from benchmarks import clips
 from benchmarks.bjontegaard import rate_difference
-from benchmarks.rate_distortion import (
-    CACHE,
-    RESULT,
-    ROOT,
-    Source,
-    circumstances,
-    code_digest,
-    measure,
-)
+from benchmarks.circumstances import CACHE, MEDIA, RESULTS, ROOT, code_digest
+from benchmarks.rate_distortion import Source, circumstances, measure
 from excamera.job import encode_file
 from excamera.options import EncodeOptions, RebaseSettings, VpxSettings
 
-OUTPUT = RESULT.with_name("offsets.json")
+OUTPUT = RESULTS / "offsets.json"
 PAGE = ROOT / "docs" / "offsets.md"
 CRFS = (16, 24, 32, 40)
 SHAPES = {"ExCamera[6,1]": (6, 1), "ExCamera[6,16]": (6, 16)}
@@ -94,7 +87,7 @@ def main() -> int:
     names = [clip.name for clip in clips.CLIPS]
     parser.add_argument("--clips", nargs="+", choices=names, default=names)
     parser.add_argument("--frames", type=int, default=96, help="of each clip, at most")
-    parser.add_argument("--media", type=Path, default=ROOT.parent / "shared" / "media")
+    parser.add_argument("--media", type=Path, default=MEDIA)
     arguments = parser.parse_args()
     result: dict[str, Any] = {
         "arguments": ["--clips", *arguments.clips, "--frames", str(arguments.frames)],

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +25,16 @@ import numpy as np
 
 import codec
 from benchmarks import clips, peers
+from benchmarks.circumstances import (
+    CACHE,
+    MEDIA,
+    PACKAGES,
+    RESULTS,
+    ROOT,
+    code_digest,
+    cpu_model,
+    git,
+)
 from benchmarks.report import render
 from excamera.compare import compare_files
 from excamera.job import encode_file
@@ -33,9 +42,7 @@ from excamera.options import EncodeOptions
 from excamera.playback import read_file
 from excamera.quality import ssim_db, summarise
 
-ROOT = Path(__file__).resolve().parents[1]
-CACHE = ROOT / "build" / "benchmarks"
-RESULT = ROOT / "benchmarks" / "results" / "rate-distortion.json"
+RESULT = RESULTS / "rate-distortion.json"
 PAGE = ROOT / "docs" / "rate-distortion.md"
 
 CRFS = (16, 24, 32, 40)
@@ -57,16 +64,6 @@ class Source:
     clip: clips.Clip
     path: Path
     sha256: str
-
-
-def code_digest() -> str:
-    """Returns a digest of everything of ours that decides an encode's bytes."""
-    digest = hashlib.sha256()
-    for package in ("codec", "mu", "excamera"):
-        for path in sorted((ROOT / package).rglob("*")):
-            if path.suffix in (".py", ".cc", ".h", ".txt") and path.is_file():
-                digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def encode_ours(shape: str, crf: int, source: Source, code: str) -> Path:
@@ -130,28 +127,13 @@ def curves(source: Source, code: str) -> Iterator[tuple[str, list[dict[str, Any]
         yield name, points
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
-
-
 def circumstances(code: str) -> dict[str, Any]:
     """Returns what the figures depend on besides the clips."""
     return {
-        "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "codec", "mu", "excamera")),
+        "commit": git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(git("status", "--porcelain", *PACKAGES)),
         "code_sha256": code,
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
         "pyav": av.__version__,
@@ -172,7 +154,7 @@ def main() -> int:
     )
     names = [clip.name for clip in clips.CLIPS]
     parser.add_argument("--clips", nargs="+", choices=names, default=names)
-    parser.add_argument("--media", type=Path, default=ROOT.parent / "shared" / "media")
+    parser.add_argument("--media", type=Path, default=MEDIA)
     parser.add_argument("--render", action="store_true", help="only write the page again")
     arguments = parser.parse_args()
     result: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {"clips": {}}

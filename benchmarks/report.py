@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.bjontegaard import rate_difference, shared_quality
+from benchmarks.markdown import table
 
 PEER = "vpxenc"
 PEERS = ("vpxenc", "vpxenc best, altref", "vpxenc one quantizer")
@@ -53,11 +54,6 @@ def _percent(value: float) -> str:
     return f"{100 * value:+.1f}%"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
 def _summary(clips: Mapping[str, Any]) -> str:
     rows = []
     for name, clip in clips.items():
@@ -84,7 +80,7 @@ def _summary(clips: Mapping[str, Any]) -> str:
         "published codec, at most",
         "against the best peer",
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _clip(name: str, clip: Mapping[str, Any]) -> str:
@@ -121,7 +117,7 @@ def _clip(name: str, clip: Mapping[str, Any]) -> str:
     parts = [
         f"## {name}",
         f"`{clip['file']}`, {clip['frames']} frames.",
-        _table(
+        table(
             [
                 "encoder",
                 f"rate against `{PEER}` (SSIM)",
@@ -131,7 +127,7 @@ def _clip(name: str, clip: Mapping[str, Any]) -> str:
             ],
             summary,
         ),
-        _table(
+        table(
             ["encoder", "cq or crf", "bytes", "SSIM Y dB", "SSIM Y", "PSNR Y dB", "PSNR dB", "key"],
             rows,
         ),

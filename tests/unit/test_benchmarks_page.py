@@ -1,0 +1,139 @@
+"""docs/benchmarks.md says what was measured, and says it right."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.callgrind import Place, instructions
+from benchmarks.speed_report import render
+from benchmarks.speed_targets import Verdict, verdicts
+from benchmarks.stages import MEMORY, OTHER, stage_of
+from benchmarks.timing import Spent, cpu_ratio, interleaved, summary
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULT = ROOT / "benchmarks" / "results" / "speed.json"
+SOURCES = "codec/native/src"
+LIBRARY = "/build/libexcamera_codec.so"
+
+CALLGRIND = """\
+positions: line
+events: Ir
+ob=(1) /build/libexcamera_codec.so
+fl=(1) /codec/native/src/tokens.cc
+fn=(1) vp8::read_block(vp8::BoolDecoder&)
+10 100
+fi=(2) /codec/native/src/bool_decoder.h
++3 20
+fe=(1)
+-3 5
+cob=(2) /lib/libc.so.6
+cfi=(3) memcpy.S
+cfn=(2) memcpy
+calls=4 0
+* 4000
+* 7
+fn=(3) vp8::other()
+20 30
+ob=(2)
+fl=(3)
+fn=(2)
+0 4000
+"""
+
+
+def test_page_is_what_the_results_give():
+    """A figure in the docs would be one that no command reproduces."""
+    assert (ROOT / "docs" / "benchmarks.md").read_text() == render(json.loads(RESULT.read_text()))
+
+
+def test_page_of_some_sections_alone():
+    """--only would fail after hours of measuring, at writing the page."""
+    whole = json.loads(RESULT.read_text())
+    for name, section in whole.items():
+        assert "## How it was measured" in render({name: section})
+
+
+def test_instructions_count_where_they_were_written():
+    """Inlined lines would count for the function they ended up in, and callees twice."""
+    found = instructions(CALLGRIND.splitlines())
+    tokens, decoder = "/codec/native/src/tokens.cc", "/codec/native/src/bool_decoder.h"
+    read = "vp8::read_block(vp8::BoolDecoder&)"
+    assert found == {
+        Place(LIBRARY, read, tokens, tokens): 112,
+        Place(LIBRARY, read, tokens, decoder): 20,
+        Place(LIBRARY, "vp8::other()", tokens, tokens): 30,
+        Place("/lib/libc.so.6", "memcpy", "memcpy.S", "memcpy.S"): 4000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "home", "function", "stage"),
+    [
+        ("bool_decoder.h", "tokens.cc", "vp8::read_block_tokens(int)", "reading"),
+        ("types.h", "kernels/avx2_interpolation.cc", "void vp8::sixtap<8>(int)", "prediction"),
+        ("kernels/avx2_loop_filters.cc", "kernels/avx2_loop_filters.cc", "vp8::rows()", "loop"),
+        ("kernels/sse2_transforms.cc", "kernels/sse2_transforms.cc", "vp8::f()", "transforms"),
+        ("kernels/avx2_distortion.cc", "kernels/avx2_distortion.cc", "vp8::f()", "motion search"),
+        ("nothing_known.cc", "nothing_known.cc", "vp8::f()", OTHER),
+    ],
+)
+def test_stages_by_source_file(file, home, function, stage):
+    """The table of stages would put work where it is not done."""
+    place = Place(LIBRARY, function, f"/x/{SOURCES}/{home}", f"/x/{SOURCES}/{file}")
+    found = stage_of(place, SOURCES)
+    assert found is not None
+    assert found.startswith(stage)
+
+
+def test_lines_of_system_headers_count_for_the_function_that_holds_them():
+    """Intrinsics would be a stage of their own."""
+    place = Place(LIBRARY, "vp8::f()", f"/{SOURCES}/transform.cc", "/usr/include/avx2intrin.h")
+    assert stage_of(place, SOURCES) == "transforms"
+
+
+def test_only_the_codec_and_the_c_library_count():
+    """The interpreter's own instructions would be taken for the codec's."""
+    assert stage_of(Place("/usr/lib/libpython3.11.so", "f", "", ""), SOURCES) is None
+    assert stage_of(Place("/usr/lib/libc.so.6", "memcpy", "", ""), SOURCES) == MEMORY
+
+
+def test_runs_take_turns_and_ratios_are_of_medians():
+    """One slow moment of the machine would decide a ratio."""
+    order = []
+
+    def run(name, costs):
+        def turn():
+            order.append(name)
+            return {name: Spent(cpu_s=costs.pop(0), wall_s=9.0)}
+
+        return turn
+
+    spent = interleaved(3, [run("ours", [1.0, 2.0, 9.0]), run("theirs", [4.0, 4.0, 9.0])])
+    assert order == ["ours", "theirs"] * 3
+    assert cpu_ratio(spent["ours"], spent["theirs"]) == {"min": 1.0, "median": 2.0, "max": 4.0}
+    assert summary(spent["ours"], 10)["fps"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("measured", "at_least", "words"),
+    [
+        (2.0, True, "met"),
+        (0.5, True, "missed: 2.00 times too little"),
+        (0.5, False, "met"),
+        (3.0, False, "missed: 3.00 times too much"),
+        (None, True, "not measured"),
+    ],
+)
+def test_verdicts(measured, at_least, words):
+    """A missed target would pass for a met one."""
+    assert Verdict("x", measured, 1.0, at_least, "").words == words
+
+
+def test_the_worst_size_and_rate_decides():
+    """One good size would hide a bad one."""
+    row = {"ratios": {"vpxdec": {"median": 1.5}}}
+    worse = {"ratios": {"vpxdec": {"median": 0.8}}}
+    result = {"decode": {"sizes": {"CIF": {"low": row, "high": worse}}}}
+    first = verdicts(result)[0]
+    assert (first.measured, first.where, first.met) == (0.8, "CIF, high rate", False)
