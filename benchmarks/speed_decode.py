@@ -35,7 +35,7 @@ def _ours(frames: Sequence[bytes]) -> Run:
         spent, state = Spent(), None
         for piece in pieces(len(frames)):
             with spent.more():
-                state = codec.decode_chunk(state, frames[piece])[-1].state
+                state = codec.advance(state, frames[piece])
         return {OURS: spent}
 
     return run

@@ -123,6 +123,7 @@ def _declare(library: ctypes.CDLL) -> None:
             ctypes.c_int,
             [Pointer, Strings, Sizes, size, int32, PointerArgument, PointerArgument],
         ),
+        "xc_advance": (ctypes.c_int, [Pointer, Strings, Sizes, size, int32, PointerArgument]),
         "xc_encode_key_frame": (
             ctypes.c_int,
             [Pointer, ctypes.POINTER(EncodeOptions), int32, PointerArgument, PointerArgument],

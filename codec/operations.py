@@ -182,6 +182,26 @@ def decode_chunk(
     ]
 
 
+def advance(state: State | None, frames: Sequence[bytes], *, threads: int = 1) -> State:
+    """Decodes consecutive frames for the state they lead to, and keeps nothing else.
+
+    Args:
+        state: what precedes the first frame; None is enough for a key frame.
+        frames: the frames' bytes, as for decode().
+        threads: as for decode().
+
+    Raises:
+        BitstreamError: as decode(); says which frame it was.
+        FrameArgumentError: `threads` out of range, or neither a state nor frames.
+    """
+    data, sizes = _frames(frames)
+    after = ctypes.c_void_p()
+    check(
+        library().xc_advance(_handle(state), data, sizes, len(frames), threads, ctypes.byref(after))
+    )
+    return State(after)
+
+
 _DEFAULT_SETTINGS = EncodeSettings()
 
 

@@ -159,12 +159,11 @@ class _Verifier:
     def _check(self, frames: list[bytes], predicted: codec.State) -> JoinedChunk:
         started = time.perf_counter()
         try:
-            for frame in frames:  # one by one: no state but the last is needed
-                self._seen = codec.decode(self._seen, frame).state
+            self._seen = codec.advance(self._seen, frames)
         except codec.BitstreamError as error:
             raise SeamMismatch(f"a joined chunk does not decode: {error}") from error
         digest = predicted.digest()
-        if self._seen is None or self._seen.digest() != digest:
+        if self._seen.digest() != digest:
             raise SeamMismatch("a joined chunk does not decode to the predicted state")
         self._timings.verify_s += time.perf_counter() - started
         return JoinedChunk(frames, digest)

@@ -211,6 +211,23 @@ int xc_decode_chunk(const xc_state* before, const uint8_t* const* frames, const 
   });
 }
 
+int xc_advance(const xc_state* before, const uint8_t* const* frames, const size_t* sizes,
+               size_t count, int32_t threads, xc_state** after) {
+  return guarded([&] {
+    vp8::ThreadTeam team(checked_threads(threads));
+    vp8::SharedState state = state_of(before);
+    for (size_t i = 0; i < count; ++i) {
+      of_chunk(i, count,
+               [&] { state = vp8::decode_frame(state, frames[i], sizes[i], team).state; });
+    }
+    if (!state) {
+      throw vp8::CodecError(vp8::Status::kInvalidArgument,
+                            "no state and no frames: nothing to give");
+    }
+    *after = new xc_state{std::move(state)};
+  });
+}
+
 int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options, int32_t threads,
                         xc_buffer** frame, xc_state** after) {
   return guarded([&] {

@@ -89,6 +89,10 @@ typedef struct {
   int32_t filter_level; /* 0 to 63, -1 to search */
 } xc_encode_options;
 
+/* The same, giving only the state after the last. */
+XC_API int xc_advance(const xc_state* before, const uint8_t* const* frames, const size_t* sizes,
+                      size_t count, int32_t threads, xc_state** after);
+
 XC_API int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options,
                                int32_t threads, xc_buffer** frame, xc_state** after);
 XC_API int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,
