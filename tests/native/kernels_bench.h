@@ -80,6 +80,8 @@ inline std::vector<Benchmark> benchmarks(BenchmarkData& d) {
   add("dequantize_inverse_walsh",
       [&d](const Kernels& k) { k.dequantize_inverse_walsh(d.values, 8, 9, d.results); });
   add("forward_walsh", [&d](const Kernels& k) { k.forward_walsh(d.values, d.results); });
+  add("significant, four blocks",
+      [&d](const Kernels& k) { d.kept += k.significant(d.values, 4, 2000, 2000); });
   add("quantize", [&d](const Kernels& k) {
     const Quantizer quantizer{{8, 9}, {4, 4}, {8192, 7282}};
     d.kept += k.quantize(d.values, quantizer, d.results);

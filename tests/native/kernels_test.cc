@@ -195,6 +195,26 @@ void check_quantize(const Kernels& tested, Random& random) {
   }
 }
 
+void check_significant(const Kernels& tested, Random& random) {
+  const char* what = "significant";
+  const Kernels& plain = kernels_at(SimdLevel::kReference);
+  for (int round = 0; round < 4000; ++round) {
+    const int count = random.between(1, 16);
+    const int least_dc = random.between(1, round % 3 == 0 ? 32767 : 300);
+    const int least_ac = random.between(1, round % 3 == 0 ? 32767 : 300);
+    Values blocks(static_cast<std::size_t>(16 * count));
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      // Mostly just below the limit, which is where a mistake would show.
+      const int least = i % 16 == 0 ? least_dc : least_ac;
+      const int magnitude = random.below(64) == 0 ? least + random.below(2) : least - 1;
+      blocks[i] = static_cast<std::int16_t>(random.below(2) == 0 ? magnitude : -magnitude);
+    }
+    if (round % 50 == 0) blocks[static_cast<std::size_t>(random.below(16 * count))] = -32768;
+    CHECK_LEVEL(tested.significant(blocks.data(), count, least_dc, least_ac) ==
+                plain.significant(blocks.data(), count, least_dc, least_ac));
+  }
+}
+
 // What the encoder's transforms make, the decoder's undo.
 void check_transforms_undo_each_other(const Kernels& tested, Random& random) {
   const char* what = "transforms there and back";
@@ -454,6 +474,7 @@ void check_level(SimdLevel level) {
   check_inverse_transforms(tested, random);
   check_forward_transforms(tested, random);
   check_quantize(tested, random);
+  check_significant(tested, random);
   check_transforms_undo_each_other(tested, random);
   check_distortion(tested, random);
   check_intra(tested, random);
