@@ -10,7 +10,7 @@ from tests.support import outputs
 from tests.support.levels import REFERENCE, processes
 from tests.support.stream_strategy import EDGES, STREAMS
 
-SETTINGS = settings(deadline=None, max_examples=30, derandomize=True)
+SETTINGS = settings(deadline=None, max_examples=50, derandomize=True)
 THREADS = (2, 3, 5)
 
 
@@ -100,6 +100,8 @@ def test_chunk_is_its_frames_one_by_one(stream):
     before = one_by_one[middle - 1].state
     later = codec.decode_chunk(before, frames[middle:], threads=threads)
     assert later == one_by_one[middle:]
+    assert codec.advance(None, frames, threads=threads) == one_by_one[-1].state
+    assert codec.advance(before, frames[middle:], threads=threads) == one_by_one[-1].state
 
     state = codec.encode_key_frame(pictures[0], stream.y_ac_qi).state
     inter = frames[1 : len(pictures)]

@@ -85,7 +85,9 @@ def of_every_operation(
         # Onto the very states: modes and coefficients are taken over.
         "rebase, same state": rebased(made_for[0], *inter, threads),
     }
-    return {name: [described(result) for result in results] for name, results in given.items()}
+    found = {name: [described(result) for result in results] for name, results in given.items()}
+    found["advance"] = [codec.advance(None, frames, threads=threads).digest()]
+    return found
 
 
 def of_damaged(state: State, frame: bytes, threads: int) -> str:
