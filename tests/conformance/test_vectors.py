@@ -1,18 +1,10 @@
 """The WebM project's standard test streams."""
 
-from pathlib import Path
-
 import pytest
 
 import codec
-from tests.support.shared import SHARED, VECTORS
+from tests.support.shared import SHARED, VECTORS, expected_md5s
 from tests.support.streams import md5, read_ivf, states
-
-
-def expected_md5s(vector: Path) -> list[str]:
-    """Returns the MD5 of each shown frame, as published beside the stream."""
-    listing = vector.with_suffix(".ivf.md5").read_text().splitlines()
-    return [line.split()[0] for line in listing if line.strip()]
 
 
 @pytest.mark.skipif(not VECTORS, reason=f"there are no test vectors in {SHARED / 'vectors'}")

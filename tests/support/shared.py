@@ -16,3 +16,9 @@ VECTORS = sorted((SHARED / "vectors").glob("*.ivf"))
 def needs(path: Path) -> pytest.MarkDecorator:
     """Returns a mark that skips where a shared file is absent, saying which."""
     return pytest.mark.skipif(not path.exists(), reason=f"{path} is not on this machine")
+
+
+def expected_md5s(vector: Path) -> list[str]:
+    """Returns the MD5 of each shown frame of a vector, as published beside it."""
+    listing = vector.with_suffix(".ivf.md5").read_text().splitlines()
+    return [line.split()[0] for line in listing if line.strip()]
