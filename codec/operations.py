@@ -169,7 +169,7 @@ def decode_chunk(
         For each frame the state after it and its raster.
 
     Raises:
-        BitstreamError: as decode(); says which frame it was.
+        BitstreamError: as decode(); says which frame it was, counted from 1.
         FrameArgumentError: `threads` out of range.
     """
     count = len(frames)
@@ -191,7 +191,7 @@ def advance(state: State | None, frames: Sequence[bytes], *, threads: int = 1) -
         threads: as for decode().
 
     Raises:
-        BitstreamError: as decode(); says which frame it was.
+        BitstreamError: as decode(); says which frame it was, counted from 1.
         FrameArgumentError: `threads` out of range, or neither a state nor frames.
     """
     data, sizes = _frames(frames)
@@ -320,7 +320,7 @@ def rebase_chunk(
 
     Raises:
         FrameArgumentError: as rebase(), or not as many frames as rasters and states.
-        BitstreamError: as rebase(); says which frame it was.
+        BitstreamError: as rebase(); says which frame it was, counted from 1.
         StateMismatch: likewise.
     """
     count = len(frames)

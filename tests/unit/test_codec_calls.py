@@ -121,7 +121,7 @@ def test_chunk_says_which_frame_cannot_be_decoded(operation, index, threads):
         codec.decode(before, frames[index])
     with pytest.raises(codec.TruncatedBitstream) as in_chunk:
         operation(None, frames, threads=threads)
-    assert str(in_chunk.value) == f"frame {index} of 5: {alone.value}"
+    assert str(in_chunk.value) == f"frame {index + 1} of 5: {alone.value}"
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -130,11 +130,11 @@ def test_chunk_says_which_frame_cannot_be_rebased(threads):
     rasters, made_for = clip().pictures[1:], clip().states[:-1]
     frames = clip().frames[1:]
     frames[2] = frames[2][:5]
-    with pytest.raises(codec.TruncatedBitstream, match=r"^frame 2 of 4: "):
+    with pytest.raises(codec.TruncatedBitstream, match=r"^frame 3 of 4: "):
         codec.rebase_chunk(another_state(), rasters, frames, made_for, threads=threads)
     small = codec.encode_key_frame(moving_pictures(16, 16, 1)[0], 40).state
     unfit = [*made_for[:3], small]
-    with pytest.raises(codec.StateMismatch, match=r"^frame 3 of 4: "):
+    with pytest.raises(codec.StateMismatch, match=r"^frame 4 of 4: "):
         codec.rebase_chunk(another_state(), rasters, clip().frames[1:], unfit, threads=threads)
 
 
@@ -144,7 +144,7 @@ def test_chunk_with_a_key_frame_cannot_be_rebased(index, threads):
     """A key frame would silently drop the state it was put behind."""
     frames = clip().frames[1:4]
     frames[index] = clip().frames[0]
-    with pytest.raises(codec.FrameArgumentError, match=rf"^frame {index} of 3: a key frame"):
+    with pytest.raises(codec.FrameArgumentError, match=rf"^frame {index + 1} of 3: a key frame"):
         codec.rebase_chunk(
             another_state(), clip().pictures[1:4], frames, clip().states[:3], threads=threads
         )
@@ -235,7 +235,7 @@ def test_errors_at_the_same_time_do_not_mix():
 
     with ThreadPoolExecutor(8) as pool:
         for index, text in enumerate(pool.map(message, range(500))):
-            assert text.startswith(f"frame {index % 5} of 5: ")
+            assert text.startswith(f"frame {index % 5 + 1} of 5: ")
 
 
 def test_level_is_one_of_those_there_are():

@@ -99,7 +99,7 @@ void of_chunk(size_t index, size_t count, Body&& body) {
     body();
   } catch (const vp8::CodecError& error) {
     if (count == 1) throw;
-    throw vp8::CodecError(error.status(), "frame " + std::to_string(index) + " of " +
+    throw vp8::CodecError(error.status(), "frame " + std::to_string(index + 1) + " of " +
                                               std::to_string(count) + ": " + error.what());
   }
 }
