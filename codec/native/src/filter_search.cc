@@ -1,10 +1,10 @@
 #include "filter_search.h"
 
-#include <limits>
+#include <cstring>
 #include <map>
 
-#include "filter_rows.h"
 #include "kernels/kernels.h"
+#include "wavefront.h"
 
 namespace vp8 {
 namespace {
@@ -21,6 +21,24 @@ std::int64_t luma_error(const Raster& a, const Raster& b) {
   return sum;
 }
 
+void filter_luma(const Raster& unfiltered, const MacroblockGrid& macroblocks,
+                 const LoopFilterSettings& settings, Raster& filtered, ThreadTeam& team) {
+  const Plane from = unfiltered.plane(0);
+  const MutablePlane& to = filtered.mutable_plane(0);
+  Wavefront wavefront(macroblocks.rows(), macroblocks.columns());
+  wavefront.run(team, [&](int row) {
+    for (int y = row * kMacroblockSize; y < (row + 1) * kMacroblockSize; ++y) {
+      std::memcpy(to.at(0, y), from.at(0, y), static_cast<std::size_t>(from.width));
+    }
+    int seen = 0;
+    for (int column = 0; column < macroblocks.columns(); ++column) {
+      wavefront.await_above(row, column, seen);
+      filter_macroblock_luma(filtered, row, column, settings, macroblocks.at(row, column));
+      wavefront.publish(row, column);
+    }
+  });
+}
+
 }  // namespace
 
 int best_filter_level(const Raster& source, const Raster& unfiltered,
@@ -31,10 +49,9 @@ int best_filter_level(const Raster& source, const Raster& unfiltered,
   Raster filtered(unfiltered.width(), unfiltered.height());
   const auto error_at = [&](int level) {
     if (const auto found = tried.find(level); found != tried.end()) return found->second;
-    filtered.copy_from(unfiltered);
     settings.level = level;
     settings.segment_levels.fill(level);
-    filter_frame(filtered, macroblocks, settings, team);
+    filter_luma(unfiltered, macroblocks, settings, filtered, team);
     return tried[level] = luma_error(source, filtered);
   };
   int best = clamp_int(start, 0, kMaxLoopFilterLevel);

@@ -50,34 +50,64 @@ int macroblock_filter_level(const LoopFilterSettings& settings, const Macroblock
   return clamp_int(level, 0, kMaxLoopFilterLevel);
 }
 
-void filter_macroblock(Raster& raster, int mb_row, int mb_col, const LoopFilterSettings& settings,
-                       const MacroblockInfo& info) {
-  const int level = macroblock_filter_level(settings, info);
-  if (level == 0) return;
-  const int interior = interior_limit(level, settings.sharpness_level);
-  const int variance = high_variance_threshold(level, settings.key_frame);
-  const EdgeLimits outer{(level + 2) * 2 + interior, interior, variance};
-  const EdgeLimits inner{level * 2 + interior, interior, variance};
-  const bool filter_inside = info.has_tokens || !info.has_y2();
+namespace {
 
-  const Kernels& k = kernels();
-  const LumaFilters luma = luma_filters(k, settings.simple);
-  const MacroblockPixels target = macroblock_pixels(raster, mb_row, mb_col);
+// What one macroblock is filtered with.
+struct MacroblockFilter {
+  MacroblockFilter(const LoopFilterSettings& settings, const MacroblockInfo& info)
+      : level(macroblock_filter_level(settings, info)), inside(info.has_tokens || !info.has_y2()) {
+    const int interior = interior_limit(level, settings.sharpness_level);
+    const int variance = high_variance_threshold(level, settings.key_frame);
+    outer = {(level + 2) * 2 + interior, interior, variance};
+    inner = {level * 2 + interior, interior, variance};
+  }
+
+  int level;
+  bool inside;
+  EdgeLimits outer;
+  EdgeLimits inner;
+};
+
+void filter_luma(const MacroblockPixels& target, int mb_row, int mb_col, bool simple,
+                 const MacroblockFilter& filter) {
+  const LumaFilters luma = luma_filters(kernels(), simple);
   std::uint8_t* y = target.pixels[0];
-  if (mb_col > 0) luma.left_edge(y, target.stride[0], outer);
-  if (filter_inside) luma.inner_columns(y, target.stride[0], inner);
-  if (mb_row > 0) luma.top_edge(y, target.stride[0], outer);
-  if (filter_inside) luma.inner_rows(y, target.stride[0], inner);
+  const std::ptrdiff_t stride = target.stride[0];
+  if (mb_col > 0) luma.left_edge(y, stride, filter.outer);
+  if (filter.inside) luma.inner_columns(y, stride, filter.inner);
+  if (mb_row > 0) luma.top_edge(y, stride, filter.outer);
+  if (filter.inside) luma.inner_rows(y, stride, filter.inner);
+}
 
-  // The simple filter leaves chroma alone.
-  if (settings.simple) return;
+void filter_chroma(const MacroblockPixels& target, int mb_row, int mb_col,
+                   const MacroblockFilter& filter) {
+  const Kernels& k = kernels();
   std::uint8_t* u = target.pixels[1];
   std::uint8_t* v = target.pixels[2];
   const std::ptrdiff_t stride = target.stride[1];
-  if (mb_col > 0) k.macroblock_edge_columns_uv(u, v, stride, outer);
-  if (filter_inside) k.inner_edge_columns_uv(u, v, stride, inner);
-  if (mb_row > 0) k.macroblock_edge_rows_uv(u, v, stride, outer);
-  if (filter_inside) k.inner_edge_rows_uv(u, v, stride, inner);
+  if (mb_col > 0) k.macroblock_edge_columns_uv(u, v, stride, filter.outer);
+  if (filter.inside) k.inner_edge_columns_uv(u, v, stride, filter.inner);
+  if (mb_row > 0) k.macroblock_edge_rows_uv(u, v, stride, filter.outer);
+  if (filter.inside) k.inner_edge_rows_uv(u, v, stride, filter.inner);
+}
+
+}  // namespace
+
+void filter_macroblock(Raster& raster, int mb_row, int mb_col, const LoopFilterSettings& settings,
+                       const MacroblockInfo& info) {
+  const MacroblockFilter filter(settings, info);
+  if (filter.level == 0) return;
+  const MacroblockPixels target = macroblock_pixels(raster, mb_row, mb_col);
+  filter_luma(target, mb_row, mb_col, settings.simple, filter);
+  // The simple filter leaves chroma alone.
+  if (!settings.simple) filter_chroma(target, mb_row, mb_col, filter);
+}
+
+void filter_macroblock_luma(Raster& raster, int mb_row, int mb_col,
+                            const LoopFilterSettings& settings, const MacroblockInfo& info) {
+  const MacroblockFilter filter(settings, info);
+  if (filter.level == 0) return;
+  filter_luma(macroblock_pixels(raster, mb_row, mb_col), mb_row, mb_col, settings.simple, filter);
 }
 
 }  // namespace vp8

@@ -25,5 +25,8 @@ int macroblock_filter_level(const LoopFilterSettings& settings, const Macroblock
 // above must already be done.
 void filter_macroblock(Raster& raster, int mb_row, int mb_col, const LoopFilterSettings& settings,
                        const MacroblockInfo& info);
+// The same without chroma.
+void filter_macroblock_luma(Raster& raster, int mb_row, int mb_col,
+                            const LoopFilterSettings& settings, const MacroblockInfo& info);
 
 }  // namespace vp8

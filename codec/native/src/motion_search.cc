@@ -1,6 +1,7 @@
 #include "motion_search.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "inter_prediction.h"
 #include "kernels/kernels.h"
@@ -66,18 +67,26 @@ Cost MotionSearch::fraction_cost(const SearchBlock& block, MotionVector mv) cons
 
 void MotionSearch::descend(const SearchBlock& block, CostOf cost_of, int step, int moves,
                            Found& found) const {
+  MotionVector before = found.mv;  // the last centre
   for (bool improved = true; improved && moves > 0; --moves) {
     improved = false;
     const MotionVector centre = found.mv;
+    const bool first = centre == before;
     for (const auto& offset : kAround) {
       const MotionVector mv = moved(centre, offset[0] * step, offset[1] * step);
       if (!allowed(mv.row, mv.col)) continue;
+      // What lies around the last centre has been weighed and was no better.
+      if (!first && std::abs(mv.row - before.row) <= step &&
+          std::abs(mv.col - before.col) <= step) {
+        continue;
+      }
       const Cost cost = (this->*cost_of)(block, mv);
       if (cost < found.cost) {
         found = {mv, cost};
         improved = true;
       }
     }
+    before = centre;
   }
 }
 

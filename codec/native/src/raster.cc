@@ -30,10 +30,6 @@ Raster::Raster(int width, int height) : width_(width), height_(height) {
   for (int i = 0; i < kPlanes; ++i) planes_[i].origin = pixels_.data() + origins[i];
 }
 
-void Raster::copy_from(const Raster& other) {
-  std::memcpy(pixels_.data(), other.pixels_.data(), pixels_.size());
-}
-
 void Raster::load_plane(int index, const std::uint8_t* source, std::ptrdiff_t source_stride) {
   loaded_planes_ |= 1 << index;
   const MutablePlane plane = mutable_plane(index);

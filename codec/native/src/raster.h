@@ -50,9 +50,6 @@ class Raster {
   }
   const MutablePlane& mutable_plane(int index) { return planes_[index]; }
 
-  // Takes over all pixels of a raster of the same size, the border's too.
-  void copy_from(const Raster& other);
-
   // Copies a plane of display size in, and repeats its last column and row to
   // the end of the last macroblock.
   void load_plane(int index, const std::uint8_t* source, std::ptrdiff_t source_stride);
