@@ -85,17 +85,17 @@ Cost ModeDecision::prediction_cost(const MacroblockPixels& prediction, bool luma
 
 void ModeDecision::evaluate(Rate rate) {
   predict_macroblock(frame_.reconstruction(), scratch_->info, row_.row(), column_, frame_.raster());
-  evaluate_predicted(rate);
+  evaluate_predicted(prediction_cost(target_, true), rate);
 }
 
-void ModeDecision::evaluate_predicted(Rate rate) {
+void ModeDecision::evaluate_predicted(Cost base, Rate rate) {
   TokenContext above = row_.above(column_);
   TokenContext left = row_.left();
   const ResidueCoder residue{frame_.token_rates(), lagrangian_, frame_.quantizers(segment_)};
   Cost coded = residue.code_luma(scratch_->info.has_y2(), source_, target_, above, left,
                                  scratch_->coefficients);
   coded += residue.code_chroma(source_, target_, above, left, scratch_->coefficients);
-  keep_if_best(prediction_cost(target_, true), coded, rate);
+  keep_if_best(base, coded, rate);
 }
 
 MacroblockMode ModeDecision::choose_uv_mode() {

@@ -44,7 +44,7 @@ class ModeDecision {
   // Weigh what the scratch candidate says; keep it if it is the best so far. `rate`
   // is that of its modes and vectors.
   void evaluate(Rate rate);
-  void evaluate_predicted(Rate rate);
+  void evaluate_predicted(Cost base, Rate rate);
   void keep_if_best(Cost base, Cost coded, Rate rate);
   Cost prediction_cost(const MacroblockPixels& prediction, bool luma) const;
   bool best_has_tokens() const { return has_tokens(best_->info.has_y2(), best_->coefficients); }

@@ -45,6 +45,7 @@ void ModeDecision::decide_again(int column, const MacroblockInfo& old) {
   // Where prediction from a reference leaves nothing to code, intra cannot win.
   bool predicted = true;
   if (!old.is_inter() || (best_has_tokens() && intra_promises())) {
+    best_->cost += prediction_cost(target_, true);
     try_intra(old.y_mode == B_PRED);
     predicted = false;
   }
@@ -165,7 +166,8 @@ void ModeDecision::try_inter_again(const MacroblockInfo& old) {
   kernels().copy[2](best_prediction.pixels, best_prediction.stride, target_.pixels[0],
                     target_.stride[0], 16);
   predict_inter_chroma(info, raster, row_.row(), column_, filter, target_);
-  evaluate_predicted(best_rate);
+  // Against coding nothing of it, what the prediction itself costs does not matter.
+  evaluate_predicted(0, best_rate);
 }
 
 // Compares absolute differences of the prediction in the raster and of intra
