@@ -11,7 +11,7 @@ from tests.support.streams import encode_with_libvpx, write_ivf
 
 PROGRAMS = sorted(path.stem for path in (ROOT / "tests" / "native").glob("*_test.cc"))
 BUILDS = ("native-tests", "native-sanitized")
-#The smallest vectors, with split vectors and odd sizes among them.
+# The smallest vectors, with split vectors and odd sizes among them.
 STREAMS = [vector for vector in VECTORS if vector.stem[-3:] in ("008", "003", "016", "017")]
 
 
