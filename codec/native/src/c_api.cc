@@ -89,6 +89,9 @@ int checked_threads(int32_t threads) {
     throw vp8::CodecError(vp8::Status::kInvalidArgument,
                           "threads are 1 to 64, not " + std::to_string(threads));
   }
+  // Throws where the environment asks for kernels there are none of: here, and not
+  // on one of several threads.
+  vp8::kernels();
   return threads;
 }
 
