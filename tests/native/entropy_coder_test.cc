@@ -136,7 +136,7 @@ void tokens_of_every_category() {
                      const Token* const last =
                          tokenize_block(written.values[block], end, type, first, context, tokens);
                      for (const Token* token = tokens; token != last; ++token) {
-                       write_token(encoder, *token, &probabilities[0][0][0][11 * token->place]);
+                       write_token(encoder, *token, &probabilities[0][0][0][0] + 11 * token->place);
                      }
                      return end > first;
                    });

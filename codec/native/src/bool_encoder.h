@@ -60,7 +60,7 @@ class BoolEncoder {
   std::vector<std::uint8_t> finish() {
     for (int i = 0; i < 32; ++i) write_flag(false);
     window_ = flushed(window_);
-    bytes_.resize(bytes_.size() - 2);
+    bytes_.erase(bytes_.end() - 2, bytes_.end());
     return std::move(bytes_);
   }
 
