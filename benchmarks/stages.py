@@ -32,7 +32,7 @@ PATTERNS = (
     (r"motion_search|distortion|satd| sad| sse|squares|differences", "motion search, distortion"),
     (r"interpolat|sixtap|bilinear|predict|intra", "prediction"),
     (r"transform", "transforms"),
-    (r"^(raster|pixel_buffer)\.", "rasters: borders, copies"),
+    (r"^(raster|frame_buffer)\.", "rasters: borders, copies"),
     (
         r"^(reconstruct|decode|encode|rebase|state|state_update|c_api|kernels)\.",
         "frame loops, states",

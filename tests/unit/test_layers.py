@@ -10,7 +10,7 @@ SOURCES = Path(__file__).resolve().parents[2] / "codec" / "native" / "src"
 # A file may include what stands before it: lower levels, and the earlier names of its own.
 LEVELS = (
     (
-        "types", "status", "trees", "tables", "pixel_buffer", "raster", "thread_team", "wavefront",
+        "types", "status", "trees", "tables", "frame_buffer", "raster", "thread_team", "wavefront",
     ),
     ("bool_decoder", "bool_encoder", "kernels", "macroblock_grid"),
     (

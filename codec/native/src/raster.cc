@@ -7,7 +7,7 @@ namespace vp8 {
 namespace {
 
 // Rows begin on whole cache lines.
-constexpr int kLine = static_cast<int>(PixelBuffer::kAlignment);
+constexpr int kLine = static_cast<int>(FrameBuffer::kAlignment);
 
 }  // namespace
 
@@ -26,7 +26,7 @@ Raster::Raster(int width, int height) : width_(width), height_(height) {
     size += static_cast<std::size_t>(plane.stride) *
             static_cast<std::size_t>(plane.height + 2 * kRasterBorder);
   }
-  pixels_ = PixelBuffer(size);
+  pixels_ = FrameBuffer(size);
   for (int i = 0; i < kPlanes; ++i) planes_[i].origin = pixels_.data() + origins[i];
 }
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "pixel_buffer.h"
+#include "frame_buffer.h"
 #include "types.h"
 
 namespace vp8 {
@@ -68,7 +68,7 @@ class Raster {
   int width_;
   int height_;
   int loaded_planes_ = 0;  // a bit for each
-  PixelBuffer pixels_;
+  FrameBuffer pixels_;
   MutablePlane planes_[kPlanes];
 };
 

@@ -1,4 +1,4 @@
-// Memory for pixels, handed on from one raster to the next.
+// Memory for what a frame needs much of, handed on from one frame to the next.
 #pragma once
 
 #include <cstddef>
@@ -7,23 +7,24 @@
 
 namespace vp8 {
 
-// Owns `size` bytes. Its end puts them into a small pool of the process, from
-// which the next buffer of the same size is made: a frame's worth of fresh pages
-// costs the operating system as much time as a cheap frame costs to decode.
-class PixelBuffer {
+// Owns `size` bytes, whatever they hold. Its end puts them into a small pool of the
+// process, from which the next buffer of the same size is made: a frame's worth of
+// fresh pages costs the operating system as much time as a cheap frame costs to
+// decode.
+class FrameBuffer {
  public:
   static constexpr std::size_t kAlignment = 64;
 
-  PixelBuffer() = default;
-  explicit PixelBuffer(std::size_t size);
-  PixelBuffer(PixelBuffer&& other) noexcept
+  FrameBuffer() = default;
+  explicit FrameBuffer(std::size_t size);
+  FrameBuffer(FrameBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  PixelBuffer& operator=(PixelBuffer&& other) noexcept {
+  FrameBuffer& operator=(FrameBuffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     return *this;
   }
-  ~PixelBuffer();
+  ~FrameBuffer();
 
   std::uint8_t* data() { return data_; }
   const std::uint8_t* data() const { return data_; }
