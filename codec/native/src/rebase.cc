@@ -138,12 +138,4 @@ std::vector<std::uint8_t> Rebase::finish() {
   return bytes;
 }
 
-EncodedFrame rebase_frame(const SharedState& before, const SharedRaster& source,
-                          const std::uint8_t* frame, std::size_t size, const SharedState& made_for,
-                          ThreadTeam& team) {
-  Rebase rebase(team);
-  SharedState after = rebase.frame(before, source, frame, size, made_for, nullptr);
-  return {rebase.finish(), std::move(after)};
-}
-
 }  // namespace vp8

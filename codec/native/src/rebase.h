@@ -36,9 +36,4 @@ class Rebase {
   std::unique_ptr<FrameWriter> previous_;
 };
 
-// One frame alone.
-EncodedFrame rebase_frame(const SharedState& before, const SharedRaster& source,
-                          const std::uint8_t* frame, std::size_t size, const SharedState& made_for,
-                          ThreadTeam& team);
-
 }  // namespace vp8

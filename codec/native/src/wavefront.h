@@ -23,9 +23,6 @@ class Wavefront {
         columns_(columns),
         done_(std::make_unique<Progress[]>(static_cast<std::size_t>(rows))) {}
 
-  int rows() const { return rows_; }
-  int columns() const { return columns_; }
-
   // Gives out rows from the top, to whichever thread asks; -1 after the last.
   int claim() {
     const int row = next_.fetch_add(1, std::memory_order_relaxed);

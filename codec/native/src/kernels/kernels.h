@@ -136,11 +136,12 @@ const Kernels& kernels_at(SimdLevel level);
 // The level in use: the best, or the one the environment variable
 // EXCAMERA_CODEC_SIMD names. Throws CodecError if that is not available.
 SimdLevel simd_level();
-// Its table.
 namespace detail {
 extern std::atomic<const Kernels*> kernels_in_use;
 const Kernels& choose_kernels();
 }  // namespace detail
+
+// Its table.
 inline const Kernels& kernels() {
   const Kernels* const chosen = detail::kernels_in_use.load(std::memory_order_acquire);
   return chosen != nullptr ? *chosen : detail::choose_kernels();
