@@ -95,8 +95,11 @@ class Wavefront {
     }
   }
 
+  // Sequentially consistent, though release would do for what is handed over: before
+  // it wakes anybody, notify_all looks whether somebody waits, and libstdc++ lets that
+  // look overtake a weaker store. The waiter then sleeps for ever.
   static void tell(std::atomic<int>& value, int now) {
-    value.store(now, std::memory_order_release);
+    value.store(now, std::memory_order_seq_cst);
     value.notify_all();
   }
 
