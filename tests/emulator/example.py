@@ -42,7 +42,7 @@ def handler(event, context):
         if count("counts/" + event["key"]) == 0:
             os._exit(3)
     elif do == "take memory":
-        held = bytearray(event["bytes"])
+        held = b"x" * event["bytes"]
     elif do == "large answer":
         return "x" * event["bytes"]
     elif do == "where":

@@ -21,7 +21,18 @@ def test_catch_keeps_error_beside_input(emulator: Emulator, outputs: dict[str, s
     """A caught error has another name, or ResultPath loses the state's input."""
     result = output(run(emulator, outputs["Single"], {"do": "take memory", "bytes": 1 << 30}))
     assert result["do"] == "take memory"
-    assert result["failure"]["work"]["Error"] == "MemoryError"
+    assert result["failure"]["work"]["Error"] == "Runtime.ExitError"
+
+
+def test_memory_limit(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """A function dies of less than it may take, or takes more; or its log does not say so."""
+    within = {"do": "take memory", "bytes": 160 << 20}
+    assert output(run(emulator, outputs["Optimized"], within)) == within
+    died = run(emulator, outputs["Optimized"], {"do": "take memory", "bytes": 300 << 20})
+    assert (died["status"], died["error"]) == ("FAILED", "Runtime.ExitError")
+    assert "Runtime exited with error: signal: killed" in until(
+        lambda: emulator.logs(outputs["Task"])
+    )
 
 
 def test_death_is_exit_error(emulator: Emulator, outputs: dict[str, str]) -> None:

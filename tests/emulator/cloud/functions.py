@@ -23,6 +23,8 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
+from tests.emulator.cloud import memory
+
 MEBIBYTE = 1 << 20
 # Per-invocation waits for log lines that MiniStack makes for slower workers, in seconds:
 # for a first line, for silence after one, and in all.
@@ -70,7 +72,6 @@ class Deployments:
             "task": str(task),
             "layers": str(layers),
             "tmp_bytes": storage * MEBIBYTE,
-            "memory_bytes": config.get("MemorySize", 128) * MEBIBYTE,
             "python": sys.executable,
             "keep": sorted(keep),
         }
@@ -153,6 +154,8 @@ class RuntimeClientWorker(lambda_runtime.ProvidedWorker):
         """Runs one invocation; what the environment dies of has the name Lambda gives it."""
         try:
             result: dict[str, Any] = super().invoke(event, request_id, **context)
+            if (result.get("error_payload") or {}).get("errorType") == "Runtime.ExitError":
+                result["log"] += _death_of(request_id)
             return result
         except lambda_runtime.ProvidedInitTimeout as error:
             problem = {"errorType": "Sandbox.Timedout", "errorMessage": str(error)}
@@ -175,6 +178,13 @@ class RuntimeClientWorker(lambda_runtime.ProvidedWorker):
         }
 
 
+def _death_of(request_id: str) -> str:
+    return (
+        f"RequestId: {request_id} Error: Runtime exited with error: signal: killed\n"
+        "Runtime.ExitError\n"
+    )
+
+
 class Slots:
     """Lets only so many functions run at once; the others wait, as cores are few here."""
 
@@ -193,14 +203,30 @@ class Slots:
 
 def running(function_name: str) -> list[int]:
     """Process ids of the environments that are running an invocation of a function now."""
+    return [
+        process.pid
+        for worker, process in _processes()
+        if worker.func_name == function_name and worker._current_request_id
+    ]
+
+
+def _processes() -> list[tuple[RuntimeClientWorker, Any]]:
+    """The environments in use that have a process, with it: the worker may lose it any time."""
     with lambda_runtime._lock:
-        return [
-            worker._proc.pid
-            for key, workers in lambda_runtime._workers.items()
-            if key.split(":")[2] == function_name
-            for worker in workers
-            if worker.in_use and worker._current_request_id and worker._proc
-        ]
+        workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]
+    found = [
+        (worker, worker._proc)
+        for worker in workers
+        if isinstance(worker, RuntimeClientWorker) and worker.in_use
+    ]
+    return [(worker, process) for worker, process in found if process]
+
+
+def _memory_limits() -> list[tuple[int, int]]:
+    return [
+        (process.pid, worker.config.get("MemorySize", 128) * MEBIBYTE)
+        for worker, process in _processes()
+    ]
 
 
 def install(root: Path, concurrency: int) -> None:
@@ -240,6 +266,7 @@ def install(root: Path, concurrency: int) -> None:
         RuntimeClientWorker if is_python(config) else original_class(config)
     )
     lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = _LOG_WAITS_S
+    memory.enforce(_memory_limits)
 
 
 def _environment(config: dict[str, Any], variables: dict[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 Where the kernel lets us, the process gets mounts of its own: /opt with the layers, /var/task with
 the code, both read-only, and an empty /tmp of the size the function asks for. Elsewhere the same
-directories are found by path and /tmp is shared. The memory limit holds in both cases.
+directories are found by path and /tmp is shared.
 
 Standard library only: this runs before the function's own path is set up.
 """
@@ -120,7 +120,6 @@ def main() -> None:
     else:
         lay_out(task, layers, settings["tmp_bytes"], settings["keep"])
         task, layers = "/var/task", "/opt"
-    resource.setrlimit(resource.RLIMIT_DATA, (settings["memory_bytes"],) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ |= {
         "LAMBDA_TASK_ROOT": task,
