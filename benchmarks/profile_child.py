@@ -40,10 +40,10 @@ def prepared(
     if operation == "decode":
         return lambda: codec.decode_chunk(None, frames)
     if operation == "rebase":
-        states = [decoded.state for decoded in codec.decode_chunk(None, frames)]
+        made_for = [decoded.state.basis() for decoded in codec.decode_chunk(None, frames)]
         rasters = [pictures.raster(number) for number in range(1, len(frames))]
         onto = codec.decode_chunk(None, [other])[0].state
-        return lambda: codec.rebase_chunk(onto, rasters, frames[1:], states[:-1])
+        return lambda: codec.rebase_chunk(onto, rasters, frames[1:], made_for[:-1])
     if operation == "encode":
         state = codec.decode_chunk(None, frames[:1])[0].state
         rasters = [pictures.raster(number) for number in range(1, 1 + ENCODED_FRAMES)]

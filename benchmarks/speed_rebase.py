@@ -32,13 +32,13 @@ def run_of(stream: Stream, cache: Path, threads: int = 1) -> Run:
             rasters = [pictures.raster(number) for number in range(piece.start, piece.stop)]
             with decoding.more():
                 decoded = codec.decode_chunk(before, frames[piece], threads=threads)
-            made_for = [before, *(one.state for one in decoded[:-1])]
+            made_for = [state.basis() for state in (before, *(one.state for one in decoded[:-1]))]
             before = decoded[-1].state
             del decoded
             with rebasing.more():
-                after = codec.rebase_chunk(state, rasters, frames[piece], made_for, threads=threads)
-                state = after[-1].state
-                del after
+                state = codec.rebase_chunk(
+                    state, rasters, frames[piece], made_for, threads=threads
+                ).state
         return {"decode": decoding, "rebase": rebasing}
 
     return run
@@ -56,13 +56,12 @@ def _bytes_after(stream: Stream, cache: Path) -> int:
     written = 0
     for piece in pieces(len(frames), first=1):
         decoded = codec.decode_chunk(before, frames[piece])
-        made_for = [before, *(one.state for one in decoded[:-1])]
+        made_for = [state.basis() for state in (before, *(one.state for one in decoded[:-1]))]
         before = decoded[-1].state
         rasters = [pictures.raster(number) for number in range(piece.start, piece.stop)]
-        again = codec.rebase_chunk(state, rasters, frames[piece], made_for)
-        coded = [one.frame for one in again]
+        coded, state = codec.rebase_chunk(state, rasters, frames[piece], made_for)
         written += sum(map(len, coded))
-        state, seen = again[-1].state, codec.decode_chunk(seen, coded)[-1].state
+        seen = codec.advance(seen, coded)
         if state != seen:
             raise RuntimeError(f"{stream.path.name}: a rebased frame decodes to another state")
     return written

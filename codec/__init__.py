@@ -27,6 +27,7 @@ from codec.operations import (
     Encoded,
     EncodeSettings,
     FrameHeader,
+    Rebased,
     advance,
     decode,
     decode_chunk,
@@ -40,9 +41,10 @@ from codec.operations import (
     simd_level,
 )
 from codec.raster import Raster
-from codec.state import State
+from codec.state import Basis, State
 
 __all__ = [
+    "Basis",
     "BitstreamError",
     "BufferCopy",
     "CodecError",
@@ -54,6 +56,7 @@ __all__ = [
     "FrameHeader",
     "InvalidBitstream",
     "Raster",
+    "Rebased",
     "State",
     "StateCorrupt",
     "StateError",

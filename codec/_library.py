@@ -118,6 +118,8 @@ def _declare(library: ctypes.CDLL) -> None:
         "xc_state_equal": (ctypes.c_int, [Pointer, Pointer]),
         "xc_state_serialize": (ctypes.c_int, [Pointer, PointerArgument]),
         "xc_state_deserialize": (ctypes.c_int, [data, size, PointerArgument]),
+        "xc_state_basis": (ctypes.c_int, [Pointer, PointerArgument]),
+        "xc_basis_free": (None, [Pointer]),
         "xc_parse_frame_start": (ctypes.c_int, [data, size, ctypes.POINTER(FrameStart)]),
         "xc_decode_chunk": (
             ctypes.c_int,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from codec._library import EncodeOptions, FrameStart, Pointer, check, library, take_buffer
 from codec.errors import FrameArgumentError
 from codec.raster import Raster
-from codec.state import State
+from codec.state import Basis, State
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,13 @@ class Encoded(NamedTuple):
     state: State
 
 
+class Rebased(NamedTuple):
+    """A chunk's frames for another state, and the state a decoder has after the last."""
+
+    frames: list[bytes]
+    state: State
+
+
 class Decoded(NamedTuple):
     """What a frame makes of a state, and the raster it decodes to."""
 
@@ -132,7 +139,7 @@ def _frames(frames: Sequence[bytes]) -> tuple[Any, Any]:
     return (ctypes.c_char_p * count)(*frames), (ctypes.c_size_t * count)(*map(len, frames))
 
 
-def _handles(values: Sequence[Raster | State]) -> Any:
+def _handles(values: Sequence[Raster | Basis]) -> Any:
     return (ctypes.c_void_p * len(values))(*(value._handle.value for value in values))
 
 
@@ -277,7 +284,7 @@ def encode_inter_frame(
 
 
 def rebase(
-    state: State, raster: Raster, frame: bytes, made_for: State, *, threads: int = 1
+    state: State, raster: Raster, frame: bytes, made_for: Basis, *, threads: int = 1
 ) -> Encoded:
     """Codes an inter frame again for another state (the paper's rebase).
 
@@ -290,7 +297,8 @@ def rebase(
         raster: the picture the frame shows, as it was before encoding.
         frame: an inter frame. Of a frame for another state only the modes are read,
             so damage to its tokens is not found here.
-        made_for: the state `frame` was made for, without which it cannot be read.
+        made_for: the basis of the state `frame` was made for, without which it cannot be
+            read.
         threads: as for decode().
 
     Raises:
@@ -298,39 +306,39 @@ def rebase(
         FrameArgumentError: it is a key frame, or has no bytes; `threads` out of range.
         StateMismatch: states and raster differ in size.
     """
-    return rebase_chunk(state, [raster], [frame], [made_for], threads=threads)[0]
+    rebased = rebase_chunk(state, [raster], [frame], [made_for], threads=threads)
+    return Encoded(rebased.frames[0], rebased.state)
 
 
 def rebase_chunk(
     state: State,
     rasters: Sequence[Raster],
     frames: Sequence[bytes],
-    made_for: Sequence[State],
+    made_for: Sequence[Basis],
     *,
     threads: int = 1,
-) -> list[Encoded]:
+) -> Rebased:
     """Rebases consecutive inter frames in one call, without the interpreter's lock.
 
     Args:
         state: what really precedes the first frame.
         rasters: the picture each frame shows.
         frames: the frames, as for rebase().
-        made_for: the state each frame was made for.
+        made_for: the basis of the state each frame was made for.
         threads: as for decode().
 
     Raises:
-        FrameArgumentError: as rebase(), or not as many frames as rasters and states.
+        FrameArgumentError: as rebase(), or not as many frames as rasters and bases.
         BitstreamError: as rebase(); says which frame it was, counted from 1.
         StateMismatch: likewise.
     """
     count = len(frames)
     if not count == len(rasters) == len(made_for):
         raise FrameArgumentError(
-            f"{count} frames need as many rasters and states, not {len(rasters)} and "
-            f"{len(made_for)}"
+            f"{count} frames need as many rasters and bases, not {len(rasters)} and {len(made_for)}"
         )
     data, sizes = _frames(frames)
-    rebased, after = (ctypes.c_void_p * count)(), (ctypes.c_void_p * count)()
+    rebased, after = (ctypes.c_void_p * count)(), ctypes.c_void_p()
     check(
         library().xc_rebase_chunk(
             _handle(state),
@@ -341,14 +349,10 @@ def rebase_chunk(
             count,
             threads,
             rebased,
-            after,
+            ctypes.byref(after),
         )
     )
-    states = [State(ctypes.c_void_p(handle)) for handle in after]
-    return [
-        Encoded(take_buffer(ctypes.c_void_p(buffer)), state)
-        for buffer, state in zip(rebased, states, strict=True)
-    ]
+    return Rebased([take_buffer(ctypes.c_void_p(buffer)) for buffer in rebased], State(after))
 
 
 def simd_level() -> str:

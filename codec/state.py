@@ -18,6 +18,21 @@ _VERSION = 1
 _LAST, _GOLDEN, _ALTREF = 1, 2, 3
 
 
+class Basis:
+    """What a frame was made for, in brief: rebase() reads it by this.
+
+    Keeps what reading a frame needs, and of the three references only fingerprints, by
+    which rebase() sees whether they are the same ones. A thousandth of a state.
+    """
+
+    __slots__ = ("__weakref__", "_handle")
+
+    def __init__(self, handle: Pointer) -> None:
+        """Takes over a native handle; callers use State.basis()."""
+        self._handle = handle
+        weakref.finalize(self, library().xc_basis_free, handle)
+
+
 class State:
     """Everything a VP8 decoder carries from one frame to the next.
 
@@ -82,6 +97,12 @@ class State:
     def altref(self) -> Raster:
         """The altref reference."""
         return self._reference(_ALTREF)
+
+    def basis(self) -> Basis:
+        """What rebase() needs to know of this state to read frames that were made for it."""
+        handle = ctypes.c_void_p()
+        check(library().xc_state_basis(self._handle, ctypes.byref(handle)))
+        return Basis(handle)
 
     def _payload(self) -> bytes:
         buffer = ctypes.c_void_p()

@@ -62,12 +62,12 @@ class _Trace:
     """A chunk decoded as originally encoded.
 
     Attributes:
-        before: the state each frame was made for; the first, of the key frame, is unused.
+        made_for: the basis of the state each inter frame was made for.
         final: the state after the last frame.
         rasters: the source picture for each frame; for a hidden frame what it decodes to.
     """
 
-    before: list[codec.State]
+    made_for: list[codec.Basis]
     final: codec.State
     rasters: list[codec.Raster]
 
@@ -99,7 +99,7 @@ def join(
         SeamMismatch: what was written does not decode to the predicted states.
     """
     state: codec.State | None = None
-    before: codec.State | None = None
+    before: codec.Basis | None = None
     with _Verifier(timings) as verifier:
         for ahead in _prepared(chunks, first_frame_qi, threads):
             started = time.perf_counter()
@@ -111,17 +111,15 @@ def join(
                 coded = [ahead.first.result().frame, *ahead.coded[1:]]
                 timings.wait_s += time.perf_counter() - started
                 started = time.perf_counter()
-                rebased = codec.rebase_chunk(
+                frames, state = codec.rebase_chunk(
                     state,
                     trace.rasters,
                     coded,
-                    [before, *trace.before[1:]],
+                    [before, *trace.made_for],
                     threads=min(_MAX_REBASE_THREADS, max(1, threads // 2)),
                 )
-                frames, state = [one.frame for one in rebased], rebased[-1].state
                 timings.rebase_s += time.perf_counter() - started
-                del rebased
-            before = trace.final
+            before = trace.final.basis()
             # A chunk's rasters are most of the memory, and the next is waited for below.
             del ahead, trace
             yield from verifier.check(frames, state)
@@ -207,11 +205,15 @@ def _trace(chunk: SourceChunk) -> _Trace:
     """Decode a chunk as originally encoded."""
     if not chunk.coded:
         raise ChunkError("a chunk without frames")
-    decoded = codec.decode_chunk(None, chunk.coded)
-    states = [one.state for one in decoded]
     pictures = iter(chunk.pictures)
-    rasters = [
-        next(pictures) if codec.is_shown(frame) else one.raster
-        for frame, one in zip(chunk.coded, decoded, strict=True)
-    ]
-    return _Trace(states[:1] + states[:-1], states[-1], rasters)
+    state: codec.State | None = None
+    made_for: list[codec.Basis] = []
+    rasters: list[codec.Raster] = []
+    # One by one: together, what they decode to would be half of all memory.
+    for frame in chunk.coded:
+        if state is not None:
+            made_for.append(state.basis())
+        state, decoded = codec.decode(state, frame)
+        rasters.append(next(pictures) if codec.is_shown(frame) else decoded)
+    assert state is not None
+    return _Trace(made_for, state, rasters)

@@ -170,7 +170,7 @@ def test_rebase_refuses_what_decode_refuses():
             mutated[choose.randrange(1, len(mutated))] ^= 1 << choose.randrange(8)
         onto = pairs[choose.randrange(1, len(pairs))][0]
         try:
-            rebased = codec.rebase(onto, pictures[index], bytes(mutated), made_for)
+            rebased = codec.rebase(onto, pictures[index], bytes(mutated), made_for.basis())
         except codec.CodecError:
             continue
         assert codec.decode(onto, rebased.frame).state == rebased.state

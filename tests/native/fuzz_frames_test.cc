@@ -91,11 +91,12 @@ void rebase_onto(const State& before, const Raster& source, const Bytes& frame,
   const xc_raster* const sources[] = {source.get()};
   const std::uint8_t* const frames[] = {frame.data()};
   const std::size_t sizes[] = {frame.size()};
-  const xc_state* const states[] = {made_for.get()};
-  if (xc_rebase_chunk(before.get(), sources, frames, sizes, states, 1, 2, &buffer, &predicted) !=
-      0) {
-    return;
-  }
+  xc_basis* basis = nullptr;
+  CHECK(xc_state_basis(made_for.get(), &basis) == 0);
+  const int status =
+      xc_rebase_chunk(before.get(), sources, frames, sizes, &basis, 1, 2, &buffer, &predicted);
+  xc_basis_free(basis);
+  if (status != 0) return;
   const State expected(predicted);
   State after;
   Raster raster;

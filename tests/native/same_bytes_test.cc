@@ -79,14 +79,17 @@ std::uint64_t digest_with(int threads) {
     options.copy_to_altref = time == 3 ? 1 : 0;
     xc_state* after = nullptr;
     xc_state* rebased = nullptr;
+    xc_basis* basis = nullptr;
     xc_buffer* moved = nullptr;
+    CHECK(xc_state_basis(made_for, &basis) == 0);
     CHECK(xc_encode_inter_frame(made_for, source, &options, threads, &frame, &after) == 0);
     const std::uint8_t* const frames[] = {xc_buffer_data(frame)};
     const std::size_t sizes[] = {xc_buffer_size(frame)};
-    CHECK(xc_rebase_chunk(before, &source, frames, sizes, &made_for, 1, threads, &moved,
+    CHECK(xc_rebase_chunk(before, &source, frames, sizes, &basis, 1, threads, &moved,
                           &rebased) == 0);
     add_and_free(digest, frame);
     add_and_free(digest, moved);
+    xc_basis_free(basis);
     xc_state_free(made_for);
     xc_state_free(before);
     xc_raster_free(source);

@@ -89,8 +89,8 @@ def test_a_seam_that_does_not_fit_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     """If this fails, a wrong rebase reaches the result unseen."""
     right = codec.rebase_chunk
 
-    def wrong(state: codec.State, *rest: Any, **options: Any) -> list[codec.Encoded]:
-        return [codec.Encoded(one.frame, state) for one in right(state, *rest, **options)]
+    def wrong(state: codec.State, *rest: Any, **options: Any) -> codec.Rebased:
+        return codec.Rebased(right(state, *rest, **options).frames, state)
 
     monkeypatch.setattr(codec, "rebase_chunk", wrong)
     with pytest.raises(SeamMismatch):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import codec
-from codec import BufferCopy, Decoded, Encoded, EncodeSettings, Raster, State
+from codec import Basis, BufferCopy, Decoded, Encoded, EncodeSettings, Raster, State
 from tests.support.streams import md5, read_ivf
 
 # A frame each in turn: what it does to golden and altref, and where its filter level is from.
@@ -57,7 +57,7 @@ def rebased(
     state: State,
     pictures: Sequence[Raster],
     frames: Sequence[bytes],
-    made_for: Sequence[State],
+    made_for: Sequence[Basis],
     threads: int,
 ) -> list[Encoded]:
     """Returns the frames for another state, one call a frame."""
@@ -74,18 +74,19 @@ def of_every_operation(
     """Returns what each operation gives for a stream of one key frame and its pictures."""
     stream = decoded(frames, threads)
     ours = encoded(pictures, y_ac_qi, threads)
-    made_for = [one.state for one in stream[:-1]]
+    made_for = [one.state.basis() for one in stream[:-1]]
     inter = (pictures[1:], frames[1:], made_for)
     given = {
         "decode": stream,
         "decode_chunk": codec.decode_chunk(None, frames, threads=threads),
         "encode": ours,
         "rebase": rebased(ours[0].state, *inter, threads),
-        "rebase_chunk": codec.rebase_chunk(ours[0].state, *inter, threads=threads),
         # Onto the very states: modes and coefficients are taken over.
-        "rebase, same state": rebased(made_for[0], *inter, threads),
+        "rebase, same state": rebased(stream[0].state, *inter, threads),
     }
     found = {name: [described(result) for result in results] for name, results in given.items()}
+    chunk = codec.rebase_chunk(ours[0].state, *inter, threads=threads)
+    found["rebase_chunk"] = [*map(md5, chunk.frames), chunk.state.digest()]
     found["advance"] = [codec.advance(None, frames, threads=threads).digest()]
     return found
 

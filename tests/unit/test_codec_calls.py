@@ -24,6 +24,7 @@ class Clip:
         self.frames = encode_with_libvpx(self.pictures, {"slices": str(partitions), "b": "400k"})
         self.decoded = outputs.decoded(self.frames, 1)
         self.states = [one.state for one in self.decoded]
+        self.bases = [state.basis() for state in self.states]
 
 
 @cache
@@ -54,13 +55,13 @@ OPERATIONS = {
         clip().states[0], clip().pictures[1], 40, threads=threads
     ),
     "rebase": lambda threads: codec.rebase(
-        another_state(), clip().pictures[1], clip().frames[1], clip().states[0], threads=threads
+        another_state(), clip().pictures[1], clip().frames[1], clip().bases[0], threads=threads
     ),
     "rebase_chunk": lambda threads: codec.rebase_chunk(
         another_state(),
         clip().pictures[1:],
         clip().frames[1:],
-        clip().states[:-1],
+        clip().bases[:-1],
         threads=threads,
     ),
 }
@@ -86,7 +87,7 @@ def test_empty_chunk_gives_nothing(threads):
     state = clip().states[0]
     assert codec.decode_chunk(state, [], threads=threads) == []
     assert codec.decode_chunk(None, [], threads=threads) == []
-    assert codec.rebase_chunk(state, [], [], [], threads=threads) == []
+    assert codec.rebase_chunk(state, [], [], [], threads=threads) == ([], state)
     assert codec.advance(state, [], threads=threads) == state
 
 
@@ -102,10 +103,10 @@ def test_chunk_of_unequal_lengths_is_refused(missing):
     lists = {
         "rasters": clip().pictures[1:],
         "frames": clip().frames[1:],
-        "made_for": clip().states[:-1],
+        "made_for": clip().bases[:-1],
     }
     lists[missing] = lists[missing][:-1]
-    with pytest.raises(codec.FrameArgumentError, match=r"frames need as many rasters and states"):
+    with pytest.raises(codec.FrameArgumentError, match=r"frames need as many rasters and bases"):
         codec.rebase_chunk(another_state(), **lists)
 
 
@@ -127,13 +128,13 @@ def test_chunk_says_which_frame_cannot_be_decoded(operation, index, threads):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_chunk_says_which_frame_cannot_be_rebased(threads):
     """One bad frame among hundreds would have to be searched for."""
-    rasters, made_for = clip().pictures[1:], clip().states[:-1]
+    rasters, made_for = clip().pictures[1:], clip().bases[:-1]
     frames = clip().frames[1:]
     frames[2] = frames[2][:5]
     with pytest.raises(codec.TruncatedBitstream, match=r"^frame 3 of 4: "):
         codec.rebase_chunk(another_state(), rasters, frames, made_for, threads=threads)
     small = codec.encode_key_frame(moving_pictures(16, 16, 1)[0], 40).state
-    unfit = [*made_for[:3], small]
+    unfit = [*made_for[:3], small.basis()]
     with pytest.raises(codec.StateMismatch, match=r"^frame 4 of 4: "):
         codec.rebase_chunk(another_state(), rasters, clip().frames[1:], unfit, threads=threads)
 
@@ -146,7 +147,7 @@ def test_chunk_with_a_key_frame_cannot_be_rebased(index, threads):
     frames[index] = clip().frames[0]
     with pytest.raises(codec.FrameArgumentError, match=rf"^frame {index + 1} of 3: a key frame"):
         codec.rebase_chunk(
-            another_state(), clip().pictures[1:4], frames, clip().states[:3], threads=threads
+            another_state(), clip().pictures[1:4], frames, clip().bases[:3], threads=threads
         )
 
 
@@ -158,7 +159,7 @@ def failing_calls(of):
             operation(None, frames, threads=2)
     inter = [*of.frames[1:-1], of.frames[0]]
     with pytest.raises(codec.FrameArgumentError):
-        codec.rebase_chunk(of.states[0], of.pictures[1:], inter, of.states[:-1], threads=2)
+        codec.rebase_chunk(of.states[0], of.pictures[1:], inter, of.bases[:-1], threads=2)
 
 
 def test_failed_chunk_changes_no_state():
@@ -209,7 +210,7 @@ def test_truncated_frame_is_refused_alike_by_any_number_of_threads(partitions):
 
 def test_calls_at_the_same_time_do_not_mix():
     """Chunks worked on in threads of one process would change each other's pictures."""
-    onto, inter = another_state(), (clip().pictures[1:], clip().frames[1:], clip().states[:-1])
+    onto, inter = another_state(), (clip().pictures[1:], clip().frames[1:], clip().bases[:-1])
     expected = codec.rebase_chunk(onto, *inter)
 
     def one(index):

@@ -20,6 +20,9 @@ struct xc_raster {
 struct xc_state {
   vp8::SharedState value;
 };
+struct xc_basis {
+  vp8::Basis value;
+};
 struct xc_buffer {
   std::vector<std::uint8_t> value;
 };
@@ -180,6 +183,12 @@ int xc_state_deserialize(const uint8_t* data, size_t size, xc_state** state) {
   return guarded([&] { *state = new xc_state{vp8::deserialize_state(data, size)}; });
 }
 
+int xc_state_basis(const xc_state* state, xc_basis** basis) {
+  return guarded([&] { *basis = new xc_basis{vp8::basis_of(*state->value)}; });
+}
+
+void xc_basis_free(xc_basis* basis) { delete basis; }
+
 int xc_parse_frame_start(const uint8_t* data, size_t size, xc_frame_start* start) {
   return guarded([&] {
     const vp8::FrameStart parsed = vp8::parse_frame_start(data, size);
@@ -251,12 +260,11 @@ int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,
 
 int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
                     const uint8_t* const* frames, const size_t* sizes,
-                    const xc_state* const* made_for, size_t count, int32_t threads,
+                    const xc_basis* const* made_for, size_t count, int32_t threads,
                     xc_buffer** rebased, xc_state** after) {
   return guarded([&] {
     vp8::ThreadTeam team(checked_threads(threads));
     vp8::Rebase rebase(team);
-    Handles<xc_state> states;
     Handles<xc_buffer> buffers;
     vp8::SharedState state = state_of(before);
     for (size_t i = 0; i < count; ++i) {
@@ -264,11 +272,10 @@ int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
       of_chunk(i, count, [&] {
         state = rebase.frame(state, sources[i]->value, frames[i], sizes[i], made_for[i]->value,
                              i > 0 ? &buffers[i - 1]->value : nullptr);
-        states.push_back(std::make_unique<xc_state>(state));
       });
     }
     if (count > 0) buffers.back()->value = rebase.finish();
+    *after = new xc_state{std::move(state)};
     hand_over(buffers, rebased);
-    hand_over(states, after);
   });
 }

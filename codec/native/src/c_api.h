@@ -17,6 +17,7 @@ extern "C" {
 
 typedef struct xc_raster xc_raster;
 typedef struct xc_state xc_state;
+typedef struct xc_basis xc_basis;
 typedef struct xc_buffer xc_buffer;
 
 typedef struct {
@@ -68,6 +69,10 @@ XC_API int xc_state_equal(const xc_state* a, const xc_state* b);
 XC_API int xc_state_serialize(const xc_state* state, xc_buffer** bytes);
 XC_API int xc_state_deserialize(const uint8_t* data, size_t size, xc_state** state);
 
+/* What a frame made for the state is rebased by; keeps no raster. */
+XC_API int xc_state_basis(const xc_state* state, xc_basis** basis);
+XC_API void xc_basis_free(xc_basis* basis);
+
 XC_API int xc_parse_frame_start(const uint8_t* data, size_t size, xc_frame_start* start);
 
 /* The operations work with `threads` threads, 1 to 64, the caller's among them;
@@ -99,11 +104,11 @@ XC_API int xc_encode_inter_frame(const xc_state* before, const xc_raster* source
                                  const xc_encode_options* options, int32_t threads,
                                  xc_buffer** frame, xc_state** after);
 
-/* Codes `count` frames, each made for the state in `made_for`, again for `before` and
- * the states that follow from it. */
+/* Codes `count` frames, each made for the state of that basis, again for `before` and
+ * the states that follow from it; gives the state after the last. */
 XC_API int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
                            const uint8_t* const* frames, const size_t* sizes,
-                           const xc_state* const* made_for, size_t count, int32_t threads,
+                           const xc_basis* const* made_for, size_t count, int32_t threads,
                            xc_buffer** rebased, xc_state** after);
 
 #ifdef __cplusplus

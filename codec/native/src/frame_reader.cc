@@ -10,7 +10,7 @@
 namespace vp8 {
 namespace {
 
-FrameStart checked_start(const State* before, const std::uint8_t* data, std::size_t size) {
+FrameStart checked_start(const ReadingState* before, const std::uint8_t* data, std::size_t size) {
   const FrameStart start = parse_frame_start(data, size);
   if (!start.key_frame && before == nullptr) {
     throw CodecError(Status::kInvalidBitstream, "a stream cannot begin with an inter frame");
@@ -34,14 +34,14 @@ FrameStart checked_start(const State* before, const std::uint8_t* data, std::siz
   return start;
 }
 
-MacroblockGrid grid_of(const FrameStart& start, const State* before) {
+MacroblockGrid grid_of(const FrameStart& start, const ReadingState* before) {
   if (start.key_frame) return {(start.height + 15) / 16, (start.width + 15) / 16};
   return {before->macroblock_rows(), before->macroblock_columns()};
 }
 
 }  // namespace
 
-FrameReader::FrameReader(const State* before, const std::uint8_t* data, std::size_t size)
+FrameReader::FrameReader(const ReadingState* before, const std::uint8_t* data, std::size_t size)
     : before_(before),
       start_(checked_start(before, data, size)),
       first_partition_(data + start_.size_bytes(), start_.first_partition_size),

@@ -14,7 +14,7 @@ class FrameReader {
  public:
   // Reads everything up to the first macroblock. `before` may be null for a key
   // frame. The data must outlive the reader. Throws CodecError.
-  FrameReader(const State* before, const std::uint8_t* data, std::size_t size);
+  FrameReader(const ReadingState* before, const std::uint8_t* data, std::size_t size);
 
   const FrameHeader& header() const { return header_; }
   // What holds within the frame.
@@ -36,7 +36,7 @@ class FrameReader {
  private:
   void split_partitions(const std::uint8_t* data, std::size_t size);
 
-  const State* before_;
+  const ReadingState* before_;
   FrameStart start_;
   BoolDecoder first_partition_;
   CodingContext context_;

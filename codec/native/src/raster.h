@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 
 #include "frame_buffer.h"
 #include "types.h"
@@ -26,6 +27,14 @@ using MutablePlane = BasicPlane<std::uint8_t>;
 
 constexpr int kRasterBorder = 32;
 constexpr int kPlanes = 3;  // Y, U, V
+
+// Stands for everything of a raster that prediction can see. Different rasters have
+// the same one by a chance of 2^-64, or by malice: no more than quality depends on it.
+struct Fingerprint {
+  std::uint64_t halves[2];
+
+  bool operator==(const Fingerprint& other) const = default;
+};
 
 // Built by one owner, then shared as shared_ptr<const Raster> and never changed.
 class Raster {
@@ -64,12 +73,17 @@ class Raster {
   // Equality of everything prediction can see.
   bool operator==(const Raster& other) const;
 
+  // Of a raster that does not change any more; found once, by the first who asks.
+  Fingerprint fingerprint() const;
+
  private:
   int width_;
   int height_;
   int loaded_planes_ = 0;  // a bit for each
   FrameBuffer pixels_;
   MutablePlane planes_[kPlanes];
+  mutable std::once_flag fingerprinted_;
+  mutable Fingerprint fingerprint_;
 };
 
 using SharedRaster = std::shared_ptr<const Raster>;

@@ -12,7 +12,7 @@
 namespace vp8 {
 namespace {
 
-void check(const State& before, const State& made_for, const Raster& source,
+void check(const State& before, const Basis& made_for, const Raster& source,
            const std::uint8_t* frame, std::size_t size) {
   if (size == 0) {
     throw CodecError(Status::kInvalidArgument, "an empty frame has nothing to rebase");
@@ -45,14 +45,6 @@ CodingContext context_on(const State& before, const FrameReader& reader) {
   }
   context.sign_bias = reader.context().sign_bias;
   return context;
-}
-
-// Whether every prediction comes out as it did.
-bool references_equal(const State& a, const State& b) {
-  for (std::size_t i = kLastFrame; i <= kAltrefFrame; ++i) {
-    if (a.references[i] != b.references[i] && !(*a.references[i] == *b.references[i])) return false;
-  }
-  return a.context.segmentation == b.context.segmentation && *a.segment_map == *b.segment_map;
 }
 
 // Modes read from the frame are taken over with their coefficients.
@@ -109,11 +101,11 @@ Rebase::Rebase(ThreadTeam& team) : team_(team) {}
 Rebase::~Rebase() = default;
 
 SharedState Rebase::frame(const SharedState& before, const SharedRaster& picture,
-                          const std::uint8_t* frame, std::size_t size, const SharedState& made_for,
+                          const std::uint8_t* frame, std::size_t size, const Basis& made_for,
                           std::vector<std::uint8_t>* bytes_of_previous) {
-  check(*before, *made_for, *picture, frame, size);
+  check(*before, made_for, *picture, frame, size);
   const SharedRaster source = with_repeated_edges(picture);
-  FrameReader reader(made_for.get(), frame, size);
+  FrameReader reader(&made_for, frame, size);
   auto writer =
       std::make_unique<FrameWriter>(before.get(), *source, reader.header(),
                                     context_on(*before, reader), before->segment_map, true, team_);
@@ -121,7 +113,7 @@ SharedState Rebase::frame(const SharedState& before, const SharedRaster& picture
     if (previous_) *bytes_of_previous = previous_->serialize();
   };
   // Where nothing that a macroblock is predicted from has changed, it stays.
-  if (references_equal(*before, *made_for)) {
+  if (predicts_as(*before, made_for)) {
     write_previous();
     carry_over(reader, *writer, team_);
   } else {

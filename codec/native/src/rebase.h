@@ -26,7 +26,7 @@ class Rebase {
   // CodecError: a frame that cannot be read, a key or empty frame
   // (kInvalidArgument), states or a raster of different sizes (kStateMismatch).
   SharedState frame(const SharedState& before, const SharedRaster& source,
-                    const std::uint8_t* frame, std::size_t size, const SharedState& made_for,
+                    const std::uint8_t* frame, std::size_t size, const Basis& made_for,
                     std::vector<std::uint8_t>* bytes_of_previous);
   // The bytes of the last frame.
   std::vector<std::uint8_t> finish();

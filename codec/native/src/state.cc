@@ -137,6 +137,25 @@ bool State::operator==(const State& other) const {
   return true;
 }
 
+Basis basis_of(const State& state) {
+  Basis basis{state, {}};
+  for (std::size_t i = kLastFrame; i <= kAltrefFrame; ++i) {
+    basis.references[i] = state.references[i]->fingerprint();
+  }
+  return basis;
+}
+
+bool predicts_as(const State& state, const Basis& basis) {
+  if (!(state.context.segmentation == basis.context.segmentation) ||
+      *state.segment_map != *basis.segment_map) {
+    return false;
+  }
+  for (std::size_t i = kLastFrame; i <= kAltrefFrame; ++i) {
+    if (!(state.references[i]->fingerprint() == basis.references[i])) return false;
+  }
+  return true;
+}
+
 std::vector<std::uint8_t> serialize_state(const State& state) {
   const auto numbers = raster_numbers(state);
   const int rasters = *std::max_element(numbers.begin(), numbers.end()) + 1;

@@ -11,10 +11,10 @@ namespace vp8 {
 
 using SegmentMap = std::vector<std::uint8_t>;  // one segment a macroblock, raster order
 
-// Immutable once made: shared as shared_ptr<const State>. Between frames the
-// saved probabilities of section 9.11 and the current ones are the same, so one
-// set is kept.
-struct State {
+// What reading a frame needs to know: all of a state but its pictures. Between
+// frames the saved probabilities of section 9.11 and the current ones are the same,
+// so one set is kept.
+struct ReadingState {
   int width = 0;
   int height = 0;
   int horizontal_scale = 0;
@@ -23,15 +23,30 @@ struct State {
   bool clamping_type = false;
   CodingContext context;
   std::shared_ptr<const SegmentMap> segment_map;
-  std::array<SharedRaster, kReferenceFrames> references;  // [kIntraFrame] is unused
 
   int macroblock_columns() const { return (width + 15) / 16; }
   int macroblock_rows() const { return (height + 15) / 16; }
+};
+
+// Immutable once made: shared as shared_ptr<const State>.
+struct State : ReadingState {
+  std::array<SharedRaster, kReferenceFrames> references;  // [kIntraFrame] is unused
 
   bool operator==(const State& other) const;
 };
 
 using SharedState = std::shared_ptr<const State>;
+
+// What a frame was made for, in brief: enough to read it, and to tell whether another
+// state predicts the same. A state of 4K holds up to 40 MB, its basis 40 kB.
+struct Basis : ReadingState {
+  std::array<Fingerprint, kReferenceFrames> references{};  // [kIntraFrame] is unused
+};
+
+Basis basis_of(const State& state);
+
+// Whether every prediction from the state comes out as it did.
+bool predicts_as(const State& state, const Basis& basis);
 
 // The state as bytes, the same on every machine. Equal references are stored
 // once. Layout: little-endian fields in the order of serialize_state.
