@@ -115,9 +115,9 @@ def test_workers_that_are_refused(stack: Deployed, locally: Locally, film: Path)
 def test_a_worker_without_memory(stack: Deployed, locally: Locally, large_film: Path) -> None:
     """If this fails, a worker that ran out of memory once loses the film, or changes it."""
     with configured(stack, "rebase", MemorySize=128) as restore:
-        died = log(stack, "rebase").count("signal: killed")
+        died = log(stack, "rebase").count("Runtime.ExitError")
         arn = stack.started(stack.upload("memory.mp4", large_film))
-        until(lambda: log(stack, "rebase").count("signal: killed") > died)
+        until(lambda: log(stack, "rebase").count("Runtime.ExitError") > died)
         restore()
         job = stack.ended(arn)
     assert job.status == "SUCCEEDED", job

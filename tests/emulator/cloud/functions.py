@@ -155,7 +155,9 @@ class RuntimeClientWorker(lambda_runtime.ProvidedWorker):
         try:
             result: dict[str, Any] = super().invoke(event, request_id, **context)
             if (result.get("error_payload") or {}).get("errorType") == "Runtime.ExitError":
-                result["log"] += _death_of(request_id)
+                result["log"] += (
+                    f"RequestId: {request_id} Error: {result['error']}\nRuntime.ExitError\n"
+                )
             return result
         except lambda_runtime.ProvidedInitTimeout as error:
             problem = {"errorType": "Sandbox.Timedout", "errorMessage": str(error)}
@@ -176,13 +178,6 @@ class RuntimeClientWorker(lambda_runtime.ProvidedWorker):
             "cold_start": True,
             "log": log,
         }
-
-
-def _death_of(request_id: str) -> str:
-    return (
-        f"RequestId: {request_id} Error: Runtime exited with error: signal: killed\n"
-        "Runtime.ExitError\n"
-    )
 
 
 class Slots:
