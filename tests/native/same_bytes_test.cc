@@ -85,8 +85,8 @@ std::uint64_t digest_with(int threads) {
     CHECK(xc_encode_inter_frame(made_for, source, &options, threads, &frame, &after) == 0);
     const std::uint8_t* const frames[] = {xc_buffer_data(frame)};
     const std::size_t sizes[] = {xc_buffer_size(frame)};
-    CHECK(xc_rebase_chunk(before, &source, frames, sizes, &basis, 1, threads, &moved,
-                          &rebased) == 0);
+    CHECK(xc_rebase_chunk(before, &source, frames, sizes, &basis, 1, threads, &moved, &rebased) ==
+          0);
     add_and_free(digest, frame);
     add_and_free(digest, moved);
     xc_basis_free(basis);
