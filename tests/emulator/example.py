@@ -248,7 +248,7 @@ def _function(code: str, **properties: Any) -> dict[str, Any]:
             "Code": {"ZipFile": textwrap.dedent(code)},
             "Role": _attribute("Role"),
             "MemorySize": 256,
-            "Timeout": 2,
+            "Timeout": 10,
             "Environment": {"Variables": {"BUCKET": {"Ref": "Bucket"}}},
             **properties,
         },

@@ -44,7 +44,7 @@ def test_death_is_exit_error(emulator: Emulator, outputs: dict[str, str]) -> Non
 
 def test_killed_worker(emulator: Emulator, outputs: dict[str, str]) -> None:
     """Tests cannot kill a function that runs, or the execution does not notice."""
-    arn = start(emulator, outputs["Optimized"], {"do": "sleep", "seconds": 1.9})
+    arn = start(emulator, outputs["Optimized"], {"do": "sleep", "seconds": 9})
     [pid] = until(lambda: emulator.workers(outputs["Task"]))
     os.kill(pid, signal.SIGKILL)
     assert ended(emulator, arn)["error"] == "Runtime.ExitError"
