@@ -46,17 +46,15 @@ def task_handler(step: str, function: TaskFunction) -> Handler:
         place = {name: event[name] for name in ("job", "batch", "chunk") if name in event}
         logger.append_keys(**place, attempt=payload["state"]["retries"] + 1)
         _sweep()
-        timeline = "-".join(
-            [f"{Keys(event['job']).timeline}/{step}"]
-            + [f"{event[name]:06d}" for name in ("batch", "chunk") if name in event]
-        )
+        numbers = [f"{event[name]:06d}" for name in ("batch", "chunk") if name in event]
         try:
             result = call(
                 function,
                 payload,
                 store,
                 worker=context.log_stream_name,
-                timeline=f"{timeline}.json",
+                timeline=Keys(event["job"]).timeline,
+                task="-".join([step, *numbers]),
             )
         except Exception as error:
             logger.exception("failed")

@@ -80,10 +80,13 @@ def plan(event: Event, context: Context) -> Event:
         frames = _by_packets(original, media)
     if frames is None:
         frames = _by_decoding(original, media, context.store, keys)
+    context.mark("fetched")
     with open_media(media, original.name) as opened:
         made = _make_plan(opened, frames, original, fingerprint(media), event["container"], options)
     made = replace(made, output=output)
+    context.mark("computed")
     save(made, context.store, keys)
+    context.mark("stored")
     return {
         "items": keys.items,
         "results": keys.map_results,
