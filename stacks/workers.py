@@ -46,8 +46,9 @@ class Workers(Construct):
             self._read_input(function)
         for function in (encode, rebase, audio, stitch):
             self._read_jobs(function)
-        for function in (encode, rebase, audio):
+        for function in (plan, encode, rebase, audio, stitch):
             self._tell_absent_jobs(function)
+            self._forget_cancelled_jobs(function)
         for function in (plan, encode, rebase, audio, stitch):
             self._write_jobs(function)
         for function in (plan, stitch):
@@ -122,6 +123,12 @@ class Workers(Construct):
     def _tell_absent_jobs(self, function: Function) -> None:
         """Without this right S3 says "forbidden" of what is not there."""
         function.allow(["s3:ListBucket"], [self._storage.work.bucket_arn])
+
+    def _forget_cancelled_jobs(self, function: Function) -> None:
+        """What is still written of a job that was cancelled is removed by who wrote it."""
+        work = self._storage.work
+        function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], _JOBS)
+        function.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*")], _JOBS)
 
     def _look_at_output(self, function: Function) -> None:
         """To leave results alone that were made from something else."""
