@@ -6,7 +6,7 @@ stack; a test holds them to what a job on the emulator really asks for.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -119,7 +119,7 @@ def actual(attempts: Iterable[Attempt], memory_mb: Mapping[str, int]) -> Usage:
         memory_mb: of each function, by step.
     """
     calls: Counter[str] = Counter()
-    gb_seconds: Counter[str] = Counter()
+    gb_seconds: defaultdict[str, float] = defaultdict(float)
     numbers: dict[str, int] = {}
     for attempt in attempts:
         calls[attempt.name] += 1

@@ -8,6 +8,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from excamera.options import EncodeOptions
+from stacks.api import Api
 from stacks.job import Job
 from stacks.settings import Settings
 from stacks.storage import Storage
@@ -34,6 +35,10 @@ class ExCameraStack(Stack):
             machine=job.machine,
             failure=workers.by_step["failure"],
         )
+        api = Api(self, "Api", settings, workers.api_function(job.machine, options))
+        self._output("ApiUrl", api.api.url, "The REST API; docs/api.md describes it")
+        if api.key is not None:
+            self._output("ApiKeyId", api.key.key_id, "Of the API's key; its value is not told here")
         self._output("InputBucket", storage.input.bucket_name, "Upload videos here")
         self._output("OutputBucket", storage.output.bucket_name, "Results appear here")
         self._output("WorkBucket", storage.work.bucket_name, "Jobs' plans and intermediates")

@@ -57,8 +57,9 @@ def plan(event: Event, context: Context) -> Event:
 
     Returns:
         `items` (key of the batch list), `results` (where an engine may list what became of
-        them) and the counts `frames`, `chunks` and `batches`; `sound`: whether there is an
-        audio stream; `indexed_by`.
+        them) and the counts `frames`, `chunks` and `batches`; `width` and `height` of the
+        result, in pixels, and `duration_s`; `sound`: whether there is an audio stream;
+        `indexed_by`.
 
     Raises:
         InputError: the source cannot be encoded; the class says why.
@@ -93,6 +94,9 @@ def plan(event: Event, context: Context) -> Event:
         "frames": made.frame_count,
         "chunks": sum(len(batch.chunks) for batch in made.batches),
         "batches": len(made.batches),
+        "width": made.geometry.width,
+        "height": made.geometry.height,
+        "duration_s": float(made.end * made.time_base),
         "sound": made.source.audio_stream is not None,
         "indexed_by": made.source.indexed_by,
     }
