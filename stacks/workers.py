@@ -88,7 +88,7 @@ class Workers(Construct):
         )
         return start
 
-    def api_function(self, machine: sfn.IStateMachine, options: dict[str, object]) -> Function:
+    def api_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
         """The function behind the REST API; it may see, stop and remove jobs."""
         settings, storage = self._settings, self._storage
         api = self._function(
