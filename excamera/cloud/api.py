@@ -27,9 +27,11 @@ _KEY_VARIABLE = "EXCAMERA_API_KEY"
 
 def http() -> urllib3.PoolManager:
     """A pool of connections; none of its own retries, which would repeat what must not be."""
-    more = {"ca_certs": authority()} if authority() else {}
     return urllib3.PoolManager(
-        maxsize=16, retries=False, timeout=urllib3.Timeout(connect=10, read=60), **more
+        maxsize=16,
+        retries=False,
+        timeout=urllib3.Timeout(connect=10, read=60),
+        ca_certs=authority(),
     )
 
 
