@@ -36,7 +36,17 @@ class Workers(Construct):
         self._powertools = self._layer("Powertools", layers.POWERTOOLS)
         self._video = [self._layer("Codec", layers.CODEC), self._layer("Media", layers.MEDIA)]
 
-        plan = self._function("plan", video=True, scratch_mb=settings.scratch_mb)
+        plan = self._function(
+            "plan",
+            video=True,
+            scratch_mb=settings.scratch_mb,
+            environment={
+                "WORK_BUCKET": storage.work.bucket_name,
+                "BATCHES_AT_ONCE": str(settings.batches_at_once),
+                "CHUNKS_AT_ONCE": str(settings.chunks_at_once),
+            },
+        )
+        plan.allow(["lambda:GetAccountSettings"], ["*"], "The account's settings are no resource.")
         encode = self._function("encode", video=True)
         rebase = self._function("rebase", video=True)
         audio = self._function("audio", video=True)

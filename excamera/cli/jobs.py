@@ -45,10 +45,11 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
             ("chunks", _of(found["chunks"])),
             ("batches", _of(found["batches"])),
             ("retries", found["retries"] or None),
+            ("at once", found["chunks_at_once"] and f"{found['chunks_at_once']} chunks"),
             (
-                "time",
-                ", ".join(f"{step} {value:.1f} s" for step, value in found["seconds"].items())
-                or None,
+                "account",
+                found["account_concurrency"]
+                and f"at most {found['account_concurrency']} functions at a time",
             ),
             (
                 "cost",

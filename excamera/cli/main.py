@@ -15,6 +15,7 @@ from codec.errors import CodecError
 from excamera.cli.compare import compare
 from excamera.cli.decode import decode
 from excamera.cli.encode import encode
+from excamera.cli.estimate import estimate
 from excamera.cli.jobs import cancel, fetch, jobs, status
 from excamera.cli.logs import logs
 from excamera.cli.sample import sample
@@ -32,7 +33,19 @@ def excamera() -> None:
     """Encode a video on many small workers into one VP8 stream with few key frames."""
 
 
-for command in (encode, decode, compare, sample, submit, status, jobs, cancel, fetch, logs):
+for command in (
+    encode,
+    decode,
+    compare,
+    sample,
+    submit,
+    status,
+    jobs,
+    cancel,
+    fetch,
+    logs,
+    estimate,
+):
     excamera.add_command(command)
 
 

@@ -74,6 +74,7 @@ def submit(
     if wait:
         with progress_observer() as observer:
             job = follow(cloud.api, job["id"], observer)
+        _say_if_small(job)
     if output is not None:
         check_succeeded(job)
         fetch_result(job, output)
@@ -108,6 +109,18 @@ def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool)
             click.echo(f"submitted before: {job['id']} is {job['state']}", err=True)
             return found
         number += 1
+
+
+def _say_if_small(job: dict[str, Any]) -> None:
+    """Tell that the account, not the stack, decided how many workers there were."""
+    limit, chunks = job["account_concurrency"], job["chunks"]
+    if limit is not None and chunks and job["chunks_at_once"] < chunks["total"] and limit < 1000:
+        click.echo(
+            f"this account runs at most {limit} functions at a time, so at most "
+            f"{job['chunks_at_once']} of {chunks['total']} chunks were encoded at once; a higher "
+            "quota is free (docs/operations.md, quotas)",
+            err=True,
+        )
 
 
 def _parsed(tag: str | None) -> Any:
