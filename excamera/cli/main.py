@@ -14,6 +14,8 @@ import click
 from codec.errors import CodecError
 from excamera.cli.compare import compare
 from excamera.cli.decode import decode
+from excamera.cli.deploy import deploy, destroy
+from excamera.cli.doctor import doctor
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
 from excamera.cli.jobs import cancel, fetch, jobs, status
@@ -34,17 +36,9 @@ def excamera() -> None:
 
 
 for command in (
-    encode,
-    decode,
-    compare,
-    sample,
-    submit,
-    status,
-    jobs,
-    cancel,
-    fetch,
-    logs,
-    estimate,
+    *(encode, decode, compare, sample),
+    *(deploy, destroy, doctor),
+    *(submit, status, jobs, cancel, fetch, logs, estimate),
 ):
     excamera.add_command(command)
 

@@ -19,6 +19,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
     ProfileNotFound,
+    WaiterError,
 )
 
 from excamera.errors import CloudUnavailable, NoCredentials, NoRegion, NoSuchStack, NotAllowed
@@ -110,6 +111,15 @@ class Account:
         """The ARN of whoever the credentials belong to."""
         with explained("sts:GetCallerIdentity"):
             return str(self.client("sts").get_caller_identity()["Arn"])
+
+    def wait(self, service: str, waiter: str, **which: Any) -> bool:
+        """Wait for at most half an hour; whether what was waited for has come."""
+        config = {"Delay": 5, "MaxAttempts": 360}
+        try:
+            self.client(service).get_waiter(waiter).wait(**which, WaiterConfig=config)
+        except WaiterError:
+            return False
+        return True
 
     def stack(self, name: str) -> Stack:
         """A stack by its name.
