@@ -41,15 +41,16 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
         out = Path(scratch) / "cdk.out"
         cdk = Cdk(project(), environment, context, click.echo)
         if bootstrap and (before.bootstrap is None):
-            cdk.run(out, "bootstrap", f"aws://{before.account}/{before.region}")
+            cdk.run("bootstrap", f"aws://{before.account}/{before.region}")
             before = look(cloud.account, context["stack_name"])
         before.check()
         click.echo("synthesising; the first time this builds the layers")
         name = cdk.synthesise(out)
         if not yes:
-            cdk.run(out, "diff", name)
+            cdk.run("diff", name, "--app", str(out))
             click.confirm("Deploy these changes?", abort=True)
-        cdk.run(out, "deploy", name, "--require-approval", "never", "--progress", "events")
+        cdk.run("deploy", name, "--app", str(out), "--require-approval", "never",
+                "--progress", "events")  # fmt: skip
     option = _option(context["stack_name"])
     click.echo(
         f"deployed; try `excamera doctor{option}`, or "

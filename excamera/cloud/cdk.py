@@ -22,7 +22,7 @@ _SHOWN_LINES = 15
 
 # What the CDK, npm and CloudFormation say, and what to do about it.
 _EXPLANATIONS: tuple[tuple[str, str], ...] = (
-    (r"SettingError: (.*)", r"a setting is wrong: \1"),
+    (r"(?m)^cdk\.json: (.*)", r"a setting is wrong: \1"),
     (r"LayerBuildError|ToolMissing|CommandFailed|LayerInputError",
      "a layer could not be built; the lines above say why"),
     (r"ENOTFOUND|ETIMEDOUT|ECONNREFUSED.*registry|npm (?:ERR|error)",
@@ -115,15 +115,15 @@ class Cdk:
         [template] = out.glob("*.template.json")
         return template.name.removesuffix(".template.json")
 
-    def run(self, out: Path, *arguments: str) -> None:
-        """Run a command of the CDK on what was synthesised.
+    def run(self, *arguments: str) -> None:
+        """Run a command of the CDK.
 
         Raises:
             DeploymentFailed: it failed; the message explains why.
         """
         npx = self._node / "lib/node_modules/npm/bin/npx-cli.js"
         command = [str(self._node / "bin" / "node"), str(npx), "--yes", PACKAGE]
-        self._run([*command, *arguments, "--app", str(out), "--no-notices", "--no-color"], {})
+        self._run([*command, *arguments, "--no-notices", "--no-color"], {})
 
     def _run(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         last: deque[str] = deque(maxlen=_KEPT_LINES)
