@@ -136,7 +136,9 @@ def actual(attempts: Iterable[Attempt], memory_mb: Mapping[str, int]) -> Usage:
         invocations=_counted(done, _INVOCATIONS) + retries,
         transitions=_counted(done, _TRANSITIONS) + retries,
         writes=_counted(done, _WRITES) + retries,
-        reads=_counted(done, _READS) + min(done.chunks, _SOME_ENVIRONMENTS) + retries,
+        reads=_counted(done, _READS)
+        + _READS_OF_ENVIRONMENT * min(done.chunks, _SOME_ENVIRONMENTS)
+        + retries,
     )
 
 
