@@ -73,6 +73,11 @@ class Keys:
         """Why the job failed, if it did."""
         return f"{self.prefix}/failure.json"
 
+    @property
+    def end(self) -> str:
+        """How the job ended, as everybody was told."""
+        return f"{self.prefix}/end.json"
+
     def result(self, container: str) -> str:
         """The finished file."""
         return f"{self.prefix}/result.{container}"

@@ -18,6 +18,12 @@ class Settings:
         state_machine: ARN of the state machine that runs jobs.
         prefix: with which keys of uploads that start jobs begin.
         options: the stack's default options, as `excamera.options.EncodeOptions` takes them.
+        stack: name of the stack.
+        jobs_topic: ARN of the topic that hears of the ends of jobs.
+        stalled_after_s: for how long no task of a job may end, in seconds.
+        webhook_url: the user's receiver of notices.
+        webhook_secret: ARN of the secret that they are signed with.
+        undelivered_queue: URL of the queue with what could not be handled.
     """
 
     work_bucket: str
@@ -25,6 +31,12 @@ class Settings:
     state_machine: str
     prefix: str
     options: dict[str, Any]
+    stack: str
+    jobs_topic: str
+    stalled_after_s: int
+    webhook_url: str
+    webhook_secret: str
+    undelivered_queue: str
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -35,4 +47,10 @@ class Settings:
             state_machine=os.environ.get("STATE_MACHINE_ARN", ""),
             prefix=os.environ.get("PREFIX", ""),
             options=json.loads(os.environ.get("DEFAULT_OPTIONS", "{}")),
+            stack=os.environ.get("STACK", ""),
+            jobs_topic=os.environ.get("JOBS_TOPIC_ARN", ""),
+            stalled_after_s=int(os.environ.get("STALLED_AFTER_S", "0")),
+            webhook_url=os.environ.get("WEBHOOK_URL", ""),
+            webhook_secret=os.environ.get("WEBHOOK_SECRET_ARN", ""),
+            undelivered_queue=os.environ.get("UNDELIVERED_QUEUE_URL", ""),
         )

@@ -8,7 +8,10 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from excamera.options import EncodeOptions
+from stacks.costs import Budget, tag_everything
 from stacks.job import Job
+from stacks.monitoring import Monitoring
+from stacks.notices import Notices, Webhook
 from stacks.settings import Settings
 from stacks.storage import Storage
 from stacks.trigger import Trigger
@@ -25,19 +28,44 @@ class ExCameraStack(Stack):
         workers = Workers(self, "Workers", settings, storage)
         job = Job(self, "Job", settings=settings, functions=workers.by_step, work=storage.work)
         start = workers.start_function(job.machine.state_machine_arn, options)
-        Trigger(
+        notices = Notices(self, "Notices", workers=workers, work=storage.work)
+        trigger = Trigger(
             self,
             "Trigger",
             settings=settings,
             uploads=storage.input,
             start=start,
             machine=job.machine,
-            failure=workers.by_step["failure"],
+            ended=notices.ended,
         )
+        functions = {**workers.by_step, "start": start, "ended": notices.ended}
+        if settings.webhook_url:
+            webhook = Webhook(
+                self, "Webhook", url=settings.webhook_url, workers=workers, trigger=trigger
+            )
+            functions["webhook"] = webhook.function
+            self._output(
+                "WebhookSecretArn", webhook.secret.secret_arn, "Signs the webhook's requests"
+            )
+        monitoring = Monitoring(
+            self,
+            "Monitoring",
+            settings=settings,
+            workers=workers,
+            work=storage.work,
+            machine=job.machine,
+            trigger=trigger,
+            functions=functions,
+        )
+        if settings.budget_usd:
+            Budget(self, "Budget", limit_usd=settings.budget_usd, email=settings.alarm_email)
+        tag_everything(self, settings)
         self._output("InputBucket", storage.input.bucket_name, "Upload videos here")
         self._output("OutputBucket", storage.output.bucket_name, "Results appear here")
         self._output("WorkBucket", storage.work.bucket_name, "Jobs' plans and intermediates")
         self._output("StateMachineArn", job.machine.state_machine_arn, "Runs the jobs")
+        self._output("JobsTopic", notices.topic.topic_arn, "Hears of the end of every job")
+        self._output("AlarmsTopic", monitoring.topic.topic_arn, "Hears of alarms")
         if settings.input_bucket:
             self._output(
                 "EnableEvents",

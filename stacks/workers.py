@@ -14,8 +14,8 @@ from stacks.function import Function
 from stacks.settings import Settings
 from stacks.storage import Storage
 
-_SHORT_S = 60
-_JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
+SHORT_S = 60
+JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
 _FILMS = "The users choose the keys of what they upload; results take theirs from them."
 
 
@@ -32,12 +32,12 @@ class Workers(Construct):
         self._powertools = self._layer("Powertools", layers.POWERTOOLS)
         self._video = [self._layer("Codec", layers.CODEC), self._layer("Media", layers.MEDIA)]
 
-        plan = self._function("plan", video=True, scratch_mb=settings.scratch_mb)
-        encode = self._function("encode", video=True)
-        rebase = self._function("rebase", video=True)
-        audio = self._function("audio", video=True)
-        stitch = self._function("stitch", video=True)
-        failure = self._function("failure", timeout_s=_SHORT_S)
+        plan = self.function("plan", video=True, scratch_mb=settings.scratch_mb)
+        encode = self.function("encode", video=True)
+        rebase = self.function("rebase", video=True)
+        audio = self.function("audio", video=True)
+        stitch = self.function("stitch", video=True)
+        failure = self.function("failure", timeout_s=SHORT_S)
         self.by_step = {
             "plan": plan, "encode": encode, "rebase": rebase, "audio": audio,
             "stitch": stitch, "failure": failure,
@@ -47,24 +47,24 @@ class Workers(Construct):
         for function in (encode, rebase, audio, stitch):
             self._read_jobs(function)
         for function in (encode, rebase, audio):
-            self._tell_absent_jobs(function)
+            self.tell_absent_jobs(function)
         for function in (plan, encode, rebase, audio, stitch):
             self._write_jobs(function)
         for function in (plan, stitch):
             self._look_at_output(function)
         stitch.allow(["s3:PutObject"], [storage.output.arn_for_objects("*")], _FILMS)
-        self._tell_absent_jobs(failure)
+        self.tell_absent_jobs(failure)
         failure.allow(
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
             [storage.work.arn_for_objects("jobs/*/failure.json")],
-            _JOBS,
+            JOBS,
         )
 
     def start_function(self, state_machine_arn: str, options: dict[str, object]) -> Function:
         """The function that uploads trigger; the only one that is told of the state machine."""
-        start = self._function(
+        start = self.function(
             "start",
-            timeout_s=_SHORT_S,
+            timeout_s=SHORT_S,
             environment={
                 "STATE_MACHINE_ARN": state_machine_arn,
                 "OUTPUT_BUCKET": self._storage.output.bucket_name,
@@ -85,7 +85,7 @@ class Workers(Construct):
             description=f"ExCamera: {kind}, {settings.architecture}, Python {settings.python}",
         )
 
-    def _function(
+    def function(
         self,
         step: str,
         *,
@@ -94,6 +94,15 @@ class Workers(Construct):
         scratch_mb: int = 512,
         environment: dict[str, str] | None = None,
     ) -> Function:
+        """A function of a folder below `functions/`, without rights but for its log and traces.
+
+        Args:
+            step: the folder.
+            video: whether it needs the codec and PyAV.
+            timeout_s: time limit of one call, if not that of the settings.
+            scratch_mb: size of `/tmp`.
+            environment: see `functions.settings`, if not just the work bucket.
+        """
         return Function(
             self,
             step.capitalize(),
@@ -114,12 +123,12 @@ class Workers(Construct):
         function.allow(actions, [self._storage.input.arn_for_objects("*")], _FILMS)
 
     def _read_jobs(self, function: Function) -> None:
-        function.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("jobs/*")], _JOBS)
+        function.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
 
     def _write_jobs(self, function: Function) -> None:
-        function.allow(["s3:PutObject"], [self._storage.work.arn_for_objects("jobs/*")], _JOBS)
+        function.allow(["s3:PutObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
 
-    def _tell_absent_jobs(self, function: Function) -> None:
+    def tell_absent_jobs(self, function: Function) -> None:
         """Without this right S3 says "forbidden" of what is not there."""
         function.allow(["s3:ListBucket"], [self._storage.work.bucket_arn])
 
