@@ -92,7 +92,7 @@ def run_locally(source: Path, texts: dict[str, str], workers: int) -> Run:
         ended = time.time()
         records = [
             json.loads(path.read_text())
-            for path in sorted((job / Keys("local").timeline).glob("*.json"))
+            for path in sorted((job / Keys("local").timeline).rglob("*.json"))
         ]
         return Run(begun, ended, records, sha256(output.read_bytes()))
 

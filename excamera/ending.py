@@ -5,20 +5,24 @@ unhappily, from the reason that its first failure left in the store. It is the b
 message about the end, and stays in the store as ``end.json``.
 
 Events come at least once. `notice_of` gives the same `id` for the same end, and `is_told` knows
-an end that was told before.
+an end that was told before. A job that was cancelled keeps no objects: its end is told like any
+other, and then forgotten, so that it may be told twice.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from excamera import costs
+from excamera.cancel import is_cancelled
 from excamera.failure import note_end, recorded
 from excamera.objects import Keys
 from mu import NoSuchKey, Store
+from mu.timeline import attempts
 
 Notice = dict[str, Any]
 
@@ -41,7 +45,8 @@ def end_of_job(
     store: Store,
     *,
     stack: str,
-    cost_usd: Callable[[str], float | None] = lambda _job: None,
+    memory_mb: Mapping[str, int],
+    architecture: str,
 ) -> Notice:
     """The notice of an end; why it was an unhappy one is then recorded too.
 
@@ -49,13 +54,15 @@ def end_of_job(
         detail: of the event "Step Functions Execution Status Change".
         store: the jobs'.
         stack: name of the stack that the job ran in.
-        cost_usd: what a job has cost in US dollars, or None where that is not known.
+        memory_mb: of each of its functions, by step.
+        architecture: of all of them.
     """
     reason = None
     if detail["status"] != "SUCCEEDED":
         note_end(detail["name"], detail["status"], detail.get("cause"), store)
         reason = recorded(detail["name"], store)
-    return notice_of(detail, stack=stack, reason=reason, cost_usd=cost_usd(detail["name"]))
+    cost_usd = _cost_usd(Keys(detail["name"]), store, memory_mb, architecture)
+    return notice_of(detail, stack=stack, reason=reason, cost_usd=cost_usd)
 
 
 def notice_of(
@@ -71,7 +78,7 @@ def notice_of(
         detail: of the event "Step Functions Execution Status Change".
         stack: name of the stack that the job ran in.
         reason: the record of the job's failure.
-        cost_usd: what the job has cost.
+        cost_usd: what the job has cost, as far as that is known.
     """
     arn, stopped_ms = detail["executionArn"], detail["stopDate"]
     job = _object(detail.get("input"))
@@ -106,12 +113,17 @@ def is_told(notice: Notice, store: Store) -> bool:
 def remember(notice: Notice, store: Store) -> None:
     """Store a notice as the job's last, when all that follows from it is done.
 
-    A job that is redriven ends again; the notice of its later end stays.
+    A job that is redriven ends again; the notice of its later end stays. Of a job that was
+    cancelled nothing does.
     """
     data = json.dumps(notice, indent=1).encode()
-    key = Keys(notice["job"]).end
-    if not store.put_new(key, data) and _last(notice, store).get("ended", "") < notice["ended"]:
-        store.put(key, data)
+    keys = Keys(notice["job"])
+    last = _last(notice, store)
+    if not store.put_new(keys.end, data) and last.get("ended", "") < notice["ended"]:
+        store.put(keys.end, data)
+    if is_cancelled(store, keys):  # looked for after the last write, as by the workers
+        store.delete(keys.failure)
+        store.delete(keys.end)
 
 
 def seconds(detail: Mapping[str, Any]) -> float | None:
@@ -119,6 +131,14 @@ def seconds(detail: Mapping[str, Any]) -> float | None:
     if detail.get("redriveCount"):
         return None
     return float(detail["stopDate"] - detail["startDate"]) / 1000
+
+
+def _cost_usd(
+    keys: Keys, store: Store, memory_mb: Mapping[str, int], architecture: str
+) -> float | None:
+    """What a job has cost by its timeline; unknown where it has none, or none any more."""
+    noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
+    return round(costs.actual(noted, memory_mb).dollars(architecture), 6) if noted else None
 
 
 def _last(notice: Notice, store: Store) -> dict[str, Any]:

@@ -78,6 +78,16 @@ class Keys:
         """How the job ended, as everybody was told."""
         return f"{self.prefix}/end.json"
 
+    @property
+    def cancelled(self) -> str:
+        """A mark that the job's objects are not wanted; apart from them, so that it stays."""
+        return f"cancelled/{self.job}"
+
+    @property
+    def upload(self) -> str:
+        """What was asked for with a job whose source is still being uploaded."""
+        return f"uploads/{self.job}.json"
+
     def result(self, container: str) -> str:
         """The finished file."""
         return f"{self.prefix}/result.{container}"

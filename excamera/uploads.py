@@ -9,6 +9,7 @@ boto3 is imported where it is needed only: one machine alone does without.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -16,17 +17,22 @@ from typing import Any
 from urllib.parse import quote
 
 from excamera.errors import InputNotReadable, NoSuchInput, OutputExists, OutputNewer
+from excamera.objects import Keys
 from excamera.options import EncodeOptions
 from excamera.plan import Output, SourceFile
-from mu import Event, NoSuchKey, ObjectExists, Range, StoreDenied
+from mu import Event, Json, NoSuchKey, ObjectExists, Range, Store, StoreDenied, StoreError
 
 METADATA_PREFIX = "excamera-"
 """``x-amz-meta-excamera-crf: 30`` on an uploaded object sets the option `crf`."""
+
+_TAG = "tag"
+"""``x-amz-meta-excamera-tag`` is no option: it comes back in what is told about the job."""
 
 _SOURCE, _UPLOADED, _JOB = "excamera-source", "excamera-uploaded", "excamera-job"
 _TYPES = {"webm": "video/webm", "ivf": "video/x-ivf"}
 _LONGEST = 1024  # of the 2 KiB that all metadata of an object may take
 _RACES = 3
+_AWAITED = re.compile(r"uploads/(?P<job>[A-Za-z0-9][A-Za-z0-9-]{0,79})/[^/]+")
 
 
 def job_of_upload(
@@ -47,21 +53,93 @@ def job_of_upload(
     bucket, key = detail["bucket"]["name"], detail["object"]["key"]
     version = detail["object"].get("version-id", "")
     upload = version or detail["object"]["sequencer"]
-    digest = hashlib.sha256("\n".join((bucket, key, upload)).encode()).hexdigest()
-    stem = key.rpartition("/")[2].rpartition(".")[0]
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:40]
+    return job_of_source(
+        source_url(bucket, key, version),
+        job=job_name(key, "\n".join((bucket, key, upload))),
+        options=options,
+        output_store=output_store,
+    )
+
+
+def job_of_source(
+    url: str, *, job: str, options: Mapping[str, Any], output_store: str, tag: Json = None
+) -> Event:
+    """The job of an object in S3.
+
+    Args:
+        url: of the object, as `source_url` gives it.
+        job: its name.
+        options: the stack's defaults, as `EncodeOptions.to_json`.
+        output_store: URL of the store for results.
+        tag: anything that is to come back in what is told about the job.
+
+    Returns:
+        The event of the plan step, and `tag`.
+
+    Raises:
+        StoreError: the URL is not one.
+    """
+    from mu.s3 import parse_url
+
+    bucket, key, _ = parse_url(url)
+    folder, slash, file = key.rpartition("/")
+    stem = file.rpartition(".")[0] or file
     return {
-        "job": f"{slug}-{digest[:20]}" if slug else digest[:20],
-        "input": {"name": f"s3://{bucket}/{key}", "path": _url(bucket, key, version)},
-        "output": {"store": output_store, "key": f"{key.rpartition('.')[0]}.webm"},
+        "job": job,
+        "input": {"name": f"s3://{bucket}/{key}", "path": url},
+        "output": {"store": output_store, "key": f"{folder}{slash}{stem}.webm"},
         "container": "webm",
         "options": dict(options),
         "index": "auto",
+        "tag": tag,
     }
 
 
-def _url(bucket: str, key: str, version: str = "") -> str:
+def job_name(key: str, seed: str) -> str:
+    """A name for a job: the beginning of its file's name, and a digest of `seed`."""
+    digest = hashlib.sha256(seed.encode()).hexdigest()[:20]
+    stem = key.rpartition("/")[2].rpartition(".")[0]
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:40].strip("-")
+    return f"{slug}-{digest}" if slug else digest
+
+
+def source_url(bucket: str, key: str, version: str = "") -> str:
+    """The URL of an object, or of one version of it."""
     return f"s3://{bucket}/{quote(key)}" + (f"?versionId={quote(version)}" if version else "")
+
+
+def tag_of_upload(event: Event) -> Json:
+    """The tag that an uploaded object's metadata has for its job: JSON, or text as it is."""
+    from mu.s3 import S3Object
+
+    try:
+        text = S3Object.look_up(event["input"]["path"]).metadata.get(METADATA_PREFIX + _TAG)
+    except StoreError:
+        return None  # the plan step will say what is wrong with the object
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return text
+
+
+def awaited_job(detail: Mapping[str, Any], prefix: str, store: Store) -> Event | None:
+    """The job that was asked for before its source was uploaded; None for other uploads.
+
+    Args:
+        detail: of the EventBridge event "Object Created".
+        prefix: with which keys of uploads that start jobs begin.
+        store: the jobs'.
+    """
+    bucket, key = detail["bucket"]["name"], detail["object"]["key"]
+    found = _AWAITED.fullmatch(key.removeprefix(prefix))
+    if found is None:
+        return None
+    try:
+        event: Event = json.loads(store.get(Keys(found["job"]).upload))["event"]
+    except NoSuchKey:
+        return None
+    path = source_url(bucket, key, detail["object"].get("version-id", ""))
+    return {**event, "input": {**event["input"], "path": path}}
 
 
 def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, EncodeOptions]:
@@ -84,7 +162,7 @@ def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, En
     given = {
         name.removeprefix(METADATA_PREFIX): value
         for name, value in found.metadata.items()
-        if name.startswith(METADATA_PREFIX)
+        if name.startswith(METADATA_PREFIX) and name != METADATA_PREFIX + _TAG
     }
     pinned = replace(source, etag=found.etag, modified=found.modified.isoformat())
     return pinned, options.with_texts(given)
@@ -101,7 +179,7 @@ def check_output(output: Output, source: SourceFile, job: str) -> dict[str, str]
 
     where = f"{output.store}/{output.key}"
     try:
-        found = S3Object.look_up(_url(output.store.removeprefix("s3://"), output.key))
+        found = S3Object.look_up(source_url(output.store.removeprefix("s3://"), output.key))
     except NoSuchKey:
         return {"IfNoneMatch": "*"}
     made_from = found.metadata.get(_SOURCE)

@@ -18,6 +18,14 @@ class Settings:
         state_machine: ARN of the state machine that runs jobs.
         prefix: with which keys of uploads that start jobs begin.
         options: the stack's default options, as `excamera.options.EncodeOptions` takes them.
+        input_bucket: name of the bucket for uploads.
+        source_buckets: names of the buckets from which the API takes sources.
+        suffixes: file name endings that start a job, with their dot.
+        max_source_bytes: the largest source that the API takes.
+        memory_mb: memory of each function, by step.
+        architecture: "arm64" or "x86_64", of every function.
+        api_auth: "iam" or "key", how callers of the API prove who they are.
+        cors_origins: web pages' origins from which browsers may call the API.
         stack: name of the stack.
         jobs_topic: ARN of the topic that hears of the ends of jobs.
         stalled_after_s: for how long no task of a job may end, in seconds.
@@ -31,6 +39,14 @@ class Settings:
     state_machine: str
     prefix: str
     options: dict[str, Any]
+    input_bucket: str
+    source_buckets: list[str]
+    suffixes: list[str]
+    max_source_bytes: int
+    memory_mb: dict[str, int]
+    architecture: str
+    api_auth: str
+    cors_origins: list[str]
     stack: str
     jobs_topic: str
     stalled_after_s: int
@@ -47,6 +63,14 @@ class Settings:
             state_machine=os.environ.get("STATE_MACHINE_ARN", ""),
             prefix=os.environ.get("PREFIX", ""),
             options=json.loads(os.environ.get("DEFAULT_OPTIONS", "{}")),
+            input_bucket=os.environ.get("INPUT_BUCKET", ""),
+            source_buckets=json.loads(os.environ.get("SOURCE_BUCKETS", "[]")),
+            suffixes=json.loads(os.environ.get("SUFFIXES", "[]")),
+            max_source_bytes=int(os.environ.get("MAX_SOURCE_BYTES", "0")),
+            memory_mb=json.loads(os.environ.get("MEMORY_MB", "{}")),
+            architecture=os.environ.get("ARCHITECTURE", "arm64"),
+            api_auth=os.environ.get("API_AUTH", "iam"),
+            cors_origins=json.loads(os.environ.get("CORS_ORIGINS", "[]")),
             stack=os.environ.get("STACK", ""),
             jobs_topic=os.environ.get("JOBS_TOPIC_ARN", ""),
             stalled_after_s=int(os.environ.get("STALLED_AFTER_S", "0")),

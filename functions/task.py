@@ -12,9 +12,10 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from excamera.cancel import is_cancelled, sweep
 from excamera.objects import Keys
 from functions.settings import Settings
-from mu import Event, Json, open_store
+from mu import Event, Json, Store, StoreError, open_store
 from mu.function import call, peak_memory_mib
 from mu.task import TaskFunction
 
@@ -46,17 +47,15 @@ def task_handler(step: str, function: TaskFunction) -> Handler:
         place = {name: event[name] for name in ("job", "batch", "chunk") if name in event}
         logger.append_keys(**place, attempt=payload["state"]["retries"] + 1)
         _sweep()
-        timeline = "-".join(
-            [f"{Keys(event['job']).timeline}/{step}"]
-            + [f"{event[name]:06d}" for name in ("batch", "chunk") if name in event]
-        )
+        numbers = [f"{event[name]:06d}" for name in ("batch", "chunk") if name in event]
         try:
             result = call(
                 function,
                 payload,
                 store,
                 worker=context.log_stream_name,
-                timeline=f"{timeline}.json",
+                timeline=Keys(event["job"]).timeline,
+                task="-".join([step, *numbers]),
             )
         except Exception as error:
             logger.exception("failed")
@@ -65,6 +64,7 @@ def task_handler(step: str, function: TaskFunction) -> Handler:
             raise
         finally:
             metrics.add_metric("PeakMemory", MetricUnit.Megabytes, peak_memory_mib())
+            _forget_if_cancelled(store, Keys(event["job"]))
         for name, unit in (("frames", MetricUnit.Count), ("bytes", MetricUnit.Bytes)):
             if name in result:
                 metrics.add_metric(name.capitalize(), unit, result[name])
@@ -72,6 +72,13 @@ def task_handler(step: str, function: TaskFunction) -> Handler:
         return result
 
     return handle
+
+
+def _forget_if_cancelled(store: Store, keys: Keys) -> None:
+    """Leave nothing of a job that was cancelled while this worker wrote."""
+    with contextlib.suppress(StoreError):
+        if is_cancelled(store, keys):
+            logger.warning("cancelled", removed=sweep(store, keys))
 
 
 def _sweep() -> None:

@@ -5,13 +5,14 @@ synthesis: what is already built is found by a digest of everything that goes in
 """
 
 from layers.builder import CACHE, build
-from layers.catalogue import ALL, CODEC, MEDIA, POWERTOOLS, Layer
+from layers.catalogue import ALL, API, CODEC, MEDIA, POWERTOOLS, Layer
 from layers.errors import CommandFailed, LayerBuildError, LayerInputError, ToolMissing
 from layers.sizes import size_bytes
 from layers.target import Target
 
 __all__ = [
     "ALL",
+    "API",
     "CACHE",
     "CODEC",
     "MEDIA",

@@ -61,4 +61,13 @@ POWERTOOLS = _of_wheels(
 )
 """Powertools for AWS Lambda with its tracer; botocore is in Lambda's runtime."""
 
-ALL = (CODEC, MEDIA, POWERTOOLS)
+API = _of_wheels(
+    "api",
+    "pydantic",
+    "pydantic_core",
+    "annotated-types",
+    "typing-inspection",
+)
+"""Pydantic, which the REST API's models are made of."""
+
+ALL = (CODEC, MEDIA, POWERTOOLS, API)

@@ -23,9 +23,11 @@ from mu.local import LocalEngine
 from mu.records import Observer, TaskRecord
 from mu.store import DirectoryStore, MemoryStore, Range, Store, at_once, open_store
 from mu.task import Context, Event, Json
+from mu.timeline import Attempt
 
 __all__ = [
     "DISCARD",
+    "Attempt",
     "Context",
     "DirectoryStore",
     "Each",

@@ -29,6 +29,7 @@ def call(
     *,
     worker: str,
     timeline: str | None = None,
+    task: str = "",
 ) -> Json:
     """Run one call of a task function, and note when and where in the store.
 
@@ -37,7 +38,8 @@ def call(
         payload: what the state machine sent.
         store: for the function and for the record.
         worker: name of this environment.
-        timeline: key of the record; None for no record.
+        timeline: key prefix of the job's timeline; None for no record.
+        task: what tells this task from others in the timeline.
 
     Raises:
         Exception: what the function raised; the record then names its class.
@@ -57,22 +59,23 @@ def call(
         attempts=context.attempt,
         worker=worker,
         queued=_unix_time(state.get("entered")),
+        marks=context.marks,
     )
     try:
         result = function(payload["event"], context)
     except BaseException as error:
         # What the caller must see is why the task failed, not why its record did.
         with contextlib.suppress(Exception):
-            _note(store, timeline, record.with_end(time.time(), error=type(error).__name__))
+            _note(store, timeline, task, record.with_end(time.time(), error=type(error).__name__))
         raise
-    _note(store, timeline, record.with_end(time.time(), result=result))
+    _note(store, timeline, task, record.with_end(time.time(), result=result))
     return result
 
 
-def _note(store: Store, key: str | None, record: TaskRecord) -> None:
-    if key is not None:
+def _note(store: Store, timeline: str | None, task: str, record: TaskRecord) -> None:
+    if timeline is not None:
         full = replace(record, peak_memory_mib=peak_memory_mib())
-        store.put(key, json.dumps(full.to_json()).encode())
+        store.put(record.attempt(task).key(timeline), json.dumps(full.to_json()).encode())
 
 
 def peak_memory_mib() -> int:

@@ -37,8 +37,8 @@ class LocalEngine:
             ``"package.module:function"``.
         workers: number of processes; None for one for each CPU this process may use.
         observer: told what happens.
-        timeline: key prefix under which every task's record is stored as
-            ``<prefix>/<task>-<n>.json``; None for no records.
+        timeline: key prefix under which every task's last attempt is stored as
+            `mu.timeline` says, the task as ``<name>-<n>``; None for no records.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class _Run:
             record = replace(record, started=time.time(), worker=worker)
             observer.started(record)
 
-        result = await self._pool.call(
+        answer = await self._pool.call(
             {
                 "task": node.name,
                 "function": self._engine._functions[node.function],
@@ -220,12 +220,12 @@ class _Run:
             started=started,
             report=lambda message: observer.message(node.name, message),
         )
-        return record, result
+        return replace(record, marks=answer["marks"]), answer["result"]
 
     def _end(self, record: TaskRecord) -> None:
         self._engine._observer.finished(record)
         if self._engine._timeline is not None:
-            key = f"{self._engine._timeline}/{record.name}-{record.number}.json"
+            key = record.attempt(f"{record.name}-{record.number}").key(self._engine._timeline)
             self._engine._store.put(key, json.dumps(record.to_json()).encode())
 
 

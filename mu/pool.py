@@ -91,7 +91,7 @@ class _Worker:
             raise CallFailed("WorkerDied", self._obituary()) from error
         if "error" in answer:
             raise CallFailed(answer["error"], answer["message"], answer["details"])
-        return answer["result"]
+        return answer
 
     def _obituary(self) -> str:
         try:
@@ -134,7 +134,7 @@ class WorkerPool:
         started: Callable[[str], None],
         report: Callable[[dict[str, Any]], None],
     ) -> Any:
-        """Run one call on some worker and give its result.
+        """Run one call on some worker and give its answer: `result` and `marks`.
 
         Raises:
             CallFailed: the task raised, took too long (`TaskTimeout`), or its worker ended
@@ -160,9 +160,9 @@ class WorkerPool:
     async def _run(self, worker: _Worker, call: _Call) -> None:
         call.started(worker.name)
         failure: CallFailed | None = None
-        result: Any = None
+        answer: Any = None
         try:
-            result = await asyncio.wait_for(
+            answer = await asyncio.wait_for(
                 worker.call(call.message, call.report), timeout=call.timeout_s
             )
         except TimeoutError:
@@ -176,7 +176,7 @@ class WorkerPool:
             self._idle.append(worker)
         if not call.answer.done():
             if failure is None:
-                call.answer.set_result(result)
+                call.answer.set_result(answer)
             else:
                 call.answer.set_exception(failure)
         self._dispatch()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from mu.timeline import DONE, Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class TaskRecord:
         queued: Unix time when it could have begun, where the engine knows it.
         peak_memory_mib: the most its process had held by then, where it is a process of
             its own.
+        marks: Unix times at which it passed what it chose to mark, by name.
     """
 
     name: str
@@ -36,10 +39,17 @@ class TaskRecord:
     error: str | None = None
     queued: float | None = None
     peak_memory_mib: int | None = None
+    marks: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object (events and results are small by design)."""
         return asdict(self)
+
+    def attempt(self, task: str) -> Attempt:
+        """This record's place in the timeline, once it has ended; `task` tells it from others."""
+        assert self.finished is not None
+        took_ms = max(0, round(1000 * (self.finished - self.started)))
+        return Attempt(task, self.attempts, took_ms, self.error or DONE)
 
     def with_end(
         self, finished: float, *, result: Any = None, error: str | None = None

@@ -16,6 +16,8 @@ from mu.s3_client import PastEnd, client, translated
 from mu.s3_join import join
 from mu.store import Range
 
+_DELETED_AT_ONCE = 1000  # as many as S3 takes in a request
+
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
@@ -202,6 +204,17 @@ class S3Store:
         """See `mu.Store.delete`."""
         with translated(key):
             client().delete_object(Bucket=self.bucket, Key=key)
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """See `mu.Store.delete_all`."""
+        wanted_keys = list(keys)
+        for at in range(0, len(wanted_keys), _DELETED_AT_ONCE):
+            some = wanted_keys[at : at + _DELETED_AT_ONCE]
+            wanted = {"Objects": [{"Key": key} for key in some], "Quiet": True}
+            with translated(some[0]):
+                answer = client().delete_objects(Bucket=self.bucket, Delete=wanted)
+            for problem in answer.get("Errors", [])[:1]:
+                raise StoreError(f"{problem['Key']}: {problem.get('Message', problem['Code'])}")
 
     def source(self, key: str) -> BinaryIO:
         """See `mu.Store.source`."""

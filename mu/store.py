@@ -84,6 +84,9 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens if there is none."""
 
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """Remove many objects, in as few requests as possible."""
+
     def source(self, key: str) -> str | BinaryIO:
         """Something a media library can open and seek: a path, a URL, or a binary file."""
 
@@ -238,6 +241,11 @@ class DirectoryStore:
         """See `Store.delete`."""
         self.path(key).unlink(missing_ok=True)
 
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """See `Store.delete_all`."""
+        for key in keys:
+            self.delete(key)
+
     def source(self, key: str) -> str | BinaryIO:
         """See `Store.source`."""
         if not self.exists(key):
@@ -321,6 +329,11 @@ class MemoryStore:
         """See `Store.delete`."""
         with self._lock:
             self._objects.pop(key, None)
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """See `Store.delete_all`."""
+        for key in keys:
+            self.delete(key)
 
     def source(self, key: str) -> str | BinaryIO:
         """See `Store.source`."""

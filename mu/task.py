@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ class Context:
         attempt: 1 for the first try, then 2, ...
         worker: a name for the process (or Lambda environment) that runs the call.
         report: sends a small JSON message to the observer of the flow while the task runs.
+        marks: Unix times at which the call passed what it chose to mark, by name.
     """
 
     store: Store
@@ -37,6 +39,11 @@ class Context:
     attempt: int = 1
     worker: str = ""
     report: Callable[[Event], None] = field(default=_ignore)
+    marks: dict[str, float] = field(default_factory=dict)
+
+    def mark(self, name: str) -> None:
+        """Note in the timeline that the call has come so far, such as "fetched"."""
+        self.marks[name] = time.time()
 
 
 TaskFunction = Callable[[Event, Context], Json]

@@ -58,7 +58,7 @@ def _answer(call: dict[str, Any], store: Store, connection: socket.socket) -> di
     )
     try:
         result = resolve(call["function"])(call["event"], context)
-        return {"result": json.loads(json.dumps(result))}
+        return {"result": json.loads(json.dumps(result)), "marks": context.marks}
     except BaseException as error:
         return {
             "error": type(error).__name__,

@@ -8,6 +8,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from excamera.options import EncodeOptions
+from stacks.api import Api
 from stacks.costs import Budget, tag_everything
 from stacks.job import Job
 from stacks.monitoring import Monitoring
@@ -28,7 +29,7 @@ class ExCameraStack(Stack):
         workers = Workers(self, "Workers", settings, storage)
         job = Job(self, "Job", settings=settings, functions=workers.by_step, work=storage.work)
         start = workers.start_function(job.machine.state_machine_arn, options)
-        notices = Notices(self, "Notices", workers=workers, work=storage.work)
+        notices = Notices(self, "Notices", settings=settings, workers=workers, work=storage.work)
         trigger = Trigger(
             self,
             "Trigger",
@@ -38,15 +39,15 @@ class ExCameraStack(Stack):
             machine=job.machine,
             ended=notices.ended,
         )
-        functions = {**workers.by_step, "start": start, "ended": notices.ended}
+        api_function = workers.api_function(job.machine, options)
+        api = Api(self, "Api", settings, api_function)
+        functions = {**workers.by_step, "start": start, "api": api_function, "ended": notices.ended}
         if settings.webhook_url:
             webhook = Webhook(
                 self, "Webhook", url=settings.webhook_url, workers=workers, trigger=trigger
             )
             functions["webhook"] = webhook.function
-            self._output(
-                "WebhookSecretArn", webhook.secret.secret_arn, "Signs the webhook's requests"
-            )
+            self._output("WebhookSecretArn", webhook.secret.secret_arn, "Signs webhook requests")
         monitoring = Monitoring(
             self,
             "Monitoring",
@@ -60,6 +61,9 @@ class ExCameraStack(Stack):
         if settings.budget_usd:
             Budget(self, "Budget", limit_usd=settings.budget_usd, email=settings.alarm_email)
         tag_everything(self, settings)
+        self._output("ApiUrl", api.api.url, "The REST API; docs/api.md describes it")
+        if api.key is not None:
+            self._output("ApiKeyId", api.key.key_id, "Of the API's key; its value is not told here")
         self._output("InputBucket", storage.input.bucket_name, "Upload videos here")
         self._output("OutputBucket", storage.output.bucket_name, "Results appear here")
         self._output("WorkBucket", storage.work.bucket_name, "Jobs' plans and intermediates")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
@@ -11,6 +13,7 @@ from constructs import Construct
 
 from excamera.ending import DETAIL_TYPE, SOURCE
 from stacks.nag import accept
+from stacks.settings import Settings
 from stacks.trigger import Trigger
 from stacks.workers import JOBS, SHORT_S, Workers
 
@@ -24,7 +27,13 @@ class Notices(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, workers: Workers, work: s3.IBucket
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        workers: Workers,
+        work: s3.IBucket,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
@@ -40,14 +49,17 @@ class Notices(Construct):
                 "WORK_BUCKET": work.bucket_name,
                 "JOBS_TOPIC_ARN": self.topic.topic_arn,
                 "STACK": stack.stack_name,
+                "MEMORY_MB": json.dumps(settings.memory_mb),
+                "ARCHITECTURE": settings.architecture,
             },
         )
         workers.tell_absent_jobs(self.ended)
         self.ended.allow(
-            ["s3:GetObject", "s3:PutObject"],
+            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
             [work.arn_for_objects(f"jobs/*/{name}.json") for name in ("failure", "end")],
             JOBS,
         )
+        self.ended.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
         self.ended.allow(["sns:Publish"], [self.topic.topic_arn])
         bus = stack.format_arn(service="events", resource="event-bus", resource_name="default")
         self.ended.allow(["events:PutEvents"], [bus])

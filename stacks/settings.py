@@ -12,8 +12,8 @@ from constructs import Node
 from excamera.errors import OptionError
 from excamera.options import EncodeOptions
 
-STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "ended", "watch",
-         "webhook")  # fmt: skip
+STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "api", "ended",
+         "watch", "webhook")  # fmt: skip
 """Folders under `functions/`; the last is deployed only where there is a `webhook_url`."""
 
 OWN_TAGS = ("app", "stack")
@@ -56,6 +56,13 @@ class Settings:
         intermediates_days: days after which intermediates expire.
         log_days: days for which logs are kept.
         removal: "retain" or "destroy": what becomes of the buckets with the stack.
+        source_buckets: further buckets from which the API may take sources.
+        max_source_gb: the largest upload that the API begins, in GB.
+        api_auth: "iam" or "key": how callers of the API prove who they are.
+        api_rate: requests a second that the API takes.
+        api_burst: requests that it takes at once.
+        api_requests_a_day: that it takes of whoever has the key.
+        cors_origins: web pages' origins from which browsers may call the API.
         webhook_url: where to post notices of the ends of jobs, or "" for nowhere.
         alarm_email: who is told of alarms and of the budget, or "" for nobody.
         tags: cost-allocation tags besides `OWN_TAGS`.
@@ -79,6 +86,13 @@ class Settings:
     intermediates_days: int = 7
     log_days: int = 30
     removal: Literal["retain", "destroy"] = "retain"
+    source_buckets: list[str] = field(default_factory=list)
+    max_source_gb: int = 500
+    api_auth: Literal["iam", "key"] = "iam"
+    api_rate: int = 20
+    api_burst: int = 40
+    api_requests_a_day: int = 10_000
+    cors_origins: list[str] = field(default_factory=list)
     webhook_url: str = ""
     alarm_email: str = ""
     tags: dict[str, str] = field(default_factory=dict)
@@ -88,6 +102,7 @@ class Settings:
         """Refuse what could not be deployed, or would not do what was meant."""
         _one_of("architecture", self.architecture, ("arm64", "x86_64"))
         _one_of("removal", self.removal, ("retain", "destroy"))
+        _one_of("api_auth", self.api_auth, ("iam", "key"))
         for step in STEPS:
             if step not in self.memory_mb:
                 raise SettingError(f"memory_mb has no entry for {step}")
@@ -96,6 +111,10 @@ class Settings:
         _within("timeout_s", self.timeout_s, range(10, 901))
         _within("batches_at_once", self.batches_at_once, range(1, 10_001))
         _within("chunks_at_once", self.chunks_at_once, range(1, 41))
+        _within("max_source_gb", self.max_source_gb, range(1, 5001))
+        _within("api_rate", self.api_rate, range(1, 10_001))
+        _within("api_burst", self.api_burst, range(1, 5001))
+        _within("api_requests_a_day", self.api_requests_a_day, range(1, 100_000_001))
         _within("job_timeout_s", self.job_timeout_s, range(60, 31_536_001))
         _within("intermediates_days", self.intermediates_days, range(1, 3651))
         if self.log_days not in LOG_DAYS:
@@ -107,6 +126,11 @@ class Settings:
             raise SettingError(f"options: {error}") from error
         if not self.suffixes or not all(s.startswith(".") and len(s) > 1 for s in self.suffixes):
             raise SettingError('suffixes must be a list such as [".mp4", ".mov"]')
+        for origin in self.cors_origins:
+            if not re.fullmatch(r"https?://[^/*\s]+", origin):
+                raise SettingError(
+                    f"cors_origins must be origins such as https://example.com, not {origin!r}"
+                )
         named = [b for b in (self.input_bucket, self.work_bucket, self.output_bucket) if b]
         if len(set(named)) < len(named):
             raise SettingError("input, work and output must be different buckets: a result in "
@@ -150,7 +174,7 @@ class Settings:
 
 
 _TEXTS = ("architecture", "python", "prefix", "input_bucket", "work_bucket", "output_bucket",
-          "removal", "webhook_url", "alarm_email")  # fmt: skip
+          "removal", "api_auth", "webhook_url", "alarm_email")  # fmt: skip
 
 
 def _parsed(name: str, value: Any) -> Any:

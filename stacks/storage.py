@@ -54,10 +54,17 @@ class Storage(Construct):
             settings.work_bucket,
             rules=[
                 _ABORT_UPLOADS,
-                s3.LifecycleRule(
-                    id="expire-intermediates",
-                    prefix="jobs/",
-                    expiration=Duration.days(settings.intermediates_days),
+                *(
+                    s3.LifecycleRule(
+                        id=f"expire-{what}",
+                        prefix=f"{prefix}/",
+                        expiration=Duration.days(settings.intermediates_days),
+                    )
+                    for what, prefix in (
+                        ("intermediates", "jobs"),
+                        ("awaited-uploads", "uploads"),
+                        ("marks-of-cancelled-jobs", "cancelled"),
+                    )
                 ),
             ],
         )

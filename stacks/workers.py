@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 import layers
@@ -46,9 +50,9 @@ class Workers(Construct):
             self._read_input(function)
         for function in (encode, rebase, audio, stitch):
             self._read_jobs(function)
-        for function in (encode, rebase, audio):
-            self.tell_absent_jobs(function)
         for function in (plan, encode, rebase, audio, stitch):
+            self.tell_absent_jobs(function)
+            self._forget_cancelled_jobs(function)
             self._write_jobs(function)
         for function in (plan, stitch):
             self._look_at_output(function)
@@ -67,13 +71,71 @@ class Workers(Construct):
             timeout_s=SHORT_S,
             environment={
                 "STATE_MACHINE_ARN": state_machine_arn,
+                "WORK_BUCKET": self._storage.work.bucket_name,
                 "OUTPUT_BUCKET": self._storage.output.bucket_name,
                 "DEFAULT_OPTIONS": json.dumps(options),
                 "PREFIX": self._settings.prefix,
             },
         )
         start.allow(["states:StartExecution"], [state_machine_arn])
+        self._read_input(start)
+        self.tell_absent_jobs(start)
+        start.allow(
+            ["s3:GetObject", "s3:DeleteObject"],
+            [self._storage.work.arn_for_objects("uploads/*")],
+            JOBS,
+        )
         return start
+
+    def api_function(self, machine: sfn.IStateMachine, options: dict[str, object]) -> Function:
+        """The function behind the REST API; it may see, stop and remove jobs."""
+        settings, storage = self._settings, self._storage
+        api = self.function(
+            "api",
+            timeout_s=SHORT_S,
+            more_layers=[self._layer("Api", layers.API)],
+            environment={
+                "STATE_MACHINE_ARN": machine.state_machine_arn,
+                "INPUT_BUCKET": storage.input.bucket_name,
+                "WORK_BUCKET": storage.work.bucket_name,
+                "OUTPUT_BUCKET": storage.output.bucket_name,
+                "DEFAULT_OPTIONS": json.dumps(options),
+                "PREFIX": settings.prefix,
+                "SUFFIXES": json.dumps(settings.suffixes),
+                "SOURCE_BUCKETS": Stack.of(self).to_json_string(
+                    [storage.input.bucket_name, *settings.source_buckets]
+                ),
+                "MAX_SOURCE_BYTES": str(settings.max_source_gb * 10**9),
+                "MEMORY_MB": json.dumps(settings.memory_mb),
+                "ARCHITECTURE": settings.architecture,
+                "API_AUTH": settings.api_auth,
+                "CORS_ORIGINS": json.dumps(settings.cors_origins),
+            },
+        )
+        arn = machine.state_machine_arn
+        api.allow(["states:StartExecution", "states:ListExecutions"], [arn])
+        execution = Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{machine.state_machine_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        api.allow(["states:DescribeExecution", "states:StopExecution"], [execution],
+                  "Executions are named by their jobs.")  # fmt: skip
+        for prefix in ("jobs", "uploads", "cancelled"):
+            api.allow(
+                ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+                [storage.work.arn_for_objects(f"{prefix}/*")],
+                JOBS,
+            )
+        self.tell_absent_jobs(api)
+        self._look_at_output(api)
+        api.allow(
+            ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+            [storage.input.arn_for_objects(f"{settings.prefix}uploads/*")],
+            _FILMS,
+        )
+        return api
 
     def _layer(self, construct_id: str, kind: layers.Layer) -> lambda_.LayerVersion:
         settings = self._settings
@@ -93,6 +155,7 @@ class Workers(Construct):
         timeout_s: int | None = None,
         scratch_mb: int = 512,
         environment: dict[str, str] | None = None,
+        more_layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> Function:
         """A function of a folder below `functions/`, without rights but for its log and traces.
 
@@ -102,6 +165,7 @@ class Workers(Construct):
             timeout_s: time limit of one call, if not that of the settings.
             scratch_mb: size of `/tmp`.
             environment: see `functions.settings`, if not just the work bucket.
+            more_layers: what it imports besides.
         """
         return Function(
             self,
@@ -109,7 +173,7 @@ class Workers(Construct):
             settings=self._settings,
             step=step,
             code=self._code,
-            layers=[self._powertools, *(self._video if video else [])],
+            layers=[self._powertools, *(self._video if video else []), *more_layers],
             environment=environment or {"WORK_BUCKET": self._storage.work.bucket_name},
             timeout_s=timeout_s or self._settings.timeout_s,
             scratch_mb=scratch_mb,
@@ -121,6 +185,11 @@ class Workers(Construct):
         if self._settings.input_bucket:
             actions.append("s3:GetObject")
         function.allow(actions, [self._storage.input.arn_for_objects("*")], _FILMS)
+        for name in self._settings.source_buckets:
+            bucket = s3.Bucket.from_bucket_name(self, f"{function.node.id}Reads{name}", name)
+            function.allow(
+                ["s3:GetObject", "s3:GetObjectVersion"], [bucket.arn_for_objects("*")], _FILMS
+            )
 
     def _read_jobs(self, function: Function) -> None:
         function.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
@@ -131,6 +200,12 @@ class Workers(Construct):
     def tell_absent_jobs(self, function: Function) -> None:
         """Without this right S3 says "forbidden" of what is not there."""
         function.allow(["s3:ListBucket"], [self._storage.work.bucket_arn])
+
+    def _forget_cancelled_jobs(self, function: Function) -> None:
+        """What is still written of a job that was cancelled is removed by who wrote it."""
+        work = self._storage.work
+        function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
+        function.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*")], JOBS)
 
     def _look_at_output(self, function: Function) -> None:
         """To leave results alone that were made from something else."""

@@ -34,6 +34,7 @@ def audio(event: Event, context: Context) -> Event:
     if record is None:
         media = locate_sound(source, context.store)
         sound = read_sound(media, source.name, source.audio_stream, plan.origin_s)
+        context.mark("fetched")
         record = {"blocks": 0, "copied": False, "runs": [], "started": started}
         data = b""
         if sound is not None:
@@ -49,7 +50,9 @@ def audio(event: Event, context: Context) -> Event:
                 "delay_ns": sound.track.delay_ns,
             }
         record["finished"] = time.time()
+        context.mark("computed")
         record = finish(context.store, keys.audio, data, digest, record)
+        context.mark("stored")
     return {"blocks": record["blocks"], "copied": record["copied"]}
 
 

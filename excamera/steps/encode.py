@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import codec
 from excamera.container import ivf
@@ -11,6 +13,8 @@ from excamera.plan import Chunk, Plan
 from excamera.source.reader import FrameReader
 from excamera.vpx import encode_chunk
 from mu import Context, Event
+
+Item = TypeVar("Item")
 
 _open_readers: dict[str, FrameReader] = {}
 """The source this process read last, still open: a worker mostly goes on where it was."""
@@ -39,7 +43,8 @@ def encode(event: Event, context: Context) -> Event:
     if record is None:
         chunk = plan.batch(event["batch"]).chunks[event["chunk"]]
         reader = _reader(plan, digest, context)
-        coded = encode_chunk(reader.read(chunk), plan.options)
+        coded = encode_chunk(marked(reader.read(chunk), context), plan.options)
+        context.mark("computed")
         geometry = plan.geometry
         data = ivf.header(geometry.width, geometry.height, plan.time_base, len(coded))
         data += ivf.frames(stamped(coded, chunk))
@@ -50,7 +55,17 @@ def encode(event: Event, context: Context) -> Event:
             "finished": time.time(),
         }
         record = finish(context.store, key, data, digest, record)
+        context.mark("stored")
     return {"frames": record["frames"], "bytes": record["bytes"]}
+
+
+def marked(items: Iterable[Item], context: Context) -> Iterator[Item]:
+    """The items, marking in the timeline when the last was there.
+
+    A worker reads its source while it works: what is left then is the last item's work.
+    """
+    yield from items
+    context.mark("fetched")
 
 
 def stamped(coded: list[bytes], chunk: Chunk) -> list[tuple[int, bytes]]:

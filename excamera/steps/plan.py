@@ -57,8 +57,9 @@ def plan(event: Event, context: Context) -> Event:
 
     Returns:
         `items` (key of the batch list), `results` (where an engine may list what became of
-        them) and the counts `frames`, `chunks` and `batches`; `sound`: whether there is an
-        audio stream; `indexed_by`.
+        them) and the counts `frames`, `chunks` and `batches`; `width` and `height` of the
+        result, in pixels, and `duration_s`; `sound`: whether there is an audio stream;
+        `indexed_by`.
 
     Raises:
         InputError: the source cannot be encoded; the class says why.
@@ -80,16 +81,22 @@ def plan(event: Event, context: Context) -> Event:
         frames = _by_packets(original, media)
     if frames is None:
         frames = _by_decoding(original, media, context.store, keys)
+    context.mark("fetched")
     with open_media(media, original.name) as opened:
         made = _make_plan(opened, frames, original, fingerprint(media), event["container"], options)
     made = replace(made, output=output)
+    context.mark("computed")
     save(made, context.store, keys)
+    context.mark("stored")
     return {
         "items": keys.items,
         "results": keys.map_results,
         "frames": made.frame_count,
         "chunks": sum(len(batch.chunks) for batch in made.batches),
         "batches": len(made.batches),
+        "width": made.geometry.width,
+        "height": made.geometry.height,
+        "duration_s": float(made.end * made.time_base),
         "sound": made.source.audio_stream is not None,
         "indexed_by": made.source.indexed_by,
     }

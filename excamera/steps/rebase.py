@@ -15,9 +15,9 @@ from excamera.objects import Keys, finish, finished, load
 from excamera.plan import Batch, Chunk, Plan
 from excamera.rebase import JoinedChunk, SourceChunk, Timings, join
 from excamera.source.reader import FrameReader
-from excamera.steps.encode import stamped
+from excamera.steps.encode import marked, stamped
 from excamera.vpx import check_chunk
-from mu import Context, Event, Store, at_once
+from mu import Context, Event, at_once
 from mu.local import available_cpus
 
 
@@ -45,7 +45,7 @@ def rebase(event: Event, context: Context) -> Event:
         batch = plan.batch(event["batch"])
         timings = Timings()
         joined = []
-        for chunk in _joined(plan, batch, context.store, keys, timings):
+        for chunk in _joined(plan, batch, context, keys, timings):
             joined.append(chunk)
             context.report({"batch": batch.number, "chunks": len(joined)})
         records = [
@@ -53,6 +53,7 @@ def rebase(event: Event, context: Context) -> Event:
             for part, chunk in zip(joined, batch.chunks, strict=True)
             for stamp in stamped(part.frames, chunk)
         ]
+        context.mark("computed")
         data, cues = contained(plan, records, last=plan.is_last(batch))
         record = {
             "cues": cues,
@@ -67,6 +68,7 @@ def rebase(event: Event, context: Context) -> Event:
             "finished": time.time(),
         }
         record = finish(context.store, key, data, digest, record)
+        context.mark("stored")
     return {"frames": record["frames"], "bytes": record["bytes"]}
 
 
@@ -76,8 +78,10 @@ def pts_digest(pts: list[int]) -> str:
 
 
 def _joined(
-    plan: Plan, batch: Batch, store: Store, keys: Keys, timings: Timings
+    plan: Plan, batch: Batch, context: Context, keys: Keys, timings: Timings
 ) -> Iterator[JoinedChunk]:
+    store = context.store
+
     def fetched(chunk: Chunk) -> list[bytes]:
         file = ivf.parse(store.get(keys.chunk(batch.number, chunk.number)))
         frames = [frame.data for frame in file.frames]
@@ -88,6 +92,7 @@ def _joined(
 
     coded = at_once(fetched, batch.chunks)
     if len(coded) == 1:
+        context.mark("fetched")
         yield JoinedChunk(coded[0], "")
         return
     with FrameReader.for_plan(plan, store) as reader:
@@ -95,7 +100,9 @@ def _joined(
             SourceChunk(frames, [codec.Raster.from_planes(*p) for p in reader.read(chunk)])
             for chunk, frames in zip(batch.chunks, coded, strict=True)
         )
-        yield from join(chunks, plan.options.first_frame_qi, available_cpus(), timings)
+        yield from join(
+            marked(chunks, context), plan.options.first_frame_qi, available_cpus(), timings
+        )
 
 
 def contained(

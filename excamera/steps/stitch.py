@@ -33,16 +33,19 @@ def stitch(event: Event, context: Context) -> Event:
     plan = load(context.store, keys)
     records = _checked(plan, context.store, keys)
     sound = _sound(plan, context.store, keys)
+    context.mark("fetched")
     if plan.container == "ivf":
         parts = _ivf_parts(plan, records, context.store, keys)
     else:
         parts = _webm_parts(plan, records, sound, context.store, keys)
+    context.mark("computed")
     if plan.output is None:
         key = keys.result(plan.container)
         size = context.store.concat(key, parts)
     else:
         key = plan.output.key
         size = publish(plan.output, plan.container, plan.source, keys.job, parts)
+    context.mark("stored")
     return {
         "key": key,
         "size": size,

@@ -29,7 +29,13 @@ events = boto3.client("events")
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Take EventBridge's event of an execution's end; one that comes twice is told once."""
     detail = event["detail"]
-    notice = ending.end_of_job(detail, store, stack=settings.stack)
+    notice = ending.end_of_job(
+        detail,
+        store,
+        stack=settings.stack,
+        memory_mb=settings.memory_mb,
+        architecture=settings.architecture,
+    )
     logger.append_keys(job=notice["job"], status=notice["status"])
     if ending.is_told(notice, store):
         logger.info("told before")

@@ -10,13 +10,16 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from excamera.uploads import job_of_upload
+from excamera.objects import Keys
+from excamera.uploads import awaited_job, job_of_upload, tag_of_upload
 from functions.settings import Settings
+from mu import open_store
 
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
 settings = Settings.from_environment()
+store = open_store(f"s3://{settings.work_bucket}")
 states = boto3.client("stepfunctions")
 
 
@@ -31,11 +34,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
     """
     if not event["detail"]["object"]["key"].startswith(settings.prefix):
         return {}
-    job = job_of_upload(
-        event["detail"],
-        options=settings.options,
-        output_store=f"s3://{settings.output_bucket}",
-    )
+    job = awaited_job(event["detail"], settings.prefix, store)
+    awaited = job is not None
+    if job is None:
+        job = job_of_upload(
+            event["detail"],
+            options=settings.options,
+            output_store=f"s3://{settings.output_bucket}",
+        )
+        job["tag"] = tag_of_upload(job)
     logger.append_keys(job=job["job"], source=job["input"]["name"])
     try:
         states.start_execution(
@@ -46,4 +53,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
     else:
         logger.info("started")
         metrics.add_metric("JobsStarted", MetricUnit.Count, 1)
+    if awaited:
+        store.delete(Keys(job["job"]).upload)  # from now on the execution tells of the job
     return {"job": job["job"]}

@@ -10,6 +10,7 @@ import pytest
 
 from mu import Context, Event, MemoryStore
 from mu.function import call, peak_memory_mib
+from mu.timeline import attempts
 from tests.support.shared import ROOT
 
 STATE = {"name": "double", "entered": "2026-01-02T03:04:05.678Z", "retries": 2}
@@ -18,6 +19,7 @@ STATE = {"name": "double", "entered": "2026-01-02T03:04:05.678Z", "retries": 2}
 def double(event: Event, context: Context) -> Event:
     if event["n"] < 0:
         raise ValueError("negative")
+    context.mark("doubled")
     return {"n": 2 * event["n"], "attempt": context.attempt}
 
 
@@ -25,9 +27,12 @@ def test_the_function_gets_its_event_and_leaves_a_record() -> None:
     """If this fails, steps run in the cloud leave no timeline, or are told the wrong event."""
     store = MemoryStore()
     payload = {"event": {"n": 21}, "state": STATE}
-    result = call(double, payload, store, worker="w", timeline="t.json")
+    result = call(double, payload, store, worker="w", timeline="t", task="double-7")
     assert result == {"n": 42, "attempt": 3}
-    record = json.loads(store.get("t.json"))
+    (noted,) = attempts("t", store.list())
+    assert (noted.task, noted.number, noted.outcome) == ("double-7", 3, "done")
+    record = json.loads(store.get(noted.key("t")))
+    assert record["started"] <= record["marks"]["doubled"] <= record["finished"]
     assert (record["name"], record["attempts"], record["worker"]) == ("double", 3, "w")
     assert record["queued"] == pytest.approx(1767323045.678)
     assert record["peak_memory_mib"] > 0
@@ -38,8 +43,12 @@ def test_a_failure_comes_out_as_itself_and_is_recorded() -> None:
     """If this fails, retry rules by class name never match in the cloud."""
     store = MemoryStore()
     with pytest.raises(ValueError, match="negative"):
-        call(double, {"event": {"n": -1}, "state": STATE}, store, worker="w", timeline="t.json")
-    assert json.loads(store.get("t.json"))["error"] == "ValueError"
+        call(
+            double, {"event": {"n": -1}, "state": STATE}, store, worker="w", timeline="t", task="d"
+        )
+    (noted,) = attempts("t", store.list())
+    assert (noted.outcome, noted.done) == ("ValueError", False)
+    assert json.loads(store.get(noted.key("t")))["error"] == "ValueError"
 
 
 def test_a_record_that_cannot_be_stored_does_not_hide_the_failure() -> None:

@@ -31,6 +31,7 @@ from mu import (
     TaskTimeout,
     WorkerDied,
 )
+from mu.timeline import attempts
 from mu.worker import pack
 from tests.unit.task_functions import FUNCTIONS
 
@@ -163,9 +164,11 @@ def test_records_counts_and_messages_are_told(tmp_path: Path) -> None:
     assert sorted(message["seen"] for message in recorder.messages) == [1, 2, 3]
     assert all(r.finished is not None and r.finished >= r.started for r in recorder.records)
     assert all(record.worker.startswith("process ") for record in recorder.records)
-    keys = DirectoryStore(tmp_path).list("t/")
-    assert keys == [f"t/{name}.json" for name in
-                    ("square-0", "square-1", "square-2", "total-0", "total-1")]  # fmt: skip
+    noted = list(attempts("t", DirectoryStore(tmp_path).list("t/")))
+    assert [attempt.task for attempt in noted] == [
+        "square-0", "square-1", "square-2", "total-0", "total-1",
+    ]  # fmt: skip
+    assert all(attempt.done and attempt.number == 1 for attempt in noted)
 
 
 @pytest.mark.parametrize(

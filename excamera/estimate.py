@@ -1,0 +1,252 @@
+"""What a job will take before it has begun: time, size and dollars.
+
+Times are a model: so many seconds of one CPU for every megapixel of a frame, and a wait for every
+call. The constants below are of one core of the machine named there, not of Lambda, whose cores
+vary; `Pace.of_job` takes them from a finished job instead, which is what to trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+
+from excamera.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
+from excamera.options import EncodeOptions
+from mu import Attempt
+
+CPU_MB = 1769
+"""Memory of a Lambda function that has one CPU."""
+
+CPUS_OF_REBASE = 0.9
+"""What each further CPU adds to rebase: two threads were measured at 1.81 times one."""
+
+COLD_START_S = 2.5
+"""Until a new environment of a function that works on video runs its first call."""
+
+CALL_S = 0.25
+"""Requests of one call, one after another, and Step Functions between two calls."""
+
+START_S = 2.0
+"""From the end of an upload until the plan function runs."""
+
+_STEPS = ("plan", "encode", "rebase", "audio", "stitch")
+_CHILDREN_A_SECOND = 100  # that a distributed map starts, one for each batch
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one CPU works.
+
+    Attributes:
+        encode_s: seconds to read and encode a megapixel with libvpx, "good", `cpu_used` 0.
+        rebase_s: seconds to read and rebase a megapixel.
+        first_frame_s: seconds to encode a megapixel of a chunk's first frame again.
+        audio_s: seconds for a second of sound.
+        plan_s: seconds for the plan of a thousand frames.
+        stitch_s: seconds for a batch.
+        bits: of a megapixel at `crf` 24.
+    """
+
+    encode_s: float = 0.100
+    rebase_s: float = 0.022
+    first_frame_s: float = 0.110
+    audio_s: float = 0.005
+    plan_s: float = 0.05
+    stitch_s: float = 0.02
+    bits: float = 75_000
+
+    @classmethod
+    def of_job(
+        cls, attempts: Iterable[Attempt], frames: int, megapixels: float, cpus: Mapping[str, float]
+    ) -> Pace:
+        """The pace of a job that is done, by its timeline.
+
+        Args:
+            attempts: those of its timeline.
+            frames: that it had.
+            megapixels: of each.
+            cpus: that each function had, by step.
+        """
+        seconds = dict.fromkeys(_STEPS, 0.0)
+        calls = dict.fromkeys(_STEPS, 0)
+        for attempt in attempts:
+            if attempt.done and attempt.name in seconds:
+                seconds[attempt.name] += attempt.milliseconds / 1000
+                calls[attempt.name] += 1
+        work = max(1e-9, frames * megapixels)
+        encode = seconds["encode"] * min(1.0, cpus["encode"]) / work
+        # One figure for both kinds of frames: a job's timeline does not tell them apart.
+        rebase = seconds["rebase"] * cpus["rebase"] / work
+        return replace(
+            cls(),
+            encode_s=encode,
+            rebase_s=rebase,
+            first_frame_s=rebase,
+            plan_s=1000 * seconds["plan"] / max(1, frames),
+            audio_s=0.0,
+            stitch_s=seconds["stitch"] / max(1, calls["rebase"]),
+        )
+
+
+_SPEED_UPS = {"good": 1.0, "best": 0.5, "realtime": 3.0}
+_CRF_OCTAVE = 9.0  # steps of crf that halve the bits, roughly
+_CPU_USED = 0.75  # of the time is left with each step of cpu_used
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """What is to be encoded.
+
+    Attributes:
+        frames: how many.
+        width: of a frame, px.
+        height: of a frame, px.
+        duration_s: how long it lasts.
+        sound: whether it has any.
+    """
+
+    frames: int
+    width: int
+    height: int
+    duration_s: float
+    sound: bool = True
+
+    @property
+    def megapixels(self) -> float:
+        """Of one frame."""
+        return self.width * self.height / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What the stack and the account give a job.
+
+    Attributes:
+        memory_mb: of each function, by step.
+        architecture: "arm64" or "x86_64".
+        batches_at_once: batches under way at the same time.
+        chunks_at_once: chunks of one batch under way at the same time.
+        concurrency: calls of Lambda that the account allows at the same time.
+    """
+
+    memory_mb: Mapping[str, int]
+    architecture: str = "arm64"
+    batches_at_once: int = 60
+    chunks_at_once: int = 16
+    concurrency: int = 1000
+
+    def cpus(self, step: str) -> float:
+        """CPUs of a function."""
+        return self.memory_mb[step] / CPU_MB
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job is expected to take.
+
+    Attributes:
+        shape: how it is cut.
+        seconds: from the end of the upload to the result.
+        size: of the result, in bytes.
+        usage: of AWS.
+        dollars: at list prices.
+        workers: that work at the same time, at most.
+    """
+
+    shape: Shape
+    seconds: float
+    size: int
+    usage: Usage
+    dollars: float
+    workers: int
+
+
+def estimate(
+    film: Film,
+    options: EncodeOptions,
+    workers: Workers,
+    pace: Pace | None = None,
+    *,
+    warm: bool = False,
+    source_reads: int = 5,
+) -> Estimate:
+    """What a job is expected to take; pure arithmetic.
+
+    Args:
+        film: what is to be encoded.
+        options: N, x, quality and effort.
+        workers: of the stack.
+        pace: of one CPU; by default that of the constants here, for the options' effort.
+        warm: whether the functions have environments left from another job.
+        source_reads: see `excamera.costs.foretold`.
+    """
+    pace = pace or _default_pace(options)
+    shape = Shape.of(film.frames, options)
+    calls = _call_seconds(film, options, shape, workers, pace)
+    counts = {"plan": 1, "encode": shape.chunks, "rebase": shape.batches, "stitch": 1,
+              "audio": 1}  # fmt: skip
+    # Of a batch, and of the job; a call is left for the sound.
+    free = max(1, workers.concurrency - 1)
+    chunks = min(options.batch_chunks, shape.chunks, workers.chunks_at_once, free)
+    batches = min(shape.batches, workers.batches_at_once, max(1, free // chunks))
+    at_once = min(shape.chunks, batches * chunks)
+    environments = {step: min(count, at_once) for step, count in counts.items()}
+    cold = 0.0 if warm else COLD_START_S
+    gb_seconds = {
+        step: (counts[step] * calls[step] + environments[step] * cold)
+        * workers.memory_mb[step]
+        / 1024
+        for step in _STEPS
+    }
+    for step, seconds in UNTIMED_CALLS_S.items():
+        gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
+    usage = foretold(shape, gb_seconds, environments["encode"], source_reads=source_reads)
+    batch_s = ceil(shape.chunks / shape.batches / chunks) * calls["encode"] + calls["rebase"]
+    seconds = (
+        START_S
+        + len(("plan", "encode", "stitch")) * cold
+        + calls["plan"]
+        + max(
+            calls["audio"],
+            ceil(shape.batches / batches) * batch_s + shape.batches / _CHILDREN_A_SECOND,
+        )
+        + calls["stitch"]
+    )
+    bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / _CRF_OCTAVE)
+    sound_bits = 96_000 * film.duration_s if film.sound else 0
+    return Estimate(
+        shape,
+        seconds,
+        round((bits + sound_bits) / 8),
+        usage,
+        usage.dollars(workers.architecture),
+        at_once,
+    )
+
+
+def _default_pace(options: EncodeOptions) -> Pace:
+    pace = Pace()
+    speed = _SPEED_UPS[options.vpx.deadline] / _CPU_USED ** abs(options.vpx.cpu_used)
+    return replace(pace, encode_s=pace.encode_s / speed)
+
+
+def _call_seconds(
+    film: Film, options: EncodeOptions, shape: Shape, workers: Workers, pace: Pace
+) -> dict[str, float]:
+    """Seconds of the mean call of each function in a warm environment."""
+    work = film.frames * film.megapixels
+    cpus = workers.cpus("rebase")
+    parallel = cpus if cpus <= 1 else 1 + CPUS_OF_REBASE * (cpus - 1)
+    first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
+    rebase = 0.0
+    if options.batch_chunks > 1:
+        rebase = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first) / parallel
+    return {
+        "plan": CALL_S + pace.plan_s * film.frames / 1000,
+        "encode": CALL_S
+        + work / max(1, shape.chunks) * pace.encode_s / min(1.0, workers.cpus("encode")),
+        "rebase": CALL_S + rebase / max(1, shape.batches),
+        "audio": CALL_S + (pace.audio_s * film.duration_s if film.sound else 0.0),
+        "stitch": CALL_S + pace.stitch_s * shape.batches,
+    }

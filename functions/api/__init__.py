@@ -1,0 +1,1 @@
+"""Lambda function `api`: the REST API of the deployed stack."""

@@ -1,0 +1,116 @@
+"""Jobs as Step Functions has them: executions of the state machine, named like their job."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import boto3
+
+from functions.api.models import State
+
+STATES: dict[str, State] = {
+    "RUNNING": "running",
+    "PENDING_REDRIVE": "running",
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "ABORTED": "stopped",
+    "TIMED_OUT": "timed_out",
+}
+_STATUSES = {state: status for status, state in STATES.items() if status != "PENDING_REDRIVE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution.
+
+    Attributes:
+        job: its name.
+        state: as the API calls it.
+        started: when.
+        ended: when, or None.
+        event: what it was started with; {} from a list.
+        output: what it gave, or None.
+        error: what it failed with, or "".
+        cause: likewise.
+    """
+
+    job: str
+    state: State
+    started: datetime
+    ended: datetime | None
+    event: dict[str, Any]
+    output: dict[str, Any] | None = None
+    error: str = ""
+    cause: str = ""
+
+
+class Executions:
+    """The executions of one state machine."""
+
+    def __init__(self, state_machine: str) -> None:
+        self._machine = state_machine
+        self._states = boto3.client("stepfunctions")
+
+    def _arn(self, job: str) -> str:
+        return f"{self._machine.replace(':stateMachine:', ':execution:')}:{job}"
+
+    def start(self, job: str, event: dict[str, Any]) -> bool:
+        """Start a job; False if one of that name was started before."""
+        try:
+            self._states.start_execution(
+                stateMachineArn=self._machine, name=job, input=json.dumps(event)
+            )
+        except self._states.exceptions.ExecutionAlreadyExists:
+            return False
+        return True
+
+    def find(self, job: str) -> Execution | None:
+        """The execution of a job, or None."""
+        try:
+            found = self._states.describe_execution(executionArn=self._arn(job))
+        except self._states.exceptions.ExecutionDoesNotExist:
+            return None
+        output = found.get("output")
+        return Execution(
+            job=found["name"],
+            state=STATES[found["status"]],
+            started=found["startDate"],
+            ended=found.get("stopDate"),
+            event=json.loads(found["input"]),
+            output=json.loads(output) if output else None,
+            error=found.get("error") or "",
+            cause=found.get("cause") or "",
+        )
+
+    def page(
+        self, state: State | None, limit: int, token: str | None
+    ) -> tuple[list[Execution], str | None]:
+        """Some executions, latest first, and what asks for more.
+
+        Raises:
+            ValueError: the token is not one that was given for such a list.
+        """
+        more: dict[str, Any] = {"nextToken": token} if token else {}
+        if state is not None:
+            more["statusFilter"] = _STATUSES[state]
+        try:
+            found = self._states.list_executions(
+                stateMachineArn=self._machine, maxResults=limit, **more
+            )
+        except self._states.exceptions.InvalidToken as error:
+            raise ValueError("not a token of this list") from error
+        executions = [
+            Execution(one["name"], STATES[one["status"]], one["startDate"],
+                      one.get("stopDate"), {})
+            for one in found["executions"]
+        ]  # fmt: skip
+        return executions, found.get("nextToken")
+
+    def stop(self, job: str) -> None:
+        """Stop a job; nothing happens to one that has ended."""
+        self._states.stop_execution(
+            executionArn=self._arn(job), error="JobStopped", cause="cancelled through the API"
+        )

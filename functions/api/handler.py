@@ -1,0 +1,227 @@
+"""The REST API: reads requests, calls `Jobs`, writes answers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.api import problems
+from functions.api.executions import Executions
+from functions.api.jobs import PAGE, Jobs
+from functions.api.models import (
+    JOB_ID,
+    Job,
+    JobPage,
+    JobRequest,
+    Problem,
+    Removed,
+    State,
+    TimelinePage,
+)
+from functions.api.openapi import document
+from functions.api.progress import timeline
+from functions.api.uploads import Results, Uploads
+from functions.settings import Settings
+from mu import StoreError, open_store
+
+BODY_BYTES = 64 << 10
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+settings = Settings.from_environment()
+store = open_store(f"s3://{settings.work_bucket}")
+jobs = Jobs(
+    settings,
+    store,
+    Executions(settings.state_machine),
+    Uploads(settings.input_bucket),
+    Results(settings.output_bucket),
+)
+_origins = settings.cors_origins
+app = APIGatewayRestResolver(
+    enable_validation=True,
+    cors=CORSConfig(_origins[0], extra_origins=_origins[1:]) if _origins else None,
+)
+
+JobId = Annotated[str, Path(pattern=JOB_ID, description="The job's id.")]
+Next = Annotated[str | None, Query(max_length=4096, description="`next` of the page before.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="Requests with the same key make one job.",
+    ),
+]
+
+
+def _problems(*statuses: int) -> dict[int, Any]:
+    content = {problems.MEDIA_TYPE: {"model": Problem}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in (400, 403, 422, 429, 500, 503, *statuses)
+    }
+
+
+def _refuse_large_bodies(
+    app: APIGatewayRestResolver, next_middleware: NextMiddleware
+) -> Response[Any]:
+    if len(app.current_event.body or "") > BODY_BYTES:
+        raise problems.TooLarge(f"the body is larger than {BODY_BYTES} bytes")
+    return next_middleware(app)
+
+
+app.use(middlewares=[_refuse_large_bodies])
+
+
+@app.post(
+    "/jobs",
+    status_code=HTTPStatus.CREATED,
+    operation_id="createJob",
+    summary="Make a job",
+    description="Of an object in S3, which starts it at once, or of an upload, which starts it "
+    "when it is complete. 200 instead of 201 says that the key was used before.",
+    responses={
+        201: {"description": "Made", "content": {"application/json": {"model": Job}}},
+        200: {"description": "Made before", "content": {"application/json": {"model": Job}}},
+        **_problems(409, 413, 415),
+    },
+)
+def create_job(request: JobRequest, idempotency_key: IdempotencyKey = None) -> Response[Job]:
+    """Make a job."""
+    job, new = jobs.create(request, idempotency_key)
+    logger.info("asked for", job=job.id, new=new)
+    status = HTTPStatus.CREATED if new else HTTPStatus.OK
+    return Response(status_code=status, content_type="application/json", body=job)
+
+
+@app.get(
+    "/jobs",
+    operation_id="listJobs",
+    summary="List jobs, latest first",
+    responses={
+        200: {"description": "Some jobs", "content": {"application/json": {"model": JobPage}}},
+        **_problems(),
+    },
+)
+def list_jobs(
+    state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = PAGE,
+    next: Next = None,
+) -> JobPage:
+    """List jobs."""
+    return jobs.page(state, limit, next)
+
+
+@app.get(
+    "/jobs/<job_id>",
+    operation_id="getJob",
+    summary="Tell all about a job",
+    responses={
+        200: {"description": "The job", "content": {"application/json": {"model": Job}}},
+        **_problems(404),
+    },
+)
+def get_job(job_id: JobId) -> Job:
+    """Tell about a job."""
+    return jobs.get(job_id)
+
+
+@app.delete(
+    "/jobs/<job_id>",
+    operation_id="cancelJob",
+    summary="Stop a job and remove its intermediates",
+    responses={
+        200: {"description": "Removed", "content": {"application/json": {"model": Removed}}},
+        **_problems(404),
+    },
+)
+def cancel_job(job_id: JobId) -> Removed:
+    """Cancel a job."""
+    removed = jobs.cancel(job_id)
+    logger.info("cancelled", job=job_id, removed=removed.removed)
+    return removed
+
+
+@app.get(
+    "/jobs/<job_id>/timeline",
+    operation_id="getTimeline",
+    summary="Tell about every attempt of every task",
+    responses={
+        200: {"description": "Some", "content": {"application/json": {"model": TimelinePage}}},
+        **_problems(404),
+    },
+)
+def get_timeline(
+    job_id: JobId, limit: Annotated[int, Query(ge=1, le=1000)] = 500, next: Next = None
+) -> TimelinePage:
+    """Tell about a job's tasks."""
+    jobs.get(job_id)
+    return timeline(store, job_id, next, limit)
+
+
+@app.get("/openapi.json", include_in_schema=False, enable_validation=False)
+def get_document() -> Response[str]:
+    """The OpenAPI document of this API."""
+    return Response(200, "application/json", document(app, settings))
+
+
+def _refused(refusal: problems.Refusal) -> Response[Any]:
+    return problems.of_refusal(refusal)
+
+
+def _invalid(error: RequestValidationError) -> Response[Any]:
+    return problems.of_fields(error.errors())
+
+
+def _unsupported(_error: RequestUnsupportedContentType) -> Response[Any]:
+    return problems.answer(415, "UnsupportedMediaType", "The body must be application/json.")
+
+
+def _not_found(_error: NotFoundError) -> Response[Any]:
+    return problems.of_refusal(problems.NotFound("there is nothing at this path"))
+
+
+def _unavailable(error: Exception) -> Response[Any]:
+    logger.exception("AWS refused")
+    return problems.answer(503, "Unavailable", f"AWS did not answer: {type(error).__name__}")
+
+
+def _failed(_error: Exception) -> Response[Any]:
+    logger.exception("failed")
+    return problems.answer(500, "InternalError", "This is a mistake of ours; the log has more.")
+
+
+app.not_found(_not_found)
+for _kind, _handle in (
+    (problems.Refusal, _refused),
+    (RequestValidationError, _invalid),
+    (RequestUnsupportedContentType, _unsupported),
+    (StoreError, _unavailable),
+    (BotoCoreError, _unavailable),
+    (ClientError, _unavailable),
+    (Exception, _failed),
+):
+    app.exception_handler(_kind)(_handle)
+
+
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request that API Gateway passes on."""
+    return app.resolve(event, context)

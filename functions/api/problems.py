@@ -1,0 +1,105 @@
+"""Refusals, and how they are told: problem details as in RFC 9457.
+
+Refusal
+├── Malformed          400
+├── NoSuchJob          404
+├── NotFound           404
+├── Conflict           409
+├── TooLarge           413
+├── Unprocessable      422
+└── Unavailable        503
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.api.models import FieldProblem, Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Refusal(Exception):
+    """A request is not carried out."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class Malformed(Refusal):
+    """The request cannot be read, or a page token is not one of ours."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class NoSuchJob(Refusal):
+    """There is no job of that id."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class NotFound(Refusal):
+    """There is nothing at that path."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class Conflict(Refusal):
+    """The same idempotency key was used for another request."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class TooLarge(Refusal):
+    """The request's body is too large."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class Unprocessable(Refusal):
+    """The request can be read, and cannot be carried out."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class Unavailable(Refusal):
+    """AWS does not answer, or asks to be asked less often."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def answer(
+    status: int, error: str, detail: str, errors: Iterable[FieldProblem] = ()
+) -> Response[Any]:
+    """The answer that tells of a problem."""
+    problem = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        error=error,
+        errors=list(errors),
+    )
+    return Response(status_code=status, content_type=MEDIA_TYPE, body=problem.model_dump_json())
+
+
+def of_refusal(refusal: Refusal) -> Response[Any]:
+    """The answer to a request that was refused."""
+    return answer(refusal.status, type(refusal).__name__, str(refusal))
+
+
+def of_fields(found: Iterable[dict[str, Any]]) -> Response[Any]:
+    """The answer to a request with fields that the models do not take."""
+    errors = [
+        FieldProblem(
+            pointer="/".join(str(part) for part in one["loc"]),
+            detail=str(one["msg"]).removeprefix("Value error, "),
+        )
+        for one in found
+    ]
+    if any(one["type"] == "json_invalid" for one in found):
+        return answer(HTTPStatus.BAD_REQUEST, "Malformed", "The body is not JSON.", errors)
+    detail = "; ".join(f"{one.pointer}: {one.detail}" for one in errors)
+    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, "Unprocessable", detail, errors)

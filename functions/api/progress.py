@@ -1,0 +1,175 @@
+"""How far a job is, read from what it has stored: no map run is ever asked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from excamera.costs import actual
+from excamera.estimate import Film, Workers, estimate
+from excamera.objects import Keys
+from excamera.options import EncodeOptions
+from functions.api.executions import Execution
+from functions.api.models import (
+    Cost,
+    Count,
+    Failure,
+    Job,
+    Phase,
+    Result,
+    TaskAttempt,
+    TimelinePage,
+)
+from functions.api.problems import Malformed
+from functions.api.uploads import Results
+from functions.settings import Settings
+from mu import Attempt, NoSuchKey, Store, at_once
+from mu.timeline import attempts
+
+_NUMBERS = ("batch", "chunk")
+_MARKS = ("fetched", "computed", "stored")
+
+
+def progress(execution: Execution, store: Store, results: Results, settings: Settings) -> Job:
+    """All about a job that has started."""
+    keys = Keys(execution.job)
+    noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
+    done = {attempt.task: attempt for attempt in noted if attempt.done}
+    counts = Counter(attempt.name for attempt in done.values())
+    planned = _planned(store, keys, noted)
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for attempt in noted:
+        seconds[attempt.name] += attempt.milliseconds / 1000
+    event, output = execution.event, execution.event["output"]
+    ended = execution.ended
+    return Job(
+        id=execution.job,
+        state=execution.state,
+        phase=_phase(execution, planned, counts),
+        created=execution.started.isoformat(),
+        ended=ended.isoformat() if ended else None,
+        source=event["input"]["name"],
+        output=f"{output['store']}/{output['key']}",
+        options=event["options"],
+        tag=event.get("tag"),
+        frames=planned["frames"] if planned else None,
+        chunks=Count(done=counts["encode"], total=planned["chunks"]) if planned else None,
+        batches=Count(done=counts["rebase"], total=planned["batches"]) if planned else None,
+        seconds={step: round(total, 3) for step, total in seconds.items()},
+        retries=len(noted) - len(done),
+        cost=_cost(noted, planned, event, settings) if planned else None,
+        failure=_failure(execution, store, keys),
+        result=_result(execution, results, settings),
+    )
+
+
+def timeline(store: Store, job: str, after: str | None, limit: int) -> TimelinePage:
+    """Some of a job's attempts, in the order of their keys.
+
+    Raises:
+        Malformed: `after` is not what an earlier page gave.
+    """
+    prefix = Keys(job).timeline
+    if after is not None and not list(attempts("", [after.removeprefix("/")])):
+        raise Malformed("next: not a token of this timeline")
+    keys = store.list(f"{prefix}/")
+    if after is not None:
+        keys = [key for key in keys if key > f"{prefix}/{after}"]
+    some = keys[:limit]
+
+    def read(key: str) -> dict[str, Any] | None:
+        try:
+            record: dict[str, Any] = json.loads(store.get(key))
+        except NoSuchKey:  # the job was cancelled meanwhile
+            return None
+        return record
+
+    found = [
+        _attempt(attempt, record)
+        for attempt, record in zip(attempts(prefix, some), at_once(read, some), strict=True)
+        if record is not None
+    ]
+    following = some[-1].removeprefix(f"{prefix}/") if len(keys) > limit else None
+    return TimelinePage(attempts=found, next=following)
+
+
+def _attempt(attempt: Attempt, record: dict[str, Any]) -> TaskAttempt:
+    event = record["event"]
+    return TaskAttempt(
+        task=attempt.task,
+        step=attempt.name,
+        attempt=attempt.number,
+        outcome=attempt.outcome,
+        started=record["started"],
+        finished=record["finished"],
+        queued=record["queued"],
+        worker=record["worker"],
+        peak_memory_mib=record["peak_memory_mib"],
+        **{name: event[name] for name in _NUMBERS if name in event},
+        **{name: record["marks"].get(name) for name in _MARKS},
+    )
+
+
+def _planned(store: Store, keys: Keys, noted: Sequence[Attempt]) -> dict[str, Any] | None:
+    """What the plan step gave, or None before it has ended."""
+    for attempt in noted:
+        if attempt.name == "plan" and attempt.done:
+            with contextlib.suppress(NoSuchKey):
+                result: dict[str, Any] = json.loads(store.get(attempt.key(keys.timeline)))["result"]
+                return result
+    return None
+
+
+def _phase(execution: Execution, planned: dict[str, Any] | None, counts: Counter[str]) -> Phase:
+    if execution.state != "running":
+        return "ended"
+    if planned is None:
+        return "planning"
+    return "stitching" if counts["rebase"] == planned["batches"] else "encoding"
+
+
+def _cost(
+    noted: Sequence[Attempt], planned: dict[str, Any], event: dict[str, Any], settings: Settings
+) -> Cost:
+    used = actual(noted, settings.memory_mb)
+    film = Film(*(planned[name] for name in ("frames", "width", "height", "duration_s", "sound")))
+    expected = estimate(
+        film,
+        EncodeOptions.from_json(event["options"]),
+        Workers(settings.memory_mb, settings.architecture),
+    )
+    return Cost(
+        so_far_usd=used.dollars(settings.architecture),
+        estimated_usd=expected.dollars,
+        gb_seconds={step: round(value, 3) for step, value in used.gb_seconds.items()},
+    )
+
+
+def _failure(execution: Execution, store: Store, keys: Keys) -> Failure | None:
+    if execution.state in ("running", "succeeded"):
+        return None
+    try:
+        record = json.loads(store.get(keys.failure))
+    except NoSuchKey:
+        message = execution.cause
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            message = json.loads(execution.cause)["errorMessage"]
+        return Failure(error=execution.error or execution.state, message=message)
+    return Failure(**{name: record.get(name) for name in Failure.model_fields})
+
+
+def _result(execution: Execution, results: Results, settings: Settings) -> Result | None:
+    if execution.state != "succeeded" or execution.output is None:
+        return None
+    output = execution.output
+    url = results.url(output["key"], execution.job)
+    return Result(
+        bucket=settings.output_bucket,
+        **{name: output[name] for name in
+           ("key", "size", "frames", "key_frames", "duration_s", "sound")},
+        url=url[0] if url else None,
+        expires=url[1] if url else None,
+    )  # fmt: skip

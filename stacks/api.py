@@ -1,0 +1,133 @@
+"""The REST API: what may be called by whom, and how often."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Stack
+from aws_cdk import aws_apigateway as apigateway
+from constructs import Construct
+
+from stacks.function import Function
+from stacks.nag import accept
+from stacks.settings import Settings
+
+STAGE = "v1"
+_ROUTES = {
+    "jobs": ("GET", "POST"),
+    "jobs/{job_id}": ("GET", "DELETE"),
+    "jobs/{job_id}/timeline": ("GET",),
+    "openapi.json": ("GET",),
+}
+_LOGS = (
+    "API Gateway's own logs need a role that is set for the whole account, which is not this "
+    "stack's to set; the function logs every request that reaches it."
+)
+
+
+class Api(Construct):
+    """API Gateway in front of the `api` function.
+
+    Attributes:
+        api: the REST API.
+        key: of the usage plan, if callers prove who they are by a key.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, settings: Settings, function: Function
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self.api = apigateway.RestApi(
+            self,
+            "RestApi",
+            rest_api_name=Stack.of(self).stack_name,
+            description="ExCamera: jobs",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            cloud_watch_role=False,
+            deploy_options=apigateway.StageOptions(
+                stage_name=STAGE,
+                throttling_rate_limit=settings.api_rate,
+                throttling_burst_limit=settings.api_burst,
+                tracing_enabled=True,
+                metrics_enabled=True,
+            ),
+        )
+        integration = apigateway.LambdaIntegration(function.function, allow_test_invoke=False)
+        for path, methods in _ROUTES.items():
+            resource = self.api.root.resource_for_path(path)
+            for method in methods:
+                self._add_method(resource, method, integration)
+            if settings.cors_origins:
+                self._preflight(resource, methods)
+        self._tell_problems()
+        self.key = self._usage_plan() if settings.api_auth == "key" else None
+        accept(self.api, "AwsSolutions-APIG2", "The function validates requests, by its models.")
+        stage = self.api.deployment_stage
+        accept(stage, "AwsSolutions-APIG1", _LOGS)
+        accept(stage, "AwsSolutions-APIG6", _LOGS)
+        accept(stage, "AwsSolutions-APIG3", "A firewall costs more than the API; add one in "
+               "front if it is to be open to many.")  # fmt: skip
+
+    def _add_method(
+        self, resource: apigateway.IResource, method: str, integration: apigateway.Integration
+    ) -> None:
+        by_key = self._settings.api_auth == "key"
+        added = resource.add_method(
+            method,
+            integration,
+            api_key_required=by_key,
+            authorization_type=(
+                apigateway.AuthorizationType.NONE if by_key else apigateway.AuthorizationType.IAM
+            ),
+        )
+        accept(added, "AwsSolutions-COG4", "Callers are those with IAM's right or a key.")
+        if by_key:
+            accept(added, "AwsSolutions-APIG4", "A key of the usage plan was asked for.")
+
+    def _preflight(self, resource: apigateway.IResource, methods: tuple[str, ...]) -> None:
+        preflight = resource.add_cors_preflight(
+            allow_origins=self._settings.cors_origins,
+            allow_methods=list(methods),
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Amz-Date",
+                           "X-Amz-Security-Token", "X-Api-Key"],
+        )  # fmt: skip
+        why = "Browsers ask before they may send credentials; the answer tells nothing else."
+        accept(preflight, "AwsSolutions-APIG4", why)
+        accept(preflight, "AwsSolutions-COG4", why)
+
+    def _tell_problems(self) -> None:
+        """API Gateway's own refusals, told as the function tells its own."""
+        problem = {
+            "type": "about:blank",
+            "title": "$context.error.responseType",
+            "detail": "$context.error.message",
+            "error": "$context.error.responseType",
+        }
+        for name, kind in (
+            ("Refused", apigateway.ResponseType.DEFAULT_4_XX),
+            ("Failed", apigateway.ResponseType.DEFAULT_5_XX),
+        ):
+            self.api.add_gateway_response(
+                name,
+                type=kind,
+                response_headers={"Content-Type": "'application/problem+json'"},
+                templates={"application/json": json.dumps(problem)},
+            )
+
+    def _usage_plan(self) -> apigateway.IApiKey:
+        settings = self._settings
+        plan = self.api.add_usage_plan(
+            "UsagePlan",
+            description="ExCamera: who has the key",
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=settings.api_rate, burst_limit=settings.api_burst
+            ),
+            quota=apigateway.QuotaSettings(
+                limit=settings.api_requests_a_day, period=apigateway.Period.DAY
+            ),
+        )
+        plan.add_api_stage(stage=self.api.deployment_stage)
+        key = self.api.add_api_key("Key", description="ExCamera's API")
+        plan.add_api_key(key)
+        return key
