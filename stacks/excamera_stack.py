@@ -47,7 +47,7 @@ class ExCameraStack(Stack):
                 self, "Webhook", url=settings.webhook_url, workers=workers, trigger=trigger
             )
             functions["webhook"] = webhook.function
-            self._output("WebhookSecretArn", webhook.secret.secret_arn, "Signs webhook requests")
+            self._output("WebhookSecretArn", webhook.secret_arn, "Signs webhook requests")
         monitoring = Monitoring(
             self,
             "Monitoring",

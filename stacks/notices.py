@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
@@ -69,7 +70,7 @@ class Webhook(Construct):
     """The function that posts notices to the user's receiver, and what it signs them with.
 
     Attributes:
-        secret: of at most as many letters as make whole bytes in base64.
+        secret_arn: of a secret of letters and digits, as many as base64 makes of whole bytes.
         function: what posts.
     """
 
@@ -77,16 +78,19 @@ class Webhook(Construct):
         self, scope: Construct, construct_id: str, *, url: str, workers: Workers, trigger: Trigger
     ) -> None:
         super().__init__(scope, construct_id)
-        self.secret = secretsmanager.Secret(
+        secret = secretsmanager.Secret(
             self,
             "Secret",
             description="ExCamera: signs the requests of the webhook",
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=44, exclude_punctuation=True
+                password_length=44, exclude_characters=string.punctuation
             ),
         )
+        resource = secret.node.default_child
+        assert isinstance(resource, secretsmanager.CfnSecret)
+        self.secret_arn = resource.attr_id
         accept(
-            self.secret,
+            secret,
             "AwsSolutions-SMG4",
             "The receiver has to learn a new secret at the same time, which only its owner "
             "can arrange; docs/operations.md says how.",
@@ -96,11 +100,11 @@ class Webhook(Construct):
             timeout_s=SHORT_S,
             environment={
                 "WEBHOOK_URL": url,
-                "WEBHOOK_SECRET_ARN": self.secret.secret_arn,
+                "WEBHOOK_SECRET_ARN": self.secret_arn,
                 "UNDELIVERED_QUEUE_URL": trigger.undelivered.queue_url,
             },
         )
-        self.function.allow(["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
+        self.function.allow(["secretsmanager:GetSecretValue"], [self.secret_arn])
         trigger.rule(
             "Webhook",
             events.EventPattern(
