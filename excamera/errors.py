@@ -2,7 +2,8 @@
 
     ExCameraError
     ├── TransientError            trying again may help
-    │   └── SourceUnavailable     reading the source failed half-way (I/O, not content)
+    │   ├── SourceUnavailable     reading the source failed half-way (I/O, not content)
+    │   └── CloudUnavailable      AWS, the stack's API or the network does not answer
     └── PermanentError            trying again gives the same
         ├── OptionError           an option is out of range (also a ValueError)
         ├── InputError
@@ -32,9 +33,24 @@
         ├── ChunkError            the chunk encoder did not give what a chunk must be
         ├── SeamMismatch          a batch does not decode to the states the rebase predicted
         ├── PlanMismatch          pieces in the store do not add up to the plan
-        └── CompareError
-            ├── FrameCountDiffers
-            └── FrameSizeDiffers
+        ├── CompareError
+        │   ├── FrameCountDiffers
+        │   └── FrameSizeDiffers
+        └── CloudError            about a deployed stack
+            ├── NoCredentials
+            ├── NoRegion
+            ├── NotAllowed        the credentials do not suffice
+            ├── NoSuchStack
+            ├── StackTooOld       lacks what this version needs of it
+            ├── NoSuchJob
+            ├── ApiRefused        the API does not take a request
+            ├── UploadFailed
+            ├── ResultDamaged     what was downloaded is not what the job made
+            ├── NoResult          the job has none, or none any more
+            ├── JobEndedBadly     failed, was stopped, or took too long
+            ├── NoProject         the folder holds no stack to deploy
+            ├── DeploymentFailed
+            └── StackUnwell       the doctor found something
 
 Retry rules name the transient classes. Only the command line turns errors into messages
 and exit codes.
@@ -51,6 +67,10 @@ class TransientError(ExCameraError):
 
 class SourceUnavailable(TransientError):
     """Reading the source failed for a reason outside its content."""
+
+
+class CloudUnavailable(TransientError):
+    """AWS, the stack's API or the network does not answer."""
 
 
 class PermanentError(ExCameraError):
@@ -179,3 +199,63 @@ class FrameCountDiffers(CompareError):
 
 class FrameSizeDiffers(CompareError):
     """The two videos have different picture sizes."""
+
+
+class CloudError(PermanentError):
+    """Something about a deployed stack."""
+
+
+class NoCredentials(CloudError):
+    """There are no AWS credentials."""
+
+
+class NoRegion(CloudError):
+    """No AWS region is configured."""
+
+
+class NotAllowed(CloudError):
+    """The credentials do not suffice."""
+
+
+class NoSuchStack(CloudError):
+    """There is no stack of that name."""
+
+
+class StackTooOld(CloudError):
+    """The stack lacks what this version needs of it."""
+
+
+class NoSuchJob(CloudError):
+    """The stack knows no such job."""
+
+
+class ApiRefused(CloudError):
+    """The API does not take a request."""
+
+
+class UploadFailed(CloudError):
+    """The source could not be uploaded."""
+
+
+class ResultDamaged(CloudError):
+    """What was downloaded is not what the job made."""
+
+
+class NoResult(CloudError):
+    """The job has no result, or has none any more."""
+
+
+class JobEndedBadly(CloudError):
+    """The job failed, was stopped, or took too long."""
+
+
+class NoProject(CloudError):
+    """The folder holds no stack to deploy."""
+
+
+class DeploymentFailed(CloudError):
+    """The stack could not be deployed or destroyed."""
+
+
+class StackUnwell(CloudError):
+    """The doctor found something."""

@@ -15,6 +15,10 @@ from excamera.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from excamera.options import EncodeOptions
 from mu import Attempt
 
+DEFAULT_MEMORY_MB = {"start": 256, "plan": 1769, "encode": 1769, "rebase": 5307, "audio": 1769,
+                     "stitch": 1769}  # fmt: skip
+"""Memory of the functions that work on a job, as cdk.json has it."""
+
 CPU_MB = 1769
 """Memory of a Lambda function that has one CPU."""
 
@@ -88,6 +92,15 @@ class Pace:
             stitch_s=seconds["stitch"] / max(1, calls["rebase"]),
         )
 
+    def with_size(self, size: int, film: Film, crf: int) -> Pace:
+        """This pace with the bits that a result of `size` bytes had."""
+        bits = 8 * size - (SOUND_BITS * film.duration_s if film.sound else 0)
+        of_a_megapixel = max(1.0, bits) / max(1e-9, film.frames * film.megapixels)
+        return replace(self, bits=of_a_megapixel / 2 ** ((24 - crf) / _CRF_OCTAVE))
+
+
+SOUND_BITS = 96_000
+"""Of a second of sound."""
 
 _SPEED_UPS = {"good": 1.0, "best": 0.5, "realtime": 3.0}
 _CRF_OCTAVE = 9.0  # steps of crf that halve the bits, roughly
@@ -214,7 +227,7 @@ def estimate(
         + calls["stitch"]
     )
     bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / _CRF_OCTAVE)
-    sound_bits = 96_000 * film.duration_s if film.sound else 0
+    sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
     return Estimate(
         shape,
         seconds,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mu import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
 
@@ -19,25 +19,39 @@ _RETRY = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a job may use; on one's own machine the number of workers limits it already.
+    """What a job may use of the cloud; on one's own machine the number of workers is a limit.
 
     Attributes:
-        timeout_s: for one attempt of a task, in seconds.
         batches_at_once: batches under way at the same time.
         chunks_at_once: chunks of one batch under way at the same time.
+        concurrency: functions that the account lets run at the same time, if that is known.
     """
 
-    timeout_s: int | None = None
-    batches_at_once: int | None = None
-    chunks_at_once: int | None = None
+    batches_at_once: int = 10_000
+    chunks_at_once: int = 10_000
+    concurrency: int | None = None
+
+    def fit(self, batch_chunks: int) -> Limits:
+        """These limits, lowered to what the account has room for; one function is the sound's."""
+        if self.concurrency is None:
+            return self
+        room = max(1, self.concurrency - 1)
+        chunks = min(self.chunks_at_once, room)
+        batches = max(1, room // min(chunks, batch_chunks))
+        return replace(
+            self, batches_at_once=min(self.batches_at_once, batches), chunks_at_once=chunks
+        )
 
 
-def excamera_flow(limits: Limits | None = None) -> Node:
-    """The whole job; its event is that of `excamera.steps.plan.plan`."""
-    limits = limits or Limits()
+def excamera_flow(timeout_s: int | None = None) -> Node:
+    """The whole job; its event is that of `excamera.steps.plan.plan`.
+
+    Args:
+        timeout_s: for one attempt of a task, in seconds.
+    """
 
     def task(name: str, **event: str) -> Task:
-        return Task(name, name, input=event, retry=_RETRY, timeout_s=limits.timeout_s)
+        return Task(name, name, input=event, retry=_RETRY, timeout_s=timeout_s)
 
     batch = Sequence(
         "batch",
@@ -48,7 +62,7 @@ def excamera_flow(limits: Limits | None = None) -> Node:
                 item={"job": "$.job", "batch": "$.batch", "chunk": "$item"},
                 body=task("encode", job="$.job", batch="$.batch", chunk="$.chunk"),
                 output=DISCARD,
-                concurrency=limits.chunks_at_once,
+                concurrency="$.chunks_at_once",
             ),
             task("rebase", job="$.job", batch="$.batch"),
         ),
@@ -57,14 +71,19 @@ def excamera_flow(limits: Limits | None = None) -> Node:
         "batches",
         items="$.plan.items",
         items_in_store=True,
-        item={"job": "$.job", "batch": "$item.batch", "chunks": "$item.chunks"},
+        item={
+            "job": "$.job",
+            "batch": "$item.batch",
+            "chunks": "$item.chunks",
+            "chunks_at_once": "$.plan.chunks_at_once",
+        },
         body=batch,
         distributed=True,
-        concurrency=limits.batches_at_once,
+        concurrency="$.plan.batches_at_once",
         results="$.plan.results",
     )
     media = Parallel(
         "media", {"audio": task("audio", job="$.job"), "video": batches}, output=DISCARD
     )
-    plan = Task("plan", "plan", output="plan", retry=_RETRY, timeout_s=limits.timeout_s)
+    plan = Task("plan", "plan", output="plan", retry=_RETRY, timeout_s=timeout_s)
     return Sequence("excamera", (plan, media, task("stitch", job="$.job")))

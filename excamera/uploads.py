@@ -83,7 +83,7 @@ def job_of_source(
 
     bucket, key, _ = parse_url(url)
     folder, slash, file = key.rpartition("/")
-    stem = file.rpartition(".")[0] or file
+    stem = file.rpartition(".")[0] if "." in file else file
     return {
         "job": job,
         "input": {"name": f"s3://{bucket}/{key}", "path": url},

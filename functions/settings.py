@@ -18,6 +18,8 @@ class Settings:
         state_machine: ARN of the state machine that runs jobs.
         prefix: with which keys of uploads that start jobs begin.
         options: the stack's default options, as `excamera.options.EncodeOptions` takes them.
+        batches_at_once: batches of a job under way at the same time.
+        chunks_at_once: chunks of one batch under way at the same time.
         input_bucket: name of the bucket for uploads.
         source_buckets: names of the buckets from which the API takes sources.
         suffixes: file name endings that start a job, with their dot.
@@ -39,6 +41,8 @@ class Settings:
     state_machine: str
     prefix: str
     options: dict[str, Any]
+    batches_at_once: int
+    chunks_at_once: int
     input_bucket: str
     source_buckets: list[str]
     suffixes: list[str]
@@ -63,6 +67,8 @@ class Settings:
             state_machine=os.environ.get("STATE_MACHINE_ARN", ""),
             prefix=os.environ.get("PREFIX", ""),
             options=json.loads(os.environ.get("DEFAULT_OPTIONS", "{}")),
+            batches_at_once=int(os.environ.get("BATCHES_AT_ONCE", "1")),
+            chunks_at_once=int(os.environ.get("CHUNKS_AT_ONCE", "1")),
             input_bucket=os.environ.get("INPUT_BUCKET", ""),
             source_buckets=json.loads(os.environ.get("SOURCE_BUCKETS", "[]")),
             suffixes=json.loads(os.environ.get("SUFFIXES", "[]")),

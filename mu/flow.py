@@ -108,7 +108,8 @@ class Each:
         output: as for `Task`. The result is the list of the body's results, or for a
             distributed map ``{}`` (its results are too many for an event).
         distributed: run as a distributed map: own child executions, thousands at once.
-        concurrency: at most this many bodies at once; None for no cap.
+        concurrency: at most this many bodies at once: a number, or the path of one in the
+            event; None for no cap.
         items_in_store: see `items`.
         results: for a distributed map, path of the key prefix under which the engine may
             keep what it knows of the bodies (Step Functions lists them there).
@@ -120,7 +121,7 @@ class Each:
     item: Mapping[str, Any] = field(default_factory=lambda: {"item": "$item"})
     output: str | None = None
     distributed: bool = False
-    concurrency: int | None = None
+    concurrency: int | str | None = None
     items_in_store: bool = False
     results: str | None = None
 
@@ -163,9 +164,10 @@ def check(flow: Node, functions: Mapping[str, str]) -> None:
                     raise FlowError(f"task {node.name}: timeout_s must be positive")
                 _check_template(node.name, node.input or {}, in_each=False)
             case Each():
-                if node.concurrency is not None and node.concurrency < 1:
+                if isinstance(node.concurrency, int) and node.concurrency < 1:
                     raise FlowError(f"each {node.name}: concurrency must be at least 1")
-                paths = {"items": node.items, "results": node.results}
+                paths = {"items": node.items, "results": node.results,
+                         "concurrency": node.concurrency}  # fmt: skip
                 _check_template(node.name, paths, in_each=False)
                 _check_template(node.name, node.item, in_each=True)
             case Sequence() if not node.steps:

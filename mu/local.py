@@ -160,7 +160,8 @@ class _Run:
         if not isinstance(items, list):
             raise FlowError(f"{node.name}: {node.items} is not a list")
         self._expect(node.body, len(items))
-        slots = asyncio.Semaphore(node.concurrency or max(1, len(items)))
+        limit = build(node.concurrency, event)
+        slots = asyncio.Semaphore(limit or max(1, len(items)))
 
         async def one(number: int, item: Json) -> Json:
             async with slots:

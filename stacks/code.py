@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("functions", "excamera", "mu")
-_LEFT_OUT = ("excamera/cli",)
+_LEFT_OUT = ("excamera/cli", "excamera/cloud")
 
 
 def function_code(build: Path = ROOT / "build") -> Path:

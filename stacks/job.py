@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from excamera.flow import Limits, excamera_flow
+from excamera.flow import excamera_flow
 from mu.flow import Sequence
 from stacks.function import Function, log_retention
 from stacks.nag import accept_wildcards
@@ -22,12 +22,8 @@ from stacks.states_language import STORE, state_machine
 def definition(settings: Settings) -> dict[str, object]:
     """The state machine's definition, with ``${...}`` for what is known after deployment."""
     flow = excamera_flow(
-        Limits(
-            # A little more than the function's own limit, which tells more of what happened.
-            timeout_s=settings.timeout_s + 15,
-            batches_at_once=settings.batches_at_once,
-            chunks_at_once=settings.chunks_at_once,
-        )
+        # A little more than the function's own limit, which tells more of what happened.
+        timeout_s=settings.timeout_s + 15
     )
     assert isinstance(flow, Sequence)
     return state_machine(

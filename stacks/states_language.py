@@ -190,7 +190,8 @@ class _Writer:
             state["ItemsPath"] = node.items
         state["ItemSelector"] = _fields(node.item)
         if node.concurrency is not None:
-            state["MaxConcurrency"] = node.concurrency
+            by_path = isinstance(node.concurrency, str)
+            state["MaxConcurrencyPath" if by_path else "MaxConcurrency"] = node.concurrency
         mode = {"Mode": "INLINE"}
         if node.distributed:
             mode = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}

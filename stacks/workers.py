@@ -36,7 +36,17 @@ class Workers(Construct):
         self._powertools = self._layer("Powertools", layers.POWERTOOLS)
         self._video = [self._layer("Codec", layers.CODEC), self._layer("Media", layers.MEDIA)]
 
-        plan = self.function("plan", video=True, scratch_mb=settings.scratch_mb)
+        plan = self.function(
+            "plan",
+            video=True,
+            scratch_mb=settings.scratch_mb,
+            environment={
+                "WORK_BUCKET": storage.work.bucket_name,
+                "BATCHES_AT_ONCE": str(settings.batches_at_once),
+                "CHUNKS_AT_ONCE": str(settings.chunks_at_once),
+            },
+        )
+        plan.allow(["lambda:GetAccountSettings"], ["*"], "The account's settings are no resource.")
         encode = self.function("encode", video=True)
         rebase = self.function("rebase", video=True)
         audio = self.function("audio", video=True)
@@ -87,7 +97,7 @@ class Workers(Construct):
         )
         return start
 
-    def api_function(self, machine: sfn.IStateMachine, options: dict[str, object]) -> Function:
+    def api_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
         """The function behind the REST API; it may see, stop and remove jobs."""
         settings, storage = self._settings, self._storage
         api = self.function(

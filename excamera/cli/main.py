@@ -14,8 +14,14 @@ import click
 from codec.errors import CodecError
 from excamera.cli.compare import compare
 from excamera.cli.decode import decode
+from excamera.cli.deploy import deploy, destroy
+from excamera.cli.doctor import doctor
 from excamera.cli.encode import encode
+from excamera.cli.estimate import estimate
+from excamera.cli.jobs import cancel, fetch, jobs, status
+from excamera.cli.logs import logs
 from excamera.cli.sample import sample
+from excamera.cli.submit import submit
 from excamera.errors import ExCameraError
 from mu import MuError, TaskFailed
 
@@ -29,7 +35,11 @@ def excamera() -> None:
     """Encode a video on many small workers into one VP8 stream with few key frames."""
 
 
-for command in (encode, decode, compare, sample):
+for command in (
+    *(encode, decode, compare, sample),
+    *(deploy, destroy, doctor),
+    *(submit, status, jobs, cancel, fetch, logs, estimate),
+):
     excamera.add_command(command)
 
 

@@ -20,6 +20,7 @@ from excamera.errors import (
     UnreadableFrame,
     UnsupportedSize,
 )
+from excamera.flow import Limits
 from excamera.objects import Keys, save
 from excamera.options import EncodeOptions
 from excamera.plan import Output, Plan, SourceFile, cut
@@ -52,13 +53,14 @@ def plan(event: Event, context: Context) -> Event:
         event: `job`; `input` with `name` and `path` or `key`; `container` ("webm" or
             "ivf"); `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
             learn the frames by decoding whatever the container says; perhaps `output`, the
-            `store` and `key` of the result.
+            `store` and `key` of the result, and `limits`, those of `excamera.flow.Limits`.
         context: the store.
 
     Returns:
         `items` (key of the batch list), `results` (where an engine may list what became of
         them) and the counts `frames`, `chunks` and `batches`; `width` and `height` of the
-        result, in pixels, and `duration_s`; `sound`: whether there is an audio stream;
+        result, in pixels, and `duration_s`; `batches_at_once` and `chunks_at_once` that the
+        limits leave, and their `concurrency`; `sound`: whether there is an audio stream;
         `indexed_by`.
 
     Raises:
@@ -86,6 +88,7 @@ def plan(event: Event, context: Context) -> Event:
         made = _make_plan(opened, frames, original, fingerprint(media), event["container"], options)
     made = replace(made, output=output)
     context.mark("computed")
+    limits = Limits(**event.get("limits", {})).fit(made.options.batch_chunks)
     save(made, context.store, keys)
     context.mark("stored")
     return {
@@ -94,6 +97,9 @@ def plan(event: Event, context: Context) -> Event:
         "frames": made.frame_count,
         "chunks": sum(len(batch.chunks) for batch in made.batches),
         "batches": len(made.batches),
+        "batches_at_once": limits.batches_at_once,
+        "chunks_at_once": limits.chunks_at_once,
+        "concurrency": limits.concurrency,
         "width": made.geometry.width,
         "height": made.geometry.height,
         "duration_s": float(made.end * made.time_base),

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestUnsupportedContentType,
     RequestValidationError,
@@ -75,17 +74,6 @@ def _problems(*statuses: int) -> dict[int, Any]:
         status: {"description": HTTPStatus(status).phrase, "content": content}
         for status in (400, 403, 422, 429, 500, 503, *statuses)
     }
-
-
-def _refuse_large_bodies(
-    app: APIGatewayRestResolver, next_middleware: NextMiddleware
-) -> Response[Any]:
-    if len(app.current_event.body or "") > BODY_BYTES:
-        raise problems.TooLarge(f"the body is larger than {BODY_BYTES} bytes")
-    return next_middleware(app)
-
-
-app.use(middlewares=[_refuse_large_bodies])
 
 
 @app.post(
@@ -224,4 +212,10 @@ for _kind, _handle in (
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request that API Gateway passes on."""
+    if len(event.get("body") or "") > BODY_BYTES:  # before anybody reads it
+        refused = problems.of_refusal(
+            problems.TooLarge(f"the body is larger than {BODY_BYTES} bytes")
+        )
+        return {"statusCode": refused.status_code, "body": refused.body,
+                "headers": {"Content-Type": problems.MEDIA_TYPE}}  # fmt: skip
     return app.resolve(event, context)

@@ -136,6 +136,16 @@ class Cost(BaseModel):
     gb_seconds: dict[str, float]
 
 
+class Film(BaseModel):
+    """What is encoded, as the plan found it; sizes in pixels."""
+
+    frames: int
+    width: int
+    height: int
+    duration_s: float
+    sound: bool
+
+
 class Failure(BaseModel):
     """Why a job failed."""
 
@@ -180,12 +190,19 @@ class Job(JobSummary):
     options: dict[str, Any]
     tag: JsonValue = None
     frames: int | None = None
+    film: Film | None = None
     chunks: Count | None = None
     batches: Count | None = None
     seconds: dict[str, float] = Field(
         default_factory=dict, description="Time that finished tasks took in all, by step."
     )
     retries: int = 0
+    chunks_at_once: Annotated[
+        int | None, Field(description="Chunks of the whole job under way at the same time.")
+    ] = None
+    account_concurrency: Annotated[
+        int | None, Field(description="Functions that the account lets run at the same time.")
+    ] = None
     cost: Cost | None = None
     failure: Failure | None = None
     result: Result | None = None

@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from excamera import estimate as estimates
 from excamera.costs import actual
-from excamera.estimate import Film, Workers, estimate
 from excamera.objects import Keys
 from excamera.options import EncodeOptions
 from functions.api.executions import Execution
@@ -17,6 +17,7 @@ from functions.api.models import (
     Cost,
     Count,
     Failure,
+    Film,
     Job,
     Phase,
     Result,
@@ -29,6 +30,7 @@ from functions.settings import Settings
 from mu import Attempt, NoSuchKey, Store, at_once
 from mu.timeline import attempts
 
+_USUAL_CONCURRENCY = 1000
 _NUMBERS = ("batch", "chunk")
 _MARKS = ("fetched", "computed", "stored")
 
@@ -56,10 +58,13 @@ def progress(execution: Execution, store: Store, results: Results, settings: Set
         options=event["options"],
         tag=event.get("tag"),
         frames=planned["frames"] if planned else None,
+        film=_film(planned) if planned else None,
         chunks=Count(done=counts["encode"], total=planned["chunks"]) if planned else None,
         batches=Count(done=counts["rebase"], total=planned["batches"]) if planned else None,
         seconds={step: round(total, 3) for step, total in seconds.items()},
         retries=len(noted) - len(done),
+        chunks_at_once=_at_once(planned, event) if planned else None,
+        account_concurrency=planned["concurrency"] if planned else None,
         cost=_cost(noted, planned, event, settings) if planned else None,
         failure=_failure(execution, store, keys),
         result=_result(execution, results, settings),
@@ -123,6 +128,15 @@ def _planned(store: Store, keys: Keys, noted: Sequence[Attempt]) -> dict[str, An
     return None
 
 
+def _film(planned: dict[str, Any]) -> Film:
+    return Film(**{name: planned[name] for name in Film.model_fields})
+
+
+def _at_once(planned: dict[str, Any], event: dict[str, Any]) -> int:
+    of_batch: int = min(planned["chunks_at_once"], event["options"]["batch_chunks"])
+    return min(int(planned["chunks"]), int(planned["batches_at_once"]) * of_batch)
+
+
 def _phase(execution: Execution, planned: dict[str, Any] | None, counts: Counter[str]) -> Phase:
     if execution.state != "running":
         return "ended"
@@ -135,11 +149,17 @@ def _cost(
     noted: Sequence[Attempt], planned: dict[str, Any], event: dict[str, Any], settings: Settings
 ) -> Cost:
     used = actual(noted, settings.memory_mb)
-    film = Film(*(planned[name] for name in ("frames", "width", "height", "duration_s", "sound")))
-    expected = estimate(
+    film = estimates.Film(**_film(planned).model_dump())
+    expected = estimates.estimate(
         film,
         EncodeOptions.from_json(event["options"]),
-        Workers(settings.memory_mb, settings.architecture),
+        estimates.Workers(
+            settings.memory_mb,
+            settings.architecture,
+            planned["batches_at_once"],
+            planned["chunks_at_once"],
+            planned["concurrency"] or _USUAL_CONCURRENCY,
+        ),
     )
     return Cost(
         so_far_usd=used.dollars(settings.architecture),

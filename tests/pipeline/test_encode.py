@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import codec
-from excamera.flow import FUNCTIONS, Limits, excamera_flow
+from excamera.flow import FUNCTIONS, excamera_flow
 from excamera.job import encode_file
 from excamera.objects import Keys, load
 from excamera.options import EncodeOptions, VpxSettings
@@ -119,7 +119,7 @@ def test_steps_run_over_any_store(source: Path, tmp_path: Path) -> None:
 
 def test_the_flow_is_sound_and_maps_batches_far_and_chunks_near() -> None:
     """If this fails, the state machine derived from the flow would be wrong."""
-    flow = excamera_flow(Limits(900))
+    flow = excamera_flow(900)
     check(flow, FUNCTIONS)
     maps = {node.name: node.distributed for node in walk(flow) if isinstance(node, Each)}
     assert maps == {"batches": True, "chunks": False}

@@ -1,0 +1,45 @@
+"""Progress of a transfer: one moving line on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+_BAR = 24
+_REDRAW_S = 0.1
+
+
+@contextlib.contextmanager
+def bytes_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A function that is told of bytes as they arrive, from any thread."""
+    moving = sys.stderr.isatty()
+    lock = threading.Lock()
+    begun, drawn, done, width = time.monotonic(), 0.0, 0, 0
+
+    def got(count: int) -> None:
+        nonlocal drawn, done, width
+        with lock:
+            done += count
+            now = time.monotonic()
+            if not moving or (now - drawn < _REDRAW_S and done < total):
+                return
+            drawn = now
+            filled = _BAR * done // max(1, total)
+            rate = done / max(1e-3, now - begun)
+            text = (
+                f"[{'#' * filled}{'.' * (_BAR - filled)}] {what}: "
+                f"{done / 1e6:,.1f}/{total / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"
+            )
+            sys.stderr.write("\r" + text.ljust(width))
+            sys.stderr.flush()
+            width = len(text)
+
+    try:
+        yield got
+    finally:
+        if width:
+            sys.stderr.write("\r" + " " * width + "\r")
+            sys.stderr.flush()

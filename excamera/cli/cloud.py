@@ -1,0 +1,133 @@
+"""What the commands that use a deployed stack have in common."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+DEFAULT_STACK = "ExCamera"
+STACK_VARIABLE = "EXCAMERA_STACK"
+
+
+@dataclass
+class Cloud:
+    """Which stack a command is about.
+
+    Attributes:
+        name: of the stack.
+        profile: of the AWS configuration, or None for the usual one.
+        region: likewise.
+    """
+
+    name: str
+    profile: str | None
+    region: str | None
+
+    @functools.cached_property
+    def account(self) -> Any:
+        """The `excamera.cloud.account.Account`."""
+        # The SDK takes longer to import than most local commands take.
+        from excamera.cloud.account import Account
+
+        return Account(self.profile, self.region)
+
+    @functools.cached_property
+    def stack(self) -> Any:
+        """The `excamera.cloud.account.Stack`."""
+        return self.account.stack(self.name)
+
+    @functools.cached_property
+    def api(self) -> Any:
+        """The `excamera.cloud.api.Api`."""
+        from excamera.cloud.api import Api
+
+        return Api.of_stack(self.account, self.stack)
+
+
+def cloud_command(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which stack; the command gets a `Cloud`."""
+
+    @click.option("--stack", default=lambda: os.environ.get(STACK_VARIABLE, DEFAULT_STACK),
+                  show_default=f"${STACK_VARIABLE}, or {DEFAULT_STACK}",
+                  help="Name of the CloudFormation stack.")  # fmt: skip
+    @click.option("--profile", help="Profile of the AWS configuration.")
+    @click.option("--region", help="AWS region.")
+    @functools.wraps(function)
+    def command(stack: str, profile: str | None, region: str | None, **given: Any) -> None:
+        function(Cloud(stack, profile, region), **given)
+
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def print_json(value: Any) -> None:
+    """For programs."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """For people: columns as wide as they must be, numbers to the right."""
+    table = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *table, strict=True)]
+    right = [
+        all(row[at].replace(",", "").replace(".", "").lstrip("$").isdigit() for row in table)
+        for at in range(len(head))
+    ]
+    for row in [list(head), *table]:
+        cells = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        click.echo("  ".join(cells).rstrip())
+
+
+def print_fields(fields: Iterable[tuple[str, object]]) -> None:
+    """For people: a name and a value on each line; what is None is left out."""
+    shown = [(name, str(value)) for name, value in fields if value is not None]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        click.echo(f"{name.ljust(width)}  {value}")
+
+
+def encode_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of an encode in the cloud; what is not given is the stack's default."""
+    for option in (
+        click.option("--cpu-used", type=int, help="libvpx's speed, -16 to 16."),
+        click.option("--deadline", help="libvpx's effort: good, best, realtime."),
+        click.option("--crf", type=int, help="Quality, 0 (best) to 63."),
+        click.option("--batch-chunks", "-x", type=int, help="x: chunks that share a key frame."),
+        click.option("--chunk-frames", "-n", type=int, help="N: frames of a chunk."),
+    ):
+        function = option(function)
+    return function
+
+
+def given_options(
+    chunk_frames: int | None,
+    batch_chunks: int | None,
+    crf: int | None,
+    deadline: str | None,
+    cpu_used: int | None,
+) -> dict[str, Any]:
+    """Those that were given, as the API takes them.
+
+    Raises:
+        OptionError: one is out of range.
+    """
+    from excamera.options import EncodeOptions
+
+    options = {"chunk_frames": chunk_frames, "batch_chunks": batch_chunks, "crf": crf,
+               "deadline": deadline, "cpu_used": cpu_used}  # fmt: skip
+    given = {name: value for name, value in options.items() if value is not None}
+    EncodeOptions().with_texts(
+        {name.replace("_", "-"): str(value) for name, value in given.items()}
+    )
+    return given

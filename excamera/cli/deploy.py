@@ -1,0 +1,88 @@
+"""`excamera deploy` and `excamera destroy`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from excamera.cli.cloud import Cloud, cloud_command
+from excamera.errors import OptionError
+
+
+@click.command()
+@click.option("-c", "--context", "settings", metavar="NAME=VALUE", multiple=True,
+              help="A setting that differs from cdk.json (docs/deploy.md).")  # fmt: skip
+@click.option("--bootstrap", is_flag=True, help="Bootstrap the account first, if need be.")
+@click.option("--yes", is_flag=True, help="Do not show the changes and ask.")
+@cloud_command
+def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) -> None:
+    """Deploy the stack of this folder into an AWS account.
+
+    Looks first whether credentials, region, bootstrap and quotas are as they must be.
+    """
+    from excamera.cloud.cdk import Cdk, project
+    from excamera.cloud.deploy import look
+
+    context = _context(settings)
+    context.setdefault("stack_name", cloud.name)
+    before = look(cloud.account, context["stack_name"])
+    click.echo(f"account   {before.account}, as {before.identity}")
+    click.echo(f"region    {before.region}")
+    click.echo(f"stack     {context['stack_name']}: "
+               f"{before.stack.status if before.stack else 'new'}")  # fmt: skip
+    for note in before.notes():
+        click.echo(f"note      {note}")
+    environment = {"AWS_REGION": before.region, "AWS_DEFAULT_REGION": before.region}
+    if cloud.profile:
+        environment["AWS_PROFILE"] = cloud.profile
+    with tempfile.TemporaryDirectory(prefix="excamera-deploy-") as scratch:
+        out = Path(scratch) / "cdk.out"
+        cdk = Cdk(project(), environment, context, click.echo)
+        if bootstrap and (before.bootstrap is None):
+            cdk.run("bootstrap", f"aws://{before.account}/{before.region}")
+            before = look(cloud.account, context["stack_name"])
+        before.check()
+        click.echo("synthesising; the first time this builds the layers")
+        name = cdk.synthesise(out)
+        if not yes:
+            cdk.run("diff", name, "--app", str(out))
+            click.confirm("Deploy these changes?", abort=True)
+        cdk.run("deploy", name, "--app", str(out), "--require-approval", "never",
+                "--progress", "events")  # fmt: skip
+    option = _option(context["stack_name"])
+    click.echo(
+        f"deployed; try `excamera doctor{option}`, or "
+        f"`excamera submit film.mp4 -o film.webm{option}`"
+    )
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@cloud_command
+def destroy(cloud: Cloud, yes: bool) -> None:
+    """Delete a deployed stack; its buckets stay unless it was deployed with removal=destroy."""
+    from excamera.cloud.deploy import destroy as delete
+
+    stack = cloud.stack
+    if not yes:
+        click.confirm(f"Delete the stack {stack.name} in {cloud.account.region}?", abort=True)
+    left = delete(cloud.account, stack.name)
+    click.echo(f"{stack.name} is deleted")
+    for bucket in left:
+        click.echo(f"left: the bucket {bucket}, with all that is in it")
+
+
+def _option(stack: str) -> str:
+    return "" if stack == "ExCamera" else f" --stack {stack}"
+
+
+def _context(settings: tuple[str, ...]) -> dict[str, str]:
+    context = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise OptionError(f"-c takes NAME=VALUE, not {setting!r}")
+        context[name] = value
+    return context

@@ -1,0 +1,149 @@
+"""`excamera status`, `jobs`, `cancel`, `fetch`: jobs of a deployed stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from excamera.cli.bytes_progress import bytes_progress
+from excamera.cli.cloud import (
+    Cloud,
+    cloud_command,
+    json_option,
+    print_fields,
+    print_json,
+    print_table,
+)
+from excamera.errors import OptionError
+from excamera.job import check_output
+
+_STATES = ("uploading", "running", "succeeded", "failed", "stopped", "timed_out")
+
+
+@click.command()
+@click.argument("job")
+@json_option
+@cloud_command
+def status(cloud: Cloud, job: str, as_json: bool) -> None:
+    """Tell how far JOB is, what it took and cost, and why it failed."""
+    found = cloud.api.get(f"/jobs/{job}")
+    if as_json:
+        print_json(found)
+        return
+    cost, failure, result = found["cost"], found["failure"], found["result"]
+    print_fields(
+        [
+            ("job", found["id"]),
+            ("state", found["state"]),
+            ("phase", None if found["phase"] == "ended" else found["phase"]),
+            ("source", found["source"]),
+            ("output", found["output"]),
+            ("created", found["created"]),
+            ("ended", found["ended"]),
+            ("chunks", _of(found["chunks"])),
+            ("batches", _of(found["batches"])),
+            ("retries", found["retries"] or None),
+            ("at once", found["chunks_at_once"] and f"{found['chunks_at_once']} chunks"),
+            (
+                "account",
+                found["account_concurrency"]
+                and f"at most {found['account_concurrency']} functions at a time",
+            ),
+            (
+                "cost",
+                cost and f"${cost['so_far_usd']:.4f} so far, ${cost['estimated_usd']:.4f} expected",
+            ),
+            ("failed", failure and f"{failure['error']}: {failure['message']}"),
+            ("result", result and result_line(found, None)),
+            ("tag", found["tag"]),
+        ]
+    )
+
+
+def _of(count: dict[str, int] | None) -> str | None:
+    return f"{count['done']} of {count['total']}" if count else None
+
+
+def result_line(job: dict[str, Any], output: Path | None) -> str:
+    """What the user is told of a result: where it is and what it is like."""
+    result = job["result"]
+    where = output or f"s3://{result['bucket']}/{result['key']}"
+    duration = max(result["duration_s"], 1e-9)
+    keys = result["key_frames"]
+    cost = f", ${job['cost']['so_far_usd']:.4f}" if job["cost"] else ""
+    return (
+        f"{where}: {result['size']:,} bytes, {result['duration_s']:.3f} s, "
+        f"{result['size'] * 8 / duration / 1000:,.1f} kbit/s, {result['frames']} frames, "
+        f"{keys} key frame{'s' if keys != 1 else ''}{cost}"
+    )
+
+
+@click.command()
+@click.option("--state", type=click.Choice(_STATES), help="Only jobs in this state.")
+@click.option("--limit", "-l", type=click.IntRange(1), default=20, show_default=True,
+              help="At most so many.")  # fmt: skip
+@json_option
+@cloud_command
+def jobs(cloud: Cloud, state: str | None, limit: int, as_json: bool) -> None:
+    """List jobs, latest first."""
+    found: list[dict[str, Any]] = []
+    more = None
+    while len(found) < limit:
+        wanted = min(100, limit - len(found))
+        page = cloud.api.get("/jobs", state=state, limit=wanted, next=more)
+        found += page["jobs"]
+        more = page["next"]
+        if more is None:
+            break
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("job", "state", "created", "ended"),
+        [(job["id"], job["state"], job["created"][:19], (job["ended"] or "")[:19])
+         for job in found],
+    )  # fmt: skip
+
+
+@click.command()
+@click.argument("job")
+@json_option
+@cloud_command
+def cancel(cloud: Cloud, job: str, as_json: bool) -> None:
+    """Stop JOB and remove its intermediates; its source and a finished result stay."""
+    removed = cloud.api.delete(f"/jobs/{job}")
+    if as_json:
+        print_json(removed)
+    else:
+        click.echo(f"{job}: {removed['state']}, {removed['removed']} objects removed")
+
+
+@click.command()
+@click.argument("job")
+@click.option("-o", "--output", type=click.Path(path_type=Path),
+              help="A .webm file; by default named like the source.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+@json_option
+@cloud_command
+def fetch(cloud: Cloud, job: str, output: Path | None, overwrite: bool, as_json: bool) -> None:
+    """Download the result of JOB, and see that it is whole."""
+    found = cloud.api.get(f"/jobs/{job}")
+    path = output or Path(found["output"].rpartition("/")[2])
+    if check_output(path, overwrite, "-") != "webm":
+        raise OptionError(f"{path}: results are .webm files")
+    fetch_result(found, path)
+    if as_json:
+        print_json({**found["result"], "path": str(path)})
+    else:
+        click.echo(result_line(found, path))
+
+
+def fetch_result(job: dict[str, Any], output: Path) -> None:
+    """Download a result with a line of progress."""
+    from excamera.cloud.follow import fetch as download
+
+    size = job["result"]["size"] if job["result"] else 0
+    with bytes_progress("downloading", size) as got:
+        download(job, output, got)

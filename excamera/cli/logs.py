@@ -1,0 +1,34 @@
+"""`excamera logs`."""
+
+from __future__ import annotations
+
+import click
+
+from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json
+
+_STEPS = ("plan", "encode", "rebase", "audio", "stitch")
+
+
+@click.command()
+@click.argument("job")
+@click.option("--step", "steps", type=click.Choice(_STEPS), multiple=True,
+              help="Lines of this step, whatever failed.")  # fmt: skip
+@json_option
+@cloud_command
+def logs(cloud: Cloud, job: str, steps: tuple[str, ...], as_json: bool) -> None:
+    """Print what JOB's workers logged: of a failed job, the failing task's own lines."""
+    from excamera.cloud.logs import lines
+
+    found = list(lines(cloud.account, cloud.stack, cloud.api.get(f"/jobs/{job}"), steps))
+    if as_json:
+        print_json(found)
+        return
+    for line in found:
+        place = "/".join(str(line[name]) for name in ("batch", "chunk") if name in line)
+        where = f"{line.get('service', '')} {place}".strip()
+        click.echo(f"{line.get('timestamp', '')}  {line.get('level', '')}  {where}  "
+                   f"{line.get('message', '')}")  # fmt: skip
+        if "exception" in line:
+            click.echo(line["exception"])
+    if not found:
+        click.echo(f"nothing is logged about {job} (yet; logs take some seconds)", err=True)

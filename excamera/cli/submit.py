@@ -1,0 +1,130 @@
+"""`excamera submit`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from excamera.cli.bytes_progress import bytes_progress
+from excamera.cli.cloud import (
+    Cloud,
+    cloud_command,
+    encode_options,
+    given_options,
+    json_option,
+    print_json,
+)
+from excamera.cli.jobs import fetch_result, result_line
+from excamera.cli.progress import progress_observer
+from excamera.errors import OptionError
+from excamera.job import check_input, check_output
+
+
+@click.command()
+@click.argument("source", metavar="INPUT")
+@encode_options
+@click.option("--wait", is_flag=True, help="Follow the job to its end.")
+@click.option("-o", "--output", type=click.Path(path_type=Path),
+              help="Follow it, and download the result to this .webm file.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+@click.option("--tag", help="JSON or text that comes back in all notices of the job.")
+@click.option("--again", is_flag=True, help="Make a new job of what was submitted before.")
+@json_option
+@cloud_command
+def submit(
+    cloud: Cloud,
+    source: str,
+    wait: bool,
+    output: Path | None,
+    overwrite: bool,
+    tag: str | None,
+    again: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Encode INPUT, a file or an s3:// URL, with a deployed stack.
+
+    The same command once more goes on where it was interrupted: it sends only the parts of the
+    file that did not arrive, and follows the job that was made.
+    """
+    from excamera.cloud.follow import check_succeeded, follow
+    from excamera.cloud.upload import upload_file
+
+    request: dict[str, Any] = {"options": given_options(**options), "tag": _parsed(tag)}
+    file = None if source.startswith("s3://") else Path(source)
+    if file is None:
+        request["source"] = source
+    else:
+        check_input(source)
+        request |= {"upload": True, "name": file.name, "size": file.stat().st_size}
+    if output is not None:
+        if check_output(output, overwrite, source if file else "-") != "webm":
+            raise OptionError(f"{output}: the stack makes .webm files only")
+        wait = True
+    job = _make(cloud, request, file, again)
+    if job["state"] == "uploading" and file is not None:
+        with bytes_progress("uploading", file.stat().st_size) as sent:
+            upload_file(file, job, cloud.api, sent)
+    if not as_json:
+        click.echo(f"job {job['id']}")
+    if wait:
+        with progress_observer() as observer:
+            job = follow(cloud.api, job["id"], observer)
+        _say_if_small(job)
+    if output is not None:
+        check_succeeded(job)
+        fetch_result(job, output)
+    if as_json:
+        print_json(cloud.api.get(f"/jobs/{job['id']}"))
+    elif wait and job["state"] == "succeeded":
+        click.echo(result_line(job, output))
+    if wait:
+        check_succeeded(job)
+
+
+def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool) -> dict[str, Any]:
+    """The job of this file and these options: a new one, or the one that was made before.
+
+    A job that did not succeed, or whose result is gone, is made anew.
+    """
+    what = json.dumps(request, sort_keys=True)
+    if file is not None:
+        status = file.stat()
+        what += f"\n{file.resolve()}\n{status.st_mtime_ns}"
+    number = 0
+    while True:
+        token = hashlib.sha256(f"{what}\n{number}".encode()).hexdigest()
+        job, new = cloud.api.post("/jobs", request, idempotency_key=token)
+        found: dict[str, Any] = job
+        if new:
+            return found
+        usable = job["state"] in ("uploading", "running") or (
+            job["state"] == "succeeded" and job["result"] and job["result"]["url"]
+        )
+        if usable and not again:
+            click.echo(f"submitted before: {job['id']} is {job['state']}", err=True)
+            return found
+        number += 1
+
+
+def _say_if_small(job: dict[str, Any]) -> None:
+    """Tell that the account, not the stack, decided how many workers there were."""
+    limit, chunks = job["account_concurrency"], job["chunks"]
+    if limit is not None and chunks and job["chunks_at_once"] < chunks["total"] and limit < 1000:
+        click.echo(
+            f"this account runs at most {limit} functions at a time, so at most "
+            f"{job['chunks_at_once']} of {chunks['total']} chunks were encoded at once; a higher "
+            "quota is free (docs/operations.md, quotas)",
+            err=True,
+        )
+
+
+def _parsed(tag: str | None) -> Any:
+    try:
+        return None if tag is None else json.loads(tag)
+    except ValueError:
+        return tag

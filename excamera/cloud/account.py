@@ -1,0 +1,182 @@
+"""The AWS account: credentials, stacks, signatures. All that the command line knows of the SDK."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+    WaiterError,
+)
+
+from excamera.errors import CloudUnavailable, NoCredentials, NoRegion, NoSuchStack, NotAllowed
+
+_REFUSED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException",
+     "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch",
+     "AuthFailure"}
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn the SDK's errors into ours, with what to do.
+
+    Raises:
+        NoCredentials: there are none, or the profile that is to have them is unknown.
+        NoRegion: none is configured.
+        NotAllowed: they do not suffice for `what`.
+        CloudUnavailable: anything else.
+    """
+    try:
+        yield
+    except (NoCredentialsError, ProfileNotFound) as error:
+        raise NoCredentials(
+            f"{error}: run `aws configure`, set AWS_PROFILE, or give --profile"
+        ) from error
+    except NoRegionError as error:
+        raise NoRegion("no region is configured: set AWS_REGION, or give --region") from error
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _REFUSED:
+            raise NotAllowed(f"{what}: {error}") from error
+        raise CloudUnavailable(f"{what}: {error}") from error
+    except BotoCoreError as error:
+        raise CloudUnavailable(f"{what}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A deployed stack.
+
+    Attributes:
+        name: its name.
+        status: as CloudFormation calls it.
+        outputs: by name.
+        resources: physical ids by logical id.
+    """
+
+    name: str
+    status: str
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+
+    def functions(self) -> dict[str, str]:
+        """The functions' names, by step."""
+        return {
+            logical.removeprefix("Workers").partition("Function")[0].lower(): physical
+            for logical, physical in self.resources.items()
+            if logical.startswith("Workers") and "Function" in logical
+            and "Policy" not in logical and "Async" not in logical
+        }  # fmt: skip
+
+
+class Account:
+    """An AWS account in one region, as profile, region and environment name it.
+
+    Raises:
+        NoCredentials: the profile is unknown.
+        NoRegion: none is configured.
+    """
+
+    def __init__(self, profile: str | None = None, region: str | None = None) -> None:
+        with explained("AWS configuration"):
+            self._session = boto3.Session(profile_name=profile, region_name=region)
+            self._cloudformation = self.client("cloudformation")
+
+    @property
+    def region(self) -> str:
+        """The region's name."""
+        return str(self._cloudformation.meta.region_name)
+
+    def client(self, service: str) -> Any:
+        """A client of one service."""
+        config = Config(retries={"mode": "standard", "total_max_attempts": 5})
+        return self._session.client(service, config=config)
+
+    def identity(self) -> str:
+        """The ARN of whoever the credentials belong to."""
+        with explained("sts:GetCallerIdentity"):
+            return str(self.client("sts").get_caller_identity()["Arn"])
+
+    def wait(self, service: str, waiter: str, **which: Any) -> bool:
+        """Wait for at most half an hour; whether what was waited for has come."""
+        config = {"Delay": 5, "MaxAttempts": 360}
+        try:
+            self.client(service).get_waiter(waiter).wait(**which, WaiterConfig=config)
+        except WaiterError:
+            return False
+        return True
+
+    def stack(self, name: str) -> Stack:
+        """A stack by its name.
+
+        Raises:
+            NoSuchStack: there is none in this region.
+        """
+        try:
+            with explained("cloudformation:DescribeStacks"):
+                found = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+                pages = self._cloudformation.get_paginator("list_stack_resources")
+                resources = {
+                    one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
+                    for page in pages.paginate(StackName=name)
+                    for one in page["StackResourceSummaries"]
+                }
+        except CloudUnavailable as error:
+            if "does not exist" in str(error):
+                raise NoSuchStack(
+                    f"there is no stack {name} in {self.region}: deploy it (`excamera deploy`), "
+                    "or name another with --stack, --region or --profile"
+                ) from error
+            raise
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+        return Stack(name, found["StackStatus"], outputs, resources)
+
+    def api_url(self, output: str) -> str:
+        """Where the API answers whose URL a stack's output has.
+
+        An emulator serves it below its own endpoint, at the path LocalStack introduced.
+        """
+        endpoint = str(self._cloudformation.meta.endpoint_url)
+        api = urlsplit(output)
+        if ".amazonaws.com" in endpoint:
+            return output.rstrip("/")
+        name = (api.hostname or "").partition(".")[0]
+        return f"{endpoint}/_aws/execute-api/{name}{api.path.rstrip('/')}"
+
+    def signed(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> dict[str, str]:
+        """The headers of a request to API Gateway, signed."""
+        with explained("AWS credentials"):
+            credentials = self._session.get_credentials()
+            if credentials is None:
+                raise NoCredentialsError
+            request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
+            SigV4Auth(credentials, "execute-api", self.region).add_auth(request)
+        return dict(request.headers.items())
+
+    def api_key(self, key_id: str) -> str:
+        """The value of an API key."""
+        with explained("apigateway:GET on the API's key"):
+            found = self.client("apigateway").get_api_key(apiKey=key_id, includeValue=True)
+        return str(found["value"])
+
+
+def authority() -> str | None:
+    """The file with the authorities that TLS trusts, where the environment names one."""
+    return os.environ.get("AWS_CA_BUNDLE") or None

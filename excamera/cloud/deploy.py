@@ -1,0 +1,161 @@
+"""Before a deployment: what would make it fail, or harm jobs, is said first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from excamera.cloud.account import Account, Stack, explained
+from excamera.errors import CloudUnavailable, DeploymentFailed, NoSuchStack, NotAllowed
+
+OLDEST_BOOTSTRAP = 6
+"""Version of the CDK's bootstrap stack that the CDK library asks for."""
+
+USUAL_CONCURRENCY = 1000
+_SMALLEST_GOOD_CONCURRENCY = 50
+_VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What is known before a deployment.
+
+    Attributes:
+        identity: ARN of whoever deploys.
+        region: into which.
+        bootstrap: version of the bootstrap stack, or None where there is none.
+        concurrency: functions that the account lets run at once; None if that is not known.
+        stack: the stack as it is now, or None.
+        running: how many jobs run now.
+    """
+
+    identity: str
+    region: str
+    bootstrap: int | None
+    concurrency: int | None
+    stack: Stack | None
+    running: int
+
+    @property
+    def account(self) -> str:
+        """The account's number."""
+        return self.identity.split(":")[4]
+
+    def notes(self) -> list[str]:
+        """What does not keep a deployment from succeeding, and is worth knowing."""
+        notes = []
+        if self.concurrency is not None and self.concurrency < _SMALLEST_GOOD_CONCURRENCY:
+            notes.append(
+                f"this account runs at most {self.concurrency} functions at a time, so jobs are "
+                "slow; a higher quota of concurrent executions is free (docs/operations.md)"
+            )
+        if self.running:
+            notes.append(
+                f"{self.running} jobs are running; what is deployed now changes their workers"
+            )
+        return notes
+
+    def check(self) -> None:
+        """Raise `DeploymentFailed` for what would make it fail."""
+        if self.bootstrap is None or self.bootstrap < OLDEST_BOOTSTRAP:
+            raise DeploymentFailed(
+                f"account {self.account} is not bootstrapped for the CDK in {self.region}"
+                + (f" (version {self.bootstrap} is too old)" if self.bootstrap else "")
+                + ": run `excamera deploy --bootstrap`"
+            )
+        if self.stack is not None and self.stack.status in ("ROLLBACK_COMPLETE", "DELETE_FAILED",
+                                                             "ROLLBACK_FAILED"):  # fmt: skip
+            raise DeploymentFailed(
+                f"the stack {self.stack.name} is in {self.stack.status}, from which it cannot be "
+                "updated: run `excamera destroy`, then deploy again"
+            )
+        if self.stack is not None and self.stack.status.endswith("_IN_PROGRESS"):
+            raise DeploymentFailed(
+                f"the stack {self.stack.name} is in {self.stack.status}: wait until that has ended"
+            )
+
+
+def look(account: Account, name: str) -> Preflight:
+    """Look at an account and the stack that is to be deployed into it.
+
+    Raises:
+        CloudError: there are no credentials, or they do not suffice.
+    """
+    identity = account.identity()
+    try:
+        stack: Stack | None = account.stack(name)
+    except NoSuchStack:
+        stack = None
+    return Preflight(
+        identity=identity,
+        region=account.region,
+        bootstrap=_bootstrap(account),
+        concurrency=concurrency(account),
+        stack=stack,
+        running=_running(account, stack) if stack else 0,
+    )
+
+
+def concurrency(account: Account) -> int | None:
+    """How many functions an account lets run at once; None if that may not be asked."""
+    try:
+        with explained("lambda:GetAccountSettings"):
+            found = account.client("lambda").get_account_settings()["AccountLimit"]
+    except (NotAllowed, CloudUnavailable):
+        return None
+    return int(found["ConcurrentExecutions"])
+
+
+def _bootstrap(account: Account) -> int | None:
+    try:
+        with explained("ssm:GetParameter"):
+            found = account.client("ssm").get_parameter(Name=_VERSION_PARAMETER)
+    except CloudUnavailable as error:
+        if "ParameterNotFound" in str(error):
+            return None
+        raise
+    return int(found["Parameter"]["Value"])
+
+
+def _running(account: Account, stack: Stack) -> int:
+    machine = stack.outputs.get("StateMachineArn")
+    if machine is None:
+        return 0
+    with explained("states:ListExecutions"):
+        found = account.client("stepfunctions").list_executions(
+            stateMachineArn=machine, statusFilter="RUNNING"
+        )
+    return len(found["executions"])
+
+
+def destroy(account: Account, name: str) -> list[str]:
+    """Delete a stack and wait until it is gone; gives the buckets that stay.
+
+    Raises:
+        NoSuchStack: there is none of that name.
+        DeploymentFailed: something of it could not be deleted.
+    """
+    stack = account.stack(name)
+    cloudformation = account.client("cloudformation")
+    with explained("cloudformation:DeleteStack"):
+        cloudformation.delete_stack(StackName=name)
+        if not account.wait("cloudformation", "stack_delete_complete", StackName=name):
+            events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+            reasons = [
+                f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+                for event in events
+                if event["ResourceStatus"] == "DELETE_FAILED" and "ResourceStatusReason" in event
+            ]
+            why = "; ".join(reasons[:3]) or "it did not end in half an hour"
+            raise DeploymentFailed(f"the stack {name} could not be deleted: {why}")
+    s3 = account.client("s3")
+    left = []
+    for output in ("InputBucket", "WorkBucket", "OutputBucket"):
+        bucket = stack.outputs.get(output)
+        if bucket:
+            try:
+                with explained("s3:ListBucket"):
+                    s3.head_bucket(Bucket=bucket)
+            except (CloudUnavailable, NotAllowed):
+                continue
+            left.append(bucket)
+    return left

@@ -1,0 +1,180 @@
+"""Following a job in the cloud with the display of a local encode, and fetching its result."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import urllib3
+
+import codec
+from codec.errors import CodecError
+from excamera.cloud.api import Api, http, pause
+from excamera.errors import CloudUnavailable, JobEndedBadly, NoResult, ResultDamaged
+from mu import Observer, TaskRecord
+
+LOOK_EVERY_S = 1.0
+_ATTEMPTS = 6
+_BLOCK = 1 << 20
+
+Job = dict[str, Any]
+
+
+class Follower:
+    """Turns what the API tells of a job into what an engine tells of a run.
+
+    Args:
+        observer: of a local encode.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._planned = False
+        self._done = {"encode": 0, "rebase": 0}
+        self._begun: set[str] = set()
+
+    def see(self, job: Job) -> None:
+        """Tell the observer what is new."""
+        if job["state"] == "uploading":
+            return
+        self._begin("plan")
+        if job["chunks"] is None:
+            return
+        chunks, batches = job["chunks"], job["batches"]
+        if not self._planned:
+            self._planned = True
+            result = {"frames": job["frames"], "chunks": chunks["total"],
+                      "batches": batches["total"]}  # fmt: skip
+            self._observer.finished(_record("plan", result))
+        self._begin("encode")
+        self._advance("encode", chunks, job["frames"])
+        if batches["done"]:
+            self._begin("rebase")
+        self._advance("rebase", batches, job["frames"])
+        if job["phase"] in ("stitching", "ended") and batches["done"] == batches["total"]:
+            self._begin("stitch")
+
+    def _begin(self, step: str) -> None:
+        if step not in self._begun:
+            self._begun.add(step)
+            self._observer.started(_record(step))
+
+    def _advance(self, step: str, count: dict[str, int], frames: int) -> None:
+        while self._done[step] < count["done"]:
+            # Frames are told as if every chunk had as many, but for what division leaves.
+            before = frames * self._done[step] // count["total"]
+            self._done[step] += 1
+            after = frames * self._done[step] // count["total"]
+            self._observer.finished(_record(step, {"frames": after - before}))
+
+
+def _record(step: str, result: Any = None) -> TaskRecord:
+    return TaskRecord(step, 0, {}, time.time(), result=result)
+
+
+def follow(api: Api, job: str, observer: Observer) -> Job:
+    """Wait until a job has ended, telling an observer how far it is; gives its last state."""
+    follower = Follower(observer)
+    while True:
+        asked = time.monotonic()
+        state: Job = api.get(f"/jobs/{job}")
+        took_s = time.monotonic() - asked
+        follower.see(state)
+        if state["phase"] == "ended":
+            return state
+        time.sleep(max(LOOK_EVERY_S, 2 * took_s))
+
+
+def check_succeeded(job: Job) -> None:
+    """Raise `JobEndedBadly` if a job that has ended did not succeed."""
+    if job["state"] != "succeeded":
+        failure = job["failure"] or {"error": job["state"], "message": ""}
+        raise JobEndedBadly(
+            f"{job['id']}: {failure['error']}: {failure['message'] or job['state']} "
+            f"(`excamera logs {job['id']}` has more)"
+        )
+
+
+def fetch(job: Job, output: Path, got: Callable[[int], None] = lambda _bytes: None) -> None:
+    """Download a job's result; the file appears only when it is whole and what the job made.
+
+    Args:
+        job: as the API tells of it.
+        output: where the file goes; one that is there is replaced.
+        got: told the bytes that have arrived, as they do.
+
+    Raises:
+        NoResult: there is nothing to download.
+        ResultDamaged: it is not what the job made.
+        CloudUnavailable: S3 does not answer.
+    """
+    result = job["result"]
+    if result is None or result["url"] is None:
+        raise NoResult(
+            f"{job['id']}: "
+            + ("its result was replaced or removed" if result else f"is {job['state']}")
+        )
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            for block in _blocks(result["url"], result["size"]):
+                file.write(block)
+                got(len(block))
+        _verify(part, result, output)
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _blocks(url: str, size: int) -> Any:
+    """The bytes at a URL, going on where a connection broke."""
+    at, problem = 0, ""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            pause(attempt)
+        try:
+            answer = http().request(
+                "GET", url, headers={"Range": f"bytes={at}-"}, preload_content=False
+            )
+            if answer.status not in (200, 206):
+                problem = f"status {answer.status}: {answer.read(300).decode(errors='replace')}"
+                continue
+            for block in answer.stream(_BLOCK):
+                at += len(block)
+                yield block
+        except urllib3.exceptions.HTTPError as error:
+            problem = str(error)
+        if at >= size:
+            return
+    raise CloudUnavailable(f"the result stopped after {at} of {size} bytes: {problem}")
+
+
+def _count_frames(file: Path) -> tuple[int, int]:
+    """How many frames of a WebM file are shown, and how many are key frames."""
+    shown = keys = 0
+    try:
+        with av.open(str(file), format="matroska") as container:
+            for packet in container.demux(video=0):
+                if packet.size:
+                    shown += codec.is_shown(bytes(packet))
+                    keys += codec.is_key_frame(bytes(packet))
+    except (av.error.FFmpegError, IndexError, CodecError):
+        return 0, 0
+    return shown, keys
+
+
+def _verify(file: Path, result: dict[str, Any], output: Path) -> None:
+    """See that a file is the result: its size, and its frames."""
+    size = file.stat().st_size
+    if size != result["size"]:
+        raise ResultDamaged(f"{output}: {size} bytes arrived of {result['size']}")
+    shown, keys = _count_frames(file)
+    if (shown, keys) != (result["frames"], result["key_frames"]):
+        raise ResultDamaged(
+            f"{output}: has {shown} frames, {keys} of them key frames; the job made "
+            f"{result['frames']} and {result['key_frames']}"
+        )

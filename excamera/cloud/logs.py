@@ -1,0 +1,60 @@
+"""The log lines of a job, from the log groups of the stack's functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from excamera.cloud.account import Account, Stack, explained
+
+_STEPS = ("plan", "encode", "rebase", "audio", "stitch")
+Line = dict[str, Any]
+
+
+def lines(
+    account: Account, stack: Stack, job: dict[str, Any], steps: tuple[str, ...] = ()
+) -> Iterator[Line]:
+    """What functions logged about a job, each step's in order of time.
+
+    Of a job that failed in a task, only that task's own lines, unless `steps` asks for more.
+
+    Args:
+        account: where the stack is.
+        stack: whose functions logged.
+        job: as the API tells of it.
+        steps: whose lines are wanted.
+
+    Raises:
+        NotAllowed: the credentials need logs:FilterLogEvents.
+    """
+    failure = job["failure"] or {}
+    place: dict[str, Any] = {}
+    if not steps:
+        steps = (failure["step"],) if failure.get("step") in _STEPS else _STEPS
+        place = {name: failure[name] for name in ("batch", "chunk")
+                 if failure.get(name) is not None}  # fmt: skip
+    functions = stack.functions()
+    for step in steps:
+        for line in _logged(account, functions[step], job):
+            if line.get("job") == job["id"] and place.items() <= line.items():
+                yield line
+
+
+def _logged(account: Account, function: str, job: dict[str, Any]) -> Iterator[Line]:
+    with explained("logs:FilterLogEvents"):
+        configuration = account.client("lambda").get_function_configuration(FunctionName=function)
+        pages = account.client("logs").get_paginator("filter_log_events").paginate(
+            logGroupName=configuration["LoggingConfig"]["LogGroup"],
+            startTime=round(datetime.fromisoformat(job["created"]).timestamp() * 1000),
+            filterPattern=f'"{job["id"]}"',
+        )  # fmt: skip
+        for page in pages:
+            for event in page["events"]:
+                try:
+                    line = json.loads(event["message"])
+                except ValueError:
+                    continue  # Lambda's own START, END and REPORT
+                if isinstance(line, dict):
+                    yield line

@@ -1,0 +1,47 @@
+"""What a job in the cloud tells of how fast its workers are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from excamera.cloud.account import Account, Stack, explained
+from excamera.cloud.api import Api
+from excamera.errors import NoResult
+from excamera.estimate import Film
+from mu import Attempt
+
+_STEPS = ("plan", "encode", "rebase", "audio", "stitch")
+
+
+def attempts_of(api: Api, name: str) -> tuple[dict[str, Any], list[Attempt], Film]:
+    """A finished job, the attempts of its timeline, and what it encoded.
+
+    Raises:
+        NoResult: the job has not succeeded, or its timeline has expired.
+    """
+    job = api.get(f"/jobs/{name}")
+    if job["state"] != "succeeded" or job["film"] is None:
+        raise NoResult(f"{name}: only a job that succeeded, and not too long ago, shows a pace")
+    attempts: list[Attempt] = []
+    more = None
+    while True:
+        page = api.get(f"/jobs/{name}/timeline", limit=1000, next=more)
+        attempts += [
+            Attempt(one["task"], one["attempt"],
+                    round(1000 * (one["finished"] - one["started"])), one["outcome"])
+            for one in page["attempts"]
+        ]  # fmt: skip
+        more = page["next"]
+        if more is None:
+            return job, attempts, Film(**job["film"])
+
+
+def memory_of(account: Account, stack: Stack) -> dict[str, int]:
+    """Memory of a stack's functions in MB, by step."""
+    functions, found = stack.functions(), {}
+    with explained("lambda:GetFunctionConfiguration"):
+        client = account.client("lambda")
+        for step in _STEPS:
+            answer = client.get_function_configuration(FunctionName=functions[step])
+            found[step] = int(answer["MemorySize"])
+    return found

@@ -1,0 +1,146 @@
+"""Uploading a file's parts in parallel, and going on where an upload stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from excamera.cloud.api import Api, http, pause
+from excamera.errors import CloudUnavailable, NoSuchJob, UploadFailed
+
+PARTS_AT_ONCE = 6
+_ATTEMPTS = 6
+_BLOCK = 1 << 20
+
+Sent = Callable[[int], None]
+
+
+class _ExpiredError(Exception):
+    """A URL is not valid any more."""
+
+
+def upload_file(path: Path, job: dict[str, Any], api: Api, sent: Sent) -> None:
+    """Upload the source of a job that waits for it; S3 then starts the job.
+
+    Parts that S3 has already are not sent again. Every part is compared with what S3 says it has
+    received.
+
+    Args:
+        path: of the file.
+        job: as the API tells of it, with `upload`.
+        api: of the stack; asked for new URLs when these have expired.
+        sent: told the bytes that have arrived, as they do.
+
+    Raises:
+        UploadFailed: the file cannot be read, has changed, or S3 refuses it.
+        CloudUnavailable: S3 does not answer.
+    """
+    upload = job["upload"]
+    sent(sum(part["size"] for part in upload["received"]))
+    while True:
+        try:
+            _send_all(path, upload["parts"], sent)
+        except _ExpiredError:
+            pass
+        else:
+            # Asked again: S3 tells the parts of all runs, and that it has them whole.
+            upload = api.get(f"/jobs/{job['id']}")["upload"]
+            if upload is None:
+                return
+            if not upload["parts"]:
+                _complete(upload, job["id"], api)
+                return
+            continue
+        before = {part["number"] for part in upload["parts"]}
+        upload = api.get(f"/jobs/{job['id']}")["upload"]
+        if upload is None:
+            return
+        if {part["number"] for part in upload["parts"]} == before:
+            raise UploadFailed(f"{path}: S3 refuses its parts")
+
+
+def _send_all(path: Path, parts: list[dict[str, Any]], sent: Sent) -> None:
+    pool = http()
+    stop = threading.Event()
+
+    def send(part: dict[str, Any]) -> None:
+        if not stop.is_set():
+            try:
+                _send(path, part, pool)
+            except BaseException:
+                stop.set()
+                raise
+            sent(part["size"])
+
+    with ThreadPoolExecutor(PARTS_AT_ONCE) as threads:
+        try:
+            for _ in threads.map(send, parts):
+                pass
+        except BaseException:  # Ctrl-C too: what is under way ends with its part
+            stop.set()
+            raise
+
+
+def _send(path: Path, part: dict[str, Any], pool: urllib3.PoolManager) -> None:
+    with path.open("rb") as file:
+        file.seek(part["offset"])
+        body = file.read(part["size"])
+    if len(body) != part["size"]:
+        raise UploadFailed(f"{path}: became shorter while it was uploaded")
+    problem = ""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            pause(attempt)
+        try:
+            answer = pool.request("PUT", part["url"], body=body)
+        except urllib3.exceptions.HTTPError as error:
+            problem = str(error)
+            continue
+        if answer.status == 200:
+            received = answer.headers.get("ETag", "").strip('"')
+            expected = hashlib.md5(body, usedforsecurity=False).hexdigest()
+            if received == expected:
+                return
+            problem = "S3 received other bytes than were sent"
+        elif answer.status == 403:
+            raise _ExpiredError
+        elif answer.status == 404:
+            raise UploadFailed(f"{path}: the upload was cancelled, or is older than a day")
+        else:
+            problem = f"status {answer.status}: {answer.data[:300].decode(errors='replace')}"
+    raise CloudUnavailable(f"{path}: part {part['number']} could not be sent: {problem}")
+
+
+def _complete(upload: dict[str, Any], job: str, api: Api) -> None:
+    """Make the object of its parts."""
+    listed = "".join(
+        f"<Part><PartNumber>{part['number']}</PartNumber><ETag>{part['etag']}</ETag></Part>"
+        for part in sorted(upload["received"], key=lambda part: int(part["number"]))
+    )
+    body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+    problem = ""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            pause(attempt)
+        try:
+            answer = http().request("POST", upload["complete_url"], body=body)
+        except urllib3.exceptions.HTTPError as error:
+            problem = str(error)
+        else:
+            # S3 may begin with status 200 and then tell of an error in the body.
+            if answer.status == 200 and b"<Error>" not in answer.data:
+                return
+            problem = answer.data[:300].decode(errors="replace")
+        # Perhaps it was made, and only the answer was lost.
+        try:
+            if api.get(f"/jobs/{job}")["upload"] is None:
+                return
+        except NoSuchJob as error:
+            raise UploadFailed("the upload was cancelled") from error
+    raise CloudUnavailable(f"the upload could not be completed: {problem}")

@@ -1,0 +1,127 @@
+"""Cancelling a job in each of its phases; two jobs at once; an account with little room."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from excamera.cloud.account import Account
+from excamera.cloud.api import Api
+from excamera.options import EncodeOptions
+from tests.aws.conftest import Locally
+from tests.aws.deployed import Deployed, digest
+from tests.emulator import Emulator
+from tests.emulator.runs import PATIENCE_S, until
+from tests.pipeline.clips import Clip
+
+pytestmark = pytest.mark.aws
+
+STEPS = ("plan", "encode", "rebase", "audio", "stitch")
+
+
+@pytest.fixture
+def api(emulator: Emulator, stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """The stack's API."""
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    account = Account()
+    return Api.of_stack(account, account.stack(stack.name))
+
+
+@contextlib.contextmanager
+def stopped_at(stack: Deployed, step: str) -> Iterator[None]:
+    """Lambda refuses every call of one function, so jobs come so far and no further."""
+    functions, name = stack.client("lambda"), stack.function(step)
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        yield
+    finally:
+        functions.delete_function_concurrency(FunctionName=name)
+
+
+def start(api: Api, stack: Deployed, film: Path, **more: Any) -> str:
+    """The job of a film that is in the input bucket."""
+    key = f"cancel/{uuid.uuid4()}"
+    stack.upload(key, film)
+    request = {"source": f"s3://{stack.outputs['InputBucket']}/{key}", **more}
+    job, _ = api.post("/jobs", request, idempotency_key=key)
+    return str(job["id"])
+
+
+def ended(api: Api, job: str) -> dict[str, Any]:
+    """A job, once it has ended."""
+
+    def found() -> Any:
+        answer = api.get(f"/jobs/{job}")
+        return answer if answer["phase"] == "ended" else None
+
+    answer: dict[str, Any] = until(found, PATIENCE_S)
+    return answer
+
+
+def has_come_to(step: str, job: dict[str, Any]) -> bool:
+    """Whether all that goes before a step is done."""
+    if step == "plan":
+        return bool(job["phase"] == "planning")
+    if step == "encode":
+        return bool(job["phase"] == "encoding")
+    if step == "rebase":
+        return bool(job["chunks"] and job["chunks"]["done"] == job["chunks"]["total"])
+    return bool(job["phase"] == "stitching" and "audio" in job["seconds"])
+
+
+@pytest.mark.parametrize("step", ["plan", "encode", "rebase", "stitch"])
+def test_cancel_leaves_nothing(
+    api: Api, stack: Deployed, emulator: Emulator, clip: Path, step: str
+) -> None:
+    """If this fails, a cancelled job goes on, or what it stored is paid for until it expires."""
+    with stopped_at(stack, step):
+        job = start(api, stack, clip)
+        until(lambda: has_come_to(step, api.get(f"/jobs/{job}")))
+        removed = api.delete(f"/jobs/{job}")
+        assert removed["state"] == "stopped"
+        assert (removed["removed"] > 0) == (step != "plan")
+    until(lambda: not any(emulator.workers(stack.function(name)) for name in STEPS))
+    left = stack.keys("WorkBucket", f"jobs/{job}/")
+    assert [key for key in left if not key.endswith(("/failure.json", "/end.json"))] == []
+    told = api.get(f"/jobs/{job}")
+    assert (told["state"], told["result"]) == ("stopped", None)
+    assert api.delete(f"/jobs/{job}")["state"] == "stopped"
+
+
+def test_cancel_after_the_end_keeps_the_result(
+    api: Api, stack: Deployed, clip: Path, locally: Locally
+) -> None:
+    """If this fails, who removes a job's intermediates loses the film."""
+    job = start(api, stack, clip)
+    done = ended(api, job)
+    assert api.delete(f"/jobs/{job}")["removed"] > 10
+    told = api.get(f"/jobs/{job}")
+    assert told["state"] == "succeeded"
+    assert told["chunks"] is None
+    assert digest(stack.output(done["result"]["key"])) == locally(clip)
+    assert told["result"]["url"]
+
+
+def test_two_jobs_at_once(
+    api: Api, stack: Deployed, clip: Path, locally: Locally, tmp_path: Path
+) -> None:
+    """If this fails, jobs that run at the same time disturb each other."""
+    other = Clip(frames=30, width=48, height=80).write(tmp_path / "other.mp4")
+
+    def run(film: Path, options: dict[str, Any]) -> str:
+        done = ended(api, start(api, stack, film, options=options))
+        assert done["state"] == "succeeded", done
+        return digest(stack.output(done["result"]["key"]))
+
+    options = {"crf": 35, "batch_chunks": 2}
+    with ThreadPoolExecutor(2) as users:
+        first, second = users.map(run, (clip, other), ({}, options))
+    assert first == locally(clip)
+    assert second == locally(other, EncodeOptions(crf=35, batch_chunks=2))

@@ -1,0 +1,190 @@
+"""The commands that use a deployed stack, run as their users do, against the emulator."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.conftest import Locally
+from tests.aws.deployed import Deployed, digest
+from tests.emulator import Emulator
+from tests.emulator.runs import PATIENCE_S, until
+from tests.pipeline.clips import Clip
+
+pytestmark = pytest.mark.aws
+
+EXCAMERA = str(Path(sys.executable).with_name("excamera"))
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environment(emulator: Emulator, stack: Deployed) -> dict[str, str]:
+    """The variables with which commands find the emulated account; the stack is deployed."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**inherited, **emulator.environment}
+
+
+@pytest.fixture
+def excamera(environment: dict[str, str], tmp_path: Path) -> Command:
+    """Runs the command line."""
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [EXCAMERA, *map(str, arguments)],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+
+    return run
+
+
+def in_a_terminal(
+    arguments: list[str], environment: dict[str, str], seen: Callable[[str], bool]
+) -> tuple[str, int]:
+    """Run a command in a pseudo-terminal; kill it as soon as `seen` says so of its output."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(arguments[0], arguments, environment)
+    output = ""
+    while True:
+        try:
+            read = os.read(terminal, 4096)
+        except OSError:  # how Linux tells that the other end is closed
+            read = b""
+        if not read:
+            break
+        output += read.decode(errors="replace")
+        if seen(output):
+            os.kill(pid, signal.SIGKILL)
+    os.close(terminal)
+    return output, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def padded(clip: Path, size: int, path: Path) -> Path:
+    """The clip as a larger file: MP4's `free` boxes mean nothing."""
+    data = clip.read_bytes()
+    free = size - len(data)
+    path.write_bytes(data + free.to_bytes(4, "big") + b"free" + bytes(free - 8))
+    return path
+
+
+def test_submit_and_download(
+    excamera: Command, locally: Locally, clip: Path, tmp_path: Path
+) -> None:
+    """If this fails, a film cannot be encoded in the cloud with one command."""
+    done = excamera("submit", clip, "-o", "out.webm", "--tag", '{"order": 9}')
+    assert done.returncode == 0, done.stderr
+    assert digest((tmp_path / "out.webm").read_bytes()) == locally(clip)
+    job = re.findall(r"job (\S+)", done.stdout)[0]
+    assert "14 frames in 3 chunks, 1 batch" in done.stderr
+    shown = json.loads(excamera("status", job, "--json").stdout)
+    assert (shown["state"], shown["tag"]) == ("succeeded", {"order": 9})
+    table = excamera("status", job).stdout
+    assert "succeeded" in table
+    assert "3 of 3" in table
+    assert job in excamera("jobs", "--state", "succeeded").stdout
+    fetched = excamera("fetch", job, "-o", "again.webm")
+    assert fetched.returncode == 0, fetched.stderr
+    assert (tmp_path / "again.webm").read_bytes() == (tmp_path / "out.webm").read_bytes()
+    refused = excamera("fetch", job, "-o", "again.webm")
+    assert (refused.returncode, "exists already" in refused.stderr) == (2, True)
+    # The same command finds the job that it made before; --again makes another.
+    repeated = excamera("submit", clip, "--tag", '{"order": 9}', "--json")
+    assert json.loads(repeated.stdout)["id"] == job
+    another = excamera("submit", clip, "--tag", '{"order": 9}', "--json", "--again", "--wait")
+    assert json.loads(another.stdout)["id"] != job
+
+
+def test_a_failed_job_and_its_log(excamera: Command, tmp_path: Path) -> None:
+    """If this fails, a user learns that a job failed, but not why."""
+    (tmp_path / "broken.mp4").write_bytes(b"no video at all")
+    done = excamera("submit", "broken.mp4", "--wait")
+    assert done.returncode == 2
+    assert "NotAVideo" in done.stderr
+    job = re.findall(r"job (\S+)", done.stdout)[0]
+    logged = until(lambda: excamera("logs", job).stdout)
+    assert "NotAVideo" in logged
+    assert "Traceback" in logged
+    assert "plan" in excamera("logs", job, "--json").stdout
+
+
+def test_an_upload_goes_on(
+    environment: dict[str, str], excamera: Command, emulator: Emulator, clip: Path,
+    locally: Locally, tmp_path: Path,
+) -> None:  # fmt: skip
+    """If this fails, a lost connection costs the whole upload."""
+    film = padded(clip, 90 << 20, tmp_path / "large.mp4")
+    arrived = re.compile(r"uploading: ([\d.]+)/94\.4 MB")
+    shown, code = in_a_terminal(
+        [EXCAMERA, "submit", str(film)],
+        environment,
+        lambda output: any(float(part) > 0 for part in arrived.findall(output)),
+    )
+    assert code == -signal.SIGKILL, shown
+    sent = emulator.requests()["s3:UploadPart"]
+    done = excamera("submit", film, "-o", "large.webm")
+    assert done.returncode == 0, done.stderr
+    assert "submitted before" in done.stderr
+    assert emulator.requests()["s3:UploadPart"] - sent < 12  # of the file's twelve parts
+    assert digest((tmp_path / "large.webm").read_bytes()) == locally(clip)
+
+
+def test_progress_in_a_terminal(environment: dict[str, str], tmp_path: Path) -> None:
+    """If this fails, who waits for a job in the cloud sees less than for one at home."""
+    film = Clip(frames=60).write(tmp_path / "sixty.mp4")
+    output = str(tmp_path / "sixty.webm")
+    shown, code = in_a_terminal(
+        [EXCAMERA, "submit", str(film), "-x", "2", "-o", output], environment, lambda _: False
+    )
+    assert code == 0, shown
+    for part in ("uploading: ", "reading the source", "] encoding: ", "10 chunks", "60 frames"):
+        assert part in shown
+
+
+def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path: Path) -> None:
+    """If this fails, a job that was started by mistake cannot be stopped."""
+    film = Clip(frames=600).write(tmp_path / "long.mp4")
+    job: dict[str, Any] = json.loads(excamera("submit", film, "--json").stdout)
+    until(lambda: json.loads(excamera("status", job["id"], "--json").stdout)["chunks"])
+    cancelled = excamera("cancel", job["id"])
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert "stopped" in cancelled.stdout
+    steps = ("plan", "encode", "rebase", "audio", "stitch")
+    until(lambda: not any(emulator.workers(stack.function(step)) for step in steps))
+    left = stack.keys("WorkBucket", f"jobs/{job['id']}/")
+    assert [key for key in left if not key.endswith(("failure.json", "end.json"))] == []
+    waited = excamera("submit", film, "--json")
+    assert json.loads(waited.stdout)["id"] != job["id"]
+    excamera("cancel", json.loads(waited.stdout)["id"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("status", "no-such-job"), "there is no job no-such-job"),
+        (("jobs", "--stack", "Nothing"), "there is no stack Nothing"),
+        (("jobs", "--profile", "nobody"), "nobody"),
+        (("submit", "absent.mp4"), "no such file"),
+        (("submit", "s3://another-bucket/film.mp4"), "may not read another-bucket"),
+    ],
+)
+def test_mistakes(excamera: Command, arguments: tuple[str, ...], said: str) -> None:
+    """If this fails, a mistake ends in a traceback, or says nothing that helps."""
+    done = excamera(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1

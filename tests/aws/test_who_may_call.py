@@ -1,0 +1,169 @@
+"""Who may call the API: nobody without a signature or a key, and nobody too often."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.auth
+import pytest
+import urllib3
+
+from excamera.cloud.account import Account
+from excamera.cloud.api import Api, http
+from tests.emulator import Emulator
+from tests.emulator.runs import an_emulator
+from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
+
+pytestmark = [pytest.mark.aws, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator that checks signatures and rights, with its variables set."""
+    with (
+        an_emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in running.environment.items():
+            patch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def api(guarded: Emulator, assembly: Path) -> Api:
+    """The API of a stack with the settings of cdk.json: for callers with IAM's right."""
+    guarded.deploy(assembly, STACK)
+    account = Account()
+    return Api.of_stack(account, account.stack(STACK))
+
+
+@pytest.fixture(scope="module")
+def keyed(guarded: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Api:
+    """The API of a stack for callers with a key, who may ask six times a day."""
+    folder = tmp_path_factory.mktemp("keyed")
+    more = {"stack_name": "Keyed", "api_auth": "key", "api_requests_a_day": 6}
+    done = synthesise(folder, **HOST_CONTEXT, **more)
+    assert done.returncode == 0, done.stderr
+    guarded.deploy(folder, "Keyed")
+    account = Account()
+    return Api.of_stack(account, account.stack("Keyed"))
+
+
+Signed = Callable[..., dict[str, str]]
+ANY = "arn:aws:execute-api:*:*:*"
+
+
+def user(guarded: Emulator, name: str, resource: str | None) -> Signed:
+    """A new user, who may call `resource` of the API; gives what signs their requests.
+
+    The emulator believes the account's owner without a signature, so tests of signatures need
+    somebody else.
+    """
+    iam = guarded.client("iam")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    account = Account()
+    account._session = boto3.Session(
+        key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1"
+    )
+    if resource is not None:
+        allow = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource}
+        document = {"Version": "2012-10-17", "Statement": [allow]}
+        iam.put_user_policy(UserName=name, PolicyName="call", PolicyDocument=json.dumps(document))
+    return account.signed
+
+
+@pytest.fixture(scope="module")
+def signed(guarded: Emulator) -> Signed:
+    """Signs requests as a user who may call everything."""
+    return user(guarded, "caller", ANY)
+
+
+def ask(
+    api: Api, headers: Mapping[str, str], path: str = "/jobs", method: str = "GET"
+) -> urllib3.BaseHTTPResponse:
+    """A request with just these headers."""
+    return http().request(method, api._url + path, headers=dict(headers))
+
+
+def test_the_owner_may(api: Api) -> None:
+    """If this fails, the refusals below prove nothing."""
+    assert api.get("/jobs") == {"jobs": [], "next": None}
+
+
+def test_unsigned_requests_are_refused(api: Api) -> None:
+    """If this fails, anybody on the internet encodes at the account's cost."""
+    for method, path in (
+        ("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/jobs/a"), ("DELETE", "/jobs/a"),
+        ("GET", "/jobs/a/timeline"), ("GET", "/openapi.json"),
+    ):  # fmt: skip
+        answer = ask(api, {}, path, method)
+        assert answer.status == 403, (method, path, answer.data)
+
+
+def test_wrong_signatures_are_refused(api: Api, signed: Signed) -> None:
+    """If this fails, a signature proves nothing."""
+    right = signed("GET", api._url + "/jobs", {}, b"")
+    assert ask(api, right).status == 200
+    changed = re.sub(r"Signature=....", "Signature=0000", right["Authorization"])
+    assert ask(api, {**right, "Authorization": changed}).status == 403
+    # A signature of one request is none of another.
+    assert ask(api, right, "/jobs?state=failed").status == 403
+
+
+def test_old_signatures_are_refused(
+    api: Api, signed: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a request that was once seen can be repeated for ever."""
+    now = botocore.auth.get_current_datetime
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            botocore.auth,
+            "get_current_datetime",
+            lambda *given, **more: now(*given, **more) - timedelta(hours=1),
+        )
+        old = signed("GET", api._url + "/jobs", {}, b"")
+    assert ask(api, old).status == 403
+
+
+def test_who_lacks_the_right_is_refused(api: Api, guarded: Emulator) -> None:
+    """If this fails, every user of the account may stop jobs."""
+    for name, resource, status in (
+        ("stranger", None, 403),
+        ("reader", f"{ANY}/v1/GET/jobs", 200),
+        ("other", f"{ANY}/v1/POST/jobs", 403),
+    ):
+        headers = user(guarded, name, resource)("GET", api._url + "/jobs", {}, b"")
+        assert ask(api, headers).status == status, name
+
+
+def test_urls_expire(api: Api) -> None:
+    """If this fails, whoever once had a URL may upload for ever."""
+    request = {"upload": True, "name": "old.mp4", "size": 10}
+    job, _ = api.post("/jobs", request, idempotency_key=str(uuid.uuid4()))
+    [part] = job["upload"]["parts"]
+    assert "X-Amz-Expires=3600" in part["url"]
+    assert http().request("PUT", part["url"], body=b"x" * 10).status == 200
+    expired = part["url"].replace("X-Amz-Expires=3600", "X-Amz-Expires=1")
+    time.sleep(2)
+    assert http().request("PUT", expired, body=b"x" * 10).status == 403
+    api.delete(f"/jobs/{job['id']}")
+
+
+def test_a_key_is_asked_for_and_counted(keyed: Api) -> None:
+    """If this fails, an API for keys is open, or a key may be used without end."""
+    for headers in ({}, {"x-api-key": "guess-guess-guess-guess"}):
+        assert ask(keyed, headers).status == 403
+    right: dict[str, Any] = keyed._prove("GET", "", {}, b"")
+    statuses = [ask(keyed, right).status for _ in range(8)]
+    assert statuses[0] == 200
+    assert statuses[-1] == 429
+    assert set(statuses) == {200, 429}
