@@ -49,6 +49,12 @@ _PLATFORM: dict[str, tuple[str, str]] = {
     ),
 }
 
+# Ends that no step of the job could record.
+_ENDS = {
+    "ABORTED": ("JobStopped", "the job was stopped"),
+    "TIMED_OUT": ("JobTimedOut", "the job did not end in the time a job may take"),
+}
+
 
 class JobFailed(Exception):
     """Ends the job; subclasses are made with the name of what really happened."""
@@ -79,7 +85,7 @@ def _first(record: dict[str, Any], job: str, store: Store) -> dict[str, Any]:
     key = Keys(job).failure
     if store.put_new(key, _pack(record)):
         return record
-    found = _read(store, job)
+    found = recorded(job, store)
     if found is None or found["step"] == JOB:
         # The job was stopped before, and went on: that is not why it fails now.
         store.put(key, _pack(record))
@@ -90,7 +96,7 @@ def _first(record: dict[str, Any], job: str, store: Store) -> dict[str, Any]:
 def _decide(event: Event, store: Store) -> Event:
     flow: Event = event["flow"]
     keys = Keys(flow["job"])
-    record = _read(store, flow["job"])
+    record = recorded(flow["job"], store)
     if record is None or record["step"] == JOB:
         record = _record({**event, "job": flow["job"]})
     start = {name: value for name, value in flow.items() if name not in _FLOW_ONLY}
@@ -113,18 +119,32 @@ def second_try(event: Event, error: str) -> Event | None:
 
 
 def note_end(job: str, status: str, cause: str | None, store: Store) -> None:
-    """Record the end of a job that no step of it could record: stopped, or out of time."""
+    """Record the end of a job that no step of it could record: stopped, or out of time.
+
+    The first failure of a step stays what it was; an earlier end, of a job that was redriven
+    since, does not.
+    """
+    error, message = _ENDS.get(status, ("JobFailed", "the job failed"))
     record = {
         "step": JOB,
-        "error": {"ABORTED": "JobStopped", "TIMED_OUT": "JobTimedOut"}.get(status, "JobFailed"),
-        "message": {
-            "ABORTED": "the job was stopped",
-            "TIMED_OUT": "the job did not end in the time a job may take",
-        }.get(status, "the job failed")
-        + (f": {cause}" if cause else ""),
+        "error": error,
+        "message": message + (f": {cause}" if cause else ""),
         "time": time.time(),
     }
-    store.put_new(Keys(job).failure, _pack(record))
+    key = Keys(job).failure
+    if not store.put_new(key, _pack(record)) and status in _ENDS:
+        found = recorded(job, store)
+        if found is not None and found["step"] == JOB:
+            store.put(key, _pack(record))
+
+
+def recorded(job: str, store: Store) -> dict[str, Any] | None:
+    """The record of a job's failure, or None where there is none."""
+    try:
+        record: dict[str, Any] = json.loads(store.get(Keys(job).failure))
+    except NoSuchKey:
+        return None
+    return record
 
 
 def _record(event: Event) -> dict[str, Any]:
@@ -157,14 +177,6 @@ def _error(record: dict[str, Any]) -> JobFailed:
     # Step Functions shows and matches errors by the name of their class.
     kind: type[JobFailed] = type(record["error"], (JobFailed,), {})
     return kind(record["message"])
-
-
-def _read(store: Store, job: str) -> dict[str, Any] | None:
-    try:
-        record: dict[str, Any] = json.loads(store.get(Keys(job).failure))
-    except NoSuchKey:
-        return None
-    return record
 
 
 def _pack(record: dict[str, Any]) -> bytes:

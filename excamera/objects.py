@@ -74,6 +74,11 @@ class Keys:
         return f"{self.prefix}/failure.json"
 
     @property
+    def end(self) -> str:
+        """How the job ended, as everybody was told."""
+        return f"{self.prefix}/end.json"
+
+    @property
     def cancelled(self) -> str:
         """A mark that the job's objects are not wanted; apart from them, so that it stays."""
         return f"cancelled/{self.job}"

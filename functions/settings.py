@@ -28,6 +28,12 @@ class Settings:
         architecture: "arm64" or "x86_64", of every function.
         api_auth: "iam" or "key", how callers of the API prove who they are.
         cors_origins: web pages' origins from which browsers may call the API.
+        stack: name of the stack.
+        jobs_topic: ARN of the topic that hears of the ends of jobs.
+        stalled_after_s: for how long no task of a job may end, in seconds.
+        webhook_url: the user's receiver of notices.
+        webhook_secret: ARN of the secret that they are signed with.
+        undelivered_queue: URL of the queue with what could not be handled.
     """
 
     work_bucket: str
@@ -45,6 +51,12 @@ class Settings:
     architecture: str
     api_auth: str
     cors_origins: list[str]
+    stack: str
+    jobs_topic: str
+    stalled_after_s: int
+    webhook_url: str
+    webhook_secret: str
+    undelivered_queue: str
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -65,4 +77,10 @@ class Settings:
             architecture=os.environ.get("ARCHITECTURE", "arm64"),
             api_auth=os.environ.get("API_AUTH", "iam"),
             cors_origins=json.loads(os.environ.get("CORS_ORIGINS", "[]")),
+            stack=os.environ.get("STACK", ""),
+            jobs_topic=os.environ.get("JOBS_TOPIC_ARN", ""),
+            stalled_after_s=int(os.environ.get("STALLED_AFTER_S", "0")),
+            webhook_url=os.environ.get("WEBHOOK_URL", ""),
+            webhook_secret=os.environ.get("WEBHOOK_SECRET_ARN", ""),
+            undelivered_queue=os.environ.get("UNDELIVERED_QUEUE_URL", ""),
         )

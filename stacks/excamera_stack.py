@@ -9,7 +9,10 @@ from constructs import Construct
 
 from excamera.options import EncodeOptions
 from stacks.api import Api
+from stacks.costs import Budget, tag_everything
 from stacks.job import Job
+from stacks.monitoring import Monitoring
+from stacks.notices import Notices, Webhook
 from stacks.settings import Settings
 from stacks.storage import Storage
 from stacks.trigger import Trigger
@@ -26,16 +29,38 @@ class ExCameraStack(Stack):
         workers = Workers(self, "Workers", settings, storage)
         job = Job(self, "Job", settings=settings, functions=workers.by_step, work=storage.work)
         start = workers.start_function(job.machine.state_machine_arn, options)
-        Trigger(
+        notices = Notices(self, "Notices", settings=settings, workers=workers, work=storage.work)
+        trigger = Trigger(
             self,
             "Trigger",
             settings=settings,
             uploads=storage.input,
             start=start,
             machine=job.machine,
-            failure=workers.by_step["failure"],
+            ended=notices.ended,
         )
-        api = Api(self, "Api", settings, workers.api_function(job.machine, options))
+        api_function = workers.api_function(job.machine, options)
+        api = Api(self, "Api", settings, api_function)
+        functions = {**workers.by_step, "start": start, "api": api_function, "ended": notices.ended}
+        if settings.webhook_url:
+            webhook = Webhook(
+                self, "Webhook", url=settings.webhook_url, workers=workers, trigger=trigger
+            )
+            functions["webhook"] = webhook.function
+            self._output("WebhookSecretArn", webhook.secret_arn, "Signs webhook requests")
+        monitoring = Monitoring(
+            self,
+            "Monitoring",
+            settings=settings,
+            workers=workers,
+            work=storage.work,
+            machine=job.machine,
+            trigger=trigger,
+            functions=functions,
+        )
+        if settings.budget_usd:
+            Budget(self, "Budget", limit_usd=settings.budget_usd, email=settings.alarm_email)
+        tag_everything(self, settings)
         self._output("ApiUrl", api.api.url, "The REST API; docs/api.md describes it")
         if api.key is not None:
             self._output("ApiKeyId", api.key.key_id, "Of the API's key; its value is not told here")
@@ -43,6 +68,8 @@ class ExCameraStack(Stack):
         self._output("OutputBucket", storage.output.bucket_name, "Results appear here")
         self._output("WorkBucket", storage.work.bucket_name, "Jobs' plans and intermediates")
         self._output("StateMachineArn", job.machine.state_machine_arn, "Runs the jobs")
+        self._output("JobsTopic", notices.topic.topic_arn, "Hears of the end of every job")
+        self._output("AlarmsTopic", monitoring.topic.topic_arn, "Hears of alarms")
         if settings.input_bucket:
             self._output(
                 "EnableEvents",

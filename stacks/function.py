@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -13,7 +13,6 @@ from constructs import Construct, IConstruct
 from stacks.nag import accept, accept_wildcards
 from stacks.settings import LOG_DAYS, Settings
 
-NAMESPACE = "ExCamera"
 NEWEST_PYTHON = "3.14"
 """The newest runtime that Lambda has."""
 
@@ -81,7 +80,7 @@ class Function(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             environment={
                 "POWERTOOLS_SERVICE_NAME": step,
-                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
+                "POWERTOOLS_METRICS_NAMESPACE": Stack.of(self).stack_name,
                 **environment,
             },
         )

@@ -12,7 +12,12 @@ from constructs import Node
 from excamera.errors import OptionError
 from excamera.options import EncodeOptions
 
-STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "api")
+STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "api", "ended",
+         "watch", "webhook")  # fmt: skip
+"""Folders under `functions/`; the last is deployed only where there is a `webhook_url`."""
+
+OWN_TAGS = ("app", "stack")
+"""Cost-allocation tags that every resource has without being asked for."""
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
             2557, 2922, 3288, 3653)  # fmt: skip
@@ -20,6 +25,9 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096,
 
 _MEMORY_MB = range(128, 10_241)
 _SCRATCH_MB = range(512, 10_241)
+_HTTPS = re.compile(r"https://[^\s/@]+(/\S*)?")
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+_TAG = re.compile(r"[\w .:/=+@-]{1,128}")
 
 
 class SettingError(ValueError):
@@ -55,6 +63,10 @@ class Settings:
         api_burst: requests that it takes at once.
         api_requests_a_day: that it takes of whoever has the key.
         cors_origins: web pages' origins from which browsers may call the API.
+        webhook_url: where to post notices of the ends of jobs, or "" for nowhere.
+        alarm_email: who is told of alarms and of the budget, or "" for nobody.
+        tags: cost-allocation tags besides `OWN_TAGS`.
+        budget_usd: what the stack may cost a month before `alarm_email` is told; 0 for no budget.
     """
 
     architecture: Literal["arm64", "x86_64"]
@@ -81,6 +93,10 @@ class Settings:
     api_burst: int = 40
     api_requests_a_day: int = 10_000
     cors_origins: list[str] = field(default_factory=list)
+    webhook_url: str = ""
+    alarm_email: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    budget_usd: float = 0
 
     def __post_init__(self) -> None:
         """Refuse what could not be deployed, or would not do what was meant."""
@@ -119,6 +135,24 @@ class Settings:
         if len(set(named)) < len(named):
             raise SettingError("input, work and output must be different buckets: a result in "
                                "the input bucket would start a job of its own")  # fmt: skip
+        self._check_operations()
+
+    def _check_operations(self) -> None:
+        if self.webhook_url and not _HTTPS.fullmatch(self.webhook_url):
+            raise SettingError(f"webhook_url must be an https:// URL, not {self.webhook_url!r}")
+        if self.alarm_email and not _EMAIL.fullmatch(self.alarm_email):
+            raise SettingError(f"alarm_email must be an address, not {self.alarm_email!r}")
+        if not isinstance(self.tags, dict):
+            raise SettingError('tags must be an object such as {"team": "films"}')
+        for name, value in self.tags.items():
+            if not (isinstance(value, str) and _TAG.fullmatch(name) and _TAG.fullmatch(value)):
+                raise SettingError(f"tags: {name!r}: {value!r} is not what a tag may be")
+            if name in OWN_TAGS or name.lower().startswith("aws:"):
+                raise SettingError(f"tags: {name} is not yours to set")
+        if type(self.budget_usd) not in (int, float) or not 0 <= self.budget_usd <= 1e9:
+            raise SettingError(f"budget_usd must be dollars a month, not {self.budget_usd!r}")
+        if self.budget_usd and not self.alarm_email:
+            raise SettingError("budget_usd needs an alarm_email, whom it tells")
 
     @classmethod
     def from_context(cls, node: Node) -> Settings:
@@ -140,7 +174,7 @@ class Settings:
 
 
 _TEXTS = ("architecture", "python", "prefix", "input_bucket", "work_bucket", "output_bucket",
-          "removal", "api_auth")  # fmt: skip
+          "removal", "api_auth", "webhook_url", "alarm_email")  # fmt: skip
 
 
 def _parsed(name: str, value: Any) -> Any:

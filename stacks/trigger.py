@@ -1,4 +1,4 @@
-"""Uploads start jobs, and jobs that end badly are noted."""
+"""Uploads start jobs, and the ends of jobs are told; nothing of either is lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Trigger(Construct):
         uploads: s3.IBucket,
         start: Function,
         machine: sfn.IStateMachine,
-        failure: Function,
+        ended: Function,
     ) -> None:
         super().__init__(scope, construct_id)
         self.undelivered = sqs.Queue(
@@ -47,10 +47,26 @@ class Trigger(Construct):
             "AwsSolutions-SQS3",
             "It is the dead-letter queue: of the rules and of the functions they call.",
         )
-        for function in (start, failure):
-            self._keep_what_fails(function)
-        self._rule("Upload", _uploaded(settings, uploads.bucket_name), start)
-        self._rule("Ended", _ended_badly(machine.state_machine_arn), failure)
+        self.rule("Upload", _uploaded(settings, uploads.bucket_name), start)
+        self.rule("Ended", _ended(machine.state_machine_arn), ended)
+
+    def rule(self, construct_id: str, when: events.EventPattern, function: Function) -> None:
+        """Have a function called by events; those that it cannot handle are kept."""
+        self._keep_what_fails(function)
+        events.Rule(self, construct_id, event_pattern=when, targets=[self._target(function)])
+
+    def schedule(self, construct_id: str, every: Duration, function: Function) -> None:
+        """Have a function called again and again."""
+        self._keep_what_fails(function)
+        events.Rule(
+            self,
+            construct_id,
+            schedule=events.Schedule.rate(every),
+            targets=[self._target(function)],
+        )
+
+    def _target(self, function: Function) -> events.IRuleTarget:
+        return targets.LambdaFunction(function.function, dead_letter_queue=self.undelivered)
 
     def _keep_what_fails(self, function: Function) -> None:
         lambda_.CfnEventInvokeConfig(
@@ -68,14 +84,6 @@ class Trigger(Construct):
         )
         function.allow(["sqs:SendMessage"], [self.undelivered.queue_arn])
 
-    def _rule(self, construct_id: str, pattern: events.EventPattern, target: Function) -> None:
-        events.Rule(
-            self,
-            construct_id,
-            event_pattern=pattern,
-            targets=[targets.LambdaFunction(target.function, dead_letter_queue=self.undelivered)],
-        )
-
 
 def _uploaded(settings: Settings, bucket: str) -> events.EventPattern:
     """Any way an object can come to be: PutObject, a multipart upload, a copy, a form.
@@ -91,12 +99,13 @@ def _uploaded(settings: Settings, bucket: str) -> events.EventPattern:
     )
 
 
-def _ended_badly(machine_arn: str) -> events.EventPattern:
+def _ended(machine_arn: str) -> events.EventPattern:
+    """Ends of jobs; a distributed map's children have another machine's ARN."""
     return events.EventPattern(
         source=["aws.states"],
         detail_type=["Step Functions Execution Status Change"],
         detail={
             "stateMachineArn": [machine_arn],
-            "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+            "status": ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"],
         },
     )

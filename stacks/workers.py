@@ -18,8 +18,8 @@ from stacks.function import Function
 from stacks.settings import Settings
 from stacks.storage import Storage
 
-_SHORT_S = 60
-_JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
+SHORT_S = 60
+JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
 _FILMS = "The users choose the keys of what they upload; results take theirs from them."
 
 
@@ -36,7 +36,7 @@ class Workers(Construct):
         self._powertools = self._layer("Powertools", layers.POWERTOOLS)
         self._video = [self._layer("Codec", layers.CODEC), self._layer("Media", layers.MEDIA)]
 
-        plan = self._function(
+        plan = self.function(
             "plan",
             video=True,
             scratch_mb=settings.scratch_mb,
@@ -47,11 +47,11 @@ class Workers(Construct):
             },
         )
         plan.allow(["lambda:GetAccountSettings"], ["*"], "The account's settings are no resource.")
-        encode = self._function("encode", video=True)
-        rebase = self._function("rebase", video=True)
-        audio = self._function("audio", video=True)
-        stitch = self._function("stitch", video=True)
-        failure = self._function("failure", timeout_s=_SHORT_S)
+        encode = self.function("encode", video=True)
+        rebase = self.function("rebase", video=True)
+        audio = self.function("audio", video=True)
+        stitch = self.function("stitch", video=True)
+        failure = self.function("failure", timeout_s=SHORT_S)
         self.by_step = {
             "plan": plan, "encode": encode, "rebase": rebase, "audio": audio,
             "stitch": stitch, "failure": failure,
@@ -61,25 +61,24 @@ class Workers(Construct):
         for function in (encode, rebase, audio, stitch):
             self._read_jobs(function)
         for function in (plan, encode, rebase, audio, stitch):
-            self._tell_absent_jobs(function)
+            self.tell_absent_jobs(function)
             self._forget_cancelled_jobs(function)
-        for function in (plan, encode, rebase, audio, stitch):
             self._write_jobs(function)
         for function in (plan, stitch):
             self._look_at_output(function)
         stitch.allow(["s3:PutObject"], [storage.output.arn_for_objects("*")], _FILMS)
-        self._tell_absent_jobs(failure)
+        self.tell_absent_jobs(failure)
         failure.allow(
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
             [storage.work.arn_for_objects("jobs/*/failure.json")],
-            _JOBS,
+            JOBS,
         )
 
     def start_function(self, state_machine_arn: str, options: dict[str, object]) -> Function:
         """The function that uploads trigger; the only one that is told of the state machine."""
-        start = self._function(
+        start = self.function(
             "start",
-            timeout_s=_SHORT_S,
+            timeout_s=SHORT_S,
             environment={
                 "STATE_MACHINE_ARN": state_machine_arn,
                 "WORK_BUCKET": self._storage.work.bucket_name,
@@ -90,20 +89,20 @@ class Workers(Construct):
         )
         start.allow(["states:StartExecution"], [state_machine_arn])
         self._read_input(start)
-        self._tell_absent_jobs(start)
+        self.tell_absent_jobs(start)
         start.allow(
             ["s3:GetObject", "s3:DeleteObject"],
             [self._storage.work.arn_for_objects("uploads/*")],
-            _JOBS,
+            JOBS,
         )
         return start
 
     def api_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
         """The function behind the REST API; it may see, stop and remove jobs."""
         settings, storage = self._settings, self._storage
-        api = self._function(
+        api = self.function(
             "api",
-            timeout_s=_SHORT_S,
+            timeout_s=SHORT_S,
             more_layers=[self._layer("Api", layers.API)],
             environment={
                 "STATE_MACHINE_ARN": machine.state_machine_arn,
@@ -137,9 +136,9 @@ class Workers(Construct):
             api.allow(
                 ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
                 [storage.work.arn_for_objects(f"{prefix}/*")],
-                _JOBS,
+                JOBS,
             )
-        self._tell_absent_jobs(api)
+        self.tell_absent_jobs(api)
         self._look_at_output(api)
         api.allow(
             ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
@@ -158,7 +157,7 @@ class Workers(Construct):
             description=f"ExCamera: {kind}, {settings.architecture}, Python {settings.python}",
         )
 
-    def _function(
+    def function(
         self,
         step: str,
         *,
@@ -168,6 +167,16 @@ class Workers(Construct):
         environment: dict[str, str] | None = None,
         more_layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> Function:
+        """A function of a folder below `functions/`, without rights but for its log and traces.
+
+        Args:
+            step: the folder.
+            video: whether it needs the codec and PyAV.
+            timeout_s: time limit of one call, if not that of the settings.
+            scratch_mb: size of `/tmp`.
+            environment: see `functions.settings`, if not just the work bucket.
+            more_layers: what it imports besides.
+        """
         return Function(
             self,
             step.capitalize(),
@@ -193,20 +202,20 @@ class Workers(Construct):
             )
 
     def _read_jobs(self, function: Function) -> None:
-        function.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("jobs/*")], _JOBS)
+        function.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
 
     def _write_jobs(self, function: Function) -> None:
-        function.allow(["s3:PutObject"], [self._storage.work.arn_for_objects("jobs/*")], _JOBS)
+        function.allow(["s3:PutObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
 
-    def _tell_absent_jobs(self, function: Function) -> None:
+    def tell_absent_jobs(self, function: Function) -> None:
         """Without this right S3 says "forbidden" of what is not there."""
         function.allow(["s3:ListBucket"], [self._storage.work.bucket_arn])
 
     def _forget_cancelled_jobs(self, function: Function) -> None:
         """What is still written of a job that was cancelled is removed by who wrote it."""
         work = self._storage.work
-        function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], _JOBS)
-        function.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*")], _JOBS)
+        function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
+        function.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*")], JOBS)
 
     def _look_at_output(self, function: Function) -> None:
         """To leave results alone that were made from something else."""

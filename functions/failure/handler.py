@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from excamera.failure import failure, note_end
+from excamera.failure import failure
 from functions.settings import Settings
 from mu import Json, open_store
 from mu.function import call
 
 logger = Logger()
-metrics = Metrics()
 tracer = Tracer()
 store = open_store(f"s3://{Settings.from_environment().work_bucket}")
 
 
-@metrics.log_metrics
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(clear_state=True)
 def handler(payload: dict[str, Any], context: LambdaContext) -> Json:
-    """Take a failure from the state machine, or from EventBridge a job's unhappy end."""
-    if "detail" in payload:
-        ended = payload["detail"]
-        logger.append_keys(job=ended["name"], status=ended["status"])
-        note_end(ended["name"], ended["status"], ended.get("cause"), store)
-        metrics.add_metric("JobsFailed", MetricUnit.Count, 1)
-        logger.error("job failed", cause=ended.get("cause"))
-        return None
+    """Take a failure from the state machine: the last word is `excamera.failure`'s."""
     event = payload["event"]
     logger.append_keys(job=event.get("job") or event["flow"]["job"])
     logger.error("step failed", failed=event["failed"])

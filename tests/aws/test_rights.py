@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.aws.deployed import Deployed
+from tests.aws.rights import rights, role_name, without
 from tests.emulator import Emulator
 from tests.emulator.runs import an_emulator, until
 from tests.pipeline.clips import Clip
@@ -20,53 +17,27 @@ from tests.support.assembly import STACK
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
-# What AWS asks for, and the emulator does not: the services that would use these rights are not
-# there, or act without the role. tests/live runs the pipeline against AWS itself.
-UNNOTICED = {
-    # There is no X-Ray, and Lambda's and Step Functions' logs are written by themselves.
-    "logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments", "xray:GetSamplingRules", "xray:GetSamplingTargets",
-    "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
-    "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
-    # An event that could not be handled goes to its queue without a signed request.
-    "sqs:SendMessage",
-    # Large manifests of a map's results go in parts, and its children are asked after.
-    "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload",
-    "states:DescribeExecution", "states:StopExecution", "states:RedriveExecution",
-}  # fmt: skip
-# The results of a map are read by nobody here; AWS documents the right for its ResultWriter.
-UNNOTICED_ON_RESULTS = {"s3:GetObject"}
-
 # What each of the scenarios below is to show.
 AS_IT_SHOULD_BE = {
     "encodes": ["SUCCEEDED", "SUCCEEDED"],
     "fails": ["OutputExists", "True", "SUCCEEDED", "False"],
     "starts": ["SUCCEEDED"],
+    "ends": ["succeeded", "stopped"],
+    "watches": ["1"],
 }
 
-ROLES = ("plan", "encode", "rebase", "audio", "stitch", "failure", "start", "machine")
-
-
-@dataclass(frozen=True)
-class Right:
-    """One action on one resource, in one of a role's policies."""
-
-    role: str
-    policy: str
-    statement: int
-    action: str
-    resource: str
-
-    def __str__(self) -> str:
-        return f"{self.action} on {self.resource}"
-
-    @property
-    def is_unnoticed(self) -> bool:
-        """Whether the emulator does not ask for it."""
-        return self.action in UNNOTICED or (
-            self.action in UNNOTICED_ON_RESULTS and self.resource.endswith("/map/*")
-        )
+ROLES = (
+    "plan",
+    "encode",
+    "rebase",
+    "audio",
+    "stitch",
+    "failure",
+    "start",
+    "ended",
+    "watch",
+    "machine",
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,61 +58,6 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shortest film that needs every step: two chunks, and sound."""
     clip = Clip(frames=7, width=32, height=32, sound="aac")
     return clip.write(tmp_path_factory.mktemp("film") / "film.mp4")
-
-
-def policies(stack: Deployed, role: str) -> dict[str, Any]:
-    """The documents of a role's policies, by name."""
-    iam = stack.client("iam")
-    return {
-        name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
-    }
-
-
-def rights(stack: Deployed, role: str) -> Iterator[Right]:
-    """Every right of a role."""
-    for name, document in policies(stack, role).items():
-        for number, statement in enumerate(document["Statement"]):
-            assert statement["Effect"] == "Allow"
-            for action in listed(statement["Action"]):
-                for resource in listed(statement["Resource"]):
-                    yield Right(role, name, number, action, resource)
-
-
-def listed(value: Any) -> list[str]:
-    """One or several of a policy's values, as a list."""
-    return [value] if isinstance(value, str) else list(value)
-
-
-@contextmanager
-def without(stack: Deployed, right: Right) -> Iterator[None]:
-    """The stack with one right less; other actions and resources of its statement stay."""
-    before = policies(stack, right.role)[right.policy]
-    after = copy.deepcopy(before)
-    statement = after["Statement"].pop(right.statement)
-    actions, resources = listed(statement["Action"]), listed(statement["Resource"])
-    for some_actions, some_resources in (
-        ([a for a in actions if a != right.action], resources),
-        ([right.action], [r for r in resources if r != right.resource]),
-    ):
-        if some_actions and some_resources:
-            changed = {"Action": some_actions, "Resource": some_resources}
-            after["Statement"].append({**statement, **changed})
-    if not after["Statement"]:
-        # A policy must say something.
-        after["Statement"] = [{"Effect": "Deny", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]
-    write(stack, right, after)
-    try:
-        yield
-    finally:
-        write(stack, right, before)
-
-
-def write(stack: Deployed, right: Right, document: Any) -> None:
-    """Replace a policy."""
-    stack.client("iam").put_role_policy(
-        RoleName=right.role, PolicyName=right.policy, PolicyDocument=json.dumps(document)
-    )
 
 
 class Scenarios:
@@ -191,6 +107,40 @@ class Scenarios:
         found: list[str] = until(seen)
         return found
 
+    def ends(self) -> list[str]:
+        """A job that succeeds and one that is stopped; an end that is not told is kept."""
+        stack, seen = self._stack, []
+        for stopped in (False, True):
+            arn = stack.started(stack.upload(self._key(), self._film))
+            if stopped:
+                stack.client("stepfunctions").stop_execution(executionArn=arn)
+            stack.ended(arn)
+            end = f"jobs/{arn.rpartition(':')[2]}/end.json"
+
+            def told(end: str = end) -> list[str]:
+                found = stack.keys("WorkBucket", end)
+                return [stack.read_work(end)["status"]] if found else kept(stack)
+
+            seen += until(told)
+        return seen
+
+    def watches(self) -> list[str]:
+        """A look at a job that waits for a worker, and at what it has done so far."""
+        functions, name = self._stack.client("lambda"), self._stack.function("watch")
+        plan = self._stack.function("plan")
+        before = functions.get_function_configuration(FunctionName=name)["Environment"]
+        impatient = {"Variables": {**before["Variables"], "STALLED_AFTER_S": "-1"}}
+        functions.put_function_concurrency(FunctionName=plan, ReservedConcurrentExecutions=0)
+        functions.update_function_configuration(FunctionName=name, Environment=impatient)
+        arn = self._stack.started(self._stack.upload(self._key(), self._film))
+        try:
+            answer = functions.invoke(FunctionName=name)
+            return [str(json.loads(answer["Payload"].read()).get("stalled"))]
+        finally:
+            self._stack.client("stepfunctions").stop_execution(executionArn=arn)
+            functions.update_function_configuration(FunctionName=name, Environment=before)
+            functions.delete_function_concurrency(FunctionName=plan)
+
 
 def kept(stack: Deployed) -> list[str]:
     """What the queue of events that could not be handled says of one, which it then forgets."""
@@ -216,7 +166,12 @@ def test_the_granted_rights_are_enough(stack: Deployed, scenarios: Scenarios) ->
 @pytest.mark.parametrize("role", ROLES)
 def test_every_right_is_needed(stack: Deployed, scenarios: Scenarios, role: str) -> None:
     """If this fails, a role may do more than its step needs, or a right is not enforced here."""
-    usual = {"failure": scenarios.fails, "start": scenarios.starts}.get(role, scenarios.encodes)
+    usual = {
+        "failure": scenarios.fails,
+        "start": scenarios.starts,
+        "ended": scenarios.ends,
+        "watch": scenarios.watches,
+    }.get(role, scenarios.encodes)
     failing = stack.function("failure")
     not_needed = []
     for right in rights(stack, role_name(stack, role)):
@@ -228,17 +183,6 @@ def test_every_right_is_needed(stack: Deployed, scenarios: Scenarios, role: str)
                 not_needed.append(str(right))
     assert not not_needed
     assert usual() == AS_IT_SHOULD_BE[usual.__name__]
-
-
-def role_name(stack: Deployed, role: str) -> str:
-    """The name of the role of a step, or of the state machine."""
-    prefix = "JobStateMachineRole" if role == "machine" else f"Workers{role.capitalize()}Role"
-    (name,) = {
-        physical
-        for logical, physical in stack.resources.items()
-        if logical.startswith(prefix) and "Policy" not in logical
-    }
-    return name
 
 
 def test_strangers_are_refused(guarded: Emulator, stack: Deployed) -> None:

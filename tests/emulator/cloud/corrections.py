@@ -24,6 +24,7 @@ def install(problem_of: Callable[[str], str | None]) -> None:
     retry_what_rules_call()
     create_functions_as_aws()
     refuse_bad_definitions(problem_of)
+    take_alarms_over_expressions()
 
 
 def read_ranges_of_versions() -> None:
@@ -123,3 +124,19 @@ def refuse_bad_definitions(problem_of: Callable[[str], str | None]) -> None:
         return text
 
     provisioners._sfn_definition = definition
+
+
+def take_alarms_over_expressions() -> None:
+    """An alarm over an expression is kept, as one over its first metric: none ever rings here."""
+    original = provisioners._cw_metric_alarm_record
+
+    def record(name: str, properties: dict[str, Any]) -> Any:
+        measured = [
+            one["MetricStat"] for one in properties.get("Metrics") or [] if "MetricStat" in one
+        ]
+        if measured:
+            first = {**measured[0]["Metric"], "Period": measured[0]["Period"]}
+            properties = {**properties, **first, "Statistic": measured[0]["Stat"], "Metrics": None}
+        return original(name, properties)
+
+    provisioners._cw_metric_alarm_record = record

@@ -1,0 +1,81 @@
+"""Tells everybody who wants to know how a job ended."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from excamera import ending
+from functions.settings import Settings
+from mu import open_store
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+settings = Settings.from_environment()
+store = open_store(f"s3://{settings.work_bucket}")
+sns = boto3.client("sns")
+events = boto3.client("events")
+
+
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], _context: LambdaContext) -> None:
+    """Take EventBridge's event of an execution's end; one that comes twice is told once."""
+    detail = event["detail"]
+    notice = ending.end_of_job(
+        detail,
+        store,
+        stack=settings.stack,
+        memory_mb=settings.memory_mb,
+        architecture=settings.architecture,
+    )
+    logger.append_keys(job=notice["job"], status=notice["status"])
+    if ending.is_told(notice, store):
+        logger.info("told before")
+        return
+    _publish(notice)
+    ending.remember(notice, store)
+    _measure(notice, ending.seconds(detail))
+    logger.info("job ended", notice=notice)
+
+
+def _publish(notice: ending.Notice) -> None:
+    body = json.dumps(notice)
+    sns.publish(
+        TopicArn=settings.jobs_topic,
+        Message=body,
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in ending.attributes(notice).items()
+        },
+    )
+    entry = {
+        "Source": ending.SOURCE,
+        "DetailType": ending.DETAIL_TYPE,
+        "Detail": body,
+        "Resources": [notice["execution"]],
+    }
+    answer = events.put_events(Entries=[entry])
+    if answer["FailedEntryCount"]:
+        raise RuntimeError(f"EventBridge did not take the event: {answer['Entries']}")
+
+
+def _measure(notice: ending.Notice, took_s: float | None) -> None:
+    if "cost_usd" in notice:
+        metrics.add_metric("JobCost", MetricUnit.NoUnit, notice["cost_usd"])
+    if "error" in notice:
+        metrics.add_dimension("error", notice["error"])
+        metrics.add_metric("JobsFailed", MetricUnit.Count, 1)
+        return
+    metrics.add_metric("JobsSucceeded", MetricUnit.Count, 1)
+    if took_s is not None:
+        metrics.add_metric("JobSeconds", MetricUnit.Seconds, took_s)
+    if "frames" in notice["result"]:
+        metrics.add_metric("Frames", MetricUnit.Count, notice["result"]["frames"])

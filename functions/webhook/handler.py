@@ -1,0 +1,75 @@
+"""Posts notices of the ends of jobs to the user's own receiver, signed."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import boto3
+import urllib3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from excamera.webhook import WebhookRefused, deliver
+from functions.settings import Settings
+
+_WAIT_S = 10
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+settings = Settings.from_environment()
+secrets = boto3.client("secretsmanager")
+sqs = boto3.client("sqs")
+# Certificates are verified, against the authorities that OpenSSL finds (SSL_CERT_FILE).
+pool = urllib3.PoolManager(retries=False, timeout=_WAIT_S, cert_reqs="CERT_REQUIRED")
+
+
+def post(body: bytes, headers: dict[str, str]) -> int:
+    """One request; a redirect is an answer like others, and an answer's body is not read."""
+    try:
+        answer = pool.request(
+            "POST",
+            settings.webhook_url,
+            body=body,
+            headers=headers,
+            redirect=False,
+            preload_content=False,
+        )
+        answer.close()
+    except urllib3.exceptions.HTTPError as error:
+        raise OSError(str(error)) from error
+    return int(answer.status)
+
+
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context(clear_state=True)
+def handler(event: dict[str, Any], _context: LambdaContext) -> None:
+    """Take an "ExCamera Job Ended"; what is refused for good goes where nothing is retried."""
+    notice = event["detail"]
+    logger.append_keys(job=notice["job"], status=notice["status"], message_id=notice["id"])
+    secret = secrets.get_secret_value(SecretId=settings.webhook_secret)["SecretString"]
+    try:
+        status = deliver(notice, secret, post, now=time.time, sleep=time.sleep)
+    except WebhookRefused as refused:
+        logger.error("refused", error=str(refused))
+        metrics.add_metric("WebhooksRefused", MetricUnit.Count, 1)
+        sqs.send_message(QueueUrl=settings.undelivered_queue, MessageBody=_kept(event, refused))
+        return
+    logger.info("delivered", answer=status)
+    metrics.add_metric("WebhooksDelivered", MetricUnit.Count, 1)
+
+
+def _kept(event: dict[str, Any], refused: WebhookRefused) -> str:
+    """A message for the undelivered queue, of the shape that Lambda's own have."""
+    said = {"errorType": type(refused).__name__, "errorMessage": str(refused)}
+    return json.dumps(
+        {
+            "requestContext": {"condition": "Refused"},
+            "requestPayload": event,
+            "responsePayload": said,
+        }
+    )

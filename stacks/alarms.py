@@ -1,0 +1,149 @@
+"""What wakes somebody up; docs/operations.md says of each alarm what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import ArnFormat, Aws, Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.function import Function
+
+PERIOD = Duration.minutes(5)
+RUNBOOK = "docs/operations.md"
+
+_RETRIED = ("plan", "encode", "rebase", "audio", "stitch")
+"""Functions whose errors the state machine mends, or turns into the failure of a job."""
+
+_RETRIED_ERRORS = 10
+_NOT_ERRORS = ("failure",)
+"""Functions that fail on purpose: with the error that the job is to end with."""
+
+
+class Alarms(Construct):
+    """The alarms and the topic that they notify.
+
+    Attributes:
+        topic: hears of every alarm, and of its end.
+        alarms: all of them.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        machine: sfn.StateMachine,
+        functions: Mapping[str, Function],
+        undelivered: sqs.Queue,
+        stalled_after_s: int,
+        email: str,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.topic = self._topic(email)
+        self.alarms: list[cloudwatch.Alarm] = []
+        ends = {"failed": machine.metric_failed(), "late": machine.metric_timed_out()}
+        self._alarm("JobsFailed", _sum(ends), "A job failed, or took longer than a job may.")
+        # An alarm takes ten metrics at most; what events call is tried again by Lambda itself.
+        throttles = {step: functions[step].function.metric_throttles() for step in _RETRIED}
+        self._alarm(
+            "Throttles",
+            _sum(throttles),
+            "Lambda has refused calls for a quarter of an hour: too many at once.",
+            periods=3,
+        )
+        self._alarm(
+            "NoProgress",
+            own_metric(self, "watch", "JobsStalled", "Maximum"),
+            f"A job runs, and none of its tasks has ended for {stalled_after_s // 60} minutes.",
+        )
+        self._alarm(
+            "Undelivered",
+            undelivered.metric_approximate_number_of_messages_visible(
+                period=PERIOD, statistic="Maximum"
+            ),
+            "An event could not be handled, and lies in the queue.",
+        )
+        for step, one in functions.items():
+            if step not in _NOT_ERRORS:
+                self._alarm(
+                    f"{step.capitalize()}Errors",
+                    one.function.metric_errors(period=PERIOD),
+                    f"The function {step} fails.",
+                    threshold=_RETRIED_ERRORS if step in _RETRIED else 1,
+                )
+
+    def _topic(self, email: str) -> sns.Topic:
+        # No key: CloudWatch may not use AWS's own one for SNS, and another costs a dollar a month.
+        topic = sns.Topic(self, "AlarmsTopic", enforce_ssl=True)
+        alarms = Stack.of(self).format_arn(
+            service="cloudwatch",
+            resource="alarm",
+            resource_name="*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsOfThisAccount",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                    "ArnLike": {"aws:SourceArn": alarms},
+                },
+            )
+        )
+        if email:
+            topic.add_subscription(subscriptions.EmailSubscription(email))
+        return topic
+
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        what: str,
+        *,
+        threshold: int = 1,
+        periods: int = 1,
+    ) -> None:
+        anchor = "errors" if name.endswith("Errors") else name.lower()
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            alarm_name=f"{Stack.of(self).stack_name}-{name}",
+            alarm_description=f"{what} What to do: {RUNBOOK}#{anchor}",
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=periods,
+            comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        action = actions.SnsAction(self.topic)
+        alarm.add_alarm_action(action)
+        alarm.add_ok_action(action)
+        self.alarms.append(alarm)
+
+
+def own_metric(scope: Construct, step: str, name: str, statistic: str) -> cloudwatch.Metric:
+    """A metric that a function of the stack writes through its log."""
+    return cloudwatch.Metric(
+        namespace=Stack.of(scope).stack_name,
+        metric_name=name,
+        dimensions_map={"service": step},
+        statistic=statistic,
+        period=PERIOD,
+    )
+
+
+def _sum(metrics: Mapping[str, cloudwatch.IMetric]) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(
+        expression=f"SUM([{', '.join(metrics)}])", using_metrics=dict(metrics), period=PERIOD
+    )

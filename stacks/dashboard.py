@@ -1,0 +1,130 @@
+"""One page of graphs: what jobs do, what they take, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.alarms import PERIOD, own_metric
+from stacks.function import Function
+
+_THIRD, _WHOLE, _HIGH = 8, 24, 6
+
+
+class Dashboard(Construct):
+    """The dashboard, which bears the stack's name."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        machine: sfn.StateMachine,
+        functions: Mapping[str, Function],
+        undelivered: sqs.Queue,
+        alarms: Sequence[cloudwatch.IAlarm],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._functions = functions
+        name = Stack.of(self).stack_name
+        cloudwatch.Dashboard(
+            self,
+            "Page",
+            dashboard_name=name,
+            widgets=[
+                [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WHOLE)],
+                [self._jobs(machine), self._failures(name), self._running(undelivered)],
+                [self._frames(), self._seconds(), self._cost(name)],
+                [
+                    self._by_function("Concurrency", "ConcurrentExecutions", "Maximum"),
+                    self._by_function("Duration, longest in ms", "Duration", "Maximum"),
+                    self._by_function("Duration, average in ms", "Duration", "Average"),
+                ],
+                [
+                    self._by_function("Calls", "Invocations", "Sum"),
+                    self._by_function("Errors", "Errors", "Sum"),
+                    self._by_function("Throttles", "Throttles", "Sum"),
+                ],
+            ],
+        )
+
+    def _jobs(self, machine: sfn.StateMachine) -> cloudwatch.IWidget:
+        ends = {
+            "started": machine.metric_started,
+            "succeeded": machine.metric_succeeded,
+            "failed": machine.metric_failed,
+            "stopped": machine.metric_aborted,
+            "out of time": machine.metric_timed_out,
+        }
+        return _graph(
+            "Jobs",
+            [end(label=label, period=PERIOD, statistic="Sum") for label, end in ends.items()],
+        )
+
+    def _failures(self, namespace: str) -> cloudwatch.IWidget:
+        return _graph("Failed jobs by error", [_search(namespace, "service,error", "JobsFailed")])
+
+    def _running(self, undelivered: sqs.Queue) -> cloudwatch.IWidget:
+        waiting = undelivered.metric_approximate_number_of_messages_visible(
+            label="undelivered events", period=PERIOD, statistic="Maximum"
+        )
+        jobs = [
+            own_metric(self, "watch", name, "Maximum") for name in ("JobsRunning", "JobsStalled")
+        ]
+        return _graph("Jobs under way, and what was not delivered", [*jobs, waiting])
+
+    def _frames(self) -> cloudwatch.IWidget:
+        rates = [
+            cloudwatch.MathExpression(
+                expression=f"{step} / PERIOD({step})",
+                using_metrics={step: own_metric(self, step, "Frames", "Sum")},
+                label=what,
+                period=PERIOD,
+            )
+            for step, what in (("encode", "encoded"), ("rebase", "rebased"))
+        ]
+        return _graph("Frames a second", rates)
+
+    def _seconds(self) -> cloudwatch.IWidget:
+        times = [
+            own_metric(self, "ended", "JobSeconds", statistic)
+            for statistic in ("Average", "Maximum")
+        ]
+        return _graph("Seconds that a job took", times)
+
+    def _cost(self, namespace: str) -> cloudwatch.IWidget:
+        known = [
+            own_metric(self, "ended", "JobCost", "Sum").with_(label="succeeded"),
+            _search(namespace, "service,error", "JobCost"),
+        ]
+        return _graph("Dollars that jobs cost", known)
+
+    def _by_function(self, title: str, name: str, statistic: str) -> cloudwatch.IWidget:
+        return _graph(
+            title,
+            [
+                one.function.metric(name, statistic=statistic, period=PERIOD, label=step)
+                for step, one in self._functions.items()
+            ],
+        )
+
+
+def _search(namespace: str, dimensions: str, name: str) -> cloudwatch.IMetric:
+    """Metrics whose dimensions have values that nobody can list beforehand."""
+    return cloudwatch.MathExpression(
+        expression=(
+            f"SEARCH('{{\"{namespace}\",{dimensions}}} MetricName=\"{name}\"', 'Sum', "
+            f"{PERIOD.to_seconds():.0f})"
+        ),
+        label="",
+        period=PERIOD,
+    )
+
+
+def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.IWidget:
+    return cloudwatch.GraphWidget(title=title, left=metrics, width=_THIRD, height=_HIGH)

@@ -1,0 +1,73 @@
+"""Looking after a deployed stack: a check for jobs that get nowhere, alarms, a dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.alarms import PERIOD, Alarms
+from stacks.dashboard import Dashboard
+from stacks.function import Function
+from stacks.settings import Settings
+from stacks.trigger import Trigger
+from stacks.workers import SHORT_S, Workers
+
+
+class Monitoring(Construct):
+    """All of it.
+
+    Attributes:
+        topic: hears of every alarm.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        workers: Workers,
+        work: s3.IBucket,
+        machine: sfn.StateMachine,
+        trigger: Trigger,
+        functions: Mapping[str, Function],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        # Longer than a worker that hangs, and then its second attempt that hangs too.
+        stalled_after_s = 2 * settings.timeout_s
+        watch = workers.function(
+            "watch",
+            timeout_s=SHORT_S,
+            environment={
+                "WORK_BUCKET": work.bucket_name,
+                "STATE_MACHINE_ARN": machine.state_machine_arn,
+                "STALLED_AFTER_S": str(stalled_after_s),
+            },
+        )
+        workers.tell_absent_jobs(watch)
+        watch.allow(["states:ListExecutions"], [machine.state_machine_arn])
+        trigger.schedule("Watch", Duration.minutes(PERIOD.to_minutes()), watch)
+        all_functions = {**functions, "watch": watch}
+        alarms = Alarms(
+            self,
+            "Alarms",
+            machine=machine,
+            functions=all_functions,
+            undelivered=trigger.undelivered,
+            stalled_after_s=stalled_after_s,
+            email=settings.alarm_email,
+        )
+        self.topic: sns.ITopic = alarms.topic
+        Dashboard(
+            self,
+            "Dashboard",
+            machine=machine,
+            functions=all_functions,
+            undelivered=trigger.undelivered,
+            alarms=alarms.alarms,
+        )

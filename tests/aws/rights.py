@@ -1,0 +1,117 @@
+"""Rights of the deployed stack's roles, one by one, and the stack without one of them."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.aws.deployed import Deployed
+
+# What AWS asks for, and the emulator does not: the services that would use these rights are not
+# there, or act without the role. tests/live runs the pipeline against AWS itself.
+UNNOTICED = {
+    # There is no X-Ray, and Lambda's and Step Functions' logs are written by themselves.
+    "logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments", "xray:GetSamplingRules", "xray:GetSamplingTargets",
+    "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+    # An event that could not be handled goes to its queue without a signed request.
+    "sqs:SendMessage",
+    # Large manifests of a map's results go in parts, and its children are asked after.
+    "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload",
+    "states:DescribeExecution", "states:StopExecution", "states:RedriveExecution",
+}  # fmt: skip
+# The results of a map are read by nobody here; AWS documents the right for its ResultWriter.
+UNNOTICED_ON_RESULTS = {"s3:GetObject"}
+
+
+@dataclass(frozen=True)
+class Right:
+    """One action on one resource, in one of a role's policies."""
+
+    role: str
+    policy: str
+    statement: int
+    action: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.action} on {self.resource}"
+
+    @property
+    def is_unnoticed(self) -> bool:
+        """Whether the emulator does not ask for it."""
+        return self.action in UNNOTICED or (
+            self.action in UNNOTICED_ON_RESULTS and self.resource.endswith("/map/*")
+        )
+
+
+def policies(stack: Deployed, role: str) -> dict[str, Any]:
+    """The documents of a role's policies, by name."""
+    iam = stack.client("iam")
+    return {
+        name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    }
+
+
+def rights(stack: Deployed, role: str) -> Iterator[Right]:
+    """Every right of a role."""
+    for name, document in policies(stack, role).items():
+        for number, statement in enumerate(document["Statement"]):
+            assert statement["Effect"] == "Allow"
+            for action in listed(statement["Action"]):
+                for resource in listed(statement["Resource"]):
+                    yield Right(role, name, number, action, resource)
+
+
+def listed(value: Any) -> list[str]:
+    """One or several of a policy's values, as a list."""
+    return [value] if isinstance(value, str) else list(value)
+
+
+@contextmanager
+def without(stack: Deployed, right: Right) -> Iterator[None]:
+    """The stack with one right less; other actions and resources of its statement stay."""
+    before = policies(stack, right.role)[right.policy]
+    after = copy.deepcopy(before)
+    statement = after["Statement"].pop(right.statement)
+    actions, resources = listed(statement["Action"]), listed(statement["Resource"])
+    for some_actions, some_resources in (
+        ([a for a in actions if a != right.action], resources),
+        ([right.action], [r for r in resources if r != right.resource]),
+    ):
+        if some_actions and some_resources:
+            changed = {"Action": some_actions, "Resource": some_resources}
+            after["Statement"].append({**statement, **changed})
+    if not after["Statement"]:
+        # A policy must say something.
+        after["Statement"] = [{"Effect": "Deny", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]
+    write(stack, right, after)
+    try:
+        yield
+    finally:
+        write(stack, right, before)
+
+
+def write(stack: Deployed, right: Right, document: Any) -> None:
+    """Replace a policy."""
+    stack.client("iam").put_role_policy(
+        RoleName=right.role, PolicyName=right.policy, PolicyDocument=json.dumps(document)
+    )
+
+
+def role_name(stack: Deployed, role: str) -> str:
+    """The name of the role of a step, or of the state machine."""
+    prefix = "JobStateMachineRole" if role == "machine" else f"Workers{role.capitalize()}Role"
+    (name,) = {
+        physical
+        for logical, physical in stack.resources.items()
+        if logical.startswith(prefix) and "Policy" not in logical
+    }
+    return name
