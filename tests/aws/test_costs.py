@@ -18,7 +18,7 @@ from excamera.costs import Shape, actual, foretold
 from excamera.estimate import DEFAULT_MEMORY_MB
 from excamera.options import EncodeOptions
 from mu.timeline import attempts
-from tests.aws.deployed import Deployed
+from tests.aws.deployed import Deployed, Job
 from tests.emulator import Emulator
 from tests.emulator.runs import until
 from tests.pipeline.clips import Clip
@@ -56,19 +56,26 @@ def quiet(emulator: Emulator) -> Counter[str]:
             return before
 
 
-def run(stack: Deployed, film: Path, key: str) -> Any:
-    """A job that an upload starts, and all that follows its end."""
+def run(emulator: Emulator, stack: Deployed, film: Path, key: str) -> Job:
+    """A job that an upload starts, and all that follows its end; asks S3 for nothing else."""
+
+    def told() -> int:
+        return emulator.logs(stack.function("ended")).count("REPORT")
+
+    before = told()
     job = stack.job(stack.upload(key, film, {"excamera-batch-chunks": "2"}))
     assert job.status == "SUCCEEDED", job
-    until(lambda: f"jobs/{job.name}/end.json" in stack.keys("WorkBucket", f"jobs/{job.name}/"))
+    until(lambda: told() > before)
     return job
 
 
 def test_a_job_asks_for_what_was_foretold(emulator: Emulator, stack: Deployed, film: Path) -> None:
     """If this fails, what the estimate says of requests and transitions is not what is paid."""
-    run(stack, film, "costs/warm.mp4")  # environments that are there already open no source
+    run(
+        emulator, stack, film, "costs/warm.mp4"
+    )  # environments that are there already open no source
     asked, called = quiet(emulator), reports(emulator, stack)
-    job = run(stack, film, "costs/counted.mp4")
+    job = run(emulator, stack, film, "costs/counted.mp4")
     after, reported = quiet(emulator), reports(emulator, stack)
 
     shape = Shape.of(26, OPTIONS)
@@ -114,7 +121,7 @@ def test_the_api_tells_the_cost(
     for name, value in emulator.environment.items():
         monkeypatch.setenv(name, value)
     account = Account()
-    job = run(stack, film, "costs/told.mp4")
+    job = run(emulator, stack, film, "costs/told.mp4")
     told = Api.of_stack(account, account.stack(stack.name)).get(f"/jobs/{job.name}")
     cost = told["cost"]
     prefix = f"jobs/{job.name}/timeline"
