@@ -94,15 +94,12 @@ def test_a_job_asks_for_what_was_foretold(emulator: Emulator, stack: Deployed, f
     reads = sum(counted[f"s3:{name}"] for name in ("GetObject", "HeadObject"))
     assert (writes, reads) == (expected.writes, expected.reads), counted
 
-    # The job's own account of it, beside what Lambda reports.
+    # The job's own account of it.
     prefix = f"jobs/{job.name}/timeline"
     keys = stack.keys("WorkBucket", f"{prefix}/")
     used = actual(attempts(prefix, keys), DEFAULT_MEMORY_MB)
     assert used.transitions == expected.transitions
     assert used.invocations == expected.invocations
-    measured = sum(reported[step][1] - called[step][1] for step in TASKS)
-    accounted = sum(used.gb_seconds[step] for step in TASKS)
-    assert accounted == pytest.approx(measured, rel=0.2)
 
 
 def definition_of(stack: Deployed) -> dict[str, Any]:
@@ -114,18 +111,25 @@ def definition_of(stack: Deployed) -> dict[str, Any]:
     return definition
 
 
-def test_the_api_tells_the_cost(
-    emulator: Emulator, stack: Deployed, film: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_cost_that_is_told_is_what_lambda_bills(
+    emulator: Emulator, stack: Deployed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """If this fails, nobody learns what a job has cost, or what it was expected to."""
+    """If this fails, a job is said to have cost much more, or less, than it has.
+
+    Its calls must take longer than the few requests whose time is only reckoned with.
+    """
+    film = Clip(frames=26, width=1280, height=720, sound="aac").write(tmp_path / "large.mp4")
     for name, value in emulator.environment.items():
         monkeypatch.setenv(name, value)
     account = Account()
+    called = reports(emulator, stack)
     job = run(emulator, stack, film, "costs/told.mp4")
+    reported = reports(emulator, stack)
     told = Api.of_stack(account, account.stack(stack.name)).get(f"/jobs/{job.name}")
     cost = told["cost"]
+    measured = sum(reported[step][1] - called[step][1] for step in TASKS)
+    assert sum(cost["gb_seconds"][step] for step in TASKS) == pytest.approx(measured, rel=0.2)
     prefix = f"jobs/{job.name}/timeline"
     used = actual(attempts(prefix, stack.keys("WorkBucket", f"{prefix}/")), DEFAULT_MEMORY_MB)
     assert cost["so_far_usd"] == pytest.approx(used.dollars("x86_64"), rel=0.3)
     assert cost["estimated_usd"] > 0
-    assert set(TASKS) <= set(cost["gb_seconds"])
