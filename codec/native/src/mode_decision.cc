@@ -64,7 +64,7 @@ void ModeDecision::keep_if_best(Cost base, Cost coded, Rate rate) {
   // Coding nothing is always a choice, except for B_PRED: its subblocks were
   // predicted from coded ones.
   if (candidate.info.y_mode != B_PRED && skipped <= candidate.cost) {
-    candidate.coefficients.clear();
+    candidate.coefficients.clear_tokens(candidate.info.has_y2());
     candidate.cost = skipped;
   }
   if (candidate.cost < best_->cost) std::swap(best_, scratch_);
@@ -194,8 +194,6 @@ void ModeDecision::try_subblock_intra(MacroblockMode uv_mode) {
   Rate rate = rates_.y_mode(B_PRED) + rates_.uv_mode(uv_mode);
   Cost base = 0;
   Cost coded = 0;
-  std::memset(coefficients.values[kY2Block], 0, sizeof coefficients.values[kY2Block]);
-  coefficients.ends[kY2Block] = 0;
   for (int i = 0; i < 16; ++i) {
     const std::ptrdiff_t line = (i >> 2) * 4;
     const std::ptrdiff_t offset = (i & 3) * 4;

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
-
-#include "kernels/kernels.h"
 
 namespace vp8 {
 namespace {
@@ -34,6 +33,30 @@ struct MagnitudeRates {
 };
 
 const MagnitudeRates kMagnitudeRates;
+
+// Bits of positions in raster order, put into zigzag order.
+class ZigzagBits {
+ public:
+  ZigzagBits() {
+    for (int position = 0; position < 16; ++position) {
+      const int at = kZigzag[position];
+      for (int byte = 0; byte < 256; ++byte) {
+        if ((byte >> (at & 7) & 1) == 0) continue;
+        Half& half = halves_[at >> 3];
+        half[byte] = static_cast<std::uint16_t>(half[byte] | 1 << position);
+      }
+    }
+  }
+  std::uint32_t of(std::uint32_t raster) const {
+    return halves_[0][raster & 255] | halves_[1][raster >> 8];
+  }
+
+ private:
+  using Half = std::uint16_t[256];
+  Half halves_[2] = {};
+};
+
+const ZigzagBits kZigzagBits;
 
 // Of a token without its first decision, that the block goes on.
 Rate token_rate(int kind, const std::array<Probability, 11>& p) {
@@ -76,43 +99,49 @@ TokenRates::TokenRates(const CoefficientProbabilities& probabilities) {
         }
       }
     }
+    zeros_[type][0] = 0;
+    for (int i = 0; i < 16; ++i) {
+      zeros_[type][i + 1] = zeros_[type][i] + rows_[type][kCoefficientBands[i]][kAfterZero][0];
+    }
   }
 }
 
 BlockQuantizer::BlockQuantizer(const int* block_steps) : steps{block_steps[0], block_steps[1]} {
   const int half[2] = {steps[0] / 2, steps[1] / 2};
   nearest = make_quantizer(steps, half);
-  for (int i = 0; i < 2; ++i) {
-    const int reciprocal = nearest.reciprocal[i];
-    least[i] = (65536 + reciprocal - 1) / reciprocal - half[i];
-  }
 }
 
-Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
-                    const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end) {
+BlockQuantizer BlockQuantizer::without_dc() const {
+  BlockQuantizer rest = *this;
+  rest.nearest.reciprocal[0] = 0;
+  return rest;
+}
+
+Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const TokenRates& rates,
+                   const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end) {
   const BlockType type = block.type;
-  const int first = block.first;
-  const int last = kernels().quantize(block.coefficients, block.quantizer.nearest, values) - 1;
   const auto end_cost = [&](int position, int context) {
     if (position == 16) return Cost{0};
     return lagrangian.cost(0, rates.of_end(type, kCoefficientBands[position], context));
   };
-  Cost best = end_cost(first, block.context);
-  int best_end = first;
+  Cost best = end_cost(block.first, block.context);
+  int best_end = block.first;
 
+  const std::uint32_t positions = kZigzagBits.of(nonzero);
   const std::int64_t weight = distortion_weight(type) << 8;
   Cost cost = 0;
   int row = block.context;  // of the rates, for the token at hand
-  for (int i = first; i <= last; ++i) {
+  int next = block.first;   // position of that token
+  for (std::uint32_t left = positions; left != 0; left &= left - 1) {
+    const int i = std::countr_zero(left);
+    if (i > next) {
+      cost += lagrangian.scale * rates.of_zeros(type, next, i, row);
+      row = TokenRates::kAfterZero;
+    }
+    next = i + 1;
     const int at = kZigzag[i];
     const TokenRates::Rows& rows = rates.rows(type, kCoefficientBands[i]);
     const int rounded = std::abs(static_cast<int>(values[at]));
-    if (rounded == 0) {
-      cost += lagrangian.scale * rows[row][0];
-      row = TokenRates::kAfterZero;
-      continue;
-    }
-
     const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[at]));
     const std::int64_t step = block.quantizer.steps[i > 0];
     const auto cost_of = [&](int level) {
@@ -127,38 +156,40 @@ Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
     int level = rounded;
     Cost own = cost_of(rounded);
     const Cost own_less = cost_of(rounded - 1);
-    Cost next = 0;
-    Cost next_less = 0;
+    Cost after = 0;
+    Cost after_less = 0;
     if (rounded <= 2) {
       const int row_less = rounded == 1 ? TokenRates::kAfterZero : 1;
-      if (i < last) {
-        const TokenRates::Rows& next_rows = rates.rows(type, kCoefficientBands[i + 1]);
-        const int kind = token_kind(std::abs(static_cast<int>(values[kZigzag[i + 1]])));
-        next = lagrangian.scale * next_rows[rounded][kind];
-        next_less = lagrangian.scale * next_rows[row_less][kind];
+      if ((left & (left - 1)) != 0) {
+        const TokenRates::Rows& next_rows = rates.rows(type, kCoefficientBands[next]);
+        const int kind = token_kind(std::abs(static_cast<int>(values[kZigzag[next]])));
+        after = lagrangian.scale * next_rows[rounded][kind];
+        after_less = lagrangian.scale * next_rows[row_less][kind];
       } else {
         // A zero at the end would not be coded at all.
-        next = end_cost(i + 1, rounded);
-        next_less = rounded == 1 ? 0 : end_cost(i + 1, 1);
+        after = end_cost(next, rounded);
+        after_less = rounded == 1 ? 0 : end_cost(next, 1);
       }
     }
-    if (own_less + next_less < own + next) {
-      level = rounded - 1;
-      own = own_less;
-      values[at] = static_cast<std::int16_t>(values[at] < 0 ? -level : level);
-    }
+    // Which one it is cannot be foreseen, so there is no branch.
+    const bool less = own_less + after_less < own + after;
+    level -= less;
+    own = less ? own_less : own;
+    values[at] = static_cast<std::int16_t>(values[at] < 0 ? -level : level);
     cost += own;
     row = level == 0 ? TokenRates::kAfterZero : token_context_after(level);
     if (level == 0) continue;
     // Nothing ends on a zero.
-    const Cost ended = cost + end_cost(i + 1, row);
+    const Cost ended = cost + end_cost(next, row);
     if (ended < best) {
       best = ended;
-      best_end = i + 1;
+      best_end = next;
     }
   }
   *end = static_cast<std::uint8_t>(best_end);
-  for (int i = last; i >= best_end; --i) values[kZigzag[i]] = 0;
+  for (std::uint32_t rest = positions >> best_end << best_end; rest != 0; rest &= rest - 1) {
+    values[kZigzag[std::countr_zero(rest)]] = 0;
+  }
   return best;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "bool_decoder.h"
 #include "tables.h"
@@ -26,6 +27,11 @@ struct MacroblockCoefficients {
   std::uint8_t ends[kBlocksPerMacroblock];
 
   void clear() { *this = {}; }
+  // No block has tokens. Nobody looks at values then.
+  void clear_tokens(bool has_y2) {
+    std::memset(ends, has_y2 ? 1 : 0, 16);
+    std::memset(ends + 16, 0, kBlocksPerMacroblock - 16);
+  }
 };
 
 // Which blocks next to a macroblock had tokens: 4 Y, 2 U, 2 V, Y2.
