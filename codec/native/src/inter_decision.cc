@@ -45,7 +45,7 @@ MacroblockInfo ModeDecision::whole_info(const RoughCandidate& candidate) const {
 void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandidate>& rough) {
   const Plane plane = frame_.reconstruction().references[reference]->plane(0);
   const MacroblockGrid& grid = frame_.macroblocks();
-  const MvCandidates suggested = near_by(reference);
+  const MvCandidates& suggested = look_around(reference);
   const MotionSearch search = motion_search(plane, suggested.best);
   const SearchBlock block = search_block(0, 0, 16, 16);
   const MotionVector found =
@@ -144,7 +144,7 @@ Cost ModeDecision::search_split(SplitPartitioning partitioning, const MvCandidat
 
 void ModeDecision::try_split(const MacroblockInfo& whole) {
   const MacroblockInfo start = whole;
-  const MvCandidates suggested = near_by(start.reference);
+  const MvCandidates& suggested = suggested_[start.reference];
   Cost best = kNever;
   MacroblockInfo chosen;
   Rate chosen_rate = 0;

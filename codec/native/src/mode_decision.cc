@@ -88,10 +88,10 @@ void ModeDecision::evaluate(Rate rate) {
   evaluate_predicted(prediction_cost(target_, true), rate);
 }
 
-void ModeDecision::evaluate_predicted(Cost base, Rate rate) {
+void ModeDecision::evaluate_predicted(Cost base, Rate rate, bool hasty) {
   TokenContext above = row_.above(column_);
   TokenContext left = row_.left();
-  const ResidueCoder residue{frame_.token_rates(), lagrangian_, frame_.quantizers(segment_)};
+  const ResidueCoder residue{frame_.token_rates(), lagrangian_, frame_.quantizers(segment_), hasty};
   Cost coded = residue.code_luma(scratch_->info.has_y2(), source_, target_, above, left,
                                  scratch_->coefficients);
   coded += residue.code_chroma(source_, target_, above, left, scratch_->coefficients);

@@ -24,6 +24,8 @@ struct ResidueCoder {
   const TokenRates& rates;
   const Lagrangian& lagrangian;
   const SegmentQuantizers& quantizers;
+  // Leaves out chroma where it is hardly ever coded.
+  bool hasty = false;
 
   Cost code_luma(bool has_y2, const MacroblockPixels& source, const MacroblockPixels& prediction,
                  TokenContext& above, TokenContext& left,
@@ -42,7 +44,10 @@ struct ResidueCoder {
   // whether the neighbours have tokens, and then whether this one has.
   Cost code_block(const ResidueBlock& block, std::uint32_t nonzero, int index, std::uint8_t& above,
                   std::uint8_t& left, MacroblockCoefficients& coefficients) const;
-  // `size` x `size` blocks from `index` on.
+  // `Size` x `Size` blocks from `index` on: nothing of them, or what they hold.
+  template <int Size>
+  Cost code_nothing(BlockType type, int index, int first, std::uint8_t* above, std::uint8_t* left,
+                    MacroblockCoefficients& coefficients) const;
   template <int Size>
   Cost code_square(BlockType type, const BlockQuantizer& quantizer, int index, int first,
                    const std::int16_t (*transformed)[16], std::uint8_t* above, std::uint8_t* left,
