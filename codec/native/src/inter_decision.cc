@@ -48,7 +48,7 @@ void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandi
   const MvCandidates& suggested = look_around(reference);
   const MotionSearch search = motion_search(plane, suggested.best);
   const SearchBlock block = search_block(0, 0, 16, 16);
-  const MotionVector found =
+  const MotionSearch::Found found =
       search.search(block,
                     {MotionVector{}, suggested.nearest, suggested.near,
                      grid.at(row_.row(), column_ - 1).mv(), grid.at(row_.row() - 1, column_).mv()},
@@ -67,13 +67,14 @@ void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandi
       }
       return;
     }
-    const Cost cost = lagrangian_.absolute_cost(search.difference(block, mv), rate);
+    const int difference = mv == found.mv ? found.difference : search.difference(block, mv);
+    const Cost cost = lagrangian_.absolute_cost(difference, rate);
     rough.push_back({reference, mode, mv, rate, cost});
   };
   add(ZEROMV, {}, 0);
   add(NEARESTMV, suggested.nearest, 0);
   add(NEARMV, suggested.near, 0);
-  add(NEWMV, found, rates_.mv().of(found - suggested.best));
+  add(NEWMV, found.mv, rates_.mv().of(found.mv - suggested.best));
 }
 
 void ModeDecision::try_inter() {
@@ -118,17 +119,27 @@ Cost ModeDecision::search_split(SplitPartitioning partitioning, const MvCandidat
     const SearchBlock block = search_block((first & 3) * 4, (first >> 2) * 4, width, height);
     const MotionVector from_left = left_mv(info, left, first);
     const MotionVector from_above = above_mv(info, above, first);
-    const MotionVector found =
+    const MotionSearch::Found found =
         search.search(block, {whole, from_left, from_above, MotionVector{}}, kSplitSearchStepPx);
     const std::pair<SplitMvMode, MotionVector> ways[] = {
-        {LEFT4X4, from_left}, {ABOVE4X4, from_above}, {ZERO4X4, {}}, {NEW4X4, found}};
+        {LEFT4X4, from_left}, {ABOVE4X4, from_above}, {ZERO4X4, {}}, {NEW4X4, found.mv}};
     Cost best = kNever;
     Rate best_rate = 0;
+    MotionVector best_mv;
+    int best_difference = 0;
     for (const auto& [mode, mv] : ways) {
       const Rate own = ModeRates::split_mode(mode, from_left, from_above) +
                        (mode == NEW4X4 ? rates_.mv().of(mv - suggested.best) : 0);
-      const Cost cost = lagrangian_.absolute_cost(search.difference(block, mv), own);
+      // A name may cost too much by itself.
+      if (lagrangian_.absolute_cost(0, own) >= best) continue;
+      const bool again = best != kNever && mv == best_mv;
+      const int difference = mv == found.mv ? found.difference
+                             : again        ? best_difference
+                                            : search.difference(block, mv);
+      const Cost cost = lagrangian_.absolute_cost(difference, own);
       if (cost >= best) continue;
+      best_mv = mv;
+      best_difference = difference;
       best = cost;
       best_rate = own;
       info.split_modes[static_cast<std::size_t>(part)] = mode;
