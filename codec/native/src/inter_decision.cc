@@ -12,8 +12,8 @@ namespace {
 constexpr Cost kNever = std::numeric_limits<Cost>::max();
 // Candidates that are coded to the end, of all that are looked at.
 constexpr std::size_t kFinalists = 3;
-constexpr int kWholeSearchStepPx = 8;
-constexpr int kSplitSearchStepPx = 2;
+constexpr MotionSearch::Effort kWholeSearch{8, 2, kNever};
+constexpr MotionSearch::Effort kSplitSearch{2, 1, kNever};
 
 }  // namespace
 
@@ -42,17 +42,22 @@ MacroblockInfo ModeDecision::whole_info(const RoughCandidate& candidate) const {
   return info;
 }
 
-void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandidate>& rough) {
+void ModeDecision::search_whole(ReferenceFrame reference, Cost& best_by_whole_pixels,
+                                std::vector<RoughCandidate>& rough) {
   const Plane plane = frame_.reconstruction().references[reference]->plane(0);
   const MacroblockGrid& grid = frame_.macroblocks();
   const MvCandidates& suggested = look_around(reference);
   const MotionSearch search = motion_search(plane, suggested.best);
   const SearchBlock block = search_block(0, 0, 16, 16);
+  MotionSearch::Effort effort = kWholeSearch;
+  // Fractions do not help a reference that is a quarter worse than another.
+  if (best_by_whole_pixels != kNever) effort.worth = best_by_whole_pixels / 4 * 5;
   const MotionSearch::Found found =
       search.search(block,
                     {MotionVector{}, suggested.nearest, suggested.near,
                      grid.at(row_.row(), column_ - 1).mv(), grid.at(row_.row() - 1, column_).mv()},
-                    kWholeSearchStepPx);
+                    effort);
+  best_by_whole_pixels = std::min(best_by_whole_pixels, found.by_whole_pixels);
   const std::size_t before = rough.size();
   const auto add = [&](MacroblockMode mode, MotionVector mv, Rate own) {
     const Rate rate = rates_.reference(reference) + ModeRates::inter_mode(suggested, mode) + own;
@@ -80,16 +85,19 @@ void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandi
 void ModeDecision::try_inter() {
   std::vector<RoughCandidate> rough;
   rough.reserve(12);
+  Cost best_by_whole_pixels = kNever;
   const auto& references = frame_.reconstruction().references;
   for (const ReferenceFrame reference : {kLastFrame, kGoldenFrame, kAltrefFrame}) {
     const bool seen =
         (reference >= kGoldenFrame && references[reference] == references[kLastFrame]) ||
         (reference == kAltrefFrame && references[reference] == references[kGoldenFrame]);
-    if (!seen) search_whole(reference, rough);
+    if (!seen) search_whole(reference, best_by_whole_pixels, rough);
   }
   std::stable_sort(rough.begin(), rough.end(),
                    [](const auto& a, const auto& b) { return a.cost < b.cost; });
   if (rough.size() > kFinalists) rough.resize(kFinalists);
+  // Half as dear again as the best: hardly any wins.
+  while (rough.back().cost > rough.front().cost * 3 / 2) rough.pop_back();
   for (const RoughCandidate& candidate : rough) {
     scratch_->info = whole_info(candidate);
     evaluate(candidate.rate);
@@ -120,7 +128,7 @@ Cost ModeDecision::search_split(SplitPartitioning partitioning, const MvCandidat
     const MotionVector from_left = left_mv(info, left, first);
     const MotionVector from_above = above_mv(info, above, first);
     const MotionSearch::Found found =
-        search.search(block, {whole, from_left, from_above, MotionVector{}}, kSplitSearchStepPx);
+        search.search(block, {whole, from_left, from_above, MotionVector{}}, kSplitSearch);
     const std::pair<SplitMvMode, MotionVector> ways[] = {
         {LEFT4X4, from_left}, {ABOVE4X4, from_above}, {ZERO4X4, {}}, {NEW4X4, found.mv}};
     Cost best = kNever;

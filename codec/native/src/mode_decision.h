@@ -61,7 +61,8 @@ class ModeDecision {
 
   // inter_decision.cc
   void try_inter();
-  void search_whole(ReferenceFrame reference, std::vector<RoughCandidate>& rough);
+  void search_whole(ReferenceFrame reference, Cost& best_by_whole_pixels,
+                    std::vector<RoughCandidate>& rough);
   void try_split(const MacroblockInfo& whole);
   Cost search_split(SplitPartitioning partitioning, const MvCandidates& near_by,
                     MacroblockInfo& info, Rate& rate) const;

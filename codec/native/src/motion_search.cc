@@ -33,7 +33,6 @@ MotionVector moved(MotionVector mv, int row, int col) {
 constexpr int kAround[8][2] = {{-1, 0},  {0, -1}, {0, 1},  {1, 0},
                                {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
 constexpr int kMaxMovesPerStep = 16;
-constexpr int kMaxFractionMoves = 2;
 
 }  // namespace
 
@@ -86,7 +85,7 @@ void MotionSearch::descend(Difference&& difference, int step, int moves, Found& 
       const int differing = difference(mv);
       const Cost cost = lagrangian.absolute_cost(differing, 0) + own;
       if (cost < found.cost) {
-        found = {mv, differing, cost};
+        found = {mv, differing, cost, found.by_whole_pixels};
         improved = true;
       }
     }
@@ -96,9 +95,9 @@ void MotionSearch::descend(Difference&& difference, int step, int moves, Found& 
 
 MotionSearch::Found MotionSearch::search(const SearchBlock& block,
                                          std::initializer_list<MotionVector> starts,
-                                         int first_step_px) const {
+                                         const Effort& effort) const {
   const auto weighed = [&](MotionVector mv, int differing) {
-    return Found{mv, differing, lagrangian.absolute_cost(differing, rate_of(mv))};
+    return Found{mv, differing, lagrangian.absolute_cost(differing, rate_of(mv)), 0};
   };
   const auto by_whole_pixels = [&](MotionVector mv) { return whole_pixel_difference(block, mv); };
   MotionVector start = bounds.clamp(predicted);
@@ -111,12 +110,15 @@ MotionSearch::Found MotionSearch::search(const SearchBlock& block,
     const Found weighed_other = weighed(mv, by_whole_pixels(mv));
     if (weighed_other.cost < found.cost) found = weighed_other;
   }
-  for (int step = first_step_px; step >= 1; step /= 2) {
+  for (int step = effort.first_step_px; step >= 1; step /= 2) {
     descend(by_whole_pixels, step * 4, kMaxMovesPerStep, found);
   }
   const auto by_fractions = [&](MotionVector mv) { return difference(block, mv); };
+  const Cost by_whole = found.cost;
   found = weighed(found.mv, by_fractions(found.mv));
-  for (const int step : {2, 1}) descend(by_fractions, step, kMaxFractionMoves, found);
+  found.by_whole_pixels = by_whole;
+  if (by_whole >= effort.worth) return found;
+  for (const int step : {2, 1}) descend(by_fractions, step, effort.fraction_moves, found);
   return found;
 }
 

@@ -29,16 +29,23 @@ struct MotionSearch {
   MotionVector predicted;
   bool bilinear;
 
+  // How far a search goes.
+  struct Effort {
+    int first_step_px;
+    int fraction_moves;  // at most so many with a step of a half pixel, and of a quarter
+    Cost worth;          // fractions are left alone where whole pixels cost as much
+  };
   // A vector, the Hadamard difference of its prediction (of whole pixels, while those
   // are searched: the absolute one), and what both cost.
   struct Found {
     MotionVector mv;
     int difference;
     Cost cost;
+    Cost by_whole_pixels;  // what the best of those cost
   };
   // The best vector near any of the starts, whole pixels first.
   Found search(const SearchBlock& block, std::initializer_list<MotionVector> starts,
-               int first_step_px) const;
+               const Effort& effort) const;
 
   // Hadamard difference of the block's prediction by this vector.
   int difference(const SearchBlock& block, MotionVector mv) const;
