@@ -11,7 +11,7 @@ namespace {
 
 // Squared coefficient errors against squared pixel errors: the DCT's grow
 // fourfold, those of Y2 sixteenfold; distortions are kept in 16ths.
-int distortion_weight(BlockType type) { return type == kY2 ? 1 : 4; }
+int distortion_weight_bits(BlockType type) { return type == kY2 ? 0 : 2; }
 
 // Sign and extra bits of every magnitude.
 struct MagnitudeRates {
@@ -120,15 +120,14 @@ BlockQuantizer BlockQuantizer::without_dc() const {
 Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const TokenRates& rates,
                    const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end) {
   const BlockType type = block.type;
-  const auto end_cost = [&](int position, int context) {
-    if (position == 16) return Cost{0};
-    return lagrangian.cost(0, rates.of_end(type, kCoefficientBands[position], context));
+  const auto end_rate = [&](int position, int context) {
+    return position == 16 ? 0 : rates.of_end(type, kCoefficientBands[position], context);
   };
-  Cost best = end_cost(block.first, block.context);
+  Cost best = lagrangian.cost(0, end_rate(block.first, block.context));
   int best_end = block.first;
 
   const std::uint32_t positions = kZigzagBits.of(nonzero);
-  const std::int64_t weight = distortion_weight(type) << 8;
+  const int weight_bits = distortion_weight_bits(type) + 8;
   Cost cost = 0;
   int row = block.context;  // of the rates, for the token at hand
   int next = block.first;   // position of that token
@@ -144,43 +143,42 @@ Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const Token
     const int rounded = std::abs(static_cast<int>(values[at]));
     const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[at]));
     const std::int64_t step = block.quantizer.steps[i > 0];
-    const auto cost_of = [&](int level) {
-      const std::int64_t coded = level * step;
-      // error^2 - magnitude^2
-      return coded * (coded - 2 * magnitude) * weight +
-             lagrangian.scale * (rows[row][token_kind(level)] +
-                                 kMagnitudeRates.rates[static_cast<std::size_t>(level)]);
+    const auto rate_of = [&](int level) {
+      return rows[row][token_kind(level)] + kMagnitudeRates.rates[static_cast<std::size_t>(level)];
     };
     // Two levels have a chance. What the next token costs after each is taken into
     // account as if that were rounded.
-    int level = rounded;
-    Cost own = cost_of(rounded);
-    const Cost own_less = cost_of(rounded - 1);
-    Cost after = 0;
-    Cost after_less = 0;
+    const Rate rate = rate_of(rounded);
+    const Rate rate_less = rate_of(rounded - 1);
+    Rate after = 0;
+    Rate after_less = 0;
     if (rounded <= 2) {
       const int row_less = rounded == 1 ? TokenRates::kAfterZero : 1;
       if ((left & (left - 1)) != 0) {
         const TokenRates::Rows& next_rows = rates.rows(type, kCoefficientBands[next]);
         const int kind = token_kind(std::abs(static_cast<int>(values[kZigzag[next]])));
-        after = lagrangian.scale * next_rows[rounded][kind];
-        after_less = lagrangian.scale * next_rows[row_less][kind];
+        after = next_rows[rounded][kind];
+        after_less = next_rows[row_less][kind];
       } else {
         // A zero at the end would not be coded at all.
-        after = end_cost(next, rounded);
-        after_less = rounded == 1 ? 0 : end_cost(next, 1);
+        after = end_rate(next, rounded);
+        after_less = rounded == 1 ? 0 : end_rate(next, 1);
       }
     }
-    // Which one it is cannot be foreseen, so there is no branch.
-    const bool less = own_less + after_less < own + after;
-    level -= less;
-    own = less ? own_less : own;
+    // What distortion grows by, less what is saved. Which one wins cannot be foreseen,
+    // so there is no branch.
+    const std::int64_t grows = step * (2 * magnitude - step * (2 * rounded - 1)) << weight_bits;
+    const bool less = grows < lagrangian.scale * ((rate + after) - (rate_less + after_less));
+    const int level = rounded - less;
     values[at] = static_cast<std::int16_t>(values[at] < 0 ? -level : level);
-    cost += own;
+    const std::int64_t coded = level * step;
+    // error^2 - magnitude^2
+    cost += (coded * (coded - 2 * magnitude) << weight_bits) +
+            lagrangian.scale * (less ? rate_less : rate);
     row = level == 0 ? TokenRates::kAfterZero : token_context_after(level);
     if (level == 0) continue;
     // Nothing ends on a zero.
-    const Cost ended = cost + end_cost(next, row);
+    const Cost ended = cost + lagrangian.cost(0, end_rate(next, row));
     if (ended < best) {
       best = ended;
       best_end = next;
