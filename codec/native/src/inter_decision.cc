@@ -13,7 +13,8 @@ constexpr Cost kNever = std::numeric_limits<Cost>::max();
 // Candidates that are coded to the end, of all that are looked at.
 constexpr std::size_t kFinalists = 3;
 constexpr MotionSearch::Effort kWholeSearch{8, 2, kNever};
-constexpr MotionSearch::Effort kSplitSearch{2, 1, kNever};
+constexpr MotionSearch::Effort kSplitSearch{2, 2, kNever};
+constexpr MotionSearch::Effort kSmallestSearch{2, 1, kNever};
 
 }  // namespace
 
@@ -128,7 +129,8 @@ Cost ModeDecision::search_split(SplitPartitioning partitioning, const MvCandidat
     const MotionVector from_left = left_mv(info, left, first);
     const MotionVector from_above = above_mv(info, above, first);
     const MotionSearch::Found found =
-        search.search(block, {whole, from_left, from_above, MotionVector{}}, kSplitSearch);
+        search.search(block, {whole, from_left, from_above, MotionVector{}},
+                      partitioning == k4x4 ? kSmallestSearch : kSplitSearch);
     const std::pair<SplitMvMode, MotionVector> ways[] = {
         {LEFT4X4, from_left}, {ABOVE4X4, from_above}, {ZERO4X4, {}}, {NEW4X4, found.mv}};
     Cost best = kNever;
