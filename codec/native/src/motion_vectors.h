@@ -21,7 +21,7 @@ constexpr int kMaxMvMagnitude = 1023;  // of one coded component, quarter pixels
     for (int i = 9; i > 3; --i) magnitude += decoder.read(p[Layout::kLongBits + i]) << i;
     if (magnitude <= 15 || decoder.read(p[Layout::kLongBits + 3])) magnitude += 8;
   } else {
-    magnitude = read_tree(decoder, kShortMvTree, &p[Layout::kShortTree]);
+    magnitude = read_tree<kShortMvTree>(decoder, &p[Layout::kShortTree]);
   }
   return magnitude != 0 && decoder.read(p[Layout::kSign]) ? -magnitude : magnitude;
 }
