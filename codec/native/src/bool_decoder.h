@@ -20,12 +20,24 @@ namespace vp8 {
 // probability) >> 8), and every read waits for the one before it to know it.
 //
 // It is small and its members never have their address taken: a hot loop works on
-// a local copy, which then lives in registers, and writes it back.
+// a local copy, which then lives in registers, and writes it back. Copies are made
+// member by member: as a whole it would be loaded in vectors from where single members
+// were stored just before, and such a load waits until they are in the cache.
 class BoolDecoder {
  public:
   BoolDecoder() = default;
   BoolDecoder(const std::uint8_t* data, std::size_t size)
       : end_(data + size), size_(static_cast<std::ptrdiff_t>(size)), left_(size_) {}
+  BoolDecoder(const BoolDecoder& other) { *this = other; }
+  BoolDecoder& operator=(const BoolDecoder& other) {  // NOLINT: of itself changes nothing
+    end_ = other.end_;
+    size_ = other.size_;
+    left_ = other.left_;
+    window_ = other.window_;
+    range_ = other.range_;
+    available_ = other.available_;
+    return *this;
+  }
 
   [[gnu::always_inline]] bool read(Probability probability) {
     if (available_ < 0) [[unlikely]] {
