@@ -106,7 +106,6 @@ void FrameReader::read_macroblock(int row, int column, MacroblockCoefficients& c
   }
   const int last_partition = (1 << header_.log2_partitions) - 1;
   BoolDecoder& decoder = partitions_[row & last_partition];
-  coefficients.clear();
   info.has_tokens = read_macroblock_tokens(decoder, token_probabilities_, info.has_y2(), above,
                                            left_, coefficients);
   if (decoder.overran()) {

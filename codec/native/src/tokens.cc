@@ -66,6 +66,7 @@ template <int Size>
   int any = 0;
   for (int row = 0; row < Size; ++row) {
     for (int column = 0; column < Size; ++column) {
+      std::memset(*values, 0, sizeof *values);
       const int end =
           read_block(decoder, places + first, above[column] + left[row], first, *values++);
       *ends++ = static_cast<std::uint8_t>(end);

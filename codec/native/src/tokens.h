@@ -50,8 +50,8 @@ struct TokenContext {
   }
 };
 
-// Reads the tokens of a macroblock into `coefficients`, whose values are zero, and
-// brings the contexts up to date. Returns whether any block has tokens.
+// Reads the tokens of a macroblock into `coefficients`, Y2 left alone where there is
+// none, and brings the contexts up to date. Returns whether any block has tokens.
 bool read_macroblock_tokens(BoolDecoder& partition, const TokenProbabilities& probabilities,
                             bool has_y2, TokenContext& above, TokenContext& left,
                             MacroblockCoefficients& coefficients);
