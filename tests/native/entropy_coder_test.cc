@@ -1,5 +1,6 @@
 // What is written with the boolean encoder, its trees, vectors and tokens is what is read back.
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "bool_decoder.h"
@@ -143,7 +144,7 @@ void tokens_of_every_category() {
     const auto bytes = encoder.finish();
     BoolDecoder decoder(bytes.data(), bytes.size());
     MacroblockCoefficients read{};
-    read_macroblock_tokens(decoder, probabilities, has_y2, above, left, read);
+    read_macroblock_tokens(decoder, TokenProbabilities(probabilities), has_y2, above, left, read);
     CHECK(!decoder.overran());
     CHECK(std::memcmp(read.values, written.values, sizeof read.values) == 0);
     CHECK(std::memcmp(read.ends, written.ends, sizeof read.ends) == 0);
@@ -152,30 +153,30 @@ void tokens_of_every_category() {
   }
 }
 
-template <int Size>
-void check_tree(const Tree<Size>& tree) {
+template <const auto& kTree>
+void check_tree() {
   Random random(4);
-  Probability probabilities[Size / 2];
+  Probability probabilities[std::size(kTree.entries) / 2];
   for (auto& p : probabilities) p = static_cast<Probability>(random.between(1, 255));
-  for (int leaf = 0; leaf < Tree<Size>::kLeaves; ++leaf) {
+  for (int leaf = 0; leaf < kTree.kLeaves; ++leaf) {
     BoolEncoder encoder;
-    write_tree(encoder, tree, probabilities, leaf);
+    write_tree(encoder, kTree, probabilities, leaf);
     const auto bytes = encoder.finish();
     BoolDecoder decoder(bytes.data(), bytes.size());
-    CHECK(read_tree(decoder, tree, probabilities) == leaf);
+    CHECK(read_tree<kTree>(decoder, probabilities) == leaf);
   }
 }
 
 void leaves_of_every_tree() {
-  check_tree(kYModeTree);
-  check_tree(kKeyFrameYModeTree);
-  check_tree(kUvModeTree);
-  check_tree(kSubblockModeTree);
-  check_tree(kSegmentTree);
-  check_tree(kInterModeTree);
-  check_tree(kSplitPartitioningTree);
-  check_tree(kSplitMvModeTree);
-  check_tree(kShortMvTree);
+  check_tree<kYModeTree>();
+  check_tree<kKeyFrameYModeTree>();
+  check_tree<kUvModeTree>();
+  check_tree<kSubblockModeTree>();
+  check_tree<kSegmentTree>();
+  check_tree<kInterModeTree>();
+  check_tree<kSplitPartitioningTree>();
+  check_tree<kSplitMvModeTree>();
+  check_tree<kShortMvTree>();
 }
 
 }  // namespace

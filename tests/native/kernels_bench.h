@@ -138,12 +138,13 @@ inline std::vector<Benchmark> benchmarks(BenchmarkData& d) {
           [=, entry = entry](const Kernels& k) { (k.*entry)(luma, kStride, limits); });
     }
     for (const auto& [name, entry] :
-         {std::pair{"macroblock_edge_columns_uv", &Kernels::macroblock_edge_columns_uv},
-          {"macroblock_edge_rows_uv", &Kernels::macroblock_edge_rows_uv},
-          {"inner_edge_columns_uv", &Kernels::inner_edge_columns_uv},
-          {"inner_edge_rows_uv", &Kernels::inner_edge_rows_uv}}) {
-      add(std::string(name) + how,
-          [=, entry = entry](const Kernels& k) { (k.*entry)(luma, chroma, kStride, limits); });
+         {std::pair{"macroblock_edge_columns_yuv", &Kernels::macroblock_edge_columns_yuv},
+          {"macroblock_edge_rows_yuv", &Kernels::macroblock_edge_rows_yuv},
+          {"inner_edges_columns_yuv", &Kernels::inner_edges_columns_yuv},
+          {"inner_edges_rows_yuv", &Kernels::inner_edges_rows_yuv}}) {
+      add(std::string(name) + how, [=, entry = entry](const Kernels& k) {
+        (k.*entry)(luma, kStride, {chroma, chroma + 24, kStride}, limits);
+      });
     }
   }
   return list;

@@ -350,17 +350,17 @@ constexpr LumaFilter kLumaFilters[] = {
     {"simple_inner_edges_columns", &Kernels::simple_inner_edges_columns, false, true},
     {"simple_inner_edges_rows", &Kernels::simple_inner_edges_rows, true, true},
 };
-struct ChromaFilter {
+struct PlanesFilter {
   const char* name;
-  Kernels::ChromaEdgeFilter Kernels::* entry;
+  Kernels::PlanesEdgeFilter Kernels::* entry;
   bool rows;
   bool inner;
 };
-constexpr ChromaFilter kChromaFilters[] = {
-    {"macroblock_edge_columns_uv", &Kernels::macroblock_edge_columns_uv, false, false},
-    {"macroblock_edge_rows_uv", &Kernels::macroblock_edge_rows_uv, true, false},
-    {"inner_edge_columns_uv", &Kernels::inner_edge_columns_uv, false, true},
-    {"inner_edge_rows_uv", &Kernels::inner_edge_rows_uv, true, true},
+constexpr PlanesFilter kPlanesFilters[] = {
+    {"macroblock_edge_columns_yuv", &Kernels::macroblock_edge_columns_yuv, false, false},
+    {"macroblock_edge_rows_yuv", &Kernels::macroblock_edge_rows_yuv, true, false},
+    {"inner_edges_columns_yuv", &Kernels::inner_edges_columns_yuv, false, true},
+    {"inner_edges_rows_yuv", &Kernels::inner_edges_rows_yuv, true, true},
 };
 
 // Each line of eight pixels across an edge is given its own character, so that every outcome of
@@ -388,8 +388,10 @@ void draw_edges(Area& area, int size, bool rows, bool inner, const EdgeLimits& l
 EdgeLimits random_limits(Random& random) {
   const int level = random.between(1, 63);
   const int interior = random.below(2) ? random.between(1, 63) : random.between(1, 8);
-  return {random.below(4) ? (level + 2 * random.below(2)) * 2 + interior : random.below(194),
-          interior, random.below(4)};
+  const int edge =
+      random.below(4) ? (level + 2 * random.below(2)) * 2 + interior : random.below(194);
+  return {static_cast<std::uint8_t>(edge), static_cast<std::uint8_t>(interior),
+          static_cast<std::uint8_t>(random.below(4))};
 }
 
 void check_loop_filters(const Kernels& tested, Random& random) {
@@ -426,22 +428,31 @@ void check_loop_filters(const Kernels& tested, Random& random) {
       (tested.*filter.entry)(given.block(), given.stride(), limits);
       CHECK_LEVEL(given == expected);
     }
-    for (const ChromaFilter& filter : kChromaFilters) {
+    for (const PlanesFilter& filter : kPlanesFilters) {
       const char* what = filter.name;
-      // One above the other, so that they share a stride.
-      Margins around = margins(filter.rows, filter.inner);
-      Area before(random, 8, 8 + 8 + 4, around, fill);
-      const int v_at = 8 + 4;
-      if (fill != Fill::kNoise) {
-        draw_edges(before, 8, filter.rows, filter.inner, limits, random);
-      }
-      const auto run = [&](const Kernels& k, Area& area) {
-        (k.*filter.entry)(area.at(0, 0), area.at(0, v_at), area.stride(), limits);
+      const Margins around = margins(filter.rows, filter.inner);
+      struct Planes {
+        Area luma, chroma;
+        bool operator==(const Planes&) const = default;
       };
-      Area expected = before;
+      // U and V one above the other, so that they share a stride.
+      const int v_at = 8 + 4;
+      Planes before{{random, 16, 16, around, fill}, {random, 8, v_at + 8, around, fill}};
+      if (fill != Fill::kNoise) {
+        // Now and then only one of the planes has something to filter.
+        if (random.below(3)) draw_edges(before.luma, 16, filter.rows, filter.inner, limits, random);
+        if (random.below(3))
+          draw_edges(before.chroma, 8, filter.rows, filter.inner, limits, random);
+      }
+      const auto run = [&](const Kernels& k, Planes& planes) {
+        Area& chroma = planes.chroma;
+        (k.*filter.entry)(planes.luma.block(), planes.luma.stride(),
+                          {chroma.at(0, 0), chroma.at(0, v_at), chroma.stride()}, limits);
+      };
+      Planes expected = before;
       run(kernels_at(SimdLevel::kReference), expected);
       ++(expected == before ? unchanged : changed);
-      Area given = before;
+      Planes given = before;
       run(tested, given);
       CHECK_LEVEL(given == expected);
     }

@@ -15,12 +15,12 @@ namespace vp8 {
 
 class FilterRows {
  public:
-  // The first three must outlive this. With several threads a row is filtered as
+  // The first two must outlive this. With several threads a row is filtered as
   // many rows behind as there are threads: by then the thread that reconstructed
   // it has come round again, and has it in its cache.
   FilterRows(Raster& raster, const MacroblockGrid& macroblocks, const LoopFilterSettings& settings,
              const ThreadTeam& team)
-      : raster_(raster), macroblocks_(macroblocks), settings_(settings), behind_(team.size()) {}
+      : raster_(raster), macroblocks_(macroblocks), filter_(settings), behind_(team.size()) {}
 
   // To be told of every macroblock, in an order in which those to the left and
   // those above, up to one column to the right, come first.
@@ -39,9 +39,7 @@ class FilterRows {
 
  private:
   void filter(int row, int column) const {
-    if (settings_.level != 0) {
-      filter_macroblock(raster_, row, column, settings_, macroblocks_.at(row, column));
-    }
+    filter_.filter_macroblock(raster_, row, column, macroblocks_.at(row, column));
   }
 
   // The last macroblock of a row; then nothing changes in the row above any more.
@@ -52,7 +50,7 @@ class FilterRows {
 
   Raster& raster_;
   const MacroblockGrid& macroblocks_;
-  const LoopFilterSettings& settings_;
+  const LoopFilter filter_;
   const int behind_;
 };
 

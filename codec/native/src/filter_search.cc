@@ -25,6 +25,7 @@ void filter_luma(const Raster& unfiltered, const MacroblockGrid& macroblocks,
                  const LoopFilterSettings& settings, Raster& filtered, ThreadTeam& team) {
   const Plane from = unfiltered.plane(0);
   const MutablePlane& to = filtered.mutable_plane(0);
+  const LoopFilter filter(settings);
   Wavefront wavefront(macroblocks.rows(), macroblocks.columns());
   wavefront.run(team, [&](int row) {
     for (int y = row * kMacroblockSize; y < (row + 1) * kMacroblockSize; ++y) {
@@ -33,7 +34,7 @@ void filter_luma(const Raster& unfiltered, const MacroblockGrid& macroblocks,
     int seen = 0;
     for (int column = 0; column < macroblocks.columns(); ++column) {
       wavefront.await_above(row, column, seen);
-      filter_macroblock_luma(filtered, row, column, settings, macroblocks.at(row, column));
+      filter.filter_macroblock_luma(filtered, row, column, macroblocks.at(row, column));
       wavefront.publish(row, column);
     }
   });

@@ -47,6 +47,7 @@ FrameReader::FrameReader(const ReadingState* before, const std::uint8_t* data, s
       first_partition_(data + start_.size_bytes(), start_.first_partition_size),
       context_(start_.key_frame ? key_frame_context() : before->context),
       header_(parse_frame_header(first_partition_, start_, context_)),
+      token_probabilities_(context_.entropy.coefficients),
       macroblocks_(grid_of(start_, before)),
       above_(static_cast<std::size_t>(macroblocks_.columns())) {
   const std::size_t used = start_.size_bytes() + start_.first_partition_size;
@@ -105,9 +106,8 @@ void FrameReader::read_macroblock(int row, int column, MacroblockCoefficients& c
   }
   const int last_partition = (1 << header_.log2_partitions) - 1;
   BoolDecoder& decoder = partitions_[row & last_partition];
-  coefficients.clear();
-  info.has_tokens = read_macroblock_tokens(decoder, context_.entropy.coefficients, info.has_y2(),
-                                           above, left_, coefficients);
+  info.has_tokens = read_macroblock_tokens(decoder, token_probabilities_, info.has_y2(), above,
+                                           left_, coefficients);
   if (decoder.overran()) {
     throw CodecError(Status::kTruncatedBitstream, "a token partition ends early");
   }

@@ -41,6 +41,7 @@ class FrameReader {
   BoolDecoder first_partition_;
   CodingContext context_;
   FrameHeader header_;
+  TokenProbabilities token_probabilities_;
   MacroblockGrid macroblocks_;
   BoolDecoder partitions_[kMaxPartitions];
   std::vector<TokenContext> above_;

@@ -27,29 +27,46 @@ bool within_border(const Plane& reference, int x, int y, int width, int height) 
          y + height + kTapsAfter <= reference.height + kRasterBorder;
 }
 
+// A block at the same place of several planes of one size.
+template <int kCount>
+void predict_alike(const Plane (&references)[kCount], int x, int y, int mx, int my, int width,
+                   int height, bool bilinear, std::uint8_t* const (&targets)[kCount],
+                   std::ptrdiff_t target_stride) {
+  const Kernels& k = kernels();
+  const int index = width == 16 ? 2 : width == 8 ? 1 : 0;
+  const Kernels::Interpolate interpolate = (bilinear ? k.bilinear : k.sixtap)[index];
+  const bool whole_pixels = mx == 0 && my == 0;
+  const bool within = within_border(references[0], x, y, width, height);
+  for (int i = 0; i < kCount; ++i) {
+    const Plane& reference = references[i];
+    std::uint8_t patch[kMaxBlock * kMaxBlock];
+    const std::uint8_t* source = patch + kTapsBefore * kMaxBlock + kTapsBefore;
+    std::ptrdiff_t source_stride = kMaxBlock;
+    if (within) [[likely]] {
+      source = reference.at(x, y);
+      source_stride = reference.stride;
+    } else {
+      copy_clamped(reference, x - kTapsBefore, y - kTapsBefore, width + kTapsBefore + kTapsAfter,
+                   height + kTapsBefore + kTapsAfter, patch);
+    }
+    if (whole_pixels) {
+      k.copy[index](source, source_stride, targets[i], target_stride, height);
+    } else {
+      interpolate(source, source_stride, targets[i], target_stride, height, mx, my);
+    }
+  }
+}
+
+// Width and height of the luma blocks of each partitioning.
+constexpr struct {
+  int width, height;
+} kPartSize[4] = {{16, 8}, {8, 16}, {8, 8}, {4, 4}};
+
 }  // namespace
 
 void predict_block(const Plane& reference, int x, int y, int mx, int my, int width, int height,
                    bool bilinear, std::uint8_t* target, std::ptrdiff_t target_stride) {
-  std::uint8_t patch[kMaxBlock * kMaxBlock];
-  const std::uint8_t* source = nullptr;
-  std::ptrdiff_t source_stride = reference.stride;
-  if (within_border(reference, x, y, width, height)) {
-    source = reference.at(x, y);
-  } else {
-    copy_clamped(reference, x - kTapsBefore, y - kTapsBefore, width + kTapsBefore + kTapsAfter,
-                 height + kTapsBefore + kTapsAfter, patch);
-    source = patch + kTapsBefore * kMaxBlock + kTapsBefore;
-    source_stride = kMaxBlock;
-  }
-  const Kernels& k = kernels();
-  const int index = width == 16 ? 2 : width == 8 ? 1 : 0;
-  if (mx == 0 && my == 0) {
-    k.copy[index](source, source_stride, target, target_stride, height);
-  } else {
-    const Kernels::Interpolate* interpolate = bilinear ? k.bilinear : k.sixtap;
-    interpolate[index](source, source_stride, target, target_stride, height, mx, my);
-  }
+  predict_alike<1>({reference}, x, y, mx, my, width, height, bilinear, {target}, target_stride);
 }
 
 MotionVector chroma_mv_of_split(const MacroblockInfo& info, int column, int row) {
@@ -69,34 +86,53 @@ MotionVector chroma_mv_of_split(const MacroblockInfo& info, int column, int row)
 
 void predict_inter_luma(const MacroblockInfo& info, const Raster& reference, int mb_row, int mb_col,
                         InterpolationFilter filter, const MacroblockPixels& target) {
-  const int x = mb_col * 16;
-  const int y = mb_row * 16;
   const Plane luma = reference.plane(0);
-  const int size = info.y_mode != SPLITMV ? 16 : info.partitioning == k4x4 ? 4 : 8;
-  for (int j = 0; j < 16; j += size) {
-    for (int i = 0; i < 16; i += size) {
-      predict_luma_block(luma, x + i, y + j, info.mvs[j + i / 4], size, size, filter.bilinear,
-                         target.pixels[0] + j * target.stride[0] + i, target.stride[0]);
+  const auto predict = [&](int i, int j, int width, int height) {
+    predict_luma_block(luma, mb_col * 16 + i, mb_row * 16 + j, info.mvs[j + i / 4], width, height,
+                       filter.bilinear, target.pixels[0] + j * target.stride[0] + i,
+                       target.stride[0]);
+  };
+  if (info.y_mode != SPLITMV) {
+    predict(0, 0, 16, 16);
+    return;
+  }
+  const auto [width, height] = kPartSize[info.partitioning];
+  for (int j = 0; j < 16; j += height) {
+    for (int i = 0; i < 16; i += width) {
+      // Two neighbours of 4x4 that move alike are one block.
+      const bool pair =
+          width == 4 && (i & 4) == 0 && info.mvs[j + i / 4] == info.mvs[j + i / 4 + 1];
+      predict(i, j, pair ? 8 : width, height);
+      if (pair) i += 4;
     }
   }
 }
 
 void predict_inter_chroma(const MacroblockInfo& info, const Raster& reference, int mb_row,
                           int mb_col, InterpolationFilter filter, const MacroblockPixels& target) {
-  const int size = info.y_mode == SPLITMV ? 4 : 8;
-  for (int j = 0; j < 8; j += size) {
-    for (int i = 0; i < 8; i += size) {
-      MotionVector mv = info.y_mode == SPLITMV ? chroma_mv_of_split(info, i / 4, j / 4) : info.mv();
-      if (filter.full_pixel_chroma) {
-        mv.row &= ~7;
-        mv.col &= ~7;
-      }
-      for (int p = 1; p < kPlanes; ++p) {
-        predict_block(reference.plane(p), mb_col * 8 + i + (mv.col >> 3),
-                      mb_row * 8 + j + (mv.row >> 3), mv.col & 7, mv.row & 7, size, size,
-                      filter.bilinear, target.pixels[p] + j * target.stride[p] + i,
-                      target.stride[p]);
-      }
+  const Plane planes[] = {reference.plane(1), reference.plane(2)};
+  const auto predict = [&](int i, int j, int width, int height, MotionVector mv) {
+    if (filter.full_pixel_chroma) {
+      mv.row &= ~7;
+      mv.col &= ~7;
+    }
+    const std::ptrdiff_t at = j * target.stride[1] + i;
+    predict_alike<2>(planes, mb_col * 8 + i + (mv.col >> 3), mb_row * 8 + j + (mv.row >> 3),
+                     mv.col & 7, mv.row & 7, width, height, filter.bilinear,
+                     {target.pixels[1] + at, target.pixels[2] + at}, target.stride[1]);
+  };
+  if (info.y_mode != SPLITMV) {
+    predict(0, 0, 8, 8, info.mv());
+    return;
+  }
+  for (int row = 0; row < 2; ++row) {
+    const MotionVector left = chroma_mv_of_split(info, 0, row);
+    const MotionVector right = chroma_mv_of_split(info, 1, row);
+    if (left == right) {
+      predict(0, 4 * row, 8, 4, left);
+    } else {
+      predict(0, 4 * row, 4, 4, left);
+      predict(4, 4 * row, 4, 4, right);
     }
   }
 }

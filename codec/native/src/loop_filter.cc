@@ -20,6 +20,28 @@ int high_variance_threshold(int level, bool key_frame) {
   return level >= 40 ? 3 : level >= 20 ? 2 : level >= 15 ? 1 : 0;
 }
 
+EdgeLimits edge_limits(int edge, int interior, int high_variance) {
+  return {static_cast<std::uint8_t>(edge), static_cast<std::uint8_t>(interior),
+          static_cast<std::uint8_t>(high_variance)};
+}
+
+// The level of a macroblock, 0 to 63.
+int filter_level(const LoopFilterSettings& settings, int segment, int reference, int mode) {
+  int level = settings.segment_levels[static_cast<std::size_t>(segment)];
+  if (settings.deltas_enabled) {
+    const LoopFilterDeltas& deltas = settings.deltas;
+    level += deltas.reference[static_cast<std::size_t>(reference)];
+    if (reference == kIntraFrame) {
+      if (mode == B_PRED) level += deltas.mode[0];
+    } else if (mode == ZEROMV) {
+      level += deltas.mode[1];
+    } else {
+      level += deltas.mode[mode == SPLITMV ? 3 : 2];
+    }
+  }
+  return clamp_int(level, 0, kMaxLoopFilterLevel);
+}
+
 struct LumaFilters {
   Kernels::EdgeFilter left_edge, inner_columns, top_edge, inner_rows;
 };
@@ -33,81 +55,63 @@ LumaFilters luma_filters(const Kernels& k, bool simple) {
           k.inner_edges_rows};
 }
 
+bool filters_inside(const MacroblockInfo& info) { return info.has_tokens || !info.has_y2(); }
+
 }  // namespace
 
-int macroblock_filter_level(const LoopFilterSettings& settings, const MacroblockInfo& info) {
-  int level = settings.segment_levels[info.segment];
-  if (settings.deltas_enabled) {
-    level += settings.deltas.reference[info.reference];
-    if (!info.is_inter()) {
-      if (info.y_mode == B_PRED) level += settings.deltas.mode[0];
-    } else if (info.y_mode == ZEROMV) {
-      level += settings.deltas.mode[1];
-    } else {
-      level += settings.deltas.mode[info.y_mode == SPLITMV ? 3 : 2];
+LoopFilter::LoopFilter(const LoopFilterSettings& settings) : simple_(settings.simple) {
+  // Level 0 of the frame leaves all of it as it is.
+  if (settings.level != 0) {
+    for (int segment = 0; segment < kMaxSegments; ++segment) {
+      for (int reference = 0; reference < kReferenceFrames; ++reference) {
+        for (int mode = 0; mode <= SPLITMV; ++mode) {
+          levels_[segment][reference][mode] =
+              static_cast<std::uint8_t>(filter_level(settings, segment, reference, mode));
+        }
+      }
     }
   }
-  return clamp_int(level, 0, kMaxLoopFilterLevel);
-}
-
-namespace {
-
-// What one macroblock is filtered with.
-struct MacroblockFilter {
-  MacroblockFilter(const LoopFilterSettings& settings, const MacroblockInfo& info)
-      : level(macroblock_filter_level(settings, info)), inside(info.has_tokens || !info.has_y2()) {
+  for (int level = 0; level <= kMaxLoopFilterLevel; ++level) {
     const int interior = interior_limit(level, settings.sharpness_level);
     const int variance = high_variance_threshold(level, settings.key_frame);
-    outer = {(level + 2) * 2 + interior, interior, variance};
-    inner = {level * 2 + interior, interior, variance};
+    outer_[level] = edge_limits((level + 2) * 2 + interior, interior, variance);
+    inner_[level] = edge_limits(level * 2 + interior, interior, variance);
   }
-
-  int level;
-  bool inside;
-  EdgeLimits outer;
-  EdgeLimits inner;
-};
-
-void filter_luma(const MacroblockPixels& target, int mb_row, int mb_col, bool simple,
-                 const MacroblockFilter& filter) {
-  const LumaFilters luma = luma_filters(kernels(), simple);
-  std::uint8_t* y = target.pixels[0];
-  const std::ptrdiff_t stride = target.stride[0];
-  if (mb_col > 0) luma.left_edge(y, stride, filter.outer);
-  if (filter.inside) luma.inner_columns(y, stride, filter.inner);
-  if (mb_row > 0) luma.top_edge(y, stride, filter.outer);
-  if (filter.inside) luma.inner_rows(y, stride, filter.inner);
 }
 
-void filter_chroma(const MacroblockPixels& target, int mb_row, int mb_col,
-                   const MacroblockFilter& filter) {
-  const Kernels& k = kernels();
-  std::uint8_t* u = target.pixels[1];
-  std::uint8_t* v = target.pixels[2];
-  const std::ptrdiff_t stride = target.stride[1];
-  if (mb_col > 0) k.macroblock_edge_columns_uv(u, v, stride, filter.outer);
-  if (filter.inside) k.inner_edge_columns_uv(u, v, stride, filter.inner);
-  if (mb_row > 0) k.macroblock_edge_rows_uv(u, v, stride, filter.outer);
-  if (filter.inside) k.inner_edge_rows_uv(u, v, stride, filter.inner);
-}
-
-}  // namespace
-
-void filter_macroblock(Raster& raster, int mb_row, int mb_col, const LoopFilterSettings& settings,
-                       const MacroblockInfo& info) {
-  const MacroblockFilter filter(settings, info);
-  if (filter.level == 0) return;
+void LoopFilter::filter_macroblock(Raster& raster, int mb_row, int mb_col,
+                                   const MacroblockInfo& info) const {
+  if (simple_) {  // leaves chroma alone
+    filter_macroblock_luma(raster, mb_row, mb_col, info);
+    return;
+  }
+  const int level = level_of(info);
+  if (level == 0) return;
   const MacroblockPixels target = macroblock_pixels(raster, mb_row, mb_col);
-  filter_luma(target, mb_row, mb_col, settings.simple, filter);
-  // The simple filter leaves chroma alone.
-  if (!settings.simple) filter_chroma(target, mb_row, mb_col, filter);
+  const ChromaPixels chroma{target.pixels[1], target.pixels[2], target.stride[1]};
+  const auto filter = [&](Kernels::PlanesEdgeFilter kernel, const EdgeLimits& limits) {
+    kernel(target.pixels[0], target.stride[0], chroma, limits);
+  };
+  const Kernels& k = kernels();
+  const bool inside = filters_inside(info);
+  if (mb_col > 0) filter(k.macroblock_edge_columns_yuv, outer_[level]);
+  if (inside) filter(k.inner_edges_columns_yuv, inner_[level]);
+  if (mb_row > 0) filter(k.macroblock_edge_rows_yuv, outer_[level]);
+  if (inside) filter(k.inner_edges_rows_yuv, inner_[level]);
 }
 
-void filter_macroblock_luma(Raster& raster, int mb_row, int mb_col,
-                            const LoopFilterSettings& settings, const MacroblockInfo& info) {
-  const MacroblockFilter filter(settings, info);
-  if (filter.level == 0) return;
-  filter_luma(macroblock_pixels(raster, mb_row, mb_col), mb_row, mb_col, settings.simple, filter);
+void LoopFilter::filter_macroblock_luma(Raster& raster, int mb_row, int mb_col,
+                                        const MacroblockInfo& info) const {
+  const int level = level_of(info);
+  if (level == 0) return;
+  const MutablePlane& plane = raster.mutable_plane(0);
+  std::uint8_t* const pixels = plane.at(mb_col * kMacroblockSize, mb_row * kMacroblockSize);
+  const LumaFilters luma = luma_filters(kernels(), simple_);
+  const bool inside = filters_inside(info);
+  if (mb_col > 0) luma.left_edge(pixels, plane.stride, outer_[level]);
+  if (inside) luma.inner_columns(pixels, plane.stride, inner_[level]);
+  if (mb_row > 0) luma.top_edge(pixels, plane.stride, outer_[level]);
+  if (inside) luma.inner_rows(pixels, plane.stride, inner_[level]);
 }
 
 }  // namespace vp8

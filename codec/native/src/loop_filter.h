@@ -1,6 +1,7 @@
 // The loop filters (RFC 6386, section 15).
 #pragma once
 
+#include "kernels/kernels.h"
 #include "macroblock_grid.h"
 #include "raster.h"
 #include "types.h"
@@ -18,15 +19,28 @@ struct LoopFilterSettings {
   std::array<int, kMaxSegments> segment_levels{};
 };
 
-// The level one macroblock is filtered with, 0 to 63.
-int macroblock_filter_level(const LoopFilterSettings& settings, const MacroblockInfo& info);
+// What the macroblocks of a frame are filtered with, computed once.
+class LoopFilter {
+ public:
+  explicit LoopFilter(const LoopFilterSettings& settings);
 
-// Filters the edges left of, above and inside one macroblock. Those left and
-// above must already be done.
-void filter_macroblock(Raster& raster, int mb_row, int mb_col, const LoopFilterSettings& settings,
-                       const MacroblockInfo& info);
-// The same without chroma.
-void filter_macroblock_luma(Raster& raster, int mb_row, int mb_col,
-                            const LoopFilterSettings& settings, const MacroblockInfo& info);
+  // Filters the edges left of, above and inside one macroblock. Those left and
+  // above must already be done.
+  void filter_macroblock(Raster& raster, int mb_row, int mb_col, const MacroblockInfo& info) const;
+  // The same without chroma.
+  void filter_macroblock_luma(Raster& raster, int mb_row, int mb_col,
+                              const MacroblockInfo& info) const;
+
+ private:
+  int level_of(const MacroblockInfo& info) const {
+    return levels_[info.segment][info.reference][info.y_mode];
+  }
+
+  bool simple_;
+  std::uint8_t levels_[kMaxSegments][kReferenceFrames][SPLITMV + 1] = {};
+  // By level, of macroblock edges and of those inside.
+  EdgeLimits outer_[kMaxLoopFilterLevel + 1];
+  EdgeLimits inner_[kMaxLoopFilterLevel + 1];
+};
 
 }  // namespace vp8

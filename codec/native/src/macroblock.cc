@@ -5,6 +5,17 @@
 namespace vp8 {
 namespace {
 
+// Like info = {}, for which gcc takes an instruction that is slow to get going.
+[[gnu::always_inline]] inline void clear(MacroblockInfo& info) {
+  info.y_mode = info.uv_mode = DC_PRED;
+  info.reference = kIntraFrame;
+  info.partitioning = k16x8;
+  info.skip = info.has_tokens = false;
+  info.subblock_modes.fill(B_DC_PRED);
+  info.split_modes.fill(LEFT4X4);
+  info.mvs.fill({});
+}
+
 void set_implied_subblock_modes(MacroblockInfo& info) {
   info.subblock_modes.fill(implied_subblock_mode(info.y_mode));
 }
@@ -13,35 +24,35 @@ void set_implied_subblock_modes(MacroblockInfo& info) {
                                                         const MacroblockInfo& above,
                                                         const MacroblockInfo& left) {
   info.y_mode = static_cast<MacroblockMode>(
-      read_tree(decoder, kKeyFrameYModeTree, kKeyFrameYModeProbabilities));
+      read_tree<kKeyFrameYModeTree>(decoder, kKeyFrameYModeProbabilities));
   if (info.y_mode == B_PRED) {
     for (std::size_t i = 0; i < 16; ++i) {
       const SubblockMode a = i >= 4 ? info.subblock_modes[i - 4] : above.subblock_modes[i + 12];
       const SubblockMode l = (i & 3) ? info.subblock_modes[i - 1] : left.subblock_modes[i + 3];
       info.subblock_modes[i] = static_cast<SubblockMode>(
-          read_tree(decoder, kSubblockModeTree, kKeyFrameSubblockModeProbabilities[a][l]));
+          read_tree<kSubblockModeTree>(decoder, kKeyFrameSubblockModeProbabilities[a][l]));
     }
   } else {
     set_implied_subblock_modes(info);
   }
   info.uv_mode =
-      static_cast<MacroblockMode>(read_tree(decoder, kUvModeTree, kKeyFrameUvModeProbabilities));
+      static_cast<MacroblockMode>(read_tree<kUvModeTree>(decoder, kKeyFrameUvModeProbabilities));
 }
 
 [[gnu::always_inline]] inline void read_intra_modes(BoolDecoder& decoder,
                                                     const EntropyTables& entropy,
                                                     MacroblockInfo& info) {
-  info.y_mode = static_cast<MacroblockMode>(read_tree(decoder, kYModeTree, entropy.y_mode.data()));
+  info.y_mode = static_cast<MacroblockMode>(read_tree<kYModeTree>(decoder, entropy.y_mode.data()));
   if (info.y_mode == B_PRED) {
     for (auto& mode : info.subblock_modes) {
       mode = static_cast<SubblockMode>(
-          read_tree(decoder, kSubblockModeTree, kSubblockModeProbabilities));
+          read_tree<kSubblockModeTree>(decoder, kSubblockModeProbabilities));
     }
   } else {
     set_implied_subblock_modes(info);
   }
   info.uv_mode =
-      static_cast<MacroblockMode>(read_tree(decoder, kUvModeTree, entropy.uv_mode.data()));
+      static_cast<MacroblockMode>(read_tree<kUvModeTree>(decoder, entropy.uv_mode.data()));
 }
 
 // By value, so that the caller's decoder can stay in registers.
@@ -49,14 +60,14 @@ void set_implied_subblock_modes(MacroblockInfo& info) {
                                          MacroblockInfo& info, const MacroblockInfo& above,
                                          const MacroblockInfo& left, MotionVector best) {
   info.partitioning = static_cast<SplitPartitioning>(
-      read_tree(decoder, kSplitPartitioningTree, kSplitPartitioningProbabilities));
+      read_tree<kSplitPartitioningTree>(decoder, kSplitPartitioningProbabilities));
   const std::uint8_t* part_of = kSplitPartOfSubblock[info.partitioning];
   for (int part = 0; part < kSplitPartCount[info.partitioning]; ++part) {
     const int first = first_subblock_of_part(info.partitioning, part);
     const MotionVector from_left = left_mv(info, left, first);
     const MotionVector from_above = above_mv(info, above, first);
     const auto mode = static_cast<SplitMvMode>(
-        read_tree(decoder, kSplitMvModeTree, split_mv_probabilities(from_left, from_above)));
+        read_tree<kSplitMvModeTree>(decoder, split_mv_probabilities(from_left, from_above)));
     MotionVector mv;
     if (mode == NEW4X4) {
       mv = read_motion_vector(decoder, probabilities) + best;
@@ -84,7 +95,7 @@ void set_implied_subblock_modes(MacroblockInfo& info) {
   const MvCandidates candidates =
       mv_candidates_at(grid, row, column, info.reference, context.sign_bias);
   info.y_mode = static_cast<MacroblockMode>(
-      NEARESTMV + read_tree(decoder, kInterModeTree, candidates.mode_probabilities));
+      NEARESTMV + read_tree<kInterModeTree>(decoder, candidates.mode_probabilities));
   switch (info.y_mode) {
     case NEARESTMV:
       info.mvs.fill(candidates.nearest);
@@ -111,10 +122,10 @@ void read_macroblock_header(BoolDecoder& partition, const FrameHeader& header,
                             int segment) {
   BoolDecoder decoder = partition;  // in registers
   MacroblockInfo& info = grid.at(row, column);
-  info = {};
+  clear(info);
   info.segment = static_cast<std::uint8_t>(
       header.segmentation.update_map
-          ? read_tree(decoder, kSegmentTree, header.segmentation.tree.data())
+          ? read_tree<kSegmentTree>(decoder, header.segmentation.tree.data())
           : segment);
   if (header.mb_no_skip_coeff) info.skip = decoder.read(header.prob_skip_false);
   if (header.start.key_frame) {

@@ -2,6 +2,8 @@
 // (RFC 6386, sections 10.3 and 17).
 #pragma once
 
+#include <utility>
+
 #include "bool_decoder.h"
 #include "tables.h"
 #include "trees.h"
@@ -21,7 +23,7 @@ constexpr int kMaxMvMagnitude = 1023;  // of one coded component, quarter pixels
     for (int i = 9; i > 3; --i) magnitude += decoder.read(p[Layout::kLongBits + i]) << i;
     if (magnitude <= 15 || decoder.read(p[Layout::kLongBits + 3])) magnitude += 8;
   } else {
-    magnitude = read_tree(decoder, kShortMvTree, &p[Layout::kShortTree]);
+    magnitude = read_tree<kShortMvTree>(decoder, &p[Layout::kShortTree]);
   }
   return magnitude != 0 && decoder.read(p[Layout::kSign]) ? -magnitude : magnitude;
 }
@@ -69,7 +71,11 @@ struct MvBounds {
   }
 };
 
-MvBounds mv_bounds(int mb_row, int mb_col, int mb_rows, int mb_cols);
+inline MvBounds mv_bounds(int mb_row, int mb_col, int mb_rows, int mb_cols) {
+  constexpr int kStep = kMacroblockSize * 4;
+  return {-(mb_row + 1) * kStep, (mb_rows - mb_row) * kStep, -(mb_col + 1) * kStep,
+          (mb_cols - mb_col) * kStep};
+}
 
 // What the neighbours suggest for one macroblock; all three vectors clamped.
 struct MvCandidates {
@@ -84,9 +90,49 @@ struct MvCandidates {
   ModeProbabilities mode_probabilities;
 };
 
-MvCandidates find_mv_candidates(const MacroblockInfo& above, const MacroblockInfo& left,
-                                const MacroblockInfo& above_left, ReferenceFrame reference,
-                                const SignBias& sign_bias, const MvBounds& bounds);
+// Inlined: of what it finds, a reader needs but a part.
+[[gnu::always_inline]] inline MvCandidates find_mv_candidates(
+    const MacroblockInfo& above, const MacroblockInfo& left, const MacroblockInfo& above_left,
+    ReferenceFrame reference, const SignBias& sign_bias, const MvBounds& bounds) {
+  // Up to three distinct vectors, most votes first; slot 0 is the zero vector.
+  MotionVector vectors[4];
+  int votes[4] = {};
+  int last = 0;
+  const auto ask = [&](const MacroblockInfo& neighbour, int weight) {
+    if (!neighbour.is_inter()) return;
+    MotionVector mv = neighbour.mv();
+    if (mv.is_zero()) {
+      votes[0] += weight;
+      return;
+    }
+    if (sign_bias[neighbour.reference] != sign_bias[reference]) {
+      mv = {static_cast<std::int16_t>(-mv.row), static_cast<std::int16_t>(-mv.col)};
+    }
+    // Only the most recent distinct vector is compared with.
+    if (last == 0 || !(mv == vectors[last])) vectors[++last] = mv;
+    votes[last] += weight;
+  };
+  ask(above, 2);
+  ask(left, 2);
+  ask(above_left, 1);
+
+  if (votes[3] != 0 && vectors[3] == vectors[1]) ++votes[1];
+  const int split_votes = (above.y_mode == SPLITMV ? 2 : 0) + (left.y_mode == SPLITMV ? 2 : 0) +
+                          (above_left.y_mode == SPLITMV ? 1 : 0);
+  if (votes[2] > votes[1]) {
+    std::swap(votes[1], votes[2]);
+    std::swap(vectors[1], vectors[2]);
+  }
+  if (votes[1] >= votes[0]) vectors[0] = vectors[1];
+
+  MvCandidates found;
+  found.best = bounds.clamp(vectors[0]);
+  found.nearest = bounds.clamp(vectors[1]);
+  found.near = bounds.clamp(vectors[2]);
+  for (int i = 0; i < 3; ++i) found.mode_probabilities.at[i] = &kModeContexts[votes[i]][i];
+  found.mode_probabilities.at[3] = &kModeContexts[split_votes][3];
+  return found;
+}
 
 // The probabilities of a split part's mode, from the vectors left of and above
 // its first subblock.

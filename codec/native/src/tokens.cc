@@ -1,9 +1,11 @@
 #include "tokens.h"
 
+#include <cstring>
+
 namespace vp8 {
 namespace {
 
-int read_extra(BoolDecoder& decoder, int category) {
+[[gnu::always_inline]] inline int read_extra(BoolDecoder& decoder, int category) {
   int extra = 0;
   for (int b = 0; b < kDctCategoryBits[category]; ++b) {
     extra = (extra << 1) | static_cast<int>(decoder.read(kDctCategoryProbabilities[category][b]));
@@ -12,77 +14,98 @@ int read_extra(BoolDecoder& decoder, int category) {
 }
 
 // A magnitude of at least 2, below node 2 of the token tree.
-int read_large_magnitude(BoolDecoder& decoder, const std::array<Probability, 11>& p) {
+[[gnu::always_inline]] inline int read_large_magnitude(BoolDecoder& decoder, const Probability* p) {
   if (!decoder.read(p[3])) {
     if (!decoder.read(p[4])) return 2;
     return 3 + static_cast<int>(decoder.read(p[5]));
   }
-  if (!decoder.read(p[6])) return read_extra(decoder, decoder.read(p[7]) ? 1 : 0);
-  if (!decoder.read(p[8])) return read_extra(decoder, decoder.read(p[9]) ? 3 : 2);
-  return read_extra(decoder, decoder.read(p[10]) ? 5 : 4);
+  int category;
+  if (!decoder.read(p[6])) {
+    category = decoder.read(p[7]) ? 1 : 0;
+  } else if (!decoder.read(p[8])) {
+    category = decoder.read(p[9]) ? 3 : 2;
+  } else {
+    category = decoder.read(p[10]) ? 5 : 4;
+  }
+  return read_extra(decoder, category);
 }
 
-}  // namespace
-
-namespace {
-
-// Reads one block's tokens; returns one past the last coded position.
+// Reads one block's tokens, `place` being the first's; returns one past the last coded
+// position.
 [[gnu::always_inline]] inline int read_block(BoolDecoder& decoder,
-                                             const BlockProbabilities& probabilities, int context,
+                                             const TokenProbabilities::Place* place, int context,
                                              int first, std::int16_t* values) {
   int i = first;
-  const std::array<Probability, 11>* p = &probabilities[kCoefficientBands[i]][context];
-  while (decoder.read((*p)[0])) {
-    while (!decoder.read((*p)[1])) {
+  const Probability* p = (*place)[context];
+  while (decoder.read(p[0])) {
+    ++place;
+    while (!decoder.read(p[1])) {
       if (++i == 16) return 16;
-      p = &probabilities[kCoefficientBands[i]][0];
+      p = (*place++)[0];
     }
     int magnitude = 1;
-    context = 1;
-    if (decoder.read((*p)[2])) {
-      magnitude = read_large_magnitude(decoder, *p);
-      context = 2;
+    const Probability* next = (*place)[1];
+    if (decoder.read(p[2])) {
+      magnitude = read_large_magnitude(decoder, p);
+      next = (*place)[2];
     }
     values[kZigzag[i]] = static_cast<std::int16_t>(decoder.read_sign(magnitude));
     if (++i == 16) return 16;
-    p = &probabilities[kCoefficientBands[i]][context];
+    p = next;
   }
   return i;
 }
 
-// Place in a TokenContext of the flag above and left of each block.
-constexpr std::uint8_t kAboveFlag[kBlocksPerMacroblock] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0,
-                                                           1, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7, 8};
-constexpr std::uint8_t kLeftFlag[kBlocksPerMacroblock] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3,
-                                                          3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8};
+// Reads `Size` x `Size` blocks; returns whether any has tokens. `above` and `left` are
+// the flags next to them.
+template <int Size>
+[[gnu::always_inline]] inline bool read_blocks(BoolDecoder& decoder,
+                                               const TokenProbabilities::Place* places, int first,
+                                               std::uint8_t* above, std::uint8_t* left,
+                                               std::int16_t (*values)[16], std::uint8_t* ends) {
+  int any = 0;
+  for (int row = 0; row < Size; ++row) {
+    for (int column = 0; column < Size; ++column) {
+      std::memset(*values, 0, sizeof *values);
+      const int end =
+          read_block(decoder, places + first, above[column] + left[row], first, *values++);
+      *ends++ = static_cast<std::uint8_t>(end);
+      const int has_tokens = end > first;
+      above[column] = left[row] = static_cast<std::uint8_t>(has_tokens);
+      any |= has_tokens;
+    }
+  }
+  return any != 0;
+}
 
 }  // namespace
 
-bool read_macroblock_tokens(BoolDecoder& partition, const CoefficientProbabilities& probabilities,
+TokenProbabilities::TokenProbabilities(const CoefficientProbabilities& by_band) {
+  for (std::size_t type = 0; type < kBlockTypes; ++type) {
+    for (std::size_t i = 0; i < 16; ++i) {
+      std::memcpy(of_type[type][i], &by_band[type][kCoefficientBands[i]], sizeof(Place));
+    }
+  }
+}
+
+bool read_macroblock_tokens(BoolDecoder& partition, const TokenProbabilities& probabilities,
                             bool has_y2, TokenContext& above, TokenContext& left,
                             MacroblockCoefficients& coefficients) {
   BoolDecoder decoder = partition;
+  auto& [values, ends] = coefficients;
+  const auto& places = probabilities.of_type;
   bool any = false;
-  const BlockProbabilities* of_type = &probabilities[has_y2 ? kY2 : kYWithDc];
-  int first = 0;
-  // Y2 comes first, where there is one.
-  for (int j = has_y2 ? 0 : 1; j < kBlocksPerMacroblock; ++j) {
-    const int block = j == 0 ? kY2Block : j - 1;
-    if (block == 16) {
-      of_type = &probabilities[kChroma];
-      first = 0;
-    }
-    std::uint8_t& a = above.flags[kAboveFlag[block]];
-    std::uint8_t& l = left.flags[kLeftFlag[block]];
-    const int end = read_block(decoder, *of_type, a + l, first, coefficients.values[block]);
-    coefficients.ends[block] = static_cast<std::uint8_t>(end);
-    const bool has_tokens = end > first;
-    a = l = has_tokens;
-    any |= has_tokens;
-    if (j == 0) {
-      of_type = &probabilities[kYAfterY2];
-      first = 1;
-    }
+  if (has_y2) {
+    any |= read_blocks<1>(decoder, places[kY2], 0, above.flags + 8, left.flags + 8,
+                          values + kY2Block, ends + kY2Block);
+  }
+  any |= read_blocks<4>(decoder, places[has_y2 ? kYAfterY2 : kYWithDc], has_y2 ? 1 : 0, above.flags,
+                        left.flags, values, ends);
+  for (int plane = 0; plane < 2; ++plane) {
+    const int flags = 4 + 2 * plane;
+    const int block = 16 + 4 * plane;
+    any |= read_blocks<2>(decoder, places[kChroma], 0, above.flags + flags, left.flags + flags,
+                          values + block, ends + block);
   }
   partition = decoder;
   return any;

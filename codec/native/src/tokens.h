@@ -13,7 +13,17 @@
 
 namespace vp8 {
 
-using BlockProbabilities = std::array<std::array<std::array<Probability, 11>, 3>, 8>;
+// Coefficient probabilities by position instead of band, so that a reader steps from one
+// to the next.
+struct TokenProbabilities {
+  using Place = Probability[3][11];  // of one position: by context, then node
+
+  TokenProbabilities() = default;
+  explicit TokenProbabilities(const CoefficientProbabilities& by_band);
+
+  // The last place is of no position: a reader may point there, and does not read.
+  Place of_type[kBlockTypes][16 + 1];
+};
 
 // Blocks of a macroblock: 16 Y, 4 U, 4 V, then Y2.
 constexpr int kBlocksPerMacroblock = 25;
@@ -46,9 +56,9 @@ struct TokenContext {
   }
 };
 
-// Reads the tokens of a macroblock into `coefficients`, whose values are zero, and
-// brings the contexts up to date. Returns whether any block has tokens.
-bool read_macroblock_tokens(BoolDecoder& partition, const CoefficientProbabilities& probabilities,
+// Reads the tokens of a macroblock into `coefficients`, Y2 left alone where there is
+// none, and brings the contexts up to date. Returns whether any block has tokens.
+bool read_macroblock_tokens(BoolDecoder& partition, const TokenProbabilities& probabilities,
                             bool has_y2, TokenContext& above, TokenContext& left,
                             MacroblockCoefficients& coefficients);
 

@@ -61,15 +61,18 @@ constexpr Tree<14> kShortMvTree({2, 8, 4, 6, 0, -1, -2, -3, 10, 12, -4, -5, -6, 
 constexpr Tree<8> kInterModeTree({NEARESTMV - ZEROMV, 2, 0, 4, NEARESTMV - NEARMV, 6,
                                   NEARESTMV - NEWMV, NEARESTMV - SPLITMV});
 
-// `probabilities[node]` gives a node's.
-template <typename Reader, int Size, typename Probabilities>
-[[gnu::always_inline]] inline int read_tree(Reader& reader, const Tree<Size>& tree,
-                                            const Probabilities& probabilities) {
-  int i = 0;
-  do {
-    i = tree.entries[i + static_cast<int>(reader.read(probabilities[i >> 1]))];
-  } while (i > 0);
-  return -i;
+// `probabilities[node]` gives a node's. Every node has code of its own: a walk through
+// the list would wait for one entry after the other.
+template <const auto& kTree, int Pair = 0, typename Reader, typename Probabilities>
+[[gnu::always_inline]] inline int read_tree(Reader& reader, const Probabilities& probabilities) {
+  constexpr int kIfClear = kTree.entries[Pair];
+  constexpr int kIfSet = kTree.entries[Pair + 1];
+  if (reader.read(probabilities[Pair >> 1])) {
+    if constexpr (kIfSet > 0) return read_tree<kTree, kIfSet>(reader, probabilities);
+    return -kIfSet;
+  }
+  if constexpr (kIfClear > 0) return read_tree<kTree, kIfClear>(reader, probabilities);
+  return -kIfClear;
 }
 
 template <typename Writer, int Size, typename Probabilities>

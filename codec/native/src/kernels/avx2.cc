@@ -21,6 +21,7 @@ void install_avx2(Kernels& table) {
   table.predict_all_subblocks = predict_all_subblocks_lookup;
   install_avx2_interpolation(table);
   install_avx2_blocks(table);
+  install_avx2_loop_filters(table);
 }
 
 }  // namespace vp8

@@ -7,5 +7,6 @@ namespace vp8 {
 
 void install_avx2_interpolation(Kernels& table);
 void install_avx2_blocks(Kernels& table);
+void install_avx2_loop_filters(Kernels& table);
 
 }  // namespace vp8

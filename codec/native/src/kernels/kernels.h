@@ -17,9 +17,16 @@ namespace vp8 {
 // Strengths of one loop-filter edge (section 15.2). `edge` is at most 193, so
 // that comparisons in saturating bytes are exact.
 struct EdgeLimits {
-  int edge;
-  int interior;
-  int high_variance;
+  std::uint8_t edge;
+  std::uint8_t interior;
+  std::uint8_t high_variance;
+};
+
+// A macroblock's first pixels in the planes U and V.
+struct ChromaPixels {
+  std::uint8_t* u;
+  std::uint8_t* v;
+  std::ptrdiff_t stride;
 };
 
 // Division of coefficients by their steps, [0] of the DC and [1] of the ACs:
@@ -107,17 +114,19 @@ struct Kernels {
   // vertical edges, *_rows across horizontal ones. The macroblock edge is the one
   // left of or above `pixels`; inner edges lie at 4, 8, 12 in luma (filtered in
   // that order) and at 4 in chroma.
-  using EdgeFilter = void (*)(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits);
+  using EdgeFilter = void (*)(std::uint8_t* pixels, std::ptrdiff_t stride,
+                              const EdgeLimits& limits);
   EdgeFilter macroblock_edge_columns;
   EdgeFilter macroblock_edge_rows;
   EdgeFilter inner_edges_columns;
   EdgeFilter inner_edges_rows;
-  using ChromaEdgeFilter = void (*)(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride,
-                                    EdgeLimits limits);
-  ChromaEdgeFilter macroblock_edge_columns_uv;
-  ChromaEdgeFilter macroblock_edge_rows_uv;
-  ChromaEdgeFilter inner_edge_columns_uv;
-  ChromaEdgeFilter inner_edge_rows_uv;
+  // The same of all planes.
+  using PlanesEdgeFilter = void (*)(std::uint8_t* luma, std::ptrdiff_t luma_stride,
+                                    const ChromaPixels& chroma, const EdgeLimits& limits);
+  PlanesEdgeFilter macroblock_edge_columns_yuv;
+  PlanesEdgeFilter macroblock_edge_rows_yuv;
+  PlanesEdgeFilter inner_edges_columns_yuv;
+  PlanesEdgeFilter inner_edges_rows_yuv;
   EdgeFilter simple_edge_columns;
   EdgeFilter simple_edge_rows;
   EdgeFilter simple_inner_edges_columns;

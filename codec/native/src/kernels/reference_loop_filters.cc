@@ -81,35 +81,40 @@ void filter_macroblock(const Edge& edge, const EdgeLimits& limits) {
 using FilterOne = void (*)(const Edge&, const EdgeLimits&);
 
 template <FilterOne Filter, int Length>
-void columns(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits) {
+void columns(std::uint8_t* pixels, std::ptrdiff_t stride, const EdgeLimits& limits) {
   for (int i = 0; i < Length; ++i) Filter(Edge{pixels + i * stride, 1}, limits);
 }
 
 template <FilterOne Filter, int Length>
-void rows(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits) {
+void rows(std::uint8_t* pixels, std::ptrdiff_t stride, const EdgeLimits& limits) {
   for (int i = 0; i < Length; ++i) Filter(Edge{pixels + i, stride}, limits);
 }
 
 template <FilterOne Filter>
-void three_columns(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits) {
+void three_columns(std::uint8_t* pixels, std::ptrdiff_t stride, const EdgeLimits& limits) {
   for (int x = 4; x < 16; x += 4) columns<Filter, 16>(pixels + x, stride, limits);
 }
 
 template <FilterOne Filter>
-void three_rows(std::uint8_t* pixels, std::ptrdiff_t stride, EdgeLimits limits) {
+void three_rows(std::uint8_t* pixels, std::ptrdiff_t stride, const EdgeLimits& limits) {
   for (int y = 4; y < 16; y += 4) rows<Filter, 16>(pixels + y * stride, stride, limits);
 }
 
-template <FilterOne Filter, int At>
-void chroma_columns(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride, EdgeLimits limits) {
-  columns<Filter, 8>(u + At, stride, limits);
-  columns<Filter, 8>(v + At, stride, limits);
+// All three edges of luma or the one left or above, then chroma's.
+template <Kernels::EdgeFilter Luma, FilterOne Filter, int At>
+void columns_yuv(std::uint8_t* luma, std::ptrdiff_t stride, const ChromaPixels& chroma,
+                 const EdgeLimits& limits) {
+  Luma(luma, stride, limits);
+  columns<Filter, 8>(chroma.u + At, chroma.stride, limits);
+  columns<Filter, 8>(chroma.v + At, chroma.stride, limits);
 }
 
-template <FilterOne Filter, int At>
-void chroma_rows(std::uint8_t* u, std::uint8_t* v, std::ptrdiff_t stride, EdgeLimits limits) {
-  rows<Filter, 8>(u + At * stride, stride, limits);
-  rows<Filter, 8>(v + At * stride, stride, limits);
+template <Kernels::EdgeFilter Luma, FilterOne Filter, int At>
+void rows_yuv(std::uint8_t* luma, std::ptrdiff_t stride, const ChromaPixels& chroma,
+              const EdgeLimits& limits) {
+  Luma(luma, stride, limits);
+  rows<Filter, 8>(chroma.u + At * chroma.stride, chroma.stride, limits);
+  rows<Filter, 8>(chroma.v + At * chroma.stride, chroma.stride, limits);
 }
 
 }  // namespace
@@ -119,10 +124,11 @@ void install_reference_loop_filters(Kernels& table) {
   table.macroblock_edge_rows = rows<filter_macroblock, 16>;
   table.inner_edges_columns = three_columns<filter_subblock>;
   table.inner_edges_rows = three_rows<filter_subblock>;
-  table.macroblock_edge_columns_uv = chroma_columns<filter_macroblock, 0>;
-  table.macroblock_edge_rows_uv = chroma_rows<filter_macroblock, 0>;
-  table.inner_edge_columns_uv = chroma_columns<filter_subblock, 4>;
-  table.inner_edge_rows_uv = chroma_rows<filter_subblock, 4>;
+  table.macroblock_edge_columns_yuv =
+      columns_yuv<columns<filter_macroblock, 16>, filter_macroblock, 0>;
+  table.macroblock_edge_rows_yuv = rows_yuv<rows<filter_macroblock, 16>, filter_macroblock, 0>;
+  table.inner_edges_columns_yuv = columns_yuv<three_columns<filter_subblock>, filter_subblock, 4>;
+  table.inner_edges_rows_yuv = rows_yuv<three_rows<filter_subblock>, filter_subblock, 4>;
   table.simple_edge_columns = columns<filter_simple, 16>;
   table.simple_edge_rows = rows<filter_simple, 16>;
   table.simple_inner_edges_columns = three_columns<filter_simple>;

@@ -64,7 +64,41 @@ inline Wide greater_neighbours(Wide a, Wide b) {
                           _mm256_blend_epi16(_mm256_srli_epi32(a, 16), b, 0xaa));
 }
 
-// Sums of 32-bit lanes.
+// ---- bytes ----
+
+inline Wide splat_like(Wide, int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
+inline Wide bit_and(Wide a, Wide b) { return _mm256_and_si256(a, b); }
+inline Wide bit_or(Wide a, Wide b) { return _mm256_or_si256(a, b); }
+inline Wide bit_xor(Wide a, Wide b) { return _mm256_xor_si256(a, b); }
+inline Wide clear_where(Wide a, Wide mask) { return _mm256_andnot_si256(mask, a); }
+inline Wide add_sat_u8(Wide a, Wide b) { return _mm256_adds_epu8(a, b); }
+inline Wide sub_sat_u8(Wide a, Wide b) { return _mm256_subs_epu8(a, b); }
+inline Wide add_sat_i8(Wide a, Wide b) { return _mm256_adds_epi8(a, b); }
+inline Wide sub_sat_i8(Wide a, Wide b) { return _mm256_subs_epi8(a, b); }
+inline Wide sub_u8(Wide a, Wide b) { return _mm256_sub_epi8(a, b); }
+inline Wide max_u8(Wide a, Wide b) { return _mm256_max_epu8(a, b); }
+inline Wide average_u8(Wide a, Wide b) { return _mm256_avg_epu8(a, b); }
+inline Wide difference_u8(Wide a, Wide b) { return bit_or(sub_sat_u8(a, b), sub_sat_u8(b, a)); }
+inline Wide is_zero_u8(Wide v) { return _mm256_cmpeq_epi8(v, _mm256_setzero_si256()); }
+inline bool none_set(Wide mask) { return _mm256_movemask_epi8(mask) == 0; }
+template <int Bits>
+inline Wide shift_right_u8(Wide v) {
+  return bit_and(_mm256_srli_epi16(v, Bits), splat_like(v, 0xff >> Bits));
+}
+template <int Factor>
+inline Wide scale_i8(Wide v) {
+  const Wide zero = _mm256_setzero_si256();
+  const Wide one = wide_i16(1);
+  const Wide low = _mm256_subs_epi16(_mm256_unpacklo_epi8(zero, v), one);
+  const Wide high = _mm256_subs_epi16(_mm256_unpackhi_epi8(zero, v), one);
+  return _mm256_packs_epi16(_mm256_mulhrs_epi16(low, wide_i16(Factor)),
+                            _mm256_mulhrs_epi16(high, wide_i16(Factor)));
+}
+inline Wide zip_low_u8(Wide a, Wide b) { return _mm256_unpacklo_epi8(a, b); }
+inline Wide zip_high_u8(Wide a, Wide b) { return _mm256_unpackhi_epi8(a, b); }
+
+// ---- sums of 32-bit lanes ----
+
 inline Wide add_lanes(Wide sum, Wide v) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(v, wide_i16(1)));
 }

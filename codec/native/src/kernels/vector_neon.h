@@ -43,6 +43,8 @@ inline void store_i16(std::int16_t* p, i16x8 v) { vst1q_s16(p, v); }
 inline std::uint64_t low_word(u8x16 v) { return vgetq_lane_u64(vreinterpretq_u64_u8(v), 0); }
 
 inline u8x16 splat_u8(int value) { return vdupq_n_u8(static_cast<std::uint8_t>(value)); }
+// For what is written over the vector: one like the first.
+inline u8x16 splat_like(u8x16, int value) { return splat_u8(value); }
 inline i16x8 splat_i16(int value) { return vdupq_n_s16(static_cast<std::int16_t>(value)); }
 // One value in lane 0, another in all others.
 inline i16x8 first_and_rest(int first, int rest) {

@@ -46,6 +46,8 @@ inline void store_i16(std::int16_t* p, i16x8 v) { store_u8(p, v); }
 inline std::uint64_t low_word(u8x16 v) { return static_cast<std::uint64_t>(_mm_cvtsi128_si64(v)); }
 
 inline u8x16 splat_u8(int value) { return _mm_set1_epi8(static_cast<char>(value)); }
+// For what is written over the vector: one like the first.
+inline u8x16 splat_like(u8x16, int value) { return splat_u8(value); }
 inline i16x8 splat_i16(int value) { return _mm_set1_epi16(static_cast<short>(value)); }
 // One value in lane 0, another in all others.
 inline i16x8 first_and_rest(int first, int rest) {
