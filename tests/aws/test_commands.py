@@ -172,6 +172,22 @@ def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path
     excamera("cancel", json.loads(waited.stdout)["id"])
 
 
+def test_estimate(excamera: Command, clip: Path, tmp_path: Path) -> None:
+    """If this fails, nobody can tell what a film costs before sending it."""
+    alone = json.loads(excamera("estimate", clip, "--json", "--stack", "Nothing").stdout)
+    assert alone["shape"] == {"frames": 14, "chunks": 3, "batches": 1}
+    assert 0 < alone["dollars"] == pytest.approx(sum(alone["bill"].values()))
+    film = Clip(frames=24, width=640, height=360).write(tmp_path / "like.mp4")
+    job = json.loads(excamera("submit", film, "--wait", "--json").stdout)
+    like = excamera("estimate", film, "--like", job["id"], "--json")
+    assert like.returncode == 0, like.stderr
+    found = json.loads(like.stdout)
+    assert found["size"] == pytest.approx(job["result"]["size"], rel=0.05)
+    assert "about" in excamera("estimate", film, "--crf", "40", "-n", "12").stdout
+    unknown = excamera("estimate", film, "--like", "no-such-job")
+    assert (unknown.returncode, "no-such-job" in unknown.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
