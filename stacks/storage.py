@@ -70,6 +70,23 @@ class Storage(Construct):
         )
         self.output = self._bucket("Output", settings.output_bucket, rules=[_ABORT_UPLOADS])
 
+    def _cors(self, construct_id: str) -> list[s3.CorsRule]:
+        """Web pages that may call the API may also use the URLs it gives them."""
+        methods = {
+            "Input": [s3.HttpMethods.PUT, s3.HttpMethods.POST],
+            "Output": [s3.HttpMethods.GET],
+        }.get(construct_id)
+        if methods is None or not self._settings.cors_origins:
+            return []
+        return [
+            s3.CorsRule(
+                allowed_methods=methods,
+                allowed_origins=self._settings.cors_origins,
+                allowed_headers=["*"],
+                exposed_headers=["ETag"],
+            )
+        ]
+
     def _bucket(
         self,
         construct_id: str,
@@ -90,6 +107,7 @@ class Storage(Construct):
             enforce_ssl=True,
             versioned=versioned,
             lifecycle_rules=rules,
+            cors=self._cors(construct_id),
             removal_policy=RemovalPolicy.DESTROY if destroy else RemovalPolicy.RETAIN,
             auto_delete_objects=destroy,
         )

@@ -19,7 +19,7 @@ from mu import Observer, TaskRecord
 
 LOOK_EVERY_S = 1.0
 _ATTEMPTS = 6
-_BLOCK = 1 << 20
+_BLOCK = 64 << 10
 
 Job = dict[str, Any]
 

@@ -16,7 +16,6 @@ from excamera.errors import CloudUnavailable, NoSuchJob, UploadFailed
 
 PARTS_AT_ONCE = 6
 _ATTEMPTS = 6
-_BLOCK = 1 << 20
 
 Sent = Callable[[int], None]
 

@@ -22,8 +22,9 @@ struct BenchmarkData {
   static constexpr std::ptrdiff_t kStride = 96;
   std::vector<std::uint8_t> a = std::vector<std::uint8_t>(kStride * 48);
   std::vector<std::uint8_t> b = std::vector<std::uint8_t>(kStride * 48);
-  alignas(32) std::int16_t values[64] = {};
-  alignas(32) std::int16_t results[64] = {};
+  alignas(32) std::int16_t values[256] = {};
+  alignas(32) std::int16_t results[256] = {};
+  std::uint16_t bits[16] = {};
   std::uint8_t predictions[vp8::kSubblockModes][16] = {};
   int satds[vp8::kSubblockModes] = {};
   std::uint32_t sums[2] = {};
@@ -73,19 +74,19 @@ inline std::vector<Benchmark> benchmarks(BenchmarkData& d) {
     });
     add("inverse_dct_dc_add " + of,
         [&d, i](const Kernels& k) { k.inverse_dct_dc_add[i](d.values, d.target(), kStride); });
-    add("forward_dct " + of, [&d, i](const Kernels& k) {
+    add("forward_dct " + std::to_string(4 << i), [&d, i](const Kernels& k) {
       k.forward_dct[i](d.source(), kStride, d.target(), kStride, d.results);
     });
   }
   add("dequantize_inverse_walsh",
       [&d](const Kernels& k) { k.dequantize_inverse_walsh(d.values, 8, 9, d.results); });
   add("forward_walsh", [&d](const Kernels& k) { k.forward_walsh(d.values, d.results); });
-  add("significant, four blocks",
-      [&d](const Kernels& k) { d.kept += k.significant(d.values, 4, 2000, 2000); });
-  add("quantize", [&d](const Kernels& k) {
-    const Quantizer quantizer{{8, 9}, {4, 4}, {8192, 7282}};
-    d.kept += k.quantize(d.values, quantizer, d.results);
-  });
+  for (const int count : {1, 4, 16}) {
+    add("quantize " + std::to_string(count), [&d, count](const Kernels& k) {
+      const Quantizer quantizer{{8, 9}, {4, 4}, {8192, 7282}};
+      d.kept += k.quantize(d.values, count, quantizer, d.results, d.bits);
+    });
+  }
   for (int i = 0; i < 3; ++i) {
     const std::string size = std::to_string(4 << i);
     for (const auto& [name, entry] :

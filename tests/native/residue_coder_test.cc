@@ -49,8 +49,10 @@ void check_blocks(const vp8::CoefficientProbabilities& probabilities, int y_ac_q
     }
     std::int16_t values[16];
     std::uint8_t end = 0;
-    const vp8::Cost cost = vp8::quantize_block({coefficients, quantizer, type, first, context},
-                                               rates, lagrangian, values, &end);
+    std::uint16_t nonzero = 0;
+    vp8::kernels().quantize(coefficients, 1, quantizer.nearest, values, &nonzero);
+    const vp8::Cost cost = vp8::choose_levels({coefficients, quantizer, type, first, context},
+                                              nonzero, rates, lagrangian, values, &end);
 
     CHECK(end >= first && end <= 16);
     CHECK(end == first || values[vp8::kZigzag[end - 1]] != 0);

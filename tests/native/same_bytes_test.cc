@@ -12,7 +12,7 @@ constexpr int kWidth = 85;
 constexpr int kHeight = 61;
 
 // What every build gave when this was written. A change that means to change decisions changes it.
-constexpr std::uint64_t kExpected = 0xe2817c13c10d8eff;
+constexpr std::uint64_t kExpected = 0xb62a4958636b4fb6;
 
 class Digest {
  public:

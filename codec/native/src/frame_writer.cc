@@ -80,7 +80,7 @@ RowWriter::~RowWriter() {
   frame_.counts_ += counts_;
 }
 
-void RowWriter::commit(int column, const MacroblockInfo& info,
+void RowWriter::commit(int column, const MacroblockInfo& info, const MvCandidates& suggested,
                        const MacroblockCoefficients& coefficients, bool predicted) {
   MacroblockInfo& decided = frame_.macroblocks_.at(row_, column);
   decided = info;
@@ -105,7 +105,7 @@ void RowWriter::commit(int column, const MacroblockInfo& info,
   ModeRecorder recorder(counts_, frame_.mode_bits_[static_cast<std::size_t>(row_)], frame_.header_,
                         frame_.context_.entropy);
   write_macroblock_header(recorder, frame_.header_, frame_.context_, frame_.macroblocks_, row_,
-                          column);
+                          column, suggested);
   if (predicted) {
     if (decided.has_tokens) {
       add_residue(decided, coefficients, frame_.reconstruction_.steps_of(decided), row_, column,

@@ -115,10 +115,11 @@ class RowWriter {
   }
   const TokenContext& left() const { return left_; }
 
-  // Decides the next macroblock and reconstructs it. `predicted`: its prediction is
-  // in the raster already. Then the filter may follow, and other rows.
-  void commit(int column, const MacroblockInfo& info, const MacroblockCoefficients& coefficients,
-              bool predicted);
+  // Decides the next macroblock and reconstructs it. `suggested`: what the neighbours
+  // suggest for its reference, if it has one. `predicted`: its prediction is in the
+  // raster already. Then the filter may follow, and other rows.
+  void commit(int column, const MacroblockInfo& info, const MvCandidates& suggested,
+              const MacroblockCoefficients& coefficients, bool predicted);
 
  private:
   FrameWriter& frame_;

@@ -12,8 +12,9 @@ namespace {
 constexpr Cost kNever = std::numeric_limits<Cost>::max();
 // Candidates that are coded to the end, of all that are looked at.
 constexpr std::size_t kFinalists = 3;
-constexpr int kWholeSearchStepPx = 8;
-constexpr int kSplitSearchStepPx = 2;
+constexpr MotionSearch::Effort kWholeSearch{8, 2, kNever};
+constexpr MotionSearch::Effort kSplitSearch{2, 2, kNever};
+constexpr MotionSearch::Effort kSmallestSearch{2, 1, kNever};
 
 }  // namespace
 
@@ -42,17 +43,22 @@ MacroblockInfo ModeDecision::whole_info(const RoughCandidate& candidate) const {
   return info;
 }
 
-void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandidate>& rough) {
+void ModeDecision::search_whole(ReferenceFrame reference, Cost& best_by_whole_pixels,
+                                std::vector<RoughCandidate>& rough) {
   const Plane plane = frame_.reconstruction().references[reference]->plane(0);
   const MacroblockGrid& grid = frame_.macroblocks();
-  const MvCandidates suggested = near_by(reference);
+  const MvCandidates& suggested = look_around(reference);
   const MotionSearch search = motion_search(plane, suggested.best);
   const SearchBlock block = search_block(0, 0, 16, 16);
-  const MotionVector found =
+  MotionSearch::Effort effort = kWholeSearch;
+  // Fractions do not help a reference that is a quarter worse than another.
+  if (best_by_whole_pixels != kNever) effort.worth = best_by_whole_pixels / 4 * 5;
+  const MotionSearch::Found found =
       search.search(block,
                     {MotionVector{}, suggested.nearest, suggested.near,
                      grid.at(row_.row(), column_ - 1).mv(), grid.at(row_.row() - 1, column_).mv()},
-                    kWholeSearchStepPx);
+                    effort);
+  best_by_whole_pixels = std::min(best_by_whole_pixels, found.by_whole_pixels);
   const std::size_t before = rough.size();
   const auto add = [&](MacroblockMode mode, MotionVector mv, Rate own) {
     const Rate rate = rates_.reference(reference) + ModeRates::inter_mode(suggested, mode) + own;
@@ -67,28 +73,32 @@ void ModeDecision::search_whole(ReferenceFrame reference, std::vector<RoughCandi
       }
       return;
     }
-    const Cost cost = lagrangian_.absolute_cost(search.difference(block, mv), rate);
+    const int difference = mv == found.mv ? found.difference : search.difference(block, mv);
+    const Cost cost = lagrangian_.absolute_cost(difference, rate);
     rough.push_back({reference, mode, mv, rate, cost});
   };
   add(ZEROMV, {}, 0);
   add(NEARESTMV, suggested.nearest, 0);
   add(NEARMV, suggested.near, 0);
-  add(NEWMV, found, rates_.mv().of(found - suggested.best));
+  add(NEWMV, found.mv, rates_.mv().of(found.mv - suggested.best));
 }
 
 void ModeDecision::try_inter() {
   std::vector<RoughCandidate> rough;
   rough.reserve(12);
+  Cost best_by_whole_pixels = kNever;
   const auto& references = frame_.reconstruction().references;
   for (const ReferenceFrame reference : {kLastFrame, kGoldenFrame, kAltrefFrame}) {
     const bool seen =
         (reference >= kGoldenFrame && references[reference] == references[kLastFrame]) ||
         (reference == kAltrefFrame && references[reference] == references[kGoldenFrame]);
-    if (!seen) search_whole(reference, rough);
+    if (!seen) search_whole(reference, best_by_whole_pixels, rough);
   }
   std::stable_sort(rough.begin(), rough.end(),
                    [](const auto& a, const auto& b) { return a.cost < b.cost; });
   if (rough.size() > kFinalists) rough.resize(kFinalists);
+  // Half as dear again as the best: hardly any wins.
+  while (rough.back().cost > rough.front().cost * 3 / 2) rough.pop_back();
   for (const RoughCandidate& candidate : rough) {
     scratch_->info = whole_info(candidate);
     evaluate(candidate.rate);
@@ -118,17 +128,28 @@ Cost ModeDecision::search_split(SplitPartitioning partitioning, const MvCandidat
     const SearchBlock block = search_block((first & 3) * 4, (first >> 2) * 4, width, height);
     const MotionVector from_left = left_mv(info, left, first);
     const MotionVector from_above = above_mv(info, above, first);
-    const MotionVector found =
-        search.search(block, {whole, from_left, from_above, MotionVector{}}, kSplitSearchStepPx);
+    const MotionSearch::Found found =
+        search.search(block, {whole, from_left, from_above, MotionVector{}},
+                      partitioning == k4x4 ? kSmallestSearch : kSplitSearch);
     const std::pair<SplitMvMode, MotionVector> ways[] = {
-        {LEFT4X4, from_left}, {ABOVE4X4, from_above}, {ZERO4X4, {}}, {NEW4X4, found}};
+        {LEFT4X4, from_left}, {ABOVE4X4, from_above}, {ZERO4X4, {}}, {NEW4X4, found.mv}};
     Cost best = kNever;
     Rate best_rate = 0;
+    MotionVector best_mv;
+    int best_difference = 0;
     for (const auto& [mode, mv] : ways) {
       const Rate own = ModeRates::split_mode(mode, from_left, from_above) +
                        (mode == NEW4X4 ? rates_.mv().of(mv - suggested.best) : 0);
-      const Cost cost = lagrangian_.absolute_cost(search.difference(block, mv), own);
+      // A name may cost too much by itself.
+      if (lagrangian_.absolute_cost(0, own) >= best) continue;
+      const bool again = best != kNever && mv == best_mv;
+      const int difference = mv == found.mv ? found.difference
+                             : again        ? best_difference
+                                            : search.difference(block, mv);
+      const Cost cost = lagrangian_.absolute_cost(difference, own);
       if (cost >= best) continue;
+      best_mv = mv;
+      best_difference = difference;
       best = cost;
       best_rate = own;
       info.split_modes[static_cast<std::size_t>(part)] = mode;
@@ -144,7 +165,7 @@ Cost ModeDecision::search_split(SplitPartitioning partitioning, const MvCandidat
 
 void ModeDecision::try_split(const MacroblockInfo& whole) {
   const MacroblockInfo start = whole;
-  const MvCandidates suggested = near_by(start.reference);
+  const MvCandidates& suggested = suggested_[start.reference];
   Cost best = kNever;
   MacroblockInfo chosen;
   Rate chosen_rate = 0;

@@ -55,11 +55,12 @@ void write_split(Writer& writer, const MacroblockInfo& info, const MacroblockInf
   }
 }
 
-// Tells writer.write(bit, probability) the whole header, as read above.
+// Tells writer.write(bit, probability) the whole header, as read above. `suggested`:
+// what the neighbours suggest for the macroblock's reference, if it has one.
 template <typename Writer>
 void write_macroblock_header(Writer& writer, const FrameHeader& header,
                              const CodingContext& context, const MacroblockGrid& grid, int row,
-                             int column) {
+                             int column, const MvCandidates& suggested) {
   const MacroblockInfo& info = grid.at(row, column);
   const MacroblockInfo& above = grid.at(row - 1, column);
   const MacroblockInfo& left = grid.at(row, column - 1);
@@ -98,13 +99,11 @@ void write_macroblock_header(Writer& writer, const FrameHeader& header,
   if (info.reference != kLastFrame) {
     writer.write(info.reference == kAltrefFrame, header.prob_golden);
   }
-  const MvCandidates candidates =
-      mv_candidates_at(grid, row, column, info.reference, context.sign_bias);
-  write_tree(writer, kInterModeTree, candidates.mode_probabilities, info.y_mode - NEARESTMV);
+  write_tree(writer, kInterModeTree, suggested.mode_probabilities, info.y_mode - NEARESTMV);
   if (info.y_mode == NEWMV) {
-    write_motion_vector(writer, info.mv() - candidates.best, context.entropy.motion_vectors);
+    write_motion_vector(writer, info.mv() - suggested.best, context.entropy.motion_vectors);
   } else if (info.y_mode == SPLITMV) {
-    write_split(writer, info, above, left, candidates.best, context.entropy.motion_vectors);
+    write_split(writer, info, above, left, suggested.best, context.entropy.motion_vectors);
   }
 }
 

@@ -64,7 +64,7 @@ void ModeDecision::keep_if_best(Cost base, Cost coded, Rate rate) {
   // Coding nothing is always a choice, except for B_PRED: its subblocks were
   // predicted from coded ones.
   if (candidate.info.y_mode != B_PRED && skipped <= candidate.cost) {
-    candidate.coefficients.clear();
+    candidate.coefficients.clear_tokens(candidate.info.has_y2());
     candidate.cost = skipped;
   }
   if (candidate.cost < best_->cost) std::swap(best_, scratch_);
@@ -88,10 +88,10 @@ void ModeDecision::evaluate(Rate rate) {
   evaluate_predicted(prediction_cost(target_, true), rate);
 }
 
-void ModeDecision::evaluate_predicted(Cost base, Rate rate) {
+void ModeDecision::evaluate_predicted(Cost base, Rate rate, bool hasty) {
   TokenContext above = row_.above(column_);
   TokenContext left = row_.left();
-  const ResidueCoder residue{frame_.token_rates(), lagrangian_, frame_.quantizers(segment_)};
+  const ResidueCoder residue{frame_.token_rates(), lagrangian_, frame_.quantizers(segment_), hasty};
   Cost coded = residue.code_luma(scratch_->info.has_y2(), source_, target_, above, left,
                                  scratch_->coefficients);
   coded += residue.code_chroma(source_, target_, above, left, scratch_->coefficients);
@@ -194,8 +194,6 @@ void ModeDecision::try_subblock_intra(MacroblockMode uv_mode) {
   Rate rate = rates_.y_mode(B_PRED) + rates_.uv_mode(uv_mode);
   Cost base = 0;
   Cost coded = 0;
-  std::memset(coefficients.values[kY2Block], 0, sizeof coefficients.values[kY2Block]);
-  coefficients.ends[kY2Block] = 0;
   for (int i = 0; i < 16; ++i) {
     const std::ptrdiff_t line = (i >> 2) * 4;
     const std::ptrdiff_t offset = (i & 3) * 4;

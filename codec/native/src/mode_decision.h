@@ -39,12 +39,15 @@ class ModeDecision {
 
   void begin(int column, int segment);
   void fetch_source_ahead() const;
-  void commit(bool predicted) { row_.commit(column_, best_->info, best_->coefficients, predicted); }
+  void commit(bool predicted) {
+    row_.commit(column_, best_->info, suggested_[best_->info.reference], best_->coefficients,
+                predicted);
+  }
 
   // Weigh what the scratch candidate says; keep it if it is the best so far. `rate`
   // is that of its modes and vectors.
   void evaluate(Rate rate);
-  void evaluate_predicted(Cost base, Rate rate);
+  void evaluate_predicted(Cost base, Rate rate, bool hasty = false);
   void keep_if_best(Cost base, Cost coded, Rate rate);
   Cost prediction_cost(const MacroblockPixels& prediction, bool luma) const;
   bool best_has_tokens() const { return has_tokens(best_->info.has_y2(), best_->coefficients); }
@@ -58,16 +61,18 @@ class ModeDecision {
 
   // inter_decision.cc
   void try_inter();
-  void search_whole(ReferenceFrame reference, std::vector<RoughCandidate>& rough);
+  void search_whole(ReferenceFrame reference, Cost& best_by_whole_pixels,
+                    std::vector<RoughCandidate>& rough);
   void try_split(const MacroblockInfo& whole);
   Cost search_split(SplitPartitioning partitioning, const MvCandidates& near_by,
                     MacroblockInfo& info, Rate& rate) const;
   MacroblockInfo whole_info(const RoughCandidate& candidate) const;
   MotionSearch motion_search(const Plane& plane, MotionVector predicted) const;
   SearchBlock search_block(int x, int y, int width, int height) const;
-  MvCandidates near_by(ReferenceFrame reference) const {
-    return mv_candidates_at(frame_.macroblocks(), row_.row(), column_, reference,
-                            frame_.context().sign_bias);
+  // What the neighbours suggest for a reference, from the grid as it is now.
+  const MvCandidates& look_around(ReferenceFrame reference) {
+    return suggested_[reference] = mv_candidates_at(frame_.macroblocks(), row_.row(), column_,
+                                                    reference, frame_.context().sign_bias);
   }
 
   // rebase_decision.cc
@@ -85,6 +90,7 @@ class ModeDecision {
   Lagrangian lagrangian_;
   MacroblockPixels source_{};
   MacroblockPixels target_{};
+  MvCandidates suggested_[kReferenceFrames] = {};  // of those that were looked at
   Candidate candidates_[2];
   Candidate* best_ = &candidates_[0];
   Candidate* scratch_ = &candidates_[1];

@@ -33,19 +33,12 @@ MotionVector moved(MotionVector mv, int row, int col) {
 constexpr int kAround[8][2] = {{-1, 0},  {0, -1}, {0, 1},  {1, 0},
                                {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
 constexpr int kMaxMovesPerStep = 16;
-constexpr int kMaxFractionMoves = 2;
 
 }  // namespace
 
-bool MotionSearch::allowed(int row, int col) const {
-  return row >= bounds.top && row <= bounds.bottom && col >= bounds.left && col <= bounds.right &&
-         MvRates::codable(row - predicted.row, col - predicted.col);
-}
-
-Cost MotionSearch::whole_pixel_cost(const SearchBlock& block, MotionVector mv) const {
+int MotionSearch::whole_pixel_difference(const SearchBlock& block, MotionVector mv) const {
   const std::uint8_t* pixels = reference.at(block.x + (mv.col >> 2), block.y + (mv.row >> 2));
-  const int sad = tiled(kernels().sad, block, pixels, reference.stride);
-  return lagrangian.absolute_cost(sad, rates.of(moved(mv, -predicted.row, -predicted.col)));
+  return tiled(kernels().sad, block, pixels, reference.stride);
 }
 
 int MotionSearch::difference(const SearchBlock& block, MotionVector mv) const {
@@ -60,29 +53,39 @@ int MotionSearch::difference(const SearchBlock& block, MotionVector mv) const {
   return tiled(kernels().satd, block, prediction, 16);
 }
 
-Cost MotionSearch::fraction_cost(const SearchBlock& block, MotionVector mv) const {
-  return lagrangian.absolute_cost(difference(block, mv),
-                                  rates.of(moved(mv, -predicted.row, -predicted.col)));
+bool MotionSearch::allowed(MotionVector mv) const {
+  return mv.row >= bounds.top && mv.row <= bounds.bottom && mv.col >= bounds.left &&
+         mv.col <= bounds.right && MvRates::codable(mv.row - predicted.row, mv.col - predicted.col);
 }
 
-void MotionSearch::descend(const SearchBlock& block, CostOf cost_of, int step, int moves,
-                           Found& found) const {
+Rate MotionSearch::rate_of(MotionVector mv) const {
+  return rates.of(moved(mv, -predicted.row, -predicted.col));
+}
+
+template <typename Difference>
+void MotionSearch::descend(Difference&& difference, int step, int moves, Found& found) const {
   MotionVector before = found.mv;  // the last centre
   for (bool improved = true; improved && moves > 0; --moves) {
     improved = false;
     const MotionVector centre = found.mv;
     const bool first = centre == before;
+    const bool all_allowed =
+        allowed(moved(centre, -step, -step)) && allowed(moved(centre, step, step));
     for (const auto& offset : kAround) {
       const MotionVector mv = moved(centre, offset[0] * step, offset[1] * step);
-      if (!allowed(mv.row, mv.col)) continue;
+      if (!all_allowed && !allowed(mv)) continue;
       // What lies around the last centre has been weighed and was no better.
       if (!first && std::abs(mv.row - before.row) <= step &&
           std::abs(mv.col - before.col) <= step) {
         continue;
       }
-      const Cost cost = (this->*cost_of)(block, mv);
+      // The vector alone may cost too much.
+      const Cost own = lagrangian.absolute_cost(0, rate_of(mv));
+      if (own >= found.cost) continue;
+      const int differing = difference(mv);
+      const Cost cost = lagrangian.absolute_cost(differing, 0) + own;
       if (cost < found.cost) {
-        found = {mv, cost};
+        found = {mv, differing, cost, found.by_whole_pixels};
         improved = true;
       }
     }
@@ -90,27 +93,33 @@ void MotionSearch::descend(const SearchBlock& block, CostOf cost_of, int step, i
   }
 }
 
-MotionVector MotionSearch::search(const SearchBlock& block,
-                                  std::initializer_list<MotionVector> starts,
-                                  int first_step_px) const {
+MotionSearch::Found MotionSearch::search(const SearchBlock& block,
+                                         std::initializer_list<MotionVector> starts,
+                                         const Effort& effort) const {
+  const auto weighed = [&](MotionVector mv, int differing) {
+    return Found{mv, differing, lagrangian.absolute_cost(differing, rate_of(mv)), 0};
+  };
+  const auto by_whole_pixels = [&](MotionVector mv) { return whole_pixel_difference(block, mv); };
   MotionVector start = bounds.clamp(predicted);
   start = {static_cast<std::int16_t>(start.row & ~3), static_cast<std::int16_t>(start.col & ~3)};
-  Found found{start, whole_pixel_cost(block, start)};
+  Found found = weighed(start, by_whole_pixels(start));
   for (const MotionVector other : starts) {
     const MotionVector mv{static_cast<std::int16_t>((other.row + 2) & ~3),
                           static_cast<std::int16_t>((other.col + 2) & ~3)};
-    if (mv == found.mv || !allowed(mv.row, mv.col)) continue;
-    const Cost cost = whole_pixel_cost(block, mv);
-    if (cost < found.cost) found = {mv, cost};
+    if (mv == found.mv || !allowed(mv)) continue;
+    const Found weighed_other = weighed(mv, by_whole_pixels(mv));
+    if (weighed_other.cost < found.cost) found = weighed_other;
   }
-  for (int step = first_step_px; step >= 1; step /= 2) {
-    descend(block, &MotionSearch::whole_pixel_cost, step * 4, kMaxMovesPerStep, found);
+  for (int step = effort.first_step_px; step >= 1; step /= 2) {
+    descend(by_whole_pixels, step * 4, kMaxMovesPerStep, found);
   }
-  found.cost = fraction_cost(block, found.mv);
-  for (const int step : {2, 1}) {
-    descend(block, &MotionSearch::fraction_cost, step, kMaxFractionMoves, found);
-  }
-  return found.mv;
+  const auto by_fractions = [&](MotionVector mv) { return difference(block, mv); };
+  const Cost by_whole = found.cost;
+  found = weighed(found.mv, by_fractions(found.mv));
+  found.by_whole_pixels = by_whole;
+  if (by_whole >= effort.worth) return found;
+  for (const int step : {2, 1}) descend(by_fractions, step, effort.fraction_moves, found);
+  return found;
 }
 
 }  // namespace vp8

@@ -29,25 +29,34 @@ struct MotionSearch {
   MotionVector predicted;
   bool bilinear;
 
+  // How far a search goes.
+  struct Effort {
+    int first_step_px;
+    int fraction_moves;  // at most so many with a step of a half pixel, and of a quarter
+    Cost worth;          // fractions are left alone where whole pixels cost as much
+  };
+  // A vector, the Hadamard difference of its prediction (of whole pixels, while those
+  // are searched: the absolute one), and what both cost.
+  struct Found {
+    MotionVector mv;
+    int difference;
+    Cost cost;
+    Cost by_whole_pixels;  // what the best of those cost
+  };
   // The best vector near any of the starts, whole pixels first.
-  MotionVector search(const SearchBlock& block, std::initializer_list<MotionVector> starts,
-                      int first_step_px) const;
+  Found search(const SearchBlock& block, std::initializer_list<MotionVector> starts,
+               const Effort& effort) const;
 
   // Hadamard difference of the block's prediction by this vector.
   int difference(const SearchBlock& block, MotionVector mv) const;
 
  private:
-  // The best vector so far and what it costs.
-  struct Found {
-    MotionVector mv;
-    Cost cost;
-  };
-  using CostOf = Cost (MotionSearch::*)(const SearchBlock&, MotionVector) const;
   // Moves by `step` quarter pixels while that pays, at most `moves` times.
-  void descend(const SearchBlock& block, CostOf cost_of, int step, int moves, Found& found) const;
-  bool allowed(int row, int col) const;
-  Cost whole_pixel_cost(const SearchBlock& block, MotionVector mv) const;
-  Cost fraction_cost(const SearchBlock& block, MotionVector mv) const;
+  template <typename Difference>
+  void descend(Difference&& difference, int step, int moves, Found& found) const;
+  bool allowed(MotionVector mv) const;
+  Rate rate_of(MotionVector mv) const;
+  int whole_pixel_difference(const SearchBlock& block, MotionVector mv) const;
 };
 
 }  // namespace vp8

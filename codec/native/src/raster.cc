@@ -16,6 +16,24 @@ std::uint64_t mixed(std::uint64_t sum, std::uint64_t word) {
   return sum ^ sum >> 29;
 }
 
+// Four sums side by side: one would wait for its multiplications.
+struct RowSums {
+  static constexpr int kSums = 4;
+  std::uint64_t sums[kSums];
+
+  RowSums(int width, int height)
+      : sums{static_cast<std::uint64_t>(width), static_cast<std::uint64_t>(height), 2, 3} {}
+
+  void add(const std::uint8_t* row, int width) {
+    for (int x = 0; x < width; x += 8) {
+      std::uint64_t word;
+      std::memcpy(&word, row + x, 8);
+      std::uint64_t& sum = sums[x / 8 % kSums];
+      sum = mixed(sum, word);
+    }
+  }
+};
+
 }  // namespace
 
 Raster::Raster(int width, int height) : width_(width), height_(height) {
@@ -98,27 +116,30 @@ bool Raster::operator==(const Raster& other) const {
   return true;
 }
 
+std::uint64_t Raster::sample() const {
+  RowSums of_rows(width_, height_);
+  const Plane luma = plane(0);
+  for (int y = kMacroblockSize / 2; y < luma.height; y += kMacroblockSize) {
+    of_rows.add(luma.at(0, y), luma.width);
+  }
+  return mixed(mixed(of_rows.sums[0], of_rows.sums[1]), mixed(of_rows.sums[2], of_rows.sums[3]));
+}
+
 Fingerprint Raster::fingerprint() const {
   std::call_once(fingerprinted_, [this] {
-    // Four sums side by side: one would wait for its multiplications.
-    constexpr int kSums = 4;
-    std::uint64_t sums[kSums] = {static_cast<std::uint64_t>(width_),
-                                 static_cast<std::uint64_t>(height_), 2, 3};
+    RowSums of_rows(width_, height_);
     for (int i = 0; i < kPlanes; ++i) {
       const Plane plane = this->plane(i);
-      for (int y = 0; y < plane.height; ++y) {
-        const std::uint8_t* row = plane.at(0, y);
-        for (int x = 0; x < plane.width; x += 8) {
-          std::uint64_t word;
-          std::memcpy(&word, row + x, 8);
-          std::uint64_t& sum = sums[x / 8 % kSums];
-          sum = mixed(sum, word);
-        }
-      }
+      for (int y = 0; y < plane.height; ++y) of_rows.add(plane.at(0, y), plane.width);
     }
-    fingerprint_ = {mixed(sums[0], sums[1]), mixed(sums[2], sums[3])};
+    const std::uint64_t* sums = of_rows.sums;
+    fingerprint_ = {sample(), {mixed(sums[0], sums[1]), mixed(sums[2], sums[3])}};
   });
   return fingerprint_;
+}
+
+bool Raster::has(const Fingerprint& fingerprint) const {
+  return sample() == fingerprint.sample && this->fingerprint() == fingerprint;
 }
 
 bool same_picture(const Raster& a, const Raster& b) {

@@ -31,6 +31,7 @@ constexpr int kPlanes = 3;  // Y, U, V
 // Stands for everything of a raster that prediction can see. Different rasters have
 // the same one by a chance of 2^-64, or by malice: no more than quality depends on it.
 struct Fingerprint {
+  std::uint64_t sample;  // of a few rows: nearly always enough to tell two rasters apart
   std::uint64_t halves[2];
 
   bool operator==(const Fingerprint& other) const = default;
@@ -75,8 +76,13 @@ class Raster {
 
   // Of a raster that does not change any more; found once, by the first who asks.
   Fingerprint fingerprint() const;
+  // Whether that is its fingerprint. Looks at the sample first, for which no more than
+  // a few rows have to be read.
+  bool has(const Fingerprint& fingerprint) const;
 
  private:
+  std::uint64_t sample() const;
+
   int width_;
   int height_;
   int loaded_planes_ = 0;  // a bit for each

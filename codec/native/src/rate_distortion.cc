@@ -2,17 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
-
-#include "kernels/kernels.h"
 
 namespace vp8 {
 namespace {
 
 // Squared coefficient errors against squared pixel errors: the DCT's grow
 // fourfold, those of Y2 sixteenfold; distortions are kept in 16ths.
-int distortion_weight(BlockType type) { return type == kY2 ? 1 : 4; }
+int distortion_weight_bits(BlockType type) { return type == kY2 ? 0 : 2; }
 
 // Sign and extra bits of every magnitude.
 struct MagnitudeRates {
@@ -34,6 +33,30 @@ struct MagnitudeRates {
 };
 
 const MagnitudeRates kMagnitudeRates;
+
+// Bits of positions in raster order, put into zigzag order.
+class ZigzagBits {
+ public:
+  ZigzagBits() {
+    for (int position = 0; position < 16; ++position) {
+      const int at = kZigzag[position];
+      for (int byte = 0; byte < 256; ++byte) {
+        if ((byte >> (at & 7) & 1) == 0) continue;
+        Half& half = halves_[at >> 3];
+        half[byte] = static_cast<std::uint16_t>(half[byte] | 1 << position);
+      }
+    }
+  }
+  std::uint32_t of(std::uint32_t raster) const {
+    return halves_[0][raster & 255] | halves_[1][raster >> 8];
+  }
+
+ private:
+  using Half = std::uint16_t[256];
+  Half halves_[2] = {};
+};
+
+const ZigzagBits kZigzagBits;
 
 // Of a token without its first decision, that the block goes on.
 Rate token_rate(int kind, const std::array<Probability, 11>& p) {
@@ -76,89 +99,95 @@ TokenRates::TokenRates(const CoefficientProbabilities& probabilities) {
         }
       }
     }
+    zeros_[type][0] = 0;
+    for (int i = 0; i < 16; ++i) {
+      zeros_[type][i + 1] = zeros_[type][i] + rows_[type][kCoefficientBands[i]][kAfterZero][0];
+    }
   }
 }
 
 BlockQuantizer::BlockQuantizer(const int* block_steps) : steps{block_steps[0], block_steps[1]} {
   const int half[2] = {steps[0] / 2, steps[1] / 2};
   nearest = make_quantizer(steps, half);
-  for (int i = 0; i < 2; ++i) {
-    const int reciprocal = nearest.reciprocal[i];
-    least[i] = (65536 + reciprocal - 1) / reciprocal - half[i];
-  }
 }
 
-Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
-                    const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end) {
-  const BlockType type = block.type;
-  const int first = block.first;
-  const int last = kernels().quantize(block.coefficients, block.quantizer.nearest, values) - 1;
-  const auto end_cost = [&](int position, int context) {
-    if (position == 16) return Cost{0};
-    return lagrangian.cost(0, rates.of_end(type, kCoefficientBands[position], context));
-  };
-  Cost best = end_cost(first, block.context);
-  int best_end = first;
+BlockQuantizer BlockQuantizer::without_dc() const {
+  BlockQuantizer rest = *this;
+  rest.nearest.reciprocal[0] = 0;
+  return rest;
+}
 
-  const std::int64_t weight = distortion_weight(type) << 8;
+Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const TokenRates& rates,
+                   const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end) {
+  const BlockType type = block.type;
+  const auto end_rate = [&](int position, int context) {
+    return position == 16 ? 0 : rates.of_end(type, kCoefficientBands[position], context);
+  };
+  Cost best = lagrangian.cost(0, end_rate(block.first, block.context));
+  int best_end = block.first;
+
+  const std::uint32_t positions = kZigzagBits.of(nonzero);
+  const int weight_bits = distortion_weight_bits(type) + 8;
   Cost cost = 0;
   int row = block.context;  // of the rates, for the token at hand
-  for (int i = first; i <= last; ++i) {
+  int next = block.first;   // position of that token
+  for (std::uint32_t left = positions; left != 0; left &= left - 1) {
+    const int i = std::countr_zero(left);
+    if (i > next) {
+      cost += lagrangian.scale * rates.of_zeros(type, next, i, row);
+      row = TokenRates::kAfterZero;
+    }
+    next = i + 1;
     const int at = kZigzag[i];
     const TokenRates::Rows& rows = rates.rows(type, kCoefficientBands[i]);
     const int rounded = std::abs(static_cast<int>(values[at]));
-    if (rounded == 0) {
-      cost += lagrangian.scale * rows[row][0];
-      row = TokenRates::kAfterZero;
-      continue;
-    }
-
     const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[at]));
     const std::int64_t step = block.quantizer.steps[i > 0];
-    const auto cost_of = [&](int level) {
-      const std::int64_t coded = level * step;
-      // error^2 - magnitude^2
-      return coded * (coded - 2 * magnitude) * weight +
-             lagrangian.scale * (rows[row][token_kind(level)] +
-                                 kMagnitudeRates.rates[static_cast<std::size_t>(level)]);
+    const auto rate_of = [&](int level) {
+      return rows[row][token_kind(level)] + kMagnitudeRates.rates[static_cast<std::size_t>(level)];
     };
     // Two levels have a chance. What the next token costs after each is taken into
     // account as if that were rounded.
-    int level = rounded;
-    Cost own = cost_of(rounded);
-    const Cost own_less = cost_of(rounded - 1);
-    Cost next = 0;
-    Cost next_less = 0;
+    const Rate rate = rate_of(rounded);
+    const Rate rate_less = rate_of(rounded - 1);
+    Rate after = 0;
+    Rate after_less = 0;
     if (rounded <= 2) {
       const int row_less = rounded == 1 ? TokenRates::kAfterZero : 1;
-      if (i < last) {
-        const TokenRates::Rows& next_rows = rates.rows(type, kCoefficientBands[i + 1]);
-        const int kind = token_kind(std::abs(static_cast<int>(values[kZigzag[i + 1]])));
-        next = lagrangian.scale * next_rows[rounded][kind];
-        next_less = lagrangian.scale * next_rows[row_less][kind];
+      if ((left & (left - 1)) != 0) {
+        const TokenRates::Rows& next_rows = rates.rows(type, kCoefficientBands[next]);
+        const int kind = token_kind(std::abs(static_cast<int>(values[kZigzag[next]])));
+        after = next_rows[rounded][kind];
+        after_less = next_rows[row_less][kind];
       } else {
         // A zero at the end would not be coded at all.
-        next = end_cost(i + 1, rounded);
-        next_less = rounded == 1 ? 0 : end_cost(i + 1, 1);
+        after = end_rate(next, rounded);
+        after_less = rounded == 1 ? 0 : end_rate(next, 1);
       }
     }
-    if (own_less + next_less < own + next) {
-      level = rounded - 1;
-      own = own_less;
-      values[at] = static_cast<std::int16_t>(values[at] < 0 ? -level : level);
-    }
-    cost += own;
+    // What distortion grows by, less what is saved. Which one wins cannot be foreseen,
+    // so there is no branch.
+    const std::int64_t grows = step * (2 * magnitude - step * (2 * rounded - 1)) << weight_bits;
+    const bool less = grows < lagrangian.scale * ((rate + after) - (rate_less + after_less));
+    const int level = rounded - less;
+    values[at] = static_cast<std::int16_t>(values[at] < 0 ? -level : level);
+    const std::int64_t coded = level * step;
+    // error^2 - magnitude^2
+    cost += (coded * (coded - 2 * magnitude) << weight_bits) +
+            lagrangian.scale * (less ? rate_less : rate);
     row = level == 0 ? TokenRates::kAfterZero : token_context_after(level);
     if (level == 0) continue;
     // Nothing ends on a zero.
-    const Cost ended = cost + end_cost(i + 1, row);
+    const Cost ended = cost + lagrangian.cost(0, end_rate(next, row));
     if (ended < best) {
       best = ended;
-      best_end = i + 1;
+      best_end = next;
     }
   }
   *end = static_cast<std::uint8_t>(best_end);
-  for (int i = last; i >= best_end; --i) values[kZigzag[i]] = 0;
+  for (std::uint32_t rest = positions >> best_end << best_end; rest != 0; rest &= rest - 1) {
+    values[kZigzag[std::countr_zero(rest)]] = 0;
+  }
   return best;
 }
 

@@ -59,36 +59,44 @@ class TokenRates {
   static constexpr int kAfterZero = 3;
   const Rows& rows(BlockType type, int band) const { return rows_[type][band]; }
   Rate of_end(BlockType type, int band, int context) const { return end_[type][band][context]; }
+  // Of the zeros from one position up to another, the first of them by its row.
+  Rate of_zeros(BlockType type, int from, int to, int row) const {
+    return rows_[type][kCoefficientBands[from]][row][0] + zeros_[type][to] - zeros_[type][from + 1];
+  }
 
  private:
   Rows rows_[kBlockTypes][8];
   std::uint16_t end_[kBlockTypes][8][3];
+  // Of zeros after zeros at all positions before one.
+  std::uint32_t zeros_[kBlockTypes][17];
 };
 
 // How residue is divided by steps: what to nearest, and the steps.
 struct BlockQuantizer {
   explicit BlockQuantizer(const int* steps);
+  // The same that leaves out DCs: their levels are all zero.
+  BlockQuantizer without_dc() const;
 
   int steps[2];       // of the DC and of the ACs
   Quantizer nearest;  // for the kernels
-  int least[2];       // magnitudes that do not round to zero
 };
 
 // A block of transformed residue and how it is coded.
 struct ResidueBlock {
-  const std::int16_t* coefficients;  // raster order; those before `first` are zero
+  const std::int16_t* coefficients;  // raster order; those before `first` do not matter
   const BlockQuantizer& quantizer;
   BlockType type;
   int first;    // first coded position
   int context;  // blocks with tokens to the left and above
 };
 
-// Quantises by rate and distortion, in one pass along the zigzag: each level is
-// rounded or one less, and the block ends where that is cheapest. (A search over
-// all levels and contexts gains 0.1% of the bits and takes twice as long.) Writes
-// `values` (raster order) and `end`; returns the cost less the distortion of coding
-// nothing.
-Cost quantize_block(const ResidueBlock& block, const TokenRates& rates,
-                    const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end);
+// Chooses levels by rate and distortion, in one pass along the zigzag: each is what
+// was rounded to or one less, and the block ends where that is cheapest. (A search
+// over all levels and contexts gains 0.1% of the bits and takes twice as long.)
+// `values` (raster order) are the rounded levels, with a bit of `nonzero` for each
+// that is not zero, and become the chosen ones. Sets `end`; returns the cost less the
+// distortion of coding nothing.
+Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const TokenRates& rates,
+                   const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end);
 
 }  // namespace vp8

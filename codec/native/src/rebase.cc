@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "frame_reader.h"
+#include "macroblock.h"
 #include "mode_decision.h"
 #include "status.h"
 #include "wavefront.h"
@@ -63,8 +64,14 @@ void carry_over(FrameReader& reader, FrameWriter& writer, ThreadTeam& team) {
     int seen = 0;
     for (int column = 0; column < macroblocks.columns(); ++column) {
       wavefront.await_above(row, column, seen);
-      row_writer.commit(column, macroblocks.at(row, column),
-                        coefficients[static_cast<std::size_t>(column)], false);
+      const MacroblockInfo& info = macroblocks.at(row, column);
+      MvCandidates suggested{};
+      if (info.is_inter()) {
+        suggested = mv_candidates_at(writer.macroblocks(), row, column, info.reference,
+                                     writer.context().sign_bias);
+      }
+      row_writer.commit(column, info, suggested, coefficients[static_cast<std::size_t>(column)],
+                        false);
       wavefront.publish(row, column);
     }
   });

@@ -90,7 +90,7 @@ void ModeDecision::try_inter_again(const MacroblockInfo& old) {
   const Raster& raster = *frame_.reconstruction().references[reference];
   const InterpolationFilter filter = frame_.reconstruction().filter;
   const Plane plane = raster.plane(0);
-  const MvCandidates suggested = near_by(reference);
+  const MvCandidates& suggested = look_around(reference);
   const Rate reference_rate = rates_.reference(reference);
   const int x = column_ * 16;
   const int y = row_.row() * 16;
@@ -167,7 +167,7 @@ void ModeDecision::try_inter_again(const MacroblockInfo& old) {
                     target_.stride[0], 16);
   predict_inter_chroma(info, raster, row_.row(), column_, filter, target_);
   // Against coding nothing of it, what the prediction itself costs does not matter.
-  evaluate_predicted(0, best_rate);
+  evaluate_predicted(0, best_rate, true);
 }
 
 // Compares absolute differences of the prediction in the raster and of intra

@@ -11,9 +11,9 @@ namespace vp8 {
 // The quantizers of one segment.
 struct SegmentQuantizers {
   explicit SegmentQuantizers(const QuantizerSteps& steps)
-      : y(steps.y), y2(steps.y2), uv(steps.uv) {}
+      : y(steps.y), y_after_y2(y.without_dc()), y2(steps.y2), uv(steps.uv) {}
 
-  BlockQuantizer y, y2, uv;
+  BlockQuantizer y, y_after_y2, y2, uv;
 };
 
 // Everything that stays the same while a macroblock's candidates are compared.
@@ -24,6 +24,8 @@ struct ResidueCoder {
   const TokenRates& rates;
   const Lagrangian& lagrangian;
   const SegmentQuantizers& quantizers;
+  // Leaves out chroma where it is hardly ever coded.
+  bool hasty = false;
 
   Cost code_luma(bool has_y2, const MacroblockPixels& source, const MacroblockPixels& prediction,
                  TokenContext& above, TokenContext& left,
@@ -38,10 +40,18 @@ struct ResidueCoder {
                      MacroblockCoefficients& coefficients) const;
 
  private:
-  // `significant`: some coefficient does not round to zero.
-  Cost code_block(BlockType type, const BlockQuantizer& quantizer, int index, int first,
-                  const std::int16_t* transformed, bool significant, std::uint8_t& above,
+  // `nonzero`: bits of the levels that did not round to zero. `above` and `left`:
+  // whether the neighbours have tokens, and then whether this one has.
+  Cost code_block(const ResidueBlock& block, std::uint32_t nonzero, int index, std::uint8_t& above,
                   std::uint8_t& left, MacroblockCoefficients& coefficients) const;
+  // `Size` x `Size` blocks from `index` on: nothing of them, or what they hold.
+  template <int Size>
+  Cost code_nothing(BlockType type, int index, int first, std::uint8_t* above, std::uint8_t* left,
+                    MacroblockCoefficients& coefficients) const;
+  template <int Size>
+  Cost code_square(BlockType type, const BlockQuantizer& quantizer, int index, int first,
+                   const std::int16_t (*transformed)[16], std::uint8_t* above, std::uint8_t* left,
+                   MacroblockCoefficients& coefficients) const;
 };
 
 // True where any block has tokens.

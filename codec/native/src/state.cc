@@ -151,7 +151,7 @@ bool predicts_as(const State& state, const Basis& basis) {
     return false;
   }
   for (std::size_t i = kLastFrame; i <= kAltrefFrame; ++i) {
-    if (!(state.references[i]->fingerprint() == basis.references[i])) return false;
+    if (!state.references[i]->has(basis.references[i])) return false;
   }
   return true;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "bool_decoder.h"
 #include "tables.h"
@@ -26,6 +27,11 @@ struct MacroblockCoefficients {
   std::uint8_t ends[kBlocksPerMacroblock];
 
   void clear() { *this = {}; }
+  // No block has tokens. Nobody looks at values then.
+  void clear_tokens(bool has_y2) {
+    std::memset(ends, has_y2 ? 1 : 0, 16);
+    std::memset(ends + 16, 0, kBlocksPerMacroblock - 16);
+  }
 };
 
 // Which blocks next to a macroblock had tokens: 4 Y, 2 U, 2 V, Y2.
@@ -98,11 +104,18 @@ Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int f
 // place.
 template <typename Writer>
 void write_token(Writer& writer, const Token& token, const Probability* probabilities) {
-  const auto& path = kTokenTree.paths[token.kind];
-  for (int i = token.after_zero; i < path.length; ++i) {
-    writer.write(path.bits[i], probabilities[path.nodes[i]]);
+  // Most tokens are the end, 0 or 1, which is decided at the tree's first three nodes.
+  if (!token.after_zero) writer.write(token.kind != kEndOfBlock, probabilities[0]);
+  if (token.kind == kEndOfBlock) return;
+  writer.write(token.kind != 0, probabilities[1]);
+  if (token.kind == 0) return;
+  writer.write(token.kind != 1, probabilities[2]);
+  if (token.kind > 1) {
+    const auto& path = kTokenTree.paths[token.kind];
+    for (int i = 3; i < path.length; ++i) {
+      writer.write(path.bits[i], probabilities[path.nodes[i]]);
+    }
   }
-  if (token.kind == 0 || token.kind == kEndOfBlock) return;
   if (token.kind >= kFirstCategoryToken) {
     const int category = token.kind - kFirstCategoryToken;
     const int bits = kDctCategoryBits[category];

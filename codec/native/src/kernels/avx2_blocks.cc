@@ -49,14 +49,8 @@ void dequantize_inverse_dct_add_wide(const std::int16_t* values, int dc_step, in
   add_two_wide_rows(pixels + 2 * stride, stride, v[2], v[3]);
 }
 
-void forward_dct_wide(const std::uint8_t* source, std::ptrdiff_t source_stride,
-                      const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
-                      std::int16_t* blocks) {
-  Wide v[4];
-  for (int y = 0; y < 4; ++y) {
-    v[y] = sub_i16(load_pixels(source + y * source_stride),
-                   load_pixels(prediction + y * prediction_stride));
-  }
+// Four blocks from the differences of their rows, each row with all four's pixels.
+inline void forward_dct_four(Wide (&v)[4], std::int16_t* blocks) {
   forward_dct_of(v, wide_i16(8));
   const Wide ac01 = join_low(v[0], v[1]);
   const Wide ac23 = join_low(v[2], v[3]);
@@ -66,6 +60,59 @@ void forward_dct_wide(const std::uint8_t* source, std::ptrdiff_t source_stride,
   store_wide(blocks + 16, low_halves(bd01, bd23));
   store_wide(blocks + 32, high_halves(ac01, ac23));
   store_wide(blocks + 48, high_halves(bd01, bd23));
+}
+
+void forward_dct16_wide(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                        const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
+                        std::int16_t* blocks) {
+  for (int row = 0; row < 4; ++row) {
+    Wide v[4];
+    for (Wide& line : v) {
+      line = sub_i16(load_pixels(source), load_pixels(prediction));
+      source += source_stride;
+      prediction += prediction_stride;
+    }
+    forward_dct_four(v, blocks + 64 * row);
+  }
+}
+
+void forward_dct8_wide(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                       const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
+                       std::int16_t* blocks) {
+  // Two blocks and the two below them.
+  const auto load = [](const std::uint8_t* pixels, std::ptrdiff_t stride) {
+    return _mm256_cvtepu8_epi16(two_rows(pixels, pixels + 4 * stride));
+  };
+  Wide v[4];
+  for (Wide& line : v) {
+    line = sub_i16(load(source, source_stride), load(prediction, prediction_stride));
+    source += source_stride;
+    prediction += prediction_stride;
+  }
+  forward_dct_four(v, blocks);
+}
+
+std::uint32_t quantize_wide(const std::int16_t* blocks, int count, const Quantizer& quantizer,
+                            std::int16_t* values, std::uint16_t* nonzero) {
+  const Wide rounding = wide(first_and_rest(quantizer.rounding[0], quantizer.rounding[1]),
+                             splat_i16(quantizer.rounding[1]));
+  const Wide reciprocal = wide(first_and_rest(quantizer.reciprocal[0], quantizer.reciprocal[1]),
+                               splat_i16(quantizer.reciprocal[1]));
+  std::uint32_t any = 0;
+  for (int block = 0; block < count; ++block) {
+    // Loaded by halves: they may just have been stored so.
+    const Wide c = wide(load_i16(blocks), load_i16(blocks + 8));
+    const Wide sum = _mm256_adds_epu16(abs_i16(c), rounding);
+    const Wide level = _mm256_min_epu16(_mm256_mulhi_epu16(sum, reciprocal), wide_i16(2047));
+    const Wide sign = shift_right_i16<15>(c);
+    store_wide(values, sub_i16(_mm256_xor_si256(level, sign), sign));
+    const std::uint32_t bits = bits_where_nonzero(low_half(level), high_half(level));
+    nonzero[block] = static_cast<std::uint16_t>(bits);
+    any |= static_cast<std::uint32_t>(bits != 0) << block;
+    blocks += 16;
+    values += 16;
+  }
+  return any;
 }
 
 // ---- differences ----
@@ -194,7 +241,9 @@ void satd_many_wide(const std::uint8_t* source, std::ptrdiff_t source_stride,
 
 void install_avx2_blocks(Kernels& table) {
   table.dequantize_inverse_dct_add[2] = dequantize_inverse_dct_add_wide;
-  table.forward_dct[2] = forward_dct_wide;
+  table.forward_dct[1] = forward_dct8_wide;
+  table.forward_dct[2] = forward_dct16_wide;
+  table.quantize = quantize_wide;
   table.sad[2] = sad16_wide;
   table.sse[2] = sse16_wide;
   table.satd[1] = satd8_wide;

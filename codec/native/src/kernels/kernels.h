@@ -57,18 +57,19 @@ struct Kernels {
   InverseDctDc inverse_dct_dc_add[3];
   void (*dequantize_inverse_walsh)(const std::int16_t* values, int dc_step, int ac_step,
                                    std::int16_t* dc_of_16_blocks);
+  // Of a square: index 0, 1, 2 are 4, 8, 16 pixels, which are 1, 4, 16 blocks, row by
+  // row.
   using ForwardDct = void (*)(const std::uint8_t* source, std::ptrdiff_t source_stride,
                               const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
                               std::int16_t* blocks);
   ForwardDct forward_dct[3];
-  // DCs are those of forward_dct, at most 2040 in magnitude.
-  void (*forward_walsh)(const std::int16_t* dc_of_16_blocks, std::int16_t* block);
-  // A bit for each of `count` blocks (at most 16): whether its DC is at least
-  // `least_dc` in magnitude or an AC at least `least_ac`. Both are 1 to 32767.
-  std::uint32_t (*significant)(const std::int16_t* blocks, int count, int least_dc, int least_ac);
-  // Returns one past the last nonzero position in zigzag order, 0 if none.
-  int (*quantize)(const std::int16_t* coefficients, const Quantizer& quantizer,
-                  std::int16_t* values);
+  // Of the DCs of 16 blocks as forward_dct makes them, at most 2040 in magnitude.
+  void (*forward_walsh)(const std::int16_t* blocks, std::int16_t* block);
+  // Writes the levels of `count` blocks (at most 16), and for each block a bit for
+  // every level that is not zero, in raster order. Returns a bit for each block that
+  // has any.
+  std::uint32_t (*quantize)(const std::int16_t* blocks, int count, const Quantizer& quantizer,
+                            std::int16_t* values, std::uint16_t* nonzero);
 
   // ---- differences of a square ----
   using Distortion = int (*)(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,

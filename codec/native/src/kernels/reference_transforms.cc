@@ -137,24 +137,27 @@ void forward_dct_one(const std::uint8_t* source, std::ptrdiff_t source_stride,
   }
 }
 
-template <int Count>
+template <int Size>
 void forward_dct(const std::uint8_t* source, std::ptrdiff_t source_stride,
                  const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
                  std::int16_t* blocks) {
-  for (int i = 0; i < Count; ++i) {
-    forward_dct_one(source + 4 * i, source_stride, prediction + 4 * i, prediction_stride,
-                    blocks + 16 * i);
+  for (int y = 0; y < Size; y += 4) {
+    for (int x = 0; x < Size; x += 4) {
+      forward_dct_one(source + y * source_stride + x, source_stride,
+                      prediction + y * prediction_stride + x, prediction_stride, blocks);
+      blocks += 16;
+    }
   }
 }
 
-void forward_walsh(const std::int16_t* dc_of_16_blocks, std::int16_t* block) {
+void forward_walsh(const std::int16_t* blocks, std::int16_t* block) {
   int rows[16];
   for (int y = 0; y < 4; ++y) {
-    const std::int16_t* in = dc_of_16_blocks + 4 * y;
-    const int a = in[0] + in[3];
-    const int b = in[1] + in[2];
-    const int c = in[1] - in[2];
-    const int d = in[0] - in[3];
+    const std::int16_t* in = blocks + 4 * y * 16;
+    const int a = in[0] + in[48];
+    const int b = in[16] + in[32];
+    const int c = in[16] - in[32];
+    const int d = in[0] - in[48];
     rows[4 * y] = a + b;
     rows[4 * y + 1] = c + d;
     rows[4 * y + 2] = a - b;
@@ -172,31 +175,24 @@ void forward_walsh(const std::int16_t* dc_of_16_blocks, std::int16_t* block) {
   }
 }
 
-std::uint32_t significant(const std::int16_t* blocks, int count, int least_dc, int least_ac) {
-  std::uint32_t found = 0;
+std::uint32_t quantize(const std::int16_t* blocks, int count, const Quantizer& quantizer,
+                       std::int16_t* values, std::uint16_t* nonzero) {
+  std::uint32_t any = 0;
   for (int block = 0; block < count; ++block) {
-    const std::int16_t* values = blocks + 16 * block;
-    bool any = std::abs(static_cast<int>(values[0])) >= least_dc;
-    for (int i = 1; i < 16; ++i) any |= std::abs(static_cast<int>(values[i])) >= least_ac;
-    found |= static_cast<std::uint32_t>(any) << block;
+    nonzero[block] = 0;
+    for (int i = 0; i < 16; ++i) {
+      const int coefficient = blocks[16 * block + i];
+      const int kind = i > 0;
+      const auto sum = static_cast<std::uint32_t>(
+          clamp_int(std::abs(coefficient) + quantizer.rounding[kind], 0, 65535));
+      const int level =
+          clamp_int(static_cast<int>((sum * quantizer.reciprocal[kind]) >> 16), 0, 2047);
+      values[16 * block + i] = wrap(coefficient < 0 ? -level : level);
+      if (level != 0) nonzero[block] = static_cast<std::uint16_t>(nonzero[block] | 1 << i);
+    }
+    any |= static_cast<std::uint32_t>(nonzero[block] != 0) << block;
   }
-  return found;
-}
-
-int quantize(const std::int16_t* coefficients, const Quantizer& quantizer, std::int16_t* values) {
-  int end = 0;
-  for (int i = 0; i < 16; ++i) {
-    const int at = kZigzag[i];
-    const int kind = i > 0;
-    const int magnitude = std::abs(static_cast<int>(coefficients[at]));
-    const auto sum =
-        static_cast<std::uint32_t>(clamp_int(magnitude + quantizer.rounding[kind], 0, 65535));
-    const int level =
-        clamp_int(static_cast<int>((sum * quantizer.reciprocal[kind]) >> 16), 0, 2047);
-    values[at] = wrap(coefficients[at] < 0 ? -level : level);
-    if (level != 0) end = i + 1;
-  }
-  return end;
+  return any;
 }
 
 }  // namespace
@@ -209,11 +205,10 @@ void install_reference_transforms(Kernels& table) {
   table.inverse_dct_dc_add[1] = inverse_dct_dc_add<2>;
   table.inverse_dct_dc_add[2] = inverse_dct_dc_add<4>;
   table.dequantize_inverse_walsh = dequantize_inverse_walsh;
-  table.forward_dct[0] = forward_dct<1>;
-  table.forward_dct[1] = forward_dct<2>;
-  table.forward_dct[2] = forward_dct<4>;
+  table.forward_dct[0] = forward_dct<4>;
+  table.forward_dct[1] = forward_dct<8>;
+  table.forward_dct[2] = forward_dct<16>;
   table.forward_walsh = forward_walsh;
-  table.significant = significant;
   table.quantize = quantize;
 }
 

@@ -225,11 +225,19 @@ inline void forward_dct_two(const std::uint8_t* source, std::ptrdiff_t source_st
   store_i16(blocks + 24, join_high(v[2], v[3]));
 }
 
-inline void forward_dct_four(const std::uint8_t* source, std::ptrdiff_t source_stride,
-                             const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
-                             std::int16_t* blocks) {
-  forward_dct_two(source, source_stride, prediction, prediction_stride, blocks);
-  forward_dct_two(source + 8, source_stride, prediction + 8, prediction_stride, blocks + 32);
+// Squares of `Size` pixels by rows of blocks.
+template <int Size>
+void forward_dct_rows(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                      const std::uint8_t* prediction, std::ptrdiff_t prediction_stride,
+                      std::int16_t* blocks) {
+  for (int y = 0; y < Size; y += 4) {
+    for (int x = 0; x < Size; x += 8) {
+      forward_dct_two(source + x, source_stride, prediction + x, prediction_stride, blocks);
+      blocks += 32;
+    }
+    source += 4 * source_stride;
+    prediction += 4 * prediction_stride;
+  }
 }
 
 inline void forward_dct_one(const std::uint8_t* source, std::ptrdiff_t source_stride,
@@ -245,10 +253,16 @@ inline void forward_dct_one(const std::uint8_t* source, std::ptrdiff_t source_st
   store_i16(block + 8, join_low(v[2], v[3]));
 }
 
+// The first values of four blocks.
+inline i16x8 four_dcs(const std::int16_t* blocks) {
+  return zip_low_pairs(zip_low_i16(as_i16(load_u8_4(blocks)), as_i16(load_u8_4(blocks + 16))),
+                       zip_low_i16(as_i16(load_u8_4(blocks + 32)), as_i16(load_u8_4(blocks + 48))));
+}
+
 // Nothing is rounded before the end, so the passes may change places.
-inline void forward_walsh_simd(const std::int16_t* dc_of_16_blocks, std::int16_t* block) {
-  const i16x8 rows01 = load_i16(dc_of_16_blocks);
-  const i16x8 rows23 = load_i16(dc_of_16_blocks + 8);
+inline void forward_walsh_simd(const std::int16_t* blocks, std::int16_t* block) {
+  const i16x8 rows01 = join_low(four_dcs(blocks), four_dcs(blocks + 64));
+  const i16x8 rows23 = join_low(four_dcs(blocks + 128), four_dcs(blocks + 192));
   i16x8 v[4] = {zip_low_i16(rows01, rows01), zip_high_i16(rows01, rows01),
                 zip_low_i16(rows23, rows23), zip_high_i16(rows23, rows23)};
   walsh_pass(v);
@@ -263,36 +277,26 @@ inline void forward_walsh_simd(const std::int16_t* dc_of_16_blocks, std::int16_t
   store_i16(block + 8, halve(join_low(v[2], v[3])));
 }
 
-// Where each raster position comes in zigzag order, counted from 1.
-alignas(16) constexpr std::uint8_t kZigzagPlaces[16] = {1, 2, 6,  7,  3,  5,  8,  13,
-                                                        4, 9, 12, 14, 10, 11, 15, 16};
-
-inline int quantize_simd(const std::int16_t* coefficients, const Quantizer& quantizer,
-                         std::int16_t* values) {
+inline std::uint32_t quantize_simd(const std::int16_t* blocks, int count,
+                                   const Quantizer& quantizer, std::int16_t* values,
+                                   std::uint16_t* nonzero) {
   const i16x8 rounding = splat_i16(quantizer.rounding[1]);
   const i16x8 reciprocal = splat_i16(quantizer.reciprocal[1]);
-  const i16x8 low = quantize_lanes(
-      load_i16(coefficients), first_and_rest(quantizer.rounding[0], quantizer.rounding[1]),
-      first_and_rest(quantizer.reciprocal[0], quantizer.reciprocal[1]));
-  const i16x8 high = quantize_lanes(load_i16(coefficients + 8), rounding, reciprocal);
-  store_i16(values, low);
-  store_i16(values + 8, high);
-  return greatest_where_nonzero(low, high, load_u8(kZigzagPlaces));
-}
-
-inline std::uint32_t significant_simd(const std::int16_t* blocks, int count, int least_dc,
-                                      int least_ac) {
-  const i16x8 below = splat_i16(least_ac - 1);
-  const i16x8 below_first = first_and_rest(least_dc - 1, least_ac - 1);
-  std::uint32_t found = 0;
+  const i16x8 first_rounding = first_and_rest(quantizer.rounding[0], quantizer.rounding[1]);
+  const i16x8 first_reciprocal = first_and_rest(quantizer.reciprocal[0], quantizer.reciprocal[1]);
+  std::uint32_t any = 0;
   for (int block = 0; block < count; ++block) {
-    const std::int16_t* values = blocks + 16 * block;
-    const i16x8 low = sub_i16(below_first, abs_i16(load_i16(values)));
-    const i16x8 high = sub_i16(below, abs_i16(load_i16(values + 8)));
-    const i16x8 above = is_negative_i16(bit_or(low, high));
-    found |= static_cast<std::uint32_t>(!none_set(as_u8(above))) << block;
+    const i16x8 low = quantize_lanes(load_i16(blocks), first_rounding, first_reciprocal);
+    const i16x8 high = quantize_lanes(load_i16(blocks + 8), rounding, reciprocal);
+    store_i16(values, low);
+    store_i16(values + 8, high);
+    const std::uint32_t bits = bits_where_nonzero(low, high);
+    nonzero[block] = static_cast<std::uint16_t>(bits);
+    any |= static_cast<std::uint32_t>(bits != 0) << block;
+    blocks += 16;
+    values += 16;
   }
-  return found;
+  return any;
 }
 
 inline void install_simd_transforms(Kernels& table) {
@@ -304,10 +308,9 @@ inline void install_simd_transforms(Kernels& table) {
   table.inverse_dct_dc_add[2] = inverse_dct_dc_add_simd<16>;
   table.dequantize_inverse_walsh = dequantize_inverse_walsh_simd;
   table.forward_dct[0] = forward_dct_one;
-  table.forward_dct[1] = forward_dct_two;
-  table.forward_dct[2] = forward_dct_four;
+  table.forward_dct[1] = forward_dct_rows<8>;
+  table.forward_dct[2] = forward_dct_rows<16>;
   table.forward_walsh = forward_walsh_simd;
-  table.significant = significant_simd;
   table.quantize = quantize_simd;
 }
 

@@ -192,11 +192,12 @@ inline i16x8 quantize_lanes(i16x8 c, i16x8 rounding, i16x8 reciprocal) {
       vuzp2q_u16(vreinterpretq_u16_u32(low), vreinterpretq_u16_u32(high)), vdupq_n_u16(2047));
   return vsubq_s16(veorq_s16(vreinterpretq_s16_u16(level), sign), sign);
 }
-// `position` of the lanes that are not zero, the greatest of them; 0 if none.
-inline int greatest_where_nonzero(i16x8 low, i16x8 high, u8x16 positions) {
-  const uint8x16_t coded =
-      vcombine_u8(vmovn_u16(vtstq_s16(low, low)), vmovn_u16(vtstq_s16(high, high)));
-  return vmaxvq_u8(vandq_u8(coded, positions));
+// A bit for each of the 16 lanes that is not zero.
+inline std::uint32_t bits_where_nonzero(i16x8 low, i16x8 high) {
+  const uint8x8_t bits = vcreate_u8(0x8040201008040201);
+  const uint8x8_t first = vand_u8(vmovn_u16(vtstq_s16(low, low)), bits);
+  const uint8x8_t second = vand_u8(vmovn_u16(vtstq_s16(high, high)), bits);
+  return static_cast<std::uint32_t>(vaddv_u8(first) | vaddv_u8(second) << 8);
 }
 
 // ---- interpolation ----

@@ -226,15 +226,10 @@ inline i16x8 quantize_lanes(i16x8 c, i16x8 rounding, i16x8 reciprocal) {
   level = _mm_sub_epi16(level, _mm_subs_epu16(level, splat_i16(2047)));
   return _mm_sub_epi16(_mm_xor_si128(level, sign), sign);
 }
-// `position` of the lanes that are not zero, the greatest of them; 0 if none.
-inline int greatest_where_nonzero(i16x8 low, i16x8 high, u8x16 positions) {
+// A bit for each of the 16 lanes that is not zero.
+inline std::uint32_t bits_where_nonzero(i16x8 low, i16x8 high) {
   const __m128i zero = is_zero_u8(_mm_packs_epi16(low, high));
-  __m128i v = _mm_andnot_si128(zero, positions);
-  v = _mm_max_epu8(v, _mm_srli_si128(v, 8));
-  v = _mm_max_epu8(v, _mm_srli_si128(v, 4));
-  v = _mm_max_epu8(v, _mm_srli_si128(v, 2));
-  v = _mm_max_epu8(v, _mm_srli_si128(v, 1));
-  return _mm_cvtsi128_si32(v) & 0xff;
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(zero)) ^ 0xffff;
 }
 
 // ---- interpolation ----

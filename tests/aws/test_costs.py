@@ -1,0 +1,135 @@
+"""What a job costs: the counts that estimates are made of, against what a job really asks for."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.cloud_overhead import transitions
+from excamera.cloud.account import Account
+from excamera.cloud.api import Api
+from excamera.costs import Shape, actual, foretold
+from excamera.estimate import DEFAULT_MEMORY_MB
+from excamera.options import EncodeOptions
+from mu.timeline import attempts
+from tests.aws.deployed import Deployed, Job
+from tests.emulator import Emulator
+from tests.emulator.runs import until
+from tests.pipeline.clips import Clip
+
+pytestmark = [pytest.mark.aws, pytest.mark.slow]
+
+STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "ended")
+TASKS = STEPS[1:-1]
+OPTIONS = EncodeOptions(chunk_frames=6, batch_chunks=2)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three batches, the last of one short chunk; small enough to be read in one request."""
+    clip = Clip(frames=26, width=48, height=32, sound="aac")
+    return clip.write(tmp_path_factory.mktemp("film") / "film.mp4")
+
+
+def reports(emulator: Emulator, stack: Deployed) -> dict[str, tuple[int, float]]:
+    """Calls of each function so far, and their GB-seconds, as Lambda reports them."""
+    found = {}
+    for step in STEPS:
+        log = emulator.logs(stack.function(step))
+        billed = re.findall(r"Billed Duration: (\d+) ms\s+Memory Size: (\d+) MB", log)
+        found[step] = (len(billed), sum(int(ms) * int(mb) for ms, mb in billed) / 1024e3)
+    return found
+
+
+def quiet(emulator: Emulator) -> Counter[str]:
+    """The count of requests, once nothing asks any more."""
+    while True:
+        before = emulator.requests()
+        time.sleep(1)
+        if emulator.requests() == before:
+            return before
+
+
+def run(emulator: Emulator, stack: Deployed, film: Path, key: str) -> Job:
+    """A job that an upload starts, and all that follows its end; asks S3 for nothing else."""
+
+    def told() -> int:
+        return emulator.logs(stack.function("ended")).count("REPORT")
+
+    before = told()
+    job = stack.job(stack.upload(key, film, {"excamera-batch-chunks": "2"}))
+    assert job.status == "SUCCEEDED", job
+    until(lambda: told() > before)
+    return job
+
+
+def test_a_job_asks_for_what_was_foretold(emulator: Emulator, stack: Deployed, film: Path) -> None:
+    """If this fails, what the estimate says of requests and transitions is not what is paid."""
+    run(
+        emulator, stack, film, "costs/warm.mp4"
+    )  # environments that are there already open no source
+    asked, called = quiet(emulator), reports(emulator, stack)
+    job = run(emulator, stack, film, "costs/counted.mp4")
+    after, reported = quiet(emulator), reports(emulator, stack)
+
+    shape = Shape.of(26, OPTIONS)
+    assert (shape.chunks, shape.batches) == (5, 3)
+    environments = len({record["worker"] for record in stack.timeline(job, "encode")})
+    expected = foretold(shape, {}, environments)
+
+    counted = after - asked
+    invoked = sum(reported[step][0] - called[step][0] for step in STEPS)
+    assert invoked == expected.invocations
+    definition = definition_of(stack)
+    items = [[()] * 2, [()] * 2, [()] * 1]
+    parent, children = transitions(definition["States"], definition["StartAt"], items)
+    assert parent + children == expected.transitions
+    writes = sum(counted[f"s3:{name}"] for name in ("PutObject", "ListObjectsV2", "CopyObject"))
+    reads = sum(counted[f"s3:{name}"] for name in ("GetObject", "HeadObject"))
+    assert (writes, reads) == (expected.writes, expected.reads), counted
+
+    # The job's own account of it.
+    prefix = f"jobs/{job.name}/timeline"
+    keys = stack.keys("WorkBucket", f"{prefix}/")
+    used = actual(attempts(prefix, keys), DEFAULT_MEMORY_MB)
+    assert used.transitions == expected.transitions
+    assert used.invocations == expected.invocations
+
+
+def definition_of(stack: Deployed) -> dict[str, Any]:
+    """The deployed state machine's definition."""
+    found = stack.client("stepfunctions").describe_state_machine(
+        stateMachineArn=stack.outputs["StateMachineArn"]
+    )
+    definition: dict[str, Any] = json.loads(found["definition"])
+    return definition
+
+
+def test_the_cost_that_is_told_is_what_lambda_bills(
+    emulator: Emulator, stack: Deployed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """If this fails, a job is said to have cost much more, or less, than it has.
+
+    Its calls must take longer than the few requests whose time is only reckoned with.
+    """
+    film = Clip(frames=26, width=1280, height=720, sound="aac").write(tmp_path / "large.mp4")
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    account = Account()
+    called = reports(emulator, stack)
+    job = run(emulator, stack, film, "costs/told.mp4")
+    reported = reports(emulator, stack)
+    told = Api.of_stack(account, account.stack(stack.name)).get(f"/jobs/{job.name}")
+    cost = told["cost"]
+    measured = sum(reported[step][1] - called[step][1] for step in TASKS)
+    assert sum(cost["gb_seconds"][step] for step in TASKS) == pytest.approx(measured, rel=0.2)
+    prefix = f"jobs/{job.name}/timeline"
+    used = actual(attempts(prefix, stack.keys("WorkBucket", f"{prefix}/")), DEFAULT_MEMORY_MB)
+    assert cost["so_far_usd"] == pytest.approx(used.dollars("x86_64"), rel=0.3)
+    assert cost["estimated_usd"] > 0

@@ -1,0 +1,109 @@
+"""What a job costs, and what it is expected to."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from excamera.costs import Shape, actual, foretold
+from excamera.estimate import CPU_MB, DEFAULT_MEMORY_MB, Film, Pace, Workers, estimate
+from excamera.flow import Limits
+from excamera.options import EncodeOptions
+from excamera.plan import cut
+from mu import Attempt
+from tests.support.shared import ROOT
+
+FILM = Film(14_400, 1920, 1080, 600.0)
+WORKERS = Workers(DEFAULT_MEMORY_MB)
+
+
+@given(st.integers(1, 3000), st.integers(1, 40), st.integers(1, 20))
+def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int) -> None:
+    """If this fails, estimates count other chunks than jobs have."""
+    options = EncodeOptions(chunk_frames=n, batch_chunks=x)
+    numbers = list(range(frames))
+    batches = list(cut(numbers, numbers, [(number,) for number in numbers], options))
+    found = Shape.of(frames, options)
+    assert (found.frames, found.batches) == (frames, len(batches))
+    assert found.chunks == sum(len(batch.chunks) for batch in batches)
+
+
+def timeline(shape: Shape) -> list[Attempt]:
+    """The timeline of a job in which nothing failed, a second for each task."""
+    tasks = ["plan", "audio", "stitch"]
+    tasks += [f"encode-{number}" for number in range(shape.chunks)]
+    tasks += [f"rebase-{number}" for number in range(shape.batches)]
+    return [Attempt(task, 1, 1000) for task in tasks]
+
+
+def test_a_job_without_failures_uses_what_was_foretold() -> None:
+    """If this fails, the cost of a job and its estimate count differently."""
+    shape = Shape.of(960, EncodeOptions())
+    used = actual(timeline(shape), DEFAULT_MEMORY_MB)
+    expected = foretold(shape, used.gb_seconds, min(shape.chunks, 100))
+    assert used == expected
+    assert used.dollars("arm64") < used.dollars("x86_64")
+    assert sum(used.bill("arm64").values()) == used.dollars("arm64")
+
+
+def test_retries_are_paid_for() -> None:
+    """If this fails, a job that was tried again looks as cheap as one that was not."""
+    shape = Shape.of(96, EncodeOptions())
+    once = timeline(shape)
+    again = [*once, Attempt("encode-3", 1, 900, "StoreUnavailable"), Attempt("encode-3", 2, 1000)]
+    before, after = (actual(found, DEFAULT_MEMORY_MB) for found in (once, again))
+    assert after.invocations == before.invocations + 1
+    assert after.transitions == before.transitions + 1
+    assert after.gb_seconds["encode"] > before.gb_seconds["encode"]
+
+
+def test_more_work_costs_more() -> None:
+    """If this fails, the estimate leads to wrong decisions."""
+    usual = estimate(FILM, EncodeOptions(), WORKERS, warm=True)
+    longer = estimate(Film(28_800, 1920, 1080, 1200.0), EncodeOptions(), WORKERS, warm=True)
+    assert 1.9 < longer.dollars / usual.dollars < 2.1
+    assert longer.size == pytest.approx(2 * usual.size)
+    better = estimate(FILM, EncodeOptions(crf=10), WORKERS)
+    assert better.size > 2 * usual.size
+    few = estimate(FILM, EncodeOptions(), Workers(DEFAULT_MEMORY_MB, concurrency=10), warm=True)
+    assert few.workers == 9
+    assert few.seconds > 20 * usual.seconds
+    # Fewer at once take longer, and cost no more.
+    assert few.usage.transitions == usual.usage.transitions
+    assert few.dollars <= usual.dollars
+
+
+def test_the_pace_of_a_job_foretells_that_job() -> None:
+    """If this fails, --like takes a pace that the job it is taken from did not have."""
+    options, shape = EncodeOptions(), Shape.of(FILM.frames, EncodeOptions())
+    ran = [
+        *(Attempt(f"encode-{number}", 1, 3000) for number in range(shape.chunks)),
+        *(Attempt(f"rebase-{number}", 1, 7000) for number in range(shape.batches)),
+        Attempt("plan", 1, 500), Attempt("stitch", 1, 900), Attempt("audio", 1, 100),
+    ]  # fmt: skip
+    cpus = {step: memory / CPU_MB for step, memory in DEFAULT_MEMORY_MB.items()}
+    pace = Pace.of_job(ran, FILM.frames, FILM.megapixels, cpus).with_size(50_000_000, FILM, 24)
+    found = estimate(FILM, options, WORKERS, pace, warm=True)
+    for step, seconds in (("encode", 3 * shape.chunks), ("rebase", 7 * shape.batches)):
+        expected = seconds * DEFAULT_MEMORY_MB[step] / 1024
+        assert found.usage.gb_seconds[step] == pytest.approx(expected, rel=0.2)
+    assert found.size == pytest.approx(50_000_000, rel=0.01)
+
+
+def test_the_memory_is_that_of_the_stack() -> None:
+    """If this fails, estimates without a stack are of another one."""
+    memory = json.loads((ROOT / "cdk.json").read_text())["context"]["memory_mb"]
+    assert {step: memory[step] for step in DEFAULT_MEMORY_MB} == DEFAULT_MEMORY_MB
+
+
+@given(st.integers(1, 2000), st.integers(1, 1000), st.integers(1, 40), st.integers(1, 1000))
+def test_a_job_fits_into_its_account(room: int, batches: int, chunks: int, x: int) -> None:
+    """If this fails, a job asks for more functions than the account runs at a time."""
+    fit = Limits(batches, chunks, room).fit(x)
+    assert 1 <= fit.batches_at_once <= batches
+    assert 1 <= fit.chunks_at_once <= chunks
+    at_once = fit.batches_at_once * min(fit.chunks_at_once, x)
+    assert at_once <= max(1, room - 1)
