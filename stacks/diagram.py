@@ -1,8 +1,9 @@
 """Draws a stack from its template: `python -m stacks.diagram cdk.out/ExCamera.template.json`.
 
 Prints a Mermaid flowchart. Arrows come from rules' patterns and targets, from the state machine's
-states, and from rights in policies. They go from who acts, or from where an event happens; dotted
-ones are taken when something failed. What has the same arrows shares a node.
+states, the API's methods, alarms' actions, and from rights in policies. They go from who acts, or
+from where an event happens; dotted ones are taken when something failed. What has the same arrows
+shares a node.
 """
 
 from __future__ import annotations
@@ -21,13 +22,22 @@ _SHAPES = {
     "AWS::Lambda::Function": '["{}"]',
     "AWS::StepFunctions::StateMachine": '[["{} state machine"]]',
     "AWS::SQS::Queue": '[/"{} queue"/]',
+    "AWS::SNS::Topic": '>"{} topic"]',
+    "AWS::CloudWatch::Alarm": '(("{}"))',
+    "AWS::ApiGateway::RestApi": '(["{}"])',
 }
+_NAMES = {"AWS::CloudWatch::Alarm": "alarms", "AWS::ApiGateway::RestApi": "REST API"}
+"""Of kinds that are drawn as one, or of which there is one."""
+
 _RIGHTS = {
     "s3:GetObject": "reads",
     "s3:GetObjectVersion": "reads",
     "s3:PutObject": "writes",
     "s3:DeleteObject": "writes",
     "states:StartExecution": "starts",
+    "states:StopExecution": "stops",
+    "states:ListExecutions": "looks at",
+    "sns:Publish": "tells",
     "sqs:SendMessage": "",
 }
 
@@ -49,7 +59,7 @@ def diagram(template: dict[str, Any]) -> str:
     found = [edge for name in resources for edge in _edges(name, resources)]
     edges = _joined([e for e in found if e.source != e.target and {e.source, e.target} <= {*kinds}])
     titles = _titles(kinds, edges)
-    ids = {node: re.sub(r"\W+", "_", title) for node, title in titles.items()}
+    ids = _ids(titles, kinds)
     lines = [f"  {ids[n]}{_SHAPES[kinds[n]].format(title)}" for n, title in titles.items()]
     # What events set off comes first: Mermaid lays out in this order.
     for e in sorted(edges, key=lambda edge: not edge.label.startswith("on ")):
@@ -65,13 +75,21 @@ def _edges(name: str, resources: dict[str, Any]) -> Iterator[Edge]:
             yield from _edges_of_rule(name, properties)
         case "AWS::StepFunctions::StateMachine":
             yield from _edges_of_machine(name, properties)
+        case "AWS::ApiGateway::Method":
+            for api in _references(properties["RestApiId"]):
+                called = _references(properties.get("Integration", {}).get("Uri"))
+                yield from (Edge(api, function) for function in called)
+        case "AWS::CloudWatch::Alarm":
+            yield from (
+                Edge(name, told, "tell") for told in _references(properties["AlarmActions"])
+            )
         case "AWS::IAM::Policy":
             yield from _edges_of_policy(properties, resources)
 
 
 def _edges_of_rule(name: str, rule: dict[str, Any]) -> Iterator[Edge]:
-    pattern = rule["EventPattern"]
-    what = ", ".join(pattern["detail"].get("status", pattern["detail-type"]))
+    pattern = rule.get("EventPattern", {"detail": {}, "detail-type": []})
+    what = "the end" if "status" in pattern["detail"] else ", ".join(pattern["detail-type"])
     for source in _references(pattern):
         yield Edge(source, name, f"on {what}")
     for target in rule["Targets"]:
@@ -106,8 +124,18 @@ def _edges_of_policy(policy: dict[str, Any], resources: dict[str, Any]) -> Itera
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = statement["Action"]
             for action in [actions] if isinstance(actions, str) else actions:
+                if action == "events:PutEvents":
+                    yield from _edges_of_events(name, resources)
                 for target in _references(statement["Resource"] if action in _RIGHTS else None):
                     yield Edge(name, target, _RIGHTS[action], dotted=action.startswith("sqs:"))
+
+
+def _edges_of_events(name: str, resources: dict[str, Any]) -> Iterator[Edge]:
+    """From who sends events to the rules for other events than AWS's."""
+    for rule, resource in resources.items():
+        pattern = resource.get("Properties", {}).get("EventPattern", {})
+        if not all(source.startswith("aws.") for source in pattern.get("source", ())):
+            yield Edge(name, rule, f"on {', '.join(pattern['detail-type'])}")
 
 
 def _references(value: Any) -> Iterator[str]:
@@ -136,11 +164,27 @@ def _titles(kinds: dict[str, str], edges: list[Edge]) -> dict[str, str]:
         incoming = {replace(edge, target="") for edge in edges if edge.target == node}
         group = alike.setdefault((kind, frozenset(outgoing), frozenset(incoming)), {})
         group[node] = _word(node, kind)
-    return {node: ", ".join(group.values()) for group in alike.values() for node in group}
+    return {
+        node: ", ".join(dict.fromkeys(group.values())) for group in alike.values() for node in group
+    }
+
+
+def _ids(titles: dict[str, str], kinds: dict[str, str]) -> dict[str, str]:
+    """Names of nodes in the chart; the kind tells nodes of the same title apart."""
+    ids: dict[str, str] = {}
+    owners: dict[str, tuple[str, str]] = {}
+    for node, title in titles.items():
+        name = re.sub(r"\W+", "_", title)
+        if owners.setdefault(name, (title, kinds[node])) != (title, kinds[node]):
+            name = f"{name}_{kinds[node].rpartition('::')[2].lower()}"
+        ids[node] = name
+    return ids
 
 
 def _word(logical_id: str, kind: str) -> str:
     """The word "plan" of WorkersPlanFunction385756F0."""
+    if kind in _NAMES:
+        return _NAMES[kind]
     words = re.findall(r"[A-Z][a-z0-9]*", logical_id[:-8].removesuffix(kind.rpartition("::")[2]))
     return str(words[-1]).lower()
 

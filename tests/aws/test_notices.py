@@ -77,6 +77,7 @@ def test_a_job_that_succeeds_is_told(
         "size": size, "frames": 14, "duration_s": job.output["duration_s"],
     }  # fmt: skip
     assert message["started"] < message["ended"]
+    assert message["cost_usd"] > 0
     assert "error" not in message
 
 

@@ -24,7 +24,7 @@ def test_rights_to_read_and_write_become_one_arrow(stack: dict[str, Any]) -> Non
     """If this fails, the picture leaves out what a role allows, or calls it something else."""
     lines = diagram(stack).splitlines()
     assert '  stitch -->|"reads, writes"| output' in lines
-    assert '  plan -->|"writes"| work' in lines
+    assert '  plan -->|"reads, writes"| work' in lines
     assert not any("audio" in line and "output" in line for line in lines)
 
 

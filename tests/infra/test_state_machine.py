@@ -69,8 +69,9 @@ def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
     chunks = batches["ItemProcessor"]["States"]["chunks"]
     assert chunks["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
     assert chunks["Next"] == "rebase"
-    assert chunks["MaxConcurrency"] <= 40
-    assert batches["MaxConcurrency"] * chunks["MaxConcurrency"] <= 1000
+    # The plan fits them to the account.
+    assert batches["MaxConcurrencyPath"] == "$.plan.batches_at_once"
+    assert chunks["MaxConcurrencyPath"] == "$.chunks_at_once"
 
 
 def test_every_task_has_a_limit_retries_by_name_and_a_way_to_fail(machine: Definition) -> None:
