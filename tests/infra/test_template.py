@@ -246,7 +246,7 @@ def test_existing_buckets_are_used_and_not_touched(tmp_path: Path) -> None:
         function["Properties"].get("Environment", {}).get("Variables", {})
         for function in resources(made, "AWS::Lambda::Function").values()
     ]
-    assert [env["PREFIX"] for env in environments if "PREFIX" in env] == ["in/"]
+    assert [env["PREFIX"] for env in environments if "PREFIX" in env] == ["in/"] * 2
 
 
 @pytest.mark.slow
