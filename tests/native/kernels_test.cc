@@ -334,13 +334,14 @@ void check_subblocks(const Kernels& tested, Random& random) {
 
 // ---- loop filters ----
 
-struct LumaFilter {
+template <typename Kernel>
+struct FilterEntry {
   const char* name;
-  Kernels::EdgeFilter Kernels::* entry;
+  Kernel Kernels::* entry;
   bool rows;
   bool inner;
 };
-constexpr LumaFilter kLumaFilters[] = {
+constexpr FilterEntry<Kernels::EdgeFilter> kLumaFilters[] = {
     {"macroblock_edge_columns", &Kernels::macroblock_edge_columns, false, false},
     {"macroblock_edge_rows", &Kernels::macroblock_edge_rows, true, false},
     {"inner_edges_columns", &Kernels::inner_edges_columns, false, true},
@@ -350,13 +351,7 @@ constexpr LumaFilter kLumaFilters[] = {
     {"simple_inner_edges_columns", &Kernels::simple_inner_edges_columns, false, true},
     {"simple_inner_edges_rows", &Kernels::simple_inner_edges_rows, true, true},
 };
-struct PlanesFilter {
-  const char* name;
-  Kernels::PlanesEdgeFilter Kernels::* entry;
-  bool rows;
-  bool inner;
-};
-constexpr PlanesFilter kPlanesFilters[] = {
+constexpr FilterEntry<Kernels::PlanesEdgeFilter> kPlanesFilters[] = {
     {"macroblock_edge_columns_yuv", &Kernels::macroblock_edge_columns_yuv, false, false},
     {"macroblock_edge_rows_yuv", &Kernels::macroblock_edge_rows_yuv, true, false},
     {"inner_edges_columns_yuv", &Kernels::inner_edges_columns_yuv, false, true},
@@ -414,7 +409,7 @@ void check_loop_filters(const Kernels& tested, Random& random) {
                        : after.same_outside(before, from, 0, to, size));
       ++(after == before ? unchanged : changed);
     };
-    for (const LumaFilter& filter : kLumaFilters) {
+    for (const auto& filter : kLumaFilters) {
       const char* what = filter.name;
       Area before(random, 16, 16, margins(filter.rows, filter.inner), fill);
       if (fill != Fill::kNoise) {
@@ -428,7 +423,7 @@ void check_loop_filters(const Kernels& tested, Random& random) {
       (tested.*filter.entry)(given.block(), given.stride(), limits);
       CHECK_LEVEL(given == expected);
     }
-    for (const PlanesFilter& filter : kPlanesFilters) {
+    for (const auto& filter : kPlanesFilters) {
       const char* what = filter.name;
       const Margins around = margins(filter.rows, filter.inner);
       struct Planes {

@@ -37,11 +37,14 @@ void decode_rows(FrameReader& reader, const ReconstructionContext& context,
     }
     int seen = 0;
     for (int column = 0; column < columns; ++column) {
-      if (alone) reader.read_macroblock(row, column, of(column));
-      wavefront.await_above(row, column, seen);
+      if (alone) {
+        reader.read_macroblock(row, column, of(column));
+      } else {
+        wavefront.await_above(row, column, seen);
+      }
       reconstruct_macroblock(context, macroblocks.at(row, column), of(column), row, column, raster);
       filter.reconstructed(row, column);
-      wavefront.publish(row, column);
+      if (!alone) wavefront.publish(row, column);
     }
     if (alone) wavefront.end_turn(row);
   });

@@ -1,6 +1,7 @@
 #include "inter_prediction.h"
 
 #include "kernels/kernels.h"
+#include "tables.h"
 
 namespace vp8 {
 namespace {
@@ -57,11 +58,6 @@ void predict_alike(const Plane (&references)[kCount], int x, int y, int mx, int 
   }
 }
 
-// Width and height of the luma blocks of each partitioning.
-constexpr struct {
-  int width, height;
-} kPartSize[4] = {{16, 8}, {8, 16}, {8, 8}, {4, 4}};
-
 }  // namespace
 
 void predict_block(const Plane& reference, int x, int y, int mx, int my, int width, int height,
@@ -96,7 +92,7 @@ void predict_inter_luma(const MacroblockInfo& info, const Raster& reference, int
     predict(0, 0, 16, 16);
     return;
   }
-  const auto [width, height] = kPartSize[info.partitioning];
+  const auto [width, height] = kSplitPartSize[info.partitioning];
   for (int j = 0; j < 16; j += height) {
     for (int i = 0; i < 16; i += width) {
       // Two neighbours of 4x4 that move alike are one block.

@@ -61,24 +61,27 @@ void set_implied_subblock_modes(MacroblockInfo& info) {
                                          const MacroblockInfo& left, MotionVector best) {
   info.partitioning = static_cast<SplitPartitioning>(
       read_tree<kSplitPartitioningTree>(decoder, kSplitPartitioningProbabilities));
-  const std::uint8_t* part_of = kSplitPartOfSubblock[info.partitioning];
-  for (int part = 0; part < kSplitPartCount[info.partitioning]; ++part) {
-    const int first = first_subblock_of_part(info.partitioning, part);
-    const MotionVector from_left = left_mv(info, left, first);
-    const MotionVector from_above = above_mv(info, above, first);
-    const auto mode = static_cast<SplitMvMode>(
-        read_tree<kSplitMvModeTree>(decoder, split_mv_probabilities(from_left, from_above)));
-    MotionVector mv;
-    if (mode == NEW4X4) {
-      mv = read_motion_vector(decoder, probabilities) + best;
-    } else if (mode == LEFT4X4) {
-      mv = from_left;
-    } else if (mode == ABOVE4X4) {
-      mv = from_above;
-    }
-    info.split_modes[static_cast<std::size_t>(part)] = mode;
-    for (std::size_t i = 0; i < 16; ++i) {
-      if (part_of[i] == part) info.mvs[i] = mv;
+  const auto [width, height] = kSplitPartSize[info.partitioning];
+  std::size_t part = 0;
+  for (int y = 0; y < kMacroblockSize; y += height) {
+    for (int x = 0; x < kMacroblockSize; x += width) {
+      const int first = y + x / 4;
+      const MotionVector from_left = left_mv(info, left, first);
+      const MotionVector from_above = above_mv(info, above, first);
+      const auto mode = static_cast<SplitMvMode>(
+          read_tree<kSplitMvModeTree>(decoder, split_mv_probabilities(from_left, from_above)));
+      MotionVector mv;
+      if (mode == NEW4X4) {
+        mv = read_motion_vector(decoder, probabilities) + best;
+      } else if (mode == LEFT4X4) {
+        mv = from_left;
+      } else if (mode == ABOVE4X4) {
+        mv = from_above;
+      }
+      info.split_modes[part++] = mode;
+      for (int row = first; row < first + height; row += 4) {
+        for (int i = row; i < row + width / 4; ++i) info.mvs[static_cast<std::size_t>(i)] = mv;
+      }
     }
   }
   return decoder;

@@ -25,6 +25,11 @@ extern const Probability kSplitMvModeProbabilities[5][3];
 extern const int kSplitPartCount[4];
 // Which part each of the 16 subblocks belongs to, by partitioning.
 extern const std::uint8_t kSplitPartOfSubblock[4][16];
+// In pixels. Parts follow each other from left to right, then down.
+struct SplitPartSize {
+  int width, height;
+};
+constexpr SplitPartSize kSplitPartSize[4] = {{16, 8}, {8, 16}, {8, 8}, {4, 4}};
 
 // Section 14.1: dequantization.
 extern const std::uint16_t kDcQuantizerLookup[kMaxQuantizerIndex + 1];
