@@ -22,6 +22,8 @@ UNNOTICED = {
     "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
     # An event that could not be handled goes to its queue without a signed request.
     "sqs:SendMessage",
+    # Lambda tells its account's limits to whoever asks.
+    "lambda:GetAccountSettings",
     # Large manifests of a map's results go in parts, and its children are asked after.
     "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload",
     "states:DescribeExecution", "states:StopExecution", "states:RedriveExecution",
