@@ -87,7 +87,7 @@ class Usage:
 
 
 def foretold(
-    shape: Shape, gb_seconds: Mapping[str, float], environments: int, *, source_reads: int = 1
+    shape: Shape, gb_seconds: Mapping[str, float], environments: int, *, source_reads: int = 0
 ) -> Usage:
     """What a job of that shape will ask for when nothing fails.
 
@@ -95,16 +95,17 @@ def foretold(
         shape: of the job.
         gb_seconds: of the whole job, by function.
         environments: how many encode environments will open the source.
-        source_reads: requests that it takes to open the source and read a chunk; 1 for one of
-            at most half a mebibyte, which is read whole when it is opened.
+        source_reads: requests that encode and rebase each make to read a chunk's part of the
+            source; 0 for one of at most half a mebibyte, which is read whole when it is opened.
     """
-    more = (source_reads - 1) * (shape.chunks + shape.batches)
     return Usage(
         gb_seconds,
         invocations=_counted(shape, _INVOCATIONS),
         transitions=_counted(shape, _TRANSITIONS),
         writes=_counted(shape, _WRITES),
-        reads=_counted(shape, _READS) + _READS_OF_ENVIRONMENT * environments + more,
+        reads=_counted(shape, _READS)
+        + _READS_OF_ENVIRONMENT * environments
+        + 2 * source_reads * shape.chunks,
     )
 
 

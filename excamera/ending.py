@@ -121,7 +121,13 @@ def remember(notice: Notice, store: Store) -> None:
     last = _last(notice, store)
     if not store.put_new(keys.end, data) and last.get("ended", "") < notice["ended"]:
         store.put(keys.end, data)
-    if is_cancelled(store, keys):  # looked for after the last write, as by the workers
+    forget_if_cancelled(notice, store)
+
+
+def forget_if_cancelled(notice: Notice, store: Store) -> None:
+    """Leave nothing of a job that was cancelled; to be called after the last write."""
+    keys = Keys(notice["job"])
+    if is_cancelled(store, keys):
         store.delete(keys.failure)
         store.delete(keys.end)
 

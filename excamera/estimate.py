@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from excamera.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
+from excamera.flow import STEPS
 from excamera.options import EncodeOptions
 from mu import Attempt
 
@@ -34,7 +35,6 @@ CALL_S = 0.25
 START_S = 2.0
 """From the end of an upload until the plan function runs."""
 
-_STEPS = ("plan", "encode", "rebase", "audio", "stitch")
 _CHILDREN_A_SECOND = 100  # that a distributed map starts, one for each batch
 
 
@@ -72,8 +72,8 @@ class Pace:
             megapixels: of each.
             cpus: that each function had, by step.
         """
-        seconds = dict.fromkeys(_STEPS, 0.0)
-        calls = dict.fromkeys(_STEPS, 0)
+        seconds = dict.fromkeys(STEPS, 0.0)
+        calls = dict.fromkeys(STEPS, 0)
         for attempt in attempts:
             if attempt.done and attempt.name in seconds:
                 seconds[attempt.name] += attempt.milliseconds / 1000
@@ -210,7 +210,7 @@ def estimate(
         step: (counts[step] * calls[step] + environments[step] * cold)
         * workers.memory_mb[step]
         / 1024
-        for step in _STEPS
+        for step in STEPS
     }
     for step, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024

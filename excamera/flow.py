@@ -12,6 +12,9 @@ FUNCTIONS = {
 }
 """Registry of the task functions for mu's local engine."""
 
+STEPS = tuple(FUNCTIONS)
+"""The names of the flow's tasks, in the order in which they end."""
+
 _RETRY = (
     Retry(("SourceUnavailable", "StoreUnavailable"), attempts=4, interval_s=1, max_delay_s=20),
 )

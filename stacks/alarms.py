@@ -14,15 +14,15 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from excamera.flow import STEPS
 from stacks.function import Function
 
 PERIOD = Duration.minutes(5)
 RUNBOOK = "docs/operations.md"
 
-_RETRIED = ("plan", "encode", "rebase", "audio", "stitch")
-"""Functions whose errors the state machine mends, or turns into the failure of a job."""
-
 _RETRIED_ERRORS = 10
+"""Errors of the flow's own functions, which the state machine mends or makes a job's failure."""
+
 _NOT_ERRORS = ("failure",)
 """Functions that fail on purpose: with the error that the job is to end with."""
 
@@ -52,7 +52,7 @@ class Alarms(Construct):
         ends = {"failed": machine.metric_failed(), "late": machine.metric_timed_out()}
         self._alarm("JobsFailed", _sum(ends), "A job failed, or took longer than a job may.")
         # An alarm takes ten metrics at most; what events call is tried again by Lambda itself.
-        throttles = {step: functions[step].function.metric_throttles() for step in _RETRIED}
+        throttles = {step: functions[step].function.metric_throttles() for step in STEPS}
         self._alarm(
             "Throttles",
             _sum(throttles),
@@ -77,7 +77,7 @@ class Alarms(Construct):
                     f"{step.capitalize()}Errors",
                     one.function.metric_errors(period=PERIOD),
                     f"The function {step} fails.",
-                    threshold=_RETRIED_ERRORS if step in _RETRIED else 1,
+                    threshold=_RETRIED_ERRORS if step in STEPS else 1,
                 )
 
     def _topic(self, email: str) -> sns.Topic:

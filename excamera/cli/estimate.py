@@ -18,6 +18,7 @@ from excamera.cli.cloud import (
 )
 from excamera.estimate import DEFAULT_MEMORY_MB, Estimate, Film, Pace, Workers
 from excamera.estimate import estimate as estimated
+from excamera.flow import STEPS
 from excamera.job import check_input
 from excamera.options import EncodeOptions
 
@@ -111,7 +112,7 @@ def _pace_of(cloud: Cloud, name: str, workers: Workers) -> Pace:
 
     job, attempts, film = attempts_of(cloud.api, name)
     there = replace(workers, memory_mb=memory_of(cloud.account, cloud.stack))
-    cpus = {step: there.cpus(step) for step in ("plan", "encode", "rebase", "audio", "stitch")}
+    cpus = {step: there.cpus(step) for step in STEPS}
     pace = Pace.of_job(attempts, film.frames, film.megapixels, cpus)
     crf = job["options"]["crf"]
     return pace.with_size(job["result"]["size"], film, crf) if job["result"] else pace

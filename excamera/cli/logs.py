@@ -5,13 +5,12 @@ from __future__ import annotations
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json
-
-_STEPS = ("plan", "encode", "rebase", "audio", "stitch")
+from excamera.flow import STEPS
 
 
 @click.command()
 @click.argument("job")
-@click.option("--step", "steps", type=click.Choice(_STEPS), multiple=True,
+@click.option("--step", "steps", type=click.Choice(STEPS), multiple=True,
               help="Lines of this step, whatever failed.")  # fmt: skip
 @json_option
 @cloud_command

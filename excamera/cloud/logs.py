@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from excamera.cloud.account import Account, Stack, explained
+from excamera.flow import STEPS
 
-_STEPS = ("plan", "encode", "rebase", "audio", "stitch")
 Line = dict[str, Any]
 
 
@@ -32,7 +32,7 @@ def lines(
     failure = job["failure"] or {}
     place: dict[str, Any] = {}
     if not steps:
-        steps = (failure["step"],) if failure.get("step") in _STEPS else _STEPS
+        steps = (failure["step"],) if failure.get("step") in STEPS else STEPS
         place = {name: failure[name] for name in ("batch", "chunk")
                  if failure.get(name) is not None}  # fmt: skip
     functions = stack.functions()

@@ -8,9 +8,8 @@ from excamera.cloud.account import Account, Stack, explained
 from excamera.cloud.api import Api
 from excamera.errors import NoResult
 from excamera.estimate import Film
+from excamera.flow import STEPS
 from mu import Attempt
-
-_STEPS = ("plan", "encode", "rebase", "audio", "stitch")
 
 
 def attempts_of(api: Api, name: str) -> tuple[dict[str, Any], list[Attempt], Film]:
@@ -41,7 +40,7 @@ def memory_of(account: Account, stack: Stack) -> dict[str, int]:
     functions, found = stack.functions(), {}
     with explained("lambda:GetFunctionConfiguration"):
         client = account.client("lambda")
-        for step in _STEPS:
+        for step in STEPS:
             answer = client.get_function_configuration(FunctionName=functions[step])
             found[step] = int(answer["MemorySize"])
     return found

@@ -158,7 +158,7 @@ def get_timeline(
     job_id: JobId, limit: Annotated[int, Query(ge=1, le=1000)] = 500, next: Next = None
 ) -> TimelinePage:
     """Tell about a job's tasks."""
-    jobs.get(job_id)
+    jobs.check(job_id)
     return timeline(store, job_id, next, limit)
 
 
@@ -186,7 +186,7 @@ def _not_found(_error: NotFoundError) -> Response[Any]:
 
 def _unavailable(error: Exception) -> Response[Any]:
     logger.exception("AWS refused")
-    return problems.answer(503, "Unavailable", f"AWS did not answer: {type(error).__name__}")
+    return problems.of_refusal(problems.Unavailable(f"AWS did not answer: {type(error).__name__}"))
 
 
 def _failed(_error: Exception) -> Response[Any]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from excamera.cancel import cancel
-from excamera.errors import OptionError, OutputError
+from excamera.errors import OptionError
 from excamera.objects import Keys
 from excamera.options import EncodeOptions
 from excamera.uploads import job_name, job_of_source
@@ -155,7 +155,7 @@ class Jobs:
         defaults = EncodeOptions.from_json(self._settings.options)
         try:
             return defaults.with_texts(request.options.texts()).to_json()
-        except (OptionError, OutputError) as error:
+        except OptionError as error:
             raise Unprocessable(f"options: {error}") from error
 
     def _same(self, asked: dict[str, Any], known: dict[str, Any]) -> None:
@@ -178,9 +178,14 @@ class Jobs:
         execution = self._executions.find(job)
         if execution is None:
             if awaited is None:
-                raise NoSuchJob(f"there is no job {job}, or it is older than 90 days")
+                raise _no_job(job)
             return self._uploading(awaited)
         return progress(execution, self._store, self._results, self._settings)
+
+    def check(self, job: str) -> None:
+        """Raise `NoSuchJob` if there is none of that name."""
+        if self._awaited(job) is None and self._executions.find(job) is None:
+            raise _no_job(job)
 
     def _uploading(self, awaited: _Awaited) -> Job:
         event = awaited.event
@@ -248,7 +253,7 @@ class Jobs:
         awaited = self._awaited(job)
         execution = self._executions.find(job)
         if execution is None and awaited is None:
-            raise NoSuchJob(f"there is no job {job}, or it is older than 90 days")
+            raise _no_job(job)
         if awaited is not None:
             self._uploads.abort(awaited.upload)
             self._store.delete(Keys(job).upload)
@@ -257,6 +262,10 @@ class Jobs:
         removed = cancel(self._store, Keys(job))
         after = self._executions.find(job)
         return Removed(id=job, state=after.state if after else "stopped", removed=removed)
+
+
+def _no_job(job: str) -> NoSuchJob:
+    return NoSuchJob(f"there is no job {job}, or it is older than 90 days")
 
 
 def _summary(execution: Execution) -> JobSummary:

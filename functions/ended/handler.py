@@ -39,6 +39,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     logger.append_keys(job=notice["job"], status=notice["status"])
     if ending.is_told(notice, store):
         logger.info("told before")
+        ending.forget_if_cancelled(notice, store)
         return
     _publish(notice)
     ending.remember(notice, store)

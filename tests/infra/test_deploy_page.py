@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from excamera.cloud.cdk import PACKAGE
 from stacks.settings import Settings
 from tests.support.assembly import ROOT
 
@@ -41,6 +42,11 @@ def test_every_setting_is_described_with_its_default(context: dict[str, Any]) ->
     assert {"stack_name", *(field.name for field in fields(Settings))} == set(context)
 
 
+def test_the_cdk_is_the_one_that_our_command_runs() -> None:
+    """If this fails, the page and `excamera deploy` use the CDK in different versions."""
+    assert set(re.findall(r"aws-cdk@[\d.]+", PAGE)) == {PACKAGE}
+
+
 def test_the_costs_are_what_the_formula_gives() -> None:
     """If this fails, a price or a count was changed and the example was not."""
     costs = section("What it costs")
@@ -55,9 +61,3 @@ def test_the_costs_are_what_the_formula_gives() -> None:
     readme = (ROOT / "README.md").read_text().replace("\n", " ")
     assert f"about {sum(fixed) * 100:.0f} cents at list prices" in readme
     assert f"adds {encode * 100:.1f} cents" in readme
-
-
-def test_the_formula_counts_with_the_stacks_memory(context: dict[str, Any]) -> None:
-    """If this fails, the costs are those of functions of another size."""
-    for step in ("encode", "rebase"):
-        assert f'"{step}": {context["memory_mb"][step]} / 1024' in section("What it costs")
