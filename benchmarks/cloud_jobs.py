@@ -125,7 +125,7 @@ class Cloud:
         """
         s3, states = self._emulator.client("s3"), self._emulator.client("stepfunctions")
         name = f"{source.stem}-{next(self._numbers)}"
-        calls_before = self._invocations()
+        calls_before, ends_before = self._invocations(), self._ends()
         processes_before = self._processes()
         requests_before = self._emulator.requests()
         begun = time.time()
@@ -140,6 +140,8 @@ class Cloud:
             found = states.describe_execution(executionArn=execution)
             if found["status"] != "RUNNING":
                 break
+            time.sleep(_POLL_S)
+        while self._ends() == ends_before:  # its end is told after it
             time.sleep(_POLL_S)
         processes = self._processes()
         requests = self._emulator.requests() - requests_before
@@ -184,6 +186,15 @@ class Cloud:
         return [
             json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in sorted(keys)
         ]
+
+    def _ends(self) -> int:
+        """Ends of jobs that were told so far."""
+        [name] = [
+            function["FunctionName"]
+            for function in self._emulator.client("lambda").list_functions()["Functions"]
+            if function["Handler"].startswith("functions.ended.")
+        ]
+        return self._emulator.logs(name).count("REPORT RequestId")
 
     def _invocations(self) -> int:
         functions = self._emulator.client("lambda").list_functions()["Functions"]

@@ -190,7 +190,7 @@ def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any
     if parent != run.parent_states:
         raise RuntimeError(f"{run.parent_states} states were entered, not {parent}")
     tasks = len(run.records)
-    if (run.requests["lambda:Invoke"], run.invocations) != (tasks, tasks + 1):
+    if (run.requests["lambda:Invoke"], run.invocations) != (tasks, tasks + 2):
         raise RuntimeError(f"{run.requests} and {run.invocations} invocations for {tasks} tasks")
     return {
         "requests": {name: run.requests[name] for name in sorted(run.requests)},

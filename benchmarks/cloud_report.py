@@ -199,7 +199,9 @@ def _requests(overhead: Tree) -> str:
             table(["of these", *names], terms),
             paragraph(
                 """The upload itself is one of the PUTs. The job's invocations are start, plan,
-                audio and stitch. A job without sound makes a few requests less."""
+                audio, stitch and ended. The last lists the timeline, which is priced as a PUT
+                for every thousand tasks and not among those here. A job without sound makes a
+                few requests less."""
             ),
             paragraph(
                 f"""A transition is a state entered. The execution's own {own} are counted in its

@@ -49,7 +49,8 @@ def api(guarded: Emulator, assembly: Path) -> Api:
 def keyed(guarded: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Api:
     """The API of a stack for callers with a key, who may ask six times a day."""
     folder = tmp_path_factory.mktemp("keyed")
-    more = {"stack_name": "Keyed", "api_auth": "key", "api_requests_a_day": 6}
+    more = {"stack_name": "Keyed", "api_auth": "key", "api_requests_a_day": 6,
+            "cors_origins": [PAGE]}  # fmt: skip
     done = synthesise(folder, **HOST_CONTEXT, **more)
     assert done.returncode == 0, done.stderr
     guarded.deploy(folder, "Keyed")
@@ -57,6 +58,7 @@ def keyed(guarded: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Api:
     return Api.of_stack(account, account.stack("Keyed"))
 
 
+PAGE = "https://films.example"
 Signed = Callable[..., dict[str, str]]
 ANY = "arn:aws:execute-api:*:*:*"
 
@@ -158,11 +160,23 @@ def test_urls_expire(api: Api) -> None:
     api.delete(f"/jobs/{job['id']}")
 
 
+def test_named_pages_may_ask(keyed: Api) -> None:
+    """If this fails, a web page that was named cannot call the API."""
+    wanted = {"Origin": PAGE, "Access-Control-Request-Method": "GET"}
+    answer = ask(keyed, wanted, method="OPTIONS")
+    assert answer.status in (200, 204)
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
+    assert "x-api-key" in answer.headers["Access-Control-Allow-Headers"].lower()
+
+
 def test_a_key_is_asked_for_and_counted(keyed: Api) -> None:
     """If this fails, an API for keys is open, or a key may be used without end."""
     for headers in ({}, {"x-api-key": "guess-guess-guess-guess"}):
         assert ask(keyed, headers).status == 403
     right: dict[str, Any] = keyed._prove("GET", "", {}, b"")
+    for origin, allowed in ((PAGE, PAGE), ("https://other.example", None)):
+        shown = ask(keyed, {**right, "Origin": origin})
+        assert (shown.status, shown.headers.get("Access-Control-Allow-Origin")) == (200, allowed)
     statuses = [ask(keyed, right).status for _ in range(8)]
     assert statuses[0] == 200
     assert statuses[-1] == 429
