@@ -1,9 +1,10 @@
 """Measures what a job pays for running in the cloud, and the memory of its functions.
 
-    python -m benchmarks.cloud [--only overhead|memory] [--sizes NAME ...] [--render]
+    python -m benchmarks.cloud [--only SECTION ...] [--sizes NAME ...] [--render]
 
-Both are measured on the emulator of AWS (tests/emulator). Writes benchmarks/results/cloud.json
-and, from it, docs/cloud-overhead.md. Without the folder of clips, generated ones are used.
+All but the pace of this machine are measured on the emulator of AWS (tests/emulator). Writes
+benchmarks/results/cloud.json and, from it, docs/cloud-overhead.md. Without the folder of clips
+the pace is left out, and generated clips are used for the rest.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from typing import Any
 
 import av
 
-from benchmarks import cloud_memory, cloud_overhead, films
+from benchmarks import cloud_estimate, cloud_memory, cloud_overhead, cloud_pace, films
 from benchmarks.circumstances import CACHE, MEDIA, RESULTS, ROOT, code_digest, cpu_model, git
 from benchmarks.cloud_report import render
 
 RESULT = RESULTS / "cloud.json"
 PAGE = ROOT / "docs" / "cloud-overhead.md"
 
+SECTIONS = ("overhead", "memory", "pace", "estimate")
 CODE = ("codec", "mu", "excamera", "functions", "stacks", "cdk.json", "tests/emulator")
 
 
@@ -65,7 +67,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     names = [size.name for size in films.SIZES]
-    parser.add_argument("--only", choices=("overhead", "memory"))
+    parser.add_argument("--only", nargs="+", choices=SECTIONS)
     parser.add_argument("--repeats", type=int, default=3, help="runs of each timed job")
     parser.add_argument("--sizes", nargs="*", choices=names, default=names)
     parser.add_argument(
@@ -75,24 +77,38 @@ def main() -> int:
     parser.add_argument("--render", action="store_true", help="only write the page again")
     arguments = parser.parse_args()
     result: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    if not arguments.render and arguments.only != "memory":
-        made = circumstances()
+    sections = () if arguments.render else (arguments.only or SECTIONS)
+    repeats, media = arguments.repeats, arguments.media
+    if "overhead" in sections:
         result["overhead"] = {
-            "circumstances": made,
-            **cloud_overhead.measure(CACHE, arguments.repeats),
+            "circumstances": circumstances(),
+            **cloud_overhead.measure(CACHE, repeats),
         }
         _write(result)
-    if not arguments.render and arguments.only != "overhead":
+    if "pace" in sections and media.exists():
+        result["pace"] = {
+            "circumstances": circumstances(),
+            **cloud_pace.measure(media, CACHE, repeats),
+        }
+        _write(result)
+    if "estimate" in sections:
+        result["estimate"] = {
+            "circumstances": circumstances(),
+            "repeats": repeats,
+            "jobs": cloud_estimate.measure(media, CACHE, repeats),
+        }
+        _write(result)
+    if "memory" in sections:
         memory = result.setdefault("memory", {"sizes": {}, "growth": []})
         memory["circumstances"] = circumstances()
         memory["configured_mb"] = cloud_memory.configured_mb()
         if names[0] in arguments.sizes:
-            memory["growth"] = cloud_memory.measure_growth(arguments.media, CACHE)
+            memory["growth"] = cloud_memory.measure_growth(media, CACHE)
         for size in films.SIZES:
             if size.name in arguments.sizes:
                 memory["sizes"][size.name] = {
                     "code_sha256": memory["circumstances"]["code_sha256"],
-                    **cloud_memory.measure_size(size, arguments.frames, arguments.media, CACHE),
+                    **cloud_memory.measure_size(size, arguments.frames, media, CACHE),
                 }
                 memory["sizes"] = {n: memory["sizes"][n] for n in names if n in memory["sizes"]}
                 _write(result)

@@ -19,7 +19,7 @@ from excamera.job import encode_file
 from excamera.objects import Keys
 from excamera.options import EncodeOptions
 from tests.emulator import Emulator
-from tests.emulator.runs import history
+from tests.emulator.runs import billed, history
 from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
 
 STEPS = ("plan", "audio", "encode", "rebase", "stitch")
@@ -40,22 +40,26 @@ class Run:
         ended: Unix time of its end.
         records: one `mu.records.TaskRecord` for each task, as JSON.
         output_sha256: of the result.
+        output_size: of the result, in bytes.
         requests: AWS calls meanwhile, without the ones that wait for the end.
         invocations: calls of every Lambda function, the one that starts jobs included.
         parent_states: states that the execution itself entered, without its children's.
         peaks_mib: by step, the most memory that each of its processes has held so far.
         cpu_s: CPU time that the emulator's servers and the functions took meanwhile.
+        billed: by step, GB-seconds that Lambda reported.
     """
 
     begun: float
     ended: float
     records: list[Record]
     output_sha256: str
+    output_size: int
     requests: Counter[str] = field(default_factory=Counter)
     invocations: int = 0
     parent_states: int = 0
     peaks_mib: dict[str, list[int]] = field(default_factory=dict)
     cpu_s: dict[str, float] = field(default_factory=dict)
+    billed: dict[str, float] = field(default_factory=dict)
 
     def of(self, step: str) -> list[Record]:
         """The records of one step."""
@@ -94,7 +98,8 @@ def run_locally(source: Path, texts: dict[str, str], workers: int) -> Run:
             json.loads(path.read_text())
             for path in sorted((job / Keys("local").timeline).rglob("*.json"))
         ]
-        return Run(begun, ended, records, sha256(output.read_bytes()))
+        encoded = output.read_bytes()
+        return Run(begun, ended, records, sha256(encoded), len(encoded))
 
 
 class Cloud:
@@ -125,7 +130,7 @@ class Cloud:
         """
         s3, states = self._emulator.client("s3"), self._emulator.client("stepfunctions")
         name = f"{source.stem}-{next(self._numbers)}"
-        calls_before, ends_before = self._invocations(), self._ends()
+        calls_before, billed_before = self._invocations(), self._billed()
         processes_before = self._processes()
         requests_before = self._emulator.requests()
         begun = time.time()
@@ -141,8 +146,8 @@ class Cloud:
             if found["status"] != "RUNNING":
                 break
             time.sleep(_POLL_S)
-        while self._ends() == ends_before:  # its end is told after it
-            time.sleep(_POLL_S)
+        while (after := self._billed())["ended"] == billed_before["ended"]:
+            time.sleep(_POLL_S)  # its end is told after it
         processes = self._processes()
         requests = self._emulator.requests() - requests_before
         for waiting in ("states:ListExecutions", "states:DescribeExecution"):
@@ -150,11 +155,13 @@ class Cloud:
         if found["status"] != "SUCCEEDED":
             raise RuntimeError(f"{name}: {found}")
         output = s3.get_object(Bucket=self._outputs["OutputBucket"], Key=f"{name}.webm")
+        encoded = output["Body"].read()
         return Run(
             begun=begun,
             ended=found["stopDate"].timestamp(),
             records=self._records(execution.rpartition(":")[2]),
-            output_sha256=sha256(output["Body"].read()),
+            output_sha256=sha256(encoded),
+            output_size=len(encoded),
             requests=requests,
             invocations=self._invocations() - calls_before,
             parent_states=sum(
@@ -165,6 +172,7 @@ class Cloud:
                 for step in ("start", *STEPS)
             },
             cpu_s=_cpu_times(processes_before, processes),
+            billed={step: after[step] - billed_before[step] for step in STEPS},
         )
 
     def _started(self, name: str) -> str:
@@ -187,21 +195,25 @@ class Cloud:
             json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in sorted(keys)
         ]
 
-    def _ends(self) -> int:
-        """Ends of jobs that were told so far."""
-        [name] = [
-            function["FunctionName"]
-            for function in self._emulator.client("lambda").list_functions()["Functions"]
-            if function["Handler"].startswith("functions.ended.")
-        ]
-        return self._emulator.logs(name).count("REPORT RequestId")
+    def _billed(self) -> dict[str, float]:
+        """GB-seconds so far, by step."""
+        found = {}
+        for function in self._functions():
+            package, _, name = function["Handler"].partition(".")
+            if package == "functions":
+                log = self._emulator.logs(function["FunctionName"])
+                found[name.partition(".")[0]] = sum(billed(log))
+        return found
 
     def _invocations(self) -> int:
-        functions = self._emulator.client("lambda").list_functions()["Functions"]
         return sum(
             self._emulator.logs(function["FunctionName"]).count("START RequestId")
-            for function in functions
+            for function in self._functions()
         )
+
+    def _functions(self) -> list[Any]:
+        found: list[Any] = self._emulator.client("lambda").list_functions()["Functions"]
+        return found
 
     def _processes(self) -> dict[int, Process]:
         """Every process of the emulator, by process id.
@@ -239,18 +251,19 @@ def _cpu_times(before: dict[int, Process], after: dict[int, Process]) -> dict[st
 
 
 @contextlib.contextmanager
-def deployed(concurrency: int) -> Iterator[Cloud]:
+def deployed(concurrency: int, **context: Any) -> Iterator[Cloud]:
     """The stack with the defaults of cdk.json, for this host, on an emulator.
 
     Args:
         concurrency: how many functions may run at once.
+        **context: settings that differ from those of cdk.json.
 
     Raises:
         RuntimeError: `app.py` failed.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         assembly = Path(folder, "assembly")
-        synthesised = synthesise(assembly, **HOST_CONTEXT)
+        synthesised = synthesise(assembly, **HOST_CONTEXT, **context)
         if synthesised.returncode:
             raise RuntimeError(synthesised.stderr)
         with Emulator(Path(folder, "emulator"), concurrency=concurrency) as emulator:

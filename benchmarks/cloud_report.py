@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks import cloud_estimate_report
 from benchmarks.markdown import paragraph, table
+from excamera.costs import INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
 Tree = Mapping[str, Any]
 
-# List prices of us-east-1 in US dollars.
 PRICES = {
-    "s3:PutObject": 5e-6,
-    "s3:GetObject": 0.4e-6,
-    "s3:HeadObject": 0.4e-6,
-    "transitions": 25e-6,
-    "invocations": 0.2e-6,
+    "s3:PutObject": WRITE_USD,
+    "s3:GetObject": READ_USD,
+    "s3:HeadObject": READ_USD,
+    "transitions": TRANSITION_USD,
+    "invocations": INVOCATION_USD,
 }
 NAMES = {"s3:PutObject": "PUT", "s3:GetObject": "GET", "s3:HeadObject": "HEAD"}
 TERMS = ("job", "batch", "chunk", "environment")
@@ -314,6 +315,12 @@ def render(result: Tree) -> str:
         overhead = result["overhead"]
         parts += [_time(overhead), _requests(overhead), _prices(overhead)]
         how.append(_how("time and requests", overhead["circumstances"]))
+    if "estimate" in result:
+        parts.append(cloud_estimate_report.jobs(result["estimate"]))
+        how.append(_how("estimates", result["estimate"]["circumstances"]))
+    if "pace" in result:
+        parts.append(cloud_estimate_report.constants(result["pace"]))
+        how.append(_how("constants", result["pace"]["circumstances"]))
     if "memory" in result:
         parts.append(_memory(result["memory"]))
         how.append(_how("memory", result["memory"]["circumstances"]))

@@ -1,4 +1,4 @@
-"""The sources of memory figures: one film with sound, in several sizes."""
+"""Sources of the cloud's figures: MP4s of real clips, one film with sound in several sizes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
@@ -27,21 +28,22 @@ class Size:
     height: int
 
 
+CIF = Size("CIF", 352, 288)
 SIZES = (Size("720p", 1280, 720), Size("1080p", 1920, 1080), Size("2160p", 3840, 2160))
 
 
-def source_of(size: Size, frames: int, media: Path, cache: Path) -> Path:
-    """An MP4 with sound of so many frames of a size, made in the cache if it is not there.
+def source_of(size: Size, frames: int, media: Path, cache: Path, clip: str = FILM) -> Path:
+    """An MP4 of so many frames of a size, made in the cache if it is not there.
 
-    Scaled from a real clip where the folder has it, else generated.
+    Scaled from a real clip, with its sound if it has any, where the folder has it; else generated.
     """
-    film = media / FILM
-    kind = "film" if film.exists() else "sample"
+    film = media / clip
+    kind = film.stem if film.exists() else "sample"
     path = cache / f"cloud-{kind}-{size.name}-{frames}.mp4"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"part-{path.name}")
-        if kind == "film":
+        if film.exists():
             _scale(film, partial, size, frames)
         else:
             write_sample(partial, SampleClip(size.width, size.height, 24, frames / 24))
@@ -54,10 +56,12 @@ def _scale(film: Path, target: Path, size: Size, frames: int) -> None:
         rate = Fraction(source.streams.video[0].average_rate or 25)
         video = out.add_stream("libx264", rate=rate, options={"crf": "14", "refs": "4"})
         video.width, video.height, video.pix_fmt = size.width, size.height, "yuv420p"
-        sound = out.add_stream("aac", rate=48_000, layout="stereo")
+        sound = None
+        if source.streams.audio:
+            sound = out.add_stream("aac", rate=48_000, layout="stereo")
         resampler = AudioResampler("fltp", "stereo", 48_000, frame_size=1024)
         shown = 0
-        for frame in source.decode(video=0, audio=0):
+        for frame in source.decode(source.streams.video[:1] + source.streams.audio[:1]):
             if isinstance(frame, VideoFrame):
                 if shown == frames:
                     break
@@ -67,10 +71,11 @@ def _scale(film: Path, target: Path, size: Size, frames: int) -> None:
                 scaled.pts, scaled.time_base = shown, 1 / rate
                 out.mux(video.encode(scaled))
                 shown += 1
-            else:
+            elif isinstance(frame, AudioFrame) and sound is not None:
                 for piece in resampler.resample(frame):
                     out.mux(sound.encode(piece))
         if shown != frames:
             raise ValueError(f"{film.name} has {shown} frames, {frames} are needed")
         out.mux(video.encode(None))
-        out.mux(sound.encode(None))
+        if sound is not None:
+            out.mux(sound.encode(None))

@@ -1,8 +1,9 @@
 """What a job will take before it has begun: time, size and dollars.
 
-Times are a model: so many seconds of one CPU for every megapixel of a frame, and a wait for every
-call. The constants below are of one core of the machine named there, not of Lambda, whose cores
-vary; `Pace.of_job` takes them from a finished job instead, which is what to trust.
+Times are a model: so many seconds of one CPU for every megapixel of a frame, and some for every
+call. The constants of `Pace` were measured on a machine that is not Lambda, whose cores vary;
+`Pace.of_job` takes them from a finished job instead, which is what to trust. How near both come
+is in docs/cloud-overhead.md.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ CPUS_OF_REBASE = 0.9
 COLD_START_S = 2.5
 """Until a new environment of a function that works on video runs its first call."""
 
-CALL_S = 0.25
-"""Requests of one call, one after another, and Step Functions between two calls."""
+STATE_S = 0.1
+"""Step Functions between the end of one call and the begin of the next, which no one pays for."""
 
 START_S = 2.0
 """From the end of an upload until the plan function runs."""
@@ -40,9 +41,13 @@ _CHILDREN_A_SECOND = 100  # that a distributed map starts, one for each batch
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast one CPU works.
+    """How fast one CPU works, and S3 answers.
+
+    All but `call_s` are medians of what `make bench-cloud` measures on real clips, rounded; a test
+    compares them with its results.
 
     Attributes:
+        call_s: seconds of a call's requests, one after another: six of S3's usual 25 ms.
         encode_s: seconds to read and encode a megapixel with libvpx, "good", `cpu_used` 0.
         rebase_s: seconds to read and rebase a megapixel.
         first_frame_s: seconds to encode a megapixel of a chunk's first frame again.
@@ -52,6 +57,7 @@ class Pace:
         bits: of a megapixel at `crf` 24.
     """
 
+    call_s: float = 0.15
     encode_s: float = 0.100
     rebase_s: float = 0.022
     first_frame_s: float = 0.110
@@ -62,33 +68,43 @@ class Pace:
 
     @classmethod
     def of_job(
-        cls, attempts: Iterable[Attempt], frames: int, megapixels: float, cpus: Mapping[str, float]
+        cls,
+        attempts: Iterable[Attempt],
+        film: Film,
+        options: EncodeOptions,
+        cpus: Mapping[str, float],
+        call_s: float | None = None,
     ) -> Pace:
         """The pace of a job that is done, by its timeline.
 
         Args:
             attempts: those of its timeline.
-            frames: that it had.
-            megapixels: of each.
+            film: what it encoded.
+            options: by which.
             cpus: that each function had, by step.
+            call_s: what its calls' requests took; by default the constant's.
         """
+        call_s = cls().call_s if call_s is None else call_s
         seconds = dict.fromkeys(STEPS, 0.0)
         calls = dict.fromkeys(STEPS, 0)
         for attempt in attempts:
             if attempt.done and attempt.name in seconds:
-                seconds[attempt.name] += attempt.milliseconds / 1000
+                took = attempt.milliseconds / 1000
+                # What a call took is at least half its own, however fast S3 was.
+                seconds[attempt.name] += max(took / 2, took - call_s)
                 calls[attempt.name] += 1
-        work = max(1e-9, frames * megapixels)
-        encode = seconds["encode"] * min(1.0, cpus["encode"]) / work
+        work = max(1e-9, film.frames * film.megapixels)
+        encode = seconds["encode"] * min(1.0, cpus["encode"]) / work / _effort(options)
         # One figure for both kinds of frames: a job's timeline does not tell them apart.
-        rebase = seconds["rebase"] * cpus["rebase"] / work
+        rebase = seconds["rebase"] * _parallel(cpus["rebase"]) / work
         return replace(
             cls(),
+            call_s=call_s,
             encode_s=encode,
             rebase_s=rebase,
             first_frame_s=rebase,
-            plan_s=1000 * seconds["plan"] / max(1, frames),
-            audio_s=0.0,
+            plan_s=1000 * seconds["plan"] / max(1, film.frames),
+            audio_s=seconds["audio"] / max(1e-9, film.duration_s),
             stitch_s=seconds["stitch"] / max(1, calls["rebase"]),
         )
 
@@ -96,15 +112,20 @@ class Pace:
         """This pace with the bits that a result of `size` bytes had."""
         bits = 8 * size - (SOUND_BITS * film.duration_s if film.sound else 0)
         of_a_megapixel = max(1.0, bits) / max(1e-9, film.frames * film.megapixels)
-        return replace(self, bits=of_a_megapixel / 2 ** ((24 - crf) / _CRF_OCTAVE))
+        return replace(self, bits=of_a_megapixel / 2 ** ((24 - crf) / CRF_OCTAVE))
 
 
 SOUND_BITS = 96_000
 """Of a second of sound."""
 
-_SPEED_UPS = {"good": 1.0, "best": 0.5, "realtime": 3.0}
-_CRF_OCTAVE = 9.0  # steps of crf that halve the bits, roughly
-_CPU_USED = 0.75  # of the time is left with each step of cpu_used
+CRF_OCTAVE = 14.0
+"""Steps of `crf` that halve the bits."""
+
+DEADLINES = {"good": 1.0, "best": 1.6, "realtime": 0.87}
+"""How long encode takes at each deadline, against "good"."""
+
+CPU_USED = 0.68
+"""What is left of that with each step of `cpu_used`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +211,11 @@ def estimate(
         film: what is to be encoded.
         options: N, x, quality and effort.
         workers: of the stack.
-        pace: of one CPU; by default that of the constants here, for the options' effort.
+        pace: of one CPU; by default that of the constants here.
         warm: whether the functions have environments left from another job.
         source_reads: see `excamera.costs.foretold`.
     """
-    pace = pace or _default_pace(options)
+    pace = pace or Pace()
     shape = Shape.of(film.frames, options)
     calls = _call_seconds(film, options, shape, workers, pace)
     counts = {"plan": 1, "encode": shape.chunks, "rebase": shape.batches, "stitch": 1,
@@ -215,7 +236,8 @@ def estimate(
     for step, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
     usage = foretold(shape, gb_seconds, environments["encode"], source_reads=source_reads)
-    batch_s = ceil(shape.chunks / shape.batches / chunks) * calls["encode"] + calls["rebase"]
+    encode_s, rebase_s = calls["encode"] + STATE_S, calls["rebase"] + STATE_S
+    batch_s = ceil(shape.chunks / shape.batches / chunks) * encode_s + rebase_s
     seconds = (
         START_S
         + len(("plan", "encode", "stitch")) * cold
@@ -226,7 +248,7 @@ def estimate(
         )
         + calls["stitch"]
     )
-    bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / _CRF_OCTAVE)
+    bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
     sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
     return Estimate(
         shape,
@@ -238,10 +260,17 @@ def estimate(
     )
 
 
-def _default_pace(options: EncodeOptions) -> Pace:
-    pace = Pace()
-    speed = _SPEED_UPS[options.vpx.deadline] / _CPU_USED ** abs(options.vpx.cpu_used)
-    return replace(pace, encode_s=pace.encode_s / speed)
+def _effort(options: EncodeOptions) -> float:
+    """How long libvpx takes with these options, against "good", `cpu_used` 0."""
+    steps = abs(options.vpx.cpu_used)
+    if options.vpx.deadline == "realtime":
+        steps = max(1, steps)  # see VpxSettings
+    return DEADLINES[options.vpx.deadline] * CPU_USED**steps
+
+
+def _parallel(cpus: float) -> float:
+    """How many times as fast as on one CPU rebase is."""
+    return cpus if cpus <= 1 else 1 + CPUS_OF_REBASE * (cpus - 1)
 
 
 def _call_seconds(
@@ -249,17 +278,16 @@ def _call_seconds(
 ) -> dict[str, float]:
     """Seconds of the mean call of each function in a warm environment."""
     work = film.frames * film.megapixels
-    cpus = workers.cpus("rebase")
-    parallel = cpus if cpus <= 1 else 1 + CPUS_OF_REBASE * (cpus - 1)
+    encode = work / max(1, shape.chunks) * pace.encode_s * _effort(options)
     first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
     rebase = 0.0
     if options.batch_chunks > 1:
-        rebase = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first) / parallel
+        rebase = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
+        rebase /= _parallel(workers.cpus("rebase"))
     return {
-        "plan": CALL_S + pace.plan_s * film.frames / 1000,
-        "encode": CALL_S
-        + work / max(1, shape.chunks) * pace.encode_s / min(1.0, workers.cpus("encode")),
-        "rebase": CALL_S + rebase / max(1, shape.batches),
-        "audio": CALL_S + (pace.audio_s * film.duration_s if film.sound else 0.0),
-        "stitch": CALL_S + pace.stitch_s * shape.batches,
+        "plan": pace.call_s + pace.plan_s * film.frames / 1000,
+        "encode": pace.call_s + encode / min(1.0, workers.cpus("encode")),
+        "rebase": pace.call_s + rebase / max(1, shape.batches),
+        "audio": pace.call_s + (pace.audio_s * film.duration_s if film.sound else 0.0),
+        "stitch": pace.call_s + pace.stitch_s * shape.batches,
     }

@@ -53,6 +53,7 @@ class Api(Construct):
                 metrics_enabled=True,
             ),
         )
+        self.api.node.try_remove_child("Endpoint")  # a second output of the address
         integration = apigateway.LambdaIntegration(function.function, allow_test_invoke=False)
         for path, methods in _ROUTES.items():
             resource = self.api.root.resource_for_path(path)
@@ -104,6 +105,9 @@ class Api(Construct):
             "detail": "$context.error.message",
             "error": "$context.error.responseType",
         }
+        headers = {"Content-Type": "'application/problem+json'"}
+        if len(self._settings.cors_origins) == 1:  # they cannot answer each page differently
+            headers["Access-Control-Allow-Origin"] = f"'{self._settings.cors_origins[0]}'"
         for name, kind in (
             ("Refused", apigateway.ResponseType.DEFAULT_4_XX),
             ("Failed", apigateway.ResponseType.DEFAULT_5_XX),
@@ -111,7 +115,7 @@ class Api(Construct):
             self.api.add_gateway_response(
                 name,
                 type=kind,
-                response_headers={"Content-Type": "'application/problem+json'"},
+                response_headers=headers,
                 templates={"application/json": json.dumps(problem)},
             )
 

@@ -30,11 +30,12 @@ from excamera.options import EncodeOptions
               help="Memory of the encode function, in MB.")  # fmt: skip
 @click.option("--rebase-memory", type=click.IntRange(128, 10240),
               help="Memory of the rebase function, in MB.")  # fmt: skip
-@click.option("--architecture", type=click.Choice(["arm64", "x86_64"]), default="arm64",
-              show_default=True, help="Of the functions.")  # fmt: skip
-@click.option("--concurrency", type=click.IntRange(2), default=1000, show_default=True,
-              help="Functions that the account runs at a time.")  # fmt: skip
-@click.option("--like", metavar="JOB", help="Take the pace from a job of a deployed stack.")
+@click.option("--architecture", type=click.Choice(["arm64", "x86_64"]),
+              help="Of the functions.  [default: arm64]")  # fmt: skip
+@click.option("--concurrency", type=click.IntRange(2),
+              help="Functions that the account runs at a time.  [default: 1000]")  # fmt: skip
+@click.option("--like", metavar="JOB", help="Take the pace from a job of a deployed stack, and "
+              "what is not given from the stack.")  # fmt: skip
 @json_option
 @cloud_command
 def estimate(
@@ -42,8 +43,8 @@ def estimate(
     source: str,
     encode_memory: int | None,
     rebase_memory: int | None,
-    architecture: str,
-    concurrency: int,
+    architecture: str | None,
+    concurrency: int | None,
     like: str | None,
     as_json: bool,
     **options: Any,
@@ -57,16 +58,21 @@ def estimate(
         {name.replace("_", "-"): str(value) for name, value in given_options(**options).items()}
     )
     film = look_at(source)
-    memory = {**DEFAULT_MEMORY_MB}
-    for step, given in (("encode", encode_memory), ("rebase", rebase_memory)):
-        memory[step] = given or memory[step]
-    workers = Workers(memory, architecture, concurrency=concurrency)
-    pace = None if like is None else _pace_of(cloud, like, workers)
+    workers, pace = Workers(DEFAULT_MEMORY_MB), None
+    if like is not None:
+        workers, pace = _like(cloud, like)
+    memory = {"encode": encode_memory, "rebase": rebase_memory}
+    workers = replace(
+        workers,
+        memory_mb={**workers.memory_mb, **{step: mb for step, mb in memory.items() if mb}},
+        architecture=architecture or workers.architecture,
+        concurrency=concurrency or workers.concurrency,
+    )
     found = estimated(film, chosen, workers, pace)
     if as_json:
         print_json(_report(film, chosen, workers, found))
         return
-    shape, bill = found.shape, found.usage.bill(architecture)
+    shape, bill = found.shape, found.usage.bill(workers.architecture)
     print_fields(
         [
             ("source", f"{film.width}x{film.height}, {film.frames:,} frames, "
@@ -106,16 +112,16 @@ def look_at(source: str) -> Film:
         return Film(frames, video.width, video.height, seconds, sound)
 
 
-def _pace_of(cloud: Cloud, name: str, workers: Workers) -> Pace:
-    """The pace of a job in the cloud, with the memory its functions have now."""
-    from excamera.cloud.pace import attempts_of, memory_of
+def _like(cloud: Cloud, name: str) -> tuple[Workers, Pace]:
+    """The workers of a stack and the pace of one of its jobs."""
+    from excamera.cloud.pace import attempts_of, workers_of
 
     job, attempts, film = attempts_of(cloud.api, name)
-    there = replace(workers, memory_mb=memory_of(cloud.account, cloud.stack))
-    cpus = {step: there.cpus(step) for step in STEPS}
-    pace = Pace.of_job(attempts, film.frames, film.megapixels, cpus)
-    crf = job["options"]["crf"]
-    return pace.with_size(job["result"]["size"], film, crf) if job["result"] else pace
+    workers = workers_of(cloud.account, cloud.stack)
+    workers = replace(workers, concurrency=job["account_concurrency"] or workers.concurrency)
+    options = EncodeOptions.from_json(job["options"])
+    pace = Pace.of_job(attempts, film, options, {step: workers.cpus(step) for step in STEPS})
+    return workers, pace.with_size(job["result"]["size"], film, options.crf)
 
 
 def _report(

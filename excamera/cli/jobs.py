@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from excamera.cli.cloud import (
     print_fields,
     print_json,
     print_table,
+    when,
 )
 from excamera.errors import OptionError
 from excamera.job import check_output
@@ -40,8 +42,8 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
             ("phase", None if found["phase"] == "ended" else found["phase"]),
             ("source", found["source"]),
             ("output", found["output"]),
-            ("created", found["created"]),
-            ("ended", found["ended"]),
+            ("created", when(found["created"])),
+            ("ended", when(found["ended"])),
             ("chunks", _of(found["chunks"])),
             ("batches", _of(found["batches"])),
             ("retries", found["retries"] or None),
@@ -51,15 +53,17 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
                 found["account_concurrency"]
                 and f"at most {found['account_concurrency']} functions at a time",
             ),
-            (
-                "cost",
-                cost and f"${cost['so_far_usd']:.4f} so far, ${cost['estimated_usd']:.4f} expected",
-            ),
+            ("cost", cost and _cost(cost, found["phase"])),
             ("failed", failure and f"{failure['error']}: {failure['message']}"),
             ("result", result and result_line(found, None)),
-            ("tag", found["tag"]),
+            ("tag", None if found["tag"] is None else json.dumps(found["tag"])),
         ]
     )
+
+
+def _cost(cost: dict[str, Any], phase: str) -> str:
+    so_far = "" if phase == "ended" else " so far"
+    return f"${cost['so_far_usd']:.4f}{so_far}, ${cost['estimated_usd']:.4f} expected"
 
 
 def _of(count: dict[str, int] | None) -> str | None:
@@ -102,7 +106,7 @@ def jobs(cloud: Cloud, state: str | None, limit: int, as_json: bool) -> None:
         return
     print_table(
         ("job", "state", "created", "ended"),
-        [(job["id"], job["state"], job["created"][:19], (job["ended"] or "")[:19])
+        [(job["id"], job["state"], when(job["created"]), when(job["ended"]) or "")
          for job in found],
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ def logs(cloud: Cloud, job: str, steps: tuple[str, ...], as_json: bool) -> None:
     """Print what JOB's workers logged: of a failed job, the failing task's own lines."""
     from excamera.cloud.logs import lines
 
-    found = list(lines(cloud.account, cloud.stack, cloud.api.get(f"/jobs/{job}"), steps))
+    found = lines(cloud.account, cloud.stack, cloud.api.get(f"/jobs/{job}"), steps)
     if as_json:
         print_json(found)
         return

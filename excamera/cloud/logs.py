@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from excamera.cloud.account import Account, Stack, explained
@@ -15,8 +16,8 @@ Line = dict[str, Any]
 
 def lines(
     account: Account, stack: Stack, job: dict[str, Any], steps: tuple[str, ...] = ()
-) -> Iterator[Line]:
-    """What functions logged about a job, each step's in order of time.
+) -> list[Line]:
+    """What functions logged about a job, in order of time.
 
     Of a job that failed in a task, only that task's own lines, unless `steps` asks for more.
 
@@ -36,13 +37,17 @@ def lines(
         place = {name: failure[name] for name in ("batch", "chunk")
                  if failure.get(name) is not None}  # fmt: skip
     functions = stack.functions()
-    for step in steps:
-        for line in _logged(account, functions[step], job):
-            if line.get("job") == job["id"] and place.items() <= line.items():
-                yield line
+    found = [
+        (time, line)
+        for step in steps
+        for time, line in _logged(account, functions[step], job)
+        if line.get("job") == job["id"] and place.items() <= line.items()
+    ]
+    return [line for _, line in sorted(found, key=itemgetter(0))]
 
 
-def _logged(account: Account, function: str, job: dict[str, Any]) -> Iterator[Line]:
+def _logged(account: Account, function: str, job: dict[str, Any]) -> Iterator[tuple[int, Line]]:
+    """Times in Unix milliseconds, and lines."""
     with explained("logs:FilterLogEvents"):
         configuration = account.client("lambda").get_function_configuration(FunctionName=function)
         pages = account.client("logs").get_paginator("filter_log_events").paginate(
@@ -57,4 +62,4 @@ def _logged(account: Account, function: str, job: dict[str, Any]) -> Iterator[Li
                 except ValueError:
                     continue  # Lambda's own START, END and REPORT
                 if isinstance(line, dict):
-                    yield line
+                    yield event["timestamp"], line

@@ -7,7 +7,7 @@ from typing import Any
 from excamera.cloud.account import Account, Stack, explained
 from excamera.cloud.api import Api
 from excamera.errors import NoResult
-from excamera.estimate import Film
+from excamera.estimate import DEFAULT_MEMORY_MB, Film, Workers
 from excamera.flow import STEPS
 from mu import Attempt
 
@@ -35,12 +35,13 @@ def attempts_of(api: Api, name: str) -> tuple[dict[str, Any], list[Attempt], Fil
             return job, attempts, Film(**job["film"])
 
 
-def memory_of(account: Account, stack: Stack) -> dict[str, int]:
-    """Memory of a stack's functions in MB, by step."""
-    functions, found = stack.functions(), {}
+def workers_of(account: Account, stack: Stack) -> Workers:
+    """What a stack's functions are: their memory and architecture."""
+    functions, memory, architecture = stack.functions(), {**DEFAULT_MEMORY_MB}, ""
     with explained("lambda:GetFunctionConfiguration"):
         client = account.client("lambda")
         for step in STEPS:
             answer = client.get_function_configuration(FunctionName=functions[step])
-            found[step] = int(answer["MemorySize"])
-    return found
+            memory[step] = int(answer["MemorySize"])
+            [architecture] = answer["Architectures"]
+    return Workers(memory, architecture)

@@ -41,7 +41,8 @@ The result appears under the same name as WebM, a failure with its reason here:
 
   curl -o film.webm {outbox}/film.webm
 
-Any AWS tool works as well, with these variables and buckets:
+Any AWS tool works as well, and so do the commands of `excamera` (submit, status, doctor, ...),
+with these variables and buckets:
 """
     )
     for name, value in emulator.environment.items():

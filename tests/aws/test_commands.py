@@ -94,6 +94,8 @@ def test_submit_and_download(
     shown = json.loads(excamera("status", job, "--json").stdout)
     assert (shown["state"], shown["tag"]) == ("succeeded", {"order": 9})
     table = excamera("status", job).stdout
+    assert re.search(r'tag +{"order": 9}', table)
+    assert re.search(r"ended +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", table)
     assert "succeeded" in table
     assert "3 of 3" in table
     assert job in excamera("jobs", "--state", "succeeded").stdout
@@ -120,6 +122,21 @@ def test_a_failed_job_and_its_log(excamera: Command, tmp_path: Path) -> None:
     assert "NotAVideo" in logged
     assert "Traceback" in logged
     assert "plan" in excamera("logs", job, "--json").stdout
+
+
+def test_the_log_of_a_job(excamera: Command, clip: Path) -> None:
+    """If this fails, who reads a job's log must put its lines in order."""
+    job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]
+    steps = {"plan", "encode", "rebase", "audio", "stitch"}
+
+    def found() -> list[dict[str, Any]]:
+        logged: list[dict[str, Any]] = json.loads(excamera("logs", job, "--json").stdout)
+        return logged if {line["service"] for line in logged} == steps else []
+
+    logged = until(found)
+    times = [line["timestamp"] for line in logged]
+    assert times == sorted(times)
+    assert (logged[0]["service"], logged[-1]["service"]) == ("plan", "stitch")
 
 
 def test_an_upload_goes_on(

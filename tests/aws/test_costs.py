@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -20,7 +19,7 @@ from excamera.options import EncodeOptions
 from mu.timeline import attempts
 from tests.aws.deployed import Deployed, Job
 from tests.emulator import Emulator
-from tests.emulator.runs import until
+from tests.emulator.runs import billed, until
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -41,9 +40,8 @@ def reports(emulator: Emulator, stack: Deployed) -> dict[str, tuple[int, float]]
     """Calls of each function so far, and their GB-seconds, as Lambda reports them."""
     found = {}
     for step in STEPS:
-        log = emulator.logs(stack.function(step))
-        billed = re.findall(r"Billed Duration: (\d+) ms\s+Memory Size: (\d+) MB", log)
-        found[step] = (len(billed), sum(int(ms) * int(mb) for ms, mb in billed) / 1024e3)
+        calls = billed(emulator.logs(stack.function(step)))
+        found[step] = (len(calls), sum(calls))
     return found
 
 

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,13 @@ import urllib3
 
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
+from excamera.options import EncodeOptions
+from tests.aws.conftest import Locally
+from tests.aws.deployed import digest
+from tests.aws.test_api import complete, ended, upload_parts
 from tests.emulator import Emulator
 from tests.emulator.runs import an_emulator
+from tests.pipeline.clips import Clip
 from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -147,6 +153,29 @@ def test_who_lacks_the_right_is_refused(api: Api, guarded: Emulator) -> None:
         assert ask(api, headers).status == status, name
 
 
+def test_two_users_at_once(
+    api: Api, guarded: Emulator, clip: Path, locally: Locally, tmp_path: Path
+) -> None:
+    """If this fails, users who may only call the API cannot encode, or disturb each other."""
+    other = Clip(frames=30, width=48, height=80).write(tmp_path / "other.mp4")
+
+    def encode(name: str, film: Path, options: dict[str, int]) -> str:
+        own = Api(api._url, user(guarded, name, f"{ANY}/v1/*"))
+        data = film.read_bytes()
+        request = {"upload": True, "name": "film.mp4", "size": len(data), "options": options}
+        job, _ = own.post("/jobs", request, idempotency_key=str(uuid.uuid4()))
+        assert complete(job["upload"], upload_parts(job["upload"], data)).status == 200
+        done = ended(own, job["id"])
+        assert done["state"] == "succeeded", done
+        return digest(http().request("GET", done["result"]["url"]).data)
+
+    with ThreadPoolExecutor(2) as users:
+        first = users.submit(encode, "ann", clip, {})
+        second = users.submit(encode, "bob", other, {"crf": 35, "batch_chunks": 2})
+    assert first.result() == locally(clip)
+    assert second.result() == locally(other, EncodeOptions(crf=35, batch_chunks=2))
+
+
 def test_urls_expire(api: Api) -> None:
     """If this fails, whoever once had a URL may upload for ever."""
     request = {"upload": True, "name": "old.mp4", "size": 10}
@@ -156,7 +185,8 @@ def test_urls_expire(api: Api) -> None:
     assert http().request("PUT", part["url"], body=b"x" * 10).status == 200
     expired = part["url"].replace("X-Amz-Expires=3600", "X-Amz-Expires=1")
     time.sleep(2)
-    assert http().request("PUT", expired, body=b"x" * 10).status == 403
+    refused = http().request("PUT", expired, body=b"x" * 10)
+    assert (refused.status, b"has expired" in refused.data) == (403, True)
     api.delete(f"/jobs/{job['id']}")
 
 
@@ -172,7 +202,9 @@ def test_named_pages_may_ask(keyed: Api) -> None:
 def test_a_key_is_asked_for_and_counted(keyed: Api) -> None:
     """If this fails, an API for keys is open, or a key may be used without end."""
     for headers in ({}, {"x-api-key": "guess-guess-guess-guess"}):
-        assert ask(keyed, headers).status == 403
+        refused = ask(keyed, headers)
+        assert refused.status == 403
+        assert refused.headers["Access-Control-Allow-Origin"] == PAGE  # so that it can be read
     right: dict[str, Any] = keyed._prove("GET", "", {}, b"")
     for origin, allowed in ((PAGE, PAGE), ("https://other.example", None)):
         shown = ask(keyed, {**right, "Origin": origin})

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,6 +73,12 @@ def history(emulator: Emulator, execution: str) -> list[dict[str, Any]]:
     """All events of an execution."""
     pages = emulator.client("stepfunctions").get_paginator("get_execution_history")
     return [event for page in pages.paginate(executionArn=execution) for event in page["events"]]
+
+
+def billed(log: str) -> list[float]:
+    """GB-seconds of each call that a function's log reports the end of."""
+    calls = re.findall(r"Billed Duration: (\d+) ms\s+Memory Size: (\d+) MB", log)
+    return [int(milliseconds) * int(megabytes) / 1024e3 for milliseconds, megabytes in calls]
 
 
 def events(emulator: Emulator, outputs: dict[str, str], kind: str) -> list[dict[str, Any]]:

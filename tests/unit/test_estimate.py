@@ -85,7 +85,7 @@ def test_the_pace_of_a_job_foretells_that_job() -> None:
         Attempt("plan", 1, 500), Attempt("stitch", 1, 900), Attempt("audio", 1, 100),
     ]  # fmt: skip
     cpus = {step: memory / CPU_MB for step, memory in DEFAULT_MEMORY_MB.items()}
-    pace = Pace.of_job(ran, FILM.frames, FILM.megapixels, cpus).with_size(50_000_000, FILM, 24)
+    pace = Pace.of_job(ran, FILM, options, cpus).with_size(50_000_000, FILM, 24)
     found = estimate(FILM, options, WORKERS, pace, warm=True)
     for step, seconds in (("encode", 3 * shape.chunks), ("rebase", 7 * shape.batches)):
         expected = seconds * DEFAULT_MEMORY_MB[step] / 1024
