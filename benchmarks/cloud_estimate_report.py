@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.markdown import paragraph, table
-from excamera.estimate import CPU_USED, CRF_OCTAVE, DEADLINES, Pace
+from excamera.estimate import CPU_USED, CRF_OCTAVE, CRF_TIME_OCTAVE, DEADLINES, Pace
 
 Tree = Mapping[str, Any]
 
@@ -91,7 +91,9 @@ def constants(pace: Tree) -> str:
                 clip took, against "good" with `cpu_used` 0: {efforts}. In use: {deadlines}, times
                 {CPU_USED} for each step of `cpu_used` ({pace["cpu_used"]:.2f} measured). Bits are
                 halved by {pace["crf_octave"]:.1f} steps of `crf`, the median of the clips of
-                [rate-distortion.md](rate-distortion.md); in use are {CRF_OCTAVE:.0f}. How many
+                [rate-distortion.md](rate-distortion.md); in use are {CRF_OCTAVE:.0f}. The time of
+                encode and rebase is halved by {pace["crf_time_octave"]:.1f}, by
+                [benchmarks.md](benchmarks.md); in use are {CRF_TIME_OCTAVE:.0f}. How many
                 bits a megapixel takes differs from film to film by far more than all else here:
                 `--like` a job of the same kind of film is the better estimate of a size."""
             ),

@@ -27,6 +27,12 @@ SERVERS = ("state machines", "other services")
 """The emulator's servers, in the order of `Emulator.pids`."""
 
 _POLL_S = 0.25
+_ASKED_HERE = (
+    "states:ListExecutions",
+    "states:DescribeExecution",
+    "logs:FilterLogEvents",
+    "lambda:GET",  # GetAccountSettings of the plan function, too, which is free
+)
 
 Record = dict[str, Any]
 
@@ -41,7 +47,7 @@ class Run:
         records: one `mu.records.TaskRecord` for each task, as JSON.
         output_sha256: of the result.
         output_size: of the result, in bytes.
-        requests: AWS calls meanwhile, without the ones that wait for the end.
+        requests: AWS calls meanwhile, without those of the measurement.
         invocations: calls of every Lambda function, the one that starts jobs included.
         parent_states: states that the execution itself entered, without its children's.
         peaks_mib: by step, the most memory that each of its processes has held so far.
@@ -150,8 +156,8 @@ class Cloud:
             time.sleep(_POLL_S)  # its end is told after it
         processes = self._processes()
         requests = self._emulator.requests() - requests_before
-        for waiting in ("states:ListExecutions", "states:DescribeExecution"):
-            del requests[waiting]
+        for asked_here in _ASKED_HERE:
+            del requests[asked_here]
         if found["status"] != "SUCCEEDED":
             raise RuntimeError(f"{name}: {found}")
         output = s3.get_object(Bucket=self._outputs["OutputBucket"], Key=f"{name}.webm")

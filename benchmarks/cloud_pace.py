@@ -34,6 +34,9 @@ CLIPS = (
 EFFORTS = ("good 0", "good 1", "good 2", "good 4", "realtime 1", "realtime 4", "best 0")
 """Deadlines and `cpu_used` that the first clip is encoded with."""
 
+MANY_FRAMES = 12_000
+"""Of the film whose plan is timed."""
+
 OCTAVE_FROM, OCTAVE_TO = 16, 32
 """`crf` between which sizes are compared."""
 
@@ -51,9 +54,9 @@ def call_s_of(runs: Iterable[Run]) -> float:
     return statistics.median(_seconds(record) for run in runs for record in run.of("encode"))
 
 
-def tiny(folder: Path) -> Path:
+def tiny(folder: Path, frames: int = 24) -> Path:
     """A film that is encoded in no time."""
-    return Clip(24, 16, 16, sound="aac").write(folder / "tiny.mp4")
+    return Clip(frames, 16, 16, sound="aac").write(folder / f"tiny-{frames}.mp4")
 
 
 def measure(media: Path, cache: Path, repeats: int) -> dict[str, Any]:
@@ -68,17 +71,19 @@ def measure(media: Path, cache: Path, repeats: int) -> dict[str, Any]:
     with on_cpus(1), tempfile.TemporaryDirectory() as folder:
         small = tiny(Path(folder))
         idle = _each_call([run_locally(small, {}, 1) for _ in range(repeats)])
+        plan_s = _plan_s(tiny(Path(folder), MANY_FRAMES), repeats, idle["plan"])
         clips = {source.name: _clip(source, repeats, idle) for source in sources}
         efforts = _efforts(sources[0])
     found = {
         name: statistics.median(clip[name] for clip in clips.values() if name in clip)
-        for name in ("encode_s", "rebase_s", "plan_s", "audio_s", "bits")
+        for name in ("encode_s", "rebase_s", "audio_s", "bits")
     }
     result = {
         "clips": clips,
         "efforts": efforts,
-        "medians": {**found, "first_frame_s": _first_frame_s()},
+        "medians": {**found, "first_frame_s": _first_frame_s(), "plan_s": plan_s},
         "crf_octave": _octave(),
+        "crf_time_octave": _time_octave(),
         "cpu_used": statistics.median(
             efforts[f"good {steps}"] ** (1 / steps) for steps in (1, 2, 4)
         ),
@@ -115,7 +120,6 @@ def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
         "encode_s": seconds("encode") / work,
         # First frames of chunks are encoded again, and no task of their own.
         "rebase_s": (seconds("rebase") / work - first * _first_frame_s()) / (1 - first),
-        "plan_s": 1000 * seconds("plan") / film.frames,
         "bits": Pace().with_size(runs[0].output_size, film, options.crf).bits,
     }
     if film.sound:
@@ -123,11 +127,20 @@ def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
     return {"sha256": sha256_of(source), **asdict(film), **found}
 
 
+def _plan_s(source: Path, repeats: int, idle_s: float) -> float:
+    """Seconds for the plan of a thousand frames, whatever is in them."""
+    texts = {"chunk-frames": "1000"}
+    runs = [run_locally(source, texts, 1) for _ in range(repeats)]
+    took = statistics.median(_seconds(record) for run in runs for record in run.of("plan"))
+    return 1000 * (took - idle_s) / MANY_FRAMES
+
+
 def _first_frame_s() -> float:
     """Seconds for a megapixel of a first frame, as `make bench-speed` found."""
     found = json.loads((RESULTS / "speed.json").read_text())["first_frame"]["found"]
     pixels = found["source"]["width"] * found["source"]["height"]
-    return float(found["cpu_ms"]["median"]) * 1e3 / pixels
+    per_megapixel: float = found["cpu_ms"]["median"] * 1e3 / pixels
+    return per_megapixel
 
 
 def _octave() -> float:
@@ -138,6 +151,20 @@ def _octave() -> float:
         size = {one["level"]: one["bytes"] for one in clip["curves"]["ExCamera[6,16]"]}
         octaves = log2(size[OCTAVE_FROM] / size[OCTAVE_TO])
         found.append((OCTAVE_TO - OCTAVE_FROM) / octaves)
+    return float(statistics.median(found))
+
+
+def _time_octave() -> float:
+    """Steps of crf that halve the time of encode and rebase, as `make bench-speed` found."""
+    speed = json.loads((RESULTS / "speed.json").read_text())
+    found = []
+    for low, high in ((size["low"], size["high"]) for size in speed["encode"]["sizes"].values()):
+        took = [one["contenders"]["libvpx"]["cpu_ms"]["median"] for one in (low, high)]
+        found.append((low["crf"] - high["crf"]) / log2(took[1] / took[0]))
+    for low, high in ((size["low"], size["high"]) for size in speed["rebase"]["sizes"].values()):
+        took = [one["rebase"]["cpu_ms"]["median"] / one["frames"] for one in (low, high)]
+        steps = low["stream"]["crf"] - high["stream"]["crf"]
+        found.append(steps / log2(took[1] / took[0]))
     return float(statistics.median(found))
 
 

@@ -43,12 +43,13 @@ _CHILDREN_A_SECOND = 100  # that a distributed map starts, one for each batch
 class Pace:
     """How fast one CPU works, and S3 answers.
 
-    All but `call_s` are medians of what `make bench-cloud` measures on real clips, rounded; a test
-    compares them with its results.
+    All but `call_s` and `stitch_s`, which are S3's, are medians of what `make bench-cloud` measures
+    on real clips, rounded; a test compares them with its results.
 
     Attributes:
         call_s: seconds of a call's requests, one after another: six of S3's usual 25 ms.
-        encode_s: seconds to read and encode a megapixel with libvpx, "good", `cpu_used` 0.
+        encode_s: seconds to read and encode a megapixel with libvpx, "good", `cpu_used` 0,
+            at `crf` 24 as all of these.
         rebase_s: seconds to read and rebase a megapixel.
         first_frame_s: seconds to encode a megapixel of a chunk's first frame again.
         audio_s: seconds for a second of sound.
@@ -58,13 +59,13 @@ class Pace:
     """
 
     call_s: float = 0.15
-    encode_s: float = 0.100
-    rebase_s: float = 0.022
-    first_frame_s: float = 0.110
-    audio_s: float = 0.005
-    plan_s: float = 0.05
+    encode_s: float = 0.115
+    rebase_s: float = 0.021
+    first_frame_s: float = 0.095
+    audio_s: float = 0.015
+    plan_s: float = 0.02
     stitch_s: float = 0.02
-    bits: float = 75_000
+    bits: float = 125_000
 
     @classmethod
     def of_job(
@@ -96,7 +97,7 @@ class Pace:
         work = max(1e-9, film.frames * film.megapixels)
         encode = seconds["encode"] * min(1.0, cpus["encode"]) / work / _effort(options)
         # One figure for both kinds of frames: a job's timeline does not tell them apart.
-        rebase = seconds["rebase"] * _parallel(cpus["rebase"]) / work
+        rebase = seconds["rebase"] * _parallel(cpus["rebase"]) / work / _detail(options)
         return replace(
             cls(),
             call_s=call_s,
@@ -120,6 +121,9 @@ SOUND_BITS = 96_000
 
 CRF_OCTAVE = 14.0
 """Steps of `crf` that halve the bits."""
+
+CRF_TIME_OCTAVE = 28.0
+"""Steps of `crf` that halve the time of encode and rebase."""
 
 DEADLINES = {"good": 1.0, "best": 1.6, "realtime": 0.87}
 """How long encode takes at each deadline, against "good"."""
@@ -261,11 +265,16 @@ def estimate(
 
 
 def _effort(options: EncodeOptions) -> float:
-    """How long libvpx takes with these options, against "good", `cpu_used` 0."""
+    """How long libvpx takes with these options, against "good", `cpu_used` 0, `crf` 24."""
     steps = abs(options.vpx.cpu_used)
     if options.vpx.deadline == "realtime":
         steps = max(1, steps)  # see VpxSettings
-    return DEADLINES[options.vpx.deadline] * CPU_USED**steps
+    return DEADLINES[options.vpx.deadline] * CPU_USED**steps * _detail(options)
+
+
+def _detail(options: EncodeOptions) -> float:
+    """How long a frame takes with these options for its bits, against `crf` 24."""
+    return float(2 ** ((24 - options.crf) / CRF_TIME_OCTAVE))
 
 
 def _parallel(cpus: float) -> float:
@@ -283,7 +292,7 @@ def _call_seconds(
     rebase = 0.0
     if options.batch_chunks > 1:
         rebase = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
-        rebase /= _parallel(workers.cpus("rebase"))
+        rebase *= _detail(options) / _parallel(workers.cpus("rebase"))
     return {
         "plan": pace.call_s + pace.plan_s * film.frames / 1000,
         "encode": pace.call_s + encode / min(1.0, workers.cpus("encode")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
 
     Looks first whether credentials, region, bootstrap and quotas are as they must be.
     """
-    from excamera.cloud.cdk import Cdk, project
+    from excamera.cloud.cdk import Cdk, defaults, project
     from excamera.cloud.deploy import look
 
     context = _context(settings)
@@ -34,6 +35,12 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
                f"{before.stack.status if before.stack else 'new'}")  # fmt: skip
     for note in before.notes():
         click.echo(f"note      {note}")
+    memory = defaults(project())["memory_mb"]
+    fitted = before.fit_memory(memory)
+    if fitted != memory and "memory_mb" not in context:
+        context["memory_mb"] = json.dumps(fitted)
+        most = max(fitted.values())
+        click.echo(f"note      new accounts allow functions of {most:,} MB, so none has more")
     environment = {"AWS_REGION": before.region, "AWS_DEFAULT_REGION": before.region}
     if cloud.profile:
         environment["AWS_PROFILE"] = cloud.profile

@@ -11,6 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from excamera.errors import DeploymentFailed, NoProject
 
@@ -64,6 +65,12 @@ def project(start: Path | None = None) -> Path:
         f"{here}: neither this folder nor one above holds app.py, cdk.json and stacks; "
         "run it in a clone of the repository"
     )
+
+
+def defaults(folder: Path) -> dict[str, Any]:
+    """The settings in a project's cdk.json."""
+    context: dict[str, Any] = json.loads((folder / "cdk.json").read_text())["context"]
+    return context
 
 
 def node() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from excamera.cloud.account import Account, Stack, explained
@@ -11,6 +12,9 @@ OLDEST_BOOTSTRAP = 6
 """Version of the CDK's bootstrap stack that the CDK library asks for."""
 
 USUAL_CONCURRENCY = 1000
+NEW_ACCOUNT_MEMORY_MB = 3008
+"""What AWS lets functions of new accounts have at most."""
+
 _SMALLEST_GOOD_CONCURRENCY = 50
 _VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 
@@ -39,6 +43,19 @@ class Preflight:
     def account(self) -> str:
         """The account's number."""
         return self.identity.split(":")[4]
+
+    @property
+    def new_account(self) -> bool:
+        """Whether the account's quotas are those that AWS gives new ones."""
+        return self.concurrency is not None and self.concurrency < USUAL_CONCURRENCY
+
+    def fit_memory(self, memory_mb: Mapping[str, int]) -> dict[str, int]:
+        """Memory that functions can have in this account, by step.
+
+        What a new account allows cannot be asked, only tried; it comes with a low concurrency.
+        """
+        most = NEW_ACCOUNT_MEMORY_MB if self.new_account else max(memory_mb.values())
+        return {step: min(memory, most) for step, memory in memory_mb.items()}
 
     def notes(self) -> list[str]:
         """What does not keep a deployment from succeeding, and is worth knowing."""

@@ -106,6 +106,8 @@ def test_our_commands(
     done = excamera("deploy", "--yes", *settings, inside=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "at most 10 functions at a time" in done.stdout
+    functions = account.client("lambda").list_functions()["Functions"]
+    assert max(function["MemorySize"] for function in functions) == 3008
 
     film = Clip(frames=100).write(tmp_path / "film.mp4")
     sent = excamera("submit", film, "-o", tmp_path / "film.webm")

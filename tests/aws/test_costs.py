@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from benchmarks.cloud_overhead import transitions
+from excamera.cli.main import excamera
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from excamera.costs import Shape, actual, foretold
-from excamera.estimate import DEFAULT_MEMORY_MB
+from excamera.estimate import COLD_START_S, DEFAULT_MEMORY_MB
 from excamera.options import EncodeOptions
 from mu.timeline import attempts
 from tests.aws.deployed import Deployed, Job
@@ -133,3 +135,27 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
     used = actual(attempts(prefix, stack.keys("WorkBucket", f"{prefix}/")), DEFAULT_MEMORY_MB)
     assert cost["so_far_usd"] == pytest.approx(used.dollars("x86_64"), rel=0.3)
     assert cost["estimated_usd"] > 0
+
+    # A further film, by the pace of the first.
+    further = Clip(frames=20, width=1920, height=1080, sound="aac").write(tmp_path / "further.mp4")
+    like = ("--like", job.name, "--batch-chunks", "2", "--concurrency", "1000", "--json")
+    told_before = CliRunner().invoke(excamera, ["estimate", str(further), *like])
+    assert told_before.exit_code == 0, told_before.output
+    foretold_of = json.loads(told_before.output)["usage"]["gb_seconds"]
+    called = reports(emulator, stack)
+    run(emulator, stack, further, "costs/further.mp4")
+    reported = reports(emulator, stack)
+    measured = sum(reported[step][1] - called[step][1] for step in TASKS)
+    expected = sum(foretold_of[step] for step in TASKS)
+    # Within a fifth when nothing else runs: docs/cloud-overhead.md.
+    assert expected - cold_gb_seconds(Shape.of(20, OPTIONS)) == pytest.approx(measured, rel=0.5)
+
+
+def cold_gb_seconds(shape: Shape) -> float:
+    """What an estimate adds for new environments, of which the emulator has some left."""
+    calls = {"plan": 1, "audio": 1, "encode": shape.chunks, "rebase": shape.batches, "stitch": 1}
+    return sum(
+        calls[step] * COLD_START_S * memory / 1024
+        for step, memory in DEFAULT_MEMORY_MB.items()
+        if step in calls
+    )

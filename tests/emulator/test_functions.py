@@ -1,12 +1,14 @@
 """What the tests of the stack take for granted of Lambda here."""
 
+import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.emulator import Emulator
-from tests.emulator.runs import ended, output, run, start, until
+from tests.emulator.runs import billed, ended, output, run, start, until
 
 pytestmark = pytest.mark.aws
 
@@ -63,6 +65,26 @@ def test_throttle(emulator: Emulator, outputs: dict[str, str]) -> None:
     errors = [result["Error"] for result in results if "Error" in result]
     assert 1 <= len(errors) <= 2
     assert set(errors) == {"Lambda.TooManyRequestsException"}
+
+
+@pytest.mark.slow
+def test_waiting_is_not_billed(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """What a function is said to have cost depends on how many others ran."""
+    before = len(billed(emulator.logs(outputs["Task"])))
+    calls = emulator.concurrency + 1  # so one waits for another
+
+    def call(_: int) -> int:
+        answer = emulator.client("lambda").invoke(
+            FunctionName=outputs["Task"], Payload=json.dumps({"do": "sleep", "seconds": 4})
+        )
+        return int(answer["StatusCode"])
+
+    with ThreadPoolExecutor(calls) as callers:
+        assert set(callers.map(call, range(calls))) == {200}
+    memory_gb = 0.25
+    found = until(lambda: billed(emulator.logs(outputs["Task"]))[before:])
+    assert len(found) == calls
+    assert all(4 <= one / memory_gb < 8 for one in found)
 
 
 def test_environment(emulator: Emulator, outputs: dict[str, str]) -> None:

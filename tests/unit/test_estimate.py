@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from excamera.costs import Shape, actual, foretold
-from excamera.estimate import CPU_MB, DEFAULT_MEMORY_MB, Film, Pace, Workers, estimate
+from excamera.estimate import (
+    CPU_MB,
+    CPU_USED,
+    CRF_OCTAVE,
+    CRF_TIME_OCTAVE,
+    DEADLINES,
+    DEFAULT_MEMORY_MB,
+    Film,
+    Pace,
+    Workers,
+    estimate,
+)
 from excamera.flow import Limits
 from excamera.options import EncodeOptions
 from excamera.plan import cut
@@ -66,7 +77,7 @@ def test_more_work_costs_more() -> None:
     longer = estimate(Film(28_800, 1920, 1080, 1200.0), EncodeOptions(), WORKERS, warm=True)
     assert 1.9 < longer.dollars / usual.dollars < 2.1
     assert longer.size == pytest.approx(2 * usual.size)
-    better = estimate(FILM, EncodeOptions(crf=10), WORKERS)
+    better = estimate(FILM, EncodeOptions(crf=8), WORKERS)
     assert better.size > 2 * usual.size
     few = estimate(FILM, EncodeOptions(), Workers(DEFAULT_MEMORY_MB, concurrency=10), warm=True)
     assert few.workers == 9
@@ -91,6 +102,33 @@ def test_the_pace_of_a_job_foretells_that_job() -> None:
         expected = seconds * DEFAULT_MEMORY_MB[step] / 1024
         assert found.usage.gb_seconds[step] == pytest.approx(expected, rel=0.2)
     assert found.size == pytest.approx(50_000_000, rel=0.01)
+
+
+MEASURED = json.loads((ROOT / "benchmarks" / "results" / "cloud.json").read_text())
+
+
+@pytest.mark.parametrize("name", MEASURED["pace"]["medians"])
+def test_the_pace_is_what_was_measured(name: str) -> None:
+    """If this fails, estimates are made of figures that nobody measured."""
+    assert getattr(Pace(), name) == pytest.approx(MEASURED["pace"]["medians"][name], rel=0.25)
+
+
+def test_other_constants_are_what_was_measured() -> None:
+    """If this fails, estimates with other options are made of guesses."""
+    pace = MEASURED["pace"]
+    assert pytest.approx(pace["crf_octave"], rel=0.1) == CRF_OCTAVE
+    assert pytest.approx(pace["crf_time_octave"], rel=0.1) == CRF_TIME_OCTAVE
+    assert pytest.approx(pace["cpu_used"], rel=0.1) == CPU_USED
+    for effort, took in pace["efforts"].items():
+        deadline, _, steps = effort.partition(" ")
+        assert DEADLINES[deadline] * CPU_USED ** int(steps) == pytest.approx(took, rel=0.3)
+
+
+def test_estimates_are_near_what_was_billed() -> None:
+    """If this fails, the model has drifted from what jobs take: measure, and see why."""
+    for job in MEASURED["estimate"]["jobs"]:
+        for by in ("told", "like", "constants"):
+            assert job[by] == pytest.approx(job["billed"], rel=0.2), (by, job)
 
 
 def test_the_memory_is_that_of_the_stack() -> None:

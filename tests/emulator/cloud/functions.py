@@ -16,6 +16,7 @@ import shlex
 import shutil
 import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -185,15 +186,31 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self._semaphore = threading.BoundedSemaphore(count)
+        self._took = threading.local()
 
     def limit(self, execute: Any) -> Any:
         """`execute`, waiting for its turn."""
 
         def limited(func: Any, event: Any, request_id: str) -> Any:
             with self._semaphore:
-                return execute(func, event, request_id)
+                begun = time.monotonic()
+                try:
+                    return execute(func, event, request_id)
+                finally:
+                    self._took.ms = int((time.monotonic() - begun) * 1000)
 
         return limited
+
+    def report(self, emit: Any) -> Any:
+        """`emit`, which writes a call's log, and is told of its time without the wait."""
+
+        def emit_log(
+            func: Any, request_id: str, log: str, error: bool, ms: int, **more: Any
+        ) -> None:
+            took = self._took.__dict__.pop("ms", ms)
+            emit(func, request_id, log, error, took, **more)
+
+        return emit_log
 
 
 def running(function_name: str) -> list[int]:
@@ -236,7 +253,8 @@ def install(root: Path, concurrency: int) -> None:
     original_environment = lambda_svc._provided_worker_env
     original_class = lambda_runtime._worker_class_for
     original_warm = lambda_svc._execute_function_warm
-    provided_warm = Slots(concurrency).limit(lambda_svc._execute_function_provided_warm)
+    slots = Slots(concurrency)
+    provided_warm = slots.limit(lambda_svc._execute_function_provided_warm)
 
     def is_python(config: dict[str, Any]) -> bool:
         return str(config.get("Runtime", "")).startswith("python")
@@ -257,6 +275,7 @@ def install(root: Path, concurrency: int) -> None:
     lambda_svc._provided_runtime_code_dir = code_directory
     lambda_svc._provided_worker_env = environment
     lambda_svc._execute_function_warm = execute_warm
+    lambda_svc._emit_lambda_logs = slots.report(lambda_svc._emit_lambda_logs)
     lambda_runtime._worker_class_for = lambda config: (
         RuntimeClientWorker if is_python(config) else original_class(config)
     )
