@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from excamera.cloud.account import Account
+from excamera.cloud.api import Api
 from tests.aws.conftest import clip, locally
 from tests.aws.deployed import Deployed
 
@@ -41,3 +43,10 @@ def stack() -> Deployed:
     (found,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     outputs = {item["OutputKey"]: item["OutputValue"] for item in found["Outputs"]}
     return Deployed(name, client, outputs)
+
+
+@pytest.fixture
+def api(stack: Deployed) -> Api:
+    """The stack's API."""
+    account = Account()
+    return Api.of_stack(account, account.stack(stack.name))

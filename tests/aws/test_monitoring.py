@@ -1,0 +1,82 @@
+"""What the dashboard and the alarms show is what the functions write."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.aws.deployed import Deployed
+from tests.emulator import Emulator
+from tests.emulator.runs import until
+from tests.pipeline.clips import Clip
+
+pytestmark = [pytest.mark.aws, pytest.mark.slow]
+
+FUNCTIONS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "ended", "watch")
+Metric = tuple[str, str]
+"""Its name, and `service=...` with the names of its further dimensions."""
+
+_SEARCH = re.compile(r"SEARCH\('\{\"(\w+)\",([\w,]+)\} MetricName=\"(\w+)\"'")
+
+
+def shown(stack: Deployed) -> tuple[set[Metric], set[str]]:
+    """Metrics of the stack's own that the dashboard and alarms ask for, and those searched for."""
+    cloudwatch = stack.client("cloudwatch")
+    page = json.loads(cloudwatch.get_dashboard(DashboardName=stack.name)["DashboardBody"])
+    own, searched = set(), set()
+    for widget in page["widgets"]:
+        for metric in widget["properties"].get("metrics", []):
+            if metric[0] == stack.name:
+                _, name, dimension, service, *_ = metric
+                own.add((name, f"{dimension}={service}"))
+    for namespace, dimensions, name in _SEARCH.findall(json.dumps(page).replace('\\"', '"')):
+        assert (namespace, dimensions) == (stack.name, "service,error")
+        searched.add(name)
+    for alarm in cloudwatch.describe_alarms()["MetricAlarms"]:
+        if alarm.get("Namespace") == stack.name:
+            [dimension] = alarm["Dimensions"]
+            own.add((alarm["MetricName"], f"{dimension['Name']}={dimension['Value']}"))
+    return own, searched
+
+
+def written(emulator: Emulator, stack: Deployed) -> set[Metric]:
+    """Metrics in the functions' logs, in CloudWatch's embedded format."""
+
+    def lines() -> Iterator[dict[str, Any]]:
+        for name in FUNCTIONS:
+            for line in emulator.logs(stack.function(name)).splitlines():
+                if '"_aws"' in line:
+                    yield json.loads(line[line.index("{") :])
+
+    found = set()
+    for line in lines():
+        for one in line["_aws"]["CloudWatchMetrics"]:
+            assert one["Namespace"] == stack.name
+            for dimensions in one["Dimensions"]:
+                more = sorted(set(dimensions) - {"service"})
+                place = ",".join([f"service={line['service']}", *more])
+                found |= {(metric["Name"], place) for metric in one["Metrics"]}
+    return found
+
+
+def test_everything_that_is_shown_is_written(
+    emulator: Emulator, stack: Deployed, tmp_path: Path
+) -> None:
+    """If this fails, a graph stays empty, or an alarm can never ring."""
+    film = Clip(frames=600).write(tmp_path / "film.mp4")
+    running = stack.upload("monitoring/film.mp4", film)
+    execution = until(lambda: stack.executions(running))[0]
+    # Of running jobs something is written only while there are any.
+    stack.client("lambda").invoke(FunctionName=stack.function("watch"))
+    stack.ended(execution)
+    stack.job(stack.upload("monitoring/broken.mp4", b"no video"))
+    own, searched = shown(stack)
+    assert ("JobsStalled", "service=watch") in own
+    assert searched == {"JobsFailed", "JobCost"}
+    needed = own | {(name, "service=ended,error") for name in searched}
+    until(lambda: needed <= written(emulator, stack), patience_s=60)
