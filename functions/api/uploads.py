@@ -42,13 +42,28 @@ class Multipart:
         return asdict(self)
 
 
+def signing_client() -> Any:
+    """A client of S3 whose URLs name the region.
+
+    By default they would name the endpoint of all regions, which sends uploads to some regions
+    away and breaks what browsers ask beforehand. Endpoints that are addresses, as an emulator's,
+    get the bucket in the path all the same. An upload must not ask for checksums, which parts
+    that come through URLs do not have.
+    """
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual"},
+        request_checksum_calculation="when_required",
+    )
+    return boto3.client("s3", config=config)
+
+
 class Uploads:
     """Multipart uploads to one bucket."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        # Virtual-hosted or path style as the endpoint needs; the newest signature only.
-        self._s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
+        self._s3 = signing_client()
 
     def begin(self, key: str, size: int) -> Multipart:
         """Begin an upload."""
@@ -111,7 +126,7 @@ class Results:
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
+        self._s3 = signing_client()
 
     def url(self, key: str, job: str) -> tuple[str, str] | None:
         """A URL of a job's result and when it ends to be valid; None if it is not there."""
