@@ -26,6 +26,10 @@ def _figure(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.4f}"
 
 
+def _name(source: str) -> str:
+    return source.removeprefix("cloud-").removesuffix(".mp4")
+
+
 def _off(found: float, true: float) -> str:
     return f"{100 * (found / true - 1):+.0f}%"
 
@@ -85,7 +89,7 @@ def constants(pace: Tree) -> str:
     return "\n\n".join(
         [
             "Its constants (`excamera/estimate.py`): seconds of one CPU of this machine, or bits.",
-            table(["constant", *clips, "median", "in use"], rows),
+            table(["constant", *map(_name, clips), "median", "in use"], rows),
             paragraph(
                 f"""First frames are those of [benchmarks.md](benchmarks.md). Encoding the first
                 clip took, against "good" with `cpu_used` 0: {efforts}. In use: {deadlines}, times

@@ -125,10 +125,10 @@ CRF_OCTAVE = 14.0
 CRF_TIME_OCTAVE = 28.0
 """Steps of `crf` that halve the time of encode and rebase."""
 
-DEADLINES = {"good": 1.0, "best": 1.6, "realtime": 0.87}
+DEADLINES = {"good": 1.0, "best": 1.5, "realtime": 0.74}
 """How long encode takes at each deadline, against "good"."""
 
-CPU_USED = 0.68
+CPU_USED = 0.72
 """What is left of that with each step of `cpu_used`."""
 
 
