@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -144,7 +145,7 @@ class Bucket:
                   "complete_url": f"{self.url}/complete"}  # fmt: skip
         return {"id": "j", "upload": None if self.completed else upload}
 
-    def respond(self, method: str, path: str, body: bytes, _headers: dict[str, str]) -> Answer:
+    def respond(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         """Serve one request."""
         if method == "GET":
             return 200, json.dumps(self.job()).encode(), {}
@@ -155,6 +156,8 @@ class Bucket:
             self.puts += 1
             if self.failures:
                 return self.failures.pop()
+        if headers["Content-MD5"] != base64.b64encode(hashlib.md5(body).digest()).decode():
+            return 400, b"<Code>BadDigest</Code>", {}
         self.parts[int(path.rpartition("/")[2])] = body
         return 200, b"", {"ETag": f'"{hashlib.md5(body).hexdigest()}"'}
 
@@ -165,7 +168,7 @@ def test_an_upload_survives_what_happens_on_the_way(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(data)
     bucket = Bucket(data, 1000)
-    bucket.failures = [None, (500, b"", {}), (403, b"expired", {}), (200, b"", {"ETag": '"0"'})]
+    bucket.failures = [None, (500, b"", {}), (403, b"expired", {}), (400, b"BadDigest", {})]
     sent: list[int] = []
     with serving(bucket.respond) as bucket.url:
         upload_file(path, bucket.job(), client(bucket.url), sent.append)
