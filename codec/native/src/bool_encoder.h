@@ -23,12 +23,17 @@ class BoolEncoder {
   };
 
   [[gnu::always_inline]] void write(Window& window, bool bit, Probability probability) {
-    const std::uint32_t split = 1 + (((window.range - 1) * probability) >> 8);
-    const std::uint32_t mask = 0 - static_cast<std::uint32_t>(bit);
-    window.low += split & mask;
-    window.range = split + (mask & (window.range - 2 * split));
-    const int shift = std::countl_zero(window.range) - 24;
-    window.range <<= shift;
+    // Each bit waits for the range that the one before has left, so that is reached in few
+    // steps: either part of the range, 1 + ((range - 1) * probability >> 8) and what that
+    // leaves, is one multiplication and one addition away. Its byte is the highest of 32
+    // bits, where counting leading zeros gives the shift at once.
+    const std::uint32_t one = bit;
+    const std::uint32_t factor = (probability ^ (0 - one)) + (one << 8) + one;
+    const std::uint32_t scaled = ((factor * window.range) + (256 - factor - one)) << 16;
+    const std::uint32_t part = scaled >> 24;
+    const int shift = std::countl_zero(scaled);
+    window.low += (window.range - part) & (0 - one);
+    window.range = part << shift;
     window.low <<= shift;
     window.count += shift;
     if (window.count >= kFlushBits) [[unlikely]] {

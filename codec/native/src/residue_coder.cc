@@ -28,9 +28,7 @@ Cost ResidueCoder::code_block(const ResidueBlock& block, std::uint32_t nonzero, 
 template <int Size>
 Cost ResidueCoder::code_nothing(BlockType type, int index, int first, std::uint8_t* above,
                                 std::uint8_t* left, MacroblockCoefficients& coefficients) const {
-  const auto end_rate = [&](int context) {
-    return rates.of_end(type, kCoefficientBands[first], context);
-  };
+  const auto end_rate = [&](int context) { return rates.of_end(type, first, context); };
   // Inner blocks see no tokens around them.
   Rate rate = end_rate(above[0] + left[0]) + (Size - 1) * (Size - 1) * end_rate(0);
   for (int i = 1; i < Size; ++i) rate += end_rate(above[i]) + end_rate(left[i]);
