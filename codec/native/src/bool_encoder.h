@@ -23,16 +23,16 @@ class BoolEncoder {
   };
 
   [[gnu::always_inline]] void write(Window& window, bool bit, Probability probability) {
-    // Each bit waits for the range that the one before has left, so that is reached in few
-    // steps: either part of the range, 1 + ((range - 1) * probability >> 8) and what that
-    // leaves, is one multiplication and one addition away. Its byte is the highest of 32
-    // bits, where counting leading zeros gives the shift at once.
-    const std::uint32_t one = bit;
-    const std::uint32_t factor = (probability ^ (0 - one)) + (one << 8) + one;
-    const std::uint32_t scaled = ((factor * window.range) + (256 - factor - one)) << 16;
+    // Each bit waits for the range that the one before has left, so few steps lead there.
+    // The part of the range that goes on is 1 + ((range - 1) * probability >> 8) or what
+    // that leaves; either is one product and one sum away, in the highest of 32 bits, where
+    // the leading zeros are the shift.
+    const std::uint32_t mask = 0 - static_cast<std::uint32_t>(bit);
+    const std::uint32_t factor = ((probability ^ mask) + (mask & 257)) << 16;
+    const std::uint32_t scaled = factor * window.range + (((256 + mask) << 16) - factor);
     const std::uint32_t part = scaled >> 24;
     const int shift = std::countl_zero(scaled);
-    window.low += (window.range - part) & (0 - one);
+    window.low += (window.range - part) & mask;
     window.range = part << shift;
     window.low <<= shift;
     window.count += shift;
