@@ -28,7 +28,7 @@ vp8::Rate written_rate(const vp8::CoefficientProbabilities& probabilities,
   const vp8::Token* const last = vp8::tokenize_block(values, end, type, first, context, tokens);
   vp8::RateCounter counter;
   for (const vp8::Token* token = tokens; token != last; ++token) {
-    vp8::write_token(counter, *token, &probabilities[0][0][0][0] + 11 * token->place);
+    vp8::write_token(counter, *token, &probabilities[0][0][0][0] + 11 * token->place());
   }
   return counter.rate();
 }

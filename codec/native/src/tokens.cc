@@ -1,5 +1,6 @@
 #include "tokens.h"
 
+#include <array>
 #include <cstring>
 
 namespace vp8 {
@@ -78,6 +79,21 @@ template <int Size>
   return any != 0;
 }
 
+// The token of every magnitude.
+struct MagnitudeTokens {
+  MagnitudeTokens() {
+    for (int magnitude = 0; magnitude <= kMaxCoefficient; ++magnitude) {
+      const int kind = token_kind(magnitude);
+      const int category = kind - kFirstCategoryToken;
+      of[static_cast<std::size_t>(magnitude)] =
+          Token(kind, category < 0 ? 0 : magnitude - kDctCategoryBase[category]);
+    }
+  }
+  std::array<Token, kMaxCoefficient + 1> of;
+};
+
+const MagnitudeTokens kMagnitudeTokens;
+
 }  // namespace
 
 TokenProbabilities::TokenProbabilities(const CoefficientProbabilities& by_band) {
@@ -117,18 +133,14 @@ Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int f
   for (int i = first; i < end; ++i) {
     const int value = values[kZigzag[i]];
     const int magnitude = value < 0 ? -value : value;
-    const int kind = token_kind(magnitude);
-    const int extra =
-        kind >= kFirstCategoryToken ? magnitude - kDctCategoryBase[kind - kFirstCategoryToken] : 0;
-    *out++ = {static_cast<std::uint8_t>(token_place(type, kCoefficientBands[i], context)),
-              static_cast<std::uint8_t>(kind), after_zero,
-              static_cast<std::uint16_t>(2 * extra + (value < 0))};
+    *out++ = kMagnitudeTokens.of[static_cast<std::size_t>(magnitude)].at(
+        token_place(type, kCoefficientBands[i], context), after_zero, value < 0);
     after_zero = magnitude == 0;
     context = token_context_after(magnitude);
   }
   if (end < 16) {
-    *out++ = {static_cast<std::uint8_t>(token_place(type, kCoefficientBands[end], context)),
-              static_cast<std::uint8_t>(kEndOfBlock), false, 0};
+    *out++ =
+        Token(kEndOfBlock, 0).at(token_place(type, kCoefficientBands[end], context), false, false);
   }
   return out;
 }
