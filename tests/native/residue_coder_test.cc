@@ -47,7 +47,7 @@ void check_blocks(const vp8::CoefficientProbabilities& probabilities, int y_ac_q
     for (int i = first; i < 16; ++i) {
       coefficients[i] = static_cast<std::int16_t>(random.between(-reach, reach));
     }
-    std::int16_t values[16];
+    std::int16_t values[16] = {};
     std::uint8_t end = 0;
     std::uint16_t nonzero = 0;
     vp8::kernels().quantize(coefficients, 1, quantizer.nearest, values, &nonzero);

@@ -47,7 +47,11 @@ Cost ResidueCoder::code_square(BlockType type, const BlockQuantizer& quantizer, 
   std::uint16_t nonzero[kCount];
   const std::uint32_t any = kernels().quantize(transformed[0], kCount, quantizer.nearest,
                                                coefficients.values[index], nonzero);
-  if (any == 0) return code_nothing<Size>(type, index, first, above, left, coefficients);
+  if (any == 0) {
+    // Of blocks that end at once, those of Y2 are looked at all the same.
+    if (type == kY2) std::memset(coefficients.values[index], 0, sizeof coefficients.values[index]);
+    return code_nothing<Size>(type, index, first, above, left, coefficients);
+  }
   Cost cost = 0;
   for (int i = 0; i < kCount; ++i) {
     std::uint8_t& a = above[i % Size];

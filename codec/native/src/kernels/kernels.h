@@ -74,7 +74,7 @@ struct Kernels {
   void (*forward_walsh)(const std::int16_t* blocks, std::int16_t* block);
   // Writes the levels of `count` blocks (at most 16), and for each block a bit for
   // every level that is not zero, in raster order. Returns a bit for each block that
-  // has any.
+  // has any; where it returns 0, nothing need have been written.
   std::uint32_t (*quantize)(const std::int16_t* blocks, int count, const Quantizer& quantizer,
                             std::int16_t* values, std::uint16_t* nonzero);
 
