@@ -153,6 +153,27 @@ int sad16_wide(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_
   return total_of_bytes(_mm_add_epi32(low_half(sum), high_half(sum)));
 }
 
+// The source stays in registers, two rows in each.
+void sad16_many_wide(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                     const std::uint8_t* const* others, std::ptrdiff_t stride, int count,
+                     int* sads) {
+  const auto two_at = [](const std::uint8_t* pixels, std::ptrdiff_t step) {
+    return wide(load_u8(pixels), load_u8(pixels + step));
+  };
+  Wide rows[8];
+  for (int y = 0; y < 8; ++y) rows[y] = two_at(source + 2 * y * source_stride, source_stride);
+  for (int i = 0; i < count; ++i) {
+    const std::uint8_t* other = others[i];
+    Wide sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (int y = 0; y < 8; ++y) {
+      sums[y & 1] = _mm256_add_epi32(sums[y & 1], _mm256_sad_epu8(rows[y], two_at(other, stride)));
+      other += 2 * stride;
+    }
+    const Wide sum = _mm256_add_epi32(sums[0], sums[1]);
+    sads[i] = total_of_bytes(_mm_add_epi32(low_half(sum), high_half(sum)));
+  }
+}
+
 int sse16_wide(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,
                std::ptrdiff_t b_stride) {
   Wide sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
@@ -263,6 +284,7 @@ void install_avx2_blocks(Kernels& table) {
   table.sse[2] = sse16_wide;
   table.satd[1] = satd8_wide;
   table.satd[2] = satd16_wide;
+  table.sad_many[2] = sad16_many_wide;
   table.satd_many = satd_many_wide;
   table.sum_and_squares = sum_and_squares_wide;
 }
