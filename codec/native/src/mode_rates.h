@@ -15,14 +15,13 @@ class MvRates {
  public:
   explicit MvRates(const MvProbabilities& probabilities);
 
-  Rate of(MotionVector difference) const {
-    return component_[0][difference.row + kMaxMvMagnitude] +
-           component_[1][difference.col + kMaxMvMagnitude];
-  }
+  Rate of(MotionVector difference) const { return of_row(difference.row) + of_col(difference.col); }
+  Rate of_row(int difference) const { return component_[0][difference + kMaxMvMagnitude]; }
+  Rate of_col(int difference) const { return component_[1][difference + kMaxMvMagnitude]; }
   // Whether a difference can be coded at all.
-  static bool codable(int row, int col) {
-    return row >= -kMaxMvMagnitude && row <= kMaxMvMagnitude && col >= -kMaxMvMagnitude &&
-           col <= kMaxMvMagnitude;
+  static bool codable(int row, int col) { return codable(row) && codable(col); }
+  static bool codable(int component) {
+    return component >= -kMaxMvMagnitude && component <= kMaxMvMagnitude;
   }
 
  private:

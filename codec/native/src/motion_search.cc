@@ -57,7 +57,7 @@ void MotionSearch::whole_pixel_differences(const SearchBlock& block, const Aroun
 }
 
 // Vectors around one share three columns, and what is interpolated across for a column
-// serves all its rows.
+// serves all its rows. Kernels that do both passes round to pixels between them, too.
 void MotionSearch::fraction_differences(const SearchBlock& block, const Around& around,
                                         MotionVector centre, int step, int* differences) const {
   constexpr int kTapsAbove = 2;
@@ -126,38 +126,61 @@ Rate MotionSearch::rate_of(MotionVector mv) const {
   return rates.of(moved(mv, -predicted.row, -predicted.col));
 }
 
+MotionSearch::Around MotionSearch::look_around(const Found& found, MotionVector before,
+                                               int step) const {
+  struct Line {
+    bool allowed;
+    bool seen;
+    Rate rate;
+  };
+  Line rows[3];
+  Line cols[3];
+  const MotionVector centre = found.mv;
+  const bool first = centre == before;
+  for (int i = 0; i < 3; ++i) {
+    const int row = centre.row + (i - 1) * step;
+    const int col = centre.col + (i - 1) * step;
+    Line& r = rows[i];
+    Line& c = cols[i];
+    r.allowed = row >= bounds.top && row <= bounds.bottom && MvRates::codable(row - predicted.row);
+    c.allowed = col >= bounds.left && col <= bounds.right && MvRates::codable(col - predicted.col);
+    r.seen = !first && std::abs(row - before.row) <= step;
+    c.seen = std::abs(col - before.col) <= step;
+    r.rate = r.allowed ? rates.of_row(row - predicted.row) : 0;
+    c.rate = c.allowed ? rates.of_col(col - predicted.col) : 0;
+  }
+  Around around;
+  for (const auto& offset : kAround) {
+    const Line& row = rows[offset[0] + 1];
+    const Line& col = cols[offset[1] + 1];
+    // The vector alone may cost too much.
+    const Cost own = lagrangian.absolute_cost(0, row.rate + col.rate);
+    around.mvs[around.count] = moved(centre, offset[0] * step, offset[1] * step);
+    around.own[around.count] = own;
+    // Counted without a branch: which ones stay cannot be foreseen.
+    around.count +=
+        (row.allowed & col.allowed & !(row.seen & col.seen) & (own < found.cost)) ? 1 : 0;
+  }
+  return around;
+}
+
 template <typename Differences>
 void MotionSearch::descend(Differences&& differences, int step, int moves, Found& found) const {
   MotionVector before = found.mv;  // the last centre
-  for (bool improved = true; improved && moves > 0; --moves) {
-    improved = false;
+  for (; moves > 0; --moves) {
     const MotionVector centre = found.mv;
-    const bool first = centre == before;
-    const bool all_allowed =
-        allowed(moved(centre, -step, -step)) && allowed(moved(centre, step, step));
-    Around around;
-    Cost own[8];
-    for (const auto& offset : kAround) {
-      const MotionVector mv = moved(centre, offset[0] * step, offset[1] * step);
-      if (!all_allowed && !allowed(mv)) continue;
-      // What lies around the last centre has been weighed and was no better.
-      if (!first && std::abs(mv.row - before.row) <= step &&
-          std::abs(mv.col - before.col) <= step) {
-        continue;
-      }
-      // The vector alone may cost too much.
-      own[around.count] = lagrangian.absolute_cost(0, rate_of(mv));
-      if (own[around.count] < found.cost) around.mvs[around.count++] = mv;
-    }
+    const Around around = look_around(found, before, step);
     int differing[8];
     differences(around, centre, step, differing);
+    int best = -1;
     for (int i = 0; i < around.count; ++i) {
-      const Cost cost = lagrangian.absolute_cost(differing[i], 0) + own[i];
-      if (cost < found.cost) {
-        found = {around.mvs[i], differing[i], cost, found.by_whole_pixels};
-        improved = true;
-      }
+      const Cost cost = lagrangian.absolute_cost(differing[i], 0) + around.own[i];
+      best = cost < found.cost ? i : best;
+      found.cost = std::min(cost, found.cost);
     }
+    if (best < 0) return;
+    found.mv = around.mvs[best];
+    found.difference = differing[best];
     before = centre;
   }
 }

@@ -51,11 +51,15 @@ struct MotionSearch {
   int difference(const SearchBlock& block, MotionVector mv) const;
 
  private:
-  // Vectors around one, in the order of preference.
+  // Vectors around one, in the order of preference, and what they alone cost.
   struct Around {
     MotionVector mvs[8];
+    Cost own[8];
     int count = 0;
   };
+  // Those `step` quarter pixels away that may be better than what was found, without
+  // those as close to `before`, unless that is the centre itself.
+  Around look_around(const Found& found, MotionVector before, int step) const;
   // Moves by `step` quarter pixels while that pays, at most `moves` times.
   // `differences(around, centre, step, results)` weighs what might be better.
   template <typename Differences>
