@@ -134,8 +134,8 @@ void tokens_of_every_category() {
           }
           written.ends[block] = static_cast<std::uint8_t>(end);
           Token tokens[kMaxTokensPerBlock];
-          const Token* const last =
-              tokenize_block(written.values[block], end, type, first, context, tokens);
+          const Token* const last = tokenize_block(written.values[block], end, type, first, context,
+                                                   tokens, [](vp8::Token) {});
           for (const Token* token = tokens; token != last; ++token) {
             write_token(encoder, *token, &probabilities[0][0][0][0] + 11 * token->place());
           }

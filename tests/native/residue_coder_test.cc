@@ -25,7 +25,8 @@ vp8::Rate written_rate(const vp8::CoefficientProbabilities& probabilities,
                        const std::int16_t* values, int end, vp8::BlockType type, int first,
                        int context) {
   vp8::Token tokens[vp8::kMaxTokensPerBlock];
-  const vp8::Token* const last = vp8::tokenize_block(values, end, type, first, context, tokens);
+  const vp8::Token* const last =
+      vp8::tokenize_block(values, end, type, first, context, tokens, [](vp8::Token) {});
   vp8::RateCounter counter;
   for (const vp8::Token* token = tokens; token != last; ++token) {
     vp8::write_token(counter, *token, &probabilities[0][0][0][0] + 11 * token->place());

@@ -1,6 +1,5 @@
 #include "tokens.h"
 
-#include <array>
 #include <cstring>
 
 namespace vp8 {
@@ -79,21 +78,6 @@ template <int Size>
   return any != 0;
 }
 
-// The token of every magnitude.
-struct MagnitudeTokens {
-  MagnitudeTokens() {
-    for (int magnitude = 0; magnitude <= kMaxCoefficient; ++magnitude) {
-      const int kind = token_kind(magnitude);
-      const int category = kind - kFirstCategoryToken;
-      of[static_cast<std::size_t>(magnitude)] =
-          Token(kind, category < 0 ? 0 : magnitude - kDctCategoryBase[category]);
-    }
-  }
-  std::array<Token, kMaxCoefficient + 1> of;
-};
-
-const MagnitudeTokens kMagnitudeTokens;
-
 }  // namespace
 
 TokenProbabilities::TokenProbabilities(const CoefficientProbabilities& by_band) {
@@ -127,22 +111,15 @@ bool read_macroblock_tokens(BoolDecoder& partition, const TokenProbabilities& pr
   return any;
 }
 
-Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int first, int context,
-                      Token* out) {
-  bool after_zero = false;
-  for (int i = first; i < end; ++i) {
-    const int value = values[kZigzag[i]];
-    const int magnitude = value < 0 ? -value : value;
-    *out++ = kMagnitudeTokens.of[static_cast<std::size_t>(magnitude)].at(
-        token_place(type, kCoefficientBands[i], context), after_zero, value < 0);
-    after_zero = magnitude == 0;
-    context = token_context_after(magnitude);
+MagnitudeTokens::MagnitudeTokens() {
+  for (int magnitude = 0; magnitude <= kMaxCoefficient; ++magnitude) {
+    const int kind = token_kind(magnitude);
+    const int category = kind - kFirstCategoryToken;
+    of[static_cast<std::size_t>(magnitude)] =
+        Token(kind, category < 0 ? 0 : magnitude - kDctCategoryBase[category]);
   }
-  if (end < 16) {
-    *out++ =
-        Token(kEndOfBlock, 0).at(token_place(type, kCoefficientBands[end], context), false, false);
-  }
-  return out;
 }
+
+const MagnitudeTokens kMagnitudeTokens;
 
 }  // namespace vp8

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -125,9 +126,33 @@ static_assert(sizeof(Token) == 4);
 
 constexpr int kMaxTokensPerBlock = 16;
 
-// Writes the tokens of one block from `out` on; returns one past the last.
+// The token of every magnitude.
+struct MagnitudeTokens {
+  MagnitudeTokens();
+  std::array<Token, kMaxCoefficient + 1> of;
+};
+extern const MagnitudeTokens kMagnitudeTokens;
+
+// Writes the tokens of one block from `out` on, and tells count(token) each; returns one
+// past the last.
+template <typename Count>
 Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int first, int context,
-                      Token* out);
+                      Token* out, Count&& count) {
+  const auto add = [&](Token token) { count(*out++ = token); };
+  bool after_zero = false;
+  for (int i = first; i < end; ++i) {
+    const int value = values[kZigzag[i]];
+    const int magnitude = value < 0 ? -value : value;
+    add(kMagnitudeTokens.of[static_cast<std::size_t>(magnitude)].at(
+        token_place(type, kCoefficientBands[i], context), after_zero, value < 0));
+    after_zero = magnitude == 0;
+    context = token_context_after(magnitude);
+  }
+  if (end < 16) {
+    add(Token(kEndOfBlock, 0).at(token_place(type, kCoefficientBands[end], context), false, false));
+  }
+  return out;
+}
 
 // Tells writer.write(bit, probability) one token. `probabilities` are those of its
 // place.
