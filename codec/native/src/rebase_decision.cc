@@ -47,7 +47,7 @@ void ModeDecision::decide_again(int column, const MacroblockInfo& old) {
   if (!old.is_inter() || (best_has_tokens() && intra_promises())) {
     best_->cost += prediction_cost(target_, true);
     try_intra(old.y_mode == B_PRED);
-    predicted = false;
+    predicted = subblocks_are_left();
   }
   commit(predicted);
 }
