@@ -121,26 +121,26 @@ void tokens_of_every_category() {
     BoolEncoder encoder;
     TokenContext above_written = above;
     TokenContext left_written = left;
-    for_each_block(has_y2, above_written, left_written,
-                   [&](BlockType type, int block, int first, int context) {
-                     const int coded =
-                         random.below(4) < density ? random.between(0, 16 - first) : 0;
-                     int end = first;
-                     for (int i = first; i < first + coded; ++i) {
-                       const int limit = kLimits[random.below(9)];
-                       const int value = random.below(3) == 0 ? 0 : random.between(-limit, limit);
-                       written.values[block][kZigzag[i]] = static_cast<std::int16_t>(value);
-                       if (value != 0) end = i + 1;
-                     }
-                     written.ends[block] = static_cast<std::uint8_t>(end);
-                     Token tokens[kMaxTokensPerBlock];
-                     const Token* const last =
-                         tokenize_block(written.values[block], end, type, first, context, tokens);
-                     for (const Token* token = tokens; token != last; ++token) {
-                       write_token(encoder, *token, &probabilities[0][0][0][0] + 11 * token->place);
-                     }
-                     return end > first;
-                   });
+    for_each_block(
+        has_y2, above_written, left_written,
+        [&](BlockType type, int block, int first, int context) {
+          const int coded = random.below(4) < density ? random.between(0, 16 - first) : 0;
+          int end = first;
+          for (int i = first; i < first + coded; ++i) {
+            const int limit = kLimits[random.below(9)];
+            const int value = random.below(3) == 0 ? 0 : random.between(-limit, limit);
+            written.values[block][kZigzag[i]] = static_cast<std::int16_t>(value);
+            if (value != 0) end = i + 1;
+          }
+          written.ends[block] = static_cast<std::uint8_t>(end);
+          Token tokens[kMaxTokensPerBlock];
+          const Token* const last = tokenize_block(written.values[block], end, type, first, context,
+                                                   tokens, [](vp8::Token) {});
+          for (const Token* token = tokens; token != last; ++token) {
+            write_token(encoder, *token, &probabilities[0][0][0][0] + 11 * token->place());
+          }
+          return end > first;
+        });
     const auto bytes = encoder.finish();
     BoolDecoder decoder(bytes.data(), bytes.size());
     MacroblockCoefficients read{};

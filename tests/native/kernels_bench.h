@@ -96,6 +96,13 @@ inline std::vector<Benchmark> benchmarks(BenchmarkData& d) {
       });
     }
   }
+  for (int i = 0; i < 3; ++i) {
+    add("sad_many 8 " + std::to_string(4 << i), [&d, i](const Kernels& k) {
+      const std::uint8_t* others[8];
+      for (int j = 0; j < 8; ++j) others[j] = d.target() + j;
+      k.sad_many[i](d.source(), kStride, others, kStride, 8, d.satds);
+    });
+  }
   add("satd_many 10", [&d](const Kernels& k) {
     k.satd_many(d.source(), kStride, d.predictions, kSubblockModes, d.satds);
   });

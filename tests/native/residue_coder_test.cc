@@ -25,10 +25,11 @@ vp8::Rate written_rate(const vp8::CoefficientProbabilities& probabilities,
                        const std::int16_t* values, int end, vp8::BlockType type, int first,
                        int context) {
   vp8::Token tokens[vp8::kMaxTokensPerBlock];
-  const vp8::Token* const last = vp8::tokenize_block(values, end, type, first, context, tokens);
+  const vp8::Token* const last =
+      vp8::tokenize_block(values, end, type, first, context, tokens, [](vp8::Token) {});
   vp8::RateCounter counter;
   for (const vp8::Token* token = tokens; token != last; ++token) {
-    vp8::write_token(counter, *token, &probabilities[0][0][0][0] + 11 * token->place);
+    vp8::write_token(counter, *token, &probabilities[0][0][0][0] + 11 * token->place());
   }
   return counter.rate();
 }
@@ -47,7 +48,7 @@ void check_blocks(const vp8::CoefficientProbabilities& probabilities, int y_ac_q
     for (int i = first; i < 16; ++i) {
       coefficients[i] = static_cast<std::int16_t>(random.between(-reach, reach));
     }
-    std::int16_t values[16];
+    std::int16_t values[16] = {};
     std::uint8_t end = 0;
     std::uint16_t nonzero = 0;
     vp8::kernels().quantize(coefficients, 1, quantizer.nearest, values, &nonzero);

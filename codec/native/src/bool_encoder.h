@@ -23,12 +23,17 @@ class BoolEncoder {
   };
 
   [[gnu::always_inline]] void write(Window& window, bool bit, Probability probability) {
-    const std::uint32_t split = 1 + (((window.range - 1) * probability) >> 8);
+    // Each bit waits for the range that the one before has left, so few steps lead there.
+    // The part of the range that goes on is 1 + ((range - 1) * probability >> 8) or what
+    // that leaves; either is one product and one sum away, in the highest of 32 bits, where
+    // the leading zeros are the shift.
     const std::uint32_t mask = 0 - static_cast<std::uint32_t>(bit);
-    window.low += split & mask;
-    window.range = split + (mask & (window.range - 2 * split));
-    const int shift = std::countl_zero(window.range) - 24;
-    window.range <<= shift;
+    const std::uint32_t factor = ((probability ^ mask) + (mask & 257)) << 16;
+    const std::uint32_t scaled = factor * window.range + (((256 + mask) << 16) - factor);
+    const std::uint32_t part = scaled >> 24;
+    const int shift = std::countl_zero(scaled);
+    window.low += (window.range - part) & mask;
+    window.range = part << shift;
     window.low <<= shift;
     window.count += shift;
     if (window.count >= kFlushBits) [[unlikely]] {

@@ -30,7 +30,10 @@ class DecisionCounts {
   // coded before the frame's own are chosen.
   static constexpr std::size_t kEntropyModes = 2 * MvProbabilityLayout::kCount + 4 + 3;
 
-  void add(const Token& token) { ++tokens[token.place][token.after_zero][token.kind]; }
+  void add(Token token) {
+    ++tokens[static_cast<std::size_t>(token.place())][token.after_zero()]
+            [static_cast<std::size_t>(token.kind())];
+  }
   DecisionCounts& operator+=(const DecisionCounts& other);
 
   std::array<std::array<std::array<std::uint32_t, kTokenKinds>, 2>, kTokenPlaces> tokens{};

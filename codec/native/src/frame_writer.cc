@@ -93,13 +93,12 @@ void RowWriter::commit(int column, const MacroblockInfo& info, const MvCandidate
   } else {
     Token tokens[kBlocksPerMacroblock * kMaxTokensPerBlock];
     Token* last = tokens;
-    for_each_block(info.has_y2(), above, left_,
-                   [&](BlockType type, int block, int first, int context) {
-                     last = tokenize_block(coefficients.values[block], coefficients.ends[block],
-                                           type, first, context, last);
-                     return coefficients.ends[block] > first;
-                   });
-    for (const Token* token = tokens; token != last; ++token) counts_.add(*token);
+    for_each_block(
+        info.has_y2(), above, left_, [&](BlockType type, int block, int first, int context) {
+          last = tokenize_block(coefficients.values[block], coefficients.ends[block], type, first,
+                                context, last, [&](Token token) { counts_.add(token); });
+          return coefficients.ends[block] > first;
+        });
     tokens_.insert(tokens_.end(), tokens, last);
   }
   ModeRecorder recorder(counts_, frame_.mode_bits_[static_cast<std::size_t>(row_)], frame_.header_,

@@ -117,7 +117,8 @@ class RowWriter {
 
   // Decides the next macroblock and reconstructs it. `suggested`: what the neighbours
   // suggest for its reference, if it has one. `predicted`: its prediction is in the
-  // raster already. Then the filter may follow, and other rows.
+  // raster already, and the subblocks of B_PRED with their residue. Then the filter may
+  // follow, and other rows.
   void commit(int column, const MacroblockInfo& info, const MvCandidates& suggested,
               const MacroblockCoefficients& coefficients, bool predicted);
 

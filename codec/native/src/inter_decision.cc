@@ -61,7 +61,7 @@ void ModeDecision::search_whole(ReferenceFrame reference, Cost& best_by_whole_pi
   best_by_whole_pixels = std::min(best_by_whole_pixels, found.by_whole_pixels);
   const std::size_t before = rough.size();
   const auto add = [&](MacroblockMode mode, MotionVector mv, Rate own) {
-    const Rate rate = rates_.reference(reference) + ModeRates::inter_mode(suggested, mode) + own;
+    const Rate rate = rates_.reference(reference) + own;
     // Of two modes with the same vector only the cheaper one matters.
     for (std::size_t i = before; i < rough.size(); ++i) {
       if (!(rough[i].mv == mv)) continue;
@@ -77,10 +77,11 @@ void ModeDecision::search_whole(ReferenceFrame reference, Cost& best_by_whole_pi
     const Cost cost = lagrangian_.absolute_cost(difference, rate);
     rough.push_back({reference, mode, mv, rate, cost});
   };
-  add(ZEROMV, {}, 0);
-  add(NEARESTMV, suggested.nearest, 0);
-  add(NEARMV, suggested.near, 0);
-  add(NEWMV, found.mv, rates_.mv().of(found.mv - suggested.best));
+  add(ZEROMV, {}, ModeRates::inter_mode(suggested, ZEROMV));
+  add(NEARESTMV, suggested.nearest, ModeRates::inter_mode(suggested, NEARESTMV));
+  add(NEARMV, suggested.near, ModeRates::inter_mode(suggested, NEARMV));
+  add(NEWMV, found.mv,
+      ModeRates::inter_mode(suggested, NEWMV) + rates_.mv().of(found.mv - suggested.best));
 }
 
 void ModeDecision::try_inter() {

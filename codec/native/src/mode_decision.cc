@@ -54,7 +54,7 @@ void ModeDecision::decide(int column) {
   begin(column, frame_.segment_at(row_.row(), column));
   if (!key_frame_) try_inter();
   try_intra(true);
-  commit(false);
+  commit(subblocks_are_left());
 }
 
 void ModeDecision::keep_if_best(Cost base, Cost coded, Rate rate) {

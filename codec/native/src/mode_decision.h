@@ -55,6 +55,9 @@ class ModeDecision {
   // mode_decision.cc
   void try_intra(bool subblocks);
   void try_subblock_intra(MacroblockMode uv_mode);
+  // Whether the raster holds the best candidate: subblocks are tried last, and predicted
+  // from each other, so that those are reconstructed already.
+  bool subblocks_are_left() const { return best_->info.y_mode == B_PRED; }
   MacroblockMode choose_uv_mode();
   SubblockMode choose_subblock_mode(int subblock, const MacroblockInfo& info,
                                     const std::uint8_t (*predictions)[16], Rate& rate) const;

@@ -6,13 +6,6 @@
 namespace vp8 {
 namespace {
 
-template <int Size, typename Probabilities>
-Rate tree_rate(const Tree<Size>& tree, const Probabilities& probabilities, int leaf) {
-  RateCounter counter;
-  write_tree(counter, tree, probabilities, leaf);
-  return counter.rate();
-}
-
 // Of every subblock mode in a key frame, by those above and left.
 struct KeyFrameSubblockRates {
   KeyFrameSubblockRates() {
@@ -107,10 +100,6 @@ ModeRates::ModeRates(const FrameHeader& header, const CodingContext& context)
 Rate ModeRates::key_frame_subblock_mode(SubblockMode mode, SubblockMode above, SubblockMode left) {
   static const KeyFrameSubblockRates table;
   return table.rates[above][left][mode];
-}
-
-Rate ModeRates::inter_mode(const MvCandidates& candidates, MacroblockMode mode) {
-  return tree_rate(kInterModeTree, candidates.mode_probabilities, mode - NEARESTMV);
 }
 
 Rate ModeRates::split_partitioning(SplitPartitioning partitioning) {

@@ -6,23 +6,32 @@
 #include "frame_header.h"
 #include "motion_vectors.h"
 #include "rate_distortion.h"
+#include "trees.h"
 #include "types.h"
 
 namespace vp8 {
+
+// Inlined: where the leaf is known, little is left of its way from the root.
+template <int Size, typename Probabilities>
+[[gnu::always_inline]] inline Rate tree_rate(const Tree<Size>& tree,
+                                             const Probabilities& probabilities, int leaf) {
+  RateCounter counter;
+  write_tree(counter, tree, probabilities, leaf);
+  return counter.rate();
+}
 
 // Rates of motion vectors' differences from their prediction.
 class MvRates {
  public:
   explicit MvRates(const MvProbabilities& probabilities);
 
-  Rate of(MotionVector difference) const {
-    return component_[0][difference.row + kMaxMvMagnitude] +
-           component_[1][difference.col + kMaxMvMagnitude];
-  }
+  Rate of(MotionVector difference) const { return of_row(difference.row) + of_col(difference.col); }
+  Rate of_row(int difference) const { return component_[0][difference + kMaxMvMagnitude]; }
+  Rate of_col(int difference) const { return component_[1][difference + kMaxMvMagnitude]; }
   // Whether a difference can be coded at all.
-  static bool codable(int row, int col) {
-    return row >= -kMaxMvMagnitude && row <= kMaxMvMagnitude && col >= -kMaxMvMagnitude &&
-           col <= kMaxMvMagnitude;
+  static bool codable(int row, int col) { return codable(row) && codable(col); }
+  static bool codable(int component) {
+    return component >= -kMaxMvMagnitude && component <= kMaxMvMagnitude;
   }
 
  private:
@@ -44,7 +53,10 @@ class ModeRates {
   }
   // Of an inter macroblock's reference, and that it is one.
   Rate reference(ReferenceFrame reference) const { return reference_[reference]; }
-  static Rate inter_mode(const MvCandidates& candidates, MacroblockMode mode);
+  [[gnu::always_inline]] static Rate inter_mode(const MvCandidates& candidates,
+                                                MacroblockMode mode) {
+    return tree_rate(kInterModeTree, candidates.mode_probabilities, mode - NEARESTMV);
+  }
   static Rate split_partitioning(SplitPartitioning partitioning);
   static Rate split_mode(SplitMvMode mode, MotionVector left, MotionVector above);
   const MvRates& mv() const { return mv_; }

@@ -51,12 +51,25 @@ struct MotionSearch {
   int difference(const SearchBlock& block, MotionVector mv) const;
 
  private:
+  // Vectors around one, in the order of preference, and what they alone cost.
+  struct Around {
+    MotionVector mvs[8];
+    Cost own[8];
+    int count = 0;
+  };
+  // Those `step` quarter pixels away that may be better than what was found, without
+  // those as close to `before`, unless that is the centre itself.
+  Around look_around(const Found& found, MotionVector before, int step) const;
   // Moves by `step` quarter pixels while that pays, at most `moves` times.
-  template <typename Difference>
-  void descend(Difference&& difference, int step, int moves, Found& found) const;
+  // `differences(around, centre, step, results)` weighs what might be better.
+  template <typename Differences>
+  void descend(Differences&& differences, int step, int moves, Found& found) const;
   bool allowed(MotionVector mv) const;
   Rate rate_of(MotionVector mv) const;
-  int whole_pixel_difference(const SearchBlock& block, MotionVector mv) const;
+  void whole_pixel_differences(const SearchBlock& block, const Around& around,
+                               int* differences) const;
+  void fraction_differences(const SearchBlock& block, const Around& around, MotionVector centre,
+                            int step, int* differences) const;
 };
 
 }  // namespace vp8

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 namespace vp8 {
 namespace {
@@ -13,23 +14,33 @@ namespace {
 // fourfold, those of Y2 sixteenfold; distortions are kept in 16ths.
 int distortion_weight_bits(BlockType type) { return type == kY2 ? 0 : 2; }
 
-// Sign and extra bits of every magnitude.
+// What every magnitude's token is: its kind, the row of rates after it, and the rate of
+// its extra bits.
+struct MagnitudeRate {
+  std::uint8_t kind;
+  std::uint8_t row_after;
+  std::uint16_t extra_rate;
+};
+
 struct MagnitudeRates {
   MagnitudeRates() {
-    for (int magnitude = 1; magnitude <= kMaxCoefficient; ++magnitude) {
-      Rate rate = 256;
-      if (magnitude > 4) {
-        const int category = dct_category(magnitude);
-        const int bits = kDctCategoryBits[category];
-        const int extra = magnitude - kDctCategoryBase[category];
-        for (int b = 0; b < bits; ++b) {
-          rate += bit_rate((extra >> (bits - 1 - b)) & 1, kDctCategoryProbabilities[category][b]);
-        }
+    for (int magnitude = 0; magnitude <= kMaxCoefficient; ++magnitude) {
+      MagnitudeRate& token = of[static_cast<std::size_t>(magnitude)];
+      token.kind = static_cast<std::uint8_t>(token_kind(magnitude));
+      token.row_after = static_cast<std::uint8_t>(magnitude == 0 ? TokenRates::kAfterZero
+                                                                 : token_context_after(magnitude));
+      if (token.kind < kFirstCategoryToken) continue;
+      const int category = token.kind - kFirstCategoryToken;
+      const int bits = kDctCategoryBits[category];
+      const int extra = magnitude - kDctCategoryBase[category];
+      Rate rate = 0;
+      for (int b = 0; b < bits; ++b) {
+        rate += bit_rate((extra >> (bits - 1 - b)) & 1, kDctCategoryProbabilities[category][b]);
       }
-      rates[static_cast<std::size_t>(magnitude)] = static_cast<std::uint16_t>(rate);
+      token.extra_rate = static_cast<std::uint16_t>(rate);
     }
   }
-  std::array<std::uint16_t, kMaxCoefficient + 1> rates{};
+  std::array<MagnitudeRate, kMaxCoefficient + 1> of{};
 };
 
 const MagnitudeRates kMagnitudeRates;
@@ -58,11 +69,12 @@ class ZigzagBits {
 
 const ZigzagBits kZigzagBits;
 
-// Of a token without its first decision, that the block goes on.
+// Of a token and its sign, without its first decision, that the block goes on.
 Rate token_rate(int kind, const std::array<Probability, 11>& p) {
   RateCounter counter;
   const auto& path = kTokenTree.paths[kind];
   for (int i = 1; i < path.length; ++i) counter.write(path.bits[i], p[path.nodes[i]]);
+  if (kind != 0) counter.write(false, 128);
   return counter.rate();
 }
 
@@ -86,23 +98,29 @@ Lagrangian Lagrangian::scaled(std::int64_t factor) const {
 
 TokenRates::TokenRates(const CoefficientProbabilities& probabilities) {
   for (std::size_t type = 0; type < kBlockTypes; ++type) {
+    Place by_band[8] = {};
     for (std::size_t band = 0; band < 8; ++band) {
-      Rows& rows = rows_[type][band];
+      Place& place = by_band[band];
       for (std::size_t context = 0; context < 3; ++context) {
         const auto& p = probabilities[type][band][context];
         const Rate go_on = bit_rate(true, p[0]);
-        end_[type][band][context] = static_cast<std::uint16_t>(bit_rate(false, p[0]));
         for (int kind = 0; kind < kEndOfBlock; ++kind) {
           const Rate rate = token_rate(kind, p);
-          rows[context][kind] = static_cast<std::uint16_t>(rate + go_on);
-          if (context == 0) rows[kAfterZero][kind] = static_cast<std::uint16_t>(rate);
+          place[context][kind] = static_cast<std::uint16_t>(rate + go_on);
+          if (context == 0) place[kAfterZero][kind] = static_cast<std::uint16_t>(rate);
         }
+        place[context][kEndOfBlock] = place[context][kEnding] =
+            static_cast<std::uint16_t>(bit_rate(false, p[0]));
       }
+      place[kAfterZero][kEnding] = 0xffff;
     }
     zeros_[type][0] = 0;
     for (int i = 0; i < 16; ++i) {
-      zeros_[type][i + 1] = zeros_[type][i] + rows_[type][kCoefficientBands[i]][kAfterZero][0];
+      std::memcpy(places_[type][i], by_band[kCoefficientBands[i]], sizeof(Place));
+      zeros_[type][i + 1] = zeros_[type][i] + places_[type][i][kAfterZero][0];
     }
+    std::memset(places_[type][16], 0, sizeof(Place));
+    places_[type][16][kAfterZero][kEnding] = 0xffff;
   }
 }
 
@@ -119,70 +137,59 @@ BlockQuantizer BlockQuantizer::without_dc() const {
 
 Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const TokenRates& rates,
                    const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end) {
-  const BlockType type = block.type;
-  const auto end_rate = [&](int position, int context) {
-    return position == 16 ? 0 : rates.of_end(type, kCoefficientBands[position], context);
-  };
-  Cost best = lagrangian.cost(0, end_rate(block.first, block.context));
+  const TokenRates::Place* const places = rates.places(block.type);
+  const Rate* const zeros = rates.zeros(block.type);
+  const std::int64_t scale = lagrangian.scale;
+  Cost best = scale * places[block.first][block.context][kEndOfBlock];
   int best_end = block.first;
 
+  const int weight_bits = distortion_weight_bits(block.type) + 8;
   const std::uint32_t positions = kZigzagBits.of(nonzero);
-  const int weight_bits = distortion_weight_bits(type) + 8;
-  Cost cost = 0;
+  Cost grown = 0;           // distortion
+  Rate rate = 0;            // of all tokens so far
   int row = block.context;  // of the rates, for the token at hand
   int next = block.first;   // position of that token
-  for (std::uint32_t left = positions; left != 0; left &= left - 1) {
+  // What is decided here cannot be foreseen, so there are no branches but masks, all ones
+  // where something holds.
+  for (std::uint32_t left = positions; left != 0;) {
     const int i = std::countr_zero(left);
-    if (i > next) {
-      cost += lagrangian.scale * rates.of_zeros(type, next, i, row);
-      row = TokenRates::kAfterZero;
-    }
+    left &= left - 1;
+    const Rate after_zeros = (next - i) >> 31;
+    rate += (places[next][row][0] + zeros[i] - zeros[next + 1]) & after_zeros;
+    row |= TokenRates::kAfterZero & after_zeros;
     next = i + 1;
-    const int at = kZigzag[i];
-    const TokenRates::Rows& rows = rates.rows(type, kCoefficientBands[i]);
-    const int rounded = std::abs(static_cast<int>(values[at]));
-    const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[at]));
-    const std::int64_t step = block.quantizer.steps[i > 0];
-    const auto rate_of = [&](int level) {
-      return rows[row][token_kind(level)] + kMagnitudeRates.rates[static_cast<std::size_t>(level)];
-    };
+
     // Two levels have a chance. What the next token costs after each is taken into
-    // account as if that were rounded.
-    const Rate rate = rate_of(rounded);
-    const Rate rate_less = rate_of(rounded - 1);
-    Rate after = 0;
-    Rate after_less = 0;
-    if (rounded <= 2) {
-      const int row_less = rounded == 1 ? TokenRates::kAfterZero : 1;
-      if ((left & (left - 1)) != 0) {
-        const TokenRates::Rows& next_rows = rates.rows(type, kCoefficientBands[next]);
-        const int kind = token_kind(std::abs(static_cast<int>(values[kZigzag[next]])));
-        after = next_rows[rounded][kind];
-        after_less = next_rows[row_less][kind];
-      } else {
-        // A zero at the end would not be coded at all.
-        after = end_rate(next, rounded);
-        after_less = rounded == 1 ? 0 : end_rate(next, 1);
-      }
-    }
-    // What distortion grows by, less what is saved. Which one wins cannot be foreseen,
-    // so there is no branch.
-    const std::int64_t grows = step * (2 * magnitude - step * (2 * rounded - 1)) << weight_bits;
-    const bool less = grows < lagrangian.scale * ((rate + after) - (rate_less + after_less));
-    const int level = rounded - less;
-    values[at] = static_cast<std::int16_t>(values[at] < 0 ? -level : level);
-    const std::int64_t coded = level * step;
-    // error^2 - magnitude^2
-    cost += (coded * (coded - 2 * magnitude) << weight_bits) +
-            lagrangian.scale * (less ? rate_less : rate);
-    row = level == 0 ? TokenRates::kAfterZero : token_context_after(level);
-    if (level == 0) continue;
-    // Nothing ends on a zero.
-    const Cost ended = cost + lagrangian.cost(0, end_rate(next, row));
-    if (ended < best) {
-      best = ended;
-      best_end = next;
-    }
+    // account as if that were rounded; at the end a zero would not be coded at all.
+    std::int16_t& value = values[kZigzag[i]];
+    const std::int64_t rounded = std::abs(static_cast<int>(value));
+    const MagnitudeRate* const token = kMagnitudeRates.of.data() + rounded;
+    const auto [kind_less, row_less, extra_less] = token[-1];
+    const auto [kind, row_rounded, extra] = token[0];
+    const int then =
+        left == 0
+            ? kEndOfBlock
+            : kMagnitudeRates.of.data()[std::abs(static_cast<int>(values[kZigzag[next]]))].kind;
+    const Rate own = places[i][row][kind] + extra;
+    const Rate own_less = places[i][row][kind_less] + extra_less;
+    const Rate after = places[next][row_rounded][then];
+    const Rate after_less = places[next][row_less][then];
+
+    // error^2 - magnitude^2, and what that grows by for one less.
+    const std::int64_t step = block.quantizer.steps[i > 0];
+    const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[kZigzag[i]]));
+    const std::int64_t error = (rounded * step * (rounded * step - 2 * magnitude)) << weight_bits;
+    const std::int64_t grows = (step * (2 * magnitude - step * (2 * rounded - 1))) << weight_bits;
+    const std::int64_t less = (grows - scale * (own + after - own_less - after_less)) >> 63;
+    const int less_mask = static_cast<int>(less);
+    value = static_cast<std::int16_t>(value - (less_mask & (value >> 15 | 1)));
+    grown += error + (grows & less);
+    rate += own + ((own_less - own) & less_mask);
+    row = row_rounded + ((row_less - row_rounded) & less_mask);
+    const Cost gained = grown + scale * (rate + places[next][row][TokenRates::kEnding]) - best;
+    const std::int64_t better = gained >> 63;
+    best += gained & better;
+    best_end += (next - best_end) & static_cast<int>(better);
   }
   *end = static_cast<std::uint8_t>(best_end);
   for (std::uint32_t rest = positions >> best_end << best_end; rest != 0; rest &= rest - 1) {

@@ -53,22 +53,25 @@ class TokenRates {
  public:
   explicit TokenRates(const CoefficientProbabilities& probabilities);
 
-  // Of a token without sign and extra bits, at one type and band. Row 0, 1, 2: by
-  // context, the decision not to end included; row 3: after a zero.
-  using Rows = std::uint16_t[4][kEndOfBlock];
+  // Of the tokens at one position, by kind and with the sign, but without extra bits.
+  // Row 0, 1, 2: by context, the decision not to end included; row 3: after a zero,
+  // where an end is not coded, so that it costs nothing.
+  using Place = std::uint16_t[4][16];
   static constexpr int kAfterZero = 3;
-  const Rows& rows(BlockType type, int band) const { return rows_[type][band]; }
-  Rate of_end(BlockType type, int band, int context) const { return end_[type][band][context]; }
-  // Of the zeros from one position up to another, the first of them by its row.
-  Rate of_zeros(BlockType type, int from, int to, int row) const {
-    return rows_[type][kCoefficientBands[from]][row][0] + zeros_[type][to] - zeros_[type][from + 1];
+  // One more column: of ending there, which after a zero is dearer than anything.
+  static constexpr int kEnding = kTokenKinds;
+
+  // By position; past the last the end costs nothing.
+  const Place (&places(BlockType type) const)[17] { return places_[type]; }
+  Rate of_end(BlockType type, int position, int context) const {
+    return places_[type][position][context][kEndOfBlock];
   }
+  // Of zeros after zeros at all positions before one.
+  const Rate (&zeros(BlockType type) const)[17] { return zeros_[type]; }
 
  private:
-  Rows rows_[kBlockTypes][8];
-  std::uint16_t end_[kBlockTypes][8][3];
-  // Of zeros after zeros at all positions before one.
-  std::uint32_t zeros_[kBlockTypes][17];
+  alignas(32) Place places_[kBlockTypes][17];
+  Rate zeros_[kBlockTypes][17];
 };
 
 // How residue is divided by steps: what to nearest, and the steps.

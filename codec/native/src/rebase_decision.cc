@@ -47,7 +47,7 @@ void ModeDecision::decide_again(int column, const MacroblockInfo& old) {
   if (!old.is_inter() || (best_has_tokens() && intra_promises())) {
     best_->cost += prediction_cost(target_, true);
     try_intra(old.y_mode == B_PRED);
-    predicted = false;
+    predicted = subblocks_are_left();
   }
   commit(predicted);
 }
@@ -108,7 +108,7 @@ void ModeDecision::try_inter_again(const MacroblockInfo& old) {
   Option options[4];
   int count = 0;
   const auto offer = [&](MacroblockMode mode, MotionVector mv, Rate own) {
-    const Rate rate = reference_rate + ModeRates::inter_mode(suggested, mode) + own;
+    const Rate rate = reference_rate + own;
     for (int i = 0; i < count; ++i) {
       if (options[i].mv == mv) {
         if (rate < options[i].rate) options[i] = {mode, mv, rate};
@@ -117,13 +117,13 @@ void ModeDecision::try_inter_again(const MacroblockInfo& old) {
     }
     options[count++] = {mode, mv, rate};
   };
-  offer(ZEROMV, {}, 0);
-  offer(NEARESTMV, suggested.nearest, 0);
-  offer(NEARMV, suggested.near, 0);
+  offer(ZEROMV, {}, ModeRates::inter_mode(suggested, ZEROMV));
+  offer(NEARESTMV, suggested.nearest, ModeRates::inter_mode(suggested, NEARESTMV));
+  offer(NEARMV, suggested.near, ModeRates::inter_mode(suggested, NEARMV));
   if (old.is_inter()) {
     const MotionVector difference = old.mv() - suggested.best;
     if (MvRates::codable(difference.row, difference.col)) {
-      offer(NEWMV, old.mv(), rates_.mv().of(difference));
+      offer(NEWMV, old.mv(), ModeRates::inter_mode(suggested, NEWMV) + rates_.mv().of(difference));
     }
   }
 

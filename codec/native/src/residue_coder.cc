@@ -28,9 +28,7 @@ Cost ResidueCoder::code_block(const ResidueBlock& block, std::uint32_t nonzero, 
 template <int Size>
 Cost ResidueCoder::code_nothing(BlockType type, int index, int first, std::uint8_t* above,
                                 std::uint8_t* left, MacroblockCoefficients& coefficients) const {
-  const auto end_rate = [&](int context) {
-    return rates.of_end(type, kCoefficientBands[first], context);
-  };
+  const auto end_rate = [&](int context) { return rates.of_end(type, first, context); };
   // Inner blocks see no tokens around them.
   Rate rate = end_rate(above[0] + left[0]) + (Size - 1) * (Size - 1) * end_rate(0);
   for (int i = 1; i < Size; ++i) rate += end_rate(above[i]) + end_rate(left[i]);
@@ -49,7 +47,11 @@ Cost ResidueCoder::code_square(BlockType type, const BlockQuantizer& quantizer, 
   std::uint16_t nonzero[kCount];
   const std::uint32_t any = kernels().quantize(transformed[0], kCount, quantizer.nearest,
                                                coefficients.values[index], nonzero);
-  if (any == 0) return code_nothing<Size>(type, index, first, above, left, coefficients);
+  if (any == 0) {
+    // Of blocks that end at once, those of Y2 are looked at all the same.
+    if (type == kY2) std::memset(coefficients.values[index], 0, sizeof coefficients.values[index]);
+    return code_nothing<Size>(type, index, first, above, left, coefficients);
+  }
   Cost cost = 0;
   for (int i = 0; i < kCount; ++i) {
     std::uint8_t& a = above[i % Size];

@@ -33,7 +33,7 @@ void write_row(BoolEncoder& encoder, const std::vector<Token>& tokens,
                const CoefficientProbabilities& probabilities) {
   const Probability* table = &probabilities[0][0][0][0];
   WindowWriter writer{encoder, encoder.window()};
-  for (const Token& token : tokens) write_token(writer, token, table + 11 * token.place);
+  for (const Token token : tokens) write_token(writer, token, table + 11 * token.place());
   encoder.set_window(writer.window);
 }
 

@@ -111,26 +111,15 @@ bool read_macroblock_tokens(BoolDecoder& partition, const TokenProbabilities& pr
   return any;
 }
 
-Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int first, int context,
-                      Token* out) {
-  bool after_zero = false;
-  for (int i = first; i < end; ++i) {
-    const int value = values[kZigzag[i]];
-    const int magnitude = value < 0 ? -value : value;
+MagnitudeTokens::MagnitudeTokens() {
+  for (int magnitude = 0; magnitude <= kMaxCoefficient; ++magnitude) {
     const int kind = token_kind(magnitude);
-    const int extra =
-        kind >= kFirstCategoryToken ? magnitude - kDctCategoryBase[kind - kFirstCategoryToken] : 0;
-    *out++ = {static_cast<std::uint8_t>(token_place(type, kCoefficientBands[i], context)),
-              static_cast<std::uint8_t>(kind), after_zero,
-              static_cast<std::uint16_t>(2 * extra + (value < 0))};
-    after_zero = magnitude == 0;
-    context = token_context_after(magnitude);
+    const int category = kind - kFirstCategoryToken;
+    of[static_cast<std::size_t>(magnitude)] =
+        Token(kind, category < 0 ? 0 : magnitude - kDctCategoryBase[category]);
   }
-  if (end < 16) {
-    *out++ = {static_cast<std::uint8_t>(token_place(type, kCoefficientBands[end], context)),
-              static_cast<std::uint8_t>(kEndOfBlock), false, 0};
-  }
-  return out;
 }
+
+const MagnitudeTokens kMagnitudeTokens;
 
 }  // namespace vp8

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -94,47 +95,90 @@ inline int token_place(BlockType type, int band, int context) {
   return (type * 8 + band) * 3 + context;
 }
 
-// A token, ready to be counted and written, with what it is coded by.
-struct Token {
-  std::uint8_t place;
-  std::uint8_t kind : 7;
-  // Nothing can end after a zero, so the token after one leaves out that node.
-  std::uint8_t after_zero : 1;
-  std::uint16_t extra_and_sign;  // extra bits above, the sign lowest
+// A token, ready to be counted and written, with what it is coded by. One word: what is
+// stored in parts could not be loaded as a whole soon after.
+class Token {
+ public:
+  Token() = default;
+  // `extra`: extra bits, of a category.
+  constexpr Token(int kind, int extra)
+      : bits_(static_cast<std::uint32_t>(kind) << 8 | static_cast<std::uint32_t>(extra) << 17) {}
+  // The same at a place. Nothing can end after a zero, so the token after one leaves
+  // out that node.
+  constexpr Token at(int place, bool after_zero, bool negative) const {
+    Token token = *this;
+    token.bits_ |= static_cast<std::uint32_t>(place) |
+                   static_cast<std::uint32_t>(after_zero) << 15 |
+                   static_cast<std::uint32_t>(negative) << 16;
+    return token;
+  }
+
+  int place() const { return static_cast<int>(bits_ & 255); }
+  int kind() const { return static_cast<int>(bits_ >> 8 & 127); }
+  bool after_zero() const { return (bits_ >> 15 & 1) != 0; }
+  bool negative() const { return (bits_ >> 16 & 1) != 0; }
+  int extra() const { return static_cast<int>(bits_ >> 17); }
+
+ private:
+  std::uint32_t bits_;
 };
 static_assert(sizeof(Token) == 4);
 
 constexpr int kMaxTokensPerBlock = 16;
 
-// Writes the tokens of one block from `out` on; returns one past the last.
+// The token of every magnitude.
+struct MagnitudeTokens {
+  MagnitudeTokens();
+  std::array<Token, kMaxCoefficient + 1> of;
+};
+extern const MagnitudeTokens kMagnitudeTokens;
+
+// Writes the tokens of one block from `out` on, and tells count(token) each; returns one
+// past the last.
+template <typename Count>
 Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int first, int context,
-                      Token* out);
+                      Token* out, Count&& count) {
+  const auto add = [&](Token token) { count(*out++ = token); };
+  bool after_zero = false;
+  for (int i = first; i < end; ++i) {
+    const int value = values[kZigzag[i]];
+    const int magnitude = value < 0 ? -value : value;
+    add(kMagnitudeTokens.of[static_cast<std::size_t>(magnitude)].at(
+        token_place(type, kCoefficientBands[i], context), after_zero, value < 0));
+    after_zero = magnitude == 0;
+    context = token_context_after(magnitude);
+  }
+  if (end < 16) {
+    add(Token(kEndOfBlock, 0).at(token_place(type, kCoefficientBands[end], context), false, false));
+  }
+  return out;
+}
 
 // Tells writer.write(bit, probability) one token. `probabilities` are those of its
 // place.
 template <typename Writer>
-void write_token(Writer& writer, const Token& token, const Probability* probabilities) {
+void write_token(Writer& writer, Token token, const Probability* probabilities) {
   // Most tokens are the end, 0 or 1, which is decided at the tree's first three nodes.
-  if (!token.after_zero) writer.write(token.kind != kEndOfBlock, probabilities[0]);
-  if (token.kind == kEndOfBlock) return;
-  writer.write(token.kind != 0, probabilities[1]);
-  if (token.kind == 0) return;
-  writer.write(token.kind != 1, probabilities[2]);
-  if (token.kind > 1) {
-    const auto& path = kTokenTree.paths[token.kind];
+  const int kind = token.kind();
+  if (!token.after_zero()) writer.write(kind != kEndOfBlock, probabilities[0]);
+  if (kind == kEndOfBlock) return;
+  writer.write(kind != 0, probabilities[1]);
+  if (kind == 0) return;
+  writer.write(kind != 1, probabilities[2]);
+  if (kind > 1) {
+    const auto& path = kTokenTree.paths[kind];
     for (int i = 3; i < path.length; ++i) {
       writer.write(path.bits[i], probabilities[path.nodes[i]]);
     }
   }
-  if (token.kind >= kFirstCategoryToken) {
-    const int category = token.kind - kFirstCategoryToken;
+  if (kind >= kFirstCategoryToken) {
+    const int category = kind - kFirstCategoryToken;
     const int bits = kDctCategoryBits[category];
-    for (int b = 0; b < bits; ++b) {
-      writer.write((token.extra_and_sign >> (bits - b)) & 1,
-                   kDctCategoryProbabilities[category][b]);
+    for (int b = 1; b <= bits; ++b) {
+      writer.write((token.extra() >> (bits - b)) & 1, kDctCategoryProbabilities[category][b - 1]);
     }
   }
-  writer.write(token.extra_and_sign & 1, 128);
+  writer.write(token.negative(), 128);
 }
 
 // Visits the coded blocks of a macroblock in bitstream order, with the contexts

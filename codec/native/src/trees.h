@@ -76,8 +76,8 @@ template <const auto& kTree, int Pair = 0, typename Reader, typename Probabiliti
 }
 
 template <typename Writer, int Size, typename Probabilities>
-void write_tree(Writer& writer, const Tree<Size>& tree, const Probabilities& probabilities,
-                int leaf) {
+[[gnu::always_inline]] inline void write_tree(Writer& writer, const Tree<Size>& tree,
+                                              const Probabilities& probabilities, int leaf) {
   const auto& path = tree.paths[leaf];
   for (int i = 0; i < path.length; ++i) writer.write(path.bits[i], probabilities[path.nodes[i]]);
 }

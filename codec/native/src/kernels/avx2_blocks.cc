@@ -98,12 +98,27 @@ std::uint32_t quantize_wide(const std::int16_t* blocks, int count, const Quantiz
                              splat_i16(quantizer.rounding[1]));
   const Wide reciprocal = wide(first_and_rest(quantizer.reciprocal[0], quantizer.reciprocal[1]),
                                splat_i16(quantizer.reciprocal[1]));
+  const auto level_of = [&](Wide magnitude) {
+    const Wide sum = _mm256_adds_epu16(magnitude, rounding);
+    return _mm256_min_epu16(_mm256_mulhi_epu16(sum, reciprocal), wide_i16(2047));
+  };
+  // Loaded by halves: they may just have been stored so.
+  const auto load = [](const std::int16_t* block) {
+    return wide(load_i16(block), load_i16(block + 8));
+  };
+  // Of a whole macroblock, mostly everything is rounded to zero: if the greatest is.
+  if (count > 1) {
+    Wide greatest = _mm256_setzero_si256();
+    for (int block = 0; block < count; ++block) {
+      greatest = _mm256_max_epu16(greatest, abs_i16(load(blocks + 16 * block)));
+    }
+    const Wide level = level_of(greatest);
+    if (_mm256_testz_si256(level, level) != 0) return 0;
+  }
   std::uint32_t any = 0;
   for (int block = 0; block < count; ++block) {
-    // Loaded by halves: they may just have been stored so.
-    const Wide c = wide(load_i16(blocks), load_i16(blocks + 8));
-    const Wide sum = _mm256_adds_epu16(abs_i16(c), rounding);
-    const Wide level = _mm256_min_epu16(_mm256_mulhi_epu16(sum, reciprocal), wide_i16(2047));
+    const Wide c = load(blocks);
+    const Wide level = level_of(abs_i16(c));
     const Wide sign = shift_right_i16<15>(c);
     store_wide(values, sub_i16(_mm256_xor_si256(level, sign), sign));
     const std::uint32_t bits = bits_where_nonzero(low_half(level), high_half(level));
@@ -136,6 +151,27 @@ int sad16_wide(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_
   }
   const Wide sum = _mm256_add_epi32(sums[0], sums[1]);
   return total_of_bytes(_mm_add_epi32(low_half(sum), high_half(sum)));
+}
+
+// The source stays in registers, two rows in each.
+void sad16_many_wide(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                     const std::uint8_t* const* others, std::ptrdiff_t stride, int count,
+                     int* sads) {
+  const auto two_at = [](const std::uint8_t* pixels, std::ptrdiff_t step) {
+    return wide(load_u8(pixels), load_u8(pixels + step));
+  };
+  Wide rows[8];
+  for (int y = 0; y < 8; ++y) rows[y] = two_at(source + 2 * y * source_stride, source_stride);
+  for (int i = 0; i < count; ++i) {
+    const std::uint8_t* other = others[i];
+    Wide sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (int y = 0; y < 8; ++y) {
+      sums[y & 1] = _mm256_add_epi32(sums[y & 1], _mm256_sad_epu8(rows[y], two_at(other, stride)));
+      other += 2 * stride;
+    }
+    const Wide sum = _mm256_add_epi32(sums[0], sums[1]);
+    sads[i] = total_of_bytes(_mm_add_epi32(low_half(sum), high_half(sum)));
+  }
 }
 
 int sse16_wide(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,
@@ -248,6 +284,7 @@ void install_avx2_blocks(Kernels& table) {
   table.sse[2] = sse16_wide;
   table.satd[1] = satd8_wide;
   table.satd[2] = satd16_wide;
+  table.sad_many[2] = sad16_many_wide;
   table.satd_many = satd_many_wide;
   table.sum_and_squares = sum_and_squares_wide;
 }

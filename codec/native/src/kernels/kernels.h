@@ -39,9 +39,11 @@ struct Quantizer {
 
 struct Kernels {
   // ---- inter prediction (section 18) ----
-  // `mx`, `my`: eighths of a pixel, not both 0. `height` is 4, 8 or 16. Reads 2 pixels before
+  // `mx`, `my`: eighths of a pixel, not both 0. `height` is 4, 8 or 16; of sixtap, where one
+  // of `mx` and `my` is 0, up to kMaxRows in whole vectors of 16 pixels. Reads 2 pixels before
   // and 3 after the block in each direction that has a fraction (bilinear: 1
   // after), and no others.
+  static constexpr int kMaxRows = 16 + 6;
   using Interpolate = void (*)(const std::uint8_t* source, std::ptrdiff_t source_stride,
                                std::uint8_t* target, std::ptrdiff_t target_stride, int height,
                                int mx, int my);
@@ -74,7 +76,7 @@ struct Kernels {
   void (*forward_walsh)(const std::int16_t* blocks, std::int16_t* block);
   // Writes the levels of `count` blocks (at most 16), and for each block a bit for
   // every level that is not zero, in raster order. Returns a bit for each block that
-  // has any.
+  // has any; where it returns 0, nothing need have been written.
   std::uint32_t (*quantize)(const std::int16_t* blocks, int count, const Quantizer& quantizer,
                             std::int16_t* values, std::uint16_t* nonzero);
 
@@ -84,6 +86,11 @@ struct Kernels {
   Distortion sad[3];   // sum of absolute differences
   Distortion sse[3];   // sum of squared differences
   Distortion satd[3];  // sum of absolute Hadamard coefficients, halved
+  // sad of one source block against each of `count` others.
+  using DistortionMany = void (*)(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                                  const std::uint8_t* const* others, std::ptrdiff_t stride,
+                                  int count, int* sads);
+  DistortionMany sad_many[3];
   // satd[0] of one source block against `count` predictions of 4x4.
   void (*satd_many)(const std::uint8_t* source, std::ptrdiff_t source_stride,
                     const std::uint8_t (*predictions)[16], int count, int* satds);

@@ -68,6 +68,12 @@ int satd(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,
   return sum >> 1;
 }
 
+template <int Size>
+void sad_many(const std::uint8_t* source, std::ptrdiff_t source_stride,
+              const std::uint8_t* const* others, std::ptrdiff_t stride, int count, int* sads) {
+  for (int i = 0; i < count; ++i) sads[i] = sad<Size>(source, source_stride, others[i], stride);
+}
+
 void satd_many(const std::uint8_t* source, std::ptrdiff_t source_stride,
                const std::uint8_t (*predictions)[16], int count, int* satds) {
   for (int i = 0; i < count; ++i) satds[i] = satd<4>(source, source_stride, predictions[i], 4);
@@ -98,6 +104,9 @@ void install_reference_distortion(Kernels& table) {
   table.satd[0] = satd<4>;
   table.satd[1] = satd<8>;
   table.satd[2] = satd<16>;
+  table.sad_many[0] = sad_many<4>;
+  table.sad_many[1] = sad_many<8>;
+  table.sad_many[2] = sad_many<16>;
   table.satd_many = satd_many;
   table.sum_and_squares = sum_and_squares;
 }

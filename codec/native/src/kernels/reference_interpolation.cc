@@ -28,7 +28,7 @@ void copy_block(const std::uint8_t* source, std::ptrdiff_t source_stride, std::u
 template <int Width>
 void sixtap(const std::uint8_t* source, std::ptrdiff_t source_stride, std::uint8_t* target,
             std::ptrdiff_t target_stride, int height, int mx, int my) {
-  std::uint8_t intermediate[(16 + 5) * Width];
+  std::uint8_t intermediate[Kernels::kMaxRows * Width];
   const std::uint8_t* rows = source;
   std::ptrdiff_t rows_stride = source_stride;
   if (mx != 0) {

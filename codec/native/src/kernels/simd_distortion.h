@@ -22,6 +22,14 @@ int sad_simd(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t*
 }
 
 template <int Size>
+void sad_many_simd(const std::uint8_t* source, std::ptrdiff_t source_stride,
+                   const std::uint8_t* const* others, std::ptrdiff_t stride, int count, int* sads) {
+  for (int i = 0; i < count; ++i) {
+    sads[i] = sad_simd<Size>(source, source_stride, others[i], stride);
+  }
+}
+
+template <int Size>
 int sse_simd(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t* b,
              std::ptrdiff_t b_stride) {
   Sum32 sum = no_sum();
@@ -154,6 +162,9 @@ inline void install_simd_distortion(Kernels& table) {
   table.satd[0] = satd4_simd;
   table.satd[1] = satd8_simd;
   table.satd[2] = satd16_simd;
+  table.sad_many[0] = sad_many_simd<4>;
+  table.sad_many[1] = sad_many_simd<8>;
+  table.sad_many[2] = sad_many_simd<16>;
   table.satd_many = satd_many_simd;
   table.sum_and_squares = sum_and_squares_simd;
 }
