@@ -130,6 +130,8 @@ def forget_if_cancelled(notice: Notice, store: Store) -> None:
     if is_cancelled(store, keys):
         store.delete(keys.failure)
         store.delete(keys.end)
+        # Step Functions may list what became of batches after all else was removed.
+        store.delete_all(store.list(f"{keys.map_results}/"))
 
 
 def seconds(detail: Mapping[str, Any]) -> float | None:

@@ -25,6 +25,9 @@ from mu import Event, Json, NoSuchKey, ObjectExists, Range, Store, StoreDenied, 
 METADATA_PREFIX = "excamera-"
 """``x-amz-meta-excamera-crf: 30`` on an uploaded object sets the option `crf`."""
 
+HIDDEN = "there is no such object, or the stack may not read it"
+"""What S3 answers to who may not list a bucket."""
+
 _TAG = "tag"
 """``x-amz-meta-excamera-tag`` is no option: it comes back in what is told about the job."""
 
@@ -158,7 +161,7 @@ def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, En
     except NoSuchKey as error:
         raise NoSuchInput(f"{source.name}: no such object") from error
     except StoreDenied as error:
-        raise InputNotReadable(f"{source.name}: permission denied") from error
+        raise InputNotReadable(f"{source.name}: {HIDDEN}") from error
     given = {
         name.removeprefix(METADATA_PREFIX): value
         for name, value in found.metadata.items()

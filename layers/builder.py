@@ -79,13 +79,13 @@ def _make(kind: Layer, target: Target, layer: Path) -> None:
         staged = Path(folder) / kind.name
         staged.mkdir()
         kind.make(target, staged)
-        _open_to_readers(staged)
+        open_to_readers(staged)
         staged.rename(layer)
 
 
-def _open_to_readers(layer: Path) -> None:
+def open_to_readers(folder: Path) -> None:
     """Set the modes: Lambda's user must be able to read, whatever the builder's umask."""
-    for path in [layer, *layer.rglob("*")]:
+    for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from mu.block_file import BlockFile
-from mu.errors import NoSuchKey, ObjectChanged, ObjectExists, StoreError
+from mu.errors import NoSuchKey, ObjectChanged, ObjectExists, StoreDenied, StoreError
 from mu.s3_client import PastEnd, client, translated
 from mu.s3_join import join
 from mu.store import Range
@@ -59,7 +59,7 @@ class S3Object:
         return cls(
             bucket,
             key,
-            version,
+            head.get("VersionId", version),
             head["ContentLength"],
             head["ETag"],
             head["LastModified"],
@@ -84,7 +84,8 @@ class S3Object:
                     **which,
                 )
                 return bytes(answer["Body"].read())
-        except (ObjectExists, NoSuchKey) as error:
+        except (ObjectExists, NoSuchKey, StoreDenied) as error:
+            # Forbidden is also what is not there, and this could be read when it was looked up.
             raise ObjectChanged(f"s3://{self.bucket}/{self.key} was replaced") from error
 
     def open(self) -> BinaryIO:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from aws_cdk import Stack
 from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
@@ -99,12 +97,11 @@ class Api(Construct):
 
     def _tell_problems(self) -> None:
         """API Gateway's own refusals, told as the function tells its own."""
-        problem = {
-            "type": "about:blank",
-            "title": "$context.error.responseType",
-            "detail": "$context.error.message",
-            "error": "$context.error.responseType",
-        }
+        # The message brings quotes of its own: it may have line ends, which JSON has to escape.
+        problem = (
+            '{"type": "about:blank", "title": "$context.error.responseType", '
+            '"detail": $context.error.messageString, "error": "$context.error.responseType"}'
+        )
         headers = {"Content-Type": "'application/problem+json'"}
         if len(self._settings.cors_origins) == 1:  # they cannot answer each page differently
             headers["Access-Control-Allow-Origin"] = f"'{self._settings.cors_origins[0]}'"
@@ -116,7 +113,7 @@ class Api(Construct):
                 name,
                 type=kind,
                 response_headers=headers,
-                templates={"application/json": json.dumps(problem)},
+                templates={"application/json": problem},
             )
 
     def _usage_plan(self) -> apigateway.IApiKey:

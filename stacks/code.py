@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from layers.builder import open_to_readers
+
 ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("functions", "excamera", "mu")
 _LEFT_OUT = ("excamera/cli", "excamera/cloud")
@@ -25,6 +27,7 @@ def function_code(build: Path = ROOT / "build") -> Path:
         digest.update(f"{file.as_posix()}\n".encode() + (ROOT / file).read_bytes())
     target = build / "functions" / digest.hexdigest()[:20]
     if target.is_dir():
+        open_to_readers(target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
@@ -32,6 +35,7 @@ def function_code(build: Path = ROOT / "build") -> Path:
         for file in files:
             (staged / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / file, staged / file)
+        open_to_readers(staged)
         try:
             staged.rename(target)
         except OSError:  # another synthesis was faster

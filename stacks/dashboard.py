@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
@@ -17,7 +17,7 @@ _THIRD, _WHOLE, _HIGH = 8, 24, 6
 
 
 class Dashboard(Construct):
-    """The dashboard, which bears the stack's name."""
+    """The dashboard, which bears the stack's name and the region's."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Dashboard(Construct):
         cloudwatch.Dashboard(
             self,
             "Page",
-            dashboard_name=name,
+            dashboard_name=f"{name}-{Aws.REGION}",  # dashboards are the account's, not a region's
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WHOLE)],
                 [self._jobs(machine), self._failures(name), self._running(undelivered)],

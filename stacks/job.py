@@ -64,6 +64,8 @@ class Job(Construct):
                 destination=logs.LogGroup(
                     self,
                     "Log",
+                    # Groups of other names fill a policy of the account that has little room.
+                    log_group_name=f"/aws/vendedlogs/states/{Stack.of(self).stack_name}",
                     retention=log_retention(settings.log_days),
                     removal_policy=RemovalPolicy.DESTROY,
                 ),

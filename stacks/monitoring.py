@@ -15,7 +15,7 @@ from stacks.dashboard import Dashboard
 from stacks.function import Function
 from stacks.settings import Settings
 from stacks.trigger import Trigger
-from stacks.workers import SHORT_S, Workers
+from stacks.workers import LISTING_S, Workers
 
 
 class Monitoring(Construct):
@@ -42,7 +42,7 @@ class Monitoring(Construct):
         stalled_after_s = 2 * settings.timeout_s
         watch = workers.function(
             "watch",
-            timeout_s=SHORT_S,
+            timeout_s=LISTING_S,
             environment={
                 "WORK_BUCKET": work.bucket_name,
                 "STATE_MACHINE_ARN": machine.state_machine_arn,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import string
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
@@ -16,7 +15,7 @@ from excamera.ending import DETAIL_TYPE, SOURCE
 from stacks.nag import accept
 from stacks.settings import Settings
 from stacks.trigger import Trigger
-from stacks.workers import JOBS, SHORT_S, Workers
+from stacks.workers import JOBS, LISTING_S, SHORT_S, Workers
 
 
 class Notices(Construct):
@@ -45,7 +44,7 @@ class Notices(Construct):
         resource.kms_master_key_id = "alias/aws/sns"
         self.ended = workers.function(
             "ended",
-            timeout_s=SHORT_S,
+            timeout_s=LISTING_S,
             environment={
                 "WORK_BUCKET": work.bucket_name,
                 "JOBS_TOPIC_ARN": self.topic.topic_arn,
@@ -61,6 +60,7 @@ class Notices(Construct):
             JOBS,
         )
         self.ended.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
+        self.ended.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*/map/*")], JOBS)
         self.ended.allow(["sns:Publish"], [self.topic.topic_arn])
         bus = stack.format_arn(service="events", resource="event-bus", resource_name="default")
         self.ended.allow(["events:PutEvents"], [bus])
@@ -83,7 +83,7 @@ class Webhook(Construct):
             "Secret",
             description="ExCamera: signs the requests of the webhook",
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=44, exclude_characters=string.punctuation
+                password_length=44, exclude_punctuation=True
             ),
         )
         resource = secret.node.default_child

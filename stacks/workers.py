@@ -19,7 +19,11 @@ from stacks.settings import Settings
 from stacks.storage import Storage
 
 SHORT_S = 60
+LISTING_S = 300
+"""Of functions that list whole timelines."""
+
 JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
+_EXECUTIONS = "Executions are named by their jobs."
 _FILMS = "The users choose the keys of what they upload; results take theirs from them."
 
 
@@ -74,20 +78,21 @@ class Workers(Construct):
             JOBS,
         )
 
-    def start_function(self, state_machine_arn: str, options: dict[str, object]) -> Function:
-        """The function that uploads trigger; the only one that is told of the state machine."""
+    def start_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
+        """The function that uploads trigger."""
         start = self.function(
             "start",
             timeout_s=SHORT_S,
             environment={
-                "STATE_MACHINE_ARN": state_machine_arn,
+                "STATE_MACHINE_ARN": machine.state_machine_arn,
                 "WORK_BUCKET": self._storage.work.bucket_name,
                 "OUTPUT_BUCKET": self._storage.output.bucket_name,
                 "DEFAULT_OPTIONS": json.dumps(options),
                 "PREFIX": self._settings.prefix,
             },
         )
-        start.allow(["states:StartExecution"], [state_machine_arn])
+        start.allow(["states:StartExecution"], [machine.state_machine_arn])
+        start.allow(["states:DescribeExecution"], [self._executions(machine)], _EXECUTIONS)
         self._read_input(start)
         self.tell_absent_jobs(start)
         start.allow(
@@ -124,14 +129,8 @@ class Workers(Construct):
         )
         arn = machine.state_machine_arn
         api.allow(["states:StartExecution", "states:ListExecutions"], [arn])
-        execution = Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{machine.state_machine_name}:*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        api.allow(["states:DescribeExecution", "states:StopExecution"], [execution],
-                  "Executions are named by their jobs.")  # fmt: skip
+        api.allow(["states:DescribeExecution", "states:StopExecution"],
+                  [self._executions(machine)], _EXECUTIONS)  # fmt: skip
         for prefix in ("jobs", "uploads", "cancelled"):
             api.allow(
                 ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
@@ -140,12 +139,22 @@ class Workers(Construct):
             )
         self.tell_absent_jobs(api)
         self._look_at_output(api)
+        self._look_at_sources(api)
         api.allow(
             ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
             [storage.input.arn_for_objects(f"{settings.prefix}uploads/*")],
             _FILMS,
         )
         return api
+
+    def _executions(self, machine: sfn.StateMachine) -> str:
+        """The ARN of all executions of the state machine."""
+        return Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{machine.state_machine_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
 
     def _layer(self, construct_id: str, kind: layers.Layer) -> lambda_.LayerVersion:
         settings = self._settings
@@ -190,7 +199,8 @@ class Workers(Construct):
         )
 
     def _read_input(self, function: Function) -> None:
-        # Of a bucket that keeps versions, a version is read; of others there is none.
+        # Of a bucket that keeps versions, a version is read, which events name, and the API;
+        # of others there is none.
         actions = ["s3:GetObjectVersion"]
         if self._settings.input_bucket:
             actions.append("s3:GetObject")
@@ -200,6 +210,22 @@ class Workers(Construct):
             function.allow(
                 ["s3:GetObject", "s3:GetObjectVersion"], [bucket.arn_for_objects("*")], _FILMS
             )
+
+    def _look_at_sources(self, function: Function) -> None:
+        """To see whether a source is there, and which version; it is not read."""
+        buckets = [
+            self._storage.input,
+            *(
+                s3.Bucket.from_bucket_name(self, f"{function.node.id}Sees{name}", name)
+                for name in self._settings.source_buckets
+            ),
+        ]
+        function.allow(
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [bucket.arn_for_objects("*") for bucket in buckets],
+            _FILMS,
+        )
+        function.allow(["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])
 
     def _read_jobs(self, function: Function) -> None:
         function.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)

@@ -24,7 +24,7 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
     Looks first whether credentials, region, bootstrap and quotas are as they must be.
     """
     from excamera.cloud.cdk import Cdk, defaults, project
-    from excamera.cloud.deploy import look
+    from excamera.cloud.deploy import OLDEST_BOOTSTRAP, look
 
     context = _context(settings)
     context.setdefault("stack_name", cloud.name)
@@ -47,7 +47,7 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
     with tempfile.TemporaryDirectory(prefix="excamera-deploy-") as scratch:
         out = Path(scratch) / "cdk.out"
         cdk = Cdk(project(), environment, context, click.echo)
-        if bootstrap and (before.bootstrap is None):
+        if bootstrap and (before.bootstrap or 0) < OLDEST_BOOTSTRAP:
             cdk.run("bootstrap", f"aws://{before.account}/{before.region}")
             before = look(cloud.account, context["stack_name"])
         before.check()

@@ -94,7 +94,9 @@ class Account:
 
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
         with explained("AWS configuration"):
-            self._session = boto3.Session(profile_name=profile, region_name=region)
+            self._session = boto3.Session(
+                profile_name=profile, region_name=region or os.environ.get("AWS_REGION")
+            )
             self._cloudformation = self.client("cloudformation")
 
     @property
@@ -153,7 +155,7 @@ class Account:
         """
         endpoint = str(self._cloudformation.meta.endpoint_url)
         api = urlsplit(output)
-        if ".amazonaws.com" in endpoint:
+        if any(domain in endpoint for domain in (".amazonaws.com", ".api.aws")):
             return output.rstrip("/")
         name = (api.hostname or "").partition(".")[0]
         return f"{endpoint}/_aws/execute-api/{name}{api.path.rstrip('/')}"

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from excamera.errors import InputNotReadable, NoSuchInput, SourceChanged
 from excamera.plan import SourceFile
+from excamera.uploads import HIDDEN
 from mu import NoSuchKey, Store, StoreDenied
 
 S3 = "s3://"
@@ -40,7 +41,9 @@ def _open(path: str | None, key: str | None, source: SourceFile, store: Store) -
     except NoSuchKey as error:
         raise NoSuchInput(f"{source.name}: no such object") from error
     except StoreDenied as error:
-        raise InputNotReadable(f"{source.name}: permission denied") from error
+        if source.etag:  # it could be read when the job was planned
+            raise SourceChanged(f"{source.name}: was removed after the job began") from error
+        raise InputNotReadable(f"{source.name}: {HIDDEN}") from error
     if source.etag and found.etag != source.etag:
         raise SourceChanged(f"{source.name}: was replaced after the job began")
     return found.open()

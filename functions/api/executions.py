@@ -57,15 +57,18 @@ class Executions:
     def _arn(self, job: str) -> str:
         return f"{self._machine.replace(':stateMachine:', ':execution:')}:{job}"
 
-    def start(self, job: str, event: dict[str, Any]) -> bool:
-        """Start a job; False if one of that name was started before."""
+    def start(self, job: str, event: dict[str, Any]) -> Execution | None:
+        """Start a job; None if one of that name was started before.
+
+        It is told without looking, for what has just been started cannot always be found.
+        """
         try:
-            self._states.start_execution(
+            started = self._states.start_execution(
                 stateMachineArn=self._machine, name=job, input=json.dumps(event)
             )
         except self._states.exceptions.ExecutionAlreadyExists:
-            return False
-        return True
+            return None
+        return Execution(job, "running", started["startDate"], None, event)
 
     def find(self, job: str) -> Execution | None:
         """The execution of a job, or None."""

@@ -56,7 +56,7 @@ app = APIGatewayRestResolver(
 )
 
 JobId = Annotated[str, Path(pattern=JOB_ID, description="The job's id.")]
-Next = Annotated[str | None, Query(max_length=4096, description="`next` of the page before.")]
+Next = Annotated[str | None, Query(max_length=5000, description="`next` of the page before.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -21,8 +21,9 @@ from excamera.options import EncodeOptions
 from excamera.uploads import job_name, job_of_source
 from functions.api.executions import Execution, Executions
 from functions.api.models import Job, JobPage, JobRequest, JobSummary, Removed, State
-from functions.api.problems import Conflict, Malformed, NoSuchJob, Unprocessable
+from functions.api.problems import Conflict, Malformed, NoSuchJob, Unavailable, Unprocessable
 from functions.api.progress import progress
+from functions.api.sources import pinned
 from functions.api.uploads import Multipart, Results, Uploads
 from functions.settings import Settings
 from mu import NoSuchKey, Store
@@ -96,15 +97,19 @@ class Jobs:
             raise Unprocessable(
                 f"the stack may not read {bucket}; it may read {allowed} (setting source_buckets)"
             )
-        event = self._event(request, options, job_name(key, token or str(uuid.uuid4())),
-                            request.source)  # fmt: skip
+        job = job_name(key, token or str(uuid.uuid4()))
         # Asked first: starting a running execution once more looks like starting it.
-        known = self._executions.find(event["job"])
-        if known is None and not self._executions.start(event["job"], event):
-            known = self._executions.find(event["job"])
-        if known is not None:
-            self._same(event, known.event)
-        return self.get(event["job"]), known is None
+        known = self._executions.find(job)
+        if known is None:
+            event = self._event(request, options, job, pinned(request.source))
+            known = self._executions.start(job, event)
+            if known is not None:
+                return self._told(known), True
+            known = self._executions.find(job)
+        if known is None:
+            raise Unavailable(f"the job {job} was made just now, and is not to be seen yet")
+        self._same(self._event(request, options, job, request.source), known.event)
+        return self._told(known), False
 
     def _await_upload(
         self, request: JobRequest, options: dict[str, Any], token: str | None
@@ -180,6 +185,9 @@ class Jobs:
             if awaited is None:
                 raise _no_job(job)
             return self._uploading(awaited)
+        return self._told(execution)
+
+    def _told(self, execution: Execution) -> Job:
         return progress(execution, self._store, self._results, self._settings)
 
     def check(self, job: str) -> None:
@@ -257,11 +265,15 @@ class Jobs:
         if awaited is not None:
             self._uploads.abort(awaited.upload)
             self._store.delete(Keys(job).upload)
-        if execution is not None and execution.state == "running":
-            self._executions.stop(job)
-        removed = cancel(self._store, Keys(job))
-        after = self._executions.find(job)
-        return Removed(id=job, state=after.state if after else "stopped", removed=removed)
+        state: State = "stopped"
+        if execution is not None:
+            if execution.state == "running":
+                self._executions.stop(job)
+                # It may have ended by itself meanwhile; that it is stopped is not seen at once.
+                execution = self._executions.find(job) or execution
+            if execution.state != "running":
+                state = execution.state
+        return Removed(id=job, state=state, removed=cancel(self._store, Keys(job)))
 
 
 def _no_job(job: str) -> NoSuchJob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import boto3
@@ -21,6 +22,8 @@ tracer = Tracer()
 settings = Settings.from_environment()
 store = open_store(f"s3://{settings.work_bucket}")
 states = boto3.client("stepfunctions")
+
+_PAUSES_S = (0, 0.2, 0.5, 1, 2, 4)
 
 
 @metrics.log_metrics
@@ -53,6 +56,20 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
     else:
         logger.info("started")
         metrics.add_metric("JobsStarted", MetricUnit.Count, 1)
-    if awaited:
+    if awaited and _is_seen(job["job"]):
         store.delete(Keys(job["job"]).upload)  # from now on the execution tells of the job
     return {"job": job["job"]}
+
+
+def _is_seen(job: str) -> bool:
+    """Whether an execution that was started can be found, which takes Step Functions a moment."""
+    arn = f"{settings.state_machine.replace(':stateMachine:', ':execution:')}:{job}"
+    for pause_s in _PAUSES_S:
+        time.sleep(pause_s)
+        try:
+            states.describe_execution(executionArn=arn)
+        except states.exceptions.ExecutionDoesNotExist:
+            continue
+        return True
+    logger.warning("not to be seen yet")  # its record stays until it expires, and is ignored
+    return False

@@ -24,8 +24,11 @@ UNNOTICED = {
     "sqs:SendMessage",
     # Lambda tells its account's limits to whoever asks.
     "lambda:GetAccountSettings",
-    # Large manifests of a map's results go in parts, and its children are asked after.
+    # Large manifests of a map's results go in parts.
     "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload",
+}  # fmt: skip
+# The children of a map are asked after, by the state machine itself.
+UNNOTICED_OF_THE_MACHINE = {
     "states:DescribeExecution", "states:StopExecution", "states:RedriveExecution",
 }  # fmt: skip
 # The results of a map are read by nobody here; AWS documents the right for its ResultWriter.
@@ -48,8 +51,10 @@ class Right:
     @property
     def is_unnoticed(self) -> bool:
         """Whether the emulator does not ask for it."""
-        return self.action in UNNOTICED or (
-            self.action in UNNOTICED_ON_RESULTS and self.resource.endswith("/map/*")
+        return (
+            self.action in UNNOTICED
+            or (self.action in UNNOTICED_OF_THE_MACHINE and "StateMachine" in self.role)
+            or (self.action in UNNOTICED_ON_RESULTS and self.resource.endswith("/map/*"))
         )
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import urllib3
 
+from excamera.cloud.account import Account
+from excamera.cloud.api import http
 from tests.aws.deployed import Deployed, Upload
 from tests.aws.rights import rights, role_name, without
+from tests.aws.test_api import complete
 from tests.emulator import Emulator
 from tests.emulator.runs import an_emulator, until
 from tests.pipeline.clips import Clip
@@ -28,6 +34,9 @@ AS_IT_SHOULD_BE = {
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
     "forgets_ends": ["forgotten"],
+    "asks": ["succeeded", "200", "True", "there is no"],
+    "sends": ["1", "succeeded"],
+    "cancels": ["stopped", "0", "stopped", "False"],
     **{f"forgets_{step}": ["0"] for step in ("plan", "encode", "rebase", "audio", "stitch")},
 }
 
@@ -39,6 +48,7 @@ SCENARIOS = {
     "start": ("starts", "tags", "awaits"),
     "ended": ("ends", "forgets_ends"),
     "watch": ("watches",),
+    "api": ("asks", "sends", "cancels"),
     "machine": ("encodes",),
 }
 
@@ -46,7 +56,12 @@ SCENARIOS = {
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator that enforces roles, bucket policies and signatures, over TLS."""
-    with an_emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running:
+    with (
+        an_emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in running.environment.items():
+            patch.setenv(name, value)
         yield running
 
 
@@ -191,6 +206,97 @@ class Scenarios:
                 seen.append(str(bool(stack.keys("WorkBucket", record))))
         return seen
 
+    def asks(self) -> list[str]:
+        """A job of an object, with and without its version, and one of no object."""
+        stack, key = self._stack, self._key()
+        uploaded = stack.upload(f"{key}.film", self._film)
+        source = f"s3://{stack.outputs['InputBucket']}/{uploaded.key}"
+        seen = []
+        for version in ("", f"?versionId={uploaded.version}"):
+            made = self._ask("POST", "/jobs", {"source": source + version})
+            if made.status != 201:
+                return [*seen, str(made.status)]
+            if version:
+                break
+            job = self._ended(made.json()["id"])
+            seen.append(job["state"])
+            if job["state"] != "succeeded" or not job["result"]["url"]:
+                return seen
+            seen.append(str(http().request("GET", job["result"]["url"]).status))
+        listed = [one["id"] for one in self._ask("GET", "/jobs").json().get("jobs", [])]
+        seen.append(str(job["id"] in listed))
+        missing = self._ask("POST", "/jobs", {"source": f"{source}.not"})
+        detail = missing.json()["detail"]
+        return [*seen, "there is no" if "there is no s3" in detail else detail]
+
+    def sends(self) -> list[str]:
+        """A job whose source is sent through the API's URLs, and looked at meanwhile."""
+        data = self._film.read_bytes()
+        request = {"upload": True, "name": self._key(), "size": len(data)}
+        made = self._ask("POST", "/jobs", request)
+        if made.status != 201:
+            return [str(made.status)]
+        job, [part] = made.json()["id"], made.json()["upload"]["parts"]
+        http().request("PUT", part["url"], body=data)
+        found = self._ask("GET", f"/jobs/{job}")
+        if found.status != 200:
+            return [str(found.status)]
+        received = found.json()["upload"]["received"]
+        tags = [(one["number"], one["etag"]) for one in received]
+        if complete(found.json()["upload"], tags).status != 200:
+            return [str(len(received))]
+        return [str(len(received)), self._ended(job)["state"]]
+
+    def cancels(self) -> list[str]:
+        """A job that runs, and one that waits for its source, are cancelled."""
+        stack, functions = self._stack, self._stack.client("lambda")
+        encode = stack.function("encode")
+        functions.put_function_concurrency(FunctionName=encode, ReservedConcurrentExecutions=0)
+        try:
+            arn = stack.started(stack.upload(self._key(), self._film))
+            job = arn.rpartition(":")[2]
+            until(lambda: stack.keys("WorkBucket", f"jobs/{job}/timeline/"))
+            seen = [self._ask("DELETE", f"/jobs/{job}").json().get("state", "")]
+            if seen == ["stopped"]:
+                stack.ended(arn)
+                left = stack.keys("WorkBucket", f"jobs/{job}/plan")
+                marked = stack.keys("WorkBucket", f"cancelled/{job}")
+                seen.append(str(len(left)) if marked else "not marked")
+        finally:
+            with contextlib.suppress(stack.client("stepfunctions").exceptions.ClientError):
+                stack.client("stepfunctions").stop_execution(executionArn=arn)
+            functions.delete_function_concurrency(FunctionName=encode)
+        request = {"upload": True, "name": self._key(), "size": 10}
+        made = self._ask("POST", "/jobs", request)
+        if made.status != 201:
+            return [*seen, str(made.status)]
+        job = made.json()["id"]
+        seen.append(self._ask("DELETE", f"/jobs/{job}").json().get("state", ""))
+        pending = stack.s3.list_multipart_uploads(Bucket=stack.outputs["InputBucket"])
+        keys = [one["Key"] for one in pending.get("Uploads", [])]
+        return [*seen, str(any(job in key for key in keys))]
+
+    def _ask(self, method: str, path: str, body: Any = None) -> urllib3.BaseHTTPResponse:
+        account = Account()
+        url = account.api_url(self._stack.outputs["ApiUrl"]) + path
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        signed = account.signed(method, url, headers, data)
+        return http().request(method, url, body=data, headers=signed)
+
+    def _ended(self, job: str) -> dict[str, Any]:
+        """A job, once it has ended or cannot be looked at."""
+
+        def found() -> dict[str, Any]:
+            answer = self._ask("GET", f"/jobs/{job}")
+            if answer.status != 200:
+                return {"state": str(answer.status)}
+            told: dict[str, Any] = answer.json()
+            return told if told["phase"] == "ended" else {}
+
+        ended: dict[str, Any] = until(found)
+        return ended
+
     def forgets(self, step: str) -> list[str]:
         """How many objects are left of a cancelled job after a worker of it has ended."""
         stack, job = self._stack, f"gone-{self._key().removesuffix('.mp4')}"
@@ -213,6 +319,8 @@ class Scenarios:
         mark = {"Bucket": stack.outputs["WorkBucket"], "Key": f"cancelled/{job}"}
         before = self._emulator.logs(ended)
         stack.s3.put_object(**mark, Body=b"")
+        late = f"jobs/{job}/map/late.json"  # as Step Functions writes it
+        stack.s3.put_object(Bucket=mark["Bucket"], Key=late, Body=b"{}")
         try:
             stack.client("stepfunctions").stop_execution(executionArn=arn)
 
