@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from excamera.cli.cloud import (
 )
 from excamera.errors import OptionError
 from excamera.job import check_output
+
+if TYPE_CHECKING:
+    from excamera.cloud.api import Api
 
 _STATES = ("uploading", "running", "succeeded", "failed", "stopped", "timed_out")
 
@@ -137,17 +140,17 @@ def fetch(cloud: Cloud, job: str, output: Path | None, overwrite: bool, as_json:
     path = output or Path(found["output"].rpartition("/")[2])
     if check_output(path, overwrite, "-") != "webm":
         raise OptionError(f"{path}: results are .webm files")
-    fetch_result(found, path)
+    fetch_result(cloud.api, found, path)
     if as_json:
         print_json({**found["result"], "path": str(path)})
     else:
         click.echo(result_line(found, path))
 
 
-def fetch_result(job: dict[str, Any], output: Path) -> None:
+def fetch_result(api: Api, job: dict[str, Any], output: Path) -> None:
     """Download a result with a line of progress."""
     from excamera.cloud.follow import fetch as download
 
     size = job["result"]["size"] if job["result"] else 0
     with bytes_progress("downloading", size) as got:
-        download(job, output, got)
+        download(api, job, output, got)

@@ -77,7 +77,7 @@ def submit(
         _say_if_small(job)
     if output is not None:
         check_succeeded(job)
-        fetch_result(job, output)
+        fetch_result(cloud.api, job, output)
     if as_json:
         print_json(cloud.api.get(f"/jobs/{job['id']}"))
     elif wait and job["state"] == "succeeded":

@@ -41,6 +41,16 @@ def pause(attempt: int) -> None:
     time.sleep(random.uniform(longest / 2, longest))
 
 
+def expired(answer: urllib3.BaseHTTPResponse, told: bytes) -> bool:
+    """Whether S3 refuses a URL because its time, or that of who signed it, is over.
+
+    Args:
+        answer: to a request.
+        told: its body, or the beginning of it.
+    """
+    return answer.status == 403 or (answer.status == 400 and b"ExpiredToken" in told)
+
+
 class Api:
     """One stack's API.
 

@@ -132,7 +132,7 @@ def _clip(account: Account, stack: Stack, api: Api) -> Iterator[Finding]:
                 yield _failed(done)
                 return
             yield Finding("job", "well", f"{done['id']}: {done['frames']} frames")
-            fetch(done, there)
+            fetch(api, done, there)
             yield Finding("result", "well", "downloaded and whole")
             encode_file(str(clip), here, options)
             yield _compared(there, here)

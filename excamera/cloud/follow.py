@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import urllib3
 
 import codec
 from codec.errors import CodecError
-from excamera.cloud.api import Api, http, pause
+from excamera.cloud.api import Api, expired, http, pause
 from excamera.errors import CloudUnavailable, JobEndedBadly, NoResult, ResultDamaged
 from mu import Observer, TaskRecord
 
@@ -99,10 +99,13 @@ def check_succeeded(job: Job) -> None:
         )
 
 
-def fetch(job: Job, output: Path, got: Callable[[int], None] = lambda _bytes: None) -> None:
+def fetch(
+    api: Api, job: Job, output: Path, got: Callable[[int], None] = lambda _bytes: None
+) -> None:
     """Download a job's result; the file appears only when it is whole and what the job made.
 
     Args:
+        api: of the stack; asked for a new URL when the job's has expired.
         job: as the API tells of it.
         output: where the file goes; one that is there is replaced.
         got: told the bytes that have arrived, as they do.
@@ -121,7 +124,7 @@ def fetch(job: Job, output: Path, got: Callable[[int], None] = lambda _bytes: No
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            for block in _blocks(result["url"], result["size"]):
+            for block in _blocks(api, job):
                 file.write(block)
                 got(len(block))
         _verify(part, result, output)
@@ -130,8 +133,9 @@ def fetch(job: Job, output: Path, got: Callable[[int], None] = lambda _bytes: No
         part.unlink(missing_ok=True)
 
 
-def _blocks(url: str, size: int) -> Any:
-    """The bytes at a URL, going on where a connection broke."""
+def _blocks(api: Api, job: Job) -> Iterator[bytes]:
+    """The bytes of a result, going on where a connection broke."""
+    url, size = job["result"]["url"], job["result"]["size"]
     at, problem = 0, ""
     for attempt in range(_ATTEMPTS):
         if attempt:
@@ -141,7 +145,11 @@ def _blocks(url: str, size: int) -> Any:
                 "GET", url, headers={"Range": f"bytes={at}-"}, preload_content=False
             )
             if answer.status not in (200, 206):
-                problem = f"status {answer.status}: {answer.read(300).decode(errors='replace')}"
+                told = answer.read(1000)
+                problem = f"status {answer.status}: {told.decode(errors='replace')}"
+                if expired(answer, told):
+                    result = api.get(f"/jobs/{job['id']}")["result"]
+                    url = (result and result["url"]) or url
                 continue
             for block in answer.stream(_BLOCK):
                 at += len(block)

@@ -12,7 +12,7 @@ from typing import Any
 
 import urllib3
 
-from excamera.cloud.api import Api, http, pause
+from excamera.cloud.api import Api, expired, http, pause
 from excamera.errors import CloudUnavailable, NoSuchJob, UploadFailed
 
 PARTS_AT_ONCE = 6
@@ -105,7 +105,7 @@ def _send(path: Path, part: dict[str, Any], pool: urllib3.PoolManager) -> None:
             continue
         if answer.status == 200:
             return
-        if answer.status == 403:
+        if expired(answer, answer.data):
             raise _ExpiredError
         if answer.status == 404:
             raise UploadFailed(f"{path}: the upload was cancelled, or is older than a day")

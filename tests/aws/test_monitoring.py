@@ -27,7 +27,8 @@ _SEARCH = re.compile(r"SEARCH\('\{\"(\w+)\",([\w,]+)\} MetricName=\"(\w+)\"'")
 def shown(stack: Deployed) -> tuple[set[Metric], set[str]]:
     """Metrics of the stack's own that the dashboard and alarms ask for, and those searched for."""
     cloudwatch = stack.client("cloudwatch")
-    page = json.loads(cloudwatch.get_dashboard(DashboardName=stack.name)["DashboardBody"])
+    dashboard = f"{stack.name}-{cloudwatch.meta.region_name}"
+    page = json.loads(cloudwatch.get_dashboard(DashboardName=dashboard)["DashboardBody"])
     own, searched = set(), set()
     for widget in page["widgets"]:
         for metric in widget["properties"].get("metrics", []):

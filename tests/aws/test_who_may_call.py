@@ -122,7 +122,9 @@ def test_wrong_signatures_are_refused(api: Api, signed: Signed) -> None:
     right = signed("GET", api._url + "/jobs", {}, b"")
     assert ask(api, right).status == 200
     changed = re.sub(r"Signature=....", "Signature=0000", right["Authorization"])
-    assert ask(api, {**right, "Authorization": changed}).status == 403
+    refused = ask(api, {**right, "Authorization": changed})
+    assert (refused.status, refused.json()["error"]) == (403, "INVALID_SIGNATURE")
+    assert refused.json()["detail"]
     # A signature of one request is none of another.
     assert ask(api, right, "/jobs?state=failed").status == 403
 

@@ -78,7 +78,7 @@ def test_other_buckets_are_read_where_asked(made: Made) -> None:
         for logical, policy in resources(document, "AWS::IAM::Policy").items()
         if "our-archive/*" in str(policy)
     ]
-    assert len(readers) == 5  # start, plan, encode, rebase, audio
+    assert len(readers) == 6  # start, plan, encode, rebase, audio; api looks whether it is there
     assert all(logical.startswith("Workers") for logical in readers)
 
 

@@ -108,7 +108,8 @@ def test_every_function_but_failure_has_an_alarm(full: Template) -> None:
 def test_the_dashboard_shows_every_function(stack: Template) -> None:
     """If this fails, the dashboard leaves out what goes wrong."""
     (page,) = resources(stack, "AWS::CloudWatch::Dashboard").values()
-    assert page["Properties"]["DashboardName"] == "ExCamera"
+    name = {"Fn::Join": ["", ["ExCamera-", {"Ref": "AWS::Region"}]]}
+    assert page["Properties"]["DashboardName"] == name
     body = json.dumps(page["Properties"]["DashboardBody"])
     for function in resources(stack, "AWS::Lambda::Function"):
         assert f'"{function}"' in body

@@ -168,14 +168,15 @@ def test_an_upload_survives_what_happens_on_the_way(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     path.write_bytes(data)
     bucket = Bucket(data, 1000)
-    bucket.failures = [None, (500, b"", {}), (403, b"expired", {}), (400, b"BadDigest", {})]
+    bucket.failures = [None, (500, b"", {}), (403, b"expired", {}), (400, b"BadDigest", {}),
+                       (400, b"<Code>ExpiredToken</Code>", {})]  # fmt: skip
     sent: list[int] = []
     with serving(bucket.respond) as bucket.url:
         upload_file(path, bucket.job(), client(bucket.url), sent.append)
     assert b"".join(bucket.parts[number] for number in sorted(bucket.parts)) == data
     [completed] = bucket.completed
     assert completed.count(b"<ETag>") == 11
-    assert bucket.puts < 11 + 4 + 1
+    assert bucket.puts < 11 + 5 + 1
 
 
 def test_an_upload_sends_only_what_is_missing(tmp_path: Path) -> None:
@@ -218,16 +219,27 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str, A
     return data, {"size": len(data), "frames": done.frames, "key_frames": done.key_frames}
 
 
+@pytest.mark.parametrize(
+    "expiry", [(403, b"Request has expired", {}), (400, b"<Code>ExpiredToken</Code>", {})]
+)
 def test_a_download_goes_on_where_it_broke(
-    result: tuple[bytes, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    result: tuple[bytes, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    expiry: Answer,
 ) -> None:
     """If this fails, a result of gigabytes has to arrive in one piece."""
     monkeypatch.setattr(follow_module, "_BLOCK", 1000)
     data, told = result
     ranges: list[str] = []
 
-    def respond(_method: str, _path: str, _body: bytes, headers: dict[str, str]) -> Answer:
+    def respond(_method: str, path: str, _body: bytes, headers: dict[str, str]) -> Answer:
+        if path == "/jobs/j":
+            return 200, json.dumps({"result": {**told, "url": f"{url}/new"}}).encode(), {}
         ranges.append(headers["Range"])
+        if len(ranges) == 3:
+            return expiry
+        assert path == ("/" if len(ranges) < 3 else "/new")
         start = int(headers["Range"].removeprefix("bytes=").rstrip("-"))
         rest = data[start:]
         if len(ranges) < 3:  # says more than it gives
@@ -236,9 +248,9 @@ def test_a_download_goes_on_where_it_broke(
         return 206, rest, {}
 
     with serving(respond) as url:
-        fetch({"id": "j", "result": {**told, "url": url}}, tmp_path / "out.webm")
+        fetch(client(url), {"id": "j", "result": {**told, "url": url}}, tmp_path / "out.webm")
     assert (tmp_path / "out.webm").read_bytes() == data
-    assert len(ranges) == 3
+    assert len(ranges) == 4
     assert ranges[1] != "bytes=0-"
 
 
@@ -252,7 +264,7 @@ def test_a_damaged_result_is_not_kept(
     served = data[:-1000] if change == "cut" else data
     told["size"] = len(served)
     with serving(lambda *_: (200, served, {})) as url, pytest.raises(ResultDamaged):
-        fetch({"id": "j", "result": {**told, "url": url}}, tmp_path / "out.webm")
+        fetch(client(url), {"id": "j", "result": {**told, "url": url}}, tmp_path / "out.webm")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -261,7 +273,7 @@ def test_no_result_is_said_so(tmp_path: Path) -> None:
     for found, said in ((None, "is running"), ({"url": None, "size": 1}, "replaced")):
         job = {"id": "j", "state": "running", "result": found}
         with pytest.raises(NoResult, match=said):
-            fetch(job, tmp_path / "out.webm")
+            fetch(client("http://127.0.0.1:9"), job, tmp_path / "out.webm")
 
 
 class Seen(Observer):
