@@ -131,12 +131,12 @@ class Workers(Construct):
         api.allow(["states:StartExecution", "states:ListExecutions"], [arn])
         api.allow(["states:DescribeExecution", "states:StopExecution"],
                   [self._executions(machine)], _EXECUTIONS)  # fmt: skip
-        for prefix in ("jobs", "uploads", "cancelled"):
-            api.allow(
-                ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-                [storage.work.arn_for_objects(f"{prefix}/*")],
-                JOBS,
-            )
+        for prefix, actions in (
+            ("jobs", ["s3:GetObject", "s3:DeleteObject"]),
+            ("uploads", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
+            ("cancelled", ["s3:PutObject"]),
+        ):
+            api.allow(actions, [storage.work.arn_for_objects(f"{prefix}/*")], JOBS)
         self.tell_absent_jobs(api)
         self._look_at_output(api)
         self._look_at_sources(api)

@@ -24,11 +24,10 @@ UNNOTICED = {
     "sqs:SendMessage",
     # Lambda tells its account's limits to whoever asks.
     "lambda:GetAccountSettings",
-    # Large manifests of a map's results go in parts.
-    "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload",
 }  # fmt: skip
-# The children of a map are asked after, by the state machine itself.
+# Large manifests of a map's results go in parts, and its children are asked after.
 UNNOTICED_OF_THE_MACHINE = {
+    "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload",
     "states:DescribeExecution", "states:StopExecution", "states:RedriveExecution",
 }  # fmt: skip
 # The results of a map are read by nobody here; AWS documents the right for its ResultWriter.

@@ -34,7 +34,7 @@ AS_IT_SHOULD_BE = {
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
     "forgets_ends": ["forgotten"],
-    "asks": ["succeeded", "200", "True", "there is no"],
+    "asks": ["succeeded", "200", "gone", "True", "there is no"],
     "sends": ["1", "succeeded"],
     "cancels": ["stopped", "0", "stopped", "False"],
     **{f"forgets_{step}": ["0"] for step in ("plan", "encode", "rebase", "audio", "stitch")},
@@ -223,8 +223,11 @@ class Scenarios:
             if job["state"] != "succeeded" or not job["result"]["url"]:
                 return seen
             seen.append(str(http().request("GET", job["result"]["url"]).status))
-        listed = [one["id"] for one in self._ask("GET", "/jobs").json().get("jobs", [])]
-        seen.append(str(job["id"] in listed))
+            stack.s3.delete_object(Bucket=job["result"]["bucket"], Key=job["result"]["key"])
+            after = self._ask("GET", f"/jobs/{job['id']}")
+            seen.append("gone" if after.json().get("result", {"url": ""})["url"] is None else "")
+        listed = self._ask("GET", "/jobs?limit=100&state=succeeded").json().get("jobs", [])
+        seen.append(str(job["id"] in [one["id"] for one in listed]))
         missing = self._ask("POST", "/jobs", {"source": f"{source}.not"})
         detail = missing.json()["detail"]
         return [*seen, "there is no" if "there is no s3" in detail else detail]
@@ -371,7 +374,7 @@ def test_every_right_is_needed(stack: Deployed, scenarios: Scenarios, role: str)
         with without(stack, right):
             if all(scenarios.see(name) == AS_IT_SHOULD_BE[name] for name in names):
                 not_needed.append(str(right))
-    assert not not_needed
+    assert not_needed == []
     for name in SCENARIOS[role]:
         assert scenarios.see(name) == AS_IT_SHOULD_BE[name], name
 
