@@ -217,8 +217,8 @@ def publish(
         condition = check_output(output, source, job)
         try:
             return store.concat(output.key, pieces, request, condition)
-        except ObjectExists:
-            # Someone else stored it meanwhile: look again at what it is now.
+        except (ObjectExists, NoSuchKey):
+            # Someone else stored or removed it meanwhile: look again at what it is now.
             if not races_left:
                 raise
     raise AssertionError("unreachable")

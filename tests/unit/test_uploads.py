@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from excamera.errors import OptionError
 from excamera.options import EncodeOptions
-from excamera.uploads import job_of_upload
-from mu.s3 import parse_url
+from excamera.plan import Output, SourceFile
+from excamera.uploads import job_of_upload, publish
+from mu import NoSuchKey
+from mu.s3 import S3Object, S3Store, parse_url
 
 
 def detail(key: str, version: str = "v1", bucket: str = "in") -> dict[str, Any]:
@@ -65,6 +68,35 @@ def test_without_versions_the_sequencer_tells_uploads_apart() -> None:
     made = [job_of_upload(d, options={}, output_store="s3://out") for d in (first, second)]
     assert made[0]["job"] != made[1]["job"]
     assert "versionId" not in made[0]["input"]["path"]
+
+
+def test_a_result_that_is_removed_meanwhile_is_stored_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If this fails, who tidies the output bucket at the wrong moment makes a job fail."""
+    source = SourceFile("s3://in/film.mp4", 0, path="s3://in/film.mp4", modified="2026")
+    there = [S3Object("out", "film.webm", "", 1, '"old"', datetime.now(UTC),
+                      {"excamera-source": "in/film.mp4"})]  # fmt: skip
+    conditions = []
+
+    def look_up(_url: str) -> S3Object:
+        if not there:
+            raise NoSuchKey("film.webm")
+        return there[0]
+
+    def concat(
+        _store: S3Store, _key: str, _parts: object, _request: object, condition: dict[str, str]
+    ) -> int:
+        conditions.append(condition)
+        if there:
+            there.clear()
+            raise NoSuchKey("film.webm")  # what If-Match says of nothing
+        return 7
+
+    monkeypatch.setattr(S3Object, "look_up", look_up)
+    monkeypatch.setattr(S3Store, "concat", concat)
+    assert publish(Output("s3://out", "film.webm"), "webm", source, "job", [b"1234567"]) == 7
+    assert conditions == [{"IfMatch": '"old"'}, {"IfNoneMatch": "*"}]
 
 
 def test_options_as_text_replace_those_they_name() -> None:
