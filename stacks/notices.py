@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
@@ -83,7 +84,9 @@ class Webhook(Construct):
             "Secret",
             description="ExCamera: signs the requests of the webhook",
             generate_secret_string=secretsmanager.SecretStringGenerator(
-                password_length=44, exclude_punctuation=True
+                password_length=44,
+                exclude_punctuation=True,
+                exclude_characters=string.punctuation,  # for who does not know the former
             ),
         )
         resource = secret.node.default_child

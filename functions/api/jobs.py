@@ -265,15 +265,13 @@ class Jobs:
         if awaited is not None:
             self._uploads.abort(awaited.upload)
             self._store.delete(Keys(job).upload)
-        state: State = "stopped"
-        if execution is not None:
-            if execution.state == "running":
-                self._executions.stop(job)
-                # It may have ended by itself meanwhile; that it is stopped is not seen at once.
-                execution = self._executions.find(job) or execution
-            if execution.state != "running":
-                state = execution.state
-        return Removed(id=job, state=state, removed=cancel(self._store, Keys(job)))
+        if execution is not None and execution.state == "running":
+            self._executions.stop(job)
+        removed = cancel(self._store, Keys(job))
+        # It may have ended by itself meanwhile; that it is stopped is not seen at once.
+        after = self._executions.find(job)
+        state: State = after.state if after and after.state != "running" else "stopped"
+        return Removed(id=job, state=state, removed=removed)
 
 
 def _no_job(job: str) -> NoSuchJob:

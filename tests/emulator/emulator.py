@@ -35,9 +35,6 @@ class Emulator:
         concurrency: How many functions may run at once; further invocations wait their turn.
             By default four for each core, for a process's start is mostly computing.
         account_concurrency: What Lambda says that the account allows at the same time.
-
-    Attributes:
-        concurrency: How many functions may run at once.
     """
 
     def __init__(
@@ -51,7 +48,7 @@ class Emulator:
         self._root = root.resolve()
         self._authenticate = authenticate
         self._account_concurrency = account_concurrency
-        self.concurrency = concurrency or 4 * (os.cpu_count() or 1)
+        self._concurrency = concurrency or 4 * (os.cpu_count() or 1)
         self._servers: list[Server] = []
         self._clients: dict[str, Any] = {}
         self._environment: dict[str, str] = {}
@@ -103,7 +100,7 @@ class Emulator:
             settings = Settings(
                 root=str(self._root / "functions"),
                 interpreter_port=port,
-                concurrency=self.concurrency,
+                concurrency=self._concurrency,
                 authenticate=self._authenticate,
                 certificate=certificate,
             )

@@ -4,11 +4,13 @@ import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.emulator import Emulator
-from tests.emulator.runs import billed, ended, output, run, start, until
+from tests.emulator.example import STACK
+from tests.emulator.runs import an_emulator, billed, ended, output, run, start, until
 
 pytestmark = pytest.mark.aws
 
@@ -68,23 +70,23 @@ def test_throttle(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
-def test_waiting_is_not_billed(emulator: Emulator, outputs: dict[str, str]) -> None:
+def test_waiting_is_not_billed(assembly: Path, tmp_path: Path) -> None:
     """What a function is said to have cost depends on how many others ran."""
-    before = len(billed(emulator.logs(outputs["Task"])))
-    calls = emulator.concurrency + 1  # so one waits for another
+    calls, sleep_s, memory_gb = 3, 4, 0.25
+    with an_emulator(tmp_path, concurrency=1) as emulator:
+        task = emulator.deploy(assembly, STACK)["Task"]
 
-    def call(_: int) -> int:
-        answer = emulator.client("lambda").invoke(
-            FunctionName=outputs["Task"], Payload=json.dumps({"do": "sleep", "seconds": 4})
-        )
-        return int(answer["StatusCode"])
+        def call(_: int) -> int:
+            payload = json.dumps({"do": "sleep", "seconds": sleep_s})
+            answer = emulator.client("lambda").invoke(FunctionName=task, Payload=payload)
+            return int(answer["StatusCode"])
 
-    with ThreadPoolExecutor(calls) as callers:
-        assert set(callers.map(call, range(calls))) == {200}
-    memory_gb = 0.25
-    found = until(lambda: billed(emulator.logs(outputs["Task"]))[before:])
-    assert len(found) == calls
-    assert all(4 <= one / memory_gb < 8 for one in found)
+        with ThreadPoolExecutor(calls) as callers:
+            assert set(callers.map(call, range(calls))) == {200}
+        took = sorted(one / memory_gb for one in billed(emulator.logs(task)))
+    assert len(took) == calls
+    # One began in a new environment; one waited for one other, and one for two.
+    assert sleep_s <= took[0] <= took[1] < 2 * sleep_s
 
 
 def test_environment(emulator: Emulator, outputs: dict[str, str]) -> None:
