@@ -17,6 +17,8 @@ from excamera.errors import CloudUnavailable, NoSuchJob, UploadFailed
 
 PARTS_AT_ONCE = 6
 _ATTEMPTS = 6
+_REFUSALS = 3
+"""After so many rounds of new URLs in which no part arrived, an upload is given up."""
 
 Sent = Callable[[int], None]
 
@@ -40,7 +42,7 @@ def upload_file(path: Path, job: dict[str, Any], api: Api, sent: Sent) -> None:
         UploadFailed: the file cannot be read, has changed, or S3 refuses it.
         CloudUnavailable: S3 does not answer.
     """
-    upload = job["upload"]
+    upload, refused = job["upload"], 0
     sent(sum(part["size"] for part in upload["received"]))
     while True:
         try:
@@ -60,7 +62,9 @@ def upload_file(path: Path, job: dict[str, Any], api: Api, sent: Sent) -> None:
         upload = api.get(f"/jobs/{job['id']}")["upload"]
         if upload is None:
             return
-        if {part["number"] for part in upload["parts"]} == before:
+        # Of URLs that had expired before the first part was sent, none gets through.
+        refused = refused + 1 if {part["number"] for part in upload["parts"]} == before else 0
+        if refused == _REFUSALS:
             raise UploadFailed(f"{path}: S3 refuses its parts")
 
 
