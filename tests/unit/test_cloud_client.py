@@ -179,6 +179,20 @@ def test_an_upload_survives_what_happens_on_the_way(tmp_path: Path) -> None:
     assert bucket.puts < 11 + 5 + 1
 
 
+def test_an_upload_that_s3_refuses_is_given_up(tmp_path: Path) -> None:
+    """If this fails, who may not upload any more asks for new URLs for ever."""
+    path = tmp_path / "film.mp4"
+    path.write_bytes(bytes(3000))
+    bucket = Bucket(bytes(3000), 1000)
+    bucket.failures = [(403, b"AccessDenied", {})] * 100
+    with (
+        serving(bucket.respond) as bucket.url,
+        pytest.raises(UploadFailed, match="S3 refuses its parts"),
+    ):
+        upload_file(path, bucket.job(), client(bucket.url), lambda _: None)
+    assert 3 <= bucket.puts <= 9
+
+
 def test_an_upload_sends_only_what_is_missing(tmp_path: Path) -> None:
     """If this fails, going on with an upload begins it again."""
     data = bytes(5000)
