@@ -5,6 +5,7 @@ from __future__ import annotations
 from excamera.uploads import source_url
 from functions.api.problems import Unprocessable
 from mu import NoSuchKey, StoreDenied
+from mu.s3 import S3Object
 
 
 def pinned(url: str) -> str:
@@ -16,8 +17,6 @@ def pinned(url: str) -> str:
     Raises:
         Unprocessable: there is no such object, or the stack may not read it.
     """
-    from mu.s3 import S3Object
-
     try:
         found = S3Object.look_up(url)
     except NoSuchKey as error:

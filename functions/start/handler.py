@@ -71,5 +71,6 @@ def _is_seen(job: str) -> bool:
         except states.exceptions.ExecutionDoesNotExist:
             continue
         return True
-    logger.warning("not to be seen yet")  # its record stays until it expires, and is ignored
+    # Its record stays until it expires: lists show it as waiting, all else sees the execution.
+    logger.warning("not to be seen yet")
     return False
