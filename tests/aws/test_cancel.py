@@ -86,7 +86,8 @@ def test_cancel_leaves_nothing(
         until(lambda: has_come_to(step, api.get(f"/jobs/{job}")))
         removed = api.delete(f"/jobs/{job}")
         assert removed["state"] == "stopped"
-        assert (removed["removed"] > 0) == (step != "plan")
+        # That it has ended may be noted, and swept with the rest, before the answer is given.
+        assert (removed["removed"] > 1) == (step != "plan")
     until(lambda: not any(emulator.workers(stack.function(name)) for name in STEPS))
     left = stack.keys("WorkBucket", f"jobs/{job}/")
     assert [key for key in left if not key.endswith(("/failure.json", "/end.json"))] == []
