@@ -262,7 +262,10 @@ class Problem(BaseModel):
 
     type: str = "about:blank"
     title: str
-    status: int
+    status: Annotated[
+        int | None,
+        Field(description="As in the status line; refusals by API Gateway itself do without."),
+    ] = None
     detail: str
     error: Annotated[str, Field(description="A name for programs.")]
     errors: list[FieldProblem] = Field(default_factory=list)

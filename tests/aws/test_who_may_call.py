@@ -20,6 +20,8 @@ import urllib3
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
 from excamera.options import EncodeOptions
+from functions.api import problems
+from functions.api.models import Problem
 from tests.aws.conftest import Locally
 from tests.aws.deployed import digest
 from tests.aws.test_api import complete, ended, upload_parts
@@ -102,6 +104,13 @@ def ask(
     return http().request(method, api._url + path, headers=dict(headers))
 
 
+def is_a_problem(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Whether an answer tells of a problem as the API's document says."""
+    problem = Problem.model_validate_json(answer.data)
+    named = answer.headers["Content-Type"] == problems.MEDIA_TYPE
+    return named and bool(problem.detail) and problem.status in (None, answer.status)
+
+
 def test_the_owner_may(api: Api) -> None:
     """If this fails, the refusals below prove nothing."""
     assert api.get("/jobs") == {"jobs": [], "next": None}
@@ -124,7 +133,7 @@ def test_wrong_signatures_are_refused(api: Api, signed: Signed) -> None:
     changed = re.sub(r"Signature=....", "Signature=0000", right["Authorization"])
     refused = ask(api, {**right, "Authorization": changed})
     assert (refused.status, refused.json()["error"]) == (403, "INVALID_SIGNATURE")
-    assert refused.json()["detail"]
+    assert is_a_problem(refused)
     # A signature of one request is none of another.
     assert ask(api, right, "/jobs?state=failed").status == 403
 
@@ -206,12 +215,15 @@ def test_a_key_is_asked_for_and_counted(keyed: Api) -> None:
     for headers in ({}, {"x-api-key": "guess-guess-guess-guess"}):
         refused = ask(keyed, headers)
         assert refused.status == 403
+        assert is_a_problem(refused)
         assert refused.headers["Access-Control-Allow-Origin"] == PAGE  # so that it can be read
     right: dict[str, Any] = keyed._prove("GET", "", {}, b"")
     for origin, allowed in ((PAGE, PAGE), ("https://other.example", None)):
         shown = ask(keyed, {**right, "Origin": origin})
         assert (shown.status, shown.headers.get("Access-Control-Allow-Origin")) == (200, allowed)
-    statuses = [ask(keyed, right).status for _ in range(8)]
+    answers = [ask(keyed, right) for _ in range(8)]
+    statuses = [answer.status for answer in answers]
     assert statuses[0] == 200
     assert statuses[-1] == 429
     assert set(statuses) == {200, 429}
+    assert is_a_problem(answers[-1])
