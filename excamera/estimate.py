@@ -59,11 +59,11 @@ class Pace:
     """
 
     call_s: float = 0.15
-    encode_s: float = 0.115
-    rebase_s: float = 0.021
-    first_frame_s: float = 0.095
-    audio_s: float = 0.015
-    plan_s: float = 0.02
+    encode_s: float = 0.088
+    rebase_s: float = 0.0145
+    first_frame_s: float = 0.082
+    audio_s: float = 0.011
+    plan_s: float = 0.012
     stitch_s: float = 0.02
     bits: float = 125_000
 
