@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import codec
@@ -14,6 +15,9 @@ from tests.support.pictures import moving_pictures
 from tests.support.streams import encode_with_libvpx
 
 STATM = Path("/proc/self/statm")
+needs_statm = pytest.mark.skipif(
+    not STATM.exists(), reason="/proc tells how much memory a process has"
+)
 
 
 class Clip:
@@ -170,13 +174,14 @@ def test_failed_chunk_changes_no_state():
     assert outputs.decoded(clip().frames, 1) == clip().decoded
 
 
-@pytest.mark.skipif(not STATM.exists(), reason="/proc tells how much memory a process has")
+def resident_bytes():
+    """Returns how much memory this process has."""
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@needs_statm
 def test_failed_chunk_keeps_no_memory():
     """A worker that meets bad frames would run out of memory."""
-
-    def resident_bytes():
-        return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
     large, repeats = clip(640, 480), 20
     for _ in range(3):
         failing_calls(large)
@@ -186,6 +191,26 @@ def test_failed_chunk_keeps_no_memory():
     # Four frames decoded twice and three rebased before each failure, a raster each.
     would_be_kept = repeats * 11 * 640 * 480 * 3 // 2
     assert resident_bytes() - before < would_be_kept // 5
+
+
+@needs_statm
+def test_memory_of_pictures_goes_back():
+    """Holes between the pictures that a worker still holds would be memory of nobody's use."""
+    width, height, count = 1920, 1080, 80
+    luma, chroma = (
+        np.zeros((height, width), np.uint8),
+        np.zeros((height // 2, width // 2), np.uint8),
+    )
+
+    def pictures():
+        return [codec.Raster.from_planes(luma, chroma, chroma) for _ in range(count)]
+
+    pictures().clear()  # allocators keep sizes that were freed before
+    held = pictures()
+    before = resident_bytes()
+    del held[::2]
+    freed = before - resident_bytes()
+    assert freed > count // 4 * width * height * 3 // 2
 
 
 @pytest.mark.parametrize("partitions", [1, 8])
