@@ -35,9 +35,12 @@ def git(*arguments: str) -> str:
 
 
 def cpu_model() -> str:
-    """Returns the processor's name."""
+    """Returns the processor's name, with family and model: virtual machines tell half a name."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
     except OSError:
         return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
+    fields = (line.partition(":") for line in first.splitlines())
+    found = {name.strip(): value.strip() for name, _, value in fields}
+    name, family = found.get("model name", ""), found.get("cpu family")
+    return f"{name} (family {family}, model {found.get('model')})" if family else name
