@@ -25,7 +25,7 @@ CPU_MB = 1769
 """Memory of a Lambda function that has one CPU."""
 
 CPUS_OF_REBASE = 0.9
-"""What each further CPU adds to rebase: two threads were measured at 1.81 times one."""
+"""What each further CPU adds to rebase: two threads were measured at 1.81 to 1.86 times one."""
 
 COLD_START_S = 2.5
 """Until a new environment of a function that works on video runs its first call."""
