@@ -73,7 +73,8 @@ def write_y4m(clip: Clip, media: Path, destination: Path) -> None:
             out.write(b"FRAME\n")
             for index, plane in enumerate(frame.planes):
                 rows = lines if index == 0 else (lines + 1) // 2
-                samples = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+                samples = np.frombuffer(memoryview(plane), np.uint8)
+                samples = samples.reshape(plane.height, plane.line_size)
                 out.write(samples[:rows, : plane.width].tobytes())
             written += 1
     if written != clip.frames:
