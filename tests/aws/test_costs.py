@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from excamera.options import EncodeOptions
 from mu.timeline import attempts
 from tests.aws.deployed import Deployed, Job
 from tests.emulator import Emulator
-from tests.emulator.runs import billed, until
+from tests.emulator.runs import billed, quiet, until
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -45,15 +43,6 @@ def reports(emulator: Emulator, stack: Deployed) -> dict[str, tuple[int, float]]
         calls = billed(emulator.logs(stack.function(step)))
         found[step] = (len(calls), sum(calls))
     return found
-
-
-def quiet(emulator: Emulator) -> Counter[str]:
-    """The count of requests, once nothing asks any more."""
-    while True:
-        before = emulator.requests()
-        time.sleep(1)
-        if emulator.requests() == before:
-            return before
 
 
 def run(emulator: Emulator, stack: Deployed, film: Path, key: str) -> Job:

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,15 @@ def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
             return found
         time.sleep(0.02)
     raise AssertionError("It never happened.")
+
+
+def quiet(emulator: Emulator) -> Counter[str]:
+    """The count of requests, once nothing asks any more."""
+    while True:
+        before = emulator.requests()
+        time.sleep(1)
+        if emulator.requests() == before:
+            return before
 
 
 def start(emulator: Emulator, machine: str, data: Any, name: str = "") -> str:

@@ -1,5 +1,6 @@
 """What the tests of the stack take for granted of Lambda here."""
 
+import base64
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import pytest
 
 from tests.emulator import Emulator
 from tests.emulator.example import STACK
-from tests.emulator.runs import an_emulator, billed, ended, output, run, start, until
+from tests.emulator.runs import an_emulator, billed, ended, output, quiet, run, start, until
 
 pytestmark = pytest.mark.aws
 
@@ -100,9 +101,25 @@ def test_environment(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 def test_logs_and_counts(emulator: Emulator, outputs: dict[str, str]) -> None:
     """Measurements miss calls, or a function's output is lost."""
-    before = emulator.requests()
+    before = quiet(emulator)
     output(run(emulator, outputs["Optimized"], {"do": "record", "key": "counted"}))
     calls = emulator.requests() - before
     assert (calls["lambda:Invoke"], calls["s3:PutObject"]) == (1, 1)
     assert calls["states:StartExecution"] == 1
     assert "doing record" in until(lambda: emulator.logs(outputs["Task"]))
+
+
+def test_the_log_is_whole(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """What a function writes is lost on a busy machine, and tests that look for it wait in vain."""
+
+    def log(_: int) -> str:
+        answer = emulator.client("lambda").invoke(
+            FunctionName=outputs["Task"],
+            Payload=json.dumps({"do": "sleep", "seconds": 0}),
+            LogType="Tail",
+        )
+        return base64.b64decode(answer["LogResult"]).decode()
+
+    with ThreadPoolExecutor(8) as callers:
+        logs = list(callers.map(log, range(200)))
+    assert [log for log in logs if log.count("doing sleep") != 1] == []
