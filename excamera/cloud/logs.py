@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,6 +13,8 @@ from excamera.cloud.account import Account, Stack, explained
 from excamera.flow import STEPS
 
 Line = dict[str, Any]
+
+_TIMESTAMP = "%Y-%m-%d %H:%M:%S,%f%z"  # of Powertools' logger
 
 
 def lines(
@@ -47,7 +50,10 @@ def lines(
 
 
 def _logged(account: Account, function: str, job: dict[str, Any]) -> Iterator[tuple[int, Line]]:
-    """Times in Unix milliseconds, and lines."""
+    """Times in Unix milliseconds, and lines.
+
+    A line's own time is when it was written; its event's may be that of many lines together.
+    """
     with explained("logs:FilterLogEvents"):
         configuration = account.client("lambda").get_function_configuration(FunctionName=function)
         pages = account.client("logs").get_paginator("filter_log_events").paginate(
@@ -62,4 +68,11 @@ def _logged(account: Account, function: str, job: dict[str, Any]) -> Iterator[tu
                 except ValueError:
                     continue  # Lambda's own START, END and REPORT
                 if isinstance(line, dict):
-                    yield event["timestamp"], line
+                    yield _written(line) or event["timestamp"], line
+
+
+def _written(line: Line) -> int | None:
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        written = datetime.strptime(line["timestamp"], _TIMESTAMP)
+        return round(written.timestamp() * 1000)
+    return None

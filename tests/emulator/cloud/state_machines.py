@@ -156,8 +156,8 @@ class StateMachines:
         execution = stepfunctions._executions.get(data.get("executionArn"))
         if execution is None or execution["status"] != "RUNNING":
             return self._original["_stop_execution"](data)
-        self._interpreter.stop(execution["executionArn"])
-        with self._lock:
+        with self._lock:  # or `_follow` records an end without the reason that is given here
+            self._interpreter.stop(execution["executionArn"])
             return self._original["_stop_execution"](data)
 
     def describe(self, data: dict[str, Any]) -> Any:
