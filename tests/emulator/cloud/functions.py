@@ -188,7 +188,8 @@ class RuntimeClientWorker(lambda_runtime.ProvidedWorker):
         """
         process, mark = self._proc, uuid.uuid4().hex
         try:
-            Path(f"/proc/{process.pid if process else None}/fd/1").write_text(f"{mark}\n")
+            with Path(f"/proc/{process.pid if process else None}/fd/1").open("a") as pipe:
+                pipe.write(f"{mark}\n")
         except OSError:  # it has ended, and so will what reads from it
             if self._log_thread is not None:
                 self._log_thread.join(_LOG_WAIT_S)
