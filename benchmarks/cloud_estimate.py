@@ -13,10 +13,10 @@ from benchmarks.cloud_memory import configured_mb
 from benchmarks.cloud_pace import attempts_of, call_s_of, tiny
 from benchmarks.films import SIZES, source_of
 from excamera.cli.estimate import look_at
-from excamera.costs import actual
-from excamera.estimate import CPU_MB, Pace, Workers, estimate
-from excamera.options import EncodeOptions
-from mu.local import available_cpus
+from excamera.job.options import EncodeOptions
+from excamera.price.costs import actual
+from excamera.price.estimate import CPU_MB, Pace, Workers, estimate
+from mu.engines.local import available_cpus
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.markdown import paragraph, table
-from excamera.estimate import CPU_USED, CRF_OCTAVE, CRF_TIME_OCTAVE, DEADLINES, Pace
+from excamera.price.estimate import CPU_USED, CRF_OCTAVE, CRF_TIME_OCTAVE, DEADLINES, Pace
 
 Tree = Mapping[str, Any]
 

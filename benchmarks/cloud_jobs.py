@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from excamera.job import encode_file
-from excamera.objects import Keys
-from excamera.options import EncodeOptions
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.local import encode_file
 from tests.emulator import Emulator
 from tests.emulator.runs import billed, history
 from tests.support.assembly import HOST_CONTEXT, STACK, synthesise

@@ -14,7 +14,7 @@ from benchmarks.circumstances import ROOT
 from benchmarks.clips import sha256_of
 from benchmarks.cloud_jobs import Run, deployed
 from benchmarks.films import BATCH_CHUNKS, CHUNK_FRAMES, FRAMES, SIZES, Size, source_of
-from mu.local import available_cpus
+from mu.engines.local import available_cpus
 
 # (chunks of a batch, threads); the source has 16 chunks.
 GROWTH = ((4, 2), (8, 2), (16, 2), (16, 1))

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.clips import sha256_of
 from benchmarks.cloud_jobs import STEPS, Cloud, Record, Run, deployed, run_locally
-from mu.local import available_cpus
+from mu.engines.local import available_cpus
 from tests.pipeline.clips import Clip
 
 WIDTH, HEIGHT, RATE, CHUNK_FRAMES = 96, 64, 60, 6

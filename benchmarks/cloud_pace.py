@@ -1,4 +1,4 @@
-"""The constants of `excamera.estimate`: how fast one CPU of this machine does a job's steps."""
+"""The constants of `excamera.price.estimate`: how fast one CPU of this machine works."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from benchmarks.cloud_jobs import STEPS, Run, run_locally
 from benchmarks.cloud_memory import on_cpus
 from benchmarks.films import CIF, SIZES, source_of
 from excamera.cli.estimate import look_at
-from excamera.costs import Shape
-from excamera.estimate import Pace
-from excamera.options import EncodeOptions
+from excamera.job.options import EncodeOptions
+from excamera.price.costs import Shape
+from excamera.price.estimate import Pace
 from mu import Attempt
 from tests.pipeline.clips import Clip
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks import cloud_estimate_report
 from benchmarks.markdown import paragraph, table
-from excamera.costs import INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
+from excamera.price.costs import INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
 Tree = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from av.audio.resampler import AudioResampler
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 
-from excamera.sample import SampleClip, write_sample
+from excamera.media.sample import SampleClip, write_sample
 
 FILM = "bigbuckbunny.mp4"
 FRAMES = 96

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from excamera.steps.rebase import rebase
 from mu import Context, DirectoryStore
-from mu.function import peak_memory_mib
-from mu.local import available_cpus
+from mu.engines.function import peak_memory_mib
+from mu.engines.local import available_cpus
 
 
 def main() -> int:

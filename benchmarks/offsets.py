@@ -17,8 +17,8 @@ from benchmarks import clips
 from benchmarks.bjontegaard import rate_difference
 from benchmarks.circumstances import CACHE, MEDIA, RESULTS, ROOT, code_digest
 from benchmarks.rate_distortion import Source, circumstances, measure
-from excamera.job import encode_file
-from excamera.options import EncodeOptions, RebaseSettings, VpxSettings
+from excamera.job.options import EncodeOptions, RebaseSettings, VpxSettings
+from excamera.local import encode_file
 
 OUTPUT = RESULTS / "offsets.json"
 PAGE = ROOT / "docs" / "offsets.md"

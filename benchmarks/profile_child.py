@@ -18,7 +18,7 @@ from pathlib import Path
 
 import codec
 from benchmarks.y4m import Pictures
-from excamera.container import ivf
+from excamera.media.container import ivf
 
 ENCODED_FRAMES = 1
 

@@ -36,11 +36,11 @@ from benchmarks.circumstances import (
     git,
 )
 from benchmarks.report import render
-from excamera.compare import compare_files
-from excamera.job import encode_file
-from excamera.options import EncodeOptions
-from excamera.playback import read_file
-from excamera.quality import ssim_db, summarise
+from excamera.job.options import EncodeOptions
+from excamera.local import encode_file
+from excamera.media.compare import compare_files
+from excamera.media.playback import read_file
+from excamera.media.quality import ssim_db, summarise
 
 RESULT = RESULTS / "rate-distortion.json"
 PAGE = ROOT / "docs" / "rate-distortion.md"

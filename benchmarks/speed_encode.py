@@ -19,14 +19,14 @@ from benchmarks.speed_streams import (
 )
 from benchmarks.timing import Run, Spent, cpu_ratio, interleaved, spread, summary
 from benchmarks.y4m import Pictures
-from excamera.options import QI_OF_CRF, EncodeOptions
-from excamera.quality import mse, psnr_db
-from excamera.source.picture import frame_of
-from excamera.vpx import encode_chunk, vpx_options
+from excamera.job.options import QI_OF_CRF, EncodeOptions
+from excamera.media.chunk_encoder import encode_chunk, vpx_options
+from excamera.media.quality import mse, psnr_db
+from excamera.media.source.picture import frame_of
 
 OURS, THEIRS = "ours", "libvpx"
 FIRST_FRAME = codec.EncodeSettings(refresh_golden=True, refresh_altref=True)
-"""What a re-encoded first frame does to the references, as in excamera.rebase."""
+"""What a re-encoded first frame does to the references, as in excamera.media.join."""
 
 
 def _ours(pictures: Pictures, options: EncodeOptions, count: int) -> tuple[Run, list[bytes]]:

@@ -18,9 +18,9 @@ from benchmarks.circumstances import ROOT, code_digest
 from benchmarks.clips import sha256_of
 from benchmarks.speed_streams import RATES, Source, stream_of
 from benchmarks.timing import Spent, interleaved, spread
-from excamera.job import encode_file
-from excamera.objects import Keys
-from excamera.options import EncodeOptions
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.local import encode_file
 from mu import DirectoryStore
 
 SIZES = ("1080p", "2160p")

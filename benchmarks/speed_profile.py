@@ -26,7 +26,7 @@ from benchmarks.speed_streams import (
     stream_of,
 )
 from benchmarks.stages import by_stage, largest
-from excamera.options import QI_OF_CRF
+from excamera.job.options import QI_OF_CRF
 
 OPERATIONS = ("decode", "rebase", "encode")
 BUILD = ROOT / "build" / "profile"

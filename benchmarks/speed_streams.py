@@ -18,9 +18,9 @@ import av
 import codec
 from benchmarks.clips import Clip, sha256_of, source_of
 from benchmarks.y4m import Pictures
-from excamera.container import ivf
-from excamera.options import EncodeOptions
-from excamera.vpx import encode_chunk
+from excamera.job.options import EncodeOptions
+from excamera.media.chunk_encoder import encode_chunk
+from excamera.media.container import ivf
 
 RATES = {"low": 44, "high": 12}
 """`crf` of the streams."""

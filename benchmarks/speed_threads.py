@@ -12,7 +12,7 @@ import codec
 from benchmarks import speed_rebase
 from benchmarks.speed_streams import RATES, Source, Stream, stream_of
 from benchmarks.timing import Run, Spent, interleaved, ratio, spread
-from excamera.options import QI_OF_CRF
+from excamera.job.options import QI_OF_CRF
 
 THREADS = (1, 2, 4, 6)
 SIZES = ("1080p", "2160p")

@@ -17,7 +17,7 @@ class Settings:
         output_bucket: name of the bucket for results.
         state_machine: ARN of the state machine that runs jobs.
         prefix: with which keys of uploads that start jobs begin.
-        options: the stack's default options, as `excamera.options.EncodeOptions` takes them.
+        options: the stack's default options, as `excamera.job.options.EncodeOptions` takes them.
         batches_at_once: batches of a job under way at the same time.
         chunks_at_once: chunks of one batch under way at the same time.
         input_bucket: name of the bucket for uploads.

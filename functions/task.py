@@ -12,11 +12,11 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from excamera.cancel import is_cancelled, sweep
-from excamera.objects import Keys
+from excamera.job.objects import Keys
+from excamera.lifecycle.cancel import is_cancelled, sweep
 from functions.settings import Settings
 from mu import Event, Json, Store, StoreError, open_store
-from mu.function import call, peak_memory_mib
+from mu.engines.function import call, peak_memory_mib
 from mu.task import TaskFunction
 
 Handler = Callable[[Event, LambdaContext], Json]

@@ -5,6 +5,7 @@ mu knows nothing of video. A flow is plain data made of four words (`task`, `seq
 JSON event and gives back a small JSON result. Bulk goes through a `Store`.
 """
 
+from mu.engines.local import LocalEngine
 from mu.errors import (
     FlowError,
     MuError,
@@ -19,9 +20,11 @@ from mu.errors import (
     WorkerDied,
 )
 from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
-from mu.local import LocalEngine
 from mu.records import Observer, TaskRecord
-from mu.store import DirectoryStore, MemoryStore, Range, Store, at_once, open_store
+from mu.store.directory import DirectoryStore
+from mu.store.memory import MemoryStore
+from mu.store.opening import open_store
+from mu.store.protocol import Range, Store, at_once
 from mu.task import Context, Event, Json
 from mu.timeline import Attempt
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mu.errors import FlowError
-from mu.store import Store
+from mu.store.protocol import Store
 
 Json = Any
 """Anything `json.dumps` takes: the type of events and results."""

@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from excamera.flow import STEPS
+from excamera.job.flow import STEPS
 from stacks.function import Function
 
 PERIOD = Duration.minutes(5)

@@ -7,7 +7,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from excamera.options import EncodeOptions
+from excamera.job.options import EncodeOptions
 from stacks.api import Api
 from stacks.costs import Budget, tag_everything
 from stacks.job import Job

@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from excamera.flow import excamera_flow
+from excamera.job.flow import excamera_flow
 from mu.flow import Sequence
 from stacks.function import Function, log_retention
 from stacks.nag import accept_wildcards

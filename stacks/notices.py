@@ -12,7 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from excamera.ending import DETAIL_TYPE, SOURCE
+from excamera.lifecycle.ending import DETAIL_TYPE, SOURCE
 from stacks.nag import accept
 from stacks.settings import Settings
 from stacks.trigger import Trigger

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from constructs import Node
 
 from excamera.errors import OptionError
-from excamera.options import EncodeOptions
+from excamera.job.options import EncodeOptions
 
 STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "api", "ended",
          "watch", "webhook")  # fmt: skip
@@ -49,7 +49,7 @@ class Settings:
         job_timeout_s: time limit of one job.
         suffixes: file name endings that start a job, with their dot; case does not matter.
         prefix: only keys that begin so start a job.
-        options: default encode options, as `excamera.options.EncodeOptions` takes them.
+        options: default encode options, as `excamera.job.options.EncodeOptions` takes them.
         input_bucket: name of an existing bucket to use, or "" for one of the stack's own.
         work_bucket: likewise, for intermediates.
         output_bucket: likewise, for results.

@@ -1,15 +1,15 @@
 """A mu flow as a state machine in Amazon States Language.
 
-One description, two engines: what `mu.local` interprets, this writes down for Step
+One description, two engines: what `mu.engines.local` interprets, this writes down for Step
 Functions. Besides the flow itself a state machine needs what only the cloud has:
 
 - every Task calls its function with the event and with what Step Functions knows of the
-  attempt (`mu.function` reads both), and is tried again when Lambda itself failed;
+  attempt (`mu.engines.function` reads both), and is tried again when Lambda itself failed;
 - a Task deep in the flow that fails for good goes to a sibling state that records it there,
   because a distributed map hides its children's errors from its parent;
 - a failure anywhere arrives at one last Task. It either fails the execution, under the
-  name of what happened, or (see `excamera.failure`) sends it back to the start. It is a Task
-  and not a Fail state so that a redrive of the execution has something to run again.
+  name of what happened, or sends it back to the start (see `excamera.lifecycle.failure`). It
+  is a Task and not a Fail state so that a redrive of the execution has something to run again.
 
 ``${name}`` stands for the ARN of the function `name`, ``${WorkBucket}`` for the store.
 """

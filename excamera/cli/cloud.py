@@ -130,7 +130,7 @@ def given_options(
     Raises:
         OptionError: one is out of range.
     """
-    from excamera.options import EncodeOptions
+    from excamera.job.options import EncodeOptions
 
     options = {"chunk_frames": chunk_frames, "batch_chunks": batch_chunks, "crf": crf,
                "deadline": deadline, "cpu_used": cpu_used}  # fmt: skip

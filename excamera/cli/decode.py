@@ -11,7 +11,7 @@ import click
 
 import codec
 from excamera.errors import NoOutputFolder
-from excamera.playback import read_file, shown_pictures, y4m
+from excamera.media.playback import read_file, shown_pictures, y4m
 
 
 @click.command()

@@ -8,8 +8,8 @@ import click
 
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
-from excamera.job import EncodeResult, encode_file
-from excamera.options import DEADLINES, EncodeOptions, VpxSettings
+from excamera.job.options import DEADLINES, EncodeOptions, VpxSettings
+from excamera.local import EncodeResult, encode_file
 
 _DEFAULTS = EncodeOptions()
 

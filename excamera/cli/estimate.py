@@ -16,11 +16,11 @@ from excamera.cli.cloud import (
     print_fields,
     print_json,
 )
-from excamera.estimate import DEFAULT_MEMORY_MB, Estimate, Film, Pace, Workers
-from excamera.estimate import estimate as estimated
-from excamera.flow import STEPS
-from excamera.job import check_input
-from excamera.options import EncodeOptions
+from excamera.job.flow import STEPS
+from excamera.job.options import EncodeOptions
+from excamera.local import check_input
+from excamera.price.estimate import DEFAULT_MEMORY_MB, Estimate, Film, Pace, Workers
+from excamera.price.estimate import estimate as estimated
 
 
 @click.command()
@@ -95,9 +95,9 @@ def look_at(source: str) -> Film:
     Raises:
         InputError: it cannot be encoded.
     """
-    from excamera.audio import audio_stream
-    from excamera.source.index import index_packets
-    from excamera.source.media import open_media
+    from excamera.media.audio import audio_stream
+    from excamera.media.source.index import index_packets
+    from excamera.media.source.media import open_media
 
     with open_media(source, source) as opened:
         index = index_packets(opened)

@@ -19,7 +19,7 @@ from excamera.cli.cloud import (
     when,
 )
 from excamera.errors import OptionError
-from excamera.job import check_output
+from excamera.local import check_output
 
 if TYPE_CHECKING:
     from excamera.cloud.api import Api

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json
-from excamera.flow import STEPS
+from excamera.job.flow import STEPS
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from excamera.errors import NoOutputFolder, OutputExists
-from excamera.sample import SampleClip, write_sample
+from excamera.media.sample import SampleClip, write_sample
 
 
 @click.command()

@@ -21,7 +21,7 @@ from excamera.cli.cloud import (
 from excamera.cli.jobs import fetch_result, result_line
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
-from excamera.job import check_input, check_output
+from excamera.local import check_input, check_output
 
 
 @click.command()

@@ -16,9 +16,9 @@ from excamera.cloud.deploy import concurrency
 from excamera.cloud.follow import fetch, follow
 from excamera.cloud.upload import upload_file
 from excamera.errors import ExCameraError
-from excamera.job import encode_file
-from excamera.options import EncodeOptions
-from excamera.sample import SampleClip, write_sample
+from excamera.job.options import EncodeOptions
+from excamera.local import encode_file
+from excamera.media.sample import SampleClip, write_sample
 from mu import Observer
 
 CLIP = SampleClip(320, 180, 24, 2.0)

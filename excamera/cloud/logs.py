@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from excamera.cloud.account import Account, Stack, explained
-from excamera.flow import STEPS
+from excamera.job.flow import STEPS
 
 Line = dict[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Any
 from excamera.cloud.account import Account, Stack, explained
 from excamera.cloud.api import Api
 from excamera.errors import NoResult
-from excamera.estimate import DEFAULT_MEMORY_MB, Film, Workers
-from excamera.flow import STEPS
+from excamera.job.flow import STEPS
+from excamera.price.estimate import DEFAULT_MEMORY_MB, Film, Workers
 from mu import Attempt
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from excamera.audio import Sound, read_sound
-from excamera.container import webm
-from excamera.objects import Keys, finish, finished, load
-from excamera.plan import Plan
-from excamera.source.location import locate_sound
+from excamera.job.objects import Keys, finish, finished, load
+from excamera.job.plan import Plan
+from excamera.media.audio import Sound, read_sound
+from excamera.media.container import webm
+from excamera.media.source.location import locate_sound
 from mu import Context, Event
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import codec
-from excamera.container import ivf
-from excamera.objects import Keys, finish, finished, load
-from excamera.plan import Chunk, Plan
-from excamera.source.reader import FrameReader
-from excamera.vpx import encode_chunk
+from excamera.job.objects import Keys, finish, finished, load
+from excamera.job.plan import Chunk, Plan
+from excamera.media.chunk_encoder import encode_chunk
+from excamera.media.container import ivf
+from excamera.media.source.reader import FrameReader
 from mu import Context, Event
 
 Item = TypeVar("Item")

@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 import av
 
-from excamera.audio import audio_stream
 from excamera.errors import (
     NoFrames,
     SourceMismatch,
@@ -20,16 +19,17 @@ from excamera.errors import (
     UnreadableFrame,
     UnsupportedSize,
 )
-from excamera.flow import Limits
-from excamera.objects import Keys, save
-from excamera.options import EncodeOptions
-from excamera.plan import Output, Plan, SourceFile, cut
-from excamera.source.index import Index, index_packets
-from excamera.source.location import S3, locate
-from excamera.source.media import Opened, fingerprint, open_media
-from excamera.source.picture import geometry_of
-from excamera.source.remux import decode_once, presentation, write_nut
-from excamera.uploads import check_output, uploaded
+from excamera.job.flow import Limits
+from excamera.job.objects import Keys, save
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Output, Plan, SourceFile, cut
+from excamera.lifecycle.uploads import check_output, uploaded
+from excamera.media.audio import audio_stream
+from excamera.media.source.index import Index, index_packets
+from excamera.media.source.location import S3, locate
+from excamera.media.source.media import Opened, fingerprint, open_media
+from excamera.media.source.picture import geometry_of
+from excamera.media.source.remux import decode_once, presentation, write_nut
 from mu import Context, Event, Store
 
 MAX_SIDE_PX = 16383  # VP8 has 14 bits for each
@@ -53,7 +53,7 @@ def plan(event: Event, context: Context) -> Event:
         event: `job`; `input` with `name` and `path` or `key`; `container` ("webm" or
             "ivf"); `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
             learn the frames by decoding whatever the container says; perhaps `output`, the
-            `store` and `key` of the result, and `limits`, those of `excamera.flow.Limits`.
+            `store` and `key` of the result, and `limits`, those of `excamera.job.flow.Limits`.
         context: the store.
 
     Returns:

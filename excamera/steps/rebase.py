@@ -9,16 +9,16 @@ from dataclasses import asdict
 from fractions import Fraction
 
 import codec
-from excamera.container import ivf, webm
 from excamera.errors import PlanMismatch
-from excamera.objects import Keys, finish, finished, load
-from excamera.plan import Batch, Chunk, Plan
-from excamera.rebase import JoinedChunk, SourceChunk, Timings, join
-from excamera.source.reader import FrameReader
+from excamera.job.objects import Keys, finish, finished, load
+from excamera.job.plan import Batch, Chunk, Plan
+from excamera.media.chunk_encoder import check_chunk
+from excamera.media.container import ivf, webm
+from excamera.media.join import JoinedChunk, SourceChunk, Timings, join
+from excamera.media.source.reader import FrameReader
 from excamera.steps.encode import marked, stamped
-from excamera.vpx import check_chunk
 from mu import Context, Event, at_once
-from mu.local import available_cpus
+from mu.engines.local import available_cpus
 
 
 def rebase(event: Event, context: Context) -> Event:

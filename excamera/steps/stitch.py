@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from excamera.container import ivf, webm
 from excamera.errors import PlanMismatch
-from excamera.objects import Keys, finished, load
-from excamera.plan import Batch, Plan
+from excamera.job.objects import Keys, finished, load
+from excamera.job.plan import Batch, Plan
+from excamera.lifecycle.uploads import publish
+from excamera.media.container import ivf, webm
 from excamera.steps.rebase import constant_frame_ns, pts_digest
-from excamera.uploads import publish
 from mu import Context, Event, Range, Store, at_once
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from excamera.cancel import cancel
 from excamera.errors import OptionError
-from excamera.objects import Keys
-from excamera.options import EncodeOptions
-from excamera.uploads import job_name, job_of_source
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.lifecycle.cancel import cancel
+from excamera.lifecycle.uploads import job_name, job_of_source
 from functions.api.executions import Execution, Executions
 from functions.api.models import Job, JobPage, JobRequest, JobSummary, Removed, State
 from functions.api.problems import Conflict, Malformed, NoSuchJob, Unavailable, Unprocessable

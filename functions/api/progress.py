@@ -8,10 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from excamera import estimate as estimates
-from excamera.costs import actual
-from excamera.objects import Keys
-from excamera.options import EncodeOptions
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.price import estimate as estimates
+from excamera.price.costs import actual
 from functions.api.executions import Execution
 from functions.api.models import (
     Cost,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from excamera.uploads import source_url
+from excamera.lifecycle.uploads import source_url
 from functions.api.problems import Unprocessable
 from mu import NoSuchKey, StoreDenied
-from mu.s3 import S3Object
+from mu.store.s3.bucket import S3Object
 
 
 def pinned(url: str) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from excamera.failure import failure
+from excamera.lifecycle.failure import failure
 from functions.settings import Settings
 from mu import Json, open_store
-from mu.function import call
+from mu.engines.function import call
 
 logger = Logger()
 tracer = Tracer()
@@ -20,7 +20,7 @@ store = open_store(f"s3://{Settings.from_environment().work_bucket}")
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(clear_state=True)
 def handler(payload: dict[str, Any], context: LambdaContext) -> Json:
-    """Take a failure from the state machine: the last word is `excamera.failure`'s."""
+    """Take a failure from the state machine: the last word is `excamera.lifecycle.failure`'s."""
     event = payload["event"]
     logger.append_keys(job=event.get("job") or event["flow"]["job"])
     logger.error("step failed", failed=event["failed"])

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import boto3
 from botocore.exceptions import ClientError
 
-from excamera.flow import Limits
+from excamera.job.flow import Limits
 from excamera.steps.plan import plan
 from functions.settings import Settings
 from functions.task import logger, task_handler

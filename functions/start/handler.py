@@ -11,8 +11,8 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from excamera.objects import Keys
-from excamera.uploads import awaited_job, job_of_upload, tag_of_upload
+from excamera.job.objects import Keys
+from excamera.lifecycle.uploads import awaited_job, job_of_upload, tag_of_upload
 from functions.settings import Settings
 from mu import open_store
 

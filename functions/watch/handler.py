@@ -11,8 +11,8 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from excamera.objects import Keys
-from excamera.watching import Running, stalled
+from excamera.job.objects import Keys
+from excamera.lifecycle.watching import Running, stalled
 from functions.settings import Settings
 
 logger = Logger()

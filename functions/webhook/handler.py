@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from excamera.webhook import WebhookRefused, deliver
+from excamera.lifecycle.webhook import WebhookRefused, deliver
 from functions.settings import Settings
 
 _WAIT_S = 10

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from excamera.job import encode_file
-from excamera.options import EncodeOptions
+from excamera.job.options import EncodeOptions
+from excamera.local import encode_file
 from tests.aws.deployed import Deployed, digest
 from tests.emulator import Emulator
 from tests.emulator.runs import an_emulator

@@ -13,7 +13,7 @@ import pytest
 
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
-from excamera.options import EncodeOptions
+from excamera.job.options import EncodeOptions
 from tests.aws.conftest import Locally
 from tests.aws.deployed import Deployed, digest
 from tests.emulator import Emulator

@@ -13,9 +13,9 @@ from benchmarks.cloud_overhead import transitions
 from excamera.cli.main import excamera
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
-from excamera.costs import Shape, actual, foretold
-from excamera.estimate import COLD_START_S, DEFAULT_MEMORY_MB
-from excamera.options import EncodeOptions
+from excamera.job.options import EncodeOptions
+from excamera.price.costs import Shape, actual, foretold
+from excamera.price.estimate import COLD_START_S, DEFAULT_MEMORY_MB
 from mu.timeline import attempts
 from tests.aws.deployed import Deployed, Job
 from tests.emulator import Emulator

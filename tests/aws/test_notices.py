@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from excamera.uploads import job_of_upload
+from excamera.lifecycle.uploads import job_of_upload
 from tests.aws.deployed import Deployed
 from tests.aws.listeners import BusListener, Subscriber
 from tests.emulator.runs import until

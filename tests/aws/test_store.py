@@ -10,8 +10,8 @@ import pytest
 from botocore.model import OperationModel
 
 from mu import NoSuchKey, ObjectExists, Range, StoreError
-from mu import s3_client as adapter
-from mu.s3 import S3Object, S3Store
+from mu.store.s3 import client as adapter
+from mu.store.s3.bucket import S3Object, S3Store
 from tests.emulator import Emulator
 
 pytestmark = pytest.mark.aws

@@ -19,7 +19,7 @@ import urllib3
 
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
-from excamera.options import EncodeOptions
+from excamera.job.options import EncodeOptions
 from functions.api import problems
 from functions.api.models import Problem
 from tests.aws.conftest import Locally

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from excamera.ending import notice_of
+from excamera.lifecycle.ending import notice_of
 from tests.support.assembly import ROOT, resources, synthesise, template
 from tests.support.pages import code_block, section
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from excamera.options import EncodeOptions
-from excamera.plan import Batch, cut
-from excamera.uploads import job_of_upload
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Batch, cut
+from excamera.lifecycle.uploads import job_of_upload
 from tests.infra.golden import GOLDEN, derived
 from tests.support.assembly import resources
 

@@ -14,8 +14,8 @@ from av.audio.frame import AudioFrame
 
 import codec
 from codec import is_key_frame, is_shown
-from excamera.playback import read_file
-from excamera.source.picture import Planes, frame_of
+from excamera.media.playback import read_file
+from excamera.media.source.picture import Planes, frame_of
 
 RATE = 48_000
 

@@ -7,15 +7,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from excamera.objects import Keys
-from excamera.options import EncodeOptions
-from excamera.plan import Plan
-from excamera.source.index import Index, index_packets
-from excamera.source.media import open_media
-from excamera.source.picture import Planes
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Plan
+from excamera.media.source.index import Index, index_packets
+from excamera.media.source.media import open_media
+from excamera.media.source.picture import Planes
 from excamera.steps.plan import plan
 from mu import Context, MemoryStore
-from mu.block_file import BlockFile
+from mu.store.block_file import BlockFile
 
 OPTIONS = EncodeOptions(chunk_frames=5, batch_chunks=3, crf=8)
 FRONT = {"movflags": "faststart"}

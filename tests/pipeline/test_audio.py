@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 
-from excamera.audio import read_sound
 from excamera.errors import ExCameraError
-from excamera.job import EncodeResult, encode_file
-from excamera.options import EncodeOptions
+from excamera.job.options import EncodeOptions
+from excamera.local import EncodeResult, encode_file
+from excamera.media.audio import read_sound
 from tests.pipeline.clips import RATE, Clip
 
 pytestmark = pytest.mark.slow  # many encodes, one after another

@@ -17,7 +17,7 @@ import pytest
 
 from excamera.cli import main
 from excamera.cli.main import excamera
-from excamera.playback import read_file
+from excamera.media.playback import read_file
 from tests.pipeline.clips import Clip, decode_ours, i420
 from tests.support.shared import VECTORS
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import codec
-from excamera.flow import FUNCTIONS, excamera_flow
-from excamera.job import encode_file
-from excamera.objects import Keys, load
-from excamera.options import EncodeOptions, VpxSettings
-from excamera.playback import read_file
+from excamera.job.flow import FUNCTIONS, excamera_flow
+from excamera.job.objects import Keys, load
+from excamera.job.options import EncodeOptions, VpxSettings
+from excamera.local import encode_file
+from excamera.media.playback import read_file
 from excamera.steps import audio, encode, plan, rebase, stitch
 from mu import Context, DirectoryStore, MemoryStore
 from mu.flow import Each, check, walk

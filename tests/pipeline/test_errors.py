@@ -10,7 +10,7 @@ import av
 import pytest
 
 from excamera.cli import main
-from excamera.container import ivf
+from excamera.media.container import ivf
 from tests.pipeline.clips import Clip, decode_with, write_sound_only
 
 

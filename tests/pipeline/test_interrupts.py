@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from excamera.sample import SampleClip, write_sample
+from excamera.media.sample import SampleClip, write_sample
 
 pytestmark = pytest.mark.slow  # many encodes, one after another
 

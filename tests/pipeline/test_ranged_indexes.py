@@ -12,11 +12,11 @@ import av
 import numpy as np
 import pytest
 
-from excamera.source.boxes import media_data
-from excamera.source.guard import GuardedFile
-from excamera.source.index import index_packets
-from excamera.source.media import open_media
-from excamera.source.reader import FrameReader, read_all
+from excamera.media.source.boxes import media_data
+from excamera.media.source.guard import GuardedFile
+from excamera.media.source.index import index_packets
+from excamera.media.source.media import open_media
+from excamera.media.source.reader import FrameReader, read_all
 from tests.pipeline.clips import Clip
 from tests.pipeline.ranged import FRONT, X265, blocks_of, in_small_blocks, learn, plan_of, same
 from tests.pipeline.test_sources import MS, OPEN_GOP, VFR
@@ -90,7 +90,7 @@ def test_an_mp4_is_indexed_without_its_pictures(
     file = in_small_blocks(path)
     by_tables = learn(file, name)
     assert file.bytes_read < all_bytes / 2
-    monkeypatch.setattr("excamera.source.index._not_needed", lambda _: [])
+    monkeypatch.setattr("excamera.media.source.index._not_needed", lambda _: [])
     assert learn(in_small_blocks(path), name) == by_tables
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
 
-from excamera.container import ivf
 from excamera.errors import (
     ExCameraError,
     InputError,
@@ -23,10 +22,11 @@ from excamera.errors import (
     SourceUnavailable,
     TruncatedSource,
 )
-from excamera.plan import Plan
-from excamera.source.index import index_packets
-from excamera.source.media import fingerprint, open_media
-from excamera.source.reader import FrameReader, read_all
+from excamera.job.plan import Plan
+from excamera.media.container import ivf
+from excamera.media.source.index import index_packets
+from excamera.media.source.media import fingerprint, open_media
+from excamera.media.source.reader import FrameReader, read_all
 from tests.pipeline.clips import RATE, Clip
 from tests.pipeline.ranged import FRONT, blocks_of, plan_of, same
 from tests.pipeline.test_sources import B_FRAMES, CLIPS

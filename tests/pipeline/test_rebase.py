@@ -8,14 +8,13 @@ import pytest
 
 import codec
 from codec import is_key_frame, is_shown
-from excamera import rebase
-from excamera.container import webm, webm_reader
 from excamera.errors import ChunkError, SeamMismatch
-from excamera.options import EncodeOptions
-from excamera.plan import Chunk
-from excamera.rebase import JoinedChunk, SourceChunk, Timings
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Chunk
+from excamera.media.chunk_encoder import check_chunk, encode_chunk
+from excamera.media.container import webm, webm_reader
+from excamera.media.join import JoinedChunk, SourceChunk, Timings
 from excamera.steps.encode import stamped
-from excamera.vpx import check_chunk, encode_chunk
 from tests.pipeline.clips import moving_picture
 
 OPTIONS = EncodeOptions(crf=20)
@@ -39,7 +38,7 @@ def hide(whole: SourceChunk, number: int) -> SourceChunk:
 
 def joined(chunks: list[SourceChunk], threads: int = 2) -> list[JoinedChunk]:
     """All chunks joined."""
-    return list(rebase.join(chunks, OPTIONS.first_frame_qi, threads, Timings()))
+    return list(join.join(chunks, OPTIONS.first_frame_qi, threads, Timings()))
 
 
 def test_threads_do_not_change_the_bytes() -> None:

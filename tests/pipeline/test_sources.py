@@ -13,10 +13,10 @@ import av
 import numpy as np
 import pytest
 
-from excamera.job import EncodeResult, encode_file
-from excamera.options import EncodeOptions
-from excamera.playback import read_file
-from excamera.source.picture import Planes, frame_of, geometry_of, to_i420
+from excamera.job.options import EncodeOptions
+from excamera.local import EncodeResult, encode_file
+from excamera.media.playback import read_file
+from excamera.media.source.picture import Planes, frame_of, geometry_of, to_i420
 from tests.pipeline.clips import (
     Clip,
     check_plays_alike,

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from excamera.options import DEADLINES, EncodeOptions, VpxSettings
-from excamera.vpx import encode_chunk, vpx_options
+from excamera.job.options import DEADLINES, EncodeOptions, VpxSettings
+from excamera.media.chunk_encoder import encode_chunk, vpx_options
 from tests.pipeline.clips import moving_picture
 
 

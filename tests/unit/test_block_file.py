@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu.block_file import BlockFile
+from mu.store.block_file import BlockFile
 
 KIB, MIB = 1 << 10, 1 << 20
 

@@ -30,7 +30,7 @@ from excamera.errors import (
     ResultDamaged,
     UploadFailed,
 )
-from excamera.sample import SampleClip, write_sample
+from excamera.media.sample import SampleClip, write_sample
 from mu import Observer, TaskRecord
 
 Answer = tuple[int, bytes, dict[str, str]] | None
@@ -223,8 +223,8 @@ def test_a_file_that_shrinks_is_not_sent(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str, Any]]:
     """A result, and what the API tells of it."""
-    from excamera.job import encode_file
-    from excamera.options import EncodeOptions
+    from excamera.job.options import EncodeOptions
+    from excamera.local import encode_file
 
     folder = tmp_path_factory.mktemp("result")
     write_sample(folder / "clip.mp4", SampleClip(64, 48, 24, 0.5))

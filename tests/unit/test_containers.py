@@ -8,8 +8,8 @@ from fractions import Fraction
 import av
 import pytest
 
-from excamera.container import ebml, ivf, webm, webm_reader
 from excamera.errors import ContainerError
+from excamera.media.container import ebml, ivf, webm, webm_reader
 
 KEY = b"\x10\x02\x00\x9d\x01\x2a\x10\x00\x10\x00" + b"\x00" * 20
 INTER = b"\x11\x02\x00" + b"\x00" * 20

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from excamera import ending
-from excamera.cancel import cancel
-from excamera.objects import Keys
+from excamera.job.objects import Keys
+from excamera.lifecycle import ending
+from excamera.lifecycle.cancel import cancel
 from mu import Attempt, MemoryStore
 
 JOB = {

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from excamera.costs import Shape, actual, foretold
-from excamera.estimate import (
+from excamera.job.flow import Limits
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import cut
+from excamera.price.costs import Shape, actual, foretold
+from excamera.price.estimate import (
     CPU_MB,
     CPU_USED,
     CRF_OCTAVE,
@@ -21,9 +24,6 @@ from excamera.estimate import (
     Workers,
     estimate,
 )
-from excamera.flow import Limits
-from excamera.options import EncodeOptions
-from excamera.plan import cut
 from mu import Attempt
 from tests.support.shared import ROOT
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from excamera.failure import JobFailed, failure, note_end
+from excamera.lifecycle.failure import JobFailed, failure, note_end
 from mu import Context, MemoryStore
 
 JOB = {"job": "j", "input": {}, "container": "webm", "options": {}, "index": "auto"}

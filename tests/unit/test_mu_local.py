@@ -31,8 +31,8 @@ from mu import (
     TaskTimeout,
     WorkerDied,
 )
+from mu.engines.worker import pack
 from mu.timeline import attempts
-from mu.worker import pack
 from tests.unit.task_functions import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -230,7 +230,7 @@ def test_a_stopped_engine_leaves_no_worker(
 def test_a_worker_ends_with_a_parent_that_left_answers_unread() -> None:
     """If this fails, a parent killed at the wrong moment leaves its workers behind."""
     ours, theirs = socket.socketpair()
-    code = "import sys; from mu.worker import main; main(int(sys.argv[1]))"
+    code = "import sys; from mu.engines.worker import main; main(int(sys.argv[1]))"
     descriptor = str(theirs.fileno())
     with theirs, subprocess.Popen(
         [sys.executable, "-c", code, descriptor], cwd=ROOT, pass_fds=[theirs.fileno()]

@@ -8,11 +8,11 @@ from fractions import Fraction
 import pytest
 
 from excamera.errors import OptionError
-from excamera.objects import Keys, finish, finished, load, save
-from excamera.options import QI_OF_CRF, EncodeOptions, RebaseSettings, VpxSettings
-from excamera.plan import Batch, Geometry, Plan, SourceFile, cut
-from excamera.source.index import Entry, make_index
-from excamera.source.remux import Decoded, presentation
+from excamera.job.objects import Keys, finish, finished, load, save
+from excamera.job.options import QI_OF_CRF, EncodeOptions, RebaseSettings, VpxSettings
+from excamera.job.plan import Batch, Geometry, Plan, SourceFile, cut
+from excamera.media.source.index import Entry, make_index
+from excamera.media.source.remux import Decoded, presentation
 from mu import MemoryStore
 
 

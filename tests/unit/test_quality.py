@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from excamera.quality import frame_quality, mse, psnr_db, ssim, ssim_db, summarise
+from excamera.media.quality import frame_quality, mse, psnr_db, ssim, ssim_db, summarise
 
 
 def slow_ssim(a: np.ndarray, b: np.ndarray) -> float:

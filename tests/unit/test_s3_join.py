@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu.s3_join import MAX_PART, MIN_PART, lay_out
-from mu.store import Range
+from mu.store.protocol import Range
+from mu.store.s3.join import MAX_PART, MIN_PART, lay_out
 
 MIB = 1 << 20
 

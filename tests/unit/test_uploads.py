@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from excamera.errors import OptionError
-from excamera.options import EncodeOptions
-from excamera.plan import Output, SourceFile
-from excamera.uploads import job_of_upload, publish
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Output, SourceFile
+from excamera.lifecycle.uploads import job_of_upload, publish
 from mu import NoSuchKey
-from mu.s3 import S3Object, S3Store, parse_url
+from mu.store.s3.bucket import S3Object, S3Store, parse_url
 
 
 def detail(key: str, version: str = "v1", bucket: str = "in") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from excamera.watching import Running, stalled
+from excamera.lifecycle.watching import Running, stalled
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PATIENCE = timedelta(minutes=30)

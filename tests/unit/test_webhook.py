@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from excamera.webhook import PAUSES_S, WebhookRefused, WebhookUnavailable, deliver, signature
+from excamera.lifecycle.webhook import (
+    PAUSES_S,
+    WebhookRefused,
+    WebhookUnavailable,
+    deliver,
+    signature,
+)
 from tests.support.pages import code_block, section
 
 SECRET = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -1,0 +1,1 @@
+"""A job as data: its options, plan, objects, records and flow."""

@@ -1,0 +1,285 @@
+"""The plan of a job: which worker encodes which frames."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from excamera.job.options import EncodeOptions
+
+PLAN_VERSION = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """N consecutive frames, encoded by one worker.
+
+    Attributes:
+        number: place in its batch, from 0.
+        first_frame: number of its first frame in the whole source, from 0.
+        pts: presentation timestamps of its frames in the result, in the plan's time base.
+        read_pts: the timestamps by which the worker finds them in the file it reads.
+        skip: how many frames with timestamp `read_pts[0]` belong to the chunk before.
+        seek: timestamps to seek to, best first; when none serves, read from the start.
+    """
+
+    number: int
+    first_frame: int
+    pts: tuple[int, ...]
+    read_pts: tuple[int, ...]
+    skip: int = 0
+    seek: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """x consecutive chunks that share one key frame."""
+
+    number: int
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def pts(self) -> list[int]:
+        """Timestamps of all its frames."""
+        return [pts for chunk in self.chunks for pts in chunk.pts]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """The file workers read.
+
+    Attributes:
+        name: how messages call it.
+        stream: index of the video stream.
+        path: a path or an ``s3://`` URL, or None when `key` is used.
+        key: where the store holds it (a remuxed or spooled source), or None.
+        audio_stream: index of the audio stream in the *original* source, or None.
+        audio_path: where the sound is read from, if not `path`.
+        audio_key: likewise, in the store.
+        indexed_by: "packets" or "decoding", how the plan learnt the frames.
+        fingerprint: a digest of its content (see `excamera.media.source.media.fingerprint`).
+        etag: of an object in S3, which must not change while workers read it; else "".
+        modified: when that object was uploaded, ISO 8601; else "".
+    """
+
+    name: str
+    stream: int
+    path: str | None = None
+    key: str | None = None
+    audio_stream: int | None = None
+    audio_path: str | None = None
+    audio_key: str | None = None
+    indexed_by: str = "packets"
+    fingerprint: str = ""
+    etag: str = ""
+    modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the result goes when it does not stay in the job's own store.
+
+    Attributes:
+        store: URL of the store (see `mu.open_store`).
+        key: the result's key there.
+    """
+
+    store: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The pictures, before and after rotation.
+
+    Attributes:
+        source_width: width of a decoded source frame, px; other frames are scaled to it.
+        source_height: height of a decoded source frame, px.
+        quarter_turns: rotation to apply, in quarter turns counter-clockwise, 0..3.
+        flipped: mirror left to right before turning.
+        sample_aspect: pixel width to height of the *turned* picture.
+        matrix: H.273 matrix coefficients of the result, 2 when unspecified.
+        transfer: H.273 transfer characteristics, 2 when unspecified.
+        primaries: H.273 colour primaries, 2 when unspecified.
+    """
+
+    source_width: int
+    source_height: int
+    quarter_turns: int = 0
+    flipped: bool = False
+    sample_aspect: tuple[int, int] = (1, 1)
+    matrix: int = 2
+    transfer: int = 2
+    primaries: int = 2
+
+    @property
+    def width(self) -> int:
+        """Width of the result, px."""
+        return self.source_height if self.quarter_turns % 2 else self.source_width
+
+    @property
+    def height(self) -> int:
+        """Height of the result, px."""
+        return self.source_width if self.quarter_turns % 2 else self.source_height
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What a part of a plan says of the whole.
+
+    Attributes:
+        digest: the whole plan's.
+        batches: how many it has.
+    """
+
+    digest: str
+    batches: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole job, or the part of it that the workers of one batch need.
+
+    Attributes:
+        source: what workers read.
+        geometry: picture sizes and rotation.
+        time_base: seconds of one tick of `Chunk.pts`.
+        origin_s: source time that is 0 in the result, in seconds (0 unless the source
+            starts before 0 or has an arbitrary clock).
+        end: timestamp at which the last frame ends, in ticks.
+        container: "webm" or "ivf".
+        options: as given.
+        batches: all frames, in order; of a part, its one batch.
+        whole: of a part, what it belongs to.
+        output: where the result goes; None to leave it in the job's store.
+    """
+
+    source: SourceFile
+    geometry: Geometry
+    time_base: Fraction
+    origin_s: Fraction
+    end: int
+    container: str
+    options: EncodeOptions
+    batches: tuple[Batch, ...] = field(repr=False)
+    output: Output | None = None
+    whole: Whole | None = None
+
+    @cached_property
+    def frame_count(self) -> int:
+        """Number of frames of its batches."""
+        return sum(len(chunk.pts) for batch in self.batches for chunk in batch.chunks)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that decides the result's bytes; where things lie does not."""
+        if self.whole is not None:
+            return self.whole.digest
+        body = self._body()
+        source = self.source
+        body["source"] = [source.stream, source.audio_stream, source.fingerprint]
+        del body["output"]
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+    def part(self, batch: Batch) -> Plan:
+        """What the workers of one batch need of this plan: as large as the batch, not the film."""
+        return replace(self, batches=(batch,), whole=Whole(self.digest, len(self.batches)))
+
+    def batch(self, number: int) -> Batch:
+        """The batch of that number."""
+        return self.batches[0 if self.whole else number]
+
+    def is_last(self, batch: Batch) -> bool:
+        """Whether the result ends with this batch."""
+        count = self.whole.batches if self.whole else len(self.batches)
+        return batch.number == count - 1
+
+    def milliseconds(self, pts: int) -> int:
+        """A timestamp in whole milliseconds, rounded half up."""
+        return math.floor(pts * self.time_base * 1000 + Fraction(1, 2))
+
+    def _body(self) -> dict[str, Any]:
+        return {
+            "version": PLAN_VERSION,
+            "source": asdict(self.source),
+            "geometry": asdict(self.geometry),
+            "time_base": [self.time_base.numerator, self.time_base.denominator],
+            "origin_s": [self.origin_s.numerator, self.origin_s.denominator],
+            "end": self.end,
+            "container": self.container,
+            "options": self.options.to_json(),
+            "frame_count": self.frame_count,
+            "batches": [asdict(batch) for batch in self.batches],
+            "output": None if self.output is None else asdict(self.output),
+        }
+
+    def to_json(self) -> bytes:
+        """The plan as it is stored."""
+        whole = None if self.whole is None else asdict(self.whole)
+        return json.dumps({**self._body(), "digest": self.digest, "whole": whole}).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Plan:
+        """The plan that `to_json` gave."""
+        body = json.loads(data)
+        geometry = body["geometry"]
+        geometry["sample_aspect"] = tuple(geometry["sample_aspect"])
+        return cls(
+            source=SourceFile(**body["source"]),
+            geometry=Geometry(**geometry),
+            time_base=Fraction(*body["time_base"]),
+            origin_s=Fraction(*body["origin_s"]),
+            end=body["end"],
+            container=body["container"],
+            options=EncodeOptions.from_json(body["options"]),
+            batches=tuple(
+                Batch(batch["number"], tuple(_chunk(chunk) for chunk in batch["chunks"]))
+                for batch in body["batches"]
+            ),
+            output=None if body["output"] is None else Output(**body["output"]),
+            whole=None if body["whole"] is None else Whole(**body["whole"]),
+        )
+
+
+def _chunk(data: dict[str, Any]) -> Chunk:
+    lists = {name: tuple(data[name]) for name in ("pts", "read_pts", "seek")}
+    return Chunk(**{**data, **lists})
+
+
+def cut(
+    pts: list[int], read_pts: list[int], seeks: list[tuple[int, ...]], options: EncodeOptions
+) -> Iterator[Batch]:
+    """Cut a list of frames into batches of chunks; the last of each may be short.
+
+    Args:
+        pts: timestamps of all frames in display order.
+        read_pts: likewise, in the file that workers read.
+        seeks: for each frame, where to seek in order to decode it and all that follow it.
+        options: N and x.
+    """
+    length, batch_length = options.chunk_frames, options.chunk_frames * options.batch_chunks
+    for batch_number, batch_start in enumerate(range(0, len(pts), batch_length)):
+        chunks = []
+        batch_end = min(batch_start + batch_length, len(pts))
+        for number, start in enumerate(range(batch_start, batch_end, length)):
+            end = min(start + length, batch_end)
+            skip = 0
+            while skip < start and read_pts[start - 1 - skip] == read_pts[start]:
+                skip += 1
+            chunks.append(
+                Chunk(
+                    number=number,
+                    first_frame=start,
+                    pts=tuple(pts[start:end]),
+                    read_pts=tuple(read_pts[start:end]),
+                    skip=skip,
+                    seek=min(seeks[start:end], key=lambda s: s[0] if s else -(1 << 62)),
+                )
+            )
+        yield Batch(batch_number, tuple(chunks))

@@ -1,0 +1,1 @@
+"""What happens around a job: uploads, failures, cancelling, its end and who hears of it."""

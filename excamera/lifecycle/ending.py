@@ -1,0 +1,188 @@
+"""What the world is told when a job ends: one notice for each end, however it ended.
+
+The notice is made from Step Functions' event "Execution Status Change" and, where the job ended
+unhappily, from the reason that its first failure left in the store. It is the body of every
+message about the end, and stays in the store as ``end.json``.
+
+Events come at least once. `notice_of` gives the same `id` for the same end, and `is_told` knows
+an end that was told before. A job that was cancelled keeps no objects: its end is told like any
+other, and then forgotten, so that it may be told twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from excamera.job.objects import Keys
+from excamera.lifecycle.cancel import is_cancelled
+from excamera.lifecycle.failure import note_end, recorded
+from excamera.price import costs
+from mu import NoSuchKey, Store
+from mu.timeline import attempts
+
+Notice = dict[str, Any]
+
+SOURCE, DETAIL_TYPE = "excamera", "ExCamera Job Ended"
+"""How the event on EventBridge's default bus is labelled."""
+
+STATUSES = {
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "TIMED_OUT": "timed_out",
+    "ABORTED": "stopped",
+}
+"""Step Functions' statuses of what has ended, and ours."""
+
+_OF_RESULT = ("key", "size", "frames", "duration_s")
+
+
+def end_of_job(
+    detail: Mapping[str, Any],
+    store: Store,
+    *,
+    stack: str,
+    memory_mb: Mapping[str, int],
+    architecture: str,
+) -> Notice:
+    """The notice of an end; why it was an unhappy one is then recorded too.
+
+    Args:
+        detail: of the event "Step Functions Execution Status Change".
+        store: the jobs'.
+        stack: name of the stack that the job ran in.
+        memory_mb: of each of its functions, by step.
+        architecture: of all of them.
+    """
+    reason = None
+    if detail["status"] != "SUCCEEDED":
+        note_end(detail["name"], detail["status"], detail.get("cause"), store)
+        reason = recorded(detail["name"], store)
+    cost_usd = _cost_usd(Keys(detail["name"]), store, memory_mb, architecture)
+    return notice_of(detail, stack=stack, reason=reason, cost_usd=cost_usd)
+
+
+def notice_of(
+    detail: Mapping[str, Any],
+    *,
+    stack: str,
+    reason: Mapping[str, Any] | None = None,
+    cost_usd: float | None = None,
+) -> Notice:
+    """The notice of an end, without the fields that nothing is known of.
+
+    Args:
+        detail: of the event "Step Functions Execution Status Change".
+        stack: name of the stack that the job ran in.
+        reason: the record of the job's failure.
+        cost_usd: what the job has cost, as far as that is known.
+    """
+    arn, stopped_ms = detail["executionArn"], detail["stopDate"]
+    job = _object(detail.get("input"))
+    notice = {
+        "id": hashlib.sha256(f"{arn}\n{stopped_ms}".encode()).hexdigest()[:32],
+        "stack": stack,
+        "job": detail["name"],
+        "execution": arn,
+        "status": STATUSES[detail["status"]],
+        "source": _place(_object(job.get("input")).get("name")),
+        "result": _result(detail, job) if detail["status"] == "SUCCEEDED" else None,
+        "error": reason and reason["error"],
+        "message": reason and reason["message"],
+        "started": _time(detail["startDate"]),
+        "ended": _time(stopped_ms),
+        "cost_usd": cost_usd,
+        "tag": job.get("tag"),
+    }
+    return {name: value for name, value in notice.items() if value is not None}
+
+
+def attributes(notice: Notice) -> dict[str, str]:
+    """What subscribers can filter by without reading the body: `status`, and `error` if any."""
+    return {name: notice[name] for name in ("status", "error") if name in notice}
+
+
+def is_told(notice: Notice, store: Store) -> bool:
+    """Whether all that follows from this end was done before."""
+    return bool(_last(notice, store).get("id") == notice["id"])
+
+
+def remember(notice: Notice, store: Store) -> None:
+    """Store a notice as the job's last, when all that follows from it is done.
+
+    A job that is redriven ends again; the notice of its later end stays. Of a job that was
+    cancelled nothing does.
+    """
+    data = json.dumps(notice, indent=1).encode()
+    keys = Keys(notice["job"])
+    last = _last(notice, store)
+    if not store.put_new(keys.end, data) and last.get("ended", "") < notice["ended"]:
+        store.put(keys.end, data)
+    forget_if_cancelled(notice, store)
+
+
+def forget_if_cancelled(notice: Notice, store: Store) -> None:
+    """Leave nothing of a job that was cancelled; to be called after the last write."""
+    keys = Keys(notice["job"])
+    if is_cancelled(store, keys):
+        store.delete(keys.failure)
+        store.delete(keys.end)
+        # Step Functions may list what became of batches after all else was removed.
+        store.delete_all(store.list(f"{keys.map_results}/"))
+
+
+def seconds(detail: Mapping[str, Any]) -> float | None:
+    """How long a job took; of one that was redriven nobody knows how long it lay there."""
+    if detail.get("redriveCount"):
+        return None
+    return float(detail["stopDate"] - detail["startDate"]) / 1000
+
+
+def _cost_usd(
+    keys: Keys, store: Store, memory_mb: Mapping[str, int], architecture: str
+) -> float | None:
+    """What a job has cost by its timeline; unknown where it has none, or none any more."""
+    noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
+    return round(costs.actual(noted, memory_mb).dollars(architecture), 6) if noted else None
+
+
+def _last(notice: Notice, store: Store) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(store.get(Keys(notice["job"]).end))
+    except NoSuchKey:
+        return {}
+    return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """A JSON object, which the event holds as text and anybody may have made."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _place(url: Any) -> dict[str, str] | None:
+    """Bucket and key of ``s3://bucket/key``, in which nothing is percent-encoded."""
+    if not isinstance(url, str):
+        return None
+    scheme, _, rest = url.partition("://")
+    bucket, _, key = rest.partition("/")
+    return {"bucket": bucket, "key": key} if scheme == "s3" else {"key": url}
+
+
+def _result(detail: Mapping[str, Any], job: dict[str, Any]) -> dict[str, Any]:
+    made = _object(detail.get("output"))
+    found = {name: made[name] for name in _OF_RESULT if name in made}
+    place = _place(_object(job.get("output")).get("store"))
+    return {"bucket": place["bucket"], **found} if place and "bucket" in place else found
+
+
+def _time(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,183 @@
+"""What becomes of a job after a step failed in the cloud: a record, and perhaps another try.
+
+The state machine sends every failure that its retries did not mend here. A failure deep in
+the flow is recorded where it happens, because a distributed map tells its parent only that
+some child failed. The last word is said at the top: try again from the plan on (finished
+pieces are skipped), or end the job with the first failure's own name and words.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from excamera.job.objects import Keys
+from mu import Context, Event, NoSuchKey, Store
+
+_FLOW_ONLY = ("failed", "plan")
+
+JOB = "job"
+"""The step of a record that no step could write: the job was stopped, or out of time."""
+
+# Names that Lambda and Step Functions give, with ours and what a user can do.
+_PLATFORM: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("Sandbox.Timedout", "States.Timeout"),
+        (
+            "WorkerTimedOut",
+            "it did not end in the time a worker has; smaller chunks or batches "
+            "(chunk-frames, batch-chunks) or more memory for its function make it faster",
+        ),
+    ),
+    **dict.fromkeys(
+        ("Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown", "MemoryError"),
+        (
+            "WorkerDied",
+            "its worker ended without an answer, most likely out of memory; more memory for "
+            "its function, or smaller chunks or batches (chunk-frames, batch-chunks) help",
+        ),
+    ),
+    "Lambda.TooManyRequestsException": (
+        "WorkersBusy",
+        "the account's limit of concurrent Lambda functions was in use for too long; ask "
+        "AWS for a higher quota, or lower the stack's caps on concurrency",
+    ),
+    "States.DataLimitExceeded": (
+        "EventTooLarge",
+        "an event grew beyond what Step Functions carries; larger chunks make fewer of them",
+    ),
+}
+
+# Ends that no step of the job could record.
+_ENDS = {
+    "ABORTED": ("JobStopped", "the job was stopped"),
+    "TIMED_OUT": ("JobTimedOut", "the job did not end in the time a job may take"),
+}
+
+
+class JobFailed(Exception):
+    """Ends the job; subclasses are made with the name of what really happened."""
+
+
+def failure(event: Event, context: Context) -> Event:
+    """Record a failure and pass it on, or start the job's flow again.
+
+    Args:
+        event: `job`; `failed`, a map from the step's name to the `Error` and `Cause` that
+            Step Functions caught; the step's own event (`batch`, `chunk`). At the top of
+            the flow instead of the latter `flow`, the flow's whole event, and `redrives`.
+        context: the store.
+
+    Returns:
+        At the top of the flow, the event to plan again with.
+
+    Raises:
+        JobFailed: a subclass with the name of the first failure.
+    """
+    if "flow" not in event:
+        raise _error(_first(_record(event), event["job"], context.store))
+    return _decide(event, context.store)
+
+
+def _first(record: dict[str, Any], job: str, store: Store) -> dict[str, Any]:
+    """The first failure of this run of the job, which is `record` if there is none yet."""
+    key = Keys(job).failure
+    if store.put_new(key, _pack(record)):
+        return record
+    found = recorded(job, store)
+    if found is None or found["step"] == JOB:
+        # The job was stopped before, and went on: that is not why it fails now.
+        store.put(key, _pack(record))
+        return record
+    return found
+
+
+def _decide(event: Event, store: Store) -> Event:
+    flow: Event = event["flow"]
+    keys = Keys(flow["job"])
+    record = recorded(flow["job"], store)
+    if record is None or record["step"] == JOB:
+        record = _record({**event, "job": flow["job"]})
+    start = {name: value for name, value in flow.items() if name not in _FLOW_ONLY}
+    again = second_try(start, record["error"])
+    if again is None and event["redrives"] > record.get("redrives", event["redrives"]):
+        again = start  # somebody mended what was wrong and asked to go on
+    if again is not None:
+        store.delete(keys.failure)
+        return again
+    store.put(keys.failure, _pack({**record, "redrives": event["redrives"]}))
+    raise _error(record)
+
+
+def second_try(event: Event, error: str) -> Event | None:
+    """The event with which a failed job can start again by itself, if it can."""
+    if error == "SourceMismatch" and event["index"] != "decoding":
+        # The container's timestamps promise other frames than decoding gives.
+        return {**event, "index": "decoding"}
+    return None
+
+
+def note_end(job: str, status: str, cause: str | None, store: Store) -> None:
+    """Record the end of a job that no step of it could record: stopped, or out of time.
+
+    The first failure of a step stays what it was; an earlier end, of a job that was redriven
+    since, does not.
+    """
+    error, message = _ENDS.get(status, ("JobFailed", "the job failed"))
+    record = {
+        "step": JOB,
+        "error": error,
+        "message": message + (f": {cause}" if cause else ""),
+        "time": time.time(),
+    }
+    key = Keys(job).failure
+    if not store.put_new(key, _pack(record)) and status in _ENDS:
+        found = recorded(job, store)
+        if found is not None and found["step"] == JOB:
+            store.put(key, _pack(record))
+
+
+def recorded(job: str, store: Store) -> dict[str, Any] | None:
+    """The record of a job's failure, or None where there is none."""
+    try:
+        record: dict[str, Any] = json.loads(store.get(Keys(job).failure))
+    except NoSuchKey:
+        return None
+    return record
+
+
+def _record(event: Event) -> dict[str, Any]:
+    """What a caught error says, in a user's words."""
+    ((step, caught),) = event["failed"].items()
+    cause = _parsed(caught.get("Cause", ""))
+    name, message = caught["Error"], str(cause.get("errorMessage", ""))
+    if name in _PLATFORM:
+        name, message = _PLATFORM[name]
+    where = ", ".join(f"{key} {event[key]}" for key in ("batch", "chunk") if key in event)
+    return {
+        "step": step,
+        **{key: event[key] for key in ("batch", "chunk") if key in event},
+        "error": name,
+        "message": f"{step}{f' of {where}' if where else ''}: {message}",
+        "cause": caught.get("Cause", "")[:4000],
+        "time": time.time(),
+    }
+
+
+def _parsed(cause: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(cause)
+    except ValueError:
+        parsed = None
+    return parsed if isinstance(parsed, dict) else {"errorMessage": cause}
+
+
+def _error(record: dict[str, Any]) -> JobFailed:
+    # Step Functions shows and matches errors by the name of their class.
+    kind: type[JobFailed] = type(record["error"], (JobFailed,), {})
+    return kind(record["message"])
+
+
+def _pack(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, indent=1).encode()

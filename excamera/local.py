@@ -1,0 +1,214 @@
+"""A whole encode on this machine: checks, job directory, engine, the finished file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from excamera import errors
+from excamera.errors import (
+    InputIsDirectory,
+    NoOutputFolder,
+    NoSuchInput,
+    OutputExists,
+    OutputIsDirectory,
+    OutputIsInput,
+    OutputNotWritable,
+    UnknownOutputFormat,
+)
+from excamera.job.flow import FUNCTIONS, excamera_flow
+from excamera.job.objects import Keys, load
+from excamera.job.options import EncodeOptions
+from excamera.lifecycle.failure import second_try
+from mu import DirectoryStore, Event, LocalEngine, Observer, TaskFailed
+
+CONTAINERS = ("webm", "ivf")
+_JOB = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeResult:
+    """A finished encode.
+
+    Attributes:
+        path: the output.
+        size: bytes.
+        frames: shown frames.
+        key_frames: one for each batch.
+        duration_s: from time 0 to the end of the last frame.
+        sound: "copied", "encoded" or "none".
+        indexed_by: "packets", or "decoding" where packets could not be trusted.
+    """
+
+    path: Path
+    size: int
+    frames: int
+    key_frames: int
+    duration_s: float
+    sound: str
+    indexed_by: str
+
+
+def check_input(source: str) -> None:
+    """Refuse a source that is not there.
+
+    Raises:
+        NoSuchInput: there is no such file.
+        InputIsDirectory: it is a directory.
+    """
+    if source == "-":
+        return
+    path = Path(source)
+    if path.is_dir():
+        raise InputIsDirectory(f"{source}: is a directory")
+    if not path.exists():
+        raise NoSuchInput(f"{source}: no such file")
+
+
+def check_output(output: Path, overwrite: bool, source: str = "-") -> str:
+    """Refuse an output that cannot be written, before any work is done.
+
+    Returns:
+        The container that the extension names.
+
+    Raises:
+        OutputError: the class says why.
+    """
+    container = output.suffix.lower().removeprefix(".")
+    if output.is_dir():
+        raise OutputIsDirectory(f"{output}: is a directory")
+    if container not in CONTAINERS:
+        raise UnknownOutputFormat(f"{output}: the output must end in .webm or .ivf")
+    if not output.parent.is_dir():
+        raise NoOutputFolder(f"{output}: there is no folder {output.parent}")
+    if source != "-" and output.exists() and output.samefile(source):
+        raise OutputIsInput(f"{output}: is the input itself")
+    if output.exists() and not overwrite:
+        raise OutputExists(f"{output}: exists already (--overwrite replaces it)")
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise OutputNotWritable(f"{output}: the folder {output.parent} is not writable")
+    return container
+
+
+def encode_file(
+    source: str,
+    output: Path,
+    options: EncodeOptions,
+    *,
+    workers: int | None = None,
+    overwrite: bool = False,
+    keep_job: Path | None = None,
+    observer: Observer | None = None,
+) -> EncodeResult:
+    """Encode a video into one VP8 file; the output appears only when it is complete.
+
+    Args:
+        source: path of the source, or "-" for standard input.
+        output: a path that ends in .webm or .ivf.
+        options: what decides the bytes.
+        workers: processes; None for one a CPU.
+        overwrite: whether an existing output may be replaced.
+        keep_job: directory for the job's objects, which then stay (and a further run with
+            the same source and options goes on from them); None for a temporary one.
+        observer: told of the progress.
+
+    Raises:
+        ExCameraError: the class says why.
+        mu.TaskFailed: a task failed for another reason, or its worker died.
+    """
+    check_input(source)
+    container = check_output(output, overwrite, source)
+    with _job_directory(keep_job) as directory:
+        store = DirectoryStore(directory)
+        keys = Keys(_JOB)
+        event: Event = {
+            "job": _JOB,
+            "input": _readable(source, store, keys),
+            "container": container,
+            "options": options.to_json(),
+            "index": "auto",
+        }
+        engine = LocalEngine(
+            store, FUNCTIONS, workers=workers, observer=observer, timeline=keys.timeline
+        )
+        result = _run(engine, event)
+        _publish(store.path(result["key"]), output, overwrite)
+        return EncodeResult(
+            path=output,
+            size=result["size"],
+            frames=result["frames"],
+            key_frames=result["key_frames"],
+            duration_s=result["duration_s"],
+            sound=result["sound"],
+            indexed_by=load(store, keys).source.indexed_by,
+        )
+
+
+def _run(engine: LocalEngine, event: Event) -> Event:
+    flow = excamera_flow()
+    while True:
+        try:
+            result: Event = engine.run(flow, event)
+            return result
+        except TaskFailed as failed:
+            again = second_try(event, failed.error)
+            if again is None:
+                raise named(failed) from failed
+            event = again
+
+
+def named(failure: TaskFailed) -> Exception:
+    """The pipeline's own error behind a failed task, or the failure itself."""
+    kind = getattr(errors, failure.error, None)
+    if isinstance(kind, type) and issubclass(kind, errors.ExCameraError):
+        return kind(failure.message)
+    return failure
+
+
+@contextlib.contextmanager
+def _job_directory(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep
+        return
+    directory = Path(tempfile.mkdtemp(prefix="excamera-"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
+    """The source as the plan step takes it; what can be read only once is copied first."""
+    if source != "-" and stat.S_ISREG(Path(source).stat().st_mode):
+        return {"name": source, "path": str(Path(source).resolve())}
+    with tempfile.NamedTemporaryFile(dir=store.root, delete=False) as spool:
+        if source == "-":
+            shutil.copyfileobj(sys.stdin.buffer, spool)
+        else:
+            with Path(source).open("rb") as pipe:
+                shutil.copyfileobj(pipe, spool)
+    store.put_file(keys.spool, spool.name)
+    name = "standard input" if source == "-" else source
+    return {"name": name, "key": keys.spool}
+
+
+def _publish(finished: Path, output: Path, overwrite: bool) -> None:
+    """Give the result its name at once: copied beside the output, then renamed."""
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        shutil.copyfile(finished, part)
+        if not overwrite and output.exists():
+            raise OutputExists(f"{output}: exists already (--overwrite replaces it)")
+        part.replace(output)
+    except OSError as error:
+        raise OutputNotWritable(f"{output}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Pictures and sound: sources, containers, the chunk encoder, joining, quality."""

@@ -1,0 +1,251 @@
+"""Sound: the whole track as Opus, copied where it is Opus already, else encoded once.
+
+Timestamps are kept: gaps become silence, overlaps and sound before time 0 are dropped.
+A WebM block's timestamp counts the decoder's start-up samples (CodecDelay) in, so the
+first block of a track that starts at 0 has timestamp 0 and plays from -CodecDelay.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import BinaryIO, cast
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
+from excamera.media.source.media import open_container
+
+RATE = 48_000
+FRAME_SAMPLES = 960  # 20 ms
+_TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_BIT_RATE_PER_CHANNEL = 64_000
+
+Samples = NDArray[np.float32]
+"""Interleaved samples, float32, shape (count, channels)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A whole Opus track: what the header says of it, and its blocks in time order."""
+
+    track: AudioTrack
+    blocks: list[Block]
+    copied: bool
+    skipped_packets: int = 0
+
+    @property
+    def end_ms(self) -> float:
+        """When the last sample has been played, by the blocks' clock less the start-up."""
+        last = self.blocks[-1]
+        return last.time_ms + 20 - (last.discard_ns + self.track.delay_ns) / 1e6
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """The stream whose sound is kept: the default one, else the first; None without sound."""
+    streams = [s for s in container.streams.audio if s.codec_context is not None]
+    default = [s for s in streams if s.disposition & s.disposition.default]
+    chosen = default or streams
+    return chosen[0] if chosen else None
+
+
+def read_sound(source: str | BinaryIO, name: str, stream: int, origin_s: Fraction) -> Sound | None:
+    """Read one audio stream as Opus.
+
+    Args:
+        source: path, URL or binary file.
+        name: how messages call it.
+        stream: index of the audio stream.
+        origin_s: source time that is 0 in the result, in seconds.
+
+    Returns:
+        The track, or None if the stream holds no sound at all.
+
+    Raises:
+        SourceUnavailable: it could not be read.
+    """
+    with open_container(source, name) as (container, _):
+        audio = cast(AudioStream, container.streams[stream])
+        head = audio.codec_context.extradata or b""
+        if audio.codec_context.name in ("opus", "libopus") and head.startswith(b"OpusHead"):
+            return _copy(container, audio, head, origin_s)
+        return _transcode(container, audio, origin_s)
+
+
+def _copy(
+    container: InputContainer, audio: AudioStream, head: bytes, origin_s: Fraction
+) -> Sound | None:
+    time_base = audio.time_base or Fraction(1, RATE)
+    delay = int.from_bytes(head[10:12], "little")
+    blocks = []
+    for packet in container.demux(audio):
+        if packet.size == 0 or packet.pts is None:
+            continue
+        time_s = packet.pts * time_base - origin_s + Fraction(delay, RATE)
+        time_ms = math.floor(time_s * 1000 + Fraction(1, 2))
+        if time_ms < 0:
+            continue
+        discard = 0
+        if packet.has_sidedata("skip_samples"):
+            data = bytes(memoryview(packet.get_sidedata("skip_samples")))
+            discard = int.from_bytes(data[4:8], "little")
+        blocks.append(
+            Block(AUDIO_TRACK, time_ms, bytes(packet), key=True, discard_ns=_nanoseconds(discard))
+        )
+    if not blocks:
+        return None
+    return Sound(AudioTrack(head[9], head, _nanoseconds(delay)), blocks, copied=True)
+
+
+def _nanoseconds(samples: int) -> int:
+    return samples * 1_000_000_000 // RATE
+
+
+class _Decoder:
+    """Decodes and resamples a stream; gives (time in samples, samples) pieces."""
+
+    def __init__(self, container: InputContainer, audio: AudioStream, origin_s: Fraction) -> None:
+        self._container = container
+        self._audio = audio
+        self._origin_s = origin_s
+        self.channels = len(audio.codec_context.layout.channels)
+        self.layout = _LAYOUTS.get(self.channels, "stereo")
+        self.skipped_packets = 0
+
+    def pieces(self) -> Iterator[tuple[int | None, Samples]]:
+        """Sound with the sample number at which it should start, None for "goes on"."""
+        resampler = av.AudioResampler(format="flt", layout=self.layout, rate=RATE)
+        shape: tuple[object, ...] | None = None
+        for frame in self._decoded():
+            now = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if shape is not None and now != shape:  # the format changes in mid-stream
+                yield from self._resampled(resampler, None, None)
+                resampler = av.AudioResampler(format="flt", layout=self.layout, rate=RATE)
+            shape = now
+            start = None
+            if frame.pts is not None and frame.time_base is not None:
+                start = round((frame.pts * frame.time_base - self._origin_s) * RATE)
+            yield from self._resampled(resampler, frame, start)
+        if shape is not None:
+            yield from self._resampled(resampler, None, None)
+
+    def _resampled(
+        self, resampler: av.AudioResampler, frame: AudioFrame | None, start: int | None
+    ) -> Iterator[tuple[int | None, Samples]]:
+        channels = len(av.AudioLayout(self.layout).channels)
+        if frame is not None:
+            frame.pts = None  # the resampler need not mind gaps: they are filled here
+        for piece in resampler.resample(frame):
+            yield start, piece.to_ndarray().reshape(-1, channels).astype(np.float32)
+            start = None
+
+    def _decoded(self) -> Iterator[AudioFrame]:
+        for packet in self._container.demux(self._audio):
+            try:
+                yield from packet.decode()
+            except av.error.InvalidDataError:
+                self.skipped_packets += 1
+
+
+def _transcode(container: InputContainer, audio: AudioStream, origin_s: Fraction) -> Sound | None:
+    decoder = _Decoder(container, audio, origin_s)
+    encoder = _OpusEncoder(decoder.layout)
+    first = position = None
+    for start, piece in decoder.pieces():
+        if first is None:
+            first = max(0, start or 0)
+            position = first
+        assert position is not None
+        samples = piece
+        if start is not None and abs(start - position) > (0 if position == first else _TOLERANCE):
+            if start > position:
+                silence = np.zeros((start - position, piece.shape[1]), np.float32)
+                samples = np.concatenate([silence, piece])
+            else:
+                samples = piece[position - start :]
+        encoder.add(samples)
+        position += len(samples)
+    if first is None or position == first:
+        return None
+    packets = encoder.finish()
+    blocks = [
+        Block(AUDIO_TRACK, _block_ms(first, number), data, key=True)
+        for number, data in enumerate(packets)
+    ]
+    surplus = len(packets) * FRAME_SAMPLES - encoder.delay - encoder.total
+    last = blocks.pop()
+    blocks.append(
+        Block(AUDIO_TRACK, last.time_ms, last.data, key=True, discard_ns=_nanoseconds(surplus))
+    )
+    track = AudioTrack(encoder.channels, encoder.head, _nanoseconds(encoder.delay))
+    return Sound(track, blocks, copied=False, skipped_packets=decoder.skipped_packets)
+
+
+def _block_ms(first: int, number: int) -> int:
+    return ((first + number * FRAME_SAMPLES) * 1000 + RATE // 2) // RATE
+
+
+class _OpusEncoder:
+    """libopus, fed with any number of samples at a time."""
+
+    def __init__(self, layout: str) -> None:
+        context = av.CodecContext.create("libopus", "w")
+        context.sample_rate = RATE
+        context.layout = layout
+        context.format = "flt"
+        context.time_base = Fraction(1, RATE)
+        self.channels = len(context.layout.channels)
+        context.bit_rate = _BIT_RATE_PER_CHANNEL * self.channels
+        context.options = {"application": "audio", "frame_duration": "20"}
+        context.open()
+        self.head = context.extradata or b""
+        self.delay = int.from_bytes(self.head[10:12], "little")
+        self.total = 0
+        self._layout = layout
+        self._context = context
+        self._held: list[Samples] = []
+        self._held_count = 0
+        self._sent = 0
+        self._packets: list[bytes] = []
+
+    def add(self, samples: Samples) -> None:
+        """Encode more sound."""
+        self.total += len(samples)
+        self._push(samples)
+
+    def finish(self) -> list[bytes]:
+        """All packets; together they hold every sample after the decoder's start-up."""
+        wanted = -(-(self.total + self.delay) // FRAME_SAMPLES)
+        missing = wanted * FRAME_SAMPLES - self.total
+        self._push(np.zeros((missing, self.channels), np.float32))
+        self._packets.extend(bytes(packet) for packet in self._context.encode(None))
+        return self._packets[:wanted]
+
+    def _push(self, samples: Samples) -> None:
+        self._held.append(samples)
+        self._held_count += len(samples)
+        if self._held_count < FRAME_SAMPLES:
+            return
+        joined = np.concatenate(self._held)
+        whole = len(joined) // FRAME_SAMPLES * FRAME_SAMPLES
+        for at in range(0, whole, FRAME_SAMPLES):
+            self._encode(joined[at : at + FRAME_SAMPLES])
+        self._held = [joined[whole:]]
+        self._held_count = len(joined) - whole
+
+    def _encode(self, samples: Samples) -> None:
+        flat = np.ascontiguousarray(samples).reshape(1, -1)
+        frame = AudioFrame.from_ndarray(flat, format="flt", layout=self._layout)
+        frame.sample_rate = RATE
+        frame.time_base = Fraction(1, RATE)
+        frame.pts = self._sent
+        self._sent += FRAME_SAMPLES
+        self._packets.extend(bytes(packet) for packet in self._context.encode(frame))

@@ -1,0 +1,272 @@
+"""WebM, written in pieces that different workers make.
+
+A batch is one or more self-contained clusters; a header goes in front and cues behind.
+All block timestamps are in milliseconds (TimestampScale 1,000,000 ns).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from excamera.media.container import ebml
+from excamera.media.container.ebml import element, real, signed, text, unsigned
+
+VIDEO_TRACK, AUDIO_TRACK = 1, 2
+_MAX_OFFSET_MS = 30_000  # a block's offset in its cluster is a signed 16-bit integer
+_KEY, _INVISIBLE = 0x80, 0x08
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One coded frame of one track.
+
+    Attributes:
+        track: `VIDEO_TRACK` or `AUDIO_TRACK`.
+        time_ms: presentation timestamp.
+        data: the coded bytes.
+        key: a key frame (all audio is).
+        invisible: decoded but not shown (hidden altref frames).
+        duration_ms: only for a last frame; None leaves it out.
+        discard_ns: audio at the block's end that is not to be played.
+    """
+
+    track: int
+    time_ms: int
+    data: bytes
+    key: bool = False
+    invisible: bool = False
+    duration_ms: int | None = None
+    discard_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A finished cluster: its timestamp, its bytes and whether it begins with a key frame."""
+
+    time_ms: int
+    data: bytes
+    key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTrack:
+    """What the header says of the video.
+
+    Attributes:
+        width: px.
+        height: px.
+        sample_aspect: pixel width to height.
+        frame_ns: duration of every frame if it is constant, else None.
+        matrix: H.273 matrix coefficients; 2 (unspecified) is left out, as below.
+        transfer: H.273 transfer characteristics.
+        primaries: H.273 colour primaries.
+    """
+
+    width: int
+    height: int
+    sample_aspect: tuple[int, int] = (1, 1)
+    frame_ns: int | None = None
+    matrix: int = 2
+    transfer: int = 2
+    primaries: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    """What the header says of the sound: Opus at 48 kHz.
+
+    Attributes:
+        channels: number of channels.
+        private: the `OpusHead` structure.
+        delay_ns: what the decoder must drop at the start.
+    """
+
+    channels: int
+    private: bytes
+    delay_ns: int
+
+
+def _block(block: Block, cluster_ms: int) -> bytes:
+    flags = (_INVISIBLE if block.invisible else 0) | (_KEY if block.key else 0)
+    grouped = block.duration_ms is not None or block.discard_ns != 0
+    if grouped:
+        flags &= ~_KEY  # reserved in a Block; key is then said by having no reference
+    head = ebml.size_field(block.track, 1)
+    head += struct.pack(">hB", block.time_ms - cluster_ms, flags)
+    if not grouped:
+        return element(ebml.SIMPLE_BLOCK, head, block.data)
+    parts = [element(ebml.BLOCK, head, block.data)]
+    if block.duration_ms is not None:
+        parts.append(unsigned(ebml.BLOCK_DURATION, block.duration_ms))
+    if not block.key:
+        parts.append(signed(0xFB, -1))  # ReferenceBlock: the frame is not a key frame
+    if block.discard_ns:
+        parts.append(signed(ebml.DISCARD_PADDING, block.discard_ns))
+    return element(ebml.BLOCK_GROUP, *parts)
+
+
+def clusters(blocks: Iterable[Block], start_ms: int | None = None) -> Iterator[Cluster]:
+    """Blocks in time order as clusters, none of which spans more than 30 s.
+
+    Args:
+        blocks: of any tracks.
+        start_ms: timestamp of the first cluster if earlier than its first block.
+    """
+    held: list[Block] = []
+    base = start_ms or 0
+    for block in blocks:
+        if not held:
+            base = block.time_ms if start_ms is None else min(start_ms, block.time_ms)
+            start_ms = None
+        elif block.time_ms - base > _MAX_OFFSET_MS:
+            yield _cluster(held, base)
+            held, base = [], block.time_ms
+        if block.time_ms - base > _MAX_OFFSET_MS:
+            base = block.time_ms
+        held.append(block)
+    if held:
+        yield _cluster(held, base)
+
+
+def _cluster(blocks: list[Block], base: int) -> Cluster:
+    body = [unsigned(ebml.TIMESTAMP, base), *(_block(block, base) for block in blocks)]
+    return Cluster(base, element(ebml.CLUSTER, *body), blocks[0].key)
+
+
+def _video_entry(video: VideoTrack) -> bytes:
+    num, den = video.sample_aspect
+    wide = num >= den
+    shown_width = round(video.width * num / den) if wide else video.width
+    shown_height = video.height if wide else round(video.height * den / num)
+    picture = [
+        unsigned(ebml.PIXEL_WIDTH, video.width),
+        unsigned(ebml.PIXEL_HEIGHT, video.height),
+        unsigned(ebml.DISPLAY_WIDTH, shown_width),
+        unsigned(ebml.DISPLAY_HEIGHT, shown_height),
+    ]
+    colour = [unsigned(ebml.COLOUR_RANGE, 1)]  # limited
+    for number, value in (
+        (ebml.MATRIX, video.matrix),
+        (ebml.TRANSFER, video.transfer),
+        (ebml.PRIMARIES, video.primaries),
+    ):
+        if value not in (0, 2):
+            colour.append(unsigned(number, value))
+    picture.append(element(ebml.COLOUR, *colour))
+    entry = [
+        unsigned(ebml.TRACK_NUMBER, VIDEO_TRACK),
+        unsigned(ebml.TRACK_UID, VIDEO_TRACK),
+        unsigned(ebml.TRACK_TYPE, 1),
+        unsigned(ebml.FLAG_LACING, 0),
+        text(ebml.LANGUAGE, "und"),
+        text(ebml.CODEC_ID, "V_VP8"),
+    ]
+    if video.frame_ns:
+        entry.append(unsigned(ebml.DEFAULT_DURATION, video.frame_ns))
+    return element(ebml.TRACK_ENTRY, *entry, element(ebml.VIDEO, *picture))
+
+
+def _audio_entry(audio: AudioTrack) -> bytes:
+    return element(
+        ebml.TRACK_ENTRY,
+        unsigned(ebml.TRACK_NUMBER, AUDIO_TRACK),
+        unsigned(ebml.TRACK_UID, AUDIO_TRACK),
+        unsigned(ebml.TRACK_TYPE, 2),
+        unsigned(ebml.FLAG_LACING, 0),
+        text(ebml.LANGUAGE, "und"),
+        text(ebml.CODEC_ID, "A_OPUS"),
+        element(ebml.CODEC_PRIVATE, audio.private),
+        unsigned(ebml.CODEC_DELAY, audio.delay_ns),
+        unsigned(ebml.SEEK_PRE_ROLL, 80_000_000),
+        element(
+            ebml.AUDIO,
+            real(ebml.SAMPLING_FREQUENCY, 48000.0),
+            unsigned(ebml.CHANNELS, audio.channels),
+        ),
+    )
+
+
+def _seek(number: int, position: int) -> bytes:
+    return element(
+        ebml.SEEK,
+        element(ebml.SEEK_ID, ebml.identifier(number)),
+        unsigned(ebml.SEEK_POSITION, position, 8),
+    )
+
+
+def _cues(points: list[tuple[int, int]]) -> bytes:
+    return element(
+        ebml.CUES,
+        *(
+            element(
+                ebml.CUE_POINT,
+                unsigned(ebml.CUE_TIME, time_ms),
+                element(
+                    ebml.CUE_TRACK_POSITIONS,
+                    unsigned(ebml.CUE_TRACK, VIDEO_TRACK),
+                    unsigned(ebml.CUE_CLUSTER_POSITION, position),
+                ),
+            )
+            for time_ms, position in points
+        ),
+    )
+
+
+def wrap(
+    duration_ms: float,
+    video: VideoTrack,
+    audio: AudioTrack | None,
+    pieces: list[tuple[int, list[tuple[int, int]]]],
+) -> tuple[bytes, bytes]:
+    """What goes in front of and behind the clusters of a file.
+
+    Args:
+        duration_ms: of the whole file.
+        video: the video track.
+        audio: the audio track, if there is one.
+        pieces: in file order, for every run of cluster bytes its size and its cue points
+            as (timestamp in ms, offset of the cluster in the run).
+
+    Returns:
+        The bytes in front (EBML header, Segment head, SeekHead, Info, Tracks) and the bytes
+        behind (Cues).
+    """
+    info = element(
+        ebml.INFO,
+        unsigned(ebml.TIMESTAMP_SCALE, 1_000_000),
+        text(ebml.MUXING_APP, "excamera"),
+        text(ebml.WRITING_APP, "excamera"),
+        real(ebml.DURATION, duration_ms),
+    )
+    entries = [_video_entry(video)] + ([_audio_entry(audio)] if audio else [])
+    tracks = element(ebml.TRACKS, *entries)
+
+    def seek_head(*positions: int) -> bytes:
+        names = (ebml.INFO, ebml.TRACKS, ebml.CUES)
+        seeks = (_seek(name, at) for name, at in zip(names, positions, strict=True))
+        return element(ebml.SEEK_HEAD, *seeks)
+
+    info_at = len(seek_head(0, 0, 0))  # positions have a fixed length
+    tracks_at = info_at + len(info)
+    at = tracks_at + len(tracks)
+    points: list[tuple[int, int]] = []
+    for size, cues in pieces:
+        points.extend((time_ms, at + offset) for time_ms, offset in cues)
+        at += size
+    behind = _cues(points) if points else b""
+    front = seek_head(info_at, tracks_at, at) + info + tracks
+    segment_size = at + len(behind)
+    head = element(
+        ebml.EBML,
+        unsigned(ebml.EBML_VERSION, 1),
+        unsigned(ebml.EBML_READ_VERSION, 1),
+        unsigned(ebml.EBML_MAX_ID_LENGTH, 4),
+        unsigned(ebml.EBML_MAX_SIZE_LENGTH, 8),
+        text(ebml.DOC_TYPE, "webm"),
+        unsigned(ebml.DOC_TYPE_VERSION, 4),
+        unsigned(ebml.DOC_TYPE_READ_VERSION, 2),
+    )
+    segment = ebml.identifier(ebml.SEGMENT) + ebml.size_field(segment_size, 8)
+    return head + segment + front, behind

@@ -1,0 +1,66 @@
+"""The boxes of an MP4 or MOV file: where its index lies, and where what its index lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from excamera.media.source.guard import GuardedFile
+
+_MOST_BOXES = 1000  # a file with more before its index is none that any program writes
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box at the top level; `kind` is None where something else than a box was found."""
+
+    kind: bytes | None
+    inside: int
+    end: int
+
+
+def _boxes(file: GuardedFile) -> Iterator[Box]:
+    at = 0
+    for _ in range(_MOST_BOXES):
+        if at >= file.size:
+            return
+        head = file.read_at(at, 16)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        header = 8
+        if length == 1:
+            length, header = int.from_bytes(head[8:16], "big"), 16
+        elif length == 0:
+            length = file.size - at  # the last box reaches to the end of the file
+        if len(head) < header or length < header:
+            break
+        yield Box(kind, at + header, at + length)
+        at += length
+    yield Box(None, at, at)
+
+
+def index_is_cut(file: GuardedFile) -> bool:
+    """Whether the file ends within its ``moov`` box.
+
+    FFmpeg then goes by what there is of it: perhaps pictures without their sound.
+    """
+    for box in _boxes(file):
+        if box.kind == b"moov":
+            return box.end > file.size
+    return False
+
+
+def media_data(file: GuardedFile) -> list[range]:
+    """The insides of the ``mdat`` boxes of a file whose whole index is its ``moov`` box.
+
+    Returns:
+        Parts of the file in order; none if it is fragmented or in any way odd.
+    """
+    parts: list[range] = []
+    has_index = False
+    for box in _boxes(file):
+        if box.kind in (None, b"moof"):
+            return []
+        if box.kind == b"mdat":
+            parts.append(range(box.inside, min(box.end, file.size)))
+        has_index = has_index or box.kind == b"moov"
+    return parts if has_index else []

@@ -1,0 +1,235 @@
+"""What frames a source has and where decoding can start, from its packets alone.
+
+The packets are read, not decoded. This is trusted only where a container gives every
+packet a timestamp and each packet shows one frame; `index_packets` says when it is not,
+and the plan then falls back on decoding (`excamera.media.source.remux`).
+
+An MP4 or MOV file with a plain ``moov`` box has all that is asked here in its sample tables.
+FFmpeg still makes the packets, but zeros stand for their content, which is not read.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+import codec
+from excamera.errors import NoFrames, SourceUnavailable, TruncatedSource
+from excamera.media.source.boxes import media_data
+from excamera.media.source.guard import GuardedFile
+from excamera.media.source.media import Opened
+
+# Containers whose timestamps and seeking are exact.
+_TRUSTED = frozenset({"mov", "mp4", "matroska", "webm", "yuv4mpegpipe", "ivf"})
+# The codecs of which a packet is always one frame, or can be seen not to be.
+_ONE_FRAME_A_PACKET = frozenset(
+    {
+        *("h264", "hevc", "av1", "vp8", "vp9", "mjpeg", "prores", "dnxhd", "ffv1", "rawvideo"),
+        *("mpeg1video", "mpeg2video", "mpeg4", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle"),
+        *("theora", "wrapped_avframe", "vc1", "cfhd", "v210", "jpeg2000"),
+    }
+)
+# The codecs of which FFmpeg takes packets from MP4 and MOV as they are; of the first three it
+# looks for the mark of a key frame. (VP8, VP9, VC-1 and MPEG video it takes apart.)
+_MARKED_BY_TABLES = frozenset({"h264", "hevc", "libdav1d"})
+_WHOLE = frozenset(
+    {
+        *("mjpeg", "prores", "dnxhd", "png", "qtrle", "ffv1", "cfhd", "v210", "jpeg2000"),
+        "rawvideo",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One packet that shows a frame, in decoding order.
+
+    Attributes:
+        pts: presentation timestamp, ticks.
+        key: decoding can start here.
+        duration: ticks, 0 when unknown.
+    """
+
+    pts: int
+    key: bool
+    duration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """All frames of a source.
+
+    Attributes:
+        time_base: seconds of one tick.
+        pts: timestamps in display order.
+        seeks: for each frame in display order, timestamps to seek to, best first; empty
+            for "from the start".
+        end: when the last frame ends, ticks.
+    """
+
+    time_base: Fraction
+    pts: list[int]
+    seeks: list[tuple[int, ...]]
+    end: int
+
+
+def index_packets(opened: Opened) -> Index | None:
+    """Index a source by its packets, or None if that cannot be trusted for this source.
+
+    The container has been read to its end then, perhaps with zeros in place of what its
+    packets hold: open the source anew to decode it.
+
+    Raises:
+        NoFrames: the stream has no packets.
+        TruncatedSource: the file ends before what its own index or header promises.
+    """
+    video = opened.video
+    if not _trusted(opened):
+        return None
+    missing = _promised_but_missing(opened)
+    entries: list[Entry] = []
+    cut = bool(missing)
+    raw_size = 0  # of an uncompressed frame, all of which are equally large
+    frame_end = 0
+    keys: dict[int, bool] = {}  # by place in the file, where the file's own index has to tell
+    try:
+        with ExitStack() as stack:
+            not_needed = _not_needed(opened)
+            if opened.file is not None and not_needed:
+                stack.enter_context(opened.file.blanked(not_needed))
+                # FFmpeg would look for the marks in the pictures. Where the file's own are
+                # wrong, decoders give no frame until a real key frame, and the reader sees it.
+                keys = {entry.pos: entry.is_keyframe for entry in video.index_entries}
+            for packet in opened.container.demux(video):
+                if packet.size == 0:
+                    continue
+                if packet.pts is None:
+                    return None
+                if packet.is_corrupt or packet.size < raw_size:
+                    cut = True
+                    break
+                if video.codec_context.name in ("rawvideo", "wrapped_avframe"):
+                    raw_size = packet.size
+                    frame_end = (packet.pos or 0) + len(b"FRAME\n") + packet.size
+                if packet.is_discard or not _shows_a_frame(packet, video):
+                    continue
+                key = keys.get(packet.pos or 0, packet.is_keyframe)
+                entries.append(Entry(packet.pts, key, packet.duration or 0))
+    except OSError as error:
+        raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
+    except av.error.FFmpegError:
+        cut = True
+    opened.check()
+    size = opened.file.size if opened.file is not None else 0
+    if "yuv4mpegpipe" in opened.formats and 0 < frame_end < size:
+        cut = True  # the demuxer does not mention a last frame that is not whole
+    if cut:
+        raise truncated(opened.name, len(entries), missing)
+    if not entries:
+        raise NoFrames(f"{opened.name}: has no frames")
+    return make_index(entries, opened.time_base, opened.frame_rate)
+
+
+def _trusted(opened: Opened) -> bool:
+    # AVI counts frames and knows no reordering, so it serves where there is none.
+    plain_avi = "avi" in opened.formats and opened.video.codec_context.codec.intra_only
+    known = opened.video.codec_context.name in _decoders()
+    return known and (plain_avi or bool(opened.formats & _TRUSTED))
+
+
+def _not_needed(opened: Opened) -> list[range]:
+    """The parts of the file that the index does not depend on."""
+    codec_name = opened.video.codec_context.name
+    if opened.file is None or not opened.formats & {"mov", "mp4"}:
+        return []
+    if codec_name in _MARKED_BY_TABLES:
+        marks = [entry.is_keyframe for entry in opened.video.index_entries]
+        if sum(marks) > max(2, len(marks) // 2):
+            return []  # who calls every frame a key frame means that he does not know
+    elif codec_name not in _WHOLE:
+        return []
+    return media_data(opened.file)
+
+
+def truncated(name: str, readable: int, detail: str = "") -> TruncatedSource:
+    """The error for a source that ends early."""
+    frames = "1 frame" if readable == 1 else f"{readable} frames"
+    return TruncatedSource(f"{name}: truncated{detail}; {frames} could be read")
+
+
+def _decoders() -> frozenset[str]:
+    # Decoders are named after their codec, but for a few wrappers around libraries.
+    return _ONE_FRAME_A_PACKET | {"libdav1d", "libvpx", "libvpx-vp9", "libaom-av1"}
+
+
+def _shows_a_frame(packet: Packet[VideoStream], video: VideoStream) -> bool:
+    if video.codec_context.name in ("vp8", "libvpx"):
+        return codec.is_shown(bytes(packet))
+    return True
+
+
+def make_index(entries: list[Entry], time_base: Fraction, rate: Fraction) -> Index:
+    """Display order and seek points of packets given in decoding order."""
+    order = sorted(range(len(entries)), key=lambda i: (entries[i].pts, i))
+    keys = [i for i, entry in enumerate(entries) if entry.key]
+    seeks_at: list[list[int]] = []  # per packet, the key packets at or before it
+    known: list[int] = []
+    next_key = 0
+    for i in range(len(entries)):
+        while next_key < len(keys) and keys[next_key] <= i:
+            known = [keys[next_key], *known][:4]
+            next_key += 1
+        seeks_at.append(known)
+    seeks = []
+    for i in order:
+        # A picture shown before its key frame may need pictures from before the key frame.
+        good = [k for k in seeks_at[i] if entries[k].pts <= entries[i].pts and k != keys[0]]
+        seeks.append(tuple(entries[k].pts for k in good[:2]))
+    pts = [entries[i].pts for i in order]
+    last = entries[order[-1]]
+    typical = max(1, round(1 / (rate * time_base)))
+    return Index(time_base, pts, seeks, pts[-1] + (last.duration or typical))
+
+
+def _promised_but_missing(opened: Opened) -> str:
+    """Why the file must be shorter than it once was, or ""."""
+    file = opened.file
+    if file is None:
+        return ""
+    if opened.formats & {"mov", "mp4"}:
+        end = max((entry.pos + entry.size for entry in opened.video.index_entries), default=0)
+        return f" ({file.size} bytes of at least {end})" if end > file.size else ""
+    if opened.formats & {"matroska", "webm"}:
+        end = _matroska_end(file)
+        return f" ({file.size} bytes of {end})" if end > file.size else ""
+    return ""
+
+
+def _matroska_end(file: GuardedFile) -> int:
+    """Where the Segment says it ends, in bytes from the start of the file, or 0."""
+    head = file.read_at(0, 4096)
+
+    def number(at: int, keep_marker: bool) -> tuple[int, int]:
+        length = 9 - head[at].bit_length()
+        value = int.from_bytes(head[at : at + length], "big")
+        if not keep_marker:
+            value &= (1 << (7 * length)) - 1
+            if value == (1 << (7 * length)) - 1:
+                value = -1  # unknown size
+        return value, at + length
+
+    try:
+        at = 0
+        while True:
+            identifier, at = number(at, keep_marker=True)
+            size, at = number(at, keep_marker=False)
+            if identifier == 0x18538067:
+                return at + size if size >= 0 else 0
+            at += size
+    except IndexError:
+        return 0

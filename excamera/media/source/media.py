@@ -1,0 +1,187 @@
+"""Opening a source with PyAV, with every refusal as a named error."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from excamera.errors import (
+    InputIsDirectory,
+    InputNotReadable,
+    NoFrames,
+    NoSuchInput,
+    NotAVideo,
+    NoVideoStream,
+    SourceUnavailable,
+    TruncatedSource,
+    UnknownCodec,
+)
+from excamera.media.source.boxes import index_is_cut
+from excamera.media.source.guard import GuardedFile, guarded
+
+# Demuxers that take any text or bytes for a picture.
+_CATCH_ALL_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+# Formats whose clock starts anywhere: their first timestamp becomes 0.
+_ARBITRARY_CLOCKS = frozenset({"mpegts", "mpeg", "mpegtsraw", "rtsp", "rtp"})
+_MEBIBYTE = 1 << 20
+# What a playlist in a local file may name, as FFmpeg has it for a path; any other source
+# stands for itself and must not make this machine open its own files.
+_PROTOCOLS_OF_A_PATH = "file,crypto,data"
+_PROTOCOLS_OF_A_FILE_OBJECT = "crypto,data"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open source and the video stream that is meant.
+
+    Attributes:
+        container: PyAV's.
+        video: the stream.
+        name: how messages call the source.
+        file: what the container reads; None where FFmpeg reads by itself (a pipe, a URL).
+    """
+
+    container: InputContainer
+    video: VideoStream
+    name: str
+    file: GuardedFile | None = None
+
+    def check(self) -> None:
+        """Raise what went wrong in reading the file, whatever FFmpeg made of it.
+
+        Raises:
+            SourceUnavailable: for an `OSError`; the file's other errors are raised as they are.
+        """
+        if self.file is not None:
+            self.file.check()
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """Names of the container format, such as {"mov", "mp4", ...}."""
+        return frozenset(self.container.format.name.split(","))
+
+    @property
+    def arbitrary_clock(self) -> bool:
+        """Whether timestamps start anywhere rather than near 0."""
+        return bool(self.formats & _ARBITRARY_CLOCKS)
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds of one tick of the stream's timestamps."""
+        return self.video.time_base or Fraction(1, 1000)
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames a second as the file says, 25 where it does not."""
+        for rate in (self.video.average_rate, self.video.base_rate, self.video.guessed_rate):
+            if rate:
+                return Fraction(rate)
+        return Fraction(25)
+
+
+@contextlib.contextmanager
+def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> Iterator[Opened]:
+    """Open a source and choose its video stream.
+
+    Args:
+        source: a path, a URL or a seekable binary file, which is read from its byte 0.
+        name: how messages call the source.
+        stream: index of the video stream; None for the first that is not a cover picture.
+
+    Raises:
+        InputError: there is no such file, it is not media, or has no video stream.
+        SourceUnavailable: it could not be read. An error that the binary file raised of its
+            own, other than an `OSError`, comes out as it is.
+    """
+    with open_container(source, name) as (container, file):
+        formats = set(container.format.name.split(","))
+        if formats & _CATCH_ALL_FORMATS:
+            raise NotAVideo(f"{name}: not a video")
+        if file is not None and "mov" in formats and index_is_cut(file):
+            raise _cut_before_index(name)
+        videos = [
+            video
+            for video in container.streams.video
+            if (stream is None and not video.disposition & video.disposition.attached_pic)
+            or video.index == stream
+        ]
+        if not videos:
+            raise NoVideoStream(f"{name}: no video stream")
+        if videos[0].codec_context is None:
+            raise UnknownCodec(f"{name}: no decoder for its video stream")
+        yield Opened(container, videos[0], name, file)
+
+
+@contextlib.contextmanager
+def open_container(
+    source: str | BinaryIO, name: str
+) -> Iterator[tuple[InputContainer, GuardedFile | None]]:
+    """Open a source for any of its streams; see `open_media`.
+
+    Gives the container and the file that it reads, None where FFmpeg reads by itself.
+    """
+    if isinstance(source, str) and Path(source).is_dir():
+        raise InputIsDirectory(f"{name}: is a directory")
+    with guarded(source, name) as file, _opened(source, file, name) as container:
+        yield container, file
+
+
+def _opened(source: str | BinaryIO, file: GuardedFile | None, name: str) -> InputContainer:
+    try:
+        if file is None:
+            assert isinstance(source, str)
+            return av.open(source, mode="r")
+        of_path = isinstance(source, str)
+        protocols = _PROTOCOLS_OF_A_PATH if of_path else _PROTOCOLS_OF_A_FILE_OBJECT
+        return av.open(file, mode="r", options={"protocol_whitelist": protocols})
+    except FileNotFoundError as error:
+        raise NoSuchInput(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise InputIsDirectory(f"{name}: is a directory") from error
+    except (av.error.InvalidDataError, av.error.EOFError) as error:
+        raise _not_media(file, name) from error
+    except PermissionError as error:
+        raise InputNotReadable(f"{name}: permission denied") from error
+    except (OSError, av.error.FFmpegError) as error:
+        raise SourceUnavailable(f"{name}: cannot be read: {error.strerror}") from error
+
+
+def fingerprint(source: str | BinaryIO) -> str:
+    """SHA-256 of a source's size and of its first and last mebibyte, in hexadecimal.
+
+    Enough to notice that a job's directory belongs to another source.
+
+    Raises:
+        SourceUnavailable: it could not be read, or is no plain file.
+    """
+    label = source if isinstance(source, str) else "source"
+    with guarded(source, label) as file:
+        if file is None:
+            raise SourceUnavailable(f"{label}: not a file")
+        digest = hashlib.sha256(str(file.size).encode())
+        for start in (0, max(0, file.size - _MEBIBYTE)):
+            digest.update(file.read_at(start, _MEBIBYTE))
+    return digest.hexdigest()
+
+
+def _not_media(file: GuardedFile | None, name: str) -> NotAVideo | TruncatedSource | NoFrames:
+    """Tell a file that was cut off before its index from one that was never a video."""
+    head = file.read_at(0, 16) if file is not None else b""
+    if head[4:8] == b"ftyp" or head[:4] in (b"\x1a\x45\xdf\xa3", b"RIFF"):
+        return _cut_before_index(name)
+    if head.startswith(b"YUV4MPEG2"):
+        return NoFrames(f"{name}: has no frames")
+    return NotAVideo(f"{name}: not a video")
+
+
+def _cut_before_index(name: str) -> TruncatedSource:
+    return TruncatedSource(f"{name}: truncated or damaged before its index; 0 frames could be read")

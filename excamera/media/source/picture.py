@@ -1,0 +1,159 @@
+"""The one way in which any decoded frame becomes I420: 8 bits, 4:2:0, limited range.
+
+swscale runs with its bit-exact flags and one thread, so every machine gives equal bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from excamera.job.plan import Geometry
+
+Plane = NDArray[np.uint8]
+Planes = tuple[Plane, Plane, Plane]
+"""Y, U and V, uint8, (h, w) and twice ((h + 1) // 2, (w + 1) // 2)."""
+
+_EXACT = (
+    Interpolation.BICUBIC
+    | Interpolation.ACCURATE_RND
+    | Interpolation.BITEXACT
+    | Interpolation.FULL_CHR_H_INP
+    | Interpolation.FULL_CHR_H_INT
+)
+_JPEG_RANGE = 2  # AVCOL_RANGE_JPEG
+_MATRIX_RGB, _UNSPECIFIED, _BT601 = 0, 2, 6  # H.273
+
+_reformatter = VideoReformatter()
+
+
+def is_rgb(frame: VideoFrame) -> bool:
+    """Whether a frame has red, green and blue components (palettes included)."""
+    return frame.format.is_rgb or frame.format.name == "pal8"
+
+
+def is_full_range(frame: VideoFrame) -> bool:
+    """Whether luma runs over 0..255 rather than 16..235."""
+    name = frame.format.name
+    return frame.color_range == _JPEG_RANGE or name.startswith(("yuvj", "gray", "ya"))
+
+
+def geometry_of(frame: VideoFrame, sample_aspect: tuple[int, int]) -> Geometry:
+    """Sizes, rotation and colour description, from the first frame of a source."""
+    turns, flipped = _orientation(frame)
+    num, den = sample_aspect
+    rgb = is_rgb(frame)
+    return Geometry(
+        source_width=frame.width,
+        source_height=frame.height,
+        quarter_turns=turns,
+        flipped=flipped,
+        sample_aspect=(den, num) if turns % 2 else (num, den),
+        matrix=_BT601 if rgb or frame.colorspace == _MATRIX_RGB else frame.colorspace,
+        transfer=frame.color_trc,
+        primaries=frame.color_primaries,
+    )
+
+
+def _orientation(frame: VideoFrame) -> tuple[int, bool]:
+    """Quarter turns counter-clockwise and mirroring, from the display matrix."""
+    try:
+        data = cast(Any, frame.side_data)["DISPLAYMATRIX"]
+    except KeyError:
+        return 0, False
+    a, b, _, c, d = (int(v) for v in np.frombuffer(memoryview(data), np.int32)[:5])
+    one = 1 << 16
+    # Rows of the matrix say where the x and y axes of the stored picture point (y down).
+    known = {
+        (one, 0, 0, one): (0, False),
+        (0, -one, one, 0): (1, False),
+        (-one, 0, 0, -one): (2, False),
+        (0, one, -one, 0): (3, False),
+        (-one, 0, 0, one): (0, True),
+        (0, one, one, 0): (1, True),
+        (one, 0, 0, -one): (2, True),
+        (0, -one, -one, 0): (3, True),
+    }
+    return known.get((a, b, c, d), (0, False))  # other angles: shown as stored
+
+
+def to_i420(frame: VideoFrame, geometry: Geometry) -> Planes:
+    """A decoded frame as I420 planes of the result's size.
+
+    Full range is brought to limited range, more than 8 bits are rounded, other chroma
+    layouts and RGB (by BT.601, VP8's matrix) are converted, alpha is dropped, frames of
+    another size than the first are scaled to it, rotation is applied.
+
+    Args:
+        frame: as PyAV decoded it.
+        geometry: from the plan, or from `geometry_of` the first frame.
+    """
+    turned = geometry.quarter_turns or geometry.flipped
+    width, height = geometry.source_width, geometry.source_height
+    # A turn can move the odd edge to the side where chroma pairs begin: turn at 4:4:4.
+    via_444 = bool(turned) and (width % 2 == 1 or height % 2 == 1)
+    target = "yuv444p" if via_444 else "yuv420p"
+    frame = _convert(frame, width, height, target)
+    planes = _planes(frame)
+    if turned:
+        planes = _turn(planes, geometry)
+        if via_444:
+            planes = _planes(_convert(frame_of(planes, "yuv444p"), *_size(planes), "yuv420p"))
+    return planes
+
+
+def _size(planes: Planes) -> tuple[int, int]:
+    return planes[0].shape[1], planes[0].shape[0]
+
+
+def _convert(frame: VideoFrame, width: int, height: int, target: str) -> VideoFrame:
+    full = is_full_range(frame)
+    same_size = (frame.width, frame.height) == (width, height)
+    if frame.format.name == target and not full and same_size:
+        return frame
+    rgb = is_rgb(frame)
+    return _reformatter.reformat(
+        frame,
+        width=width,
+        height=height,
+        format=target,
+        dst_colorspace=5 if rgb else None,  # SWS_CS_ITU601
+        interpolation=_EXACT,
+        src_color_range=None if rgb else ("JPEG" if full else "MPEG"),
+        dst_color_range="MPEG",
+        threads=1,
+    )
+
+
+def _turn(planes: Planes, geometry: Geometry) -> Planes:
+    def one(plane: Plane) -> Plane:
+        seen = np.fliplr(plane) if geometry.flipped else plane
+        return np.ascontiguousarray(np.rot90(seen, geometry.quarter_turns))
+
+    y, u, v = planes
+    return one(y), one(u), one(v)
+
+
+def _view(plane: VideoPlane, width: int, height: int) -> Plane:
+    rows: Plane = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * height]
+    return rows.reshape(height, plane.line_size)[:, :width]
+
+
+def _planes(frame: VideoFrame) -> Planes:
+    y, u, v = (_view(plane, plane.width, plane.height) for plane in frame.planes[:3])
+    return y, u, v
+
+
+def frame_of(planes: Planes, pixel_format: str = "yuv420p") -> VideoFrame:
+    """Planes as a frame for PyAV's encoders and filters."""
+    width, height = _size(planes)
+    frame = av.VideoFrame(width, height, pixel_format)
+    for plane, data in zip(frame.planes, planes, strict=True):
+        _view(plane, plane.width, plane.height)[:] = data
+    return frame

@@ -1,0 +1,186 @@
+"""Getting exactly the planned frames out of a source, in order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import av
+from av.video.frame import VideoFrame
+
+from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
+from excamera.job.plan import Chunk, Geometry, Plan
+from excamera.media.source.location import locate
+from excamera.media.source.media import Opened, open_media
+from excamera.media.source.picture import Planes, geometry_of, to_i420
+from mu import Store
+
+
+class FrameReader:
+    """Reads chunks of one source; going forward it does not decode anything twice.
+
+    Args:
+        source: path, URL or seekable binary file.
+        plan: names the stream and the pictures' geometry.
+        threads: decoding threads; 0 lets the decoder choose.
+    """
+
+    def __init__(self, source: str | BinaryIO, plan: Plan, threads: int = 1) -> None:
+        self._source = source
+        self._plan = plan
+        self._threads = threads
+        self._stack = contextlib.ExitStack()
+        self._opened: Opened | None = None
+        self._frames: Iterator[VideoFrame] | None = None
+        self._last: int | None = None
+        self._wanted = 0  # number of the frame that is being looked for
+
+    @classmethod
+    def for_plan(cls, plan: Plan, store: Store, threads: int = 1) -> FrameReader:
+        """A reader for the file that a plan's workers read."""
+        return cls(locate(plan.source, store), plan, threads)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the source."""
+        self._opened = None
+        self._frames = None
+        self._last = None
+        self._stack.close()
+
+    def read(self, chunk: Chunk) -> Iterator[Planes]:
+        """The chunk's pictures as I420 planes, one for every planned timestamp.
+
+        Raises:
+            SourceMismatch: the source does not give exactly these frames.
+            UnreadableFrame: a frame cannot be decoded.
+            SourceUnavailable: the source cannot be read.
+        """
+        for number, frame in enumerate(self._chunk_frames(chunk)):
+            if frame.pts != chunk.read_pts[number]:
+                raise SourceMismatch(
+                    f"{self._plan.source.name}: frame {chunk.first_frame + number} was planned "
+                    f"at {chunk.read_pts[number]}, found at {frame.pts}"
+                )
+            yield to_i420(frame, self._plan.geometry)
+
+    def _chunk_frames(self, chunk: Chunk) -> Iterator[VideoFrame]:
+        self._wanted = chunk.first_frame
+        first = self._go_to(chunk)
+        for number in range(len(chunk.read_pts)):
+            self._wanted = chunk.first_frame + number
+            frame = first if number == 0 else self._next()
+            if frame is None:
+                raise SourceMismatch(
+                    f"{self._plan.source.name}: ends before frame {chunk.first_frame + number}"
+                )
+            yield frame
+
+    def _go_to(self, chunk: Chunk) -> VideoFrame | None:
+        """The chunk's first frame, by reading on or by seeking."""
+        wanted = chunk.read_pts[0]
+        near = not chunk.seek or (self._last is not None and chunk.seek[0] <= self._last)
+        if self._last is not None and self._last < wanted and near:
+            frame = self._skip_to(wanted, chunk.skip)
+            if frame is not None and frame.pts == wanted:
+                return frame
+        frame = None
+        for target in (*chunk.seek, None):
+            self._start(target)
+            frame = self._skip_to(wanted, chunk.skip)
+            if frame is not None and frame.pts == wanted:
+                return frame
+        return frame
+
+    def _skip_to(self, wanted: int, skip: int) -> VideoFrame | None:
+        while (frame := self._next()) is not None:
+            if frame.pts is not None and frame.pts >= wanted:
+                if frame.pts == wanted and skip:
+                    skip -= 1
+                    continue
+                return frame
+        return None
+
+    def _start(self, target: int | None) -> None:
+        self.close()
+        opened = self._stack.enter_context(
+            open_media(self._source, self._plan.source.name, self._plan.source.stream)
+        )
+        context = opened.video.codec_context
+        context.thread_count = self._threads
+        context.thread_type = "AUTO" if self._threads != 1 else "NONE"
+        if target is not None:
+            # Where seeking fails, the caller notices that the frame is missing.
+            with contextlib.suppress(av.error.FFmpegError):
+                opened.container.seek(target, stream=opened.video)
+        self._opened = opened
+        self._frames = opened.container.decode(opened.video)
+        self._check()
+
+    def _check(self) -> None:
+        assert self._opened is not None
+        try:
+            self._opened.check()
+        except BaseException:
+            self.close()  # whoever tries again starts anew
+            raise
+
+    def _next(self) -> VideoFrame | None:
+        assert self._frames is not None
+        try:
+            frame = self._decode()
+        finally:
+            self._check()
+        self._last = None if frame is None else frame.pts
+        return frame
+
+    def _decode(self) -> VideoFrame | None:
+        assert self._frames is not None
+        try:
+            return next(self._frames, None)
+        except OSError as error:
+            raise SourceUnavailable(f"{self._plan.source.name}: {error.strerror}") from error
+        except av.error.FFmpegError as error:
+            raise UnreadableFrame(
+                f"{self._plan.source.name}: damaged ({error.strerror}); "
+                f"{self._wanted} frames could be read"
+            ) from error
+
+
+def read_all(source: str | BinaryIO, name: str) -> Iterator[Planes]:
+    """Every frame of a source from its start, as `to_i420` gives it.
+
+    Raises:
+        InputError: the source cannot be read as a video.
+    """
+    geometry: Geometry | None = None
+    count = 0
+    with open_media(source, name) as opened:
+        opened.video.codec_context.thread_type = "AUTO"
+        try:
+            for frame in opened.container.decode(opened.video):
+                opened.check()
+                if geometry is None:
+                    geometry = geometry_of(frame, (1, 1))
+                yield to_i420(frame, geometry)
+                count += 1
+        except OSError as error:
+            raise SourceUnavailable(f"{name}: {error.strerror}") from error
+        except av.error.FFmpegError as error:
+            raise UnreadableFrame(
+                f"{name}: damaged ({error.strerror}); {count} frames could be read"
+            ) from error
+    if geometry is None:
+        raise NoFrames(f"{name}: has no frames")

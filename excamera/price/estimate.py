@@ -1,0 +1,302 @@
+"""What a job will take before it has begun: time, size and dollars.
+
+Times are a model: so many seconds of one CPU for every megapixel of a frame, and some for every
+call. The constants of `Pace` were measured on a machine that is not Lambda, whose cores vary;
+`Pace.of_job` takes them from a finished job instead, which is what to trust. How near both come
+is in docs/cloud-overhead.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+
+from excamera.job.flow import STEPS
+from excamera.job.options import EncodeOptions
+from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
+from mu import Attempt
+
+DEFAULT_MEMORY_MB = {"start": 256, "plan": 1769, "encode": 1769, "rebase": 5307, "audio": 1769,
+                     "stitch": 1769}  # fmt: skip
+"""Memory of the functions that work on a job, as cdk.json has it."""
+
+CPU_MB = 1769
+"""Memory of a Lambda function that has one CPU."""
+
+CPUS_OF_REBASE = 0.9
+"""What each further CPU adds to rebase: two threads were measured at 1.81 to 1.86 times one."""
+
+COLD_START_S = 2.5
+"""Until a new environment of a function that works on video runs its first call."""
+
+STATE_S = 0.1
+"""Step Functions between the end of one call and the begin of the next, which no one pays for."""
+
+START_S = 2.0
+"""From the end of an upload until the plan function runs."""
+
+_CHILDREN_A_SECOND = 100  # that a distributed map starts, one for each batch
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast one CPU works, and S3 answers.
+
+    All but `call_s` and `stitch_s`, which are S3's, are medians of what `make bench-cloud` measures
+    on real clips, rounded; a test compares them with its results.
+
+    Attributes:
+        call_s: seconds of a call's requests, one after another: six of S3's usual 25 ms.
+        encode_s: seconds to read and encode a megapixel with libvpx, "good", `cpu_used` 0,
+            at `crf` 24 as all of these.
+        rebase_s: seconds to read and rebase a megapixel.
+        first_frame_s: seconds to encode a megapixel of a chunk's first frame again.
+        audio_s: seconds for a second of sound.
+        plan_s: seconds for the plan of a thousand frames.
+        stitch_s: seconds for a batch.
+        bits: of a megapixel at `crf` 24.
+    """
+
+    call_s: float = 0.15
+    encode_s: float = 0.088
+    rebase_s: float = 0.0145
+    first_frame_s: float = 0.082
+    audio_s: float = 0.011
+    plan_s: float = 0.012
+    stitch_s: float = 0.02
+    bits: float = 125_000
+
+    @classmethod
+    def of_job(
+        cls,
+        attempts: Iterable[Attempt],
+        film: Film,
+        options: EncodeOptions,
+        cpus: Mapping[str, float],
+        call_s: float | None = None,
+    ) -> Pace:
+        """The pace of a job that is done, by its timeline.
+
+        Args:
+            attempts: those of its timeline.
+            film: what it encoded.
+            options: by which.
+            cpus: that each function had, by step.
+            call_s: what its calls' requests took; by default the constant's.
+        """
+        call_s = cls().call_s if call_s is None else call_s
+        seconds = dict.fromkeys(STEPS, 0.0)
+        calls = dict.fromkeys(STEPS, 0)
+        for attempt in attempts:
+            if attempt.done and attempt.name in seconds:
+                took = attempt.milliseconds / 1000
+                # What a call took is at least half its own, however fast S3 was.
+                seconds[attempt.name] += max(took / 2, took - call_s)
+                calls[attempt.name] += 1
+        work = max(1e-9, film.frames * film.megapixels)
+        encode = seconds["encode"] * min(1.0, cpus["encode"]) / work / _effort(options)
+        # One figure for both kinds of frames: a job's timeline does not tell them apart.
+        rebase = seconds["rebase"] * _parallel(cpus["rebase"]) / work / _detail(options)
+        return replace(
+            cls(),
+            call_s=call_s,
+            encode_s=encode,
+            rebase_s=rebase,
+            first_frame_s=rebase,
+            plan_s=1000 * seconds["plan"] / max(1, film.frames),
+            audio_s=seconds["audio"] / max(1e-9, film.duration_s),
+            stitch_s=seconds["stitch"] / max(1, calls["rebase"]),
+        )
+
+    def with_size(self, size: int, film: Film, crf: int) -> Pace:
+        """This pace with the bits that a result of `size` bytes had."""
+        bits = 8 * size - (SOUND_BITS * film.duration_s if film.sound else 0)
+        of_a_megapixel = max(1.0, bits) / max(1e-9, film.frames * film.megapixels)
+        return replace(self, bits=of_a_megapixel / 2 ** ((24 - crf) / CRF_OCTAVE))
+
+
+SOUND_BITS = 96_000
+"""Of a second of sound."""
+
+CRF_OCTAVE = 14.0
+"""Steps of `crf` that halve the bits."""
+
+CRF_TIME_OCTAVE = 28.0
+"""Steps of `crf` that halve the time of encode and rebase."""
+
+DEADLINES = {"good": 1.0, "best": 1.5, "realtime": 0.74}
+"""How long encode takes at each deadline, against "good"."""
+
+CPU_USED = 0.72
+"""What is left of that with each step of `cpu_used`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """What is to be encoded.
+
+    Attributes:
+        frames: how many.
+        width: of a frame, px.
+        height: of a frame, px.
+        duration_s: how long it lasts.
+        sound: whether it has any.
+    """
+
+    frames: int
+    width: int
+    height: int
+    duration_s: float
+    sound: bool = True
+
+    @property
+    def megapixels(self) -> float:
+        """Of one frame."""
+        return self.width * self.height / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What the stack and the account give a job.
+
+    Attributes:
+        memory_mb: of each function, by step.
+        architecture: "arm64" or "x86_64".
+        batches_at_once: batches under way at the same time.
+        chunks_at_once: chunks of one batch under way at the same time.
+        concurrency: calls of Lambda that the account allows at the same time.
+    """
+
+    memory_mb: Mapping[str, int]
+    architecture: str = "arm64"
+    batches_at_once: int = 60
+    chunks_at_once: int = 16
+    concurrency: int = 1000
+
+    def cpus(self, step: str) -> float:
+        """CPUs of a function."""
+        return self.memory_mb[step] / CPU_MB
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job is expected to take.
+
+    Attributes:
+        shape: how it is cut.
+        seconds: from the end of the upload to the result.
+        size: of the result, in bytes.
+        usage: of AWS.
+        dollars: at list prices.
+        workers: that work at the same time, at most.
+    """
+
+    shape: Shape
+    seconds: float
+    size: int
+    usage: Usage
+    dollars: float
+    workers: int
+
+
+def estimate(
+    film: Film,
+    options: EncodeOptions,
+    workers: Workers,
+    pace: Pace | None = None,
+    *,
+    warm: bool = False,
+    source_reads: int = 5,
+) -> Estimate:
+    """What a job is expected to take; pure arithmetic.
+
+    Args:
+        film: what is to be encoded.
+        options: N, x, quality and effort.
+        workers: of the stack.
+        pace: of one CPU; by default that of the constants here.
+        warm: whether the functions have environments left from another job.
+        source_reads: see `excamera.price.costs.foretold`.
+    """
+    pace = pace or Pace()
+    shape = Shape.of(film.frames, options)
+    calls = _call_seconds(film, options, shape, workers, pace)
+    counts = {"plan": 1, "encode": shape.chunks, "rebase": shape.batches, "stitch": 1,
+              "audio": 1}  # fmt: skip
+    # Of a batch, and of the job; a call is left for the sound.
+    free = max(1, workers.concurrency - 1)
+    chunks = min(options.batch_chunks, shape.chunks, workers.chunks_at_once, free)
+    batches = min(shape.batches, workers.batches_at_once, max(1, free // chunks))
+    at_once = min(shape.chunks, batches * chunks)
+    environments = {step: min(count, at_once) for step, count in counts.items()}
+    cold = 0.0 if warm else COLD_START_S
+    gb_seconds = {
+        step: (counts[step] * calls[step] + environments[step] * cold)
+        * workers.memory_mb[step]
+        / 1024
+        for step in STEPS
+    }
+    for step, seconds in UNTIMED_CALLS_S.items():
+        gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
+    usage = foretold(shape, gb_seconds, environments["encode"], source_reads=source_reads)
+    encode_s, rebase_s = calls["encode"] + STATE_S, calls["rebase"] + STATE_S
+    batch_s = ceil(shape.chunks / shape.batches / chunks) * encode_s + rebase_s
+    seconds = (
+        START_S
+        + len(("plan", "encode", "stitch")) * cold
+        + calls["plan"]
+        + max(
+            calls["audio"],
+            ceil(shape.batches / batches) * batch_s + shape.batches / _CHILDREN_A_SECOND,
+        )
+        + calls["stitch"]
+    )
+    bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
+    sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
+    return Estimate(
+        shape,
+        seconds,
+        round((bits + sound_bits) / 8),
+        usage,
+        usage.dollars(workers.architecture),
+        at_once,
+    )
+
+
+def _effort(options: EncodeOptions) -> float:
+    """How long libvpx takes with these options, against "good", `cpu_used` 0, `crf` 24."""
+    steps = abs(options.vpx.cpu_used)
+    if options.vpx.deadline == "realtime":
+        steps = max(1, steps)  # see VpxSettings
+    return DEADLINES[options.vpx.deadline] * CPU_USED**steps * _detail(options)
+
+
+def _detail(options: EncodeOptions) -> float:
+    """How long a frame takes with these options for its bits, against `crf` 24."""
+    return float(2 ** ((24 - options.crf) / CRF_TIME_OCTAVE))
+
+
+def _parallel(cpus: float) -> float:
+    """How many times as fast as on one CPU rebase is."""
+    return cpus if cpus <= 1 else 1 + CPUS_OF_REBASE * (cpus - 1)
+
+
+def _call_seconds(
+    film: Film, options: EncodeOptions, shape: Shape, workers: Workers, pace: Pace
+) -> dict[str, float]:
+    """Seconds of the mean call of each function in a warm environment."""
+    work = film.frames * film.megapixels
+    encode = work / max(1, shape.chunks) * pace.encode_s * _effort(options)
+    first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
+    rebase = 0.0
+    if options.batch_chunks > 1:
+        rebase = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
+        rebase *= _detail(options) / _parallel(workers.cpus("rebase"))
+    return {
+        "plan": pace.call_s + pace.plan_s * film.frames / 1000,
+        "encode": pace.call_s + encode / min(1.0, workers.cpus("encode")),
+        "rebase": pace.call_s + rebase / max(1, shape.batches),
+        "audio": pace.call_s + (pace.audio_s * film.duration_s if film.sound else 0.0),
+        "stitch": pace.call_s + pace.stitch_s * shape.batches,
+    }

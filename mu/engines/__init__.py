@@ -1,0 +1,1 @@
+"""What runs a flow: processes of this machine, or Lambda functions."""

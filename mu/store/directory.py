@@ -1,0 +1,153 @@
+"""A store in a local directory."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from mu.errors import NoSuchKey
+from mu.store.protocol import Range, check_key, copy_range, open_object
+
+
+class DirectoryStore:
+    """A store in a local directory: key ``a/b`` is the file ``a/b`` in it."""
+
+    _TEMPORARY = ".put-"
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root).absolute()
+
+    def __repr__(self) -> str:
+        return f"DirectoryStore({str(self.root)!r})"
+
+    @property
+    def url(self) -> str:
+        """See `Store.url`."""
+        return f"dir:{self.root}"
+
+    def path(self, key: str) -> Path:
+        """The file that holds (or would hold) `key`."""
+        return self.root / check_key(key)
+
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        """See `Store.put`."""
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(temporary).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+
+    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+        """See `Store.put_new`."""
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            path.hardlink_to(temporary)  # fails where a rename would replace
+        except FileExistsError:
+            return False
+        finally:
+            Path(temporary).unlink()
+        return True
+
+    def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
+        """See `Store.put_file`."""
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            near = target.with_name(f"{self._TEMPORARY}{os.getpid()}-{target.name}")
+            shutil.copyfile(path, near)  # another file system: copy next to it first
+            near.replace(target)
+            Path(path).unlink()
+
+    def get(self, key: str) -> bytes:
+        """See `Store.get`."""
+        with self._open(key) as file:
+            return file.read()
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """See `Store.get_range`."""
+        with self._open(key) as file:
+            file.seek(start)
+            return file.read(length)
+
+    def size(self, key: str) -> int:
+        """See `Store.size`."""
+        try:
+            return self.path(key).stat().st_size
+        except FileNotFoundError as error:
+            raise NoSuchKey(key) from error
+
+    def concat(self, key: str, parts: Iterable[bytes | Range]) -> int:
+        """See `Store.concat`."""
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                for part in parts:
+                    if isinstance(part, Range):
+                        with open_object(part.store or self, part.key) as file:
+                            copy_range(file, out, part)
+                    else:
+                        out.write(part)
+                size = out.tell()
+            Path(temporary).replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise
+        return size
+
+    def list(self, prefix: str = "") -> list[str]:
+        """See `Store.list`."""
+        folder = self.root / prefix.rpartition("/")[0]
+        keys = (
+            path.relative_to(self.root).as_posix()
+            for path in folder.rglob("*")
+            if path.is_file() and not path.name.startswith(self._TEMPORARY)
+        )
+        return sorted(key for key in keys if key.startswith(prefix))
+
+    def exists(self, key: str) -> bool:
+        """See `Store.exists`."""
+        return self.path(key).is_file()
+
+    def delete(self, key: str) -> None:
+        """See `Store.delete`."""
+        self.path(key).unlink(missing_ok=True)
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """See `Store.delete_all`."""
+        for key in keys:
+            self.delete(key)
+
+    def source(self, key: str) -> str | BinaryIO:
+        """See `Store.source`."""
+        if not self.exists(key):
+            raise NoSuchKey(key)
+        return str(self.path(key))
+
+    def _open(self, key: str) -> BinaryIO:
+        try:
+            return self.path(key).open("rb")
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise NoSuchKey(key) from error

@@ -1,0 +1,132 @@
+"""Where bulk data lives: the protocol that every store implements."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
+
+from mu.errors import StoreError
+
+REQUESTS_AT_ONCE = 16
+"""How many requests of one process are under way at the same time, at most."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A part of a stored object: `length` bytes from `start` on, None for all the rest.
+
+    `store` is where the object lies, None for the store that joins the parts.
+    """
+
+    key: str
+    start: int = 0
+    length: int | None = None
+    store: Store | None = None
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Objects of bytes under keys such as ``jobs/7/plan.json``.
+
+    A `put` is atomic: a reader sees the old object, the new one, or none, never a part.
+    """
+
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        """Store `data` under `key`, replacing what was there."""
+
+    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+        """Store `data` unless something is stored under `key`; gives whether it did.
+
+        Of several writers at the same time exactly one succeeds.
+        """
+
+    def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
+        """Store the contents of a local file under `key`; the file itself may be moved."""
+
+    def get(self, key: str) -> bytes:
+        """The whole object. Raises `NoSuchKey`."""
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """At most `length` bytes from byte `start` on. Raises `NoSuchKey`."""
+
+    def size(self, key: str) -> int:
+        """Size of the object in bytes. Raises `NoSuchKey`."""
+
+    def concat(self, key: str, parts: Iterable[bytes | Range]) -> int:
+        """Join parts, in order, into one new object; gives its size in bytes.
+
+        Large parts need not pass through this process (S3 copies them on its side).
+        Raises `NoSuchKey`.
+        """
+
+    def list(self, prefix: str = "") -> list[str]:
+        """All keys that begin with `prefix`, sorted."""
+
+    def exists(self, key: str) -> bool:
+        """Whether an object is stored under `key`."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens if there is none."""
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """Remove many objects, in as few requests as possible."""
+
+    def source(self, key: str) -> str | BinaryIO:
+        """Something a media library can open and seek: a path, a URL, or a binary file."""
+
+    @property
+    def url(self) -> str:
+        """What `open_store` needs to open this store in another process."""
+
+
+def check_key(key: str) -> str:
+    """The key, if it is one that every store can hold.
+
+    Raises:
+        StoreError: it is not.
+    """
+    parts = key.split("/")
+    if not key or key.startswith("/") or any(part in ("", ".", "..") for part in parts):
+        raise StoreError(f"{key!r} is not a valid key")
+    return key
+
+
+def copy_range(file: BinaryIO, out: BinaryIO, part: Range) -> None:
+    """Write the bytes of `part` from `file` to `out`.
+
+    Raises:
+        StoreError: the file ends before the range does.
+    """
+    file.seek(part.start)
+    left = part.length
+    while left is None or left > 0:
+        data = file.read(1 << 20 if left is None else min(left, 1 << 20))
+        if not data:
+            if left is None:
+                return
+            raise StoreError(f"{part.key} ends before byte {part.start + (part.length or 0)}")
+        out.write(data)
+        left = None if left is None else left - len(data)
+
+
+def open_object(store: Store, key: str) -> BinaryIO:
+    """A store's object as a binary file."""
+    source = store.source(key)
+    return Path(source).open("rb") if isinstance(source, str) else source
+
+
+def at_once(request: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """What a request gives for each item, made for several at a time: stores answer late.
+
+    Raises:
+        Exception: the first item's that failed, when all that were under way have ended.
+    """
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        return list(pool.map(request, items))

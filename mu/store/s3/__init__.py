@@ -1,0 +1,1 @@
+"""Amazon S3 as a store; only this package imports the AWS SDK."""

@@ -1,0 +1,222 @@
+"""The store in S3: `S3Store`, a bucket, and `S3Object`, one version of one object in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from mu.errors import NoSuchKey, ObjectChanged, ObjectExists, StoreDenied, StoreError
+from mu.store.block_file import BlockFile
+from mu.store.protocol import Range
+from mu.store.s3.client import PastEnd, client, translated
+from mu.store.s3.join import join
+
+_DELETED_AT_ONCE = 1000  # as many as S3 takes in a request
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    """One version of one object; reads fail with `ObjectChanged` once it is another.
+
+    Attributes:
+        bucket: its bucket.
+        key: its key.
+        version: its version where the bucket keeps versions, else "".
+        size: bytes.
+        etag: as S3 gives it, with its quotes.
+        modified: when it was stored.
+        metadata: the user's own (``x-amz-meta-...``), names in lower case.
+    """
+
+    bucket: str
+    key: str
+    version: str
+    size: int
+    etag: str
+    modified: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def look_up(cls, url: str) -> S3Object:
+        """The object that ``s3://bucket/key`` names, or ``...?versionId=v`` one version.
+
+        Key and version are percent-encoded in the URL.
+
+        Raises:
+            NoSuchKey: there is none.
+            StoreDenied: it may not be read.
+            StoreUnavailable: S3 does not answer.
+        """
+        bucket, key, version = parse_url(url)
+        which: dict[str, Any] = {"VersionId": version} if version else {}
+        with translated(f"s3://{bucket}/{key}"):
+            head = client().head_object(Bucket=bucket, Key=key, **which)
+        return cls(
+            bucket,
+            key,
+            head.get("VersionId", version),
+            head["ContentLength"],
+            head["ETag"],
+            head["LastModified"],
+            {name.lower(): value for name, value in head["Metadata"].items()},
+        )
+
+    def read_range(self, start: int, length: int) -> bytes:
+        """At most `length` bytes from byte `start` on, both within the object.
+
+        Raises:
+            ObjectChanged: the object was replaced or removed.
+            StoreUnavailable: S3 does not answer.
+        """
+        which: dict[str, Any] = {"VersionId": self.version} if self.version else {}
+        try:
+            with translated(self.key):
+                answer = client().get_object(
+                    Bucket=self.bucket,
+                    Key=self.key,
+                    Range=f"bytes={start}-{start + length - 1}",
+                    IfMatch=self.etag,
+                    **which,
+                )
+                return bytes(answer["Body"].read())
+        except (ObjectExists, NoSuchKey, StoreDenied) as error:
+            # Forbidden is also what is not there, and this could be read when it was looked up.
+            raise ObjectChanged(f"s3://{self.bucket}/{self.key} was replaced") from error
+
+    def open(self) -> BinaryIO:
+        """The object as a seekable binary file, read by ranges."""
+        return BlockFile(self.read_range, self.size)
+
+
+def parse_url(url: str) -> tuple[str, str, str]:
+    """Bucket, key and version ("" for none) of a URL as `S3Object.look_up` takes it.
+
+    Raises:
+        StoreError: it is not one.
+    """
+    parts = urlsplit(url)
+    key = unquote(parts.path.removeprefix("/"))
+    if parts.scheme != "s3" or not parts.netloc or not key:
+        raise StoreError(f"{url!r} is not of the form s3://bucket/key")
+    return parts.netloc, key, parse_qs(parts.query).get("versionId", [""])[0]
+
+
+class S3Store:
+    """A store in a bucket: keys of the store are keys of the bucket."""
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+
+    def __repr__(self) -> str:
+        return f"S3Store({self.bucket!r})"
+
+    @property
+    def url(self) -> str:
+        """See `mu.Store.url`."""
+        return f"s3://{self.bucket}"
+
+    def put(self, key: str, data: bytes | memoryview) -> None:
+        """See `mu.Store.put`."""
+        with translated(key):
+            client().put_object(Bucket=self.bucket, Key=key, Body=bytes(data))
+
+    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+        """See `mu.Store.put_new`."""
+        try:
+            with translated(key):
+                client().put_object(Bucket=self.bucket, Key=key, Body=bytes(data), IfNoneMatch="*")
+        except ObjectExists:
+            return False
+        return True
+
+    def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
+        """See `mu.Store.put_file`; large files go in parts."""
+        with translated(key):
+            client().upload_file(os.fspath(path), self.bucket, key)
+        Path(path).unlink()
+
+    def get(self, key: str) -> bytes:
+        """See `mu.Store.get`."""
+        with translated(key):
+            return bytes(client().get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """See `mu.Store.get_range`."""
+        if length <= 0:
+            return b""
+        wanted = f"bytes={start}-{start + length - 1}"
+        try:
+            with translated(key):
+                answer = client().get_object(Bucket=self.bucket, Key=key, Range=wanted)
+                return bytes(answer["Body"].read())
+        except PastEnd:
+            return b""
+
+    def size(self, key: str) -> int:
+        """See `mu.Store.size`."""
+        with translated(key):
+            return int(client().head_object(Bucket=self.bucket, Key=key)["ContentLength"])
+
+    def concat(
+        self,
+        key: str,
+        parts: Iterable[bytes | Range],
+        request: Mapping[str, Any] | None = None,
+        condition: Mapping[str, str] | None = None,
+    ) -> int:
+        """See `mu.Store.concat`; large ranges are copied within S3.
+
+        Args:
+            key: of the new object.
+            parts: literal bytes, and ranges of objects in this or another `S3Store`.
+            request: further arguments of PutObject and CreateMultipartUpload, such as
+                ``{"ContentType": ..., "Metadata": ...}``.
+            condition: ``{"IfNoneMatch": "*"}`` or ``{"IfMatch": etag}``.
+
+        Raises:
+            ObjectExists: the condition is not met; nothing was changed.
+        """
+        return join(self, key, parts, request or {}, condition or {})
+
+    def list(self, prefix: str = "") -> list[str]:
+        """See `mu.Store.list`."""
+        pages = client().get_paginator("list_objects_v2")
+        with translated(prefix):
+            return [
+                item["Key"]
+                for page in pages.paginate(Bucket=self.bucket, Prefix=prefix)
+                for item in page.get("Contents", [])
+            ]
+
+    def exists(self, key: str) -> bool:
+        """See `mu.Store.exists`."""
+        try:
+            self.size(key)
+        except NoSuchKey:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """See `mu.Store.delete`."""
+        with translated(key):
+            client().delete_object(Bucket=self.bucket, Key=key)
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """See `mu.Store.delete_all`."""
+        wanted_keys = list(keys)
+        for at in range(0, len(wanted_keys), _DELETED_AT_ONCE):
+            some = wanted_keys[at : at + _DELETED_AT_ONCE]
+            wanted = {"Objects": [{"Key": key} for key in some], "Quiet": True}
+            with translated(some[0]):
+                answer = client().delete_objects(Bucket=self.bucket, Delete=wanted)
+            for problem in answer.get("Errors", [])[:1]:
+                raise StoreError(f"{problem['Key']}: {problem.get('Message', problem['Code'])}")
+
+    def source(self, key: str) -> BinaryIO:
+        """See `mu.Store.source`."""
+        return S3Object.look_up(f"{self.url}/{quote(key)}").open()

@@ -1,0 +1,71 @@
+"""The client of S3 that a process has, and its errors as mu's: all that mu knows of the AWS SDK."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mu.errors import NoSuchKey, ObjectExists, StoreDenied, StoreError, StoreUnavailable
+from mu.store.protocol import REQUESTS_AT_ONCE
+
+_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404"})
+_REFUSED = frozenset({"AccessDenied", "Forbidden", "403", "InvalidAccessKeyId"})
+_CONDITION = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
+
+
+class PastEnd(StoreError):
+    """A range begins where the object has ended already."""
+
+
+@cache
+def client() -> Any:
+    """This process's client; the SDK's own retries come before any of ours."""
+    return boto3.client(
+        "s3",
+        config=Config(
+            max_pool_connections=REQUESTS_AT_ONCE,
+            retries={"mode": "standard", "total_max_attempts": 5},
+            connect_timeout=5,
+            read_timeout=30,
+            # Checksums of our own choice only: the pieces are verified by the plan anyway.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+@contextlib.contextmanager
+def translated(key: str) -> Iterator[None]:
+    """Turn the SDK's errors about `key` into mu's.
+
+    Raises:
+        NoSuchKey: nothing is stored there.
+        StoreDenied: a right is missing.
+        ObjectExists: a condition of the request was not met.
+        PastEnd: a range begins behind the end.
+        StoreUnavailable: everything else that trying again may mend.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _MISSING:
+            raise NoSuchKey(key) from error
+        if code in _REFUSED:
+            raise StoreDenied(f"{key}: {error}") from error
+        if code == "InvalidRange":
+            raise PastEnd(f"{key}: {error}") from error
+        if code in _CONDITION:
+            raise ObjectExists(f"{key}: {error}") from error
+        if status >= 500 or status == 429 or code in ("SlowDown", "RequestTimeout"):
+            raise StoreUnavailable(f"{key}: {error}") from error
+        raise StoreError(f"{key}: {error}") from error
+    except BotoCoreError as error:
+        raise StoreUnavailable(f"{key}: {error}") from error

@@ -1,0 +1,189 @@
+"""Joining many pieces into one S3 object: large ones are copied by S3, small ones are read.
+
+S3 takes parts of 5 MiB to 5 GiB (the last may be smaller), at most 10,000 of them. So the
+pieces are laid out as a list of parts: a long run of one object becomes a part that S3
+copies by itself; what lies between is read here and uploaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from mu.errors import StoreError
+from mu.store.protocol import Range, Store, at_once
+from mu.store.s3.client import client, translated
+
+MIN_PART = 5 << 20
+MAX_PART = 5 << 30
+MAX_PARTS = 10_000
+_AT_ONCE = 8  # parts under way; each may hold some MIN_PARTs in memory
+
+Piece = bytes | Range
+
+
+@dataclass(slots=True)
+class Part:
+    """One part of the upload: pieces to read and send, or one range for S3 to copy."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    size: int = 0
+    copied: bool = False
+
+
+def lay_out(pieces: Iterable[Piece], min_part: int = MIN_PART) -> Iterator[Part]:
+    """Cut pieces, whose ranges have their lengths, into parts.
+
+    Args:
+        pieces: in order.
+        min_part: least size of every part but the last, in bytes.
+    """
+    part = Part()
+    for piece in pieces:
+        rest = piece
+        if isinstance(rest, Range) and 0 < part.size < min_part <= _size(rest):
+            # What is read already needs filling up before a copied part may follow.
+            taken = min_part - part.size
+            if _size(rest) - taken >= min_part:
+                _add(part, _cut(rest, 0, taken))
+                rest = _cut(rest, taken, _size(rest) - taken)
+        if isinstance(rest, Range) and _size(rest) >= min_part and not 0 < part.size < min_part:
+            if part.size:
+                yield part
+                part = Part()
+            yield from _copies(rest, min_part)
+            continue
+        _add(part, rest)
+        if part.size >= min_part:
+            yield part
+            part = Part()
+    if part.size:
+        yield part
+
+
+def _copies(whole: Range, min_part: int) -> Iterator[Part]:
+    at, size = 0, _size(whole)
+    while at < size:
+        length = min(MAX_PART, size - at)
+        if 0 < size - at - length < min_part:
+            length -= min_part  # leave enough for the last
+        yield Part([_cut(whole, at, length)], length, copied=True)
+        at += length
+
+
+def _add(part: Part, piece: Piece) -> None:
+    size = _size(piece)
+    if size:
+        part.pieces.append(piece)
+        part.size += size
+
+
+def _size(piece: Piece) -> int:
+    if isinstance(piece, Range):
+        assert piece.length is not None
+        return piece.length
+    return len(piece)
+
+
+def _cut(whole: Range, at: int, length: int) -> Range:
+    return Range(whole.key, whole.start + at, length, whole.store)
+
+
+def join(
+    target: Store,
+    key: str,
+    pieces: Iterable[Piece],
+    request: Mapping[str, Any],
+    condition: Mapping[str, str],
+) -> int:
+    """See `S3Store.concat`."""
+    known = [_with_length(piece, target) for piece in pieces]
+    total = sum(_size(piece) for piece in known)
+    if total < 2 * MIN_PART:
+        data = b"".join(at_once(_read, known))
+        with translated(key):
+            client().put_object(
+                Bucket=_bucket(target), Key=key, Body=data, **request, **dict(condition)
+            )
+        return total
+    min_part = max(MIN_PART, -(-total // (MAX_PARTS // 2)))
+    with translated(key):
+        upload = client().create_multipart_upload(Bucket=_bucket(target), Key=key, **request)
+    where = {"Bucket": _bucket(target), "Key": key, "UploadId": upload["UploadId"]}
+    try:
+        done = _upload(list(lay_out(known, min_part)), where)
+        with translated(key):
+            client().complete_multipart_upload(
+                **where, MultipartUpload={"Parts": done}, **dict(condition)
+            )
+    except BaseException:
+        # What the caller must see is the first error; a bucket's lifecycle rule removes
+        # the parts where this role may not.
+        with contextlib.suppress(Exception):
+            client().abort_multipart_upload(**where)
+        raise
+    return total
+
+
+def _bucket(store: Store) -> str:
+    scheme, _, bucket = store.url.partition("://")
+    if scheme != "s3":
+        raise StoreError(f"{store.url} does not lie in S3")
+    return bucket
+
+
+def _with_length(piece: Piece, target: Store) -> Piece:
+    if not isinstance(piece, Range):
+        return piece
+    store = piece.store or target
+    _bucket(store)
+    length = store.size(piece.key) - piece.start if piece.length is None else piece.length
+    return Range(piece.key, piece.start, length, store)
+
+
+def _read(piece: Piece) -> bytes:
+    if not isinstance(piece, Range):
+        return piece
+    assert piece.store is not None
+    data = piece.store.get_range(piece.key, piece.start, _size(piece))
+    if len(data) != _size(piece):
+        raise StoreError(f"{piece.key} ends before byte {piece.start + _size(piece)}")
+    return data
+
+
+def _upload(parts: list[Part], where: dict[str, str]) -> list[Any]:
+    done: list[Any] = []
+    waiting: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            for number, part in enumerate(parts, start=1):
+                waiting.append(pool.submit(_send, part, number, where))
+                if len(waiting) >= 2 * _AT_ONCE:
+                    done.append(waiting.popleft().result())
+            done.extend(future.result() for future in waiting)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return done
+
+
+def _send(part: Part, number: int, where: dict[str, str]) -> dict[str, Any]:
+    with translated(where["Key"]):
+        if part.copied:
+            (piece,) = part.pieces
+            assert isinstance(piece, Range)
+            assert piece.store is not None
+            copied = client().upload_part_copy(
+                **where,
+                PartNumber=number,
+                CopySource={"Bucket": _bucket(piece.store), "Key": piece.key},
+                CopySourceRange=f"bytes={piece.start}-{piece.start + part.size - 1}",
+            )
+            etag = copied["CopyPartResult"]["ETag"]
+        else:
+            data = b"".join(_read(piece) for piece in part.pieces)
+            etag = client().upload_part(**where, PartNumber=number, Body=data)["ETag"]
+    return {"PartNumber": number, "ETag": etag}
