@@ -13,7 +13,7 @@ from excamera.job.options import EncodeOptions
 from excamera.job.plan import Chunk
 from excamera.media.chunk_encoder import check_chunk, encode_chunk
 from excamera.media.container import webm, webm_reader
-from excamera.media.join import JoinedChunk, SourceChunk, Timings
+from excamera.media.join import JoinedChunk, SourceChunk, Timings, join
 from excamera.steps.encode import stamped
 from tests.pipeline.clips import moving_picture
 
@@ -38,7 +38,7 @@ def hide(whole: SourceChunk, number: int) -> SourceChunk:
 
 def joined(chunks: list[SourceChunk], threads: int = 2) -> list[JoinedChunk]:
     """All chunks joined."""
-    return list(join.join(chunks, OPTIONS.first_frame_qi, threads, Timings()))
+    return list(join(chunks, OPTIONS.first_frame_qi, threads, Timings()))
 
 
 def test_threads_do_not_change_the_bytes() -> None:
