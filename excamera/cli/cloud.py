@@ -103,39 +103,3 @@ def when(time: str | None) -> str | None:
     if time is None:
         return None
     return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def encode_options(function: Callable[..., None]) -> Callable[..., None]:
-    """The options of an encode in the cloud; what is not given is the stack's default."""
-    for option in (
-        click.option("--cpu-used", type=int, help="libvpx's speed, -16 to 16."),
-        click.option("--deadline", help="libvpx's effort: good, best, realtime."),
-        click.option("--crf", type=int, help="Quality, 0 (best) to 63."),
-        click.option("--batch-chunks", "-x", type=int, help="x: chunks that share a key frame."),
-        click.option("--chunk-frames", "-n", type=int, help="N: frames of a chunk."),
-    ):
-        function = option(function)
-    return function
-
-
-def given_options(
-    chunk_frames: int | None,
-    batch_chunks: int | None,
-    crf: int | None,
-    deadline: str | None,
-    cpu_used: int | None,
-) -> dict[str, Any]:
-    """Those that were given, as the API takes them.
-
-    Raises:
-        OptionError: one is out of range.
-    """
-    from excamera.job.options import EncodeOptions
-
-    options = {"chunk_frames": chunk_frames, "batch_chunks": batch_chunks, "crf": crf,
-               "deadline": deadline, "cpu_used": cpu_used}  # fmt: skip
-    given = {name: value for name, value in options.items() if value is not None}
-    EncodeOptions().with_texts(
-        {name.replace("_", "-"): str(value) for name, value in given.items()}
-    )
-    return given

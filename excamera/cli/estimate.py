@@ -10,12 +10,11 @@ import click
 from excamera.cli.cloud import (
     Cloud,
     cloud_command,
-    encode_options,
-    given_options,
     json_option,
     print_fields,
     print_json,
 )
+from excamera.cli.options import encode_options, given
 from excamera.job.flow import STEPS
 from excamera.job.options import EncodeOptions
 from excamera.local import check_input
@@ -25,7 +24,7 @@ from excamera.price.estimate import estimate as estimated
 
 @click.command()
 @click.argument("source", metavar="INPUT")
-@encode_options
+@encode_options(show_defaults=False)
 @click.option("--encode-memory", type=click.IntRange(128, 10240),
               help="Memory of the encode function, in MB.")  # fmt: skip
 @click.option("--rebase-memory", type=click.IntRange(128, 10240),
@@ -54,9 +53,7 @@ def estimate(
     Times are a model of one CPU of one machine; --like takes them from a job that is done.
     """
     check_input(source)
-    chosen = EncodeOptions().with_texts(
-        {name.replace("_", "-"): str(value) for name, value in given_options(**options).items()}
-    )
+    chosen = EncodeOptions().with_values(given(options))
     film = look_at(source)
     workers, pace = Workers(DEFAULT_MEMORY_MB), None
     if like is not None:

@@ -13,12 +13,11 @@ from excamera.cli.bytes_progress import bytes_progress
 from excamera.cli.cloud import (
     Cloud,
     cloud_command,
-    encode_options,
-    given_options,
     json_option,
     print_json,
 )
 from excamera.cli.jobs import fetch_result, result_line
+from excamera.cli.options import encode_options, given
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.local import check_input, check_output
@@ -26,7 +25,7 @@ from excamera.local import check_input, check_output
 
 @click.command()
 @click.argument("source", metavar="INPUT")
-@encode_options
+@encode_options(show_defaults=False)
 @click.option("--wait", is_flag=True, help="Follow the job to its end.")
 @click.option("-o", "--output", type=click.Path(path_type=Path),
               help="Follow it, and download the result to this .webm file.")  # fmt: skip
@@ -54,7 +53,7 @@ def submit(
     from excamera.cloud.follow import check_succeeded, follow
     from excamera.cloud.upload import upload_file
 
-    request: dict[str, Any] = {"options": given_options(**options), "tag": _parsed(tag)}
+    request: dict[str, Any] = {"options": given(options), "tag": _parsed(tag)}
     file = None if source.startswith("s3://") else Path(source)
     if file is None:
         request["source"] = source

@@ -120,9 +120,7 @@ def _clip(account: Account, stack: Stack, api: Api) -> Iterator[Finding]:
         clip, there, here = (Path(folder, name) for name in ("clip.mp4", "there.webm", "here.webm"))
         write_sample(clip, CLIP)
         request = {"upload": True, "name": "excamera-doctor.mp4", "size": clip.stat().st_size,
-                   "options": {"batch_chunks": 4, "chunk_frames": 6, "crf": options.crf,
-                               "deadline": options.vpx.deadline,
-                               "cpu_used": options.vpx.cpu_used}}  # fmt: skip
+                   "options": options.offered()}  # fmt: skip
         job, _ = api.post("/jobs", request, idempotency_key=str(uuid.uuid4()))
         try:
             upload_file(clip, job, api, lambda _bytes: None)

@@ -1,15 +1,23 @@
-"""Everything that decides what the encoded bytes are, in one place."""
+"""The options of an encode: everything that decides what the encoded bytes are.
+
+Each option is one field of the dataclasses below. The field's rule states its range, its help
+text, and whether users may set it. `OPTIONS` collects the rules into the one table from which the
+rest is made: the options of the command line, the metadata of uploads, the model of the API, the
+check of the stack's defaults, and the tables in `docs/`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from typing import Any, cast
 
 from excamera.errors import OptionError
 
 CRF_MAX = 63
 DEADLINES = ("good", "best", "realtime")
+_QI_MAX = 127
+_LAG_MAX = 25  # libvpx's MAX_LAG_BUFFERS
 
 QI_OF_CRF: tuple[int, ...] = (
     *(0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 15, 17, 18, 19),
@@ -19,133 +27,245 @@ QI_OF_CRF: tuple[int, ...] = (
 )
 """libvpx's 0..63 scale (here `crf`) to VP8's `y_ac_qi` 0..127."""
 
+Value = int | str
+
 
 @dataclass(frozen=True, slots=True)
-class VpxSettings:
+class Rule:
+    """What an option may be, and what it is for.
+
+    Attributes:
+        help: one sentence for users: what the option decides.
+        lowest: the smallest value of a number.
+        highest: the largest value of a number.
+        choices: the values of a text.
+        flag: the short form on the command line, such as "-n".
+        offered: whether users set it by the command line, metadata and the API; if not, only
+            the stack's `options` setting and Python can.
+    """
+
+    help: str
+    lowest: int = 0
+    highest: int = 0
+    choices: tuple[str, ...] = ()
+    flag: str = ""
+    offered: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values as text."""
+        return ", ".join(self.choices) if self.choices else f"{self.lowest} to {self.highest}"
+
+    def check(self, name: str, value: object) -> None:
+        """Refuse a value that the rule does not allow.
+
+        Raises:
+            OptionError: the message names the option and says what is allowed.
+        """
+        if self.choices:
+            if value not in self.choices:
+                raise OptionError(f"{name} must be one of {self.allowed}, not {value!r}")
+        elif type(value) is not int:
+            raise OptionError(f"{name} must be a whole number, not {value!r}")
+        elif not self.lowest <= value <= self.highest:
+            raise OptionError(f"{name} must be {self.allowed}, not {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A row of the table.
+
+    Attributes:
+        name: as the command line and the metadata of uploads write it.
+        field: as Python and the API's JSON write it.
+        group: the field of `EncodeOptions` that holds it, "" for `EncodeOptions` itself.
+        default: the value if nobody sets one.
+        rule: what it may be.
+    """
+
+    name: str
+    field: str
+    group: str
+    default: Value
+    rule: Rule
+
+    def parse(self, text: str) -> Value:
+        """A value that a user wrote as text.
+
+        Raises:
+            OptionError: it is not a whole number where one is needed.
+        """
+        if self.rule.choices:
+            return text.strip()
+        try:
+            return int(text)
+        except ValueError:
+            raise OptionError(f"{self.name} must be a whole number, not {text!r}") from None
+
+
+def _number(
+    default: int, lowest: int, highest: int, text: str, *, flag: str = "", offered: bool = False
+) -> Any:
+    rule = Rule(text, lowest, highest, flag=flag, offered=offered)
+    return field(default=default, metadata={"rule": rule})
+
+
+def _choice(default: str, choices: tuple[str, ...], text: str, *, offered: bool = False) -> Any:
+    return field(default=default, metadata={"rule": Rule(text, choices=choices, offered=offered)})
+
+
+class _Checked:
+    """Checks every field of a dataclass by its rule."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for one in fields(self):  # type: ignore[arg-type]
+            if "rule" in one.metadata:
+                one.metadata["rule"].check(_name(one), getattr(self, one.name))
+
+
+@dataclass(frozen=True, slots=True)
+class VpxSettings(_Checked):
     """How libvpx encodes a chunk; one quantiser for all its inter frames.
 
-    Attributes:
-        deadline: libvpx's effort: "good", "best" or "realtime".
-        cpu_used: speed within the deadline, -16..16; 0 is the most careful. The sign means
-            nothing in realtime, where 0 is as 1: speeds that follow the clock are not used.
-        key_frame_q_offset: added to `crf` for the chunk's key frame, at most 0: the key
-            frame may be better than the rest, never worse. docs/offsets.md has the figures.
-        tune: what libvpx's mode decision counts as distortion: "psnr" or "ssim".
-        lag_in_frames: frames libvpx may look ahead.
-        auto_alt_ref: 1 lets libvpx code invisible altref frames (needs lag).
+    Raises:
+        OptionError: a value is not allowed.
     """
 
-    deadline: str = "good"
-    cpu_used: int = 0
-    key_frame_q_offset: int = -8
-    tune: str = "psnr"
-    lag_in_frames: int = 0
-    auto_alt_ref: int = 0
+    deadline: str = _choice("good", DEADLINES, "Effort of libvpx", offered=True)
+    # Speeds that follow the clock are not used: in realtime 0 is as 1 and the sign is ignored.
+    cpu_used: int = _number(
+        0, -16, 16, "Speed of libvpx within the deadline; 0 is the most careful; in realtime the "
+        "sign has no effect", offered=True
+    )  # fmt: skip
+    # The key frame may be better than the rest, never worse. docs/offsets.md has the figures.
+    key_frame_q_offset: int = _number(
+        -8, -CRF_MAX, 0, "Added to `crf` for the key frame of a chunk"
+    )
+    tune: str = _choice("psnr", ("psnr", "ssim"), "What libvpx's decisions count as distortion")
+    lag_in_frames: int = _number(0, 0, _LAG_MAX, "Frames that libvpx may look ahead")
+    auto_alt_ref: int = _number(
+        0, 0, 1, "1 lets libvpx code hidden altref frames, if it may look ahead"
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class RebaseSettings:
-    """How a batch is joined.
+class RebaseSettings(_Checked):
+    """How the chunks of a batch are joined.
 
-    Attributes:
-        first_frame_qi_offset: added to the chunk's `y_ac_qi` for the re-encoded first
-            frame of chunks 2..x. docs/offsets.md has the figures.
+    Raises:
+        OptionError: a value is not allowed.
     """
 
-    first_frame_qi_offset: int = -4
+    # docs/offsets.md has the figures.
+    first_frame_qi_offset: int = _number(
+        -4, -_QI_MAX, _QI_MAX, "Added to `y_ac_qi` for the first frames that are coded anew, "
+        "those of chunks 2 to x"
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class EncodeOptions:
+class EncodeOptions(_Checked):
     """The options of one encode; equal options and source give equal bytes.
 
-    Attributes:
-        chunk_frames: N, frames of a chunk, 1..1000.
-        batch_chunks: x, chunks of a batch, 1..1000; 1 means no rebase at all.
-        crf: quality on libvpx's scale, 0 (best) .. 63.
-        vpx: chunk encoder.
-        rebase: joining of chunks.
+    Raises:
+        OptionError: a value is not allowed.
     """
 
-    chunk_frames: int = 6
-    batch_chunks: int = 16
-    crf: int = 24
+    chunk_frames: int = _number(6, 1, 1000, "N: frames of a chunk", flag="-n", offered=True)
+    batch_chunks: int = _number(
+        16, 1, 1000, "x: chunks that share one key frame; 1 joins nothing", flag="-x",
+        offered=True,
+    )  # fmt: skip
+    crf: int = _number(
+        24, 0, CRF_MAX, "Quality on libvpx's quantiser scale; 0 is the best", offered=True
+    )
     vpx: VpxSettings = field(default_factory=VpxSettings)
     rebase: RebaseSettings = field(default_factory=RebaseSettings)
 
-    def __post_init__(self) -> None:
-        """Refuse what is out of range.
-
-        Raises:
-            OptionError: an option is out of range; the message names it.
-        """
-        _in_range("chunk-frames", self.chunk_frames, 1, 1000)
-        _in_range("batch-chunks", self.batch_chunks, 1, 1000)
-        _in_range("crf", self.crf, 0, CRF_MAX)
-        _in_range("cpu-used", self.vpx.cpu_used, -16, 16)
-        _in_range("key-frame-q-offset", self.vpx.key_frame_q_offset, -CRF_MAX, 0)
-        _in_range("first-frame-qi-offset", self.rebase.first_frame_qi_offset, -127, 127)
-        if self.vpx.deadline not in DEADLINES:
-            raise OptionError(
-                f"deadline must be one of {', '.join(DEADLINES)}, not {self.vpx.deadline!r}"
-            )
-
     def with_texts(self, given: Mapping[str, str]) -> EncodeOptions:
-        """These options with some replaced, by the command line's names and as text.
+        """These options with some replaced: by the command line's names, values as text.
 
         Raises:
-            OptionError: a name is unknown, a value malformed or out of range.
+            OptionError: a name is unknown, a value is malformed or not allowed.
         """
-        changed: dict[str, Any] = {}
-        vpx: dict[str, Any] = {}
+        known = {option.name: option for option in OFFERED}
+        values: dict[str, Value] = {}
         for name, text in given.items():
-            if name not in _TEXT_OPTIONS:
-                known = ", ".join(_TEXT_OPTIONS)
-                raise OptionError(f"there is no option {name!r}; there are {known}")
-            kind, group = _TEXT_OPTIONS[name]
-            try:
-                value = kind(text.strip())
-            except ValueError:
-                raise OptionError(f"{name} must be a whole number, not {text!r}") from None
-            (vpx if group == "vpx" else changed)[name.replace("-", "_")] = value
-        return replace(self, vpx=replace(self.vpx, **vpx), **changed)
+            if name not in known:
+                raise OptionError(f"there is no option {name!r}; there are {', '.join(known)}")
+            values[known[name].field] = known[name].parse(text)
+        return self.with_values(values)
+
+    def with_values(self, given: Mapping[str, Value]) -> EncodeOptions:
+        """These options with some replaced, by the API's names.
+
+        Raises:
+            OptionError: a name is unknown, or a value is not allowed.
+        """
+        groups: dict[str, dict[str, Value]] = {}
+        known = {option.field: option for option in OFFERED}
+        for name, value in given.items():
+            if name not in known:
+                raise OptionError(f"there is no option {name!r}; there are {', '.join(known)}")
+            groups.setdefault(known[name].group, {})[name] = value
+        changed: dict[str, Any] = dict(groups.pop("", {}))
+        for group, values in groups.items():
+            changed[group] = replace(getattr(self, group), **values)
+        return replace(self, **changed)
+
+    def offered(self) -> dict[str, Value]:
+        """The values of the options that users may set, by the API's names."""
+        return {
+            option.field: getattr(getattr(self, option.group) if option.group else self,
+                                  option.field)
+            for option in OFFERED
+        }  # fmt: skip
 
     @property
     def first_frame_qi(self) -> int:
         """`y_ac_qi` for the re-encoded first frames."""
-        return min(127, max(0, QI_OF_CRF[self.crf] + self.rebase.first_frame_qi_offset))
+        return min(_QI_MAX, max(0, QI_OF_CRF[self.crf] + self.rebase.first_frame_qi_offset))
 
     def to_json(self) -> dict[str, Any]:
         """The options as a JSON object."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> EncodeOptions:
-        """The options that `to_json` gave.
+    def from_json(cls, data: Mapping[str, Any]) -> EncodeOptions:
+        """The options that `to_json` returned.
 
         Raises:
-            OptionError: a name is unknown or a value is out of range.
+            OptionError: a name is unknown or a value is not allowed.
         """
         try:
-            rest = {k: v for k, v in data.items() if k not in ("vpx", "rebase")}
-            return cls(
-                vpx=VpxSettings(**data.get("vpx", {})),
-                rebase=RebaseSettings(**data.get("rebase", {})),
-                **rest,
-            )
+            groups = {name: kind(**data.get(name, {})) for name, kind in _GROUPS.items()}
+            return cls(**{**data, **groups})
         except TypeError as error:
             raise OptionError(str(error)) from error
 
 
-_TEXT_OPTIONS: dict[str, tuple[type[int] | type[str], str]] = {
-    "crf": (int, ""),
-    "chunk-frames": (int, ""),
-    "batch-chunks": (int, ""),
-    "deadline": (str, "vpx"),
-    "cpu-used": (int, "vpx"),
-}
+_GROUPS = {"vpx": VpxSettings, "rebase": RebaseSettings}
 
 
-def _in_range(name: str, value: int, lowest: int, highest: int) -> None:
-    if not lowest <= value <= highest:
-        raise OptionError(f"{name} must be {lowest} to {highest}, not {value}")
+def _name(one: Field[Any]) -> str:
+    return one.name.replace("_", "-")
+
+
+def _table(kind: type[Any], group: str = "") -> Iterator[Option]:
+    for one in fields(kind):
+        if one.name in _GROUPS:
+            yield from _table(_GROUPS[one.name], one.name)
+        else:
+            # A field without a rule would escape validation: this fails at import instead.
+            yield Option(
+                _name(one), one.name, group, cast(Value, one.default), one.metadata["rule"]
+            )
+
+
+OPTIONS: tuple[Option, ...] = tuple(_table(EncodeOptions))
+"""Every option."""
+
+OFFERED: tuple[Option, ...] = tuple(option for option in OPTIONS if option.rule.offered)
+"""The options that users may set by the command line, metadata and the API."""

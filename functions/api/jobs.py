@@ -159,7 +159,7 @@ class Jobs:
     def _options(self, request: JobRequest) -> dict[str, Any]:
         defaults = EncodeOptions.from_json(self._settings.options)
         try:
-            return defaults.with_texts(request.options.texts()).to_json()
+            return defaults.with_values(request.options.values()).to_json()
         except OptionError as error:
             raise Unprocessable(f"options: {error}") from error
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    create_model,
+    field_validator,
+    model_validator,
+)
+
+from excamera.job.options import OFFERED, Option, Value
 
 JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9-]{0,79}$"
 State = Literal["uploading", "running", "succeeded", "failed", "stopped", "timed_out"]
@@ -19,19 +29,29 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Options(_Request):
-    """Encode options; what is left out is the stack's default."""
+class _Options(_Request):
+    def values(self) -> dict[str, Value]:
+        """The options that the request gives."""
+        return self.model_dump(exclude_none=True)
 
-    crf: Annotated[int | None, Field(ge=0, le=63, description="Quality, 0 is best.")] = None
-    chunk_frames: Annotated[int | None, Field(ge=1, le=1000, description="N.")] = None
-    batch_chunks: Annotated[int | None, Field(ge=1, le=1000, description="x.")] = None
-    deadline: Literal["good", "best", "realtime"] | None = None
-    cpu_used: Annotated[int | None, Field(ge=-16, le=16)] = None
 
-    def texts(self) -> dict[str, str]:
-        """Those that were given, by the command line's names."""
-        given = self.model_dump(exclude_none=True)
-        return {name.replace("_", "-"): str(value) for name, value in given.items()}
+def _field(option: Option) -> tuple[Any, None]:
+    rule = option.rule
+    if rule.choices:
+        return Annotated[Literal[rule.choices] | None, Field(description=rule.help)], None
+    limits = Field(ge=rule.lowest, le=rule.highest, description=rule.help)
+    return Annotated[int | None, limits], None
+
+
+if TYPE_CHECKING:
+    Options = _Options
+else:
+    Options = create_model(
+        "Options",
+        __base__=_Options,
+        __doc__="Encode options; the stack's default stands for an option that is left out.",
+        **{option.field: _field(option) for option in OFFERED},
+    )
 
 
 class JobRequest(_Request):

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-import pytest
-
-from excamera.errors import OptionError
 from excamera.job.objects import Keys, finish, finished, load, save
-from excamera.job.options import QI_OF_CRF, EncodeOptions, RebaseSettings, VpxSettings
+from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.job.plan import Batch, Geometry, Plan, SourceFile, cut
 from excamera.media.source.index import Entry, make_index
 from excamera.media.source.remux import Decoded, presentation
@@ -116,34 +113,6 @@ def test_keys_are_functions_of_numbers() -> None:
     assert keys.plan == "jobs/7/plan.json"
     assert keys.chunk(1, 2) == "jobs/7/chunks/000001/0002.ivf"
     assert keys.record(keys.cluster(3)) == "jobs/7/batches/000003.json"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"chunk_frames": 0},
-        {"chunk_frames": 1001},
-        {"batch_chunks": 0},
-        {"crf": -1},
-        {"crf": 64},
-        {"vpx": VpxSettings(cpu_used=17)},
-        {"vpx": VpxSettings(deadline="never")},
-        {"vpx": VpxSettings(key_frame_q_offset=1)},
-        {"rebase": RebaseSettings(first_frame_qi_offset=128)},
-    ],
-)
-def test_options_out_of_range_are_refused(wrong: dict[str, object]) -> None:
-    """If this fails, a mistyped option reaches the encoder."""
-    with pytest.raises(OptionError):
-        EncodeOptions(**wrong)  # type: ignore[arg-type]
-
-
-def test_quantisers_follow_libvpx() -> None:
-    """If this fails, re-encoded frames have another quality than the chunk around them."""
-    assert len(QI_OF_CRF) == 64
-    assert (QI_OF_CRF[0], QI_OF_CRF[24], QI_OF_CRF[63]) == (0, 29, 127)
-    assert list(QI_OF_CRF) == sorted(QI_OF_CRF)
-    assert EncodeOptions(crf=63, rebase=RebaseSettings(9)).first_frame_qi == 127
 
 
 def test_a_batch_is_planned_alike_in_its_part_and_in_the_whole() -> None:

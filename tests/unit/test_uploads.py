@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from excamera.errors import OptionError
-from excamera.job.options import EncodeOptions
 from excamera.job.plan import Output, SourceFile
 from excamera.lifecycle.uploads import job_of_upload, publish
 from mu import NoSuchKey
@@ -97,27 +95,3 @@ def test_a_result_that_is_removed_meanwhile_is_stored_anew(
     monkeypatch.setattr(S3Store, "concat", concat)
     assert publish(Output("s3://out", "film.webm"), "webm", source, "job", [b"1234567"]) == 7
     assert conditions == [{"IfMatch": '"old"'}, {"IfNoneMatch": "*"}]
-
-
-def test_options_as_text_replace_those_they_name() -> None:
-    """If this fails, x-amz-meta-excamera-crf has no effect."""
-    options = EncodeOptions(crf=20).with_texts(
-        {"crf": " 30 ", "chunk-frames": "12", "deadline": "best", "cpu-used": "-2"}
-    )
-    assert (options.crf, options.chunk_frames, options.batch_chunks) == (30, 12, 16)
-    assert (options.vpx.deadline, options.vpx.cpu_used) == ("best", -2)
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"crf": "high"}, "crf must be a whole number, not 'high'"),
-        ({"crf": "99"}, "crf must be 0 to 63, not 99"),
-        ({"quality": "3"}, "there is no option 'quality'; there are crf"),
-        ({"deadline": "soon"}, "deadline must be one of"),
-    ],
-)
-def test_wrong_options_are_refused_by_name(given: dict[str, str], words: str) -> None:
-    """If this fails, a typing error in an upload's metadata is taken for something else."""
-    with pytest.raises(OptionError, match=re.escape(words)):
-        EncodeOptions().with_texts(given)

@@ -1,0 +1,48 @@
+"""The options of an encode on the command line, made from the table of options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from excamera.job.options import OFFERED, EncodeOptions, Value
+
+Command = Callable[..., None]
+
+
+def encode_options(*, show_defaults: bool) -> Callable[[Command], Command]:
+    """Add the options of an encode to a command, which gets them as keyword arguments.
+
+    An option that the user leaves out is None.
+
+    Args:
+        show_defaults: whether the help text names the default; a deployed stack has its own.
+    """
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(OFFERED):
+            rule = option.rule
+            command = click.option(
+                f"--{option.name}",
+                *([rule.flag] if rule.flag else []),
+                type=str if rule.choices else int,
+                default=option.default if show_defaults else None,
+                show_default=show_defaults,
+                help=f"{rule.help} ({rule.allowed}).",
+            )(command)
+        return command
+
+    return decorate
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Value]:
+    """The options that the user gave, by the API's names.
+
+    Raises:
+        OptionError: a value is not allowed.
+    """
+    found = {name: value for name, value in options.items() if value is not None}
+    EncodeOptions().with_values(found)
+    return found

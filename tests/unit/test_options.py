@@ -1,0 +1,143 @@
+"""The table of options, and what is made from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import click
+import pytest
+
+from excamera.cli.encode import encode
+from excamera.cli.estimate import estimate
+from excamera.cli.submit import submit
+from excamera.errors import OptionError
+from excamera.job.options import (
+    OFFERED,
+    OPTIONS,
+    QI_OF_CRF,
+    EncodeOptions,
+    Option,
+    RebaseSettings,
+    VpxSettings,
+)
+from functions.api.models import Options
+
+_CHOICES = [option for option in OPTIONS if option.rule.choices]
+_NUMBERS = [option for option in OPTIONS if not option.rule.choices]
+
+
+def _with(option: Option, value: object) -> EncodeOptions:
+    """The defaults but for one option."""
+    options = EncodeOptions()
+    changed: dict[str, Any] = {option.field: value}
+    if not option.group:
+        return replace(options, **changed)
+    group = replace(getattr(options, option.group), **changed)
+    return replace(options, **{option.group: group})
+
+
+def _wrong() -> list[Any]:
+    cases = [(option, value) for option in _CHOICES for value in ("nonsense", 1, None)]
+    for option in _NUMBERS:
+        rule = option.rule
+        cases += [(option, value) for value in (rule.lowest - 1, rule.highest + 1, "1", 1.0, True)]
+    return [pytest.param(*case, id=f"{case[0].name}-{case[1]!r}") for case in cases]
+
+
+@pytest.mark.parametrize(("option", "value"), _wrong())
+def test_what_a_rule_does_not_allow_is_refused_by_name(option: Option, value: object) -> None:
+    """If this fails, a mistyped option reaches the encoder."""
+    with pytest.raises(OptionError, match=re.escape(option.name)):
+        _with(option, value)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_what_a_rule_allows_is_taken(option: Option) -> None:
+    """If this fails, an option cannot be set to a value that its help text offers."""
+    rule = option.rule
+    for value in rule.choices or (rule.lowest, rule.highest, option.default):
+        assert EncodeOptions.from_json(_with(option, value).to_json()) == _with(option, value)
+
+
+def test_settings_are_checked_wherever_they_are_made() -> None:
+    """If this fails, settings that no option of the command line names escape validation."""
+    for wrong in ({"tune": "nonsense"}, {"lag_in_frames": -5}, {"auto_alt_ref": 9}):
+        with pytest.raises(OptionError):
+            VpxSettings(**wrong)  # type: ignore[arg-type]
+        with pytest.raises(OptionError):
+            EncodeOptions.from_json({"vpx": wrong})
+    with pytest.raises(OptionError):
+        RebaseSettings(128)
+
+
+@pytest.mark.parametrize("unknown", [{"quality": 3}, {"vpx": {"quality": 3}}])
+def test_unknown_names_are_refused(unknown: dict[str, Any]) -> None:
+    """If this fails, a misspelt option in the stack's settings is ignored."""
+    with pytest.raises(OptionError, match="quality"):
+        EncodeOptions.from_json(unknown)
+
+
+def test_options_as_text_replace_those_they_name() -> None:
+    """If this fails, x-amz-meta-excamera-crf has no effect."""
+    options = EncodeOptions(crf=20).with_texts(
+        {"crf": " 30 ", "chunk-frames": "12", "deadline": "best", "cpu-used": "-2"}
+    )
+    assert (options.crf, options.chunk_frames, options.batch_chunks) == (30, 12, 16)
+    assert (options.vpx.deadline, options.vpx.cpu_used) == ("best", -2)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"crf": "high"}, "crf must be a whole number, not 'high'"),
+        ({"crf": "99"}, "crf must be 0 to 63, not 99"),
+        ({"quality": "3"}, "there is no option 'quality'; there are chunk-frames"),
+        ({"deadline": "soon"}, "deadline must be one of"),
+        ({"tune": "ssim"}, "there is no option 'tune'"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(given: dict[str, str], words: str) -> None:
+    """If this fails, a typing error in an upload's metadata is taken for something else."""
+    with pytest.raises(OptionError, match=re.escape(words)):
+        EncodeOptions().with_texts(given)
+
+
+@pytest.mark.parametrize("command", [encode, submit, estimate], ids=lambda command: command.name)
+def test_the_command_line_offers_the_table(command: click.Command) -> None:
+    """If this fails, an option of the table cannot be given to a command."""
+    found = {parameter.name: parameter for parameter in command.params}
+    for option in OFFERED:
+        parameter = found[option.field]
+        assert f"--{option.name}" in parameter.opts
+        assert not option.rule.flag or option.rule.flag in parameter.opts
+        assert parameter.default in (option.default if command is encode else None, None)
+        assert option.rule.allowed in (getattr(parameter, "help", None) or "")
+
+
+def test_the_api_offers_the_table() -> None:
+    """If this fails, the API takes other options, or other values, than the command line."""
+    properties = Options.model_json_schema()["properties"]
+    assert list(properties) == [option.field for option in OFFERED]
+    for option in OFFERED:
+        schema = properties[option.field]["anyOf"][0]
+        if option.rule.choices:
+            assert schema["enum"] == list(option.rule.choices)
+        else:
+            limits = (schema["minimum"], schema["maximum"])
+            assert limits == (option.rule.lowest, option.rule.highest)
+
+
+def test_offered_values_make_the_same_options_again() -> None:
+    """If this fails, `excamera doctor` compares the stack with other options than it asked for."""
+    options = EncodeOptions(chunk_frames=7, crf=9, vpx=VpxSettings(deadline="best", cpu_used=-3))
+    assert EncodeOptions().with_values(options.offered()) == options
+
+
+def test_quantizer_scale() -> None:
+    """If this fails, re-encoded frames have another quality than libvpx's."""
+    assert len(QI_OF_CRF) == 64
+    assert (QI_OF_CRF[0], QI_OF_CRF[24], QI_OF_CRF[63]) == (0, 29, 127)
+    assert list(QI_OF_CRF) == sorted(QI_OF_CRF)
+    assert EncodeOptions(crf=63, rebase=RebaseSettings(9)).first_frame_qi == 127
