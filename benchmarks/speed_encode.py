@@ -22,7 +22,6 @@ from benchmarks.y4m import Pictures
 from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.media.chunk_encoder import encode_chunk, vpx_options
 from excamera.media.quality import mse, psnr_db
-from excamera.media.source.picture import frame_of
 
 OURS, THEIRS = "ours", "libvpx"
 FIRST_FRAME = codec.EncodeSettings(refresh_golden=True, refresh_altref=True)
@@ -50,7 +49,7 @@ def _ours(pictures: Pictures, options: EncodeOptions, count: int) -> tuple[Run, 
 
 def _libvpx(pictures: Pictures, options: EncodeOptions, count: int) -> tuple[Run, list[bytes]]:
     """The chunk encoder's settings: `good`, cpu-used 0, no lag, one quantizer, one thread."""
-    frames = [frame_of(pictures.planes(number)) for number in range(count + 1)]
+    frames = [pictures.frame(number) for number in range(count + 1)]
     coded: list[bytes] = []
 
     def run() -> dict[str, Spent]:
@@ -121,7 +120,7 @@ def measure_first_frames(quick: bool, rounds: int, media: Path, cache: Path) -> 
     for chunk in range(1, 3 if quick else count):
         first = chunk * options.chunk_frames
         before = range(first - options.chunk_frames, first)
-        coded = encode_chunk(map(pictures.planes, before), options)
+        coded = encode_chunk(map(pictures.frame, before), options)
         states.append(codec.decode_chunk(None, coded)[-1].state)
         rasters.append(pictures.raster(first))
     single: list[Spent] = []

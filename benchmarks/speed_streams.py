@@ -151,7 +151,7 @@ def stream_of(source: Source, crf: int, cache: Path, frames: int | None = None) 
     path = cache / f"speed-{hashlib.sha256(key.encode()).hexdigest()[:24]}.ivf"
     if not path.exists():
         print(f"encoding {source.sized.clip.name} at crf {crf}", flush=True)
-        coded = encode_chunk(map(source.pictures.planes, range(count)), options)
+        coded = encode_chunk(map(source.pictures.frame, range(count)), options)
         if len(coded) != count:
             raise ValueError("a stream for speed has a frame for every picture")
         write_ivf(path, source.pictures, coded)

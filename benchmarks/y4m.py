@@ -6,11 +6,10 @@ import mmap
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from av.video.frame import VideoFrame
 
 import codec
-
-Plane = NDArray[np.uint8]
+from excamera.media.source.picture import Planes, frame_of
 
 
 class Pictures:
@@ -45,8 +44,12 @@ class Pictures:
         """One picture for our codec."""
         return codec.Raster.from_i420(self.i420(number), self.width, self.height)
 
-    def planes(self, number: int) -> tuple[Plane, Plane, Plane]:
+    def frame(self, number: int) -> VideoFrame:
         """One picture for libvpx."""
+        return frame_of(self.planes(number))
+
+    def planes(self, number: int) -> Planes:
+        """One picture for numpy."""
         pixels = np.frombuffer(self.i420(number), np.uint8)
         luma, chroma = self.width * self.height, self._chroma[0] * self._chroma[1]
         y, u, v = np.split(pixels, (luma, luma + chroma))

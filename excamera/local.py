@@ -24,12 +24,13 @@ from excamera.errors import (
     UnknownOutputFormat,
 )
 from excamera.job.flow import FUNCTIONS, excamera_flow
-from excamera.job.objects import Keys, load
+from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
+from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
+from excamera.media.container.output import OUTPUT_CONTAINERS
 from mu import DirectoryStore, Event, LocalEngine, Observer, TaskFailed
 
-CONTAINERS = ("webm", "ivf")
 _JOB = "local"
 
 
@@ -84,8 +85,9 @@ def check_output(output: Path, overwrite: bool, source: str = "-") -> str:
     container = output.suffix.lower().removeprefix(".")
     if output.is_dir():
         raise OutputIsDirectory(f"{output}: is a directory")
-    if container not in CONTAINERS:
-        raise UnknownOutputFormat(f"{output}: the output must end in .webm or .ivf")
+    if container not in OUTPUT_CONTAINERS:
+        known = " or ".join(f".{name}" for name in OUTPUT_CONTAINERS)
+        raise UnknownOutputFormat(f"{output}: the output must end in {known}")
     if not output.parent.is_dir():
         raise NoOutputFolder(f"{output}: there is no folder {output.parent}")
     if source != "-" and output.exists() and output.samefile(source):
@@ -138,16 +140,16 @@ def encode_file(
         engine = LocalEngine(
             store, FUNCTIONS, workers=workers, observer=observer, timeline=keys.timeline
         )
-        result = _run(engine, event)
-        _publish(store.path(result["key"]), output, overwrite)
+        result = JobResult.from_json(_run(engine, event))
+        _publish(store.path(result.key), output, overwrite)
         return EncodeResult(
             path=output,
-            size=result["size"],
-            frames=result["frames"],
-            key_frames=result["key_frames"],
-            duration_s=result["duration_s"],
-            sound=result["sound"],
-            indexed_by=load(store, keys).source.indexed_by,
+            size=result.size,
+            frames=result.frames,
+            key_frames=result.key_frames,
+            duration_s=result.duration_s,
+            sound=result.sound,
+            indexed_by=Job.load(store, _JOB).plan.source.indexed_by,
         )
 
 

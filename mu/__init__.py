@@ -23,13 +23,15 @@ from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
 from mu.records import Observer, TaskRecord
 from mu.store.directory import DirectoryStore
 from mu.store.memory import MemoryStore
-from mu.store.opening import open_store
-from mu.store.protocol import Range, Store, at_once
+from mu.store.opening import look_up, open_store
+from mu.store.protocol import NOTHING, Range, Source, Store, at_once
+from mu.store.url import ObjectUrl, is_object_url, split_name
 from mu.task import Context, Event, Json
 from mu.timeline import Attempt
 
 __all__ = [
     "DISCARD",
+    "NOTHING",
     "Attempt",
     "Context",
     "DirectoryStore",
@@ -44,11 +46,13 @@ __all__ = [
     "Node",
     "ObjectChanged",
     "ObjectExists",
+    "ObjectUrl",
     "Observer",
     "Parallel",
     "Range",
     "Retry",
     "Sequence",
+    "Source",
     "Store",
     "StoreDenied",
     "StoreError",
@@ -59,5 +63,8 @@ __all__ = [
     "TaskTimeout",
     "WorkerDied",
     "at_once",
+    "is_object_url",
+    "look_up",
     "open_store",
+    "split_name",
 ]

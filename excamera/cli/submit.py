@@ -21,6 +21,7 @@ from excamera.cli.options import encode_options, given
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.local import check_input, check_output
+from mu import is_object_url
 
 
 @click.command()
@@ -54,7 +55,7 @@ def submit(
     from excamera.cloud.upload import upload_file
 
     request: dict[str, Any] = {"options": given(options), "tag": _parsed(tag)}
-    file = None if source.startswith("s3://") else Path(source)
+    file = None if is_object_url(source) else Path(source)
     if file is None:
         request["source"] = source
     else:

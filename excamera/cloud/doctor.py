@@ -19,7 +19,7 @@ from excamera.errors import ExCameraError
 from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
 from excamera.media.sample import SampleClip, write_sample
-from mu import Observer
+from mu import Observer, split_name
 
 CLIP = SampleClip(320, 180, 24, 2.0)
 _SMALL_CONCURRENCY = 50
@@ -167,7 +167,7 @@ def _tidy(account: Account, stack: Stack, job: dict[str, Any]) -> str:
     left = []
     s3 = account.client("s3")
     for url in (job["source"], job["output"]):
-        bucket, _, key = url.removeprefix("s3://").partition("/")
+        bucket, key = split_name(url)
         try:
             with explained("s3:DeleteObject"):
                 s3.delete_object(Bucket=bucket, Key=key)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 
 from excamera.job.plan import Batch, Plan
-from mu import NoSuchKey, Store, at_once
+from excamera.job.records import Record
+from mu import Context, NoSuchKey, Store, at_once
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,50 +103,83 @@ class Keys:
         return f"{key.rpartition('.')[0]}.json"
 
 
-def save(plan: Plan, store: Store, keys: Keys) -> None:
-    """Store a plan: its parts, then the whole, then the list of batches that the flow maps over."""
-    whole = plan.to_json()
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A planned job, or the part of it that is about one batch, and where its objects are.
 
-    def save_part(batch: Batch) -> None:
-        store.put(keys.part(batch.number), plan.part(batch).to_json())
-
-    at_once(save_part, plan.batches)
-    store.put(keys.plan, whole)
-    items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in plan.batches]
-    store.put(keys.items, json.dumps(items).encode())
-
-
-def load(store: Store, keys: Keys, batch: int | None = None) -> Plan:
-    """Read a job's plan, or the part of it that is about one batch."""
-    return Plan.from_json(store.get(keys.plan if batch is None else keys.part(batch)))
-
-
-def finished(store: Store, key: str, digest: str) -> dict[str, Any] | None:
-    """The record of an object that an earlier run of the same plan finished, or None."""
-    try:
-        record: dict[str, Any] = json.loads(store.get(Keys.record(key)))
-        whole = record.get("plan") == digest and store.size(key) == record["size"]
-    except NoSuchKey:
-        return None
-    return record if whole else None
-
-
-def finish(
-    store: Store, key: str, data: bytes, digest: str, record: dict[str, Any]
-) -> dict[str, Any]:
-    """Store an object, then its record: a record means that the object is complete.
-
-    Args:
-        store: the job's.
-        key: of the object.
-        data: the object.
-        digest: the plan's.
-        record: what to remember of the object.
-
-    Returns:
-        The record as stored, with `plan` and `size`.
+    Attributes:
+        store: holds the objects.
+        keys: of the objects.
+        plan: of the job, or the part of it.
     """
-    record = {"plan": digest, "size": len(data), **record}
-    store.put(key, data)
-    store.put(Keys.record(key), json.dumps(record).encode())
-    return record
+
+    store: Store
+    keys: Keys
+    plan: Plan
+
+    @classmethod
+    def load(cls, store: Store, name: str, batch: int | None = None) -> Self:
+        """The job of that name, with its whole plan or the part that is about one batch."""
+        keys = Keys(name)
+        key = keys.plan if batch is None else keys.part(batch)
+        return cls(store, keys, Plan.from_json(store.get(key)))
+
+    def save(self) -> None:
+        """Store the plan: its parts, then the whole, then the list that the flow maps over."""
+        plan, store, keys = self.plan, self.store, self.keys
+        whole = plan.to_json()
+
+        def save_part(batch: Batch) -> None:
+            store.put(keys.part(batch.number), plan.part(batch).to_json())
+
+        at_once(save_part, plan.batches)
+        store.put(keys.plan, whole)
+        items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in plan.batches]
+        store.put(keys.items, json.dumps(items).encode())
+
+    def finished(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
+        """The record of an object that some run of the same plan has finished, or None."""
+        try:
+            record = kind.from_json(self.store.get(Keys.record(key)))
+            whole = record.plan == self.plan.digest and self.store.size(key) == record.size
+        except (NoSuchKey, TypeError):  # TypeError: the record is of another version
+            return None
+        return record if whole else None
+
+    def once(
+        self,
+        key: str,
+        kind: type[AnyRecord],
+        make: Callable[[], tuple[bytes, AnyRecord]],
+        context: Context,
+    ) -> AnyRecord:
+        """Make an object, unless some run of the same plan has finished it.
+
+        The record is stored behind the object, so it says that the object is whole.
+
+        Args:
+            key: of the object.
+            kind: of its record.
+            make: returns the object and its record, without what `Record` itself holds.
+            context: of the task; its timeline gets the marks "computed" and "stored".
+
+        Returns:
+            The record as stored.
+        """
+        record = self.finished(key, kind)
+        if record is not None:
+            return record
+        started = time.time()
+        data, record = make()
+        context.mark("computed")
+        record = replace(
+            record,
+            plan=self.plan.digest,
+            size=len(data),
+            started=started,
+            finished=time.time(),
+        )
+        self.store.put(key, data)
+        self.store.put(Keys.record(key), record.to_json())
+        context.mark("stored")
+        return record

@@ -49,6 +49,11 @@ class Batch:
         """Timestamps of all its frames."""
         return [pts for chunk in self.chunks for pts in chunk.pts]
 
+    @property
+    def pts_digest(self) -> str:
+        """SHA-256 of the timestamps, for comparing a finished batch with the plan."""
+        return hashlib.sha256(",".join(map(str, self.pts)).encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
@@ -153,7 +158,7 @@ class Plan:
         origin_s: source time that is 0 in the result, in seconds (0 unless the source
             starts before 0 or has an arbitrary clock).
         end: timestamp at which the last frame ends, in ticks.
-        container: "webm" or "ivf".
+        container: name of the result's, see `excamera.media.container.output`.
         options: as given.
         batches: all frames, in order; of a part, its one batch.
         whole: of a part, what it belongs to.

@@ -7,11 +7,11 @@ from fractions import Fraction
 
 import av
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
 
-from codec import is_key_frame, is_shown
 from excamera.errors import ChunkError
 from excamera.job.options import EncodeOptions
-from excamera.media.source.picture import Planes, frame_of
+from excamera.media.codecs import VP8
 
 _NO_MORE_KEY_FRAMES = 9999
 _UNLIMITED_RATE = 1_000_000_000
@@ -46,13 +46,13 @@ def vpx_options(options: EncodeOptions) -> dict[str, str]:
     }
 
 
-def encode_chunk(pictures: Iterable[Planes], options: EncodeOptions) -> list[bytes]:
+def encode_chunk(pictures: Iterable[VideoFrame], options: EncodeOptions) -> list[bytes]:
     """Encode consecutive pictures of one size as one chunk.
 
     The encoder is told a constant frame rate, so the bytes do not depend on timestamps.
 
     Args:
-        pictures: I420 planes.
+        pictures: I420 frames; their timestamps and types are overwritten.
         options: quality and settings.
 
     Returns:
@@ -66,12 +66,14 @@ def encode_chunk(pictures: Iterable[Planes], options: EncodeOptions) -> list[byt
     context: VideoCodecContext | None = None
     coded: list[bytes] = []
     count = 0
-    for planes in pictures:
-        frame = frame_of(planes)
+    for frame in pictures:
         if context is None:
             context = _encoder(frame.width, frame.height, options)
         frame.pts = count
         frame.time_base = context.time_base
+        # What the source's decoder left: libvpx would make a key frame of every I picture.
+        frame.pict_type = PictureType.NONE
+        frame.duration = 0
         count += 1
         coded.extend(bytes(packet) for packet in context.encode(frame))
     if context is not None:
@@ -97,7 +99,7 @@ def check_chunk(coded: list[bytes], count: int) -> None:
     Raises:
         ChunkError: they are not.
     """
-    shown = sum(is_shown(frame) for frame in coded)
-    keys = [number for number, frame in enumerate(coded) if is_key_frame(frame)]
+    shown = sum(VP8.is_shown(frame) for frame in coded)
+    keys = [number for number, frame in enumerate(coded) if VP8.is_key_frame(frame)]
     if shown != count or keys != [0]:
         raise ChunkError(f"libvpx gave {shown} frames for {count}, key frames at {keys}")

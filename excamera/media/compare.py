@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from excamera.errors import FrameCountDiffers, FrameSizeDiffers
 from excamera.media.quality import FrameQuality, frame_quality
-from excamera.media.source.picture import Planes
+from excamera.media.source.picture import Planes, planes_of
 from excamera.media.source.reader import read_all
 
 
@@ -24,7 +24,8 @@ def compare_files(reference: str, distorted: str) -> Iterator[FrameQuality]:
         FrameCountDiffers: one video has more frames; the message gives both counts.
         InputError: one of them cannot be read.
     """
-    ours, theirs = read_all(reference, reference), read_all(distorted, distorted)
+    ours = map(planes_of, read_all(reference, reference))
+    theirs = map(planes_of, read_all(distorted, distorted))
     number = 0
     while True:
         a, b = next(ours, None), next(theirs, None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
-from excamera.job.objects import Keys, finish, finished, load
+from excamera.job.objects import Job
 from excamera.job.plan import Plan
+from excamera.job.records import AudioRecord
 from excamera.media.audio import Sound, read_sound
 from excamera.media.container import webm
 from excamera.media.source.location import locate_sound
@@ -23,37 +22,33 @@ def audio(event: Event, context: Context) -> Event:
         `blocks`: number of Opus packets, 0 when there is no sound; `copied`: whether they
         are the source's own.
     """
-    started = time.time()
-    keys = Keys(event["job"])
-    plan = load(context.store, keys)
+    job = Job.load(context.store, event["job"])
+    plan = job.plan
     source = plan.source
     if source.audio_stream is None:
         return {"blocks": 0, "copied": False}
-    digest = plan.digest
-    record = finished(context.store, keys.audio, digest)
-    if record is None:
+    stream = source.audio_stream
+
+    def make() -> tuple[bytes, AudioRecord]:
         media = locate_sound(source, context.store)
-        sound = read_sound(media, source.name, source.audio_stream, plan.origin_s)
+        sound = read_sound(media, source.name, stream, plan.origin_s)
         context.mark("fetched")
-        record = {"blocks": 0, "copied": False, "runs": [], "started": started}
-        data = b""
-        if sound is not None:
-            data, runs = _runs(sound, plan)
-            record |= {
-                "blocks": len(sound.blocks),
-                "copied": sound.copied,
-                "skipped_packets": sound.skipped_packets,
-                "runs": runs,
-                "end_ms": sound.end_ms,
-                "channels": sound.track.channels,
-                "private": sound.track.private.hex(),
-                "delay_ns": sound.track.delay_ns,
-            }
-        record["finished"] = time.time()
-        context.mark("computed")
-        record = finish(context.store, keys.audio, data, digest, record)
-        context.mark("stored")
-    return {"blocks": record["blocks"], "copied": record["copied"]}
+        if sound is None:
+            return b"", AudioRecord()
+        data, runs = _runs(sound, plan)
+        return data, AudioRecord(
+            blocks=len(sound.blocks),
+            copied=sound.copied,
+            skipped_packets=sound.skipped_packets,
+            runs=runs,
+            end_ms=sound.end_ms,
+            channels=sound.track.channels,
+            private=sound.track.private.hex(),
+            delay_ns=sound.track.delay_ns,
+        )
+
+    record = job.once(job.keys.audio, AudioRecord, make, context)
+    return {"blocks": record.blocks, "copied": record.copied}
 
 
 def _runs(sound: Sound, plan: Plan) -> tuple[bytes, list[list[int]]]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-import codec
-from excamera.job.objects import Keys, finish, finished, load
-from excamera.job.plan import Chunk, Plan
+from excamera.job.objects import Job
+from excamera.job.records import ChunkRecord
 from excamera.media.chunk_encoder import encode_chunk
-from excamera.media.container import ivf
+from excamera.media.container.output import Ivf, stamped
 from excamera.media.source.reader import FrameReader
 from mu import Context, Event
 
 Item = TypeVar("Item")
 
+CHUNKS = Ivf()
+"""The container of chunks."""
+
 _open_readers: dict[str, FrameReader] = {}
-"""The source this process read last, still open: a worker mostly goes on where it was."""
+"""The source that this process read last, still open: most workers go on where they were."""
 
 
 def encode(event: Event, context: Context) -> Event:
@@ -34,33 +35,24 @@ def encode(event: Event, context: Context) -> Event:
         SourceMismatch: the source does not give exactly the planned frames.
         ChunkError: libvpx did not make a chunk of them.
     """
-    started = time.time()
-    keys = Keys(event["job"])
-    plan = load(context.store, keys, event["batch"])
-    digest = plan.digest
-    key = keys.chunk(event["batch"], event["chunk"])
-    record = finished(context.store, key, digest)
-    if record is None:
+    job = Job.load(context.store, event["job"], event["batch"])
+
+    def make() -> tuple[bytes, ChunkRecord]:
+        plan = job.plan
         chunk = plan.batch(event["batch"]).chunks[event["chunk"]]
-        reader = _reader(plan, digest, context)
-        coded = encode_chunk(marked(reader.read(chunk), context), plan.options)
-        context.mark("computed")
-        geometry = plan.geometry
-        data = ivf.header(geometry.width, geometry.height, plan.time_base, len(coded))
-        data += ivf.frames(stamped(coded, chunk))
-        record = {
-            "frames": len(chunk.pts),
-            "bytes": sum(len(frame) for frame in coded),
-            "started": started,
-            "finished": time.time(),
-        }
-        record = finish(context.store, key, data, digest, record)
-        context.mark("stored")
-    return {"frames": record["frames"], "bytes": record["bytes"]}
+        frames = _reader(job).read(chunk)
+        coded = encode_chunk(marked(frames, context), plan.options)
+        data, _ = CHUNKS.batch(plan, stamped(coded, chunk.pts, CHUNKS.codec), last=False)
+        record = ChunkRecord(frames=len(chunk.pts), bytes=sum(map(len, coded)))
+        return CHUNKS.header(plan, len(coded)) + data, record
+
+    key = job.keys.chunk(event["batch"], event["chunk"])
+    record = job.once(key, ChunkRecord, make, context)
+    return {"frames": record.frames, "bytes": record.bytes}
 
 
 def marked(items: Iterable[Item], context: Context) -> Iterator[Item]:
-    """The items, marking in the timeline when the last was there.
+    """The items; the timeline gets the mark "fetched" when the last has been handed on.
 
     A worker reads its source while it works: what is left then is the last item's work.
     """
@@ -68,21 +60,12 @@ def marked(items: Iterable[Item], context: Context) -> Iterator[Item]:
     context.mark("fetched")
 
 
-def stamped(coded: list[bytes], chunk: Chunk) -> list[tuple[int, bytes]]:
-    """Coded frames with timestamps; a hidden frame has that of the next shown one."""
-    records = []
-    number = 0
-    for frame in coded:
-        records.append((chunk.pts[min(number, len(chunk.pts) - 1)], frame))
-        number += codec.is_shown(frame)
-    return records
-
-
-def _reader(plan: Plan, digest: str, context: Context) -> FrameReader:
-    place = f"{digest} {plan.source.path} {plan.source.key}"
+def _reader(job: Job) -> FrameReader:
+    source = job.plan.source
+    place = f"{job.plan.digest} {source.path} {source.key}"
     if place not in _open_readers:
         for old in _open_readers.values():
             old.close()
         _open_readers.clear()
-        _open_readers[place] = FrameReader.for_plan(plan, context.store)
+        _open_readers[place] = FrameReader.for_plan(job.plan, job.store)
     return _open_readers[place]

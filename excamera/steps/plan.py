@@ -20,19 +20,20 @@ from excamera.errors import (
     UnsupportedSize,
 )
 from excamera.job.flow import Limits
-from excamera.job.objects import Keys, save
+from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Output, Plan, SourceFile, cut
-from excamera.lifecycle.uploads import check_output, uploaded
+from excamera.job.records import PlanSummary
+from excamera.lifecycle.results import replaceable
+from excamera.lifecycle.uploads import uploaded
 from excamera.media.audio import audio_stream
+from excamera.media.container.output import OutputContainer, output_container
 from excamera.media.source.index import Index, index_packets
-from excamera.media.source.location import S3, locate
+from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
 from excamera.media.source.picture import geometry_of
 from excamera.media.source.remux import decode_once, presentation, write_nut
 from mu import Context, Event, Store
-
-MAX_SIDE_PX = 16383  # VP8 has 14 bits for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +51,14 @@ def plan(event: Event, context: Context) -> Event:
     """Write ``plan.json`` and the list of batches.
 
     Args:
-        event: `job`; `input` with `name` and `path` or `key`; `container` ("webm" or
-            "ivf"); `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
+        event: `job`; `input` with `name` and `path` or `key`; `container`, the name
+            of the result's; `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
             learn the frames by decoding whatever the container says; perhaps `output`, the
             `store` and `key` of the result, and `limits`, those of `excamera.job.flow.Limits`.
         context: the store.
 
     Returns:
-        `items` (key of the batch list), `results` (where an engine may list what became of
-        them) and the counts `frames`, `chunks` and `batches`; `width` and `height` of the
-        result, in pixels, and `duration_s`; `batches_at_once` and `chunks_at_once` that the
-        limits leave, and their `concurrency`; `sound`: whether there is an audio stream;
-        `indexed_by`.
+        A `PlanSummary`.
 
     Raises:
         InputError: the source cannot be encoded; the class says why.
@@ -72,11 +69,10 @@ def plan(event: Event, context: Context) -> Event:
     given = event["input"]
     options = EncodeOptions.from_json(event["options"])
     original = SourceFile(given["name"], stream=0, path=given.get("path"), key=given.get("key"))
-    if original.path is not None and original.path.startswith(S3):
-        original, options = uploaded(original, options)
+    original, options = uploaded(original, options)
     output = Output(**event["output"]) if event.get("output") else None
     if output is not None:
-        check_output(output, original, event["job"])
+        replaceable(output, original, event["job"])
     media = locate(original, context.store)
     frames = None
     if event.get("index") != "decoding":
@@ -85,27 +81,28 @@ def plan(event: Event, context: Context) -> Event:
         frames = _by_decoding(original, media, context.store, keys)
     context.mark("fetched")
     with open_media(media, original.name) as opened:
-        made = _make_plan(opened, frames, original, fingerprint(media), event["container"], options)
+        container = output_container(event["container"])
+        made = _make_plan(opened, frames, original, fingerprint(media), container, options)
     made = replace(made, output=output)
     context.mark("computed")
     limits = Limits(**event.get("limits", {})).fit(made.options.batch_chunks)
-    save(made, context.store, keys)
+    Job(context.store, keys, made).save()
     context.mark("stored")
-    return {
-        "items": keys.items,
-        "results": keys.map_results,
-        "frames": made.frame_count,
-        "chunks": sum(len(batch.chunks) for batch in made.batches),
-        "batches": len(made.batches),
-        "batches_at_once": limits.batches_at_once,
-        "chunks_at_once": limits.chunks_at_once,
-        "concurrency": limits.concurrency,
-        "width": made.geometry.width,
-        "height": made.geometry.height,
-        "duration_s": float(made.end * made.time_base),
-        "sound": made.source.audio_stream is not None,
-        "indexed_by": made.source.indexed_by,
-    }
+    return PlanSummary(
+        items=keys.items,
+        results=keys.map_results,
+        frames=made.frame_count,
+        chunks=sum(len(batch.chunks) for batch in made.batches),
+        batches=len(made.batches),
+        batches_at_once=limits.batches_at_once,
+        chunks_at_once=limits.chunks_at_once,
+        concurrency=limits.concurrency,
+        width=made.geometry.width,
+        height=made.geometry.height,
+        duration_s=float(made.end * made.time_base),
+        sound=made.source.audio_stream is not None,
+        indexed_by=made.source.indexed_by,
+    ).to_json()
 
 
 def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:
@@ -150,10 +147,10 @@ def _make_plan(
     frames: _Frames,
     original: SourceFile,
     mark: str,
-    container: str,
+    container: OutputContainer,
     options: EncodeOptions,
 ) -> Plan:
-    sound = audio_stream(opened.container) if container == "webm" else None
+    sound = audio_stream(opened.container) if container.holds_sound else None
     sound_start = Fraction(0)
     if sound is not None and sound.start_time is not None and sound.time_base is not None:
         sound_start = sound.start_time * sound.time_base
@@ -174,10 +171,10 @@ def _make_plan(
     if first_frame is None:
         raise NoFrames(f"{opened.name}: has no frames")
     geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
-    if max(geometry.width, geometry.height) > MAX_SIDE_PX:
+    if max(geometry.width, geometry.height) > container.codec.max_side_px:
         raise UnsupportedSize(
             f"{opened.name}: {geometry.width}x{geometry.height} pixels; "
-            f"VP8 holds at most {MAX_SIDE_PX} each way"
+            f"VP8 holds at most {container.codec.max_side_px} each way"
         )
     return Plan(
         source=replace(
@@ -191,7 +188,7 @@ def _make_plan(
         time_base=time_base,
         origin_s=origin * time_base,
         end=frames.end - origin,
-        container=container,
+        container=container.name,
         options=options,
         batches=tuple(
             cut([pts - origin for pts in frames.pts], frames.read_pts, frames.seeks, options)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from fractions import Fraction
 
 import codec
 from excamera.errors import PlanMismatch
-from excamera.job.objects import Keys, finish, finished, load
-from excamera.job.plan import Batch, Chunk, Plan
+from excamera.job.objects import Job
+from excamera.job.plan import Batch, Chunk
+from excamera.job.records import BatchRecord
 from excamera.media.chunk_encoder import check_chunk
-from excamera.media.container import ivf, webm
+from excamera.media.container import ivf
+from excamera.media.container.output import output_container, stamped
 from excamera.media.join import JoinedChunk, SourceChunk, Timings, join
+from excamera.media.source.picture import planes_of
 from excamera.media.source.reader import FrameReader
-from excamera.steps.encode import marked, stamped
+from excamera.steps.encode import CHUNKS, marked
 from mu import Context, Event, at_once
 from mu.engines.local import available_cpus
 
@@ -35,58 +35,45 @@ def rebase(event: Event, context: Context) -> Event:
         SeamMismatch: the joined batch does not decode to the predicted states.
         SourceMismatch: the source does not give exactly the planned frames.
     """
-    started = time.time()
-    keys = Keys(event["job"])
-    plan = load(context.store, keys, event["batch"])
-    digest = plan.digest
-    key = keys.cluster(event["batch"])
-    record = finished(context.store, key, digest)
-    if record is None:
+    job = Job.load(context.store, event["job"], event["batch"])
+
+    def make() -> tuple[bytes, BatchRecord]:
+        plan = job.plan
         batch = plan.batch(event["batch"])
+        container = output_container(plan.container)
         timings = Timings()
         joined = []
-        for chunk in _joined(plan, batch, context, keys, timings):
+        for chunk in _joined(job, batch, context, timings):
             joined.append(chunk)
             context.report({"batch": batch.number, "chunks": len(joined)})
-        records = [
+        frames = [
             stamp
             for part, chunk in zip(joined, batch.chunks, strict=True)
-            for stamp in stamped(part.frames, chunk)
+            for stamp in stamped(part.frames, chunk.pts, container.codec)
         ]
-        context.mark("computed")
-        data, cues = contained(plan, records, last=plan.is_last(batch))
-        record = {
-            "cues": cues,
-            "frames": len(batch.pts),
-            "packets": len(records),
-            "pts": pts_digest(batch.pts),
-            "bytes": sum(len(frame) for _, frame in records),
-            "key_frames": sum(codec.is_key_frame(frame) for _, frame in records),
-            "states": [part.digest for part in joined],
-            "timings": asdict(timings),
-            "started": started,
-            "finished": time.time(),
-        }
-        record = finish(context.store, key, data, digest, record)
-        context.mark("stored")
-    return {"frames": record["frames"], "bytes": record["bytes"]}
+        data, cues = container.batch(plan, frames, last=plan.is_last(batch))
+        return data, BatchRecord(
+            frames=len(batch.pts),
+            packets=len(frames),
+            pts=batch.pts_digest,
+            bytes=sum(len(frame) for _, frame in frames),
+            key_frames=sum(container.codec.is_key_frame(frame) for _, frame in frames),
+            cues=cues,
+            states=[part.digest for part in joined],
+            timings=asdict(timings),
+        )
+
+    record = job.once(job.keys.cluster(event["batch"]), BatchRecord, make, context)
+    return {"frames": record.frames, "bytes": record.bytes}
 
 
-def pts_digest(pts: list[int]) -> str:
-    """A digest of timestamps, for comparing a batch with the plan."""
-    return hashlib.sha256(",".join(map(str, pts)).encode()).hexdigest()
-
-
-def _joined(
-    plan: Plan, batch: Batch, context: Context, keys: Keys, timings: Timings
-) -> Iterator[JoinedChunk]:
-    store = context.store
-
+def _joined(job: Job, batch: Batch, context: Context, timings: Timings) -> Iterator[JoinedChunk]:
     def fetched(chunk: Chunk) -> list[bytes]:
-        file = ivf.parse(store.get(keys.chunk(batch.number, chunk.number)))
+        file = ivf.parse(job.store.get(job.keys.chunk(batch.number, chunk.number)), CHUNKS.codec)
         frames = [frame.data for frame in file.frames]
         check_chunk(frames, len(chunk.pts))
-        if [f.pts for f in file.frames if codec.is_shown(f.data)] != list(chunk.pts):
+        shown = [frame.pts for frame in file.frames if CHUNKS.codec.is_shown(frame.data)]
+        if shown != list(chunk.pts):
             raise PlanMismatch(f"chunk {batch.number}/{chunk.number}: wrong timestamps")
         return frames
 
@@ -95,62 +82,13 @@ def _joined(
         context.mark("fetched")
         yield JoinedChunk(coded[0], "")
         return
-    with FrameReader.for_plan(plan, store) as reader:
+    with FrameReader.for_plan(job.plan, job.store) as reader:
         chunks = (
-            SourceChunk(frames, [codec.Raster.from_planes(*p) for p in reader.read(chunk)])
+            SourceChunk(
+                frames,
+                [codec.Raster.from_planes(*planes_of(one)) for one in reader.read(chunk)],
+            )
             for chunk, frames in zip(batch.chunks, coded, strict=True)
         )
-        yield from join(
-            marked(chunks, context), plan.options.first_frame_qi, available_cpus(), timings
-        )
-
-
-def contained(
-    plan: Plan, records: list[tuple[int, bytes]], *, last: bool
-) -> tuple[bytes, list[list[int]]]:
-    """Frames as they stand in the result's container.
-
-    Args:
-        plan: for the container and the clock.
-        records: timestamps and coded frames.
-        last: whether this is the end of the result (its last frame then gets a duration).
-
-    Returns:
-        The bytes, and for WebM the cue points as [milliseconds, offset].
-    """
-    if plan.container == "ivf":
-        return ivf.frames(records), []
-    blocks = []
-    for number, (pts, frame) in enumerate(records):
-        final = last and number == len(records) - 1
-        start_ms = plan.milliseconds(pts)
-        length_ms = max(0, plan.milliseconds(plan.end) - start_ms)
-        blocks.append(
-            webm.Block(
-                webm.VIDEO_TRACK,
-                start_ms,
-                frame,
-                key=codec.is_key_frame(frame),
-                invisible=not codec.is_shown(frame),
-                duration_ms=length_ms if final else None,
-            )
-        )
-    data = bytearray()
-    cues = []
-    for cluster in webm.clusters(blocks):
-        if cluster.key:
-            cues.append([cluster.time_ms, len(data)])
-        data += cluster.data
-    return bytes(data), cues
-
-
-def constant_frame_ns(plan: Plan) -> int | None:
-    """Duration of every frame if the frame rate is constant to the millisecond, else None."""
-    pts = [pts for batch in plan.batches for pts in batch.pts]
-    if len(pts) < 2:
-        return None
-    mean = Fraction(pts[-1] - pts[0], len(pts) - 1)
-    steady = all(
-        abs(pts[0] + n * mean - p) * plan.time_base < Fraction(1, 500) for n, p in enumerate(pts)
-    )
-    return round(mean * plan.time_base * 1_000_000_000) if steady and mean else None
+        first_frame_qi = job.plan.options.first_frame_qi
+        yield from join(marked(chunks, context), first_frame_qi, available_cpus(), timings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from excamera.lifecycle.uploads import source_url
 from functions.api.problems import Unprocessable
 from mu import NoSuchKey, StoreDenied
 from mu.store.s3.bucket import S3Object
@@ -25,4 +24,4 @@ def pinned(url: str) -> str:
         raise Unprocessable(
             f"source: the stack may not read {url}; see the bucket's policy and its key"
         ) from error
-    return source_url(found.bucket, found.key, found.version)
+    return found.url

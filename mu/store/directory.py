@@ -7,12 +7,37 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from mu.errors import NoSuchKey
+from mu.errors import NoSuchKey, ObjectExists
 from mu.store.protocol import Range, check_key, copy_range, open_object
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A local file; nobody watches whether it is replaced.
+
+    Attributes:
+        path: of the file, or whatever a media library opens by a name.
+    """
+
+    path: str
+    etag: str = ""
+    modified: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """See `Source.size`."""
+        return Path(self.path).stat().st_size
+
+    def open(self) -> str:
+        """See `Source.open`."""
+        return self.path
 
 
 class DirectoryStore:
@@ -57,11 +82,11 @@ class DirectoryStore:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            path.hardlink_to(temporary)  # fails where a rename would replace
-        except FileExistsError:
+            _link_new(temporary, path)
+        except ObjectExists:
             return False
         finally:
-            Path(temporary).unlink()
+            Path(temporary).unlink(missing_ok=True)
         return True
 
     def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
@@ -96,8 +121,16 @@ class DirectoryStore:
         except FileNotFoundError as error:
             raise NoSuchKey(key) from error
 
-    def concat(self, key: str, parts: Iterable[bytes | Range]) -> int:
-        """See `Store.concat`."""
+    def concat(
+        self,
+        key: str,
+        parts: Iterable[bytes | Range],
+        *,
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+        replaces: str | None = None,
+    ) -> int:
+        """See `Store.concat`; a directory keeps neither type nor metadata, and has no etags."""
         target = self.path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=target.parent)
@@ -110,7 +143,10 @@ class DirectoryStore:
                     else:
                         out.write(part)
                 size = out.tell()
-            Path(temporary).replace(target)
+            if replaces is None:
+                Path(temporary).replace(target)
+            else:
+                _link_new(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
@@ -140,14 +176,23 @@ class DirectoryStore:
         for key in keys:
             self.delete(key)
 
-    def source(self, key: str) -> str | BinaryIO:
-        """See `Store.source`."""
+    def look_up(self, key: str) -> FileSource:
+        """See `Store.look_up`."""
         if not self.exists(key):
             raise NoSuchKey(key)
-        return str(self.path(key))
+        return FileSource(str(self.path(key)))
 
     def _open(self, key: str) -> BinaryIO:
         try:
             return self.path(key).open("rb")
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise NoSuchKey(key) from error
+
+
+def _link_new(temporary: str, target: Path) -> None:
+    """Give a temporary file its name, unless another file has it."""
+    try:
+        target.hardlink_to(temporary)  # a rename would replace
+    except FileExistsError as error:
+        raise ObjectExists(f"{target.name} exists") from error
+    Path(temporary).unlink()

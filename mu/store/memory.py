@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from mu.errors import NoSuchKey, StoreError
-from mu.store.protocol import Range, check_key, copy_range, open_object
+from mu.errors import NoSuchKey, ObjectExists, StoreError
+from mu.store.protocol import NOTHING, Range, check_key, copy_range, open_object
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryObject:
+    """One object; see `Source`."""
+
+    data: bytes
+    etag: str
+    modified: datetime
+    metadata: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """See `Source.size`."""
+        return len(self.data)
+
+    def open(self) -> BinaryIO:
+        """See `Source.open`."""
+        return io.BytesIO(self.data)
 
 
 class MemoryStore:
-    """A store in this process's memory, for tests of task functions."""
+    """A store for tests of task functions; it keeps all that a bucket keeps."""
 
     def __init__(self) -> None:
-        self._objects: dict[str, bytes] = {}
+        self._objects: dict[str, MemoryObject] = {}
+        self._etags = itertools.count(1)
         self._lock = threading.Lock()
 
     @property
@@ -27,15 +50,14 @@ class MemoryStore:
 
     def put(self, key: str, data: bytes | memoryview) -> None:
         """See `Store.put`."""
-        with self._lock:
-            self._objects[check_key(key)] = bytes(data)
+        self._put(key, bytes(data))
 
     def put_new(self, key: str, data: bytes | memoryview) -> bool:
         """See `Store.put_new`."""
-        with self._lock:
-            if check_key(key) in self._objects:
-                return False
-            self._objects[key] = bytes(data)
+        try:
+            self._put(key, bytes(data), replaces=NOTHING)
+        except ObjectExists:
+            return False
         return True
 
     def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
@@ -45,10 +67,7 @@ class MemoryStore:
 
     def get(self, key: str) -> bytes:
         """See `Store.get`."""
-        try:
-            return self._objects[key]
-        except KeyError:
-            raise NoSuchKey(key) from None
+        return self.look_up(key).data
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """See `Store.get_range`."""
@@ -58,7 +77,15 @@ class MemoryStore:
         """See `Store.size`."""
         return len(self.get(key))
 
-    def concat(self, key: str, parts: Iterable[bytes | Range]) -> int:
+    def concat(
+        self,
+        key: str,
+        parts: Iterable[bytes | Range],
+        *,
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+        replaces: str | None = None,
+    ) -> int:
         """See `Store.concat`."""
         out = io.BytesIO()
         for part in parts:
@@ -67,7 +94,7 @@ class MemoryStore:
                     copy_range(file, out, part)
             else:
                 out.write(part)
-        self.put(key, out.getvalue())
+        self._put(key, out.getvalue(), metadata or {}, replaces)
         return out.tell()
 
     def list(self, prefix: str = "") -> list[str]:
@@ -89,6 +116,24 @@ class MemoryStore:
         for key in keys:
             self.delete(key)
 
-    def source(self, key: str) -> str | BinaryIO:
-        """See `Store.source`."""
-        return io.BytesIO(self.get(key))
+    def look_up(self, key: str) -> MemoryObject:
+        """See `Store.look_up`."""
+        try:
+            return self._objects[key]
+        except KeyError:
+            raise NoSuchKey(key) from None
+
+    def _put(
+        self,
+        key: str,
+        data: bytes,
+        metadata: Mapping[str, str] | None = None,
+        replaces: str | None = None,
+    ) -> None:
+        check_key(key)
+        with self._lock:
+            found = self._objects.get(key)
+            if replaces is not None and replaces != (found.etag if found else NOTHING):
+                raise ObjectExists(key)
+            etag = f'"{next(self._etags)}"'
+            self._objects[key] = MemoryObject(data, etag, datetime.now(UTC), metadata or {})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mu.errors import StoreError
-from mu.store.directory import DirectoryStore
-from mu.store.protocol import Store
+from mu.store.directory import DirectoryStore, FileSource
+from mu.store.protocol import Source, Store
+from mu.store.url import is_object_url
 
 
 def open_store(url: str) -> Store:
@@ -17,7 +18,24 @@ def open_store(url: str) -> Store:
     if scheme == "dir" and rest:
         return DirectoryStore(rest)
     if scheme == "s3" and rest.startswith("//"):
-        from mu.store.s3.bucket import S3Store  # boto3 is needed only where stores are buckets
+        from mu.store.s3.bucket import S3Store  # the SDK takes longer to import than all else
 
         return S3Store(rest.removeprefix("//"))
     raise StoreError(f"no store for {url!r}")
+
+
+def look_up(place: str) -> Source:
+    """The object that an `ObjectUrl` names, or the file at a path.
+
+    A file need not exist: whoever opens it finds out.
+
+    Raises:
+        NoSuchKey: there is no such object.
+        StoreDenied: it may not be read.
+        StoreUnavailable: the store does not answer.
+    """
+    if is_object_url(place):
+        from mu.store.s3.bucket import S3Object  # as above
+
+        return S3Object.look_up(place)
+    return FileSource(place)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
 
@@ -29,6 +30,33 @@ class Range:
     start: int = 0
     length: int | None = None
     store: Store | None = None
+
+
+NOTHING = ""
+"""As `replaces` of `Store.concat`: the object must not exist yet."""
+
+
+class Source(Protocol):
+    """A file or a stored object, as it was when somebody looked it up."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def etag(self) -> str:
+        """Changes with the object; "" if a replaced object cannot be told from the old one."""
+
+    @property
+    def modified(self) -> datetime | None:
+        """When it was stored, if that matters to anybody."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What its owner stored with it, names in lower case."""
+
+    def open(self) -> str | BinaryIO:
+        """Something a media library can open and seek: a path, or a binary file."""
 
 
 @runtime_checkable
@@ -59,11 +87,30 @@ class Store(Protocol):
     def size(self, key: str) -> int:
         """Size of the object in bytes. Raises `NoSuchKey`."""
 
-    def concat(self, key: str, parts: Iterable[bytes | Range]) -> int:
-        """Join parts, in order, into one new object; gives its size in bytes.
+    def concat(
+        self,
+        key: str,
+        parts: Iterable[bytes | Range],
+        *,
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+        replaces: str | None = None,
+    ) -> int:
+        """Join parts, in order, into one new object, and return its size in bytes.
 
         Large parts need not pass through this process (S3 copies them on its side).
-        Raises `NoSuchKey`.
+
+        Args:
+            key: of the new object.
+            parts: literal bytes, and ranges of objects in this store or another.
+            content_type: media type of the object, for stores that keep it.
+            metadata: see `Source.metadata`; for stores that keep it.
+            replaces: the etag of the object that may be replaced, or `NOTHING`; None if any
+                object may be.
+
+        Raises:
+            NoSuchKey: a part is missing.
+            ObjectExists: `replaces` does not hold; nothing has changed.
         """
 
     def list(self, prefix: str = "") -> list[str]:
@@ -78,8 +125,8 @@ class Store(Protocol):
     def delete_all(self, keys: Iterable[str]) -> None:
         """Remove many objects, in as few requests as possible."""
 
-    def source(self, key: str) -> str | BinaryIO:
-        """Something a media library can open and seek: a path, a URL, or a binary file."""
+    def look_up(self, key: str) -> Source:
+        """The object as it is now. Raises `NoSuchKey`."""
 
     @property
     def url(self) -> str:
@@ -118,8 +165,8 @@ def copy_range(file: BinaryIO, out: BinaryIO, part: Range) -> None:
 
 def open_object(store: Store, key: str) -> BinaryIO:
     """A store's object as a binary file."""
-    source = store.source(key)
-    return Path(source).open("rb") if isinstance(source, str) else source
+    opened = store.look_up(key).open()
+    return Path(opened).open("rb") if isinstance(opened, str) else opened
 
 
 def at_once(request: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

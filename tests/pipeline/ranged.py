@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from av.video.frame import VideoFrame
 
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Plan
 from excamera.media.source.index import Index, index_packets
 from excamera.media.source.media import open_media
-from excamera.media.source.picture import Planes
+from excamera.media.source.picture import planes_of
 from excamera.steps.plan import plan
 from mu import Context, MemoryStore
 from mu.store.block_file import BlockFile
@@ -60,10 +61,10 @@ def plan_of(path: Path, by_path: bool, **more: Any) -> Plan:
     return Plan.from_json(store.get(Keys("j").plan))
 
 
-def same(ours: list[Planes], theirs: list[Planes]) -> bool:
+def same(ours: list[VideoFrame], theirs: list[VideoFrame]) -> bool:
     """Whether pictures are equal."""
     return len(ours) == len(theirs) and all(
         np.array_equal(a, b)
         for x, y in zip(ours, theirs, strict=True)
-        for a, b in zip(x, y, strict=True)
+        for a, b in zip(planes_of(x), planes_of(y), strict=True)
     )

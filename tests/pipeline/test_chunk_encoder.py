@@ -11,6 +11,7 @@ import pytest
 
 from excamera.job.options import DEADLINES, EncodeOptions, VpxSettings
 from excamera.media.chunk_encoder import encode_chunk, vpx_options
+from excamera.media.source.picture import frame_of
 from tests.pipeline.clips import moving_picture
 
 
@@ -52,7 +53,7 @@ def busy_machine() -> Iterator[None]:
 def test_a_busy_machine_makes_the_same_chunk(deadline: str) -> None:
     """If this fails, two attempts at a chunk give other bytes when one of them had to wait."""
     frames = 24 if deadline == "realtime" else 6
-    pictures = [moving_picture(number, 1280, 720) for number in range(frames)]
+    pictures = [frame_of(moving_picture(number, 1280, 720)) for number in range(frames)]
     options = EncodeOptions(vpx=VpxSettings(deadline=deadline, cpu_used=8))
     alone = encode_chunk(pictures, options)
     with busy_machine():

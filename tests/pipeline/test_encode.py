@@ -9,7 +9,7 @@ import pytest
 
 import codec
 from excamera.job.flow import FUNCTIONS, excamera_flow
-from excamera.job.objects import Keys, load
+from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.local import encode_file
 from excamera.media.playback import read_file
@@ -79,7 +79,7 @@ def test_recorded_seam_states_are_those_a_decoder_reaches(source: Path, tmp_path
             found.append(state.digest())
     store, keys = DirectoryStore(job), Keys("local")
     recorded = []
-    for batch in load(store, keys).batches:
+    for batch in Job.load(store, keys.job).plan.batches:
         recorded += json.loads(store.get(keys.record(keys.cluster(batch.number))))["states"]
     assert recorded == found
 

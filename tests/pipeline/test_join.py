@@ -10,11 +10,12 @@ import codec
 from codec import is_key_frame, is_shown
 from excamera.errors import ChunkError, SeamMismatch
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Chunk
 from excamera.media.chunk_encoder import check_chunk, encode_chunk
+from excamera.media.codecs import VP8
 from excamera.media.container import webm, webm_reader
+from excamera.media.container.output import stamped
 from excamera.media.join import JoinedChunk, SourceChunk, Timings, join
-from excamera.steps.encode import stamped
+from excamera.media.source.picture import frame_of
 from tests.pipeline.clips import moving_picture
 
 OPTIONS = EncodeOptions(crf=20)
@@ -24,7 +25,7 @@ def chunk(first: int, count: int) -> SourceChunk:
     """Pictures `first`, ... as a chunk."""
     pictures = [moving_picture(first + number) for number in range(count)]
     rasters = [codec.Raster.from_planes(*planes) for planes in pictures]
-    return SourceChunk(encode_chunk(pictures, OPTIONS), rasters)
+    return SourceChunk(encode_chunk(map(frame_of, pictures), OPTIONS), rasters)
 
 
 def hide(whole: SourceChunk, number: int) -> SourceChunk:
@@ -72,7 +73,7 @@ def test_hidden_frames_have_the_time_of_the_next_shown_one() -> None:
     """If this fails, hidden frames break the order of timestamps in a file."""
     frames = hide(chunk(0, 4), 2).coded
     check_chunk(frames, 3)
-    stamps = stamped(frames, Chunk(0, 0, (0, 40, 80), (0, 40, 80)))
+    stamps = stamped(frames, (0, 40, 80), VP8)
     assert [pts for pts, _ in stamps] == [0, 40, 80, 80]
     blocks = [
         webm.Block(webm.VIDEO_TRACK, pts, frame, is_key_frame(frame), not is_shown(frame))
@@ -107,5 +108,5 @@ def test_a_scene_cut_in_a_chunk_makes_no_second_key_frame() -> None:
     """If this fails, a cut in the film breaks the one key frame of a batch."""
     pictures = [moving_picture(n) for n in range(3)]
     pictures += [(255 - y, v, u) for y, u, v in pictures]
-    coded = encode_chunk(pictures, OPTIONS)
+    coded = encode_chunk(map(frame_of, pictures), OPTIONS)
     assert [is_key_frame(frame) for frame in coded] == [True] + [False] * 5

@@ -16,7 +16,7 @@ import pytest
 from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
 from excamera.media.playback import read_file
-from excamera.media.source.picture import Planes, frame_of, geometry_of, to_i420
+from excamera.media.source.picture import Planes, frame_of, geometry_of, planes_of, to_i420
 from tests.pipeline.clips import (
     Clip,
     check_plays_alike,
@@ -157,7 +157,7 @@ def test_full_range_becomes_limited() -> None:
         np.full((8, 128), 128, np.uint8),
     )
     frame = frame_of(planes, "yuvj420p")
-    y, u, v = to_i420(frame, geometry_of(frame, (1, 1)))
+    y, u, v = planes_of(to_i420(frame, geometry_of(frame, (1, 1))))
     assert (int(y.min()), int(y.max())) == (16, 235)
     assert abs(int(u[4, 64]) - 240) <= 1
     assert abs(int(v[4, 64]) - 128) <= 1

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
-from excamera.job.objects import Keys, finish, finished, load, save
+from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.job.plan import Batch, Geometry, Plan, SourceFile, cut
+from excamera.job.records import ChunkRecord
 from excamera.media.source.index import Entry, make_index
 from excamera.media.source.remux import Decoded, presentation
-from mu import MemoryStore
+from mu import Context, MemoryStore
 
 
 def batches(count: int, length: int, x: int, pts: list[int] | None = None) -> list[Batch]:
@@ -98,13 +100,39 @@ def test_milliseconds_are_rounded_half_up() -> None:
 
 def test_a_piece_counts_as_finished_only_for_its_own_plan() -> None:
     """If this fails, a retry takes a half-done or foreign piece for its own."""
-    store, key = MemoryStore(), Keys("j").chunk(0, 0)
-    assert finished(store, key, "d") is None
+    store, keys = MemoryStore(), Keys("j")
+    job, other = Job(store, keys, plan()), Job(store, keys, plan(end=9_000_000))
+    key = keys.chunk(0, 0)
+    made = []
+
+    def make() -> tuple[bytes, ChunkRecord]:
+        made.append(key)
+        return b"x", ChunkRecord(frames=6, bytes=1)
+
     store.put(key, b"x")
-    assert finished(store, key, "d") is None
-    record = finish(store, key, b"x", "d", {"frames": 6})
-    assert finished(store, key, "d") == record == {"plan": "d", "size": 1, "frames": 6}
-    assert finished(store, key, "e") is None
+    assert job.finished(key, ChunkRecord) is None
+    record = job.once(key, ChunkRecord, make, Context(store))
+    assert (record.plan, record.size, record.frames) == (job.plan.digest, 1, 6)
+    assert job.once(key, ChunkRecord, make, Context(store)) == record
+    assert len(made) == 1
+    assert other.finished(key, ChunkRecord) is None
+    store.put(key, b"longer")
+    assert job.finished(key, ChunkRecord) is None
+
+
+def test_a_record_of_another_version_does_not_count() -> None:
+    """If this fails, a job that goes on after an upgrade stops at its own old records."""
+    store, keys = MemoryStore(), Keys("j")
+    job = Job(store, keys, plan())
+    store.put(keys.chunk(0, 0), b"x")
+    old = {"plan": job.plan.digest, "size": 1, "frames": 6}
+    store.put(Keys.record(keys.chunk(0, 0)), json.dumps(old).encode())
+    assert job.finished(keys.chunk(0, 0), ChunkRecord) is None
+    new = {**old, "bytes": 1, "weight": 3}
+    store.put(Keys.record(keys.chunk(0, 0)), json.dumps(new).encode())
+    assert job.finished(keys.chunk(0, 0), ChunkRecord) == ChunkRecord(
+        plan=job.plan.digest, size=1, frames=6, bytes=1
+    )
 
 
 def test_keys_are_functions_of_numbers() -> None:
@@ -118,12 +146,12 @@ def test_keys_are_functions_of_numbers() -> None:
 def test_a_batch_is_planned_alike_in_its_part_and_in_the_whole() -> None:
     """If this fails, a batch is encoded otherwise than the plan that is stitched says."""
     made, store, keys = plan(), MemoryStore(), Keys("j")
-    save(made, store, keys)
-    whole = load(store, keys)
+    Job(store, keys, made).save()
+    whole = Job.load(store, keys.job).plan
     assert whole == made
     assert [whole.is_last(batch) for batch in whole.batches] == [False, True]
     for number, batch in enumerate(whole.batches):
-        part = load(store, keys, number)
+        part = Job.load(store, keys.job, number).plan
         assert part.batch(number) == whole.batch(number) == batch
         assert part.digest == whole.digest
         assert part.is_last(batch) == whole.is_last(batch)
@@ -138,6 +166,6 @@ def test_what_a_worker_reads_of_the_plan_does_not_grow_with_the_film() -> None:
         times = [1501 * n for n in range(frames)]
         made = plan(batches=tuple(cut(times, times, [()] * frames, options)))
         store, keys = MemoryStore(), Keys("j")
-        save(made, store, keys)
+        Job(store, keys, made).save()
         sizes.append(store.size(keys.part(1)))
     assert sizes[1] < sizes[0] * 1.2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from excamera.errors import ContainerError
+from excamera.media.codecs import VP8, OutputCodec
 
 _HEADER = struct.Struct("<4sHH4sHHIIII")
 _FRAME = struct.Struct("<IQ")
@@ -39,8 +40,17 @@ class IvfFile:
     frames: list[IvfFrame]
 
 
-def header(width: int, height: int, time_base: Fraction, count: int) -> bytes:
+def header(
+    width: int, height: int, time_base: Fraction, count: int, codec: OutputCodec = VP8
+) -> bytes:
     """The file header.
+
+    Args:
+        width: px.
+        height: px.
+        time_base: seconds of one tick.
+        count: of frames.
+        codec: of the frames.
 
     Raises:
         ContainerError: the time base does not fit.
@@ -48,7 +58,7 @@ def header(width: int, height: int, time_base: Fraction, count: int) -> bytes:
     if max(time_base.numerator, time_base.denominator) > _WORD:
         raise ContainerError(f"IVF cannot hold the time base {time_base}")
     rate, scale = time_base.denominator, time_base.numerator
-    return _HEADER.pack(b"DKIF", 0, 32, b"VP80", width, height, rate, scale, count, 0)
+    return _HEADER.pack(b"DKIF", 0, 32, codec.fourcc, width, height, rate, scale, count, 0)
 
 
 def frames(records: Iterable[tuple[int, bytes]]) -> bytes:
@@ -60,29 +70,29 @@ def frames(records: Iterable[tuple[int, bytes]]) -> bytes:
     return b"".join(parts)
 
 
-def parse_header(data: bytes) -> tuple[int, int, Fraction]:
+def parse_header(data: bytes, codec: OutputCodec) -> tuple[int, int, Fraction]:
     """Width, height and time base.
 
     Raises:
-        ContainerError: this is not the header of a VP8 IVF file.
+        ContainerError: this is not the header of an IVF file of that codec.
     """
     if len(data) < _HEADER.size:
         raise ContainerError("too short for an IVF header")
-    magic, _, length, fourcc, width, height, rate, scale, _, _ = _HEADER.unpack_from(data)
+    magic, _, length, found, width, height, rate, scale, _, _ = _HEADER.unpack_from(data)
     if magic != b"DKIF" or length < _HEADER.size:
         raise ContainerError("not an IVF file")
-    if fourcc != b"VP80":
-        raise ContainerError(f"an IVF file of codec {fourcc!r}, not VP8")
+    if found != codec.fourcc:
+        raise ContainerError(f"an IVF file of codec {found!r}, not {codec.fourcc!r}")
     return width, height, Fraction(scale or 1, rate or 1)
 
 
-def parse(data: bytes) -> IvfFile:
+def parse(data: bytes, codec: OutputCodec = VP8) -> IvfFile:
     """Read a whole file.
 
     Raises:
-        ContainerError: it is not IVF, not VP8, or cut off.
+        ContainerError: it is not IVF, of another codec, or cut off.
     """
-    width, height, time_base = parse_header(data)
+    width, height, time_base = parse_header(data, codec)
     at = int.from_bytes(data[6:8], "little")
     found: list[IvfFrame] = []
     while at < len(data):

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from excamera.media.codecs import VP8, OutputCodec
 from excamera.media.container import ebml
 from excamera.media.container.ebml import element, real, signed, text, unsigned
 
@@ -62,6 +63,7 @@ class VideoTrack:
         matrix: H.273 matrix coefficients; 2 (unspecified) is left out, as below.
         transfer: H.273 transfer characteristics.
         primaries: H.273 colour primaries.
+        codec: of the frames.
     """
 
     width: int
@@ -71,6 +73,7 @@ class VideoTrack:
     matrix: int = 2
     transfer: int = 2
     primaries: int = 2
+    codec: OutputCodec = VP8
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ def _video_entry(video: VideoTrack) -> bytes:
         unsigned(ebml.TRACK_TYPE, 1),
         unsigned(ebml.FLAG_LACING, 0),
         text(ebml.LANGUAGE, "und"),
-        text(ebml.CODEC_ID, "V_VP8"),
+        text(ebml.CODEC_ID, video.codec.matroska_id),
     ]
     if video.frame_ns:
         entry.append(unsigned(ebml.DEFAULT_DURATION, video.frame_ns))

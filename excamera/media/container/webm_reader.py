@@ -1,4 +1,8 @@
-"""Reading the VP8 frames of a WebM or Matroska file, as they are stored."""
+"""Reading the coded frames of a WebM or Matroska file, as they are stored.
+
+FFmpeg's demuxer does not serve here: it drops blocks without bytes, which repeat the frame
+before, and reads a file that is cut off as far as it goes without a word.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from excamera.errors import ContainerError
+from excamera.media.codecs import VP8, OutputCodec
 from excamera.media.container import ebml
 
 _MASTERS = frozenset({ebml.SEGMENT, ebml.CLUSTER, ebml.BLOCK_GROUP, ebml.TRACKS})
@@ -20,11 +25,11 @@ class WebmFrame:
     invisible: bool
 
 
-def parse(data: bytes) -> list[WebmFrame]:
-    """All frames of the first VP8 track, in file order.
+def parse(data: bytes, codec: OutputCodec = VP8) -> list[WebmFrame]:
+    """All frames of the first track of a codec, in file order.
 
     Raises:
-        ContainerError: this is not Matroska, has no VP8 track, or is cut off.
+        ContainerError: this is not Matroska, has no such track, or is cut off.
     """
     if data[:4] != ebml.identifier(ebml.EBML):
         raise ContainerError("not a WebM file")
@@ -34,7 +39,7 @@ def parse(data: bytes) -> list[WebmFrame]:
     frames: list[WebmFrame] = []
     for number, body in _elements(memoryview(data)):
         if number == ebml.TRACK_ENTRY and track is None:
-            track = _vp8_track(body)
+            track = _track(body, codec)
         elif number == ebml.INFO:
             scale_ms = _children(body).get(ebml.TIMESTAMP_SCALE, 1_000_000) / 1e6
         elif number == ebml.TIMESTAMP:
@@ -44,7 +49,7 @@ def parse(data: bytes) -> list[WebmFrame]:
             if frame is not None:
                 frames.append(frame)
     if track is None:
-        raise ContainerError("no VP8 track in this file")
+        raise ContainerError(f"no {codec.matroska_id} track in this file")
     return frames
 
 
@@ -75,14 +80,14 @@ def _children(body: memoryview) -> dict[int, int]:
     return found
 
 
-def _vp8_track(body: memoryview) -> int | None:
+def _track(body: memoryview, codec: OutputCodec) -> int | None:
     try:
         children = _children(body)
     except IndexError as error:
         raise ContainerError("damaged track entry") from error
-    codec = children.get(ebml.CODEC_ID, 0)
-    name = codec.to_bytes((codec.bit_length() + 7) // 8, "big").rstrip(b"\0")
-    return children.get(ebml.TRACK_NUMBER) if name == b"V_VP8" else None
+    found = children.get(ebml.CODEC_ID, 0)
+    name = found.to_bytes((found.bit_length() + 7) // 8, "big").rstrip(b"\0")
+    return children.get(ebml.TRACK_NUMBER) if name == codec.matroska_id.encode() else None
 
 
 def _block(

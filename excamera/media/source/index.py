@@ -10,6 +10,7 @@ FFmpeg still makes the packets, but zeros stand for their content, which is not 
 
 from __future__ import annotations
 
+import contextlib
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +21,7 @@ from av.video.stream import VideoStream
 
 import codec
 from excamera.errors import NoFrames, SourceUnavailable, TruncatedSource
+from excamera.media.container import ebml
 from excamera.media.source.boxes import media_data
 from excamera.media.source.guard import GuardedFile
 from excamera.media.source.media import Opened
@@ -213,23 +215,13 @@ def _promised_but_missing(opened: Opened) -> str:
 def _matroska_end(file: GuardedFile) -> int:
     """Where the Segment says it ends, in bytes from the start of the file, or 0."""
     head = file.read_at(0, 4096)
-
-    def number(at: int, keep_marker: bool) -> tuple[int, int]:
-        length = 9 - head[at].bit_length()
-        value = int.from_bytes(head[at : at + length], "big")
-        if not keep_marker:
-            value &= (1 << (7 * length)) - 1
-            if value == (1 << (7 * length)) - 1:
-                value = -1  # unknown size
-        return value, at + length
-
-    try:
-        at = 0
+    at = 0
+    with contextlib.suppress(IndexError):
         while True:
-            identifier, at = number(at, keep_marker=True)
-            size, at = number(at, keep_marker=False)
-            if identifier == 0x18538067:
-                return at + size if size >= 0 else 0
-            at += size
-    except IndexError:
-        return 0
+            identifier, size, start = ebml.read_element(head, at)
+            if identifier == ebml.SEGMENT:
+                return 0 if size == ebml.UNKNOWN_SIZE else start + size
+            if size == ebml.UNKNOWN_SIZE:
+                break
+            at = start + size
+    return 0

@@ -1,4 +1,4 @@
-"""From where a plan says its source lies to something that can be opened."""
+"""Opening the source that a plan names, wherever it lies."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from typing import BinaryIO
 
 from excamera.errors import InputNotReadable, NoSuchInput, SourceChanged
 from excamera.job.plan import SourceFile
-from excamera.lifecycle.uploads import HIDDEN
-from mu import NoSuchKey, Store, StoreDenied
-
-S3 = "s3://"
+from mu import NoSuchKey, Source, Store, StoreDenied, look_up
 
 
 def locate(source: SourceFile, store: Store) -> str | BinaryIO:
@@ -28,22 +25,36 @@ def locate_sound(source: SourceFile, store: Store) -> str | BinaryIO:
     return _open(source.audio_path, source.audio_key, source, store)
 
 
+def look_up_source(name: str, path: str, *, planned: bool = False) -> Source:
+    """The source as it is now.
+
+    Args:
+        name: how messages call it.
+        path: a path or the URL of an object.
+        planned: whether a plan found it before.
+
+    Raises:
+        NoSuchInput: there is no such object.
+        InputNotReadable: it may not be read.
+        SourceChanged: it was planned, and may not be read any more.
+    """
+    try:
+        return look_up(path)
+    except NoSuchKey as error:
+        raise NoSuchInput(f"{name}: no such object") from error
+    except StoreDenied as error:
+        if planned:
+            raise SourceChanged(f"{name}: was removed after the job began") from error
+        raise InputNotReadable(
+            f"{name}: there is no such object, or the stack may not read it"
+        ) from error
+
+
 def _open(path: str | None, key: str | None, source: SourceFile, store: Store) -> str | BinaryIO:
     if key is not None:
-        return store.source(key)
+        return store.look_up(key).open()
     assert path is not None
-    if not path.startswith(S3):
-        return path
-    from mu.store.s3.bucket import S3Object  # boto3 is needed only where sources are in S3
-
-    try:
-        found = S3Object.look_up(path)
-    except NoSuchKey as error:
-        raise NoSuchInput(f"{source.name}: no such object") from error
-    except StoreDenied as error:
-        if source.etag:  # it could be read when the job was planned
-            raise SourceChanged(f"{source.name}: was removed after the job began") from error
-        raise InputNotReadable(f"{source.name}: {HIDDEN}") from error
+    found = look_up_source(source.name, path, planned=bool(source.etag))
     if source.etag and found.etag != source.etag:
         raise SourceChanged(f"{source.name}: was replaced after the job began")
     return found.open()

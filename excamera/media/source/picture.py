@@ -83,8 +83,8 @@ def _orientation(frame: VideoFrame) -> tuple[int, bool]:
     return known.get((a, b, c, d), (0, False))  # other angles: shown as stored
 
 
-def to_i420(frame: VideoFrame, geometry: Geometry) -> Planes:
-    """A decoded frame as I420 planes of the result's size.
+def to_i420(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
+    """A decoded frame as an I420 frame of the result's size; the same frame if it is one.
 
     Full range is brought to limited range, more than 8 bits are rounded, other chroma
     layouts and RGB (by BT.601, VP8's matrix) are converted, alpha is dropped, frames of
@@ -100,12 +100,11 @@ def to_i420(frame: VideoFrame, geometry: Geometry) -> Planes:
     via_444 = bool(turned) and (width % 2 == 1 or height % 2 == 1)
     target = "yuv444p" if via_444 else "yuv420p"
     frame = _convert(frame, width, height, target)
-    planes = _planes(frame)
-    if turned:
-        planes = _turn(planes, geometry)
-        if via_444:
-            planes = _planes(_convert(frame_of(planes, "yuv444p"), *_size(planes), "yuv420p"))
-    return planes
+    if not turned:
+        return frame
+    planes = _turn(planes_of(frame), geometry)
+    turned_frame = frame_of(planes, target)
+    return _convert(turned_frame, *_size(planes), "yuv420p") if via_444 else turned_frame
 
 
 def _size(planes: Planes) -> tuple[int, int]:
@@ -145,7 +144,8 @@ def _view(plane: VideoPlane, width: int, height: int) -> Plane:
     return rows.reshape(height, plane.line_size)[:, :width]
 
 
-def _planes(frame: VideoFrame) -> Planes:
+def planes_of(frame: VideoFrame) -> Planes:
+    """The planes of a frame in I420, or another format of three planes, without a copy."""
     y, u, v = (_view(plane, plane.width, plane.height) for plane in frame.planes[:3])
     return y, u, v
 

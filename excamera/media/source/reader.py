@@ -14,7 +14,7 @@ from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, Unreada
 from excamera.job.plan import Chunk, Geometry, Plan
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, open_media
-from excamera.media.source.picture import Planes, geometry_of, to_i420
+from excamera.media.source.picture import geometry_of, to_i420
 from mu import Store
 
 
@@ -60,8 +60,8 @@ class FrameReader:
         self._last = None
         self._stack.close()
 
-    def read(self, chunk: Chunk) -> Iterator[Planes]:
-        """The chunk's pictures as I420 planes, one for every planned timestamp.
+    def read(self, chunk: Chunk) -> Iterator[VideoFrame]:
+        """The chunk's pictures as I420 frames, one for every planned timestamp.
 
         Raises:
             SourceMismatch: the source does not give exactly these frames.
@@ -159,8 +159,8 @@ class FrameReader:
             ) from error
 
 
-def read_all(source: str | BinaryIO, name: str) -> Iterator[Planes]:
-    """Every frame of a source from its start, as `to_i420` gives it.
+def read_all(source: str | BinaryIO, name: str) -> Iterator[VideoFrame]:
+    """Every frame of a source from its start, as `to_i420` returns it.
 
     Raises:
         InputError: the source cannot be read as a video.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from mu.errors import NoSuchKey, ObjectChanged, ObjectExists, StoreDenied, StoreError
 from mu.store.block_file import BlockFile
-from mu.store.protocol import Range
+from mu.store.protocol import NOTHING, Range
 from mu.store.s3.client import PastEnd, client, translated
 from mu.store.s3.join import join
+from mu.store.url import ObjectUrl
 
 _DELETED_AT_ONCE = 1000  # as many as S3 takes in a request
 
@@ -43,28 +43,32 @@ class S3Object:
 
     @classmethod
     def look_up(cls, url: str) -> S3Object:
-        """The object that ``s3://bucket/key`` names, or ``...?versionId=v`` one version.
-
-        Key and version are percent-encoded in the URL.
+        """The object that an `ObjectUrl` names.
 
         Raises:
+            StoreError: the text is not a URL of an object.
             NoSuchKey: there is none.
             StoreDenied: it may not be read.
             StoreUnavailable: S3 does not answer.
         """
-        bucket, key, version = parse_url(url)
-        which: dict[str, Any] = {"VersionId": version} if version else {}
-        with translated(f"s3://{bucket}/{key}"):
-            head = client().head_object(Bucket=bucket, Key=key, **which)
+        asked = ObjectUrl.parse(url)
+        which: dict[str, Any] = {"VersionId": asked.version} if asked.version else {}
+        with translated(asked.name):
+            head = client().head_object(Bucket=asked.bucket, Key=asked.key, **which)
         return cls(
-            bucket,
-            key,
-            head.get("VersionId", version),
+            asked.bucket,
+            asked.key,
+            head.get("VersionId", asked.version),
             head["ContentLength"],
             head["ETag"],
             head["LastModified"],
             {name.lower(): value for name, value in head["Metadata"].items()},
         )
+
+    @property
+    def url(self) -> str:
+        """The `ObjectUrl` of this version, as text."""
+        return str(ObjectUrl(self.bucket, self.key, self.version))
 
     def read_range(self, start: int, length: int) -> bytes:
         """At most `length` bytes from byte `start` on, both within the object.
@@ -86,24 +90,11 @@ class S3Object:
                 return bytes(answer["Body"].read())
         except (ObjectExists, NoSuchKey, StoreDenied) as error:
             # Forbidden is also what is not there, and this could be read when it was looked up.
-            raise ObjectChanged(f"s3://{self.bucket}/{self.key} was replaced") from error
+            raise ObjectChanged(f"{ObjectUrl(self.bucket, self.key).name} was replaced") from error
 
     def open(self) -> BinaryIO:
         """The object as a seekable binary file, read by ranges."""
         return BlockFile(self.read_range, self.size)
-
-
-def parse_url(url: str) -> tuple[str, str, str]:
-    """Bucket, key and version ("" for none) of a URL as `S3Object.look_up` takes it.
-
-    Raises:
-        StoreError: it is not one.
-    """
-    parts = urlsplit(url)
-    key = unquote(parts.path.removeprefix("/"))
-    if parts.scheme != "s3" or not parts.netloc or not key:
-        raise StoreError(f"{url!r} is not of the form s3://bucket/key")
-    return parts.netloc, key, parse_qs(parts.query).get("versionId", [""])[0]
 
 
 class S3Store:
@@ -166,22 +157,21 @@ class S3Store:
         self,
         key: str,
         parts: Iterable[bytes | Range],
-        request: Mapping[str, Any] | None = None,
-        condition: Mapping[str, str] | None = None,
+        *,
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+        replaces: str | None = None,
     ) -> int:
-        """See `mu.Store.concat`; large ranges are copied within S3.
-
-        Args:
-            key: of the new object.
-            parts: literal bytes, and ranges of objects in this or another `S3Store`.
-            request: further arguments of PutObject and CreateMultipartUpload, such as
-                ``{"ContentType": ..., "Metadata": ...}``.
-            condition: ``{"IfNoneMatch": "*"}`` or ``{"IfMatch": etag}``.
-
-        Raises:
-            ObjectExists: the condition is not met; nothing was changed.
-        """
-        return join(self, key, parts, request or {}, condition or {})
+        """See `mu.Store.concat`; S3 itself copies large ranges, all of which must lie in S3."""
+        request: dict[str, Any] = {}
+        if content_type:
+            request["ContentType"] = content_type
+        if metadata:
+            request["Metadata"] = dict(metadata)
+        condition = {}
+        if replaces is not None:
+            condition = {"IfNoneMatch": "*"} if replaces == NOTHING else {"IfMatch": replaces}
+        return join(self, key, parts, request, condition)
 
     def list(self, prefix: str = "") -> list[str]:
         """See `mu.Store.list`."""
@@ -217,6 +207,6 @@ class S3Store:
             for problem in answer.get("Errors", [])[:1]:
                 raise StoreError(f"{problem['Key']}: {problem.get('Message', problem['Code'])}")
 
-    def source(self, key: str) -> BinaryIO:
-        """See `mu.Store.source`."""
-        return S3Object.look_up(f"{self.url}/{quote(key)}").open()
+    def look_up(self, key: str) -> S3Object:
+        """See `mu.Store.look_up`."""
+        return S3Object.look_up(str(ObjectUrl(self.bucket, key)))

@@ -1,0 +1,177 @@
+"""What steps remember of the objects they have made, and what they return."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is remembered of one object; it lies beside the object as JSON.
+
+    Attributes:
+        plan: digest of the plan that the object belongs to.
+        size: of the object, in bytes.
+        started: Unix time when work on it began.
+        finished: Unix time when it was there.
+    """
+
+    plan: str = ""
+    size: int = 0
+    started: float = 0.0
+    finished: float = 0.0
+
+    def to_json(self) -> bytes:
+        """The record as it is stored."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """The record that `to_json` returned; fields that are not known here are ignored.
+
+        Raises:
+            TypeError: a field is missing.
+        """
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(data).items() if name in known})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRecord(Record):
+    """A chunk as encoded.
+
+    Attributes:
+        frames: shown frames.
+        bytes: of coded frames.
+    """
+
+    frames: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord(Record):
+    """A batch as it stands in the result.
+
+    Attributes:
+        frames: shown frames.
+        packets: coded frames.
+        pts: see `excamera.job.plan.Batch.pts_digest`.
+        bytes: of coded frames.
+        key_frames: how many of them are key frames.
+        cues: [milliseconds, offset in the object] of each place where players can seek to.
+        states: digests of the decoder's state after each chunk.
+        timings: seconds of each part of the work, by name.
+    """
+
+    frames: int
+    packets: int
+    pts: str
+    bytes: int
+    key_frames: int
+    cues: list[list[int]]
+    states: list[str]
+    timings: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioRecord(Record):
+    """The sound of the whole job as it stands in the result.
+
+    Attributes:
+        blocks: Opus packets; 0 if the source's stream holds no sound.
+        copied: whether the packets are the source's own.
+        skipped_packets: packets of the source that could not be decoded.
+        runs: [offset, size] of what goes before each batch, and of what goes behind the last.
+        end_ms: when the sound ends.
+        channels: of the sound.
+        private: the `OpusHead` structure, in hexadecimal.
+        delay_ns: what a decoder must drop at the start.
+    """
+
+    blocks: int = 0
+    copied: bool = False
+    skipped_packets: int = 0
+    runs: list[list[int]] = field(default_factory=list)
+    end_ms: float = 0.0
+    channels: int = 0
+    private: str = ""
+    delay_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """What the plan step returns: small enough for an event.
+
+    Attributes:
+        items: key of the list of batches.
+        results: key prefix under which an engine may list what became of them.
+        frames: of the source.
+        chunks: of the job.
+        batches: of the job.
+        batches_at_once: batches under way at the same time, at most.
+        chunks_at_once: chunks of one batch under way at the same time, at most.
+        concurrency: functions that the account lets run at the same time, if that is known.
+        width: of the result, px.
+        height: of the result, px.
+        duration_s: of the result, in seconds.
+        sound: whether the source has an audio stream that the result keeps.
+        indexed_by: see `excamera.job.plan.SourceFile`.
+    """
+
+    items: str
+    results: str
+    frames: int
+    chunks: int
+    batches: int
+    batches_at_once: int
+    chunks_at_once: int
+    concurrency: int | None
+    width: int
+    height: int
+    duration_s: float
+    sound: bool
+    indexed_by: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as the step's result."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The summary that `to_json` returned."""
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What the stitch step returns, and so the whole job.
+
+    Attributes:
+        key: of the finished file, in the plan's output store if it names one.
+        size: of the file, in bytes.
+        frames: shown frames.
+        key_frames: one for each batch.
+        duration_s: of the video, in seconds.
+        video_bytes: of coded frames.
+        sound: "copied", "encoded" or "none".
+    """
+
+    key: str
+    size: int
+    frames: int
+    key_frames: int
+    duration_s: float
+    video_bytes: int
+    sound: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as the step's result."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The result that `to_json` returned."""
+        return cls(**data)

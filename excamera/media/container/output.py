@@ -1,0 +1,223 @@
+"""The containers of results: how batches and sound become one file.
+
+Each worker writes its batch, or the sound, as a run of bytes that is whole in itself. Nobody
+moves them again: a file is a front, the runs in order, and an end behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from excamera.errors import UnknownOutputFormat
+from excamera.job.plan import Plan
+from excamera.job.records import AudioRecord, BatchRecord
+from excamera.media.codecs import VP8, OutputCodec
+from excamera.media.container import ivf, webm
+
+Stamped = tuple[int, bytes]
+"""A coded frame with its timestamp, in the plan's ticks."""
+
+Cue = list[int]
+"""[milliseconds, offset in the run] of a place where players can seek to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Bytes of the file that lie in the store: their size, and the cues of a batch."""
+
+    size: int
+    cues: Sequence[Cue] = ()
+
+
+class OutputContainer(Protocol):
+    """A container of results."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which is also the ending of its files."""
+
+    @property
+    def media_type(self) -> str:
+        """Its media type."""
+
+    @property
+    def holds_sound(self) -> bool:
+        """Whether its files have sound."""
+
+    @property
+    def codec(self) -> OutputCodec:
+        """The codec of its video."""
+
+    def batch(
+        self, plan: Plan, frames: Sequence[Stamped], *, last: bool
+    ) -> tuple[bytes, list[Cue]]:
+        """A batch as it stands in the file.
+
+        Args:
+            plan: for the clock.
+            frames: of the batch, in order of decoding.
+            last: whether the result ends here.
+
+        Returns:
+            The bytes and the cues.
+        """
+
+    def wrap(
+        self,
+        plan: Plan,
+        batches: Sequence[BatchRecord],
+        sound: AudioRecord | None,
+        runs: Sequence[Run],
+    ) -> tuple[bytes, bytes]:
+        """The front and the end of a file.
+
+        Args:
+            plan: of the job.
+            batches: all of them.
+            sound: None for a silent file.
+            runs: what stands between, in the file's order.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Ivf:
+    """IVF: a header and frames; it keeps the source's clock, and holds no sound."""
+
+    codec: OutputCodec = VP8
+    name: str = "ivf"
+    media_type: str = "video/x-ivf"
+    holds_sound: bool = False
+
+    def batch(
+        self, plan: Plan, frames: Sequence[Stamped], *, last: bool
+    ) -> tuple[bytes, list[Cue]]:
+        """See `OutputContainer.batch`."""
+        return ivf.frames(frames), []
+
+    def wrap(
+        self,
+        plan: Plan,
+        batches: Sequence[BatchRecord],
+        sound: AudioRecord | None,
+        runs: Sequence[Run],
+    ) -> tuple[bytes, bytes]:
+        """See `OutputContainer.wrap`."""
+        count = sum(record.packets for record in batches)
+        return self.header(plan, count), b""
+
+    def header(self, plan: Plan, count: int) -> bytes:
+        """The front of a file of `count` frames."""
+        geometry = plan.geometry
+        return ivf.header(geometry.width, geometry.height, plan.time_base, count, self.codec)
+
+
+@dataclass(frozen=True, slots=True)
+class WebM:
+    """WebM: clusters, with cues at the key frames of batches."""
+
+    codec: OutputCodec = VP8
+    name: str = "webm"
+    media_type: str = "video/webm"
+    holds_sound: bool = True
+
+    def batch(
+        self, plan: Plan, frames: Sequence[Stamped], *, last: bool
+    ) -> tuple[bytes, list[Cue]]:
+        """See `OutputContainer.batch`; the last frame of the result gets a duration."""
+        blocks = []
+        for number, (pts, frame) in enumerate(frames):
+            final = last and number == len(frames) - 1
+            start_ms = plan.milliseconds(pts)
+            length_ms = max(0, plan.milliseconds(plan.end) - start_ms)
+            blocks.append(
+                webm.Block(
+                    webm.VIDEO_TRACK,
+                    start_ms,
+                    frame,
+                    key=self.codec.is_key_frame(frame),
+                    invisible=not self.codec.is_shown(frame),
+                    duration_ms=length_ms if final else None,
+                )
+            )
+        data = bytearray()
+        cues = []
+        for cluster in webm.clusters(blocks):
+            if cluster.key:
+                cues.append([cluster.time_ms, len(data)])
+            data += cluster.data
+        return bytes(data), cues
+
+    def wrap(
+        self,
+        plan: Plan,
+        batches: Sequence[BatchRecord],
+        sound: AudioRecord | None,
+        runs: Sequence[Run],
+    ) -> tuple[bytes, bytes]:
+        """See `OutputContainer.wrap`."""
+        end_ms = float(plan.end * plan.time_base * 1000)
+        audio = None
+        if sound:
+            end_ms = max(end_ms, sound.end_ms)
+            audio = webm.AudioTrack(sound.channels, bytes.fromhex(sound.private), sound.delay_ns)
+        geometry = plan.geometry
+        video = webm.VideoTrack(
+            width=geometry.width,
+            height=geometry.height,
+            sample_aspect=geometry.sample_aspect,
+            frame_ns=_constant_frame_ns(plan),
+            matrix=geometry.matrix,
+            transfer=geometry.transfer,
+            primaries=geometry.primaries,
+            codec=self.codec,
+        )
+        pieces = [(run.size, [(ms, at) for ms, at in run.cues]) for run in runs]
+        return webm.wrap(end_ms, video, audio, pieces)
+
+
+OUTPUT_CONTAINERS: Mapping[str, OutputContainer] = {one.name: one for one in (WebM(), Ivf())}
+"""The containers of results, by name."""
+
+
+def output_container(name: str) -> OutputContainer:
+    """The container of that name.
+
+    Raises:
+        UnknownOutputFormat: there is none.
+    """
+    try:
+        return OUTPUT_CONTAINERS[name]
+    except KeyError:
+        known = " or ".join(f".{one}" for one in OUTPUT_CONTAINERS)
+        raise UnknownOutputFormat(f"the output must end in {known}, not .{name}") from None
+
+
+def _constant_frame_ns(plan: Plan) -> int | None:
+    """Duration of every frame if the frame rate is constant to the millisecond, else None."""
+    pts = [pts for batch in plan.batches for pts in batch.pts]
+    if len(pts) < 2:
+        return None
+    mean = Fraction(pts[-1] - pts[0], len(pts) - 1)
+    steady = all(
+        abs(pts[0] + n * mean - p) * plan.time_base < Fraction(1, 500) for n, p in enumerate(pts)
+    )
+    return round(mean * plan.time_base * 1_000_000_000) if steady and mean else None
+
+
+def stamped(coded: Iterable[bytes], pts: Sequence[int], codec: OutputCodec) -> list[Stamped]:
+    """Coded frames with timestamps; a hidden frame has that of the next shown one.
+
+    Args:
+        coded: the frames of a chunk.
+        pts: of its shown frames.
+        codec: of the frames.
+    """
+    records = []
+    number = 0
+    for frame in coded:
+        records.append((pts[min(number, len(pts) - 1)], frame))
+        number += codec.is_shown(frame)
+    return records
