@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.model import OperationModel
 
-from mu import NoSuchKey, ObjectExists, Range, StoreError
+from mu import NOTHING, NoSuchKey, ObjectExists, Range, StoreError
 from mu.store.s3 import client as adapter
 from mu.store.s3.bucket import S3Object, S3Store
 from tests.emulator import Emulator
@@ -45,7 +45,7 @@ def test_it_behaves_as_the_other_stores(store: S3Store) -> None:
     assert store.put_new("a/b", b"other") is False
     assert store.put_new("a/c", b"new") is True
     assert store.list("a/") == ["a/b", "a/c"]
-    with store.source("a/b") as file:
+    with store.look_up("a/b").open() as file:
         assert (file.seek(4), file.read(3)) == (4, b"456")
     store.delete("a/b")
     store.delete("a/b")
@@ -104,7 +104,7 @@ def test_a_condition_that_does_not_hold_changes_nothing(
     store.put("part", bytes(6 * MIB))
     store.put("out", b"before")
     with pytest.raises(ObjectExists):
-        store.concat("out", [Range("part")] * count, condition={"IfNoneMatch": "*"})
+        store.concat("out", [Range("part")] * count, replaces=NOTHING)
     assert store.get("out") == b"before"
     uploads = emulator.client("s3").list_multipart_uploads(Bucket="store")
     assert not uploads.get("Uploads")

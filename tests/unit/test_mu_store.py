@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from mu import DirectoryStore, MemoryStore, NoSuchKey, Range, Store, StoreError, open_store
+from mu import (
+    NOTHING,
+    DirectoryStore,
+    MemoryStore,
+    NoSuchKey,
+    ObjectExists,
+    ObjectUrl,
+    Range,
+    Store,
+    StoreError,
+    look_up,
+    open_store,
+)
 
 
 @pytest.fixture(params=["directory", "memory"])
@@ -46,6 +58,53 @@ def test_concat_joins_bytes_and_ranges(store: Store) -> None:
     with pytest.raises(NoSuchKey):
         store.concat("bad", [Range("none")])
     assert not store.exists("bad")
+
+
+def test_concat_replaces_only_what_it_may(store: Store) -> None:
+    """If this fails, two attempts that race overwrite each other's results."""
+    assert store.concat("out", [b"one"], replaces=NOTHING) == 3
+    with pytest.raises(ObjectExists):
+        store.concat("out", [b"two"], replaces=NOTHING)
+    with pytest.raises(ObjectExists):
+        store.concat("out", [b"two"], replaces='"some other version"')
+    assert store.get("out") == b"one"
+    assert store.list() == ["out"]
+    store.concat("out", [b"three"])
+    assert store.get("out") == b"three"
+
+
+def test_memory_keeps_what_a_bucket_keeps() -> None:
+    """If this fails, tests with a store in memory say nothing about a store in S3."""
+    store = MemoryStore()
+    store.concat("out", [b"one"], metadata={"made-from": "film"})
+    first = store.look_up("out")
+    assert (first.metadata, first.size) == ({"made-from": "film"}, 3)
+    store.concat("out", [b"two"], replaces=first.etag)
+    with pytest.raises(ObjectExists):
+        store.concat("out", [b"three"], replaces=first.etag)
+    assert store.look_up("out").etag != first.etag
+    with first.open() as file:
+        assert file.read() == b"one"
+
+
+def test_a_source_is_a_file_or_an_object(tmp_path: Path) -> None:
+    """If this fails, a step must know where its source lies in order to open it."""
+    path = tmp_path / "film"
+    path.write_bytes(b"0123")
+    found = look_up(str(path))
+    assert (found.size, found.etag, dict(found.metadata)) == (4, "", {})
+    assert found.open() == str(path)
+    store = DirectoryStore(tmp_path)
+    assert store.look_up("film").open() == str(path)
+    with pytest.raises(NoSuchKey):
+        store.look_up("none")
+
+
+@pytest.mark.parametrize("wrong", ["film", "s3://", "s3://bucket", "s3://bucket/", "http://a/b"])
+def test_only_urls_of_objects_are_taken_for_them(wrong: str) -> None:
+    """If this fails, a mistyped URL names another object."""
+    with pytest.raises(StoreError, match="is not of the form"):
+        ObjectUrl.parse(wrong)
 
 
 def test_a_file_can_be_put(store: Store, tmp_path: Path) -> None:
