@@ -4,7 +4,7 @@
     ├── TransientError            trying again may help
     │   ├── SourceUnavailable     reading the source failed half-way (I/O, not content)
     │   └── CloudUnavailable      AWS, the stack's API or the network does not answer
-    └── PermanentError            trying again gives the same
+    └── PermanentError            trying again has the same outcome
         ├── OptionError           an option is out of range (also a ValueError)
         ├── InputError
         │   ├── NoSuchInput
@@ -29,8 +29,8 @@
         │   ├── OutputNewer       was made from a later upload of the same source
         │   └── UnknownOutputFormat
         ├── ContainerError        an IVF or WebM file is malformed
-        ├── SizeChange            a stream changes its size where one size is needed
-        ├── ChunkError            the chunk encoder did not give what a chunk must be
+        ├── SizeChange            a stream changes its size, but only one can be stored
+        ├── ChunkError            the chunk encoder did not make a chunk
         ├── SeamMismatch          a batch does not decode to the states the rebase predicted
         ├── PlanMismatch          pieces in the store do not add up to the plan
         ├── CompareError
@@ -39,18 +39,18 @@
         └── CloudError            about a deployed stack
             ├── NoCredentials
             ├── NoRegion
-            ├── NotAllowed        the credentials do not suffice
+            ├── NotAllowed        the credentials lack a right
             ├── NoSuchStack
-            ├── StackTooOld       lacks what this version needs of it
+            ├── StackTooOld       lacks something that this version needs
             ├── NoSuchJob
-            ├── ApiRefused        the API does not take a request
+            ├── ApiRefused        the API refused a request
             ├── UploadFailed
-            ├── ResultDamaged     what was downloaded is not what the job made
-            ├── NoResult          the job has none, or none any more
+            ├── ResultDamaged     the download is not the file that the job made
+            ├── NoResult          the job has none, or no longer has one
             ├── JobEndedBadly     failed, was stopped, or took too long
             ├── NoProject         the folder holds no stack to deploy
             ├── DeploymentFailed
-            └── StackUnwell       the doctor found something
+            └── StackUnwell       the doctor found a problem
 
 Retry rules name the transient classes. Only the command line turns errors into messages
 and exit codes.
@@ -66,7 +66,7 @@ class TransientError(ExCameraError):
 
 
 class SourceUnavailable(TransientError):
-    """Reading the source failed for a reason outside its content."""
+    """Reading the source failed for a reason other than its content."""
 
 
 class CloudUnavailable(TransientError):
@@ -74,7 +74,7 @@ class CloudUnavailable(TransientError):
 
 
 class PermanentError(ExCameraError):
-    """Trying again gives the same."""
+    """Trying again has the same outcome."""
 
 
 class OptionError(PermanentError, ValueError):
@@ -134,7 +134,7 @@ class SourceTooLarge(InputError):
 
 
 class SourceMismatch(InputError):
-    """The source did not give exactly the planned frames."""
+    """The source does not have exactly the planned frames."""
 
 
 class OutputError(PermanentError):
@@ -186,7 +186,7 @@ class SeamMismatch(PermanentError):
 
 
 class PlanMismatch(PermanentError):
-    """What is in the store does not add up to the plan."""
+    """The pieces in the store do not add up to the plan."""
 
 
 class CompareError(PermanentError):
@@ -202,7 +202,7 @@ class FrameSizeDiffers(CompareError):
 
 
 class CloudError(PermanentError):
-    """Something about a deployed stack."""
+    """An error of using a deployed stack."""
 
 
 class NoCredentials(CloudError):
@@ -214,7 +214,7 @@ class NoRegion(CloudError):
 
 
 class NotAllowed(CloudError):
-    """The credentials do not suffice."""
+    """The credentials lack a right."""
 
 
 class NoSuchStack(CloudError):
@@ -222,15 +222,15 @@ class NoSuchStack(CloudError):
 
 
 class StackTooOld(CloudError):
-    """The stack lacks what this version needs of it."""
+    """The stack lacks something that this version needs."""
 
 
 class NoSuchJob(CloudError):
-    """The stack knows no such job."""
+    """The stack has no such job."""
 
 
 class ApiRefused(CloudError):
-    """The API does not take a request."""
+    """The API refused a request."""
 
 
 class UploadFailed(CloudError):
@@ -238,11 +238,11 @@ class UploadFailed(CloudError):
 
 
 class ResultDamaged(CloudError):
-    """What was downloaded is not what the job made."""
+    """The download is not the file that the job made."""
 
 
 class NoResult(CloudError):
-    """The job has no result, or has none any more."""
+    """The job has no result, or no longer has one."""
 
 
 class JobEndedBadly(CloudError):
@@ -258,4 +258,4 @@ class DeploymentFailed(CloudError):
 
 
 class StackUnwell(CloudError):
-    """The doctor found something."""
+    """The doctor found a problem."""

@@ -42,10 +42,10 @@ class EncodeResult:
         path: the output.
         size: bytes.
         frames: shown frames.
-        key_frames: one for each batch.
+        key_frames: one per batch.
         duration_s: from time 0 to the end of the last frame.
         sound: "copied", "encoded" or "none".
-        indexed_by: "packets", or "decoding" where packets could not be trusted.
+        indexed_by: "packets", or "decoding" if the packets could not be trusted.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class EncodeResult:
 
 
 def check_input(source: str) -> None:
-    """Refuse a source that is not there.
+    """Refuse a source that does not exist.
 
     Raises:
         NoSuchInput: there is no such file.
@@ -114,12 +114,12 @@ def encode_file(
     Args:
         source: path of the source, or "-" for standard input.
         output: a path that ends in .webm or .ivf.
-        options: what decides the bytes.
-        workers: processes; None for one a CPU.
+        options: the options that decide the bytes.
+        workers: number of processes; None for one per CPU.
         overwrite: whether an existing output may be replaced.
-        keep_job: directory for the job's objects, which then stay (and a further run with
-            the same source and options goes on from them); None for a temporary one.
-        observer: told of the progress.
+        keep_job: directory that keeps the job's objects, so that another run with the same
+            source and options can resume; None for a temporary one.
+        observer: hears of the progress.
 
     Raises:
         ExCameraError: the class says why.
@@ -188,7 +188,7 @@ def _job_directory(keep: Path | None) -> Iterator[Path]:
 
 
 def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
-    """The source as the plan step takes it; what can be read only once is copied first."""
+    """The source as the plan step takes it; a source that can only be read once is copied."""
     if source != "-" and stat.S_ISREG(Path(source).stat().st_mode):
         return {"name": source, "path": str(Path(source).resolve())}
     with tempfile.NamedTemporaryFile(dir=store.root, delete=False) as spool:
@@ -203,7 +203,7 @@ def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
 
 
 def _publish(finished: Path, output: Path, overwrite: bool) -> None:
-    """Give the result its name at once: copied beside the output, then renamed."""
+    """Copy the result beside the output, then rename it, so that it appears all at once."""
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         shutil.copyfile(finished, part)

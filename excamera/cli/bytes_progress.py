@@ -14,7 +14,7 @@ _REDRAW_S = 0.1
 
 @contextlib.contextmanager
 def bytes_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A function that is told of bytes as they arrive, from any thread."""
+    """A function that any thread calls with the number of bytes that have arrived."""
     moving = sys.stderr.isatty()
     lock = threading.Lock()
     begun, drawn, done, width = time.monotonic(), 0.0, 0, 0

@@ -1,4 +1,4 @@
-"""What the commands that use a deployed stack have in common."""
+"""Common parts of the commands that use a deployed stack."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ STACK_VARIABLE = "EXCAMERA_STACK"
 
 @dataclass
 class Cloud:
-    """Which stack a command is about.
+    """The stack that a command uses.
 
     Attributes:
         name: of the stack.
-        profile: of the AWS configuration, or None for the usual one.
-        region: likewise.
+        profile: the profile of the AWS configuration, or None for the usual one.
+        region: the AWS region, or None for the usual one.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Cloud:
     @functools.cached_property
     def account(self) -> Any:
         """The `excamera.cloud.account.Account`."""
-        # The SDK takes longer to import than most local commands take.
+        # Importing the SDK takes longer than most local commands do.
         from excamera.cloud.account import Account
 
         return Account(self.profile, self.region)
@@ -52,7 +52,7 @@ class Cloud:
 
 
 def cloud_command(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say which stack; the command gets a `Cloud`."""
+    """Add the options that name the stack; the command gets a `Cloud`."""
 
     @click.option("--stack", default=lambda: os.environ.get(STACK_VARIABLE, DEFAULT_STACK),
                   show_default=f"${STACK_VARIABLE}, or {DEFAULT_STACK}",
@@ -70,12 +70,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def print_json(value: Any) -> None:
-    """For programs."""
+    """Print a value for programs to read."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """For people: columns as wide as they must be, numbers to the right."""
+    """Print columns for people to read; numbers are aligned to the right."""
     table = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *table, strict=True)]
     right = [
@@ -91,7 +91,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:
-    """For people: a name and a value on each line; what is None is left out."""
+    """Print a name and a value on each line for people to read; None leaves a line out."""
     shown = [(name, str(value)) for name, value in fields if value is not None]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
@@ -99,7 +99,7 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
 
 
 def when(time: str | None) -> str | None:
-    """A time of the API's for people."""
+    """A time from the API as people read it."""
     if time is None:
         return None
     return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

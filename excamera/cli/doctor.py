@@ -26,4 +26,4 @@ def doctor(cloud: Cloud, as_json: bool) -> None:
         print_json([asdict(finding) for finding in findings])
     unwell = [finding.what for finding in findings if finding.verdict == "unwell"]
     if unwell:
-        raise StackUnwell(f"{cloud.name} is not well: {', '.join(unwell)}")
+        raise StackUnwell(f"{cloud.name} has problems: {', '.join(unwell)}")

@@ -18,7 +18,7 @@ from excamera.local import EncodeResult, encode_file
 @click.argument("source", metavar="INPUT")
 @click.argument("output", type=click.Path(path_type=Path))
 @encode_options(show_defaults=True)
-@click.option("--workers", "-j", type=int, help="Processes; one a CPU unless given.")
+@click.option("--workers", "-j", type=int, help="Number of processes.  [default: one per CPU]")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @click.option("--keep-job", type=click.Path(path_type=Path, file_okay=False),
               help="Keep the job's objects in this directory.")  # fmt: skip
@@ -48,7 +48,7 @@ def encode(
 
 
 def summary(result: EncodeResult) -> str:
-    """What the user is told at the end: where the result is and what it is like."""
+    """One line about the result: its place, size, duration, rate and frames."""
     duration = max(result.duration_s, 1e-9)
     sound = {"none": "no sound", "copied": "sound copied", "encoded": "sound encoded to Opus"}
     if result.path.suffix.lower() == ".ivf":

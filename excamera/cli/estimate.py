@@ -34,7 +34,7 @@ from excamera.price.estimate import estimate as estimated
 @click.option("--concurrency", type=click.IntRange(2),
               help="Functions that the account runs at a time.  [default: 1000]")  # fmt: skip
 @click.option("--like", metavar="JOB", help="Take the pace from a job of a deployed stack, and "
-              "what is not given from the stack.")  # fmt: skip
+              "all other defaults from the stack.")  # fmt: skip
 @json_option
 @cloud_command
 def estimate(
@@ -48,9 +48,9 @@ def estimate(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Tell what INPUT would take in the cloud: time, size and dollars at list prices.
+    """Estimate the time, size and list price of encoding INPUT in the cloud.
 
-    Times are a model of one CPU of one machine; --like takes them from a job that is done.
+    Times come from a model of one CPU of one machine; --like takes them from a finished job.
     """
     check_input(source)
     chosen = EncodeOptions().with_values(given(options))
@@ -87,7 +87,7 @@ def estimate(
 
 
 def look_at(source: str) -> Film:
-    """What a video is like, without decoding it.
+    """The size and length of a video, without decoding it.
 
     Raises:
         InputError: it cannot be encoded.

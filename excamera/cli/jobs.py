@@ -32,7 +32,7 @@ _STATES = ("uploading", "running", "succeeded", "failed", "stopped", "timed_out"
 @json_option
 @cloud_command
 def status(cloud: Cloud, job: str, as_json: bool) -> None:
-    """Tell how far JOB is, what it took and cost, and why it failed."""
+    """Show the progress of JOB, its cost, and the reason if it failed."""
     found = cloud.api.get(f"/jobs/{job}")
     if as_json:
         print_json(found)
@@ -74,7 +74,7 @@ def _of(count: dict[str, int] | None) -> str | None:
 
 
 def result_line(job: dict[str, Any], output: Path | None) -> str:
-    """What the user is told of a result: where it is and what it is like."""
+    """One line about a result: its place, size, duration, rate, frames and cost."""
     result = job["result"]
     where = output or f"s3://{result['bucket']}/{result['key']}"
     duration = max(result["duration_s"], 1e-9)
@@ -90,7 +90,7 @@ def result_line(job: dict[str, Any], output: Path | None) -> str:
 @click.command()
 @click.option("--state", type=click.Choice(_STATES), help="Only jobs in this state.")
 @click.option("--limit", "-l", type=click.IntRange(1), default=20, show_default=True,
-              help="At most so many.")  # fmt: skip
+              help="Largest number of jobs.")  # fmt: skip
 @json_option
 @cloud_command
 def jobs(cloud: Cloud, state: str | None, limit: int, as_json: bool) -> None:
@@ -119,7 +119,7 @@ def jobs(cloud: Cloud, state: str | None, limit: int, as_json: bool) -> None:
 @json_option
 @cloud_command
 def cancel(cloud: Cloud, job: str, as_json: bool) -> None:
-    """Stop JOB and remove its intermediates; its source and a finished result stay."""
+    """Stop JOB and remove its intermediates; the source and a finished result stay."""
     removed = cloud.api.delete(f"/jobs/{job}")
     if as_json:
         print_json(removed)
@@ -135,7 +135,7 @@ def cancel(cloud: Cloud, job: str, as_json: bool) -> None:
 @json_option
 @cloud_command
 def fetch(cloud: Cloud, job: str, output: Path | None, overwrite: bool, as_json: bool) -> None:
-    """Download the result of JOB, and see that it is whole."""
+    """Download the result of JOB and check that it is complete."""
     found = cloud.api.get(f"/jobs/{job}")
     path = output or Path(found["output"].rpartition("/")[2])
     if check_output(path, overwrite, "-") != "webm":

@@ -11,11 +11,11 @@ from excamera.job.flow import STEPS
 @click.command()
 @click.argument("job")
 @click.option("--step", "steps", type=click.Choice(STEPS), multiple=True,
-              help="Lines of this step, whatever failed.")  # fmt: skip
+              help="Print the lines of this step.")  # fmt: skip
 @json_option
 @cloud_command
 def logs(cloud: Cloud, job: str, steps: tuple[str, ...], as_json: bool) -> None:
-    """Print what JOB's workers logged: of a failed job, the failing task's own lines."""
+    """Print the log lines of JOB's workers; for a failed job, those of the task that failed."""
     from excamera.cloud.logs import lines
 
     found = lines(cloud.account, cloud.stack, cloud.api.get(f"/jobs/{job}"), steps)
@@ -30,4 +30,4 @@ def logs(cloud: Cloud, job: str, steps: tuple[str, ...], as_json: bool) -> None:
         if "exception" in line:
             click.echo(line["exception"])
     if not found:
-        click.echo(f"nothing is logged about {job} (yet; logs take some seconds)", err=True)
+        click.echo(f"no log lines about {job} yet; logs take some seconds to appear", err=True)

@@ -1,4 +1,4 @@
-"""The `excamera` command and the only place where errors become messages and exit codes."""
+"""The `excamera` command, and the only place that turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        The exit code: 0; 2 for every error the user can do something about, with one line
-        on standard error; 130 after Ctrl-C.
+        The exit code: 0; 2 for every error that the user can act on, with one line on
+        standard error; 130 after Ctrl-C.
     """
     with _orderly_termination():
         return _run(arguments)
@@ -66,7 +66,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (ExCameraError, MuError, CodecError) as error:
         return _fail(str(error), EXIT_ERROR)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone: nothing is left to say
+        sys.stderr.close()  # the reader of our output has gone
         return EXIT_ERROR
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -82,7 +82,7 @@ def _fail(message: str, code: int) -> int:
 
 @contextlib.contextmanager
 def _orderly_termination() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the program, so that it tidies up as after Ctrl-C."""
+    """Let SIGTERM and SIGHUP unwind the program, so that it cleans up as after Ctrl-C."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before: dict[signal.Signals, Any] = {}
     with contextlib.suppress(ValueError):  # not in the main thread

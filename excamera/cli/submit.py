@@ -31,8 +31,10 @@ from mu import is_object_url
 @click.option("-o", "--output", type=click.Path(path_type=Path),
               help="Follow it, and download the result to this .webm file.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
-@click.option("--tag", help="JSON or text that comes back in all notices of the job.")
-@click.option("--again", is_flag=True, help="Make a new job of what was submitted before.")
+@click.option("--tag", help="JSON or text that all notices of the job repeat.")
+@click.option(
+    "--again", is_flag=True, help="Make a new job even if the same one was submitted before."
+)
 @json_option
 @cloud_command
 def submit(
@@ -48,8 +50,8 @@ def submit(
 ) -> None:
     """Encode INPUT, a file or an s3:// URL, with a deployed stack.
 
-    The same command once more goes on where it was interrupted: it sends only the parts of the
-    file that did not arrive, and follows the job that was made.
+    If you run the same command again, it resumes: it sends only the parts of the file that did
+    not arrive, and follows the job that it made before.
     """
     from excamera.cloud.follow import check_succeeded, follow
     from excamera.cloud.upload import upload_file
@@ -87,9 +89,9 @@ def submit(
 
 
 def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool) -> dict[str, Any]:
-    """The job of this file and these options: a new one, or the one that was made before.
+    """The job for this file and these options: a new one, or the one that exists already.
 
-    A job that did not succeed, or whose result is gone, is made anew.
+    It makes a new job if the old one did not succeed, or if its result is gone.
     """
     what = json.dumps(request, sort_keys=True)
     if file is not None:
@@ -112,7 +114,7 @@ def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool)
 
 
 def _say_if_small(job: dict[str, Any]) -> None:
-    """Tell that the account, not the stack, decided how many workers there were."""
+    """Say so if the account, not the stack, limited the number of workers."""
     limit, chunks = job["account_concurrency"], job["chunks"]
     if limit is not None and chunks and job["chunks_at_once"] < chunks["total"] and limit < 1000:
         click.echo(

@@ -1,4 +1,4 @@
-"""A job's objects in the store: their keys, and how they are written and found again."""
+"""A job's objects in the store: their keys, and how to write and find them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Where a job keeps its objects; a function of the job's name and the plan's numbers."""
+    """The keys of a job's objects; they follow from the job's name and the plan's numbers."""
 
     job: str
 
@@ -42,7 +42,7 @@ class Keys:
 
     @property
     def spool(self) -> str:
-        """Copy of a source that can be read only once (a pipe)."""
+        """Copy of a source that can only be read once (a pipe)."""
         return f"{self.prefix}/source/spool"
 
     @property
@@ -70,7 +70,7 @@ class Keys:
 
     @property
     def map_results(self) -> str:
-        """Prefix under which Step Functions lists what became of the batches."""
+        """Prefix under which Step Functions lists the outcomes of the batches."""
         return f"{self.prefix}/map"
 
     @property
@@ -80,17 +80,17 @@ class Keys:
 
     @property
     def end(self) -> str:
-        """How the job ended, as everybody was told."""
+        """The last notice of the job's end."""
         return f"{self.prefix}/end.json"
 
     @property
     def cancelled(self) -> str:
-        """A mark that the job's objects are not wanted; apart from them, so that it stays."""
+        """Marks a cancelled job; it lies apart from the job's objects, so that it outlives them."""
         return f"cancelled/{self.job}"
 
     @property
     def upload(self) -> str:
-        """What was asked for with a job whose source is still being uploaded."""
+        """The request for a job whose source is still being uploaded."""
         return f"uploads/{self.job}.json"
 
     def result(self, container: str) -> str:
@@ -105,7 +105,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A planned job, or the part of it that is about one batch, and where its objects are.
+    """A planned job, or the part of it for one batch, and the store with its objects.
 
     Attributes:
         store: holds the objects.
@@ -119,7 +119,7 @@ class Job:
 
     @classmethod
     def load(cls, store: Store, name: str, batch: int | None = None) -> Self:
-        """The job of that name, with its whole plan or the part that is about one batch."""
+        """The job of that name, with its whole plan or the part for one batch."""
         keys = Keys(name)
         key = keys.plan if batch is None else keys.part(batch)
         return cls(store, keys, Plan.from_json(store.get(key)))
@@ -138,7 +138,7 @@ class Job:
         store.put(keys.items, json.dumps(items).encode())
 
     def finished(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
-        """The record of an object that some run of the same plan has finished, or None."""
+        """The record of an object if any run of the same plan has finished it, else None."""
         try:
             record = kind.from_json(self.store.get(Keys.record(key)))
             whole = record.plan == self.plan.digest and self.store.size(key) == record.size
@@ -153,14 +153,14 @@ class Job:
         make: Callable[[], tuple[bytes, AnyRecord]],
         context: Context,
     ) -> AnyRecord:
-        """Make an object, unless some run of the same plan has finished it.
+        """Make an object, unless a run of the same plan has finished it.
 
-        The record is stored behind the object, so it says that the object is whole.
+        The record is stored after the object, so its presence means that the object is whole.
 
         Args:
             key: of the object.
             kind: of its record.
-            make: returns the object and its record, without what `Record` itself holds.
+            make: returns the object and its record, without the fields of `Record`.
             context: of the task; its timeline gets the marks "computed" and "stored".
 
         Returns:

@@ -32,10 +32,10 @@ Value = int | str
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What an option may be, and what it is for.
+    """The allowed values of an option, and its purpose.
 
     Attributes:
-        help: one sentence for users: what the option decides.
+        help: one sentence for users about what the option decides.
         lowest: the smallest value of a number.
         highest: the largest value of a number.
         choices: the values of a text.
@@ -80,7 +80,7 @@ class Option:
         field: as Python and the API's JSON write it.
         group: the field of `EncodeOptions` that holds it, "" for `EncodeOptions` itself.
         default: the value if nobody sets one.
-        rule: what it may be.
+        rule: its allowed values and purpose.
     """
 
     name: str
@@ -160,8 +160,8 @@ class RebaseSettings(_Checked):
 
     # docs/offsets.md has the figures.
     first_frame_qi_offset: int = _number(
-        -4, -_QI_MAX, _QI_MAX, "Added to `y_ac_qi` for the first frames that are coded anew, "
-        "those of chunks 2 to x"
+        -4, -_QI_MAX, _QI_MAX, "Added to `y_ac_qi` for the re-encoded first frames of "
+        "chunks 2 to x"
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ class Chunk:
         number: place in its batch, from 0.
         first_frame: number of its first frame in the whole source, from 0.
         pts: presentation timestamps of its frames in the result, in the plan's time base.
-        read_pts: the timestamps by which the worker finds them in the file it reads.
+        read_pts: the timestamps of the same frames in the file that the worker reads.
         skip: how many frames with timestamp `read_pts[0]` belong to the chunk before.
         seek: timestamps to seek to, best first; when none serves, read from the start.
     """
@@ -60,16 +60,16 @@ class SourceFile:
     """The file workers read.
 
     Attributes:
-        name: how messages call it.
+        name: its name in messages.
         stream: index of the video stream.
         path: a path or an ``s3://`` URL, or None when `key` is used.
-        key: where the store holds it (a remuxed or spooled source), or None.
+        key: its key in the store if it is a remuxed or spooled source, or None.
         audio_stream: index of the audio stream in the *original* source, or None.
-        audio_path: where the sound is read from, if not `path`.
-        audio_key: likewise, in the store.
-        indexed_by: "packets" or "decoding", how the plan learnt the frames.
+        audio_path: the path or URL of the file with the sound, or None.
+        audio_key: the key in the store of the file with the sound, or None.
+        indexed_by: how the plan learned the frames: "packets" or "decoding".
         fingerprint: a digest of its content (see `excamera.media.source.media.fingerprint`).
-        etag: of an object in S3, which must not change while workers read it; else "".
+        etag: for an object in S3, which must not change while workers read it; else "".
         modified: when that object was uploaded, ISO 8601; else "".
     """
 
@@ -88,7 +88,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where the result goes when it does not stay in the job's own store.
+    """The place of a result that does not stay in the job's own store.
 
     Attributes:
         store: URL of the store (see `mu.open_store`).
@@ -136,7 +136,7 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What a part of a plan says of the whole.
+    """The facts about a whole plan that a part of it repeats.
 
     Attributes:
         digest: the whole plan's.
@@ -152,17 +152,17 @@ class Plan:
     """A whole job, or the part of it that the workers of one batch need.
 
     Attributes:
-        source: what workers read.
+        source: the file that workers read.
         geometry: picture sizes and rotation.
         time_base: seconds of one tick of `Chunk.pts`.
         origin_s: source time that is 0 in the result, in seconds (0 unless the source
             starts before 0 or has an arbitrary clock).
         end: timestamp at which the last frame ends, in ticks.
         container: name of the result's, see `excamera.media.container.output`.
-        options: as given.
-        batches: all frames, in order; of a part, its one batch.
-        whole: of a part, what it belongs to.
-        output: where the result goes; None to leave it in the job's store.
+        options: those of the job.
+        batches: all frames, in order; for a part, its one batch.
+        whole: for a part, the whole that it belongs to.
+        output: the place of the result; None leaves it in the job's store.
     """
 
     source: SourceFile
@@ -183,7 +183,7 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that decides the result's bytes; where things lie does not."""
+        """SHA-256 of everything that decides the result's bytes; paths and keys do not."""
         if self.whole is not None:
             return self.whole.digest
         body = self._body()
@@ -193,7 +193,7 @@ class Plan:
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     def part(self, batch: Batch) -> Plan:
-        """What the workers of one batch need of this plan: as large as the batch, not the film."""
+        """The part of this plan that the workers of one batch need: as large as the batch."""
         return replace(self, batches=(batch,), whole=Whole(self.digest, len(self.batches)))
 
     def batch(self, number: int) -> Batch:
@@ -231,7 +231,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, data: bytes) -> Plan:
-        """The plan that `to_json` gave."""
+        """The plan that `to_json` returned."""
         body = json.loads(data)
         geometry = body["geometry"]
         geometry["sample_aspect"] = tuple(geometry["sample_aspect"])
@@ -264,8 +264,8 @@ def cut(
 
     Args:
         pts: timestamps of all frames in display order.
-        read_pts: likewise, in the file that workers read.
-        seeks: for each frame, where to seek in order to decode it and all that follow it.
+        read_pts: timestamps of the same frames in the file that workers read.
+        seeks: for each frame, timestamps to seek to in order to decode it and its successors.
         options: N and x.
     """
     length, batch_length = options.chunk_frames, options.chunk_frames * options.batch_chunks

@@ -1,4 +1,4 @@
-"""What steps remember of the objects they have made, and what they return."""
+"""Records of the objects that steps have made, and the results that steps return."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is remembered of one object; it lies beside the object as JSON.
+    """The record of one object; it lies beside the object as JSON.
 
     Attributes:
         plan: digest of the plan that the object belongs to.
         size: of the object, in bytes.
         started: Unix time when work on it began.
-        finished: Unix time when it was there.
+        finished: Unix time when it was complete.
     """
 
     plan: str = ""
@@ -61,7 +61,7 @@ class BatchRecord(Record):
         pts: see `excamera.job.plan.Batch.pts_digest`.
         bytes: of coded frames.
         key_frames: how many of them are key frames.
-        cues: [milliseconds, offset in the object] of each place where players can seek to.
+        cues: [milliseconds, offset in the object] of each place that players can seek to.
         states: digests of the decoder's state after each chunk.
         timings: seconds of each part of the work, by name.
     """
@@ -84,11 +84,11 @@ class AudioRecord(Record):
         blocks: Opus packets; 0 if the source's stream holds no sound.
         copied: whether the packets are the source's own.
         skipped_packets: packets of the source that could not be decoded.
-        runs: [offset, size] of what goes before each batch, and of what goes behind the last.
+        runs: [offset, size] of the clusters before each batch, and of those after the last.
         end_ms: when the sound ends.
         channels: of the sound.
         private: the `OpusHead` structure, in hexadecimal.
-        delay_ns: what a decoder must drop at the start.
+        delay_ns: sound that a decoder must drop at the start.
     """
 
     blocks: int = 0
@@ -103,17 +103,17 @@ class AudioRecord(Record):
 
 @dataclass(frozen=True, slots=True)
 class PlanSummary:
-    """What the plan step returns: small enough for an event.
+    """The result of the plan step; small enough for an event.
 
     Attributes:
         items: key of the list of batches.
-        results: key prefix under which an engine may list what became of them.
+        results: key prefix under which an engine may list the outcomes of the batches.
         frames: of the source.
         chunks: of the job.
         batches: of the job.
         batches_at_once: batches under way at the same time, at most.
         chunks_at_once: chunks of one batch under way at the same time, at most.
-        concurrency: functions that the account lets run at the same time, if that is known.
+        concurrency: functions that the account can run at the same time, if known.
         width: of the result, px.
         height: of the result, px.
         duration_s: of the result, in seconds.
@@ -147,7 +147,7 @@ class PlanSummary:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What the stitch step returns, and so the whole job.
+    """The result of the stitch step, and of the whole job.
 
     Attributes:
         key: of the finished file, in the plan's output store if it names one.

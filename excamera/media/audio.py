@@ -1,4 +1,4 @@
-"""Sound: the whole track as Opus, copied where it is Opus already, else encoded once.
+"""Sound: the whole track as Opus, copied if it is Opus already, else encoded once.
 
 Timestamps are kept: gaps become silence, overlaps and sound before time 0 are dropped.
 A WebM block's timestamp counts the decoder's start-up samples (CodecDelay) in, so the
@@ -35,7 +35,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A whole Opus track: what the header says of it, and its blocks in time order."""
+    """A whole Opus track: its header fields, and its blocks in time order."""
 
     track: AudioTrack
     blocks: list[Block]
@@ -44,13 +44,13 @@ class Sound:
 
     @property
     def end_ms(self) -> float:
-        """When the last sample has been played, by the blocks' clock less the start-up."""
+        """The end of the last sample by the blocks' clock, less the start-up samples."""
         last = self.blocks[-1]
         return last.time_ms + 20 - (last.discard_ns + self.track.delay_ns) / 1e6
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
-    """The stream whose sound is kept: the default one, else the first; None without sound."""
+    """The stream to keep: the default one, else the first; None if there is none."""
     streams = [s for s in container.streams.audio if s.codec_context is not None]
     default = [s for s in streams if s.disposition & s.disposition.default]
     chosen = default or streams
@@ -62,7 +62,7 @@ def read_sound(source: str | BinaryIO, name: str, stream: int, origin_s: Fractio
 
     Args:
         source: path, URL or binary file.
-        name: how messages call it.
+        name: its name in messages.
         stream: index of the audio stream.
         origin_s: source time that is 0 in the result, in seconds.
 
@@ -110,7 +110,7 @@ def _nanoseconds(samples: int) -> int:
 
 
 class _Decoder:
-    """Decodes and resamples a stream; gives (time in samples, samples) pieces."""
+    """Decodes and resamples a stream into pieces of (time in samples, samples)."""
 
     def __init__(self, container: InputContainer, audio: AudioStream, origin_s: Fraction) -> None:
         self._container = container
@@ -121,12 +121,12 @@ class _Decoder:
         self.skipped_packets = 0
 
     def pieces(self) -> Iterator[tuple[int | None, Samples]]:
-        """Sound with the sample number at which it should start, None for "goes on"."""
+        """Pieces, each with the sample number at which it starts; None if it continues the last."""
         resampler = av.AudioResampler(format="flt", layout=self.layout, rate=RATE)
         shape: tuple[object, ...] | None = None
         for frame in self._decoded():
             now = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if shape is not None and now != shape:  # the format changes in mid-stream
+            if shape is not None and now != shape:  # the format changes in the middle of the stream
                 yield from self._resampled(resampler, None, None)
                 resampler = av.AudioResampler(format="flt", layout=self.layout, rate=RATE)
             shape = now
@@ -142,7 +142,7 @@ class _Decoder:
     ) -> Iterator[tuple[int | None, Samples]]:
         channels = len(av.AudioLayout(self.layout).channels)
         if frame is not None:
-            frame.pts = None  # the resampler need not mind gaps: they are filled here
+            frame.pts = None  # gaps are filled here, not by the resampler
         for piece in resampler.resample(frame):
             yield start, piece.to_ndarray().reshape(-1, channels).astype(np.float32)
             start = None

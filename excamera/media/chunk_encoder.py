@@ -24,8 +24,8 @@ def vpx_options(options: EncodeOptions) -> dict[str, str]:
     lowers the least; "constrained quality" then keeps inter frames at `crf` while the
     unlimited rate lets the key frame sink to the least.
 
-    In the realtime deadline libvpx takes a speed of 0 or more as a share of the processor, and
-    changes what it does with how long its own work took. A negative one is a fixed speed.
+    With the realtime deadline libvpx takes a speed of 0 or more as a share of the processor, and
+    adapts to how long its own work took. A negative speed is fixed.
     """
     vpx = options.vpx
     cpu_used = vpx.cpu_used
@@ -49,7 +49,7 @@ def vpx_options(options: EncodeOptions) -> dict[str, str]:
 def encode_chunk(pictures: Iterable[VideoFrame], options: EncodeOptions) -> list[bytes]:
     """Encode consecutive pictures of one size as one chunk.
 
-    The encoder is told a constant frame rate, so the bytes do not depend on timestamps.
+    The encoder always gets a constant frame rate, so the bytes do not depend on timestamps.
 
     Args:
         pictures: I420 frames; their timestamps and types are overwritten.
@@ -60,8 +60,8 @@ def encode_chunk(pictures: Iterable[VideoFrame], options: EncodeOptions) -> list
         must be decoded.
 
     Raises:
-        ChunkError: libvpx gave anything but one key frame first and one shown frame for
-            every picture.
+        ChunkError: libvpx did not return one key frame first and one shown frame per
+            picture.
     """
     context: VideoCodecContext | None = None
     coded: list[bytes] = []
@@ -71,7 +71,7 @@ def encode_chunk(pictures: Iterable[VideoFrame], options: EncodeOptions) -> list
             context = _encoder(frame.width, frame.height, options)
         frame.pts = count
         frame.time_base = context.time_base
-        # What the source's decoder left: libvpx would make a key frame of every I picture.
+        # Left by the source's decoder; libvpx would make a key frame of every I picture.
         frame.pict_type = PictureType.NONE
         frame.duration = 0
         count += 1

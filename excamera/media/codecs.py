@@ -1,4 +1,4 @@
-"""What containers and steps must know of the codec of the result."""
+"""The facts about the codec of results that containers and steps need."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from excamera.media.source.reader import read_all
 def compare_files(reference: str, distorted: str) -> Iterator[FrameQuality]:
     """Quality of every frame of `distorted` against the frame of the same number.
 
-    Both are read as an encode reads its source: as I420, rotation applied.
+    Both are read as an encode reads its source: as I420, with rotation applied.
 
     Args:
         reference: path of the original.
@@ -21,7 +21,7 @@ def compare_files(reference: str, distorted: str) -> Iterator[FrameQuality]:
 
     Raises:
         FrameSizeDiffers: the pictures differ in size.
-        FrameCountDiffers: one video has more frames; the message gives both counts.
+        FrameCountDiffers: one video has more frames; the message states both counts.
         InputError: one of them cannot be read.
     """
     ours = map(planes_of, read_all(reference, reference))

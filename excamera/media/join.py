@@ -1,10 +1,10 @@
-"""Joining the chunks of a batch: all but the first lose their key frame.
+"""Joining the chunks of a batch: all chunks but the first lose their key frame.
 
-A chunk's first frame is coded anew as an inter frame against the state in which the chunk
-before *as originally encoded* ends; this is slow, and independent of everything else, so
-it runs in threads. Then, serially, every frame is rebased onto the state that really
-precedes it. Reading the source goes on ahead of that; behind it, the result is decoded
-and its states are compared with the predicted.
+A chunk's first frame is re-encoded as an inter frame against the final state of the chunk
+before *as originally encoded*. This is slow, and independent of everything else, so it runs
+in threads. Then every frame is rebased serially onto the state that really precedes it. One
+thread reads the source ahead of the rebase; another decodes the result behind it, and compares
+its states with the predicted ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import codec
 from excamera.errors import ChunkError, SeamMismatch
 
 # A re-encoded first frame takes the place of a key frame, which filled all three
-# references: the rest of the chunk was made to find it in golden and altref too.
+# references: the rest of the chunk expects it in golden and altref too.
 _FIRST_FRAME = codec.EncodeSettings(refresh_golden=True, refresh_altref=True)
 
 _MAX_REBASE_THREADS = 8  # more find no rows to work on in most frames
@@ -41,7 +41,7 @@ class Timings:
     Attributes:
         wait_s: waiting for the threads that re-encode first frames.
         rebase_s: rebasing, serially.
-        verify_s: decoding and comparing what was written.
+        verify_s: decoding the result and comparing states.
     """
 
     wait_s: float = 0.0
@@ -64,7 +64,7 @@ class _Trace:
     Attributes:
         made_for: the basis of the state each inter frame was made for.
         final: the state after the last frame.
-        rasters: the source picture for each frame; for a hidden frame what it decodes to.
+        rasters: the source picture of each frame; for a hidden frame, its decoded picture.
     """
 
     made_for: list[codec.Basis]
@@ -86,17 +86,17 @@ def join(
 ) -> Iterator[JoinedChunk]:
     """Join the chunks of a batch, given in order.
 
-    Only `threads` + 3 chunks are held at a time.
+    At most `threads` + 3 chunks are held at a time.
 
     Args:
         chunks: of one batch; all their pictures have one size.
         first_frame_qi: `y_ac_qi` of re-encoded first frames.
-        threads: how many threads prepare chunks ahead, at least 1; half as many work on a
+        threads: how many threads prepare chunks ahead, at least 1; half as many share a
             rebase.
         timings: filled while it runs.
 
     Raises:
-        SeamMismatch: what was written does not decode to the predicted states.
+        SeamMismatch: the result does not decode to the predicted states.
     """
     state: codec.State | None = None
     before: codec.Basis | None = None
@@ -120,14 +120,14 @@ def join(
                 )
                 timings.rebase_s += time.perf_counter() - started
             before = trace.final.basis()
-            # A chunk's rasters are most of the memory, and the next is waited for below.
+            # A chunk's rasters are most of the memory; free them before waiting for the next.
             del ahead, trace
             yield from verifier.check(frames, state)
         yield from verifier.rest()
 
 
 class _Verifier:
-    """Decodes what was written, in a thread of its own, a little behind the rebase."""
+    """Decodes the result in a thread of its own, a little behind the rebase."""
 
     _BEHIND = 2  # chunks that may wait to be checked
 
@@ -144,13 +144,13 @@ class _Verifier:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def check(self, frames: list[bytes], predicted: codec.State) -> Iterator[JoinedChunk]:
-        """Begin to check a chunk; gives those before it that are done and found right."""
+        """Begin to check a chunk, and yield the earlier chunks that have passed."""
         self._waiting.append(self._pool.submit(self._check, frames, predicted))
         while len(self._waiting) > self._BEHIND:
             yield self._waiting.popleft().result()
 
     def rest(self) -> Iterator[JoinedChunk]:
-        """All chunks not given yet."""
+        """The remaining chunks."""
         while self._waiting:
             yield self._waiting.popleft().result()
 
@@ -209,7 +209,7 @@ def _trace(chunk: SourceChunk) -> _Trace:
     state: codec.State | None = None
     made_for: list[codec.Basis] = []
     rasters: list[codec.Raster] = []
-    # One by one: together, what they decode to would be half of all memory.
+    # One at a time: all decoded pictures together would be half of all memory.
     for frame in chunk.coded:
         if state is not None:
             made_for.append(state.basis())

@@ -41,7 +41,7 @@ class VideoFile:
 
 
 def read_file(path: Path) -> VideoFile:
-    """Read the VP8 frames of an IVF, WebM or Matroska file, which its content tells apart.
+    """Read the VP8 frames of an IVF, WebM or Matroska file, whatever its name.
 
     Raises:
         NoSuchInput: there is no such file.
@@ -69,10 +69,10 @@ def read_file(path: Path) -> VideoFile:
 
 
 def shown_pictures(frames: list[bytes]) -> Iterator[codec.Raster]:
-    """What a player shows: a picture for every shown frame.
+    """The pictures that a player shows, one for every shown frame.
 
     Raises:
-        CodecError: a frame cannot be decoded; a note says which.
+        CodecError: a frame cannot be decoded; the message names it.
     """
     state: codec.State | None = None
     threads = min(_MAX_THREADS, available_cpus())

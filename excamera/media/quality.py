@@ -1,4 +1,4 @@
-"""How far a picture is from another: PSNR and SSIM.
+"""How much two pictures differ: PSNR and SSIM.
 
 SSIM is taken over 8x8 windows that overlap by 4 in both directions (every window whose
 corner lies on a multiple of 4 and that fits into the plane), with the usual constants
@@ -117,7 +117,7 @@ class Quality:
     ssim: float
 
     def to_json(self) -> dict[str, float | None]:
-        """PSNR, SSIM linear and in dB; null where a decibel value is infinite."""
+        """PSNR, SSIM linear and in dB; null if a decibel value is infinite."""
         return {
             "psnr_db": _finite(self.psnr_db),
             "ssim": self.ssim,

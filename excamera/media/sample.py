@@ -1,4 +1,4 @@
-"""A short moving test clip with sound, for trying the encoder without a film at hand."""
+"""A short moving test clip with sound, for trying the encoder without a film."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SOUND_FRAME = 1024
 
 @dataclass(frozen=True, slots=True)
 class SampleClip:
-    """What the clip is like: size in pixels, frames a second, length in seconds."""
+    """The properties of the clip: size in pixels, frames a second, length in seconds."""
 
     width: int = 640
     height: int = 360
@@ -88,7 +88,7 @@ def write_sample(path: Path, clip: SampleClip | None = None) -> None:
 
     Args:
         path: new file whose extension names the container (.mp4, .mkv, ...).
-        clip: what it should be like.
+        clip: its properties.
     """
     clip = clip or SampleClip()
     with av.open(str(path), "w") as out:

@@ -18,7 +18,7 @@ CHUNKS = Ivf()
 """The container of chunks."""
 
 _open_readers: dict[str, FrameReader] = {}
-"""The source that this process read last, still open: most workers go on where they were."""
+"""The source that this process read last, still open: most workers continue in it."""
 
 
 def encode(event: Event, context: Context) -> Event:
@@ -32,7 +32,7 @@ def encode(event: Event, context: Context) -> Event:
         `frames` (shown) and `bytes` of the chunk.
 
     Raises:
-        SourceMismatch: the source does not give exactly the planned frames.
+        SourceMismatch: the source does not have exactly the planned frames.
         ChunkError: libvpx did not make a chunk of them.
     """
     job = Job.load(context.store, event["job"], event["batch"])
@@ -52,9 +52,9 @@ def encode(event: Event, context: Context) -> Event:
 
 
 def marked(items: Iterable[Item], context: Context) -> Iterator[Item]:
-    """The items; the timeline gets the mark "fetched" when the last has been handed on.
+    """The items; the timeline gets the mark "fetched" after the last one.
 
-    A worker reads its source while it works: what is left then is the last item's work.
+    A worker reads its source while it works: after the mark only the last item's work is left.
     """
     yield from items
     context.mark("fetched")

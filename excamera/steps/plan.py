@@ -1,4 +1,4 @@
-"""Step 1: look at the source, refuse what cannot be encoded, write the plan."""
+"""Step 1: examine the source, refuse one that cannot be encoded, write the plan."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from mu import Context, Event, Store
 
 @dataclass(frozen=True, slots=True)
 class _Frames:
-    """All frames of the source, by the file the workers will read."""
+    """All frames of the source, as the file has them that workers will read."""
 
     source: SourceFile
     pts: list[int]

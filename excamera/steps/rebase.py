@@ -22,7 +22,7 @@ from mu.engines.local import available_cpus
 
 
 def rebase(event: Event, context: Context) -> Event:
-    """Join one batch; a batch of one chunk is taken as it is.
+    """Join one batch; a batch of one chunk stays as it is.
 
     Args:
         event: `job` and `batch` number.
@@ -33,7 +33,7 @@ def rebase(event: Event, context: Context) -> Event:
 
     Raises:
         SeamMismatch: the joined batch does not decode to the predicted states.
-        SourceMismatch: the source does not give exactly the planned frames.
+        SourceMismatch: the source does not have exactly the planned frames.
     """
     job = Job.load(context.store, event["job"], event["batch"])
 

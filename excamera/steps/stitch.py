@@ -1,4 +1,4 @@
-"""Step 4: check the pieces against the plan and join them into the result."""
+"""Step 4: check the pieces against the plan, and join them into the result."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def stitch(event: Event, context: Context) -> Event:
 
 
 def _checked(job: Job) -> list[BatchRecord]:
-    """The records of all batches, each found to be what was planned."""
+    """The records of all batches, checked against the plan."""
 
     def checked(batch: Batch) -> BatchRecord:
         record = job.finished(job.keys.cluster(batch.number), BatchRecord)

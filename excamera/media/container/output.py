@@ -1,7 +1,7 @@
 """The containers of results: how batches and sound become one file.
 
-Each worker writes its batch, or the sound, as a run of bytes that is whole in itself. Nobody
-moves them again: a file is a front, the runs in order, and an end behind them.
+Each worker writes its batch, or the sound, as a self-contained run of bytes, which nobody has to
+change again: a file is a front, the runs in order, and an end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Stamped = tuple[int, bytes]
 """A coded frame with its timestamp, in the plan's ticks."""
 
 Cue = list[int]
-"""[milliseconds, offset in the run] of a place where players can seek to."""
+"""[milliseconds, offset in the run] of a place that players can seek to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class OutputContainer(Protocol):
     def batch(
         self, plan: Plan, frames: Sequence[Stamped], *, last: bool
     ) -> tuple[bytes, list[Cue]]:
-        """A batch as it stands in the file.
+        """A batch as a run of the file.
 
         Args:
             plan: for the clock.
@@ -78,7 +78,7 @@ class OutputContainer(Protocol):
             plan: of the job.
             batches: all of them.
             sound: None for a silent file.
-            runs: what stands between, in the file's order.
+            runs: everything between them, in the file's order.
         """
 
 

@@ -1,6 +1,6 @@
-"""WebM, written in pieces that different workers make.
+"""Writing WebM in pieces that different workers make.
 
-A batch is one or more self-contained clusters; a header goes in front and cues behind.
+A batch is one or more self-contained clusters, between a header and the cues.
 All block timestamps are in milliseconds (TimestampScale 1,000,000 ns).
 """
 
@@ -53,7 +53,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
-    """What the header says of the video.
+    """The header fields of the video track.
 
     Attributes:
         width: px.
@@ -78,12 +78,12 @@ class VideoTrack:
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """What the header says of the sound: Opus at 48 kHz.
+    """The header fields of the sound track: Opus at 48 kHz.
 
     Attributes:
         channels: number of channels.
         private: the `OpusHead` structure.
-        delay_ns: what the decoder must drop at the start.
+        delay_ns: sound that the decoder must drop at the start.
     """
 
     channels: int
@@ -223,7 +223,7 @@ def wrap(
     audio: AudioTrack | None,
     pieces: list[tuple[int, list[tuple[int, int]]]],
 ) -> tuple[bytes, bytes]:
-    """What goes in front of and behind the clusters of a file.
+    """The bytes before and after the clusters of a file.
 
     Args:
         duration_ms: of the whole file.

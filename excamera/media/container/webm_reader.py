@@ -1,7 +1,7 @@
 """Reading the coded frames of a WebM or Matroska file, as they are stored.
 
-FFmpeg's demuxer does not serve here: it drops blocks without bytes, which repeat the frame
-before, and reads a file that is cut off as far as it goes without a word.
+FFmpeg's demuxer cannot replace this: it drops empty blocks, which repeat the frame before, and it
+reads a file that was cut off up to the cut without reporting an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading videos: what frames a source has, and getting exactly the planned ones."""
+"""Reading videos: finding the frames of a source, and reading exactly the planned ones."""
 
 from excamera.media.source.index import Entry, Index, index_packets
 from excamera.media.source.media import Opened, open_container, open_media

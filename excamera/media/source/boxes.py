@@ -1,4 +1,4 @@
-"""The boxes of an MP4 or MOV file: where its index lies, and where what its index lists."""
+"""The boxes of an MP4 or MOV file: the places of its index and of its media data."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from excamera.media.source.guard import GuardedFile
 
-_MOST_BOXES = 1000  # a file with more before its index is none that any program writes
+_MOST_BOXES = 1000  # no program writes a file with more boxes before its index
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box at the top level; `kind` is None where something else than a box was found."""
+    """A box at the top level; `kind` is None if these bytes are not a box."""
 
     kind: bytes | None
     inside: int
@@ -41,7 +41,7 @@ def _boxes(file: GuardedFile) -> Iterator[Box]:
 def index_is_cut(file: GuardedFile) -> bool:
     """Whether the file ends within its ``moov`` box.
 
-    FFmpeg then goes by what there is of it: perhaps pictures without their sound.
+    FFmpeg then uses the part that is left, which may list pictures without their sound.
     """
     for box in _boxes(file):
         if box.kind == b"moov":
@@ -50,7 +50,7 @@ def index_is_cut(file: GuardedFile) -> bool:
 
 
 def media_data(file: GuardedFile) -> list[range]:
-    """The insides of the ``mdat`` boxes of a file whose whole index is its ``moov`` box.
+    """The contents of the ``mdat`` boxes of a file whose whole index is its ``moov`` box.
 
     Returns:
         Parts of the file in order; none if it is fragmented or in any way odd.

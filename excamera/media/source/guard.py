@@ -1,9 +1,9 @@
-"""A binary file as FFmpeg reads it: errors of the file are kept apart from damaged media.
+"""A binary file for FFmpeg that keeps the file's own errors apart from damaged media.
 
-FFmpeg takes a failed read for the end of the file, or for a damaged packet, and PyAV hands
-the error on at some later call, or drops it. So the first error is kept here, FFmpeg is told
-that the file ends, and whoever uses the container asks `GuardedFile.check` before believing
-what it says. `guarded` asks at the end, whatever has happened until then.
+FFmpeg takes a failed read for the end of the file, or for a damaged packet, and PyAV raises the
+error at some later call, or drops it. So a `GuardedFile` keeps the first error and reports the
+end of the file to FFmpeg. Callers ask `GuardedFile.check` before they trust what the container
+says, and `guarded` asks at the end in any case.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from excamera.errors import InputNotReadable, SourceUnavailable
 
 
 class GuardedFile:
-    """What PyAV needs of a binary file, from byte 0 on, whatever others do with the file.
+    """A binary file for PyAV, read from byte 0; other readers of the file do not disturb it.
 
     Args:
         file: seekable; several guards may share it, one thread at a time.
-        label: how messages call it.
+        label: its name in messages.
         name: FFmpeg guesses the format of a raw stream by its extension.
 
     Attributes:
@@ -45,7 +45,7 @@ class GuardedFile:
             self._failure = error
 
     def read(self, count: int) -> bytes:
-        """At most `count` bytes from where the file stands; none once a read has failed."""
+        """At most `count` bytes from the current position; none after a read has failed."""
         count = max(0, min(count, self.size - self._at))
         place = bisect.bisect_right(self._blank, self._at, key=lambda part: part.start)
         if place and self._at in self._blank[place - 1]:
@@ -58,14 +58,14 @@ class GuardedFile:
         return data
 
     def read_at(self, start: int, count: int) -> bytes:
-        """`count` bytes from `start`, fewer at the end; where the file stands is not changed."""
+        """`count` bytes from `start`, fewer at the end; the current position does not change."""
         if self._failure is not None or count <= 0:
             return b""
         try:
             self._file.seek(start)
             data = bytes(self._file.read(count))
             while len(data) < count and (more := self._file.read(count - len(data))):
-                data += more  # a file without a buffer may give less than there is
+                data += more  # an unbuffered file may return less than there is
         except BaseException as error:  # PyAV would swallow a KeyboardInterrupt
             self._failure = error
             return b""
@@ -75,17 +75,17 @@ class GuardedFile:
         """Go to a place, also beyond the end; -1 for a place before the start."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         if base + offset < 0:
-            return -1  # FFmpeg asks so for the size of an empty file
+            return -1  # FFmpeg does this to ask for the size of an empty file
         self._at = base + offset
         return self._at
 
     def tell(self) -> int:
-        """Where the next read starts."""
+        """The position of the next read."""
         return self._at
 
     @contextlib.contextmanager
     def blanked(self, parts: Sequence[range]) -> Iterator[None]:
-        """While this lasts, these parts of the file are zeros that nobody has to read.
+        """Replace these parts of the file by zeros, which cost no read, inside the block.
 
         Args:
             parts: in order, without overlaps.
@@ -97,7 +97,7 @@ class GuardedFile:
             self._blank = ()
 
     def check(self) -> None:
-        """Raise what went wrong in the file itself, if anything has.
+        """Raise the file's own error, if it had one.
 
         Raises:
             SourceUnavailable: for any `OSError`; other errors are raised as they are.
@@ -118,9 +118,9 @@ class GuardedFile:
 
 @contextlib.contextmanager
 def guarded(source: str | BinaryIO, label: str) -> Iterator[GuardedFile | None]:
-    """The file that a source is; None for what is no plain file (a pipe, a URL, a pattern).
+    """The guarded file of a source; None if it is not a plain file but a pipe, URL or pattern.
 
-    On leaving, an error of the file itself replaces what FFmpeg made of it.
+    When the block ends, an error of the file itself replaces whatever FFmpeg made of it.
 
     Raises:
         InputNotReadable: there is no permission to read it.

@@ -1,11 +1,11 @@
-"""What frames a source has and where decoding can start, from its packets alone.
+"""The frames of a source and the places where decoding can start, from its packets alone.
 
-The packets are read, not decoded. This is trusted only where a container gives every
-packet a timestamp and each packet shows one frame; `index_packets` says when it is not,
-and the plan then falls back on decoding (`excamera.media.source.remux`).
+The packets are read, not decoded. The index is trusted only if the container gives every
+packet a timestamp and each packet shows one frame. Otherwise `index_packets` returns None,
+and the plan falls back on decoding (`excamera.media.source.remux`).
 
-An MP4 or MOV file with a plain ``moov`` box has all that is asked here in its sample tables.
-FFmpeg still makes the packets, but zeros stand for their content, which is not read.
+The sample tables of an MP4 or MOV file with a plain ``moov`` box answer all of this. FFmpeg
+still makes the packets, but with zeros instead of their content, which is not read.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ class Index:
 def index_packets(opened: Opened) -> Index | None:
     """Index a source by its packets, or None if that cannot be trusted for this source.
 
-    The container has been read to its end then, perhaps with zeros in place of what its
-    packets hold: open the source anew to decode it.
+    Afterwards the container is at its end, and perhaps had zeros instead of its packets'
+    content: open the source again to decode it.
 
     Raises:
         NoFrames: the stream has no packets.
-        TruncatedSource: the file ends before what its own index or header promises.
+        TruncatedSource: the file ends earlier than its own index or header promises.
     """
     video = opened.video
     if not _trusted(opened):
@@ -98,14 +98,14 @@ def index_packets(opened: Opened) -> Index | None:
     cut = bool(missing)
     raw_size = 0  # of an uncompressed frame, all of which are equally large
     frame_end = 0
-    keys: dict[int, bool] = {}  # by place in the file, where the file's own index has to tell
+    keys: dict[int, bool] = {}  # by position in the file, if the file's own index decides
     try:
         with ExitStack() as stack:
             not_needed = _not_needed(opened)
             if opened.file is not None and not_needed:
                 stack.enter_context(opened.file.blanked(not_needed))
-                # FFmpeg would look for the marks in the pictures. Where the file's own are
-                # wrong, decoders give no frame until a real key frame, and the reader sees it.
+                # FFmpeg would look for the marks in the pictures. If the file's own marks are
+                # wrong, decoders return no frame before a real key frame: the reader notices.
                 keys = {entry.pos: entry.is_keyframe for entry in video.index_entries}
             for packet in opened.container.demux(video):
                 if packet.size == 0:
@@ -129,7 +129,7 @@ def index_packets(opened: Opened) -> Index | None:
     opened.check()
     size = opened.file.size if opened.file is not None else 0
     if "yuv4mpegpipe" in opened.formats and 0 < frame_end < size:
-        cut = True  # the demuxer does not mention a last frame that is not whole
+        cut = True  # the demuxer does not report an incomplete last frame
     if cut:
         raise truncated(opened.name, len(entries), missing)
     if not entries:
@@ -138,7 +138,7 @@ def index_packets(opened: Opened) -> Index | None:
 
 
 def _trusted(opened: Opened) -> bool:
-    # AVI counts frames and knows no reordering, so it serves where there is none.
+    # AVI counts frames and knows no reordering, so it serves codecs without reordering.
     plain_avi = "avi" in opened.formats and opened.video.codec_context.codec.intra_only
     known = opened.video.codec_context.name in _decoders()
     return known and (plain_avi or bool(opened.formats & _TRUSTED))
@@ -152,7 +152,7 @@ def _not_needed(opened: Opened) -> list[range]:
     if codec_name in _MARKED_BY_TABLES:
         marks = [entry.is_keyframe for entry in opened.video.index_entries]
         if sum(marks) > max(2, len(marks) // 2):
-            return []  # who calls every frame a key frame means that he does not know
+            return []  # a file that marks every frame as a key frame does not know
     elif codec_name not in _WHOLE:
         return []
     return media_data(opened.file)
@@ -165,7 +165,7 @@ def truncated(name: str, readable: int, detail: str = "") -> TruncatedSource:
 
 
 def _decoders() -> frozenset[str]:
-    # Decoders are named after their codec, but for a few wrappers around libraries.
+    # Decoders are named after their codec, except a few wrappers around libraries.
     return _ONE_FRAME_A_PACKET | {"libdav1d", "libvpx", "libvpx-vp9", "libaom-av1"}
 
 
@@ -213,7 +213,7 @@ def _promised_but_missing(opened: Opened) -> str:
 
 
 def _matroska_end(file: GuardedFile) -> int:
-    """Where the Segment says it ends, in bytes from the start of the file, or 0."""
+    """The end that the Segment states, in bytes from the start of the file, or 0."""
     head = file.read_at(0, 4096)
     at = 0
     with contextlib.suppress(IndexError):

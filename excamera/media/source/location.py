@@ -21,7 +21,7 @@ def locate(source: SourceFile, store: Store) -> str | BinaryIO:
 
 
 def locate_sound(source: SourceFile, store: Store) -> str | BinaryIO:
-    """Likewise, for the file that holds the sound."""
+    """The same for the file that holds the sound."""
     return _open(source.audio_path, source.audio_key, source, store)
 
 
@@ -29,7 +29,7 @@ def look_up_source(name: str, path: str, *, planned: bool = False) -> Source:
     """The source as it is now.
 
     Args:
-        name: how messages call it.
+        name: its name in messages.
         path: a path or the URL of an object.
         planned: whether a plan found it before.
 

@@ -1,4 +1,4 @@
-"""Opening a source with PyAV, with every refusal as a named error."""
+"""Opening a source with PyAV; every refusal is a named error."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from excamera.media.source.guard import GuardedFile, guarded
 
 # Demuxers that take any text or bytes for a picture.
 _CATCH_ALL_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-# Formats whose clock starts anywhere: their first timestamp becomes 0.
+# Formats whose clock starts at any value: their first timestamp becomes 0.
 _ARBITRARY_CLOCKS = frozenset({"mpegts", "mpeg", "mpegtsraw", "rtsp", "rtp"})
 _MEBIBYTE = 1 << 20
-# What a playlist in a local file may name, as FFmpeg has it for a path; any other source
-# stands for itself and must not make this machine open its own files.
+# What a playlist may name: in a local file, what FFmpeg allows for a path. Any other source
+# must not make this machine open its own files.
 _PROTOCOLS_OF_A_PATH = "file,crypto,data"
 _PROTOCOLS_OF_A_FILE_OBJECT = "crypto,data"
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open source and the video stream that is meant.
+    """An open source and its chosen video stream.
 
     Attributes:
         container: PyAV's.
         video: the stream.
-        name: how messages call the source.
-        file: what the container reads; None where FFmpeg reads by itself (a pipe, a URL).
+        name: the source's name in messages.
+        file: the file that the container reads; None if FFmpeg reads by itself (a pipe, a URL).
     """
 
     container: InputContainer
@@ -56,7 +56,7 @@ class Opened:
     file: GuardedFile | None = None
 
     def check(self) -> None:
-        """Raise what went wrong in reading the file, whatever FFmpeg made of it.
+        """Raise the error of reading the file, if there was one, whatever FFmpeg made of it.
 
         Raises:
             SourceUnavailable: for an `OSError`; the file's other errors are raised as they are.
@@ -71,7 +71,7 @@ class Opened:
 
     @property
     def arbitrary_clock(self) -> bool:
-        """Whether timestamps start anywhere rather than near 0."""
+        """Whether timestamps may start far from 0."""
         return bool(self.formats & _ARBITRARY_CLOCKS)
 
     @property
@@ -81,7 +81,7 @@ class Opened:
 
     @property
     def frame_rate(self) -> Fraction:
-        """Frames a second as the file says, 25 where it does not."""
+        """Frames a second as the file states them, else 25."""
         for rate in (self.video.average_rate, self.video.base_rate, self.video.guessed_rate):
             if rate:
                 return Fraction(rate)
@@ -94,13 +94,13 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
 
     Args:
         source: a path, a URL or a seekable binary file, which is read from its byte 0.
-        name: how messages call the source.
+        name: the source's name in messages.
         stream: index of the video stream; None for the first that is not a cover picture.
 
     Raises:
         InputError: there is no such file, it is not media, or has no video stream.
         SourceUnavailable: it could not be read. An error that the binary file raised of its
-            own, other than an `OSError`, comes out as it is.
+            own, other than an `OSError`, is raised unchanged.
     """
     with open_container(source, name) as (container, file):
         formats = set(container.format.name.split(","))
@@ -127,7 +127,7 @@ def open_container(
 ) -> Iterator[tuple[InputContainer, GuardedFile | None]]:
     """Open a source for any of its streams; see `open_media`.
 
-    Gives the container and the file that it reads, None where FFmpeg reads by itself.
+    Yields the container and the file that it reads, None if FFmpeg reads by itself.
     """
     if isinstance(source, str) and Path(source).is_dir():
         raise InputIsDirectory(f"{name}: is a directory")
@@ -174,7 +174,7 @@ def fingerprint(source: str | BinaryIO) -> str:
 
 
 def _not_media(file: GuardedFile | None, name: str) -> NotAVideo | TruncatedSource | NoFrames:
-    """Tell a file that was cut off before its index from one that was never a video."""
+    """Distinguish a file that was cut off before its index from one that is not a video."""
     head = file.read_at(0, 16) if file is not None else b""
     if head[4:8] == b"ftyp" or head[:4] in (b"\x1a\x45\xdf\xa3", b"RIFF"):
         return _cut_before_index(name)

@@ -1,6 +1,6 @@
-"""The one way in which any decoded frame becomes I420: 8 bits, 4:2:0, limited range.
+"""Conversion of any decoded frame to I420: 8 bits, 4:2:0, limited range.
 
-swscale runs with its bit-exact flags and one thread, so every machine gives equal bytes.
+swscale runs with its bit-exact flags and one thread, so every machine makes equal bytes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def is_rgb(frame: VideoFrame) -> bool:
 
 
 def is_full_range(frame: VideoFrame) -> bool:
-    """Whether luma runs over 0..255 rather than 16..235."""
+    """Whether luma uses 0..255 rather than 16..235."""
     name = frame.format.name
     return frame.color_range == _JPEG_RANGE or name.startswith(("yuvj", "gray", "ya"))
 
@@ -69,7 +69,7 @@ def _orientation(frame: VideoFrame) -> tuple[int, bool]:
         return 0, False
     a, b, _, c, d = (int(v) for v in np.frombuffer(memoryview(data), np.int32)[:5])
     one = 1 << 16
-    # Rows of the matrix say where the x and y axes of the stored picture point (y down).
+    # The rows are the directions of the x and y axes of the stored picture (y down).
     known = {
         (one, 0, 0, one): (0, False),
         (0, -one, one, 0): (1, False),
@@ -96,7 +96,7 @@ def to_i420(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
     """
     turned = geometry.quarter_turns or geometry.flipped
     width, height = geometry.source_width, geometry.source_height
-    # A turn can move the odd edge to the side where chroma pairs begin: turn at 4:4:4.
+    # A turn can move the odd edge to the side at which chroma pairs begin: turn at 4:4:4.
     via_444 = bool(turned) and (width % 2 == 1 or height % 2 == 1)
     target = "yuv444p" if via_444 else "yuv420p"
     frame = _convert(frame, width, height, target)

@@ -1,4 +1,4 @@
-"""Getting exactly the planned frames out of a source, in order."""
+"""Reading exactly the planned frames of a source, in order."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from mu import Store
 
 
 class FrameReader:
-    """Reads chunks of one source; going forward it does not decode anything twice.
+    """Reads chunks of one source; reading forward decodes nothing twice.
 
     Args:
         source: path, URL or seekable binary file.
-        plan: names the stream and the pictures' geometry.
+        plan: for the stream and the geometry of the pictures.
         threads: decoding threads; 0 lets the decoder choose.
     """
 
@@ -64,7 +64,7 @@ class FrameReader:
         """The chunk's pictures as I420 frames, one for every planned timestamp.
 
         Raises:
-            SourceMismatch: the source does not give exactly these frames.
+            SourceMismatch: the source does not have exactly these frames.
             UnreadableFrame: a frame cannot be decoded.
             SourceUnavailable: the source cannot be read.
         """
@@ -122,7 +122,7 @@ class FrameReader:
         context.thread_count = self._threads
         context.thread_type = "AUTO" if self._threads != 1 else "NONE"
         if target is not None:
-            # Where seeking fails, the caller notices that the frame is missing.
+            # If seeking fails, the caller notices that the frame is missing.
             with contextlib.suppress(av.error.FFmpegError):
                 opened.container.seek(target, stream=opened.video)
         self._opened = opened
@@ -134,7 +134,7 @@ class FrameReader:
         try:
             self._opened.check()
         except BaseException:
-            self.close()  # whoever tries again starts anew
+            self.close()  # the next attempt starts from the beginning
             raise
 
     def _next(self) -> VideoFrame | None:

@@ -1,10 +1,10 @@
 """Sources without usable timestamps or index, made seekable.
 
-They are decoded once to learn their frames, and their video stream is written, not
-re-encoded, into a NUT file with exact timestamps.
+The plan step decodes them once to learn their frames, and copies their video stream, without
+re-encoding, into a NUT file with exact timestamps.
 
-NUT holds any codec. In the remuxed file a packet's timestamp is its place in display order,
-so workers find frames by number whatever the source's clock did; the plan holds the times.
+NUT holds any codec. In the remuxed file a packet's timestamp is its place in display order, so
+workers find frames by number whatever the source's clock does; the plan holds the times.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _RATE = 1000  # packets a second in the remuxed file; the plan holds the real ti
 
 @dataclass(slots=True)
 class Decoded:
-    """What decoding a source once told.
+    """What decoding a source once found out.
 
     Attributes:
         shown_as: for each packet, the number of the frame it shows, or None.
         keys: for each packet, whether decoding can start there.
-        pts: timestamp of each frame, in the stream's time base; None where it has none.
+        pts: timestamp of each frame, in the stream's time base; None if it has none.
         last_duration: duration of the last frame, ticks, 0 when unknown.
         first: the first frame, for its geometry.
     """
@@ -53,7 +53,7 @@ def decode_once(opened: Opened) -> Decoded:
     """
     video = opened.video
     video.codec_context.copy_opaque = True
-    # Threads would now and then lose a damaged frame's mark.
+    # With threads, a damaged frame sometimes loses its mark.
     video.codec_context.thread_count = 1
     shown_as: list[int | None] = []
     keys: list[bool] = []
@@ -84,7 +84,7 @@ def decode_once(opened: Opened) -> Decoded:
     if first is None:
         raise NoFrames(f"{opened.name}: has no frames")
     if corrupt:
-        # Such a source does not say how long it should be; its last frame may tell.
+        # Such a source does not state its length, but its last frame shows the cut.
         raise truncated(opened.name, len(pts) - 1)
     return Decoded(shown_as, keys, pts, duration, first)
 
@@ -103,17 +103,17 @@ def presentation(decoded: Decoded, time_base: Fraction, rate: Fraction) -> tuple
         else:
             times.append(times[-1] + step if times else Fraction(0))
     whole = [round(time) for time in times]
-    # Raw streams give durations of no meaning, as they give no timestamps.
+    # The durations of raw streams mean nothing: these have no timestamps.
     known = decoded.last_duration if decoded.pts[-1] is not None else 0
     return whole, whole[-1] + (known or max(1, round(step)))
 
 
 def write_nut(opened: Opened, decoded: Decoded, path: Path) -> Index:
-    """Write the video packets of a source to `path`, and index what was written.
+    """Write the video packets of a source to `path`, and index the new file.
 
     Args:
-        opened: the source, opened anew.
-        decoded: what `decode_once` told of it.
+        opened: the source, opened again.
+        decoded: what `decode_once` found out.
         path: a new file.
     """
     ranks = _display_ranks(decoded.shown_as)
