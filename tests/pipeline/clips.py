@@ -1,4 +1,4 @@
-"""Small sources of every awkward kind, made with PyAV, and what a result must be like."""
+"""Small sources of every awkward kind, made with PyAV, and checks of results."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Clip:
     container_options: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path, container: str | None = None) -> Path:
-        """Write the clip; `container` names the format where the extension does not."""
+        """Write the clip; `container` names the format if the extension does not."""
         with av.open(str(path), "w", format=container, options=self.container_options) as out:
             video = out.add_stream(self.encoder, rate=self.rate, options=self.options)
             video.width, video.height, video.pix_fmt = self.width, self.height, self.pix_fmt
@@ -174,7 +174,7 @@ def key_frames(path: Path) -> int:
 
 
 def check_plays_alike(path: Path) -> list[bytes]:
-    """Both of FFmpeg's decoders and ours give the same frames; gives them."""
+    """Check that FFmpeg's two decoders and ours agree, and return the frames."""
     ours = decode_ours(path)
     for decoder in ("vp8", "libvpx"):
         theirs = decode_with(path, decoder)

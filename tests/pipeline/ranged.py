@@ -1,4 +1,4 @@
-"""Sources that are read by ranges, as those in S3 are, and what is learnt of them."""
+"""Sources that are read by ranges, as objects in S3 are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def blocks_of(data: bytes) -> BlockFile:
 
 
 def in_small_blocks(path: Path) -> BlockFile:
-    """A file that is read hardly ahead, to see what is asked for."""
+    """A file with almost no read-ahead, which shows the ranges that are asked for."""
     data = path.read_bytes()
     return BlockFile(lambda a, n: data[a : a + n], len(data), first_block=1024, largest_block=1024)
 
@@ -43,7 +43,7 @@ def learn(file: BinaryIO, name: str) -> Index:
 
 
 class RangedStore(MemoryStore):
-    """A store whose objects are read by ranges, as those in S3 are."""
+    """A store whose objects are read by ranges, as in S3."""
 
     def source(self, key: str) -> str | BinaryIO:
         return blocks_of(self.get(key))

@@ -1,4 +1,4 @@
-"""What libvpx makes of a chunk does not depend on the machine it runs on."""
+"""The bytes that libvpx makes of a chunk do not depend on the machine."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.pipeline.clips import moving_picture
     ("cpu_used", "asked"), [(0, "-1"), (1, "-1"), (8, "-8"), (-8, "-8"), (16, "-16")]
 )
 def test_realtime_has_a_fixed_speed(cpu_used: int, asked: str) -> None:
-    """If this fails, libvpx chooses its speed by the clock: a retry gives other bytes."""
+    """If this fails, libvpx chooses its speed by the clock: a retry makes other bytes."""
     options = EncodeOptions(vpx=VpxSettings(deadline="realtime", cpu_used=cpu_used))
     assert vpx_options(options)["cpu-used"] == asked
 
 
-# Whatever priority these tests were given: what has real-time priority would leave nothing to
-# the others, and nobody could stop it.
+# Whatever the priority of these tests: a process with real-time priority would starve all
+# others, and nobody could stop it.
 _COMPETES = """
 import contextlib, os, time
 with contextlib.suppress(OSError):
@@ -51,7 +51,7 @@ def busy_machine() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.parametrize("deadline", DEADLINES)
 def test_a_busy_machine_makes_the_same_chunk(deadline: str) -> None:
-    """If this fails, two attempts at a chunk give other bytes when one of them had to wait."""
+    """If this fails, two attempts at a chunk make different bytes if one of them had to wait."""
     frames = 24 if deadline == "realtime" else 6
     pictures = [frame_of(moving_picture(number, 1280, 720)) for number in range(frames)]
     options = EncodeOptions(vpx=VpxSettings(deadline=deadline, cpu_used=8))

@@ -37,7 +37,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_encode_says_what_it_made(result: dict[str, Path], tmp_path: Path, capfd: Capture) -> None:
-    """If this fails, the user is not told where the result is and what it is like."""
+    """If this fails, the user does not learn where the result is and how large."""
     output = tmp_path / "b.webm"
     assert main(["encode", str(result["source"]), str(output)]) == 0
     line = capfd.readouterr().out

@@ -1,4 +1,4 @@
-"""What an encode as a whole promises, whatever the source."""
+"""The promises of a whole encode, for any source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_bytes_do_not_depend_on_the_number_of_workers(source: Path, tmp_path: Path) -> None:
-    """If this fails, two machines give two different files for one film."""
+    """If this fails, two machines make two different files of one film."""
     outputs = []
     for workers in (1, 2, 4):
         outputs.append(tmp_path / f"{workers}.webm")

@@ -21,7 +21,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """Run the command; it must end with code 2 and one line of its own; gives that line."""
+    """Run the command, check for exit code 2 and one line of output, and return that line."""
     assert main([str(argument) for argument in arguments]) == 2
     captured = capfd.readouterr()
     lines = [line for line in captured.err.splitlines() if line.startswith("excamera: ")]
@@ -31,7 +31,7 @@ def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 
 def refused_source(capfd: pytest.CaptureFixture[str], source: Path) -> str:
-    """Encode a source that must be refused without a trace; gives the message."""
+    """Encode a source that must be refused without a trace, and return the message."""
     folder = source.parent / "out"
     folder.mkdir(exist_ok=True)
     line = refused(capfd, "encode", source, folder / "out.webm")
@@ -44,12 +44,12 @@ Capture = pytest.CaptureFixture[str]
 
 
 def test_no_such_file(tmp_path: Path, capfd: Capture) -> None:
-    """If this fails, a mistyped name gives a traceback."""
+    """If this fails, a mistyped name ends in a traceback."""
     assert "no such file" in refused_source(capfd, tmp_path / "none.mp4")
 
 
 def test_a_directory(tmp_path: Path, capfd: Capture) -> None:
-    """If this fails, a folder given for a film gives a traceback."""
+    """If this fails, a folder instead of a film ends in a traceback."""
     (tmp_path / "folder").mkdir()
     assert "is a directory" in refused_source(capfd, tmp_path / "folder")
 
@@ -74,14 +74,14 @@ def test_no_video_stream(tmp_path: Path, capfd: Capture) -> None:
 
 
 def test_an_unknown_codec(tmp_path: Path, capfd: Capture) -> None:
-    """If this fails, a codec this machine cannot decode gives a traceback."""
+    """If this fails, a codec without a decoder ends in a traceback."""
     good = ivf.header(16, 16, Fraction(1, 25), 1) + ivf.frames([(0, b"\0" * 50)])
     (tmp_path / "odd.ivf").write_bytes(good.replace(b"VP80", b"ZZZZ"))
     assert "no decoder" in refused_source(capfd, tmp_path / "odd.ivf")
 
 
 def test_zero_frames(tmp_path: Path, capfd: Capture) -> None:
-    """If this fails, an empty video gives an empty result or a traceback."""
+    """If this fails, an empty video makes an empty result or a traceback."""
     (tmp_path / "empty.ivf").write_bytes(ivf.header(16, 16, Fraction(1, 25), 0))
     assert "no frames" in refused_source(capfd, tmp_path / "empty.ivf")
     (tmp_path / "empty.y4m").write_bytes(b"YUV4MPEG2 W16 H16 F25:1 Ip A1:1 C420jpeg\n")
@@ -117,7 +117,7 @@ def test_a_truncated_source_says_how_many_frames_there_were(
 def test_a_damaged_frame_says_how_many_came_before(
     bad: int, tmp_path: Path, capfd: Capture
 ) -> None:
-    """If this fails, damage in the middle gives a traceback, or a picture of garbage."""
+    """If this fails, damage in the middle makes a traceback, or a picture of garbage."""
     source = Clip(frames=30, encoder="ffv1", options={}).write(tmp_path / "a.mkv")
     damaged = tmp_path / "b.mkv"
     with av.open(str(source)) as a, av.open(str(damaged), "w") as b:
@@ -244,7 +244,7 @@ def test_files_that_cannot_be_decoded(clip: Path, tmp_path: Path, capfd: Capture
 
 
 def test_y4m_cannot_hold_two_sizes(tmp_path: Path, capfd: Capture) -> None:
-    """If this fails, a stream that changes its size gives a broken y4m file."""
+    """If this fails, a stream that changes its size makes a broken y4m file."""
     frames = []
     for number, width in enumerate((96, 64)):
         source = Clip(frames=1, width=width).write(tmp_path / f"{width}.mp4")

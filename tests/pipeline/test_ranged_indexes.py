@@ -155,7 +155,7 @@ def key_marks(data: bytes, change: Callable[[list[int]], list[int]]) -> bytes:
 
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
 def test_false_key_frames_are_found_out(encoder: str, tmp_path: Path) -> None:
-    """If this fails, a file that marks the wrong frames gives pictures of garbage."""
+    """If this fails, a file that marks the wrong frames makes pictures of garbage."""
     if encoder not in av.codecs_available:
         pytest.skip(f"this PyAV has no {encoder}")
     options = {"crf": "10", "g": "12", "bf": "2"} if encoder == "libx264" else X265

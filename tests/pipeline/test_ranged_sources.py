@@ -167,7 +167,7 @@ class Reset(ConnectionResetError):
 
 
 class Failing(io.BytesIO):
-    """A file whose read number `at` fails, and, if it lasts, all that follow."""
+    """A file whose read number `at` fails, and all later reads if `lasts`."""
 
     def __init__(self, data: bytes, at: int, error: BaseException, lasts: bool) -> None:
         super().__init__(data)
@@ -207,7 +207,7 @@ def use(file: BinaryIO, made: Plan) -> int:
 def test_no_failed_read_is_taken_for_damage(
     name: str, error: BaseException, expected: type[BaseException], lasts: bool, tmp_path: Path
 ) -> None:
-    """If this fails, a lost connection refuses a good film, or gives a short one."""
+    """If this fails, a lost connection refuses a good film, or shortens it."""
     encoder = "wrapped_avframe" if name.endswith("y4m") else "libx264"
     clip = Clip(frames=25, encoder=encoder, options={} if encoder != "libx264" else B_FRAMES,
                 width=160, container_options=FRONT if name == "front.mp4" else {})  # fmt: skip
@@ -241,7 +241,7 @@ def test_a_reader_recovers_from_a_failed_read(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_say_its_size_is_unavailable() -> None:
-    """If this fails, an error of the very first call comes out as a traceback."""
+    """If this fails, an error of the very first call ends in a traceback."""
 
     class Closed(io.BytesIO):
         def seek(self, *_: int) -> int:

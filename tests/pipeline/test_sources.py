@@ -150,7 +150,7 @@ def test_pixel_shape_is_kept_and_turned(tmp_path: Path) -> None:
 
 
 def test_full_range_becomes_limited() -> None:
-    """If this fails, phone footage comes out with crushed blacks and whites."""
+    """If this fails, phone footage gets crushed blacks and whites."""
     planes: Planes = (
         np.tile(np.arange(256, dtype=np.uint8), (16, 1)),
         np.full((8, 128), 255, np.uint8),

@@ -42,7 +42,7 @@ def test_ivf_round_trip_keeps_timestamps_and_empty_frames() -> None:
 
 
 def test_damaged_ivf_is_refused() -> None:
-    """If this fails, a cut or foreign file is decoded as far as it goes, without a word."""
+    """If this fails, a cut or foreign file is decoded up to the fault, without an error."""
     data = ivf.header(16, 9, Fraction(1, 25), 1) + ivf.frames([(0, KEY)])
     for bad in (data[:20], b"XXXX" + data[4:], data[:8] + b"VP90" + data[12:], data[:-1],
                 data[:40]):  # fmt: skip
@@ -83,7 +83,7 @@ def test_libavformat_reads_what_the_header_says() -> None:
 
 
 def test_cut_webm_is_refused() -> None:
-    """If this fails, a cut file is decoded as far as it goes, without a word."""
+    """If this fails, a cut file is decoded up to the cut, without an error."""
     data = webm_file([video(0, KEY, key=True), video(40)])
     blocks_end = data.index(ebml.identifier(ebml.CUES), 200)
     for bad in (b"", data[:3], b"RIFF" + data[4:], data[: blocks_end - 5]):

@@ -23,7 +23,7 @@ def batches(count: int, length: int, x: int, pts: list[int] | None = None) -> li
 
 
 def plan(**more: object) -> Plan:
-    """A small plan, changed as told."""
+    """A small plan with some fields changed."""
     fields: dict[str, object] = {
         "source": SourceFile("a", 0, path="/a"),
         "geometry": Geometry(16, 16),
@@ -121,7 +121,7 @@ def test_a_piece_counts_as_finished_only_for_its_own_plan() -> None:
 
 
 def test_a_record_of_another_version_does_not_count() -> None:
-    """If this fails, a job that goes on after an upgrade stops at its own old records."""
+    """If this fails, a job that continues after an upgrade fails at its own old records."""
     store, keys = MemoryStore(), Keys("j")
     job = Job(store, keys, plan())
     store.put(keys.chunk(0, 0), b"x")

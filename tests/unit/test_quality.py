@@ -37,7 +37,7 @@ def test_ssim_is_its_definition(shape: tuple[int, int]) -> None:
 
 
 def test_equal_planes_are_perfect_even_when_tiny() -> None:
-    """If this fails, small or lossless videos give nonsense."""
+    """If this fails, the figures of small or lossless videos are nonsense."""
     for shape in ((1, 1), (4, 9), (16, 16)):
         plane = np.full(shape, 77, np.uint8)
         assert ssim(plane, plane) == pytest.approx(1)

@@ -1,0 +1,90 @@
+"""Writes the tables of these pages that come from the code: ``make docs``.
+
+A table stands between ``<!-- NAME: from the code, `make docs` writes it -->`` and
+``<!-- end of NAME -->``. A test fails if a page is not what this would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from excamera.job.objects import Keys
+from excamera.job.options import OPTIONS
+
+FOLDER = Path(__file__).resolve().parent
+_BEGIN = "<!-- {name}: from the code, `make docs` writes it -->"
+_END = "<!-- end of {name} -->"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def options() -> str:
+    """All options of an encode."""
+    rows = []
+    for option in OPTIONS:
+        rule = option.rule
+        name = f"`--{option.name}`" if rule.offered else f"`{option.group}.{option.field}`"
+        flag = f", `{rule.flag}`" if rule.flag else ""
+        rows.append([f"{name}{flag}", rule.allowed, f"`{option.default}`", rule.help])
+    return _table(("option", "values", "default", "what it decides"), rows)
+
+
+def keys() -> str:
+    """Where the store keeps a job's objects."""
+    made = Keys("<job>")
+    rows = []
+    for name, member in inspect.getmembers(Keys):
+        text = inspect.getdoc(member) or ""
+        if name.startswith("_") or name in ("job", "prefix", "record"):
+            continue
+        if isinstance(member, property):
+            key = getattr(made, name)
+            if text.startswith("Prefix"):
+                key += "/..."
+        else:
+            parameters = list(inspect.signature(member).parameters.values())[1:]
+            key = _pattern(getattr(made, name), [parameter.name for parameter in parameters])
+        rows.append([f"`{key}`", text.replace("``", "`")])
+    return _table(("key", "object"), sorted(rows))
+
+
+def _pattern(key: Callable[..., str], names: Sequence[str]) -> str:
+    """The pattern of a key that depends on numbers or a name."""
+    given: list[object] = [name if name == "container" else 0 for name in names]
+    found = key(*(f"<{one}>" if one == "container" else one for one in given))
+    for name in names:
+        found = re.sub(r"\b0{4,}\b", f"<{name}>", found, count=1)
+    return found
+
+
+TABLES: dict[str, Callable[[], str]] = {"options": options, "keys": keys}
+"""The tables by name."""
+
+
+def written(page: str) -> str:
+    """A page with its tables as the code has them."""
+    for name, table in TABLES.items():
+        begin, end = _BEGIN.format(name=name), _END.format(name=name)
+        if begin in page:
+            before, _, rest = page.partition(begin)
+            page = f"{before}{begin}\n\n{table()}\n\n{end}{rest.partition(end)[2]}"
+    return page
+
+
+def main() -> None:
+    """Write all pages."""
+    for path in sorted(FOLDER.glob("*.md")):
+        page = path.read_text()
+        if written(page) != page:
+            path.write_text(written(page))
+            print(path.name)
+
+
+if __name__ == "__main__":
+    main()
