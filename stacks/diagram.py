@@ -36,8 +36,8 @@ _RIGHTS = {
     "s3:DeleteObject": "writes",
     "states:StartExecution": "starts",
     "states:StopExecution": "stops",
-    "states:ListExecutions": "looks at",
-    "sns:Publish": "tells",
+    "states:ListExecutions": "lists",
+    "sns:Publish": "publishes to",
     "sqs:SendMessage": "",
 }
 
@@ -81,7 +81,7 @@ def _edges(name: str, resources: dict[str, Any]) -> Iterator[Edge]:
                 yield from (Edge(api, function) for function in called)
         case "AWS::CloudWatch::Alarm":
             yield from (
-                Edge(name, told, "tell") for told in _references(properties["AlarmActions"])
+                Edge(name, told, "notify") for told in _references(properties["AlarmActions"])
             )
         case "AWS::IAM::Policy":
             yield from _edges_of_policy(properties, resources)
