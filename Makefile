@@ -29,7 +29,7 @@ endif
 OPTIONS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help encode test test-fast cloud synth emulator lint format types layers native-tests \
+.PHONY: docs help encode test test-fast cloud synth emulator lint format types layers native-tests \
   sanitized cross bench bench-quality bench-speed bench-tools bench-cloud clean
 
 help:
@@ -183,6 +183,12 @@ build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
 	$(call native_build,cross-$*,$(ZIG_TOOLCHAIN) -DEXCAMERA_ZIG_TARGET=$* \
 	  -DEXCAMERA_NATIVE_TESTS=ON)
 	touch $@
+
+# --- pages ---------------------------------------------------------------------
+
+# Writes the tables that pages take from the code.
+docs: $(VENV)/.installed $(VENV)/.dev
+	@$(PY) -m docs.tables
 
 # -----------------------------------------------------------------------------
 

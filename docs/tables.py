@@ -13,6 +13,7 @@ from pathlib import Path
 
 from excamera.job.objects import Keys
 from excamera.job.options import OPTIONS
+from mu import Attempt
 
 FOLDER = Path(__file__).resolve().parent
 _BEGIN = "<!-- {name}: from the code, `make docs` writes it -->"
@@ -45,7 +46,11 @@ def keys() -> str:
             continue
         if isinstance(member, property):
             key = getattr(made, name)
-            if text.startswith("Prefix"):
+            if name == "timeline":
+                text = text.partition(". ")[0] + "."
+                key = str(Attempt("<task>", 0, 0, "<outcome>").key(key))
+                key = key.replace("0-0ms", "<attempt>-<milliseconds>ms")
+            elif text.startswith("Prefix"):
                 key += "/..."
         else:
             parameters = list(inspect.signature(member).parameters.values())[1:]

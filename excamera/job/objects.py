@@ -28,73 +28,73 @@ class Keys:
 
     @property
     def plan(self) -> str:
-        """The plan."""
+        """The plan of the whole job."""
         return f"{self.prefix}/plan.json"
 
     def part(self, batch: int) -> str:
-        """The part of the plan that the workers of a batch read."""
+        """The part of the plan that the workers of one batch read."""
         return f"{self.prefix}/plan/{batch:06d}.json"
 
     @property
     def items(self) -> str:
-        """The list of batches that the flow maps over."""
+        """``[{"batch": 0, "chunks": [0, 1, ...]}, ...]``, which the flow maps over."""
         return f"{self.prefix}/items.json"
 
     @property
     def spool(self) -> str:
-        """Copy of a source that can only be read once (a pipe)."""
+        """Copy of a source that can only be read once (a pipe, standard input)."""
         return f"{self.prefix}/source/spool"
 
     @property
     def remux(self) -> str:
-        """The video stream of a source without timestamps or index, as NUT."""
+        """Video stream of a source without usable timestamps or index, not re-encoded."""
         return f"{self.prefix}/source/video.nut"
 
     def chunk(self, batch: int, chunk: int) -> str:
-        """A chunk as encoded; its record is beside it as ``.json``."""
+        """A chunk as libvpx made it; its record beside it ends in ``.json``."""
         return f"{self.prefix}/chunks/{batch:06d}/{chunk:04d}.ivf"
 
     def cluster(self, batch: int) -> str:
-        """A finished batch: Matroska clusters, or IVF frames for an IVF result."""
+        """The joined batch: Matroska clusters, or IVF frames for an IVF result; and its record."""
         return f"{self.prefix}/batches/{batch:06d}.cluster"
 
     @property
     def audio(self) -> str:
-        """All sound as Matroska clusters."""
+        """All sound as Matroska clusters; and its record."""
         return f"{self.prefix}/audio.clusters"
 
     @property
     def timeline(self) -> str:
-        """Prefix of the timing records."""
+        """The timeline: an object for each attempt of each task. The key is its prefix."""
         return f"{self.prefix}/timeline"
 
     @property
     def map_results(self) -> str:
-        """Prefix under which Step Functions lists the outcomes of the batches."""
+        """Prefix under which Step Functions lists the outcomes of the batches, on AWS."""
         return f"{self.prefix}/map"
 
     @property
     def failure(self) -> str:
-        """Why the job failed, if it did."""
+        """Why the job failed, on AWS: step, batch and chunk, name, message, cause."""
         return f"{self.prefix}/failure.json"
 
     @property
     def end(self) -> str:
-        """The last notice of the job's end."""
+        """The last notice of the job's end, on AWS."""
         return f"{self.prefix}/end.json"
 
     @property
     def cancelled(self) -> str:
-        """Marks a cancelled job; it lies apart from the job's objects, so that it outlives them."""
+        """Marks a cancelled job, on AWS; it lies apart from the job's objects and outlives them."""
         return f"cancelled/{self.job}"
 
     @property
     def upload(self) -> str:
-        """The request for a job whose source is still being uploaded."""
+        """The request for a job whose source is still being uploaded, on AWS."""
         return f"uploads/{self.job}.json"
 
     def result(self, container: str) -> str:
-        """The finished file."""
+        """The finished file, if the plan names no output."""
         return f"{self.prefix}/result.{container}"
 
     @staticmethod
