@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
 from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator
 from tests.pipeline.clips import Clip
-from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
+from tests.support.emulator import an_emulator
 
 Locally = Callable[..., str]
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.emulator.runs import until
+from emulator.runs import until
 
 _names = iter(range(1_000_000))
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.aws.deployed import Deployed
+from emulator.excamera.deployed import Deployed
 
 # What AWS asks for, and the emulator does not: the services that would use these rights are not
 # there, or act without the role. tests/live runs the pipeline against AWS itself.

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import urllib3
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.runs import PATIENCE_S, until
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
 from excamera.errors import ApiRefused, NoSuchJob
 from tests.aws.conftest import Locally
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import PATIENCE_S, until
 
 pytestmark = pytest.mark.aws
 

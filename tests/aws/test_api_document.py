@@ -14,10 +14,10 @@ from schemathesis import checks
 from schemathesis.config import SchemathesisConfig as Config
 from schemathesis.specs.openapi import checks as openapi_checks
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
-from tests.aws.deployed import Deployed
-from tests.emulator import Emulator
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 

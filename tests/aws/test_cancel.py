@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.runs import PATIENCE_S, until
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from excamera.job.options import EncodeOptions
 from tests.aws.conftest import Locally
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import PATIENCE_S, until
 from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws

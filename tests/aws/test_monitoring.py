@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.aws.deployed import Deployed
-from tests.emulator import Emulator
-from tests.emulator.runs import until
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed
+from emulator.runs import until
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]

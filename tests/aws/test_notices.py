@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from emulator.excamera.deployed import Deployed
+from emulator.runs import until
 from excamera.lifecycle.uploads import job_of_upload
-from tests.aws.deployed import Deployed
 from tests.aws.listeners import BusListener, Subscriber
-from tests.emulator.runs import until
 from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws

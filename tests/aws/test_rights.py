@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 import urllib3
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, Upload
+from emulator.excamera.synthesis import STACK
+from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.api import http
-from tests.aws.deployed import Deployed, Upload
 from tests.aws.rights import rights, role_name, without
 from tests.aws.test_api import complete
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator, until
 from tests.pipeline.clips import Clip
-from tests.support.assembly import STACK
+from tests.support.emulator import an_emulator
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.model import OperationModel
 
+from emulator import Emulator
 from mu import NoSuchKey, ObjectExists, Range, StoreError
 from mu.store.s3 import client as adapter
 from mu.store.s3.bucket import S3Object, S3Store
-from tests.emulator import Emulator
 
 pytestmark = pytest.mark.aws
 

@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
+from emulator.excamera.deployed import MIN_PART, Deployed, Upload, digest
 from excamera.job.options import EncodeOptions, VpxSettings
 from mu.timeline import attempts
-from tests.aws.deployed import MIN_PART, Deployed, Upload, digest
 from tests.pipeline.clips import Clip, check_plays_alike, key_frames
 from tests.support.shared import SHARED, needs
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from tests.aws.deployed import Deployed
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
+from emulator.runs import until
 from tests.aws.listeners import Receiver
 from tests.aws.rights import rights, role_name, without
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator, until
-from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
+from tests.support.emulator import an_emulator
 from tests.support.pages import code_block, section
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]

@@ -17,18 +17,18 @@ import botocore.auth
 import pytest
 import urllib3
 
+from emulator import Emulator
+from emulator.excamera.deployed import digest
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
 from excamera.job.options import EncodeOptions
 from functions.api import problems
 from functions.api.models import Problem
 from tests.aws.conftest import Locally
-from tests.aws.deployed import digest
 from tests.aws.test_api import complete, ended, upload_parts
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator
 from tests.pipeline.clips import Clip
-from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
+from tests.support.emulator import an_emulator
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import Emulator
+from emulator import Emulator
 from tests.emulator.example import STACK, template
-from tests.emulator.runs import an_emulator
+from tests.support.emulator import an_emulator
 
 
 @pytest.fixture(scope="session")

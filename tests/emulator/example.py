@@ -4,6 +4,8 @@ import json
 import textwrap
 from typing import Any
 
+from emulator import Emulator
+
 STACK = "Example"
 
 # What the `task` function does is in its event: {"do": ..., ...}.
@@ -367,3 +369,13 @@ def template() -> dict[str, Any]:
             for name in ("Bucket", "Watched", "Task", "Reserved", *machines)
         },
     }
+
+
+def events(emulator: Emulator, outputs: dict[str, str], kind: str) -> list[dict[str, Any]]:
+    """The events of a kind that the example stack's listener was sent."""
+    s3 = emulator.client("s3")
+    found = s3.list_objects_v2(Bucket=outputs["Bucket"], Prefix=f"events/{kind}/")
+    return [
+        json.loads(s3.get_object(Bucket=outputs["Bucket"], Key=item["Key"])["Body"].read())
+        for item in found.get("Contents", [])
+    ]

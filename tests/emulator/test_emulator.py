@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import Emulator
-from tests.emulator.runs import until
+from emulator import Emulator
+from emulator.runs import until
 
 pytestmark = pytest.mark.aws
 
@@ -38,7 +38,7 @@ def test_ends_with_its_parent(tmp_path: Path, emulator: Emulator) -> None:
     """A killed test run leaves servers behind."""
     program = (
         "import pathlib, sys, time\n"
-        "from tests.emulator import Emulator\n"
+        "from emulator import Emulator\n"
         "emulator = Emulator(pathlib.Path(sys.argv[1]))\n"
         "emulator.start()\n"
         "print(*emulator.pids, flush=True)\n"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import Emulator
+from emulator import Emulator
+from emulator.runs import billed, ended, output, quiet, run, start, until
 from tests.emulator.example import STACK
-from tests.emulator.runs import an_emulator, billed, ended, output, quiet, run, start, until
+from tests.support.emulator import an_emulator
 
 pytestmark = pytest.mark.aws
 

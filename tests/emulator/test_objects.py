@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator import Emulator
-from tests.emulator.runs import events, until
+from emulator import Emulator
+from emulator.runs import until
+from tests.emulator.example import events
 
 pytestmark = pytest.mark.aws
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator import Emulator
+from emulator import Emulator
+from emulator.runs import output, run
 from tests.emulator.example import STACK
-from tests.emulator.runs import an_emulator, output, run
+from tests.support.emulator import an_emulator
 
 pytestmark = pytest.mark.aws
 

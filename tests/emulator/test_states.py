@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator import Emulator
-from tests.emulator.runs import ended, events, history, output, run, start, until
+from emulator import Emulator
+from emulator.runs import ended, history, output, run, start, until
+from tests.emulator.example import events
 
 pytestmark = pytest.mark.aws
 

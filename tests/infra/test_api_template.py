@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.assembly import resources, synthesise, template
+from emulator.excamera.synthesis import synthesise
+from tests.support.assembly import resources, template
 
 Made = Callable[..., dict[str, Any]]
 

@@ -15,7 +15,7 @@ import pytest
 
 import layers
 import layers.__main__
-from tests.support.assembly import HOST_CONTEXT
+from emulator.excamera.synthesis import HOST_CONTEXT
 
 pytestmark = pytest.mark.slow  # where nothing is cached yet: compiles, and fetches 50 MB of wheels
 

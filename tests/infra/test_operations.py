@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from emulator.excamera.synthesis import synthesise
 from excamera.lifecycle.ending import notice_of
-from tests.support.assembly import ROOT, resources, synthesise, template
+from tests.support.assembly import ROOT, resources, template
 from tests.support.pages import code_block, section
 
 Template = dict[str, Any]

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from emulator.excamera.synthesis import STACK, synthesise
 from stacks.code import function_code
 from stacks.settings import STEPS
-from tests.support.assembly import ROOT, STACK, resources, synthesise, template
+from tests.support.assembly import ROOT, resources, template
 
 Template = dict[str, Any]
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from emulator.excamera.deployed import Deployed
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from tests.aws.conftest import clip, locally
-from tests.aws.deployed import Deployed
 
 __all__ = ["clip", "locally", "stack"]
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.cloud_report import render
+from benchmarks.cloud.report import render
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "cloud.json"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.report import render
+from benchmarks.quality.report import render
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "rate-distortion.json"

@@ -1,0 +1,1 @@
+"""What the measurements share: sources, timing, circumstances, tables."""

@@ -1,0 +1,57 @@
+"""Reading the y4m files that benchmarks.common.clips writes."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import codec
+
+Plane = NDArray[np.uint8]
+
+
+class Pictures:
+    """The pictures of a y4m file, read as they are asked for.
+
+    Attributes:
+        path: the file.
+        width: px.
+        height: px.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with path.open("rb") as file:
+            head = file.readline()
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        tags = {tag[:1]: tag[1:] for tag in head.decode().split()[1:]}
+        self.width, self.height = int(tags["W"]), int(tags["H"])
+        self._chroma = ((self.height + 1) // 2, (self.width + 1) // 2)
+        self._size = self.width * self.height + 2 * self._chroma[0] * self._chroma[1]
+        self._start = len(head)
+
+    def __len__(self) -> int:
+        return (len(self._data) - self._start) // (len(b"FRAME\n") + self._size)
+
+    def i420(self, number: int) -> bytes:
+        """One picture's planes, one after another."""
+        start = self._start + number * (len(b"FRAME\n") + self._size) + len(b"FRAME\n")
+        return self._data[start : start + self._size]
+
+    def raster(self, number: int) -> codec.Raster:
+        """One picture for our codec."""
+        return codec.Raster.from_i420(self.i420(number), self.width, self.height)
+
+    def planes(self, number: int) -> tuple[Plane, Plane, Plane]:
+        """One picture for libvpx."""
+        pixels = np.frombuffer(self.i420(number), np.uint8)
+        luma, chroma = self.width * self.height, self._chroma[0] * self._chroma[1]
+        y, u, v = np.split(pixels, (luma, luma + chroma))
+        return (
+            y.reshape(self.height, self.width),
+            u.reshape(self._chroma),
+            v.reshape(self._chroma),
+        )
