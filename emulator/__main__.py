@@ -31,7 +31,7 @@ def serve(
         assembly: The synthesised assembly.
         stack: The stack's name.
         root: The emulator's directory.
-        greet: Called once the stack is there.
+        greet: Called once the stack is deployed.
         authenticate: Whether to enforce roles and signatures.
     """
     ended = threading.Event()

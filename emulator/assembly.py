@@ -20,10 +20,10 @@ class DeploymentError(RuntimeError):
 
 
 def deploy(clients: Any, assembly: Path, stack: str) -> dict[str, str]:
-    """Creates a stack, or updates the one there is.
+    """Creates a stack, or updates the existing one.
 
     Args:
-        clients: Gives a boto3 client for a service's name.
+        clients: Returns a boto3 client for a service's name.
         assembly: The directory, usually cdk.out.
         stack: The stack's name; its files in the assembly start with it.
 
@@ -57,7 +57,7 @@ def deploy(clients: Any, assembly: Path, stack: str) -> dict[str, str]:
 
 
 def destroy(clients: Any, stack: str) -> None:
-    """Deletes a stack; what it retains, such as buckets, stays.
+    """Deletes a stack; retained resources, such as buckets, stay.
 
     Raises:
         DeploymentError: A resource could not be deleted.
@@ -97,7 +97,7 @@ def _problems(formation: Any, stack: str) -> Iterator[str]:
 
 
 def _publish_assets(clients: Any, assembly: Path, stack: str) -> str | None:
-    """Uploads the assembly's files that are not there yet; returns the template's address."""
+    """Uploads the assembly's missing files; returns the template's address."""
     manifest = assembly / f"{stack}.assets.json"
     if not manifest.exists():
         return None
@@ -130,7 +130,7 @@ def _publish(s3: Any, source: Path, packaging: str, bucket: str, key: str) -> No
     except s3.exceptions.ClientError:
         s3.create_bucket(Bucket=bucket)
     try:
-        # Keys are hashes of the content: what is there is the same.
+        # Keys are hashes of the content: an existing object is the same.
         s3.head_object(Bucket=bucket, Key=key)
         return
     except s3.exceptions.ClientError:
@@ -145,12 +145,12 @@ def _publish(s3: Any, source: Path, packaging: str, bucket: str, key: str) -> No
 
 
 def write_zip(directory: Path, target: Any) -> None:
-    """Writes a directory as a zip that is the same for the same content.
+    """Writes a directory as a zip; the same content gives the same bytes.
 
-    It is not compressed: over loopback that only costs time, here and where it is unpacked.
+    The zip is not compressed: over loopback, compression only costs time at both ends.
 
     Args:
-        directory: What to write.
+        directory: The directory to write.
         target: A writable binary file.
     """
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:

@@ -1,4 +1,4 @@
-"""`Emulator`: an AWS account on loopback, for tests, for trying the stack and for measuring."""
+"""`Emulator`: an AWS account on loopback, for tests, trials and measurements."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from emulator.processes import (
 )
 
 REGION = "us-east-1"
-# MiniStack takes a key of twelve digits for the account, and its holder for the account's owner.
+# MiniStack takes a key of twelve digits as the account, and its holder as the account's owner.
 ACCOUNT = "000000000000"
 
 
@@ -30,11 +30,11 @@ class Emulator:
     """An AWS account of its own, from `start` to `stop` or as a context manager.
 
     Args:
-        root: A directory for logs and unpacked functions; made, and kept afterwards.
+        root: A directory for logs and unpacked functions; it is created, and kept afterwards.
         authenticate: Whether to enforce roles, bucket policies and signatures, over TLS.
         concurrency: How many functions may run at once; further invocations wait their turn.
-            By default four for each core, for a process's start is mostly computing.
-        account_concurrency: What Lambda says that the account allows at the same time.
+            The default is four per core, because starting a process is mostly computing.
+        account_concurrency: The concurrency limit that Lambda reports for the account.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Emulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables with which any AWS SDK or CLI finds the emulator."""
+        """The variables through which any AWS SDK or CLI finds the emulator."""
         return dict(self._environment)
 
     @property
@@ -77,16 +77,16 @@ class Emulator:
 
     @property
     def pids(self) -> list[int]:
-        """The servers, each the leader of the process group of the same number."""
+        """The servers' ids; each server leads the process group of the same number."""
         return [server.pid for server in self._servers]
 
     def start(self) -> None:
         """Starts both processes and waits until they serve.
 
         Raises:
-            EmulatorUnavailableError: They are not installed, or did not start.
+            EmulatorUnavailableError: A server is not installed, or did not start.
         """
-        # Asked first: nothing is to be stopped when one is missing.
+        # Looked up first: if one is missing, nothing has to be stopped.
         pythons = {name: str(interpreter(name)) for name in ("states", "ministack")}
         scratch = self._root / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ class Emulator:
             raise
 
     def _start_states(self, python: str, environment: dict[str, str]) -> int:
-        # Its tasks call MiniStack, which does not listen yet; MiniStack needs its port first.
+        # Its tasks call MiniStack, which does not listen yet: MiniStack needs this port first.
         server = Server(
             "states",
             [python, "-m", "emulator.states"],
@@ -132,10 +132,10 @@ class Emulator:
                 USE_SSL="1" if settings.certificate else "0",
                 BIND_HOST="127.0.0.1",
                 MINISTACK_HOST="127.0.0.1",
-                # Servers of other protocols, which listen on every interface.
+                # Servers of other protocols, which would listen on every interface.
                 SFTP_ENABLED="0",
                 IOT_MTLS_ENABLED="0",
-                # A thread waits for each running function, and each function's calls need more.
+                # A thread waits for each running function, and the function's calls need more.
                 MINISTACK_WORKER_THREADS="1024",
                 LAMBDA_ACCOUNT_CONCURRENCY=str(self._account_concurrency),
                 LOG_LEVEL="WARNING",
@@ -162,7 +162,7 @@ class Emulator:
         self._ask("GET", "/_ministack/health")
 
     def _certificate(self, python: str) -> tuple[str, str]:
-        """Makes a certificate for 127.0.0.1, with the library the states environment has."""
+        """Makes a certificate for 127.0.0.1, with a library of the states environment."""
         files = str(self._root / "certificate.pem"), str(self._root / "key.pem")
         subprocess.run(
             [python, "-m", "emulator.states.certificate", *files],
@@ -180,7 +180,7 @@ class Emulator:
         shutil.rmtree(self._root / "functions", ignore_errors=True)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the account's owner, one for each service."""
+        """Returns the boto3 client of the account's owner for a service."""
         if service not in self._clients:
             import boto3
             from botocore.config import Config
@@ -211,7 +211,7 @@ class Emulator:
         return assemblies.deploy(self.client, assembly, stack)
 
     def destroy(self, stack: str) -> None:
-        """Deletes a stack; what it retains, such as buckets, stays until `reset`.
+        """Deletes a stack; retained resources, such as buckets, stay until `reset`.
 
         Raises:
             DeploymentError: A resource could not be deleted.
@@ -223,16 +223,16 @@ class Emulator:
         self._ask("POST", "/_ministack/reset")
 
     def workers(self, function_name: str) -> list[int]:
-        """Process ids that run an invocation of a function now."""
+        """Returns the ids of processes that run an invocation of a function now."""
         pids: list[int] = self._ask("GET", f"/_emulator/workers?function={quote(function_name)}")
         return pids
 
     def requests(self) -> Counter[str]:
-        """The AWS calls since the start, such as {"s3:GetObject": 12, "lambda:Invoke": 3}."""
+        """Counts the AWS calls since the start: {"s3:GetObject": 12, "lambda:Invoke": 3}."""
         return Counter(self._ask("GET", "/_emulator/requests"))
 
     def logs(self, function_name: str) -> str:
-        """All a function wrote, with Lambda's own START, END and REPORT lines."""
+        """Returns all that a function wrote, with Lambda's START, END and REPORT lines."""
         configuration = self.client("lambda").get_function_configuration(FunctionName=function_name)
         group = configuration.get("LoggingConfig", {}).get("LogGroup")
         pages = self.client("logs").get_paginator("filter_log_events")
@@ -247,7 +247,7 @@ class Emulator:
         return "\n".join(found)
 
     def _ask(self, method: str, path: str) -> Any:
-        """Asks the server something that is not AWS."""
+        """Sends the server a request outside AWS's API."""
         authority = self._environment.get("AWS_CA_BUNDLE")
         context = ssl.create_default_context(cafile=authority) if authority else None
         opener = urllib.request.build_opener(

@@ -1,7 +1,7 @@
-"""Ends a server with the process that started it, even when that one is killed.
+"""Ends a server when the process that started it ends, even if that one is killed.
 
-The parent holds the writing end of the server's standard input. Every way for it to end closes
-that pipe; `PR_SET_PDEATHSIG` would instead fire when the *thread* that started the server ends.
+The parent holds the writing end of the server's standard input. However the parent ends, the pipe
+closes; `PR_SET_PDEATHSIG` would instead fire when the *thread* that started the server ends.
 """
 
 import os

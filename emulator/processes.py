@@ -12,7 +12,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _START_TIMEOUT_S = 60.0
-# For a server to end its workers by itself before the whole group is killed.
+# Time for a server to end its own workers before the whole group is killed.
 _STOP_GRACE_S = 3.0
 
 
@@ -22,14 +22,14 @@ class EmulatorUnavailableError(RuntimeError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What `emulator.cloud` is started with.
+    """The settings that `emulator.cloud` starts with.
 
     Attributes:
         root: Directory for unpacked functions.
         interpreter_port: Where the Step Functions process listens.
         concurrency: How many functions may run at once; further invocations wait.
         authenticate: Whether roles and signatures are enforced.
-        certificate: Certificate and key files; empty: plain HTTP.
+        certificate: Certificate and key files; empty for plain HTTP.
     """
 
     root: str
@@ -39,12 +39,12 @@ class Settings:
     certificate: tuple[str, str] | tuple[()]
 
     def to_json(self) -> str:
-        """The settings as the server's argument."""
+        """Returns the settings as the server's argument."""
         return json.dumps(asdict(self))
 
 
 def interpreter(name: str) -> Path:
-    """The Python of one of the emulator's environments, "ministack" or "states".
+    """Returns the Python of one of the emulator's environments, "ministack" or "states".
 
     `EMULATOR_MINISTACK` and `EMULATOR_STATES` may name other environments.
 
@@ -61,7 +61,7 @@ def interpreter(name: str) -> Path:
 
 
 class Server:
-    """A server in a process group of its own that prints its port when it is about to serve."""
+    """A server in a process group of its own, which prints its port when it is about to serve."""
 
     def __init__(
         self, name: str, arguments: list[str], environment: dict[str, str], directory: Path
@@ -90,14 +90,14 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The process, which leads the group of the same number."""
+        """The process's id; it leads the group of the same number."""
         return self._process.pid
 
     def port(self) -> int:
-        """The port it printed.
+        """Returns the port that the server printed.
 
         Raises:
-            EmulatorUnavailableError: It ended, or said nothing in time.
+            EmulatorUnavailableError: The server ended, or printed nothing in time.
         """
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], _START_TIMEOUT_S)
@@ -107,7 +107,7 @@ class Server:
         return int(line)
 
     def log_tail(self, lines: int = 30) -> str:
-        """The end of what it wrote to standard error."""
+        """Returns the last lines that the server wrote to standard error."""
         text = self._log_path.read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
@@ -119,17 +119,17 @@ class Server:
         deadline = time.monotonic() + _STOP_GRACE_S
         while self._process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
-        # Workers of a server that died by itself are still in its group.
+        # If the server died by itself, its workers are still in its group.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
 
 def server_environment(**variables: str) -> dict[str, str]:
-    """An environment without this one's AWS settings and proxies.
+    """Returns an environment without our own AWS settings and proxies.
 
     Args:
-        variables: Added to it.
+        variables: Added to the environment.
     """
     inherited = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
     return {

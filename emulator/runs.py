@@ -1,4 +1,4 @@
-"""Running executions and waiting for what follows from them, for tests of any stack."""
+"""Running executions of any stack, and waiting for their effects."""
 
 import itertools
 import json
@@ -10,14 +10,14 @@ from typing import Any
 
 from emulator.emulator import Emulator
 
-# A hang ends the test; a slow machine does not.
+# Long enough for a slow machine; a hang still ends the caller.
 PATIENCE_S = 300.0
 
 _names = (f"run-{number}" for number in itertools.count())
 
 
 def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
-    """Waits for something to be true, and returns it."""
+    """Waits until `condition` returns something true, and returns that."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         if found := condition():
@@ -27,7 +27,7 @@ def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
 
 
 def quiet(emulator: Emulator) -> Counter[str]:
-    """The count of requests, once nothing asks any more."""
+    """Waits until no more requests arrive; returns their count."""
     while True:
         before = emulator.requests()
         time.sleep(1)
@@ -44,7 +44,7 @@ def start(emulator: Emulator, machine: str, data: Any, name: str = "") -> str:
 
 
 def ended(emulator: Emulator, execution: str) -> dict[str, Any]:
-    """An execution's description, once it has ended."""
+    """Waits for an execution to end; returns its description."""
 
     def description() -> Any:
         found = emulator.client("stepfunctions").describe_execution(executionArn=execution)
@@ -60,18 +60,18 @@ def run(emulator: Emulator, machine: str, data: Any) -> dict[str, Any]:
 
 
 def output(description: dict[str, Any]) -> Any:
-    """The output of an execution that succeeded; it must have."""
+    """Returns the output of an execution, which must have succeeded."""
     assert description["status"] == "SUCCEEDED", description
     return json.loads(description["output"])
 
 
 def history(emulator: Emulator, execution: str) -> list[dict[str, Any]]:
-    """All events of an execution."""
+    """Returns all events of an execution."""
     pages = emulator.client("stepfunctions").get_paginator("get_execution_history")
     return [event for page in pages.paginate(executionArn=execution) for event in page["events"]]
 
 
 def billed(log: str) -> list[float]:
-    """GB-seconds of each call that a function's log reports the end of."""
+    """Returns the GB-seconds of each finished call in a function's log."""
     calls = re.findall(r"Billed Duration: (\d+) ms\s+Memory Size: (\d+) MB", log)
     return [int(milliseconds) * int(megabytes) / 1024e3 for milliseconds, megabytes in calls]

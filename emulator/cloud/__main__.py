@@ -1,6 +1,6 @@
-"""Serves AWS on a loopback port it prints: `python -m emulator.cloud <settings>`.
+"""Serves AWS on a loopback port, which it prints: `python -m emulator.cloud <settings>`.
 
-The settings are JSON, see `Settings` in `emulator.processes`.
+The settings are JSON: see `Settings` in `emulator.processes`.
 """
 
 # mypy: disable-error-code="import-not-found"

@@ -1,4 +1,4 @@
-"""Where MiniStack's S3, EventBridge and CloudFormation differ from AWS in what our stack uses."""
+"""Corrects MiniStack's S3, EventBridge and CloudFormation where a stack can notice."""
 
 # mypy: disable-error-code="import-not-found"
 
@@ -17,7 +17,7 @@ def install(problem_of: Callable[[str], str | None]) -> None:
     """Replaces every behaviour listed in this module.
 
     Args:
-        problem_of: Says what is wrong with a state machine's definition, if anything.
+        problem_of: Returns what is wrong with a state machine's definition, if anything.
     """
     read_ranges_of_versions()
     name_versions_in_events()
@@ -28,13 +28,13 @@ def install(problem_of: Callable[[str], str | None]) -> None:
 
 
 def read_ranges_of_versions() -> None:
-    """A read that names a version gives the range it asks for, not the whole object."""
+    """A read of a version returns the requested range, not the whole object."""
     get = s3._get_object
 
     def get_object(bucket: str, key: str, headers: dict[str, str], query: Any = None) -> Any:
         if "versionId" not in (query or {}) or "range" not in headers:
             return get(bucket, key, headers, query)
-        # A checksum is of the whole, and would not fit the part.
+        # A checksum covers the whole object, so it would not fit the part.
         dropped = ("range", "x-amz-checksum-mode")
         whole = {name: value for name, value in headers.items() if name not in dropped}
         status, answered, body = get(bucket, key, whole, query)
@@ -54,7 +54,7 @@ def read_ranges_of_versions() -> None:
 
 
 def name_versions_in_events() -> None:
-    """An event of a versioned bucket says which version it is about."""
+    """An event of a versioned bucket names the version."""
     fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
     # Each event is fired in a thread of its own.
     firing = threading.local()
@@ -79,7 +79,7 @@ def name_versions_in_events() -> None:
 
 
 def retry_what_rules_call() -> None:
-    """A rule calls its function asynchronously: failures are tried again, and then kept."""
+    """A rule calls its function asynchronously: a failure is retried, and then kept."""
 
     def dispatch_to_lambda(arn: str, payload: str) -> None:
         function, config, _ = lambda_svc._get_func_record_for_ref(arn)
@@ -91,7 +91,7 @@ def retry_what_rules_call() -> None:
 
 
 def create_functions_as_aws() -> None:
-    """A template's reserved concurrency counts, and a function without code is an error."""
+    """A template's reserved concurrency applies, and a function without code is an error."""
     handlers = provisioners._RESOURCE_HANDLERS[_FUNCTION]
     for name in ("create", "update"):
         handlers[name] = _checked(handlers[name])
@@ -100,7 +100,7 @@ def create_functions_as_aws() -> None:
 def _checked(provision: Callable[..., Any]) -> Callable[..., Any]:
     def checked(*args: Any, **options: Any) -> Any:
         result = provision(*args, **options)
-        # (logical id, properties, stack) to create, (name, old, new properties, ...) to update.
+        # (logical id, properties, stack) if creating, (name, old, new properties, ...) if updating.
         properties = [argument for argument in args if isinstance(argument, dict)][-1]
         function = lambda_svc._functions[result[0]]
         if not function["code_zip"]:
@@ -127,7 +127,7 @@ def refuse_bad_definitions(problem_of: Callable[[str], str | None]) -> None:
 
 
 def take_alarms_over_expressions() -> None:
-    """An alarm over an expression is kept, as one over its first metric: none ever rings here."""
+    """An alarm over an expression is stored as one over its first metric: no alarm rings here."""
     original = provisioners._cw_metric_alarm_record
 
     def record(name: str, properties: dict[str, Any]) -> Any:

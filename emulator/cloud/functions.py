@@ -1,11 +1,11 @@
 """Python functions run by `awslambdaric`, Lambda's own runtime client, each in its own process.
 
-MiniStack runs custom runtimes through the Lambda Runtime API, over HTTP, as AWS does. Its own way
-with Python instead imports the handler into its worker and names every error alike, so here Python
-functions take the first way, with a bootstrap that starts the runtime client in a sandbox.
+MiniStack runs custom runtimes through the Lambda Runtime API, over HTTP, as AWS does. For Python it
+instead imports the handler into its own worker, and gives every error the same name. Here Python
+functions run like custom runtimes: their bootstrap starts the runtime client in a sandbox.
 """
 
-# MiniStack is installed in a virtual environment of its own, out of mypy's sight.
+# MiniStack is installed in a virtual environment of its own, where mypy cannot see it.
 # mypy: disable-error-code="import-not-found,misc"
 
 import contextlib
@@ -37,19 +37,19 @@ _SANDBOX = Path(__file__).with_name("sandbox.py")
 
 
 class Deployment(bytes):
-    """A function's zip, with the configuration its bootstrap is written from."""
+    """A function's zip, with the configuration that its bootstrap is written from."""
 
     config: dict[str, Any]
 
     def __new__(cls, content: bytes, config: dict[str, Any]) -> "Deployment":
-        """The zip `content` of the function that `config` describes."""
+        """Takes the zip `content` of the function that `config` describes."""
         deployment = super().__new__(cls, content)
         deployment.config = config
         return deployment
 
 
 class Deployments:
-    """Unpacked code and layers below `root`, each content once."""
+    """Code and layers, unpacked below `root`; equal content is unpacked once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -57,7 +57,7 @@ class Deployments:
         self._layer_digests: dict[str, tuple[bytes, str]] = {}
 
     def bootstrap(self, deployment: Deployment) -> Path:
-        """The directory with the executable that becomes the function's process."""
+        """Returns the directory of the executable that becomes the function's process."""
         with self._lock:
             task = self._unpack("task", hashlib.sha256(deployment).hexdigest(), [deployment])
             layers = self._layers(deployment.config.get("Layers") or [])
@@ -90,7 +90,7 @@ class Deployments:
         return directory
 
     def _layers(self, attachments: list[Any]) -> Path:
-        """All layers of a function in one directory; of equal files the last layer's wins."""
+        """Merges all layers of a function into one directory; files of later layers win."""
         contents = {}
         for attachment in attachments:
             content = lambda_svc._resolve_layer_zip(attachment)
@@ -114,7 +114,7 @@ class Deployments:
         return merged
 
     def _digest_of_layer(self, attachment: Any, content: bytes) -> str:
-        """A layer's hash, computed once: layers are large and shared by many functions."""
+        """Returns a layer's hash, computed once: layers are large and many functions share them."""
         arn = attachment["Arn"] if isinstance(attachment, dict) else attachment
         known = self._layer_digests.get(arn)
         if known is None or known[0] is not content:
@@ -148,12 +148,12 @@ class RuntimeClientWorker(lambda_runtime.ProvidedWorker):
 
     def _build_handler_class(self, *args: Any) -> Any:
         handler = super()._build_handler_class(*args)
-        # Without this each answer waits 40 ms for the acknowledgement of its headers.
+        # Otherwise each answer waits 40 ms for the acknowledgement of its headers.
         handler.disable_nagle_algorithm = True
         return handler
 
     def invoke(self, event: Any, request_id: str, **context: Any) -> dict[str, Any]:
-        """Runs one invocation; what the environment dies of has the name Lambda gives it."""
+        """Runs one invocation; names the death of an environment as Lambda does."""
         try:
             result: dict[str, Any] = super().invoke(event, request_id, **context)
             if (result.get("error_payload") or {}).get("errorType") == "Runtime.ExitError":
@@ -165,7 +165,7 @@ class RuntimeClientWorker(lambda_runtime.ProvidedWorker):
             problem = {"errorType": "Sandbox.Timedout", "errorMessage": str(error)}
         except RuntimeError as error:
             # The handler's module raised, or the process ended before it was ready. MiniStack
-            # would now also kill the function's other environments.
+            # itself would also kill the function's other environments now.
             known = self._init_error
             problem = (
                 known
@@ -182,15 +182,15 @@ class RuntimeClientWorker(lambda_runtime.ProvidedWorker):
         }
 
     def _drain_stderr_bounded(self, **_waits: float) -> str:
-        """All that the environment has written: a line of ours comes behind it in the same pipe.
+        """Returns all that the environment has written, up to a mark that we append to its pipe.
 
-        MiniStack waits for some milliseconds of silence, and on a busy machine loses lines.
+        MiniStack waits for some milliseconds of silence, and loses lines on a busy machine.
         """
         process, mark = self._proc, uuid.uuid4().hex
         try:
             with Path(f"/proc/{process.pid if process else None}/fd/1").open("a") as pipe:
                 pipe.write(f"{mark}\n")
-        except OSError:  # it has ended, and so will what reads from it
+        except OSError:  # the process has ended, so its reader will end too
             if self._log_thread is not None:
                 self._log_thread.join(_LOG_WAIT_S)
             return str(self._drain_stderr())
@@ -198,20 +198,20 @@ class RuntimeClientWorker(lambda_runtime.ProvidedWorker):
         with contextlib.suppress(queue.Empty):
             while not (line := self._stderr_queue.get(timeout=_LOG_WAIT_S)).endswith(mark):
                 lines.append(line)
-            if line != mark:  # the last of theirs has no end
+            if line != mark:  # the function's last line has no end
                 lines.append(line.removesuffix(mark))
         return "\n".join(lines)
 
 
 class Slots:
-    """Lets only so many functions run at once; the others wait, as cores are few here."""
+    """Limits how many functions run at once; the others wait, because cores are few here."""
 
     def __init__(self, count: int) -> None:
         self._semaphore = threading.BoundedSemaphore(count)
         self._took = threading.local()
 
     def limit(self, execute: Any) -> Any:
-        """`execute`, waiting for its turn."""
+        """Wraps `execute` to wait for its turn."""
 
         def limited(func: Any, event: Any, request_id: str) -> Any:
             with self._semaphore:
@@ -224,7 +224,7 @@ class Slots:
         return limited
 
     def report(self, emit: Any) -> Any:
-        """`emit`, which writes a call's log, and is told of its time without the wait."""
+        """Wraps `emit`, which writes a call's log, to report its time without the wait."""
 
         def emit_log(
             func: Any, request_id: str, log: str, error: bool, ms: int, **more: Any
@@ -236,7 +236,7 @@ class Slots:
 
 
 def running(function_name: str) -> list[int]:
-    """Process ids of the environments that are running an invocation of a function now."""
+    """Returns the process ids of environments that run an invocation of a function now."""
     return [
         process.pid
         for worker, process in _processes()
@@ -245,7 +245,7 @@ def running(function_name: str) -> list[int]:
 
 
 def _processes() -> list[tuple[RuntimeClientWorker, Any]]:
-    """The environments in use that have a process, with it: the worker may lose it any time."""
+    """Returns environments in use with their processes, which a worker may lose at any time."""
     with lambda_runtime._lock:
         workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]
     found = [
@@ -305,7 +305,7 @@ def install(root: Path, concurrency: int) -> None:
 
 
 def _environment(config: dict[str, Any], variables: dict[str, str]) -> dict[str, str]:
-    """A function's environment: Lambda's variables and its own, and nothing of this process."""
+    """Returns a function's environment: Lambda's variables and its own, none of this process."""
     own = lambda_svc._runtime_env_vars(config)
     name = config["FunctionName"]
     log_group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"

@@ -1,4 +1,4 @@
-"""What an execution's record says of it: its history, its redrives, its status events."""
+"""What an execution's record holds: its history, its redrives, its status events."""
 
 # mypy: disable-error-code="import-not-found"
 
@@ -11,7 +11,7 @@ _EVENT_DATA_LIMIT_BYTES = 248 * 1024
 
 
 def status_detail(execution: dict[str, Any]) -> dict[str, Any]:
-    """The detail of "Step Functions Execution Status Change"; too long data is left out."""
+    """Returns the detail of "Step Functions Execution Status Change"; large data is left out."""
     detail = {
         **{
             name: execution.get(name)
@@ -31,7 +31,7 @@ def status_detail(execution: dict[str, Any]) -> dict[str, Any]:
 
 
 def redrive_fields(execution: dict[str, Any]) -> dict[str, Any]:
-    """What AWS says of an execution's redrives, in descriptions and events alike."""
+    """Returns the fields about redrives, which descriptions and events share."""
     status = execution["status"]
     redrivable = status in REDRIVABLE
     fields = {
@@ -45,11 +45,11 @@ def redrive_fields(execution: dict[str, Any]) -> dict[str, Any]:
 
 
 def last_entered(events: list[dict[str, Any]], states: dict[str, Any]) -> dict[str, Any] | None:
-    """The last of some states that an execution entered: its name and input.
+    """Returns the name and input of the last of some states that an execution entered.
 
     Args:
         events: The execution's history.
-        states: The machine's top-level states; names inside a Map or Parallel are others.
+        states: The machine's top-level states, without those inside a Map or Parallel.
     """
     entered = None
     for event in events:
@@ -60,7 +60,7 @@ def last_entered(events: list[dict[str, Any]], states: dict[str, Any]) -> dict[s
 
 
 def renumbered(events: list[dict[str, Any]], before: int) -> list[dict[str, Any]]:
-    """The events as they follow `before` others; of a redrive, without the start it repeats."""
+    """Renumbers events that follow `before` others; drops the start that a redrive repeats."""
     if not before:
         return events
     shift = before - 1

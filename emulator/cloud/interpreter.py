@@ -1,4 +1,4 @@
-"""What MiniStack asks the Step Functions process; see `emulator/states/__main__.py`."""
+"""MiniStack's requests to the Step Functions process; see `emulator/states/__main__.py`."""
 
 import http.client
 import json
@@ -6,8 +6,8 @@ import threading
 from typing import Any
 from urllib.parse import urlencode
 
-# How long an answer is held back while an execution runs, in seconds; also how stale the history
-# of a running execution may be.
+# How long an answer is held back while an execution runs, in seconds. The history of a running
+# execution may be stale by as much.
 _REPORT_WAIT_S = 0.25
 
 
@@ -27,12 +27,12 @@ class Interpreter:
         self._call("POST", "/stop", {"arn": arn})
 
     def report(self, arn: str, after: int, wait_s: float = _REPORT_WAIT_S) -> dict[str, Any]:
-        """An execution's status, and its events after the first `after`."""
+        """Returns an execution's status, and its events after the first `after`."""
         query = urlencode({"arn": arn, "after": after, "wait": wait_s})
         return self._call("GET", f"/report?{query}")
 
     def problem_of(self, definition: str) -> str | None:
-        """What is wrong with a definition, if anything."""
+        """Returns what is wrong with a definition, if anything."""
         problem: str | None = self._call("POST", "/validate", {"definition": definition})["problem"]
         return problem
 

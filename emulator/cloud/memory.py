@@ -1,7 +1,7 @@
-"""Kills functions that take more memory than they have, as Lambda does.
+"""Kills functions that use more memory than they are given, as Lambda does.
 
-A limit of the process (`setrlimit`) would refuse it memory instead. Programs that are refused
-memory end in many ways, some of them never; Lambda's just die.
+A limit on the process (`setrlimit`) would instead make allocations fail. Programs then end in many
+ways, and some never end; on Lambda they just die.
 """
 
 import contextlib
@@ -19,20 +19,20 @@ Limits = Iterable[tuple[int, int]]
 
 
 def taken(pid: int) -> int:
-    """Bytes of memory that a process has written to and holds; 0 once it has ended."""
+    """Returns the bytes that a process has written to and holds; 0 once it has ended."""
     try:
         fields = Path(f"/proc/{pid}/statm").read_bytes().split()
     except OSError:
         return 0
-    # Of what is resident, pages of files can be given back at any time.
+    # Resident pages of files can be given back at any time, so they do not count.
     return (int(fields[1]) - int(fields[2])) * _PAGE
 
 
 def enforce(limits: Callable[[], Limits]) -> None:
-    """Looks after processes for as long as this one lives.
+    """Watches processes for as long as this one lives.
 
     Args:
-        limits: Gives the ids of processes that run now, each with its limit in bytes.
+        limits: Returns the ids of running processes, each with its limit in bytes.
     """
 
     def watch() -> None:

@@ -1,7 +1,7 @@
-"""Counts the AWS calls that arrive, and answers the emulator's own questions.
+"""Counts incoming AWS calls, and answers the emulator's own requests.
 
 GET  /_emulator/requests            {"s3:GetObject": 12, ...}
-GET  /_emulator/workers?function=f  process ids now running an invocation of f
+GET  /_emulator/workers?function=f  ids of processes that run an invocation of f now
 """
 
 import json
@@ -27,7 +27,7 @@ _BUCKET = {
     "DELETE": "DeleteBucket",
     "POST": "PostObject",
 }
-# (method, query parameter) of calls that are named after the parameter.
+# (method, query parameter) of calls that the parameter names.
 _OBJECT_BY_QUERY = {
     ("POST", "uploads"): "CreateMultipartUpload",
     ("POST", "uploadId"): "CompleteMultipartUpload",
@@ -48,10 +48,10 @@ _BUCKET_BY_QUERY = {
 
 
 def operation(method: str, path: str, query: dict[str, list[str]], headers: dict[str, str]) -> str:
-    """The AWS call a request is, as "service:Operation".
+    """Returns the AWS call that a request makes, as "service:Operation".
 
-    Calls of services other than S3, Lambda and those that name the call in a header or parameter
-    are "service:METHOD".
+    Calls are "service:METHOD" if the service is not S3 or Lambda and neither a header nor a
+    parameter names the call.
     """
     target = headers.get("x-amz-target")
     service = _signed_service(headers, query)
@@ -68,7 +68,7 @@ def operation(method: str, path: str, query: dict[str, list[str]], headers: dict
 
 
 def _signed_service(headers: dict[str, str], query: dict[str, list[str]]) -> str:
-    """The service named in the signature: .../date/region/service/aws4_request."""
+    """Returns the service in the signature: .../date/region/service/aws4_request."""
     signature = headers.get("authorization") or query.get("X-Amz-Credential", [""])[0]
     scope = signature.split("/aws4_request")[0].split("/")
     return scope[-1] if len(scope) > 3 else ""
@@ -91,7 +91,7 @@ def _s3_operation(
 
 
 class CountedApplication:
-    """An ASGI application that counts what it passes on."""
+    """An ASGI application that counts the requests it passes on."""
 
     def __init__(self, application: Application, workers: Callable[[str], list[int]]) -> None:
         self._application = application
@@ -119,7 +119,7 @@ class CountedApplication:
         return await self._application(scope, receive, send)
 
     def _count_form(self, method: str, path: str, headers: dict[str, str], receive: Any) -> Any:
-        """Counts a call that names itself in its body, as CloudFormation's and SQS's may."""
+        """Counts a call that is named in its body, as those of CloudFormation and SQS may be."""
         body = bytearray()
 
         async def listening() -> Any:

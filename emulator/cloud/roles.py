@@ -1,4 +1,4 @@
-"""Roles, beyond what MiniStack enforces: Step Functions' calls, and keys one may not know of."""
+"""Roles beyond what MiniStack enforces: Step Functions' calls, and hidden keys."""
 
 # mypy: disable-error-code="import-not-found"
 
@@ -18,7 +18,7 @@ def _principal(role_arn: str) -> str:
 
 
 def credentials(role_arn: str) -> dict[str, str]:
-    """Keys of a role assumed by Step Functions, as keyword arguments of a boto3 client."""
+    """Returns keys of a role that Step Functions assumes: keyword arguments of a boto3 client."""
     digest = hashlib.sha256(f"states:{role_arn}".encode()).hexdigest()
     keys = {
         "aws_access_key_id": f"ASIA{digest[:16].upper()}",
@@ -38,7 +38,7 @@ def credentials(role_arn: str) -> dict[str, str]:
 
 
 def allows(role_arn: str, action: str, resource: str) -> bool:
-    """Whether a role's policies allow an action that is no call here, only on AWS."""
+    """Returns whether a role's policies allow an action that is a call on AWS, but not here."""
     context = iam_evaluator.EvalContext(
         principal_arn=_principal(role_arn),
         principal_type="AssumedRole",
@@ -55,7 +55,7 @@ def allows(role_arn: str, action: str, resource: str) -> bool:
 
 
 def hide_missing_keys() -> None:
-    """Who may not list a bucket is refused a missing key like a forbidden one, as S3 does."""
+    """Refuses missing keys like forbidden ones to callers who may not list a bucket, as S3 does."""
     dispatch = app._dispatch_service_request
 
     async def dispatch_service_request(

@@ -1,10 +1,10 @@
 """Becomes one Lambda execution environment: `python -I -S sandbox.py <settings> <handler>`.
 
-Where the kernel lets us, the process gets mounts of its own: /opt with the layers, /var/task with
-the code, both read-only, and an empty /tmp of the size the function asks for. Elsewhere the same
-directories are found by path and /tmp is shared.
+If the kernel allows it, the process gets mounts of its own: /opt with the layers, /var/task with
+the code, both read-only, and an empty /tmp of the configured size. Otherwise the function finds
+the same directories by path, and shares /tmp.
 
-Standard library only: this runs before the function's own path is set up.
+Uses only the standard library: this runs before the function's path is set up.
 """
 
 import ctypes
@@ -28,10 +28,10 @@ def _check(result: int, what: str) -> None:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
-    """Mounts a file system, as the system call of that name.
+    """Mounts a file system, like the system call of that name.
 
     Raises:
-        OSError: It failed.
+        OSError: The call failed.
     """
     kind_bytes = kind.encode() if kind else None
     _check(
@@ -43,10 +43,10 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str =
 
 
 def enter_namespace() -> None:
-    """Gives the process mounts of its own, through a user namespace where it is not root.
+    """Gives the process mounts of its own, in a user namespace if it is not root.
 
     Raises:
-        OSError: Neither is allowed here.
+        OSError: The kernel allows neither.
     """
     user, group = os.getuid(), os.getgid()
     if user == 0 and _libc.unshare(CLONE_NEWNS) == 0:
@@ -64,7 +64,7 @@ def bind(descriptor: int, target: Path, *, read_only: bool) -> None:
     target.mkdir(parents=True, exist_ok=True)
     mount(f"/proc/self/fd/{descriptor}", str(target), None, MS_BIND | MS_REC)
     if read_only:
-        # A user namespace may not drop flags the mount already has.
+        # In a user namespace, a remount must keep the flags that the mount already has.
         flags = MS_REMOUNT | MS_BIND | MS_RDONLY
         try:
             mount("none", str(target), None, flags)
@@ -79,10 +79,10 @@ def lay_out(task: str, layers: str, tmp_bytes: int, keep: list[str]) -> None:
         task: The function's code.
         layers: The content of its layers.
         tmp_bytes: The size of /tmp.
-        keep: Directories that must stay where they are although /opt, /tmp or /var are replaced,
-            such as the interpreter's.
+        keep: Directories that must stay in place although /opt, /tmp or /var are replaced, such as
+            the interpreter's.
     """
-    # Opened inside the new namespace: what was opened outside cannot be mounted in it.
+    # Opened inside the new namespace: a directory opened outside cannot be mounted in it.
     opened = {
         path: os.open(path, os.O_PATH | os.O_DIRECTORY)
         for path in {task, layers, *keep}
@@ -91,7 +91,7 @@ def lay_out(task: str, layers: str, tmp_bytes: int, keep: list[str]) -> None:
     mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"size={tmp_bytes},mode=1777")
     mount("tmpfs", "/var", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     if any(Path(path).is_relative_to("/opt") for path in keep):
-        # What lies in /opt is needed: layers and it share a directory of links.
+        # The content of /opt is needed: it shares a directory of mounts with the layers.
         mount("tmpfs", "/opt", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
         for entry in os.scandir(opened[layers]):
             target = Path("/opt", entry.name)

@@ -1,7 +1,7 @@
-"""Executions of state machines run by localstack-core's interpreter instead of MiniStack's own.
+"""Runs executions of state machines by localstack-core's interpreter instead of MiniStack's own.
 
-MiniStack keeps the machines, the executions and their API; the interpreter, in another process,
-runs them and calls MiniStack back over HTTP for every task, as Step Functions would.
+MiniStack keeps the machines, the executions and their API. The interpreter runs the executions in
+another process and calls MiniStack back over HTTP for every task, as Step Functions would.
 """
 
 # mypy: disable-error-code="import-not-found"
@@ -54,22 +54,22 @@ class StateMachines:
             setattr(stepfunctions, name, replacement)
 
     async def handle(self, method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-        """Adds RedriveExecution, which MiniStack does not know."""
+        """Adds RedriveExecution, which MiniStack lacks."""
         if headers.get("x-amz-target", "").endswith(".RedriveExecution"):
             return stepfunctions._finalize_response(self.redrive(json.loads(body)))
         return await self._original["handle_request"](method, path, headers, body, query)
 
     def create(self, data: dict[str, Any]) -> Any:
-        """CreateStateMachine, refusing what the interpreter cannot parse."""
+        """Handles CreateStateMachine; refuses a definition that the interpreter cannot parse."""
         problem = self._interpreter.problem_of(data.get("definition", ""))
         if problem is not None:
             return error_response_json("InvalidDefinition", problem, 400)
         return self._original["_create_state_machine"](data)
 
     def start(self, data: dict[str, Any]) -> Any:
-        """StartExecution, which may be repeated while the execution runs.
+        """Handles StartExecution, which may be repeated while the execution runs.
 
-        The same name and input then answer with the execution there is.
+        The same name and input then return the running execution.
         """
         if data.get("name"):
             execution = self._named(data)
@@ -91,7 +91,7 @@ class StateMachines:
         return execution
 
     def run(self, arn: str) -> None:
-        """Runs a started execution to its end; MiniStack calls this in a thread of its own."""
+        """Runs a started execution to its end; MiniStack calls this in a separate thread."""
         execution = stepfunctions._executions.get(arn)
         if execution is None:
             return
@@ -125,18 +125,18 @@ class StateMachines:
         return run
 
     def _follow(self, execution: dict[str, Any], kept: list[dict[str, Any]]) -> None:
-        """Copies events and end from the interpreter until the execution ends.
+        """Copies events and the end from the interpreter until the execution ends.
 
         Args:
             execution: MiniStack's record of it.
-            kept: The history before a redrive, which goes on rather than starts again.
+            kept: The history before a redrive, which continues it.
         """
         events: list[dict[str, Any]] = []
         while True:
             report = self._interpreter.report(execution["executionArn"], len(events))
             events += report["events"]
             if report["status"] == "UNKNOWN":
-                # The account was emptied meanwhile.
+                # The account was reset meanwhile.
                 return
             with self._lock:
                 if execution["status"] != "RUNNING":
@@ -152,16 +152,16 @@ class StateMachines:
         stepfunctions._emit_execution_status_event(execution)
 
     def stop(self, data: dict[str, Any]) -> Any:
-        """StopExecution: ends the interpreter's run before MiniStack records the abort."""
+        """Handles StopExecution: ends the interpreter's run before MiniStack records the abort."""
         execution = stepfunctions._executions.get(data.get("executionArn"))
         if execution is None or execution["status"] != "RUNNING":
             return self._original["_stop_execution"](data)
-        with self._lock:  # or `_follow` records an end without the reason that is given here
+        with self._lock:  # otherwise `_follow` may record the end without the caller's reason
             self._interpreter.stop(execution["executionArn"])
             return self._original["_stop_execution"](data)
 
     def describe(self, data: dict[str, Any]) -> Any:
-        """DescribeExecution, with what it says of redrives."""
+        """Handles DescribeExecution; adds the fields about redrives."""
         status, headers, body = self._original["_describe_execution"](data)
         if status != 200:
             return status, headers, body
@@ -170,9 +170,9 @@ class StateMachines:
         return json_response({name: value for name, value in answer.items() if value is not None})
 
     def redrive(self, data: dict[str, Any]) -> Any:
-        """RedriveExecution: goes on from the top-level state that was running at the end.
+        """Handles RedriveExecution: continues at the top-level state that was running at the end.
 
-        Unlike AWS, a Parallel or Map state is run again as a whole, and variables are not kept.
+        Unlike on AWS, a Parallel or Map state runs again as a whole, and variables are lost.
         """
         arn = data.get("executionArn", "")
         execution = stepfunctions._executions.get(arn)
@@ -211,7 +211,7 @@ class StateMachines:
         return json_response({"redriveDate": execution["redriveDate"]})
 
     def emit(self, execution: dict[str, Any]) -> None:
-        """Sends the status change event, with the fields MiniStack's lacks."""
+        """Sends the status change event, with the fields that MiniStack's lacks."""
         from ministack.services import eventbridge
 
         entry = {
@@ -226,6 +226,6 @@ class StateMachines:
             logger.exception("No event for %s", execution["executionArn"])
 
     def reset(self) -> None:
-        """Forgets everything, the interpreter's executions too."""
+        """Forgets everything, including the interpreter's executions."""
         self._interpreter.reset()
         self._original["reset"]()

@@ -1,1 +1,1 @@
-"""Our stack on the emulator; the rest of the package knows nothing of ExCamera."""
+"""ExCamera's stack on the emulator; the rest of the package knows nothing of ExCamera."""

@@ -1,7 +1,7 @@
-"""`make cloud`: the stack on an emulator of AWS, to try uploads with no account.
+"""`make cloud`: the stack on an emulator of AWS, to try uploads without an account.
 
-Synthesises the app for functions that run on this machine, deploys it on loopback, says how to
-upload, and tells what becomes of every upload until Ctrl-C.
+Synthesises the app for functions that run on this machine, deploys it on loopback, prints how to
+upload, and reports on every upload until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LOOK_EVERY_S = 0.5
 
 
 def greet(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """Say how to upload and where results appear, and start telling what happens."""
+    """Prints how to upload and where results appear, and starts reporting on jobs."""
     inbox, outbox = (f"{emulator.endpoint}/{outputs[b]}" for b in ("InputBucket", "OutputBucket"))
     print(
         f"""
@@ -56,7 +56,7 @@ with these variables and buckets:
 
 
 def tell(stack: Deployed, outbox: str) -> None:
-    """Print a line for every job that starts or ends, for as long as the emulator answers."""
+    """Prints a line for every job that starts or ends, for as long as the emulator answers."""
     states = stack.client("stepfunctions")
     known: dict[str, str] = {}
     while True:
@@ -73,7 +73,7 @@ def tell(stack: Deployed, outbox: str) -> None:
 
 
 def line(stack: Deployed, execution: dict[str, Any], outbox: str) -> str:
-    """What to say of a job."""
+    """Returns the line to print about a job."""
     if execution["status"] == "RUNNING":
         return f"{execution['name']}: started"
     job = stack.ended(execution["executionArn"])
@@ -89,7 +89,7 @@ def _ending(job: Job, outbox: str) -> str:
 
 
 def main() -> int:
-    """Run until interrupted; 1 if that is not possible."""
+    """Runs until interrupted; returns 1 if that is not possible."""
     with tempfile.TemporaryDirectory(prefix="excamera-cloud-") as scratch:
         assembly = Path(scratch) / "cdk.out"
         print("Synthesising the stack; the first time this builds its layers.", flush=True)

@@ -1,4 +1,4 @@
-"""`Deployed`: the stack in an account, used as its users do: through boto3 and plain HTTP."""
+"""`Deployed`: the stack in an account, used as its users use it: through boto3 and plain HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIN_PART = 5 << 20
 
 
 def digest(data: bytes) -> str:
-    """What results are compared by: a difference of whole films is not to be printed."""
+    """Returns the digest by which results are compared: a failure must not print whole films."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -30,7 +30,7 @@ class Upload:
 
     Attributes:
         key: its key.
-        version: its version there, "" where the bucket keeps none.
+        version: its version, or "" if the bucket is not versioned.
     """
 
     key: str
@@ -38,7 +38,7 @@ class Upload:
 
     @property
     def address(self) -> str:
-        """How the address of its source in a job's event ends."""
+        """The end of its source's address in a job's event."""
         return f"/{quote(self.key)}" + (f"?versionId={self.version}" if self.version else "")
 
 
@@ -50,10 +50,10 @@ class Job:
         name: the job's name, which is the execution's.
         arn: of the execution.
         status: "SUCCEEDED", "FAILED", ...
-        error: name of what it failed with, or "".
-        message: in a user's words, or "".
-        output: what the last step gave.
-        input: the event that it began with.
+        error: the error's name, or "".
+        message: the error in a user's words, or "".
+        output: the result of the last step.
+        input: the event that started it.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Deployed:
 
     Attributes:
         name: the stack's name.
-        client: gives a boto3 client for a service's name.
+        client: returns a boto3 client for a service's name.
         outputs: of the stack.
     """
 
@@ -95,7 +95,7 @@ class Deployed:
         *,
         multipart: bool = False,
     ) -> Upload:
-        """Upload a video, as a whole or in parts."""
+        """Uploads a video, whole or in parts."""
         bucket, data = self.outputs["InputBucket"], content
         if isinstance(data, Path):
             data = data.read_bytes()
@@ -114,7 +114,7 @@ class Deployed:
         return Upload(key, answer["VersionId"])
 
     def transfer(self, key: str, path: Path) -> Upload:
-        """Upload a file as boto3 and the AWS CLI do: in parts where it is large."""
+        """Uploads a file as boto3 and the AWS CLI do: in parts if it is large."""
         bucket = self.outputs["InputBucket"]
         small_parts = TransferConfig(multipart_threshold=MIN_PART, multipart_chunksize=MIN_PART)
         self.s3.upload_file(str(path), bucket, key, Config=small_parts)
@@ -124,7 +124,7 @@ class Deployed:
     # --- jobs ----------------------------------------------------------------
 
     def executions(self, upload: Upload) -> list[str]:
-        """ARNs of the executions that an upload has started."""
+        """Returns the ARNs of the executions that an upload has started."""
         pages = self.client("stepfunctions").get_paginator("list_executions")
         machine = self.outputs["StateMachineArn"]
         arns = [
@@ -141,12 +141,12 @@ class Deployed:
         return self._inputs[arn]
 
     def started(self, upload: Upload) -> str:
-        """The ARN of the execution that an upload starts, as soon as there is one."""
+        """Waits for the execution that an upload starts; returns its ARN."""
         (arn,) = until(lambda: self.executions(upload))
         return str(arn)
 
     def ended(self, arn: str, patience_s: float = PATIENCE_S) -> Job:
-        """An execution, once it has ended."""
+        """Waits for an execution to end; returns its job."""
 
         def found() -> Any:
             answer = self.client("stepfunctions").describe_execution(executionArn=arn)
@@ -167,11 +167,11 @@ class Deployed:
         )
 
     def job(self, upload: Upload, patience_s: float = PATIENCE_S) -> Job:
-        """The job of an upload, once it has ended."""
+        """Waits for the job of an upload to end and returns it."""
         return self.ended(self.started(upload), patience_s)
 
     def result(self, upload: Upload, patience_s: float = PATIENCE_S) -> bytes:
-        """The result of an upload's job, which must succeed."""
+        """Waits for the result of an upload's job, which must succeed, and returns it."""
         job = self.job(upload, patience_s)
         assert job.status == "SUCCEEDED", job
         return self.output(job.output["key"])
@@ -179,12 +179,12 @@ class Deployed:
     # --- what is stored --------------------------------------------------------
 
     def output(self, key: str) -> bytes:
-        """An object of the output bucket."""
+        """Returns an object of the output bucket."""
         answer = self.s3.get_object(Bucket=self.outputs["OutputBucket"], Key=key)
         return bytes(answer["Body"].read())
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
-        """Keys of a bucket, which is named by the stack's output."""
+        """Returns the keys of a bucket, which is given by the name of a stack's output."""
         pages = self.s3.get_paginator("list_objects_v2")
         return [
             item["Key"]
@@ -193,17 +193,17 @@ class Deployed:
         ]
 
     def read_work(self, key: str) -> Any:
-        """A JSON object of the work bucket."""
+        """Returns a JSON object of the work bucket."""
         answer = self.s3.get_object(Bucket=self.outputs["WorkBucket"], Key=key)
         return json.loads(answer["Body"].read())
 
     def failure(self, job: Job) -> dict[str, Any]:
-        """The record of why a job failed."""
+        """Returns the record of a job's failure."""
         record: dict[str, Any] = self.read_work(f"jobs/{job.name}/failure.json")
         return record
 
     def timeline(self, job: Job, step: str) -> list[dict[str, Any]]:
-        """The records of all of a step's tasks."""
+        """Returns the records of all tasks of a step."""
         prefix = f"jobs/{job.name}/timeline/{step}"
         return [self.read_work(key) for key in self.keys("WorkBucket", prefix)]
 
@@ -219,12 +219,12 @@ class Deployed:
         }
 
     def function(self, step: str) -> str:
-        """The name of a step's function."""
+        """Returns the name of a step's function."""
         (name,) = self._physical(f"Workers{step.capitalize()}Function")
         return name
 
     def queue(self) -> str:
-        """The URL of the queue with what could not be handled."""
+        """Returns the URL of the queue of undelivered events."""
         (url,) = self._physical("TriggerUndelivered")
         return url
 
@@ -234,7 +234,7 @@ class Deployed:
                 yield physical
 
     def event(self, upload: Upload) -> dict[str, Any]:
-        """The event that EventBridge delivers for an upload."""
+        """Returns the event that EventBridge delivers for an upload."""
         found = {"key": upload.key, "version-id": upload.version, "sequencer": "0"}
         detail = {"bucket": {"name": self.outputs["InputBucket"]}, "object": found}
         return {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}

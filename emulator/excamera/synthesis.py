@@ -1,4 +1,4 @@
-"""The CDK app, synthesised as its users do: by running `app.py`."""
+"""The CDK app, synthesised as its users do it: by running `app.py`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ HOST_CONTEXT: dict[str, Any] = {
     "architecture": {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64"),
     "python": f"{sys.version_info.major}.{sys.version_info.minor}",
 }
-"""Context for a stack whose functions run on this very machine."""
+"""Context for a stack whose functions run on this machine."""
 
 
 def synthesise(outdir: Path, **context: Any) -> subprocess.CompletedProcess[str]:
-    """Run `app.py` as `cdk -c name=value` would; the templates are then in `outdir`."""
+    """Runs `app.py` as `cdk -c name=value` would; it writes the templates to `outdir`."""
     environment = {
         **os.environ,
         "CDK_OUTDIR": str(outdir),

@@ -1,7 +1,7 @@
-"""Serves executions of state machines to MiniStack, on a loopback port it prints.
+"""Runs executions of state machines for MiniStack; serves on a loopback port, which it prints.
 
 POST /start     a `Run`; answers {}
-GET  /report    ?arn=&after=&wait=  the status, and the events after those already seen
+GET  /report    ?arn=&after=&wait=  the status, and the events that the caller lacks
 POST /stop      {"arn": ...}
 POST /validate  {"definition": ...}; answers {"problem": null or a text}
 POST /reset     stops and forgets everything
@@ -20,7 +20,7 @@ from emulator.states import library
 
 library.prepare()
 
-from emulator.states import corrections  # noqa: E402 -- only importable once prepared
+from emulator.states import corrections  # noqa: E402 -- importable only once prepared
 from emulator.states.execution import Execution, Run, parse  # noqa: E402
 
 _executions: dict[str, Execution] = {}
@@ -28,7 +28,7 @@ _lock = threading.Lock()
 
 
 def start(body: dict[str, Any]) -> dict[str, Any]:
-    """Runs an execution; a redriven one replaces its former self."""
+    """Runs an execution; a redriven one replaces the earlier run."""
     run = Run(**body)
     library.CLIENTS.configure(run.role_arn, run.client_settings)
     execution = Execution(run)
@@ -39,7 +39,7 @@ def start(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def report(query: dict[str, list[str]]) -> dict[str, Any]:
-    """What became of an execution so far."""
+    """Returns the state of an execution."""
     with _lock:
         execution = _executions.get(query["arn"][0])
     if execution is None:
@@ -57,7 +57,7 @@ def stop(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def validate(body: dict[str, Any]) -> dict[str, Any]:
-    """Says what is wrong with a definition, if anything."""
+    """Reports what is wrong with a definition, if anything."""
     try:
         parse(body["definition"])
     except Exception as error:
@@ -100,11 +100,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not logged: MiniStack asks twice a second."""
+        """Logs nothing: MiniStack sends several requests a second."""
 
 
 class Server(ThreadingHTTPServer):
-    """One thread a request; a Lambda's burst of executions must not be refused."""
+    """One thread per request, with room for a burst of executions."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -112,9 +112,9 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     """Serves until the parent closes standard input or dies."""
-    # A map's worker goes from item to item by recursion.
+    # A map's worker walks the items by recursion.
     sys.setrecursionlimit(100_000)
-    # Every failure of a task is an error in its log, with the whole program in each.
+    # It logs every failure of a task as an error, with the whole program.
     logging.getLogger("localstack").setLevel(logging.CRITICAL)
     corrections.apply()
     server = Server(("127.0.0.1", 0), Handler)

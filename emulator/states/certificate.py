@@ -1,6 +1,6 @@
 """Makes a self-signed certificate for 127.0.0.1: `... certificate.py <certificate> <key>`."""
 
-# Only the environment this runs in has the library.
+# Only the environment of this process has the library.
 # mypy: disable-error-code="import-not-found"
 
 import datetime

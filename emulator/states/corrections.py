@@ -1,9 +1,9 @@
-"""Where the interpreter differs from Step Functions in ways our state machine can notice.
+"""Corrects the interpreter where it differs from Step Functions and a stack can notice.
 
 Each function replaces one behaviour; `apply` replaces all. Import after `library.prepare`.
 """
 
-# The interpreter is installed in a virtual environment of its own, out of mypy's sight.
+# The interpreter is installed in a virtual environment of its own, where mypy cannot see it.
 # mypy: disable-error-code="import-not-found"
 
 import datetime
@@ -64,11 +64,11 @@ def apply() -> None:
 
 
 def lambda_error_name(error: ClientError | BotoCoreError) -> str:
-    """The name Step Functions gives to a call of Lambda that Lambda itself refused."""
+    """Returns Step Functions' name for a call that Lambda itself refused."""
     if not isinstance(error, ClientError):
         return "Lambda.SdkClientException"
     code = error.response["Error"]["Code"]
-    # Refused permissions have no name of their own among Lambda's errors.
+    # A refused permission has no name of its own among Lambda's errors.
     return "Lambda.AWSLambdaException" if code.startswith("AccessDenied") else f"Lambda.{code}"
 
 
@@ -102,7 +102,7 @@ def _name_lambda_errors(task: Any, detail: str) -> None:
 
 
 def write_times_as_aws() -> None:
-    """`$$.State.EnteredTime` has milliseconds and a Z, as all times of Step Functions."""
+    """`$$.State.EnteredTime` has milliseconds and a Z, like all times of Step Functions."""
 
     def now(tz: datetime.tzinfo) -> Any:
         text = datetime.datetime.now(tz).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
@@ -112,7 +112,7 @@ def write_times_as_aws() -> None:
 
 
 def measure_data_as_aws() -> None:
-    """The limit of 256 KiB counts compact JSON; blanks after commas would shrink it."""
+    """The limit of 256 KiB counts compact JSON; counting blanks after commas would lower it."""
 
     def is_within_size_quota(value: Any) -> bool:
         if not isinstance(value, str):
@@ -138,7 +138,7 @@ def address_results_by_input() -> None:
 
 
 def name_map_errors() -> None:
-    """What goes wrong in reading items or writing results has names of its own."""
+    """Failures to read items or to write results have error names of their own."""
     for component, error in (
         (ItemReader, StatesErrorNameType.StatesItemReaderFailed),
         (ResultWriter, StatesErrorNameType.StatesResultWriterFailed),
@@ -171,7 +171,7 @@ def _map_failure(env: Any, error: Any, cause: str) -> Exception:
 
 
 def keep_names_of_nested_errors() -> None:
-    """An error named States.* that ends a branch or an iteration keeps its name outside."""
+    """An error named States.* that ends a branch or an iteration keeps its name outside it."""
 
     def name(error_name: str) -> Any:
         try:
@@ -187,7 +187,7 @@ def keep_names_of_nested_errors() -> None:
 def fail_distributed_maps() -> None:
     """A distributed map fails when more children fail than it tolerates, and stops the others.
 
-    The interpreter counts failed children and then reports the map as succeeded.
+    The interpreter only counts failed children, and reports the map as succeeded.
     """
     original = DistributedItemProcessorWorker._eval_job
     counting = threading.Lock()
@@ -220,7 +220,7 @@ def fail_distributed_maps() -> None:
 
 
 def forbid_children() -> None:
-    """A distributed map fails where the role may not start executions of its own machine."""
+    """A distributed map fails if the role may not start executions of its own machine."""
     original = DistributedIterationComponent._eval_body
 
     def eval_body(self: Any, env: Any) -> None:
@@ -236,13 +236,13 @@ def forbid_children() -> None:
 
 
 def is_tolerated(failed: int, items: int, count: int, percentage: float) -> bool:
-    """Whether a distributed map goes on after so many failed children.
+    """Returns whether a distributed map continues after some children failed.
 
     Args:
-        failed: Children failed so far.
+        failed: Children that have failed so far.
         items: Items of the map.
-        count: Its ToleratedFailureCount; zero when it gives none.
-        percentage: Its ToleratedFailurePercentage; zero when it gives none.
+        count: Its ToleratedFailureCount; zero if not set.
+        percentage: Its ToleratedFailurePercentage; zero if not set.
     """
     if count and failed > count:
         return False

@@ -20,7 +20,7 @@ _ENDS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "Execution
 
 @dataclass(frozen=True)
 class Run:
-    """What to run.
+    """An execution to run.
 
     Attributes:
         arn: Of the execution.
@@ -28,12 +28,12 @@ class Run:
         state_machine_arn: Its state machine.
         state_machine_name: The machine's name.
         definition: The machine's definition, JSON.
-        role_arn: The role the machine's calls are made under.
+        role_arn: The role under which the machine makes its calls.
         input: The execution's input, JSON.
-        started: When the execution was first started, as `$$.Execution.StartTime` says it.
+        started: When the execution was first started, in the format of `$$.Execution.StartTime`.
         client_settings: Address and keys of the role's calls: keyword arguments of boto3 clients.
         redrive_count: How often the execution was redriven.
-        resume_input: A redriven execution's input of its first state, JSON; otherwise `input`.
+        resume_input: The input of a redriven execution's first state, JSON; None if it is `input`.
         may_start_children: Whether the role allows a distributed map's child executions.
     """
 
@@ -52,16 +52,16 @@ class Run:
 
 
 def parse(definition: str) -> Any:
-    """The program of a definition.
+    """Parses a definition into a program.
 
     Raises:
-        Exception: Of many kinds: the definition is not one.
+        Exception: The definition is invalid; the class varies.
     """
     return AmazonStateLanguageParser.parse(json.dumps(_with_float_tolerance(definition)))[0]
 
 
 def _with_float_tolerance(definition: str) -> Any:
-    """The definition, with every percentage a float: the grammar rejects an integer there."""
+    """Returns the definition with every percentage a float: the grammar rejects integers there."""
 
     def change(item: dict[str, Any]) -> dict[str, Any]:
         percentage = item.get("ToleratedFailurePercentage")
@@ -73,7 +73,7 @@ def _with_float_tolerance(definition: str) -> Any:
 
 
 class Execution:
-    """Runs one `Run`, and answers what became of it."""
+    """Runs one `Run` and reports on it."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -85,18 +85,18 @@ class Execution:
         self._history: list[dict[str, Any]] = []
 
     def start(self) -> None:
-        """Begins, in a thread that ends with the process."""
+        """Starts, in a thread that ends with the process."""
         threading.Thread(target=self._work, name=self._run.name, daemon=True).start()
 
     def stop(self) -> None:
-        """Ends the execution as ABORTED; tasks under way finish unheard, as on AWS."""
+        """Ends the execution as ABORTED; the results of running tasks are ignored, as on AWS."""
         environment = self._environment
         if environment is not None:
             environment.set_stop(stop_date=datetime.now(UTC), cause=None, error=None)
         self._end("ABORTED")
 
     def report(self, after: int, wait_s: float) -> dict[str, Any]:
-        """The state of things, once ended or after a while.
+        """Reports status and events, once the execution has ended or after a while.
 
         Args:
             after: How many events of the history the caller has.
@@ -177,13 +177,13 @@ class Execution:
         return environment
 
     def _end(self, status: str, **result: str | None) -> None:
-        """Keeps the first end: what still runs after it is not heard of any more."""
+        """Records the first end: later results are ignored."""
         with self._lock:
             if self._status != "RUNNING":
                 return
             self._history = [event for event in self._events() if event["type"] not in _ENDS]
             if status != "ABORTED":
-                # The caller records an abort, with the reason it was given.
+                # MiniStack records an abort, with the caller's reason.
                 self._history.append(self._last_event(status, result))
             self._status = status
             self._result = {name: value for name, value in result.items() if value is not None}

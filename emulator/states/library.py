@@ -1,8 +1,8 @@
 """Makes localstack-core's Amazon States Language interpreter importable by itself.
 
-The interpreter is part of LocalStack, whose runtime we do not start: it binds all interfaces,
-wants some eighty packages, and parts of it need a newer Python than its interpreter does. The
-modules below are the only ties between the two, so each gets a stand-in before the first import.
+The interpreter is part of LocalStack, whose runtime we do not start: the runtime binds all
+interfaces, needs some eighty packages, and in parts a newer Python than the interpreter. Only the
+modules below tie the two together, so each gets a stand-in before the first import.
 """
 
 import enum
@@ -18,7 +18,7 @@ import boto3
 import jsonata  # type: ignore[import-not-found]
 from botocore.config import Config
 
-# A task waits as long as the function may run; its own TimeoutSeconds cuts it short.
+# Longer than any function may run; a task's own TimeoutSeconds cuts the wait short.
 CLIENT_CONFIG = Config(
     parameter_validation=False,
     retries={"total_max_attempts": 1},
@@ -31,7 +31,7 @@ CLIENT_CONFIG = Config(
 
 
 class ServiceClients:
-    """The AWS clients of running executions, one for each service and role."""
+    """The AWS clients of running executions, one per service and role."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,7 +39,7 @@ class ServiceClients:
         self._clients: dict[tuple[str, str, str], Any] = {}
 
     def configure(self, role_arn: str, settings: dict[str, str]) -> None:
-        """Calls under `role_arn` go to this address, signed with these keys, from now on.
+        """Sets the address and keys of calls under `role_arn` from now on.
 
         Args:
             role_arn: A state machine's role.
@@ -53,7 +53,7 @@ class ServiceClients:
                 }
 
     def client(self, service: str, region: str, role_arn: str) -> Any:
-        """A client of `service` for calls under `role_arn`."""
+        """Returns a client of `service` for calls under `role_arn`."""
         key = (service, role_arn, region)
         with self._lock:
             if key not in self._clients:
@@ -90,14 +90,14 @@ def _to_json_str(value: Any, separators: tuple[str, str] | None = (",", ":")) ->
 
 
 def _stand_in(name: str, **contents: Any) -> None:
-    module = ModuleType(name, "A stand-in for a module the interpreter imports but never needs.")
+    module = ModuleType(name, "A stand-in: the interpreter imports this but does not need it.")
     vars(module).update(contents)
     sys.modules[name] = module
 
 
 def prepare() -> None:
-    """Puts the stand-ins in place; call before the first import of the interpreter."""
-    # JSONata runs in a JVM there, which is installed at run time; `jsonata-python` here.
+    """Installs the stand-ins; call this before the first import of the interpreter."""
+    # LocalStack evaluates JSONata in a JVM that it installs at run time; we use `jsonata-python`.
     _stand_in("jpype")
     _stand_in("jpype.imports")
     _stand_in("localstack.services.stepfunctions.packages", jpype_jsonata_package=None)
@@ -117,7 +117,7 @@ def prepare() -> None:
         handler=_handler,
     )
 
-    # pylint: disable=import-outside-toplevel -- only now importable
+    # pylint: disable=import-outside-toplevel -- importable only now
     import localstack.services.stepfunctions.asl.utils.boto_client as boto_client  # type: ignore[import-not-found]
 
     boto_client.boto_client_for = lambda service, region, state_credentials: CLIENTS.client(

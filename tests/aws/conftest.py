@@ -1,4 +1,4 @@
-"""The synthesised stack, deployed to an emulator, and what the local engine makes of clips."""
+"""The synthesised stack, deployed to an emulator, and the local engine's results to compare."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def stack(emulator: Emulator, assembly: Path) -> Deployed:
 
 @pytest.fixture(scope="session")
 def locally(tmp_path_factory: pytest.TempPathFactory) -> Locally:
-    """The digest of what the local engine makes of a file, once for each file and options."""
+    """Returns the digest of the local engine's result; each file and options are encoded once."""
     folder = tmp_path_factory.mktemp("locally")
     made: dict[tuple[Path, EncodeOptions], str] = {}
 

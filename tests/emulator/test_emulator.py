@@ -1,4 +1,4 @@
-"""What holds of the emulator as a whole, whatever is deployed."""
+"""The emulator as a whole, whatever is deployed."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def test_loopback_only(emulator: Emulator) -> None:
 
 
 def pids_of(line: str) -> list[int]:
-    """The processes that a line of `ss -p` names and that still run."""
+    """Returns the processes that a line of `ss -p` names and that still run."""
     found = [int(part.split(",")[0].rstrip(")")) for part in line.split("pid=")[1:]]
     return [pid for pid in found if Path(f"/proc/{pid}").exists()]
 

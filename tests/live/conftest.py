@@ -1,8 +1,8 @@
 """The stack as deployed to a real account: `EXCAMERA_LIVE_STACK=ExCamera pytest tests/live`.
 
-Runs the scenarios of `tests/aws` that need nothing of an emulator, with the usual credentials
-and region of the environment. They upload small clips, run jobs that cost well under a cent
-each, and leave their objects and executions in the account.
+Runs the scenarios of `tests/aws` that do not need an emulator, with the environment's usual
+credentials and region. They upload small clips, run jobs that cost well under a cent each, and
+leave their objects and executions in the account.
 """
 
 from __future__ import annotations

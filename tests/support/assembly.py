@@ -12,13 +12,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def template(outdir: Path) -> dict[str, Any]:
-    """The synthesised template."""
+    """Returns the synthesised template."""
     loaded: dict[str, Any] = json.loads((outdir / f"{STACK}.template.json").read_text())
     return loaded
 
 
 def resources(document: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    """Resources of one CloudFormation type, by logical id."""
+    """Returns the resources of one CloudFormation type, by logical id."""
     return {
         name: resource
         for name, resource in document["Resources"].items()

@@ -1,4 +1,4 @@
-"""Emulators for tests, which skip where none is installed."""
+"""Emulators for tests, which skip if none is installed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from emulator import Emulator, EmulatorUnavailableError
 
 @contextmanager
 def an_emulator(root: Path, **options: Any) -> Iterator[Emulator]:
-    """An emulator while the context lasts; skips the test where none is installed."""
+    """Runs an emulator for as long as the context lasts; skips the test if none is installed."""
     try:
         with Emulator(root, **options) as running:
             yield running

@@ -1,4 +1,4 @@
-"""The rate difference every compression figure in docs/ rests on."""
+"""The rate difference, on which every compression figure in docs/ rests."""
 
 import math
 

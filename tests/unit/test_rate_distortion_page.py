@@ -1,4 +1,4 @@
-"""docs/rate-distortion.md says what was measured."""
+"""docs/rate-distortion.md is what the results render to."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ RESULT = ROOT / "benchmarks" / "results" / "rate-distortion.json"
 
 
 def test_page_is_what_the_results_give():
-    """A figure in the docs would be one that no command reproduces."""
+    """The docs would hold a figure that no command reproduces."""
     assert (ROOT / "docs" / "rate-distortion.md").read_text() == render(
         json.loads(RESULT.read_text())
     )
