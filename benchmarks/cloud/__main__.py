@@ -1,10 +1,10 @@
-"""Measures what a job pays for running in the cloud, and the memory of its functions.
+"""Measures what running in the cloud adds to a job, and the memory of its functions.
 
     python -m benchmarks.cloud [--only SECTION ...] [--sizes NAME ...] [--render]
 
-All but the pace of this machine are measured on the emulator of AWS (emulator/). Writes
-benchmarks/results/cloud.json and, from it, docs/cloud-overhead.md. Without the folder of clips
-the pace is left out, and generated clips are used for the rest.
+Measures all but the pace of this machine on the emulator of AWS (emulator/). Writes
+benchmarks/results/cloud.json and, from it, docs/cloud-overhead.md. Without the folder of clips it
+leaves out the pace and uses generated clips for the rest.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CODE = ("codec", "mu", "excamera", "functions", "stacks", "cdk.json", "emulator"
 
 
 def _emulator() -> str:
-    """Names and versions of the emulator's two servers."""
+    """Returns the names and versions of the emulator's two servers."""
     pins = [
         line.split()[0].replace("==", " ")
         for file in ("ministack.txt", "states.txt")
@@ -43,7 +43,7 @@ def _emulator() -> str:
 
 
 def circumstances() -> dict[str, Any]:
-    """Returns what the figures depend on besides the sources."""
+    """Returns what the figures depend on, apart from the sources."""
     return {
         "commit": git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(git("status", "--porcelain", *CODE)),
@@ -63,7 +63,7 @@ def _write(result: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    """Measures what is asked for and writes results and page."""
+    """Measures the requested sections; writes results and page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

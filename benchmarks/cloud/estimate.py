@@ -1,4 +1,4 @@
-"""How near what is foretold of a job, and what is told of it, come to what Lambda bills."""
+"""How close a job's estimate and its reported cost come to what Lambda bills."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Job:
     """A job of the stack.
 
     Attributes:
-        size: of the film's pictures, by its place in `benchmarks.common.films.SIZES`.
-        frames: of the film.
+        size: index of the pictures' size in `benchmarks.common.films.SIZES`.
+        frames: number of frames of the film.
         texts: options that differ from the defaults.
     """
 
@@ -39,14 +39,14 @@ JOBS = (
     Job(1, 48, {"batch-chunks": "8"}),
     Job(0, 72, {"batch-chunks": "3", "chunk-frames": "12", "crf": "36"}),
 )
-"""The first is the one whose pace foretells all."""
+"""The pace of the first is the basis of all estimates."""
 
 
 def measure(media: Path, cache: Path, repeats: int) -> list[dict[str, Any]]:
-    """Jobs on the emulator: what is billed, told and foretold.
+    """Runs jobs on the emulator; returns what is billed, reported and estimated.
 
-    One function runs at a time, so that its CPU is its own; rebase has as many CPUs as there are.
-    By what is billed, the median round of each job counts.
+    One function runs at a time, so that it does not share its CPU; rebase gets all CPUs there are.
+    Of each job, the round with the median bill counts.
 
     Args:
         media: folder of clips.
@@ -61,7 +61,7 @@ def measure(media: Path, cache: Path, repeats: int) -> list[dict[str, Any]]:
         tempfile.TemporaryDirectory() as folder,
     ):
         cloud.run(tiny(Path(folder)), {})
-        call_s = call_s_of([cloud.run(tiny(Path(folder)), {})])  # its environments are there
+        call_s = call_s_of([cloud.run(tiny(Path(folder)), {})])  # in warm environments
         rounds = [
             [cloud.run(source, job.texts) for source, job in zip(sources, JOBS, strict=True)]
             for _ in range(repeats)
@@ -104,5 +104,5 @@ def measure(media: Path, cache: Path, repeats: int) -> list[dict[str, Any]]:
 
 
 def _gb_seconds(by_step: Mapping[str, float]) -> float:
-    """Of the functions that work on video; the others' do not depend on the film."""
+    """Returns the sum over functions that work on video; the others do not depend on the film."""
     return sum(by_step[step] for step in STEPS)

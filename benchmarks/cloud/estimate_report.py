@@ -35,7 +35,7 @@ def _off(found: float, true: float) -> str:
 
 
 def jobs(estimate: Tree) -> str:
-    """Jobs' GB-seconds and sizes, told and foretold."""
+    """Returns the jobs' GB-seconds and sizes, reported and estimated."""
     rows = []
     for job in estimate["jobs"]:
         options = job["options"]
@@ -54,17 +54,18 @@ def jobs(estimate: Tree) -> str:
         [
             "## Estimates",
             paragraph(
-                f"""What Lambda reports as billed of the functions that work on video, in
-                GB-seconds, and by how much other figures differ from that: what the API tells of
-                a finished job, by its timeline; what `excamera estimate --like` foretells from the
-                first of these jobs; and what it foretells from its constants, which are of this
-                machine. One function ran at a time, in environments that were there already; the
-                median of {estimate["repeats"]} rounds. The requests of a call took
-                {call_ms:.0f} ms, by a film of 16x16 pixels, and that figure stands for the
-                constant of AWS's. The sizes of the results follow."""
+                f"""The first figure is what Lambda reports as billed for the functions that work on
+                video, in GB-seconds. The next three say how far other figures are from it: what
+                the API reports of a finished job, from its timeline; what
+                `excamera estimate --like` estimates from the first of these jobs; and what it
+                estimates from its constants, which were measured on this machine. One function ran
+                at a time, in a warm environment; figures are of the median of
+                {estimate["repeats"]} rounds. The requests of a call took {call_ms:.0f} ms,
+                measured with a film of 16x16 pixels; here that figure replaces the constant for
+                AWS. The last columns are the sizes of the results."""
             ),
             table(
-                ["job", "billed, GB s", "told", "`--like`", "constants", "MB", "`--like`",
+                ["job", "billed, GB s", "reported", "`--like`", "constants", "MB", "`--like`",
                  "constants"],
                 rows,
             ),
@@ -73,7 +74,7 @@ def jobs(estimate: Tree) -> str:
 
 
 def constants(pace: Tree) -> str:
-    """What the constants of the estimate are made of."""
+    """Returns what the constants of the estimate are made of."""
     clips, medians, now = pace["clips"], pace["medians"], Pace()
     rows = [
         [
@@ -88,18 +89,22 @@ def constants(pace: Tree) -> str:
     deadlines = ", ".join(f"{name} {value:.2f}" for name, value in DEADLINES.items())
     return "\n\n".join(
         [
-            "Its constants (`excamera/estimate.py`): seconds of one CPU of this machine, or bits.",
+            paragraph(
+                """The estimate's constants (`excamera/price/estimate.py`) are seconds of one CPU of
+                this machine, or bits."""
+            ),
             table(["constant", *map(_name, clips), "median", "in use"], rows),
             paragraph(
                 f"""First frames are those of [benchmarks.md](benchmarks.md). Encoding the first
-                clip took, against "good" with `cpu_used` 0: {efforts}. In use: {deadlines}, times
-                {CPU_USED} for each step of `cpu_used` ({pace["cpu_used"]:.2f} measured). Bits are
-                halved by {pace["crf_octave"]:.1f} steps of `crf`, the median of the clips of
-                [rate-distortion.md](rate-distortion.md); in use are {CRF_OCTAVE:.0f}. The time of
-                encode and rebase is halved by {pace["crf_time_octave"]:.1f}, by
-                [benchmarks.md](benchmarks.md); in use are {CRF_TIME_OCTAVE:.0f}. How many
-                bits a megapixel takes differs from film to film by far more than all else here:
-                `--like` a job of the same kind of film is the better estimate of a size."""
+                clip took, relative to "good" with `cpu_used` 0: {efforts}. The estimate uses
+                {deadlines}, times {CPU_USED} for each step of `cpu_used` ({pace["cpu_used"]:.2f}
+                measured). {pace["crf_octave"]:.1f} steps of `crf` halve the bits, the median of
+                the clips of [rate-distortion.md](rate-distortion.md); the estimate uses
+                {CRF_OCTAVE:.0f}. {pace["crf_time_octave"]:.1f} steps halve the time of encode and
+                rebase, according to [benchmarks.md](benchmarks.md); the estimate uses
+                {CRF_TIME_OCTAVE:.0f}. The bits of a megapixel differ from film to film by far more
+                than anything else here: `--like`, with a job of the same kind of film, estimates a
+                size better."""
             ),
         ]
     )

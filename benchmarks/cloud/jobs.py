@@ -31,7 +31,7 @@ _ASKED_HERE = (
     "states:ListExecutions",
     "states:DescribeExecution",
     "logs:FilterLogEvents",
-    "lambda:GET",  # GetAccountSettings of the plan function, too, which is free
+    "lambda:GET",  # also GetAccountSettings of the plan function, which is free
 )
 
 Record = dict[str, Any]
@@ -42,16 +42,16 @@ class Run:
     """A finished job.
 
     Attributes:
-        begun: Unix time when it was asked for.
+        begun: Unix time of the request.
         ended: Unix time of its end.
-        records: one `mu.records.TaskRecord` for each task, as JSON.
+        records: one `mu.records.TaskRecord` per task, as JSON.
         output_sha256: of the result.
         output_size: of the result, in bytes.
-        requests: AWS calls meanwhile, without those of the measurement.
-        invocations: calls of every Lambda function, the one that starts jobs included.
+        requests: AWS calls during the job, without those of the measurement.
+        invocations: calls of all Lambda functions, including the one that starts jobs.
         parent_states: states that the execution itself entered, without its children's.
-        peaks_mib: by step, the most memory that each of its processes has held so far.
-        cpu_s: CPU time that the emulator's servers and the functions took meanwhile.
+        peaks_mib: by step, the peak memory of each of its processes so far.
+        cpu_s: CPU time of the emulator's servers and of the functions during the job.
         billed: by step, GB-seconds that Lambda reported.
     """
 
@@ -68,7 +68,7 @@ class Run:
     billed: dict[str, float] = field(default_factory=dict)
 
     def of(self, step: str) -> list[Record]:
-        """The records of one step."""
+        """Returns the records of one step."""
         return [record for record in self.records if record["name"] == step]
 
 
@@ -82,17 +82,17 @@ class Process:
 
 
 def sha256(data: bytes) -> str:
-    """The data's SHA-256 in hexadecimal."""
+    """Returns the data's SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def run_locally(source: Path, texts: dict[str, str], workers: int) -> Run:
-    """Encode with the local engine.
+    """Encodes with the local engine.
 
     Args:
         source: the video.
         texts: options that differ from the defaults, by the command line's names.
-        workers: processes.
+        workers: number of processes.
     """
     options = EncodeOptions().with_texts(texts)
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +112,7 @@ class Cloud:
     """The stack on an emulator of its own.
 
     Attributes:
-        definition: the deployed state machine's.
+        definition: of the deployed state machine.
     """
 
     def __init__(self, emulator: Emulator, outputs: dict[str, str]) -> None:
@@ -125,11 +125,11 @@ class Cloud:
         self.definition: dict[str, Any] = json.loads(described["definition"])
 
     def run(self, source: Path, texts: dict[str, str]) -> Run:
-        """Upload a video and wait for the end of its job.
+        """Uploads a video and waits for the end of its job.
 
         Args:
             source: the video.
-            texts: options, which go along as the object's metadata.
+            texts: options, sent as the object's metadata.
 
         Raises:
             RuntimeError: the job failed.
@@ -153,7 +153,7 @@ class Cloud:
                 break
             time.sleep(_POLL_S)
         while (after := self._billed())["ended"] == billed_before["ended"]:
-            time.sleep(_POLL_S)  # its end is told after it
+            time.sleep(_POLL_S)  # the function that announces ends runs after it
         processes = self._processes()
         requests = self._emulator.requests() - requests_before
         for asked_here in _ASKED_HERE:
@@ -202,7 +202,7 @@ class Cloud:
         ]
 
     def _billed(self) -> dict[str, float]:
-        """GB-seconds so far, by step."""
+        """Returns the GB-seconds so far, by step."""
         found = {}
         for function in self._functions():
             package, _, name = function["Handler"].partition(".")
@@ -222,10 +222,10 @@ class Cloud:
         return found
 
     def _processes(self) -> dict[int, Process]:
-        """Every process of the emulator, by process id.
+        """Returns every process of the emulator, by process id.
 
-        The peak is the kernel's mark of the process's memory, not what `getrusage` says: that
-        begins with the memory of the process it was forked from.
+        The peak is the kernel's high-water mark of the process, not the figure of `getrusage`:
+        that one starts with the memory of the process it was forked from.
         """
         servers = dict(zip(self._emulator.pids, SERVERS, strict=True))
         found = {}
@@ -241,7 +241,7 @@ class Cloud:
                     what = servers[pid]
                 lines = (folder / "status").read_text().splitlines()
                 status = dict(line.split(":", 1) for line in lines)
-                # Fields 14 and 15 of proc(5), behind the name in parentheses.
+                # Fields 14 and 15 of proc(5), after the name in parentheses.
                 times = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
                 cpu_s = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
                 found[pid] = Process(what, int(status["VmHWM"].split()[0]) >> 10, cpu_s)
@@ -258,7 +258,7 @@ def _cpu_times(before: dict[int, Process], after: dict[int, Process]) -> dict[st
 
 @contextlib.contextmanager
 def deployed(concurrency: int, **context: Any) -> Iterator[Cloud]:
-    """The stack with the defaults of cdk.json, for this host, on an emulator.
+    """Deploys the stack with the defaults of cdk.json, for this host, on an emulator.
 
     Args:
         concurrency: how many functions may run at once.

@@ -1,4 +1,4 @@
-"""The memory that each function really uses, by picture size, by batch and by threads."""
+"""The memory that each function uses, by picture size, by batch and by threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROWTH = ((4, 2), (8, 2), (16, 2), (16, 1))
 
 
 def configured_mb() -> dict[str, int]:
-    """The memory that cdk.json gives each function."""
+    """Returns the memory that cdk.json gives each function."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     found: dict[str, int] = context["memory_mb"]
     return found
@@ -29,7 +29,7 @@ def configured_mb() -> dict[str, int]:
 
 @contextlib.contextmanager
 def on_cpus(count: int) -> Iterator[None]:
-    """Lets this process and all it starts use so many CPUs only."""
+    """Limits this process and its children to `count` CPUs."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, set(sorted(allowed)[:count]))
     try:
@@ -39,14 +39,14 @@ def on_cpus(count: int) -> Iterator[None]:
 
 
 def _run(source: Path, batch_chunks: int, threads: int) -> Run:
-    """A job on an emulator of its own: all its processes are new."""
+    """Runs a job on an emulator of its own, so that all its processes are new."""
     texts = {"chunk-frames": str(CHUNK_FRAMES), "batch-chunks": str(batch_chunks)}
     with on_cpus(threads), deployed(available_cpus()) as cloud:
         return cloud.run(source, texts)
 
 
 def measure_size(size: Size, frames: int, media: Path, cache: Path) -> dict[str, Any]:
-    """Peaks of every function at one size of pictures, in one batch where it has the frames."""
+    """Returns every function's peaks at one picture size, in one batch if it has the frames."""
     source = source_of(size, frames, media, cache)
     threads = available_cpus()
     started = time.time()
@@ -69,7 +69,7 @@ def measure_size(size: Size, frames: int, media: Path, cache: Path) -> dict[str,
 
 
 def measure_growth(media: Path, cache: Path) -> list[dict[str, Any]]:
-    """Peaks of the rebase function at 720p, by the chunks of a batch and by threads."""
+    """Returns the rebase function's peaks at 720p, by chunks of a batch and by threads."""
     source = source_of(SIZES[0], FRAMES, media, cache)
     found = []
     for batch_chunks, threads in GROWTH:

@@ -1,4 +1,4 @@
-"""What a job pays for running in the cloud: time by step, requests and transitions."""
+"""What running in the cloud adds to a job: time by step, requests and transitions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mu.engines.local import available_cpus
 WIDTH, HEIGHT, RATE, CHUNK_FRAMES = 96, 64, 60, 6
 PHASES = ("start", "plan", "fan out", "batches", "gather", "stitch", "end")
 REQUESTS = ("s3:PutObject", "s3:GetObject", "s3:HeadObject")
-_OTHERS = (  # how functions are called, and how a job's end is told
+_OTHERS = (  # calls of functions, and announcements of a job's end
     "lambda:Invoke",
     "states:StartExecution",
     "s3:ListObjectsV2",
@@ -30,7 +30,7 @@ _OTHERS = (  # how functions are called, and how a job's end is told
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a job is, and how many functions may run at once."""
+    """The size of a job, and how many functions may run at once."""
 
     batches: int
     batch_chunks: int
@@ -38,31 +38,31 @@ class Shape:
 
     @property
     def chunks(self) -> int:
-        """Chunks of the job."""
+        """Number of chunks of the job."""
         return self.batches * self.batch_chunks
 
     @property
     def frames(self) -> int:
-        """Frames of the job."""
+        """Number of frames of the job."""
         return self.chunks * CHUNK_FRAMES
 
     @property
     def texts(self) -> dict[str, str]:
-        """The options, as an upload's metadata has them."""
+        """The options, as in an upload's metadata."""
         return {"chunk-frames": str(CHUNK_FRAMES), "batch-chunks": str(self.batch_chunks)}
 
 
 def shapes() -> tuple[list[Shape], list[Shape]]:
-    """The jobs that are timed, and further ones that only tell what requests depend on."""
+    """Returns the timed jobs, and others that only show what requests depend on."""
     slots = available_cpus()
     timed = [Shape(batches, 2, slots) for batches in (1, 10, 100)]
     return timed, [Shape(10, 4, slots), Shape(10, 2, 1)]
 
 
 def source_of(shape: Shape, cache: Path) -> Path:
-    """The job's source, made in the cache where it is not there yet.
+    """Returns the job's source; generates it if the cache lacks it.
 
-    At most 512 KiB, so that whoever opens it in S3 needs one request to read all of it.
+    It has at most 512 KiB, so that a single request reads all of it from S3.
     """
     path = cache / f"cloud-{shape.frames}.mp4"
     if not path.exists():
@@ -75,7 +75,7 @@ def source_of(shape: Shape, cache: Path) -> Path:
 
 
 def phases(run: Run) -> dict[str, float]:
-    """Seconds of a job's wall time, in order; they add up to all of it."""
+    """Returns the seconds of a job's phases, in order; they add up to its wall time."""
     [plan], [stitch] = run.of("plan"), run.of("stitch")
     fanned_out = min(record["started"] for record in run.of("encode"))
     gathered = max(record["finished"] for record in [*run.of("rebase"), *run.of("audio")])
@@ -96,7 +96,7 @@ def phases(run: Run) -> dict[str, float]:
 
 
 def waits(run: Run) -> dict[str, list[float]]:
-    """By step, how long after the end of all that it follows each task began."""
+    """Returns, by step, the time between the end of all that a task depends on and its start."""
     [plan] = run.of("plan")
     encoded: dict[int, float] = {}
     for record in run.of("encode"):
@@ -116,7 +116,7 @@ def waits(run: Run) -> dict[str, list[float]]:
 
 
 def summary(run: Run, slots: int) -> dict[str, Any]:
-    """A run's times: its phases, its steps, and what passes between two tasks of a worker.
+    """Returns a run's times: its phases, its steps, and the time between a worker's tasks.
 
     Args:
         run: the job.
@@ -154,13 +154,13 @@ def summary(run: Run, slots: int) -> dict[str, Any]:
 
 
 def transitions(states: dict[str, Any], start: str, items: Sequence[Any]) -> tuple[int, int]:
-    """Transitions of an execution in which nothing fails, by its definition.
+    """Counts the transitions of an execution without failures, from its definition.
 
     Args:
         states: the states of one scope.
         start: the first of them.
-        items: how many iterations its map has: a list with one entry for each iteration,
-            the `items` of the maps within it.
+        items: one entry per iteration of its map: the `items` of the maps within that
+            iteration.
 
     Returns:
         Transitions of the execution itself, and of its child executions.
@@ -188,7 +188,7 @@ def transitions(states: dict[str, Any], start: str, items: Sequence[Any]) -> tup
 
 
 def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any]:
-    """What a run asked of AWS; checks what the definition foretells."""
+    """Returns a run's requests to AWS; checks them against the definition."""
     retried = [record for record in run.records if record["attempts"] > 1]
     if retried:
         raise RuntimeError(f"tasks were tried again: {retried}")
@@ -208,7 +208,7 @@ def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any
 
 
 def _measure(shape: Shape, cloud: Cloud, cache: Path, repeats: int) -> dict[str, Any]:
-    """One job in both engines."""
+    """Runs one job in both engines."""
     source = source_of(shape, cache)
     found: dict[str, list[Run]] = {"local": [], "cloud": []}
     loads = []
@@ -232,7 +232,7 @@ def _measure(shape: Shape, cloud: Cloud, cache: Path, repeats: int) -> dict[str,
         "counts": counts,
     }
     for engine, runs in found.items():
-        # All figures of one run, the median one: so they add up.
+        # All figures are of one run, the median one, so that they add up.
         median = sorted(runs, key=lambda run: run.ended - run.begun)[len(runs) // 2]
         result[engine] = {
             "walls_s": [run.ended - run.begun for run in runs],
@@ -250,10 +250,10 @@ def _measure(shape: Shape, cloud: Cloud, cache: Path, repeats: int) -> dict[str,
 
 
 def model(runs: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    """What a job asks for as whole multiples of its batches, chunks and encode environments.
+    """Returns a job's requests as multiples of its batches, chunks and encode environments.
 
     Raises:
-        RuntimeError: no such multiples give exactly what was counted.
+        RuntimeError: no whole multiples give exactly the counts.
     """
     sizes, counted = [], []
     for run in runs:
@@ -283,7 +283,7 @@ def model(runs: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
 
 
 def measure(cache: Path, repeats: int) -> dict[str, Any]:
-    """All jobs; the first is run once before it counts, so that no environment is new.
+    """Measures all jobs; an extra run of the first one warms the environments.
 
     Args:
         cache: folder for the sources.

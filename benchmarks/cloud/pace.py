@@ -29,20 +29,20 @@ CLIPS = (
     ("street_1080p.264", SIZES[1], 54),
     ("bigbuckbunny.mp4", SIZES[0], 96),
 )
-"""Real clips, of which the constants are the medians; the last has sound."""
+"""Real clips; the constants are the medians over these. The last has sound."""
 
 EFFORTS = ("good 0", "good 1", "good 2", "good 4", "realtime 1", "realtime 4", "best 0")
-"""Deadlines and `cpu_used` that the first clip is encoded with."""
+"""Deadlines and `cpu_used` with which the first clip is encoded."""
 
 MANY_FRAMES = 12_000
-"""Of the film whose plan is timed."""
+"""Frames of the film whose plan is timed."""
 
 OCTAVE_FROM, OCTAVE_TO = 16, 32
-"""`crf` between which sizes are compared."""
+"""The `crf` whose sizes are compared."""
 
 
 def attempts_of(run: Run) -> list[Attempt]:
-    """The timeline of a run in which nothing failed."""
+    """Returns the timeline of a run without failures."""
     return [
         Attempt(f"{record['name']}-{number}", 1, round(1000 * _seconds(record)))
         for number, record in enumerate(run.records)
@@ -50,21 +50,21 @@ def attempts_of(run: Run) -> list[Attempt]:
 
 
 def call_s_of(runs: Iterable[Run]) -> float:
-    """Seconds that a call takes which has next to nothing to encode."""
+    """Returns the seconds of a call with almost nothing to encode."""
     return statistics.median(_seconds(record) for run in runs for record in run.of("encode"))
 
 
 def tiny(folder: Path, frames: int = 24) -> Path:
-    """A film that is encoded in no time."""
+    """Makes a film that takes almost no time to encode."""
     return Clip(frames, 16, 16, sound="aac").write(folder / f"tiny-{frames}.mp4")
 
 
 def measure(media: Path, cache: Path, repeats: int) -> dict[str, Any]:
-    """All constants, and what they are medians of; on one CPU, by one worker.
+    """Measures all constants and the values behind their medians, on one CPU with one worker.
 
     Args:
         media: folder of clips.
-        cache: folder for what is made of them.
+        cache: folder for the films made from them.
         repeats: runs of each.
     """
     sources = [source_of(size, frames, media, cache, name) for name, size, frames in CLIPS]
@@ -97,7 +97,7 @@ def _seconds(record: dict[str, Any]) -> float:
 
 
 def _each_call(runs: Iterable[Run]) -> dict[str, float]:
-    """Seconds of the usual call, by step."""
+    """Returns the median seconds of a call, by step."""
     return {
         step: statistics.median(_seconds(record) for run in runs for record in run.of(step))
         for step in STEPS
@@ -105,7 +105,7 @@ def _each_call(runs: Iterable[Run]) -> dict[str, float]:
 
 
 def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
-    """The pace with one clip at the default options, without what a call takes in any case."""
+    """Returns the pace with one clip at the default options, without the cost of an empty call."""
     film, options = look_at(str(source)), EncodeOptions()
     runs = [run_locally(source, {}, 1) for _ in range(repeats)]
 
@@ -118,7 +118,7 @@ def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
     first = (shape.chunks - shape.batches) / film.frames
     found = {
         "encode_s": seconds("encode") / work,
-        # First frames of chunks are encoded again, and no task of their own.
+        # First frames of chunks are encoded again, in no task of their own.
         "rebase_s": (seconds("rebase") / work - first * _first_frame_s()) / (1 - first),
         "bits": Pace().with_size(runs[0].output_size, film, options.crf).bits,
     }
@@ -128,7 +128,7 @@ def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
 
 
 def _plan_s(source: Path, repeats: int, idle_s: float) -> float:
-    """Seconds for the plan of a thousand frames, whatever is in them."""
+    """Returns the seconds for planning a thousand frames, whatever their content."""
     texts = {"chunk-frames": "1000"}
     runs = [run_locally(source, texts, 1) for _ in range(repeats)]
     took = statistics.median(_seconds(record) for run in runs for record in run.of("plan"))
@@ -136,7 +136,7 @@ def _plan_s(source: Path, repeats: int, idle_s: float) -> float:
 
 
 def _first_frame_s() -> float:
-    """Seconds for a megapixel of a first frame, as `make bench-speed` found."""
+    """Returns the seconds for a megapixel of a first frame, from `make bench-speed`."""
     found = json.loads((RESULTS / "speed.json").read_text())["first_frame"]["found"]
     pixels = found["source"]["width"] * found["source"]["height"]
     per_megapixel: float = found["cpu_ms"]["median"] * 1e3 / pixels
@@ -144,7 +144,7 @@ def _first_frame_s() -> float:
 
 
 def _octave() -> float:
-    """Steps of crf that halve the bits, as `make bench-quality` found."""
+    """Returns the steps of crf that halve the bits, from `make bench-quality`."""
     clips = json.loads((RESULTS / "rate-distortion.json").read_text())["clips"]
     found = []
     for clip in clips.values():
@@ -155,7 +155,7 @@ def _octave() -> float:
 
 
 def _time_octave() -> float:
-    """Steps of crf that halve the time of encode and rebase, as `make bench-speed` found."""
+    """Returns the steps of crf that halve encode's and rebase's time, from `make bench-speed`."""
     speed = json.loads((RESULTS / "speed.json").read_text())
     found = []
     for low, high in ((size["low"], size["high"]) for size in speed["encode"]["sizes"].values()):
@@ -169,7 +169,7 @@ def _time_octave() -> float:
 
 
 def _efforts(source: Path) -> dict[str, float]:
-    """How long encode takes with each deadline and speed, against the usual ones."""
+    """Returns encode's time with each deadline and speed, relative to the defaults."""
     seconds = {}
     for effort in EFFORTS:
         deadline, _, cpu_used = effort.partition(" ")

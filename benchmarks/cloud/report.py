@@ -29,36 +29,38 @@ HEAD = """\
 
 # What the cloud adds
 
-The same job through the local engine and through the stack of `cdk.json` on the emulator of AWS
-in `emulator/`: the deployed functions run under Lambda's runtime client, each in a process of
-its own; a Step Functions interpreter calls them; S3 is a server on loopback. Both engines were
-given the same source and options and as many workers, and their results are compared byte by byte.
+The same job ran through the local engine and through the stack of `cdk.json` on the emulator of
+AWS in `emulator/`. There the deployed functions run under Lambda's runtime client, each in a
+process of its own; a Step Functions interpreter calls them; S3 is a server on loopback. Both
+engines got the same source, the same options and the same number of workers, and their results are
+compared byte by byte.
 
-What is *counted* here (requests, transitions, invocations, memory) is the stack's own and should be
-the same in AWS. What is *timed* is mostly the emulator: two Python servers that share the
-machine's CPUs with the functions.
+The *counts* here (requests, transitions, invocations, memory) are the stack's own and should be the
+same in AWS. The *times* are mostly the emulator's: two Python servers share the machine's CPUs with
+the functions.
 """
 
 LIMITS = """\
 ## What the figures do not say
 
-- How long anything takes in AWS. There a request to S3 takes some 25 ms, over loopback 1 or 2; a
-  new environment of a function loads its layers, here from the page cache; an upload's event
-  travels for up to some seconds, here for none; Lambda adds 1,000 environments to a function every
-  10 s, here there are as many as CPUs; a distributed map starts about 100 children a second.
-- What Lambda's time costs. It is the largest part of a job's price, and depends on CPUs that are
-  not these.
-- Requests for large sources. These sources are at most 512 KiB, which whoever opens them reads in
-  one request. A chunk of a 100 MB MP4 takes 2 to 5 ([pipeline.md](pipeline.md)), and a large
-  result is joined by multipart copies.
-- Requests that fail or are tried again. Here there were none.
-- All that Step Functions writes. Of a map's results the emulator stores only the manifest; in AWS
-  lists of the children come with it, a few PUTs more for each job.
-- Memory as Lambda counts it. The peak is the kernel's high-water mark of the resident memory of
-  the function's process, which holds the runtime client, our code, and the pages of the shared
-  libraries it touched; Lambda's "Max Memory Used" counts the whole environment. The emulator bounds
-  a process's data segment by the configured memory, not its resident memory; no job failed of it.
-  A process serves many calls, so a peak is that of its largest.
+- How long anything takes in AWS. A request to S3 takes some 25 ms there, and 1 or 2 ms over
+  loopback. A function's new environment loads its layers there; here they come from the page
+  cache. An upload's event takes up to some seconds there, and no time here. Lambda adds 1,000
+  environments to a function every 10 s; here there are as many as CPUs. A distributed map starts
+  about 100 children a second there.
+- What Lambda's time costs. It is the largest part of a job's price, and depends on other CPUs than
+  these.
+- Requests for large sources. These sources have at most 512 KiB, which a function reads in one
+  request. A chunk of a 100 MB MP4 takes 2 to 5 ([pipeline.md](pipeline.md)), and a large result is
+  joined by multipart copies.
+- Requests that fail or are retried. There were none.
+- All that Step Functions writes. Of a map's results the emulator stores only the manifest. AWS adds
+  lists of the children, a few more PUTs for each job.
+- Memory as Lambda counts it. The peak is the kernel's high-water mark of the resident memory of the
+  function's process: the runtime client, our code, and the touched pages of shared libraries.
+  Lambda's "Max Memory Used" counts the whole environment. The emulator kills a process whose
+  memory exceeds the configured amount; no job failed because of that. A process serves many calls,
+  so its peak is that of the largest call.
 """
 
 
@@ -93,9 +95,9 @@ def _time(overhead: Tree) -> str:
     rows.append(row("1 batch, emulator, new environments", overhead["cold"]))
     same = all(run["same_bytes"] for run in [*timed, *overhead["further"]])
     verdict = (
-        "Both engines gave the same bytes in every run."
+        "Both engines produced the same bytes in every run."
         if same
-        else "**The engines gave different bytes.**"
+        else "**The engines produced different bytes.**"
     )
     source, slots = overhead["source"], overhead["slots"]
     frames = [f"{run['frames']:,}" for run in timed]
@@ -104,21 +106,24 @@ def _time(overhead: Tree) -> str:
         [
             "## Time",
             paragraph(
-                f"""`ExCamera[{source["chunk_frames"]},{timed[0]["batch_chunks"]}]` of generated
-                clips with sound, {source["width"]}x{source["height"]} pixels, {", ".join(frames)}
-                frames: so small that encoding hides nothing. {slots} local workers, {slots}
-                functions at once. The median of {overhead["repeats"]} runs by wall time (load
-                average before them {min(loads):.1f} to {max(loads):.1f}, the emulator's own work
-                included); the functions' environments were warm except in the last row.
-                {verdict}"""
+                f"""`ExCamera[{source["chunk_frames"]},{timed[0]["batch_chunks"]}]` encoded
+                generated clips with sound, {source["width"]}x{source["height"]} pixels,
+                {", ".join(frames)}
+                frames: so small that the encoding hides nothing. There were {slots} local workers,
+                or {slots} functions at once. Of {overhead["repeats"]} runs the figures are
+                those of the one with the median wall time (load average before the runs
+                {min(loads):.1f} to {max(loads):.1f}, including the emulator's own work). The
+                functions' environments were warm except in the last row. {verdict}"""
             ),
             table(["seconds", "wall", *phases], rows),
             paragraph(
-                """The phases follow each other: "start" until the plan function begins (upload,
-                event, the function that starts the execution), "plan", "fan out" until the first
-                chunk begins, "batches" until the last batch and the sound are done, "gather" until
-                stitch begins, "stitch", "end" until the job has ended. A local run makes its
-                worker processes anew, which their first tasks, plan and encode, pay for."""
+                """The phases follow each other: "start" lasts until the plan function begins
+                (upload,
+                event, the function that starts the execution), then comes "plan"; "fan out" lasts
+                until the first chunk begins, "batches" until the last batch and the sound are
+                done, "gather" until stitch begins; then come "stitch", and "end" until the job has
+                ended. A local run starts new worker processes; their first tasks, plan and encode,
+                include that time."""
             ),
             _steps(timed[-1]),
             _between(timed[-1]),
@@ -150,11 +155,11 @@ def _steps(run: Tree) -> str:
         [
             table(head, rows),
             paragraph(
-                """Medians and sums over the tasks of a step. "Run" is inside the function. "Wait"
-                is from the end of all that a task follows until it begins, most of it for a free
-                worker; "queued" is the part of it since the state machine entered the task's
-                state, which the local engine does not tell apart. Many tasks wait at a time, so
-                these sums are no one's time."""
+                """These are medians and sums over the tasks of a step. "Run" is the time inside the
+                function. "Wait" is the time from the end of all that a task depends on until it
+                begins; mostly it waits for a free worker. "Queued" is the part of the wait after
+                the state machine entered the task's state; the local engine does not measure it.
+                Many tasks wait at the same time, so these sums are not time on the clock."""
             ),
         ]
     )
@@ -166,13 +171,13 @@ def _between(run: Tree) -> str:
     encode = [run[engine]["steps"]["encode"]["run_median_s"] for engine in ("local", "cloud")]
     return paragraph(
         f"""Between two tasks a worker is idle for {_ms(run["local"]["between_tasks_s"])} ms in the
-        local engine and for {_ms(run["cloud"]["between_tasks_s"])} ms in the emulator. That is
-        the emulator's price, not AWS's: in the {_s(wall)} s of that job the interpreter of state
-        machines computed for {_s(cpu["state machines"])} s, the other services for
-        {_s(cpu["other services"])} s, and the functions themselves for {_s(cpu["functions"])} s,
-        which is {100 * cpu["functions"] / total:.0f}% of the CPU time. What a function's run is
-        longer by ({_ms(encode[1] - encode[0])} ms for an encode) are its requests, made on busy
-        CPUs: an encode in a warm environment makes five, one after another, which would take
+        local engine and for {_ms(run["cloud"]["between_tasks_s"])} ms in the emulator. The
+        emulator causes that, not AWS: in the {_s(wall)} s of that job the interpreter of state
+        machines took {_s(cpu["state machines"])} s of CPU time, the other services took
+        {_s(cpu["other services"])} s, and the functions themselves {_s(cpu["functions"])} s, which
+        is {100 * cpu["functions"] / total:.0f}% of the total. A function runs longer in the
+        emulator ({_ms(encode[1] - encode[0])} ms for an encode) because of its requests, made on
+        busy CPUs: an encode in a warm environment makes five, one after another. They would take
         longer in AWS."""
     )
 
@@ -194,22 +199,22 @@ def _requests(overhead: Tree) -> str:
             "## Requests and transitions",
             table(["job", *names], rows),
             paragraph(
-                """Environments are those of the encode function, which keep their source open.
-                The counts of every run are exactly these multiples, else the benchmark fails:"""
+                """Environments are those of the encode function, which keep their source open. The
+                counts of every run are exactly these multiples; otherwise the benchmark fails:"""
             ),
             table(["of these", *names], terms),
             paragraph(
                 """The upload itself is one of the PUTs. The job's invocations are start, plan,
-                audio, stitch and ended. The last lists the timeline, which is priced as a PUT
-                for every thousand tasks and not among those here. A job without sound makes a
-                few requests less."""
+                audio, stitch and ended. The last one lists the timeline: one request per thousand
+                tasks, priced like a PUT and not counted here. A job without sound makes a few
+                requests less."""
             ),
             paragraph(
-                f"""A transition is a state entered. The execution's own {own} are counted in its
-                history. The emulator keeps no histories of the children of a distributed map:
-                theirs are counted along the deployed definition, and agree with the tasks that
-                were really invoked. Whether AWS counts the start of a child as well its price
-                list does not say; it would be one more for each batch."""
+                f"""Every state entered is a transition. The execution's own {own} are counted in
+                its history. The emulator keeps no histories of a distributed map's children: their
+                transitions are counted along the deployed definition, and agree with the tasks
+                that were invoked. AWS's price list does not say whether the start of a child
+                counts too; it would add one for each batch."""
             ),
         ]
     )
@@ -225,7 +230,7 @@ def _size(run: Tree) -> dict[str, int]:
 
 
 def price(model: Tree, size: Mapping[str, int]) -> dict[str, float]:
-    """List price in dollars of what a job asks for, by kind."""
+    """Returns the list price in dollars of a job's requests, by kind."""
     return {
         name: PRICES[name] * sum(model[name][term] * size[term] for term in TERMS) for name in model
     }
@@ -243,11 +248,11 @@ def _prices(overhead: Tree) -> str:
     return "\n\n".join(
         [
             paragraph(
-                """What that costs at list prices (a million transitions $25, PUT requests $5, GET
-                and HEAD requests $0.40, invocations $0.20), without Lambda's time, storage, logs
-                and the further requests that a large source takes. The last row is a film of a
-                quarter of an hour, with as many environments as `cdk.json` lets work on chunks at
-                once:"""
+                """The table below has the cost at list prices (a million transitions $25, PUT
+                requests $5, GET and HEAD requests $0.40, invocations $0.20), without Lambda's time,
+                storage, logs and the additional requests for a large source. The last row is a
+                film of a quarter of an hour, with as many environments as `cdk.json` allows to
+                work on chunks at once:"""
             ),
             table(["job", *(NAMES.get(name, name) for name in model), "together"], rows),
         ]
@@ -276,13 +281,13 @@ def _memory(memory: Tree) -> str:
         ),
         table(["function", *sizes, "`memory_mb`"], rows),
         paragraph(
-            """`memory_mb` buys CPUs too, one for each 1,769 MB: that, not need of memory, is why
-            the functions that work on video have as much."""
+            """`memory_mb` also buys CPUs, one for each 1,769 MB. That is why the functions that
+            work on video have so much; they do not need the memory."""
         ),
     ]
     if memory["growth"]:
         parts += [
-            "How the memory of rebase depends on its batch and on threads, one for each CPU:",
+            "The memory of rebase depends on its batch and on its threads, one for each CPU:",
             table(
                 ["chunks of a batch, 720p", "threads", "peak, MiB"],
                 [
@@ -292,9 +297,9 @@ def _memory(memory: Tree) -> str:
             ),
             paragraph(
                 """Rebase holds the pictures and states of at most threads + 5 chunks, however long
-                its batch is; only the coded bytes grow with it. 5,307 MB are three CPUs' worth.
-                Reading a source adds at most some 40 MiB to any function, a cache; the whole of
-                these sources fits into it."""
+                its batch is; only the coded bytes grow with the batch. 5,307 MB buy three CPUs.
+                The cache for reading a source adds at most some 40 MiB to any function; these
+                sources fit into it."""
             ),
         ]
     return "\n\n".join(parts)

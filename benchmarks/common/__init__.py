@@ -1,1 +1,1 @@
-"""What the measurements share: sources, timing, circumstances, tables."""
+"""Shared by the measurements: sources, timing, circumstances, tables."""

@@ -1,4 +1,4 @@
-"""What every figure depends on besides its sources: the code, the machine, the libraries."""
+"""What every figure depends on, apart from its sources: the code, the machine, the libraries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("codec", "mu", "excamera")
 
 
 def code_digest(parts: Sequence[str] = PACKAGES) -> str:
-    """Returns a digest of the sources below these folders, and of these files."""
+    """Returns a digest of the source files below these folders, or of these files."""
     digest = hashlib.sha256()
     for part in parts:
         for path in sorted([ROOT / part, *(ROOT / part).rglob("*")]):
@@ -27,7 +27,7 @@ def code_digest(parts: Sequence[str] = PACKAGES) -> str:
 
 
 def git(*arguments: str) -> str:
-    """Returns what git says of this repository."""
+    """Returns git's output for this repository."""
     done = subprocess.run(
         ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -35,7 +35,7 @@ def git(*arguments: str) -> str:
 
 
 def cpu_model() -> str:
-    """Returns the processor's name, with family and model: virtual machines tell half a name."""
+    """Returns the processor's name, family and model: a virtual machine's name is not enough."""
     try:
         first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
     except OSError:

@@ -1,4 +1,4 @@
-"""The clips the rate-distortion figures are measured on, as y4m files."""
+"""The clips on which rate-distortion figures are measured, as y4m files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Clip:
     Attributes:
         name: Name in tables and result files.
         file: File name in the media folder.
-        frames: How many frames from the start are used.
+        frames: Number of frames used, from the start.
         scale_to_px: (width, height) after lanczos scaling, or None.
         crop_height_px: Lines kept, from the top, or None.
     """
@@ -43,7 +43,7 @@ def write_y4m(clip: Clip, media: Path, destination: Path) -> None:
     """Writes the clip's frames as 4:2:0 y4m with the sample values unchanged.
 
     A full-range source keeps its values and is written without a range tag:
-    every encoder then sees the same numbers, which is what is compared.
+    every encoder then gets the same numbers.
     """
     partial = destination.with_suffix(".part")
     with av.open(str(media / clip.file)) as source, partial.open("wb") as out:
@@ -83,7 +83,7 @@ def write_y4m(clip: Clip, media: Path, destination: Path) -> None:
 
 
 def source_of(clip: Clip, media: Path, cache: Path) -> Path:
-    """Returns the clip's y4m file, making it in the cache folder if it is not there."""
+    """Returns the clip's y4m file; writes it if the cache folder lacks it."""
     path = cache / f"{clip.name}.y4m"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)

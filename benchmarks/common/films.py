@@ -1,4 +1,4 @@
-"""Sources of the cloud's figures: MP4s of real clips, one film with sound in several sizes."""
+"""Sources of the cloud figures: MP4s of real clips, and one film with sound in several sizes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHUNK_FRAMES, BATCH_CHUNKS = 6, 16
 
 @dataclass(frozen=True)
 class Size:
-    """A size of pictures by its usual name."""
+    """A picture size by its usual name."""
 
     name: str
     width: int
@@ -33,9 +33,9 @@ SIZES = (Size("720p", 1280, 720), Size("1080p", 1920, 1080), Size("2160p", 3840,
 
 
 def source_of(size: Size, frames: int, media: Path, cache: Path, clip: str = FILM) -> Path:
-    """An MP4 of so many frames of a size, made in the cache if it is not there.
+    """Returns an MP4 with so many frames of a size; makes it if the cache lacks it.
 
-    Scaled from a real clip, with its sound if it has any, where the folder has it; else generated.
+    It is scaled from a real clip, with its sound, if the folder has that; otherwise generated.
     """
     film = media / clip
     kind = film.stem if film.exists() else "sample"

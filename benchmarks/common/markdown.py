@@ -13,6 +13,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def paragraph(text: str) -> str:
-    """Returns a paragraph, filled anew."""
+    """Returns a paragraph with its lines refilled."""
     words = " ".join(text.split())
     return textwrap.fill(words, 100, break_long_words=False, break_on_hyphens=False)

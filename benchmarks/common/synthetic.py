@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from excamera.media.source.picture import Planes, frame_of
@@ -18,7 +19,7 @@ RATE = 48_000
 
 
 def moving_picture(number: int, width: int = 96, height: int = 64) -> Planes:
-    """A pan whose every frame differs, smooth enough to code well."""
+    """Returns one frame of a pan: every frame differs, and is smooth enough to code well."""
     y, x = np.mgrid[0:height, 0:width]
     shift = 1.5 * number
     luma = 120 + 50 * np.sin((x + shift) / 9) + 40 * np.cos((y - shift / 2) / 7)
@@ -31,7 +32,7 @@ def moving_picture(number: int, width: int = 96, height: int = 64) -> Planes:
 
 @dataclass
 class Clip:
-    """How to make a source; `pts` are in `time_base`."""
+    """The description of a source; `pts` are in `time_base`."""
 
     frames: int = 20
     width: int = 96
@@ -51,9 +52,10 @@ class Clip:
     container_options: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path, container: str | None = None) -> Path:
-        """Write the clip; `container` names the format where the extension does not."""
+        """Writes the clip; `container` names the format if the extension does not."""
         with av.open(str(path), "w", format=container, options=self.container_options) as out:
             video = out.add_stream(self.encoder, rate=self.rate, options=self.options)
+            assert isinstance(video, VideoStream)
             video.width, video.height, video.pix_fmt = self.width, self.height, self.pix_fmt
             base = self.time_base or Fraction(1, self.rate)
             video.codec_context.time_base = base
@@ -97,7 +99,7 @@ class Clip:
 
 
 def click_track(start: int, count: int) -> NDArray[np.float32]:
-    """Silence with a 5 ms burst of a tone every quarter of a second, float32."""
+    """Returns silence with a 5 ms tone every quarter of a second, float32."""
     at = start + np.arange(count)
     burst = (at % (RATE // 4)) < RATE // 200
     return (0.8 * burst * np.sin(2 * np.pi * 1000 * at / RATE)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Timing contenders in turn, and what is kept of it.
+"""Times contenders in turn, and summarises the times.
 
-CPU time is what single-threaded work is compared by: on a machine that others use too, wall time
-counts them in. Both are recorded.
+Single-threaded work is compared by CPU time: on a shared machine, wall time includes the work of
+others. Both are recorded.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 
 @dataclass
 class Spent:
-    """Seconds that some work took; work may be added to it.
+    """Seconds that some work took; more work may be added.
 
     Attributes:
-        cpu_s: of this process (or of the one that was started), user and system.
-        wall_s: on the clock.
+        cpu_s: user and system time of this process, or of the one it started.
+        wall_s: time on the clock.
     """
 
     cpu_s: float = 0.0
@@ -29,7 +29,7 @@ class Spent:
 
     @contextlib.contextmanager
     def more(self) -> Iterator[None]:
-        """Adds what the body takes."""
+        """Adds the time that the body takes."""
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         self.cpu_s += time.process_time() - cpu
@@ -37,14 +37,14 @@ class Spent:
 
 
 Run = Callable[[], Mapping[str, Spent]]
-"""One turn: by contender, what its work took."""
+"""One turn: returns the time of each contender's work, by contender."""
 
 
 def interleaved(rounds: int, runs: Iterable[Run]) -> dict[str, list[Spent]]:
-    """Lets every run have its turn in every round: A B C, A B C, ...
+    """Gives every run its turn in every round: A B C, A B C, ...
 
     Returns:
-        By contender, what it took in each round.
+        By contender, the time it took in each round.
     """
     runs = list(runs)
     found: dict[str, list[Spent]] = {}
@@ -65,7 +65,7 @@ def _short(value: float) -> float:
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Least, median and greatest value."""
+    """Returns the least, median and greatest value."""
     return {
         "min": _short(min(values)),
         "median": _short(statistics.median(values)),
@@ -74,11 +74,11 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def summary(rounds: Sequence[Spent], frames: int) -> dict[str, Any]:
-    """Spreads of a contender's rounds in milliseconds a frame, and frames a CPU second.
+    """Returns a contender's spreads in milliseconds per frame, and frames per CPU second.
 
     Args:
-        rounds: what the contender took in each.
-        frames: of one round.
+        rounds: the contender's time in each.
+        frames: number of frames in one round.
     """
     return {
         "rounds": len(rounds),
@@ -89,7 +89,7 @@ def summary(rounds: Sequence[Spent], frames: int) -> dict[str, Any]:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
-    """How many times as fast ours is: the ratio of medians, and the extremes of single rounds."""
+    """Returns how many times as fast ours is: the ratio of medians, and single rounds' extremes."""
     by_round = [their / our for our, their in zip(ours, theirs, strict=True)]
     return {
         "min": _short(min(by_round)),
@@ -99,5 +99,5 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
 
 
 def cpu_ratio(ours: Sequence[Spent], theirs: Sequence[Spent]) -> dict[str, float]:
-    """`ratio` of CPU times."""
+    """Returns the `ratio` of CPU times."""
     return ratio([spent.cpu_s for spent in ours], [spent.cpu_s for spent in theirs])

@@ -1,4 +1,4 @@
-"""Reading the y4m files that benchmarks.common.clips writes."""
+"""Reads the y4m files that benchmarks.common.clips writes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Plane = NDArray[np.uint8]
 
 
 class Pictures:
-    """The pictures of a y4m file, read as they are asked for.
+    """The pictures of a y4m file, read on demand.
 
     Attributes:
         path: the file.
-        width: px.
-        height: px.
+        width: in pixels.
+        height: in pixels.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,16 +37,16 @@ class Pictures:
         return (len(self._data) - self._start) // (len(b"FRAME\n") + self._size)
 
     def i420(self, number: int) -> bytes:
-        """One picture's planes, one after another."""
+        """Returns one picture's planes, one after another."""
         start = self._start + number * (len(b"FRAME\n") + self._size) + len(b"FRAME\n")
         return self._data[start : start + self._size]
 
     def raster(self, number: int) -> codec.Raster:
-        """One picture for our codec."""
+        """Returns one picture for our codec."""
         return codec.Raster.from_i420(self.i420(number), self.width, self.height)
 
     def planes(self, number: int) -> tuple[Plane, Plane, Plane]:
-        """One picture for libvpx."""
+        """Returns one picture for libvpx."""
         pixels = np.frombuffer(self.i420(number), np.uint8)
         luma, chroma = self.width * self.height, self._chroma[0] * self._chroma[1]
         y, u, v = np.split(pixels, (luma, luma + chroma))

@@ -14,9 +14,9 @@ Curve = Sequence[tuple[float, float]]
 def _slopes(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns PCHIP's slopes at the points: monotone data gives a monotone curve.
 
-    Inside, the weighted harmonic mean of the neighbouring secants; at the ends a one-sided
-    three-point estimate, limited so that it keeps the sign and cannot overshoot (Fritsch and
-    Butland 1984, Moler's *Numerical Computing with MATLAB*, chapter 3).
+    An inner slope is the weighted harmonic mean of the neighbouring secants. At the ends it is a
+    one-sided three-point estimate, limited so that it keeps the sign and cannot overshoot (Fritsch
+    and Butland 1984, Moler's *Numerical Computing with MATLAB*, chapter 3).
     """
     step = np.diff(x)
     secant = np.diff(y) / step
@@ -64,8 +64,8 @@ def _integral(x: NDArray[np.float64], y: NDArray[np.float64], low: float, high: 
 def rate_difference(reference: Curve, tested: Curve) -> float:
     """Returns how much more rate the tested curve needs for equal quality, as a fraction.
 
-    The mean distance of the logarithms of rate over the qualities both curves cover.
-    +0.25 says that the tested encoder needs 25% more bits than the reference.
+    It is the mean distance of the logarithms of rate over the qualities that both curves cover.
+    +0.25 means that the tested encoder needs 25% more bits than the reference.
 
     Args:
         reference: At least two points; quality must grow with rate.
@@ -94,7 +94,7 @@ def rate_difference(reference: Curve, tested: Curve) -> float:
 
 
 def shared_quality(reference: Curve, tested: Curve) -> tuple[float, float]:
-    """Returns the range of quality both curves cover, which is what is compared."""
+    """Returns the range of quality that both curves cover, over which they are compared."""
     lows, highs = zip(
         *((min(q for _, q in curve), max(q for _, q in curve)) for curve in (reference, tested)),
         strict=True,

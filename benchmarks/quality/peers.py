@@ -1,4 +1,4 @@
-"""Streams to compare with: single-threaded `vpxenc` (Debian vpx-tools), in three settings."""
+"""The streams to compare with: single-threaded `vpxenc` (Debian vpx-tools), in three settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMMON = (
     "--threads=1",
     "--tune=ssim",
     "--kf-max-dist=9999",
-    # More than any of the clips can use: the quality level alone decides.
+    # More than any clip can use: only the quality level decides.
     "--target-bitrate=4294967295",
 )
 
@@ -33,7 +33,7 @@ def _best_with_altref(level: int) -> tuple[str, ...]:
 
 
 def _one_quantizer(level: int) -> tuple[str, ...]:
-    # vpxenc asks whether equal quantizers are meant: they are.
+    # vpxenc asks whether equal quantizers are intended: they are.
     return (*_paper(level), f"--min-q={level}", f"--max-q={level}", "--disable-warning-prompt")
 
 
@@ -58,7 +58,7 @@ def vpxenc_version() -> str:
 
 
 def encode(peer: str, level: int, source: Path, source_sha256: str, cache: Path) -> Path:
-    """Returns the peer's IVF for one source and level, encoding it when not in the cache."""
+    """Returns the peer's IVF for one source and level; encodes it if the cache lacks it."""
     options = PEERS[peer](level)
     key = "\n".join((vpxenc_version(), source_sha256, *options))
     path = cache / f"peer-{hashlib.sha256(key.encode()).hexdigest()[:24]}.ivf"

@@ -3,8 +3,8 @@
     python -m benchmarks.quality.rate_distortion [--clips NAME ...] [--render]
 
 Writes benchmarks/results/rate-distortion.json and, from it, docs/rate-distortion.md.
-Streams and measurements are kept in build/benchmarks and used again while nothing that
-decides them has changed.
+Streams and measurements are kept in build/benchmarks, and reused as long as nothing that
+influences them changes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ RESULT = RESULTS / "rate-distortion.json"
 PAGE = ROOT / "docs" / "rate-distortion.md"
 
 CRFS = (16, 24, 32, 40)
-# More frames than any clip has: one chunk, so libvpx alone and one key frame.
+# More frames than any clip has: a single chunk, so only libvpx and one key frame.
 WHOLE_CLIP_FRAMES = 1000
 SHAPES = {
     "ExCamera[6,1]": (6, 1),
@@ -68,7 +68,7 @@ class Source:
 
 
 def encode_ours(shape: str, crf: int, source: Source, code: str) -> Path:
-    """Returns our IVF for a source, encoding it when it is not in the cache."""
+    """Returns our IVF for a source; encodes it if the cache lacks it."""
     chunk_frames, batch_chunks = SHAPES[shape]
     key = f"{code} {source.sha256} {chunk_frames} {batch_chunks} {crf}"
     path = CACHE / f"ours-{hashlib.sha256(key.encode()).hexdigest()[:24]}.ivf"
@@ -79,7 +79,7 @@ def encode_ours(shape: str, crf: int, source: Source, code: str) -> Path:
 
 
 def measure(source: Source, stream: Path) -> dict[str, float | int]:
-    """Returns a stream's size and quality; luma first, which is what curves compare."""
+    """Returns a stream's size and quality; curves compare luma."""
     key = f"{source.sha256} {clips.sha256_of(stream)}"
     kept = CACHE / f"quality-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     if not kept.exists():
@@ -101,7 +101,7 @@ def measure(source: Source, stream: Path) -> dict[str, float | int]:
 
 
 def curves(source: Source, code: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yields each encoder's points, with the level that made them."""
+    """Yields each encoder's points, with their levels."""
     makers: list[tuple[str, tuple[int, ...], Callable[[int], Path]]] = []
     for peer in peers.PEERS:
 
@@ -129,7 +129,7 @@ def curves(source: Source, code: str) -> Iterator[tuple[str, list[dict[str, Any]
 
 
 def circumstances(code: str) -> dict[str, Any]:
-    """Returns what the figures depend on besides the clips."""
+    """Returns what the figures depend on, apart from the clips."""
     return {
         "commit": git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(git("status", "--porcelain", *PACKAGES)),
@@ -149,7 +149,7 @@ def circumstances(code: str) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Measures the clips asked for and writes results and page."""
+    """Measures the requested clips; writes results and page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

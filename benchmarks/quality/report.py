@@ -12,7 +12,7 @@ PEER = "vpxenc"
 PEERS = ("vpxenc", "vpxenc best, altref", "vpxenc one quantizer")
 ALONE, JOINED = "ExCamera[6,1]", "ExCamera[6,16]"
 
-# What the published codec needed in [6,16] against the same vpxenc stream.
+# The rate that the published codec needed in [6,16] against the same vpxenc stream.
 PUBLISHED = {
     "foreman-cif": 0.45,
     "bigbuckbunny-720p": 0.25,
@@ -25,15 +25,15 @@ HEAD = """\
 
 # Size against quality
 
-Rate differences are Bjontegaard's: how many more bits for equal quality, as the mean over the
-qualities both curves cover (piecewise cubic through the points, log rate). Quality is the mean
-over frames of linear luma SSIM, in dB, or luma PSNR of the mean error, both as
+Rate differences are Bjontegaard's: they say how many more bits a curve needs for equal quality, as
+the mean over the qualities that both curves cover (piecewise cubic through the points, log rate).
+Quality is the mean over frames of linear luma SSIM, in dB, or luma PSNR of the mean error, both as
 `excamera compare` measures them. Sizes are sums of frame bytes.
 
-`vpxenc` is one single-threaded two-pass stream with the paper's settings; the other two vpxenc
-curves are its best settings with an altref, and one quantizer for every frame. "libvpx, whole
-clip" is the chunk encoder of ExCamera given the whole clip as one chunk. ExCamera's curves are
-made with `excamera encode --crf` at the levels given.
+`vpxenc` is one single-threaded two-pass stream with the paper's settings. The other two vpxenc
+curves are its best settings with an altref, and one quantizer for every frame. For "libvpx, whole
+clip", ExCamera's chunk encoder encodes the whole clip as one chunk. ExCamera's curves come from
+`excamera encode --crf` at the given levels.
 """
 
 
@@ -59,7 +59,7 @@ def _summary(clips: Mapping[str, Any]) -> str:
     for name, clip in clips.items():
         against_peer = differences(clip["curves"], PEER, "ssim_y_db")
         against_alone = differences(clip["curves"], ALONE, "ssim_y_db")
-        # The peer that needs the fewest bits on this clip.
+        # The peer that needs the fewest bits for this clip.
         best = min(PEERS, key=against_peer.__getitem__)
         against_best = differences(clip["curves"], best, "ssim_y_db")[JOINED]
         published = PUBLISHED[name]

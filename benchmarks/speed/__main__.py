@@ -2,9 +2,9 @@
 
     python -m benchmarks.speed [--only SECTION ...] [--quick] [--rounds N] [--render]
 
-Writes benchmarks/results/speed.json and, from it, docs/benchmarks.md; with --quick, which says
-whether the benchmark works and not how fast anything is, build/benchmarks/speed-quick.json and
-.md instead. Streams are kept in build/benchmarks.
+Writes benchmarks/results/speed.json and, from it, docs/benchmarks.md. With --quick, which only
+tests that the benchmark works, it writes build/benchmarks/speed-quick.json and .md instead. Streams
+are kept in build/benchmarks.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Section = Callable[[], dict[str, Any]]
 
 
 def sections(media: Path, rounds: int, quick: bool) -> Mapping[str, Section]:
-    """What is measured, by name and in order; all but the profile in rounds."""
+    """Returns the measurements by name, in order; all but the profile run in rounds."""
 
     def sources() -> Iterator[streams.Source]:
         return streams.sources(quick, media, CACHE)
@@ -63,7 +63,7 @@ def sections(media: Path, rounds: int, quick: bool) -> Mapping[str, Section]:
 
 
 def _libvpx_of_pyav() -> str:
-    """Version of the libvpx that PyAV brings along."""
+    """Returns the version of the libvpx in PyAV."""
     folder = Path(av.__file__).parent.with_name("av.libs")
     for path in folder.glob("libvpx*"):
         version = ctypes.CDLL(str(path)).vpx_codec_version_str
@@ -73,7 +73,7 @@ def _libvpx_of_pyav() -> str:
 
 
 def circumstances(rounds: int, quick: bool) -> dict[str, Any]:
-    """What the figures depend on besides the sources."""
+    """Returns what the figures depend on, apart from the sources."""
     return {
         "commit": git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(git("status", "--porcelain", *PACKAGES)),
@@ -95,7 +95,7 @@ def circumstances(rounds: int, quick: bool) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Measures the sections asked for and writes results and page."""
+    """Measures the requested sections; writes results and page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

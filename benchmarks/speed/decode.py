@@ -19,11 +19,11 @@ from benchmarks.speed.streams import RATES, Source, pieces, repeated, stream_of
 
 OURS = "ours"
 PEERS = {"libvpx": "PyAV's libvpx", "vp8": "FFmpeg's vp8"}
-"""FFmpeg's names of decoders, and ours of them."""
+"""FFmpeg's names of decoders, and our names for them."""
 
 
 def pyav_context(name: str) -> VideoCodecContext:
-    """An open decoder of one thread."""
+    """Returns an open decoder with one thread."""
     context = cast(VideoCodecContext, av.CodecContext.create(name, "r"))
     context.thread_count = 1
     context.open()
@@ -67,13 +67,13 @@ def _packed(frame: VideoFrame) -> Iterator[bytes]:
 
 
 def check_alike(path: Path, frames: Sequence[bytes]) -> str:
-    """Makes sure that all decoders give the same pictures.
+    """Checks that all decoders produce the same pictures.
 
     Returns:
-        MD5 of them.
+        MD5 of the pictures.
 
     Raises:
-        RuntimeError: they do not.
+        RuntimeError: they differ.
     """
     found: dict[str, str] = {}
     ours = hashlib.md5()
@@ -100,7 +100,7 @@ def check_alike(path: Path, frames: Sequence[bytes]) -> str:
 def measure(
     sources: Callable[[], Iterator[Source]], rounds: int, cache: Path
 ) -> dict[str, dict[str, Any]]:
-    """Figures by size and rate."""
+    """Returns figures by size and rate."""
     found: dict[str, dict[str, Any]] = {}
     for source in sources():
         for rate, crf in RATES.items():

@@ -26,11 +26,11 @@ from excamera.media.source.picture import frame_of
 
 OURS, THEIRS = "ours", "libvpx"
 FIRST_FRAME = codec.EncodeSettings(refresh_golden=True, refresh_altref=True)
-"""What a re-encoded first frame does to the references, as in excamera.media.join."""
+"""How a re-encoded first frame changes the references, as in excamera.media.join."""
 
 
 def _ours(pictures: Pictures, options: EncodeOptions, count: int) -> tuple[Run, list[bytes]]:
-    """Key frame untimed, then inter frames, each against the state after the one before."""
+    """Encodes a key frame, untimed, then inter frames, each against the state before it."""
     rasters = [pictures.raster(number) for number in range(count + 1)]
     key_qi = QI_OF_CRF[max(0, options.crf + options.vpx.key_frame_q_offset)]
     key = codec.encode_key_frame(rasters[0], key_qi)
@@ -49,7 +49,7 @@ def _ours(pictures: Pictures, options: EncodeOptions, count: int) -> tuple[Run, 
 
 
 def _libvpx(pictures: Pictures, options: EncodeOptions, count: int) -> tuple[Run, list[bytes]]:
-    """The chunk encoder's settings: `good`, cpu-used 0, no lag, one quantizer, one thread."""
+    """Encodes with the chunk encoder's settings: `good`, cpu-used 0, no lag, one quantizer."""
     frames = [frame_of(pictures.planes(number)) for number in range(count + 1)]
     coded: list[bytes] = []
 
@@ -75,7 +75,7 @@ def _libvpx(pictures: Pictures, options: EncodeOptions, count: int) -> tuple[Run
 
 
 def _size_and_quality(pictures: Pictures, coded: Sequence[bytes]) -> dict[str, float]:
-    """Bytes and luma PSNR of the inter frames."""
+    """Returns the bytes and luma PSNR of the inter frames."""
     state, errors = codec.decode(None, coded[0]).state, []
     for number, frame in enumerate(coded[1:], start=1):
         decoded = codec.decode_chunk(state, [frame])[0]
@@ -88,7 +88,7 @@ def _size_and_quality(pictures: Pictures, coded: Sequence[bytes]) -> dict[str, f
 def measure(
     sources: Callable[[], Iterator[Source]], rounds: int, _cache: Path
 ) -> dict[str, dict[str, Any]]:
-    """Figures by size and rate."""
+    """Returns figures by size and rate."""
     found: dict[str, dict[str, Any]] = {}
     for source in sources():
         for rate, crf in RATES.items():
@@ -113,7 +113,7 @@ def measure(
 
 
 def measure_first_frames(quick: bool, rounds: int, media: Path, cache: Path) -> dict[str, Any]:
-    """Re-encoding of chunks' first frames with the default options, at 1920x1072."""
+    """Times the re-encoding of chunks' first frames with the default options, at 1920x1072."""
     source = open_source(FIRST_FRAMES, media, cache)
     pictures, options = source.pictures, EncodeOptions()
     states, rasters = [], []

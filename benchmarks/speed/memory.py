@@ -1,4 +1,4 @@
-"""Peak memory of a worker that rebases a batch; how large states are, and how fast to write."""
+"""Peak memory of a worker that rebases a batch; size of states, and the time to write them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUNS = 2
 
 
 def _encoded_job(source: Path, source_sha256: str, cache: Path) -> Path:
-    """A job with all its chunks encoded and its only batch not joined."""
+    """Returns a job whose chunks are all encoded and whose only batch is not joined."""
     key = f"{source_sha256} {code_digest(('excamera', 'mu'))} {av.__version__}"
     folder = cache / f"job-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
     if not (folder / "complete").exists():
@@ -45,7 +45,7 @@ def _encoded_job(source: Path, source_sha256: str, cache: Path) -> Path:
 
 
 def measure_peaks(quick: bool, media: Path, cache: Path) -> dict[str, Any]:
-    """Peak memory of the rebase step in a process of its own, by size."""
+    """Returns the peak memory of the rebase step in a process of its own, by size."""
     found: dict[str, Any] = {}
     for size in films.SIZES:
         if size.name not in SIZES or (quick and size.name != SIZES[0]):
@@ -80,11 +80,11 @@ def measure_peaks(quick: bool, media: Path, cache: Path) -> dict[str, Any]:
 
 
 def _largest(state: codec.State, source: Source) -> codec.State:
-    """A state whose three references differ: equal ones are written once.
+    """Returns a state whose three references differ: equal ones are written once.
 
     Args:
-        state: after the first frame, where all three are equal.
-        source: of further pictures.
+        state: the state after the first frame, where all three are equal.
+        source: the source of further pictures.
     """
     for number, altref in ((1, True), (2, False)):
         settings = codec.EncodeSettings(refresh_altref=altref, filter_level=0)
@@ -95,7 +95,7 @@ def _largest(state: codec.State, source: Source) -> codec.State:
 def measure_states(
     sources: Callable[[], Iterator[Source]], rounds: int, cache: Path
 ) -> dict[str, dict[str, Any]]:
-    """Bytes of a state, and the time to write and read it, by size."""
+    """Returns the bytes of a state, and the time to write and read it, by size."""
     found: dict[str, dict[str, Any]] = {}
     for source in sources():
         stream = stream_of(source, RATES[RATE], cache)

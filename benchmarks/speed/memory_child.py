@@ -1,8 +1,8 @@
-"""Rebases one batch of a finished job in a process of its own, and tells its peak memory.
+"""Rebases one batch of an encoded job in a process of its own, and reports its peak memory.
 
     python -m benchmarks.speed.memory_child FOLDER
 
-The folder holds a job whose batch 0 is not joined yet. Writes a JSON object.
+The folder holds a job whose batch 0 is not joined yet. Prints a JSON object.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Where the time goes, in instructions that callgrind counts; and how many they are in all.
+"""Where the time goes, in instructions that callgrind counts, and their total.
 
-Instructions are not time, but they are the same in every run on every day, and their shares
-say where work is. The library is built for this with the line tables of debug information and
-the optimisation of the installed one.
+Instructions are not time, but they are the same in every run, and their shares show where the
+work is. For this the library is built with the line tables of debug information and with the
+optimisation of the installed one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BUILD = ROOT / "build" / "profile"
 NATIVE = Path(__file__).parent / "native"
 SOURCES = "codec/native/src"
 FLAGS = f"-g1 -gdwarf-4 -B{NATIVE / 'assembler'}"
-"""Line tables of a version that every valgrind reads; the assembler that native/ wraps."""
+"""Line tables of a version that every valgrind reads, and the wrapped assembler of native/."""
 
 _FRAMES = 7
 _REPEATS = 2
@@ -45,7 +45,7 @@ class Unavailable(Exception):
 
 
 def _command(*names: str) -> str:
-    """The first of these programs, which may also be one of this Python's environment."""
+    """Returns the first of these programs found on the path or in this Python's environment."""
     folders = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     for name in filter(None, names):
         found = shutil.which(name, path=folders)
@@ -55,7 +55,7 @@ def _command(*names: str) -> str:
 
 
 def valgrind_version() -> str | None:
-    """What valgrind says it is; None where it is not installed."""
+    """Returns valgrind's version; None if it is not installed."""
     if shutil.which("valgrind") is None:
         return None
     return subprocess.run(
@@ -64,10 +64,10 @@ def valgrind_version() -> str | None:
 
 
 def _built() -> tuple[Path, Path]:
-    """The library with line tables, and the one that begins and ends the counting.
+    """Builds the library with line tables, and the one that starts and stops the counting.
 
     Raises:
-        Unavailable: something is missing.
+        Unavailable: a tool is missing or failed.
     """
     _command("valgrind")
     cmake = _command("cmake")
@@ -98,7 +98,7 @@ def _built() -> tuple[Path, Path]:
 def _count(
     operation: str, stream: Stream, other: Path, library: Path, marks: Path
 ) -> tuple[Counter[Place], str]:
-    """Instructions by place, and the instruction set that the codec chose."""
+    """Returns the instructions by place, and the instruction set that the codec chose."""
     output = BUILD / f"callgrind-{operation}.out"
     done = subprocess.run(
         [
@@ -121,7 +121,7 @@ def _count(
 
 
 def measure(media: Path, cache: Path) -> dict[str, Any]:
-    """Instructions by operation, rate and stage, of a few frames at 720p."""
+    """Returns instructions by operation, rate and stage, of a few frames at 720p."""
     try:
         return _profiles(*_built(), media, cache)
     except Unavailable as missing:

@@ -1,11 +1,11 @@
-"""One operation on a few frames, counted by callgrind while it runs.
+"""Runs one operation on a few frames, while callgrind counts.
 
     python -m benchmarks.speed.profile_child OPERATION STREAM OTHER Y4M Y_AC_QI MARKS
 
-OPERATION is decode, rebase or encode; STREAM the IVF file it works on; OTHER one whose first
-frame begins the chain that is rebased onto; Y_AC_QI the quantizer of an encode; MARKS the
-library that begins and ends the counting. All else is done before. Writes the codec's choice of
-instructions.
+OPERATION is decode, rebase or encode; STREAM is the IVF file it works on; the first frame of OTHER
+starts the chain that is rebased onto; Y_AC_QI is the quantizer of an encode; MARKS is the library
+that starts and stops the counting, after everything else is prepared. Prints the instruction set
+that the codec chose.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def _frames(path: str) -> list[bytes]:
 def prepared(
     operation: str, frames: list[bytes], other: bytes, y4m: Path, qi: int
 ) -> Callable[[], object]:
-    """The operation, with everything it needs in memory.
+    """Returns the operation, with everything it needs in memory.
 
     Raises:
         ValueError: there is no such operation.
     """
     pictures = Pictures(y4m)
-    pictures.raster(0)  # The library is loaded where it is first used: not while it is counted.
+    pictures.raster(0)  # The first use loads the library: that must not be counted.
     if operation == "decode":
         return lambda: codec.decode_chunk(None, frames)
     if operation == "rebase":

@@ -11,7 +11,7 @@ Tree = Mapping[str, Any]
 
 
 def profile(found: Tree) -> str:
-    """Tables of instructions and of their shares."""
+    """Returns tables of instructions and of their shares."""
     if "missing" in found:
         return f"## Where the time goes\n\nNot measured: {found['missing']}."
     columns = {
@@ -54,16 +54,16 @@ def profile(found: Tree) -> str:
             "## Where the time goes",
             table(["share of instructions", *columns], stages),
             paragraph(
-                f"""Instructions that callgrind ({found["valgrind"]}) counted within the operation,
-                one thread, instruction set {found["simd"]}, on {source["file"]} at
+                f"""Callgrind ({found["valgrind"]}) counted instructions within the operation, with
+                one thread and instruction set {found["simd"]}, on {source["file"]} at
                 {source["width"]}x{source["height"]}; the interpreter's own are left out. Every
-                line of the sources counts for the stage of the file it was written in, also where
-                it was inlined elsewhere; the library is the installed one's sources with the same
-                optimisation and line tables, assembled without one encoding that valgrind does not
-                know. Shares of instructions are not quite shares of time: page faults and cache
-                misses are not in them."""
+                source line counts for the stage of the file it was written in, even if it was
+                inlined elsewhere. The library has the sources and the optimisation of the
+                installed one, plus line tables, and is assembled without one encoding that
+                valgrind does not know. Shares of instructions are not quite shares of time: they
+                leave out page faults and cache misses."""
             ),
-            "All instructions, which are "
+            "The total is "
             + ("the same in every run:" if same else "nearly the same in every run:"),
             table(
                 [
@@ -73,7 +73,7 @@ def profile(found: Tree) -> str:
                 ],
                 counts,
             ),
-            "Functions with the most:",
+            "The functions with the most instructions:",
             "\n".join(largest),
         ]
     )

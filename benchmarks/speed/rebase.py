@@ -12,14 +12,14 @@ from benchmarks.speed.streams import RATES, Source, Stream, pieces, settled_onto
 
 
 def rebased(stream: Stream) -> list[bytes]:
-    """The first frame of a stream, and the frames after it that one round rebases."""
+    """Returns a stream's first frame, and the frames after it that one round rebases."""
     return stream.frames[: 1 + stream.source.sized.rebased_frames]
 
 
 def run_of(stream: Stream, cache: Path, threads: int = 1) -> Run:
-    """One turn: a piece of the stream is decoded, then rebased onto the other chain, and so on.
+    """Returns one turn: it alternately decodes a piece of the stream and rebases it.
 
-    Decoding gives the states that the frames were made for.
+    Decoding produces the states that the frames were made for.
     """
     frames, pictures = rebased(stream), stream.source.pictures
     first = codec.decode_chunk(None, frames[:1])[0].state
@@ -45,10 +45,10 @@ def run_of(stream: Stream, cache: Path, threads: int = 1) -> Run:
 
 
 def _bytes_after(stream: Stream, cache: Path) -> int:
-    """Bytes of the rebased frames, which must decode to the states that rebase predicts.
+    """Returns the bytes of the rebased frames; checks that they decode to the predicted states.
 
     Raises:
-        RuntimeError: they do not.
+        RuntimeError: they decode to other states.
     """
     frames, pictures = rebased(stream), stream.source.pictures
     before = codec.decode_chunk(None, frames[:1])[0].state
@@ -70,7 +70,7 @@ def _bytes_after(stream: Stream, cache: Path) -> int:
 def measure(
     sources: Callable[[], Iterator[Source]], rounds: int, cache: Path
 ) -> dict[str, dict[str, Any]]:
-    """Figures by size and rate."""
+    """Returns figures by size and rate."""
     found: dict[str, dict[str, Any]] = {}
     for source in sources():
         for rate, crf in RATES.items():

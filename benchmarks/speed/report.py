@@ -19,7 +19,7 @@ HEAD = """\
 
 
 def _spread(found: Tree, digits: int = 2) -> str:
-    """A median, and in brackets the least and the greatest."""
+    """Returns a median, and in brackets the least and the greatest."""
     low, middle, high = (f"{found[key]:,.{digits}f}" for key in ("min", "median", "max"))
     return f"{middle} ({low} to {high})"
 
@@ -47,8 +47,8 @@ def _targets(result: Tree) -> str:
             "## Targets",
             table(["target", "wanted", "measured", ""], rows),
             paragraph(
-                """Of many sizes and rates the worst is named. All but threads and memory are
-                ratios of CPU times."""
+                """If a target covers many sizes and rates, the table names the worst. All but
+                threads and memory are ratios of CPU times."""
             ),
         ]
     )
@@ -79,20 +79,21 @@ def _decode(section: Tree) -> str:
     return "\n\n".join(
         [
             "## Decoding",
-            "Frames a second, one thread, pictures thrown away:",
+            "Frames per second with one thread, pictures discarded:",
             table(["stream", *names], speeds),
-            "How many times as fast as each we are:",
+            "How many times as fast as each peer we are:",
             table(["stream", *(f"against {name}" for name in others)], ratios),
             paragraph(
-                f"""{absent} The streams are in memory before the clock starts, decoders open;
-                vpxdec reads its file itself, so the CPU time of a second vpxdec that skips every
-                frame of the same file is subtracted, which leaves the decoder alone. Both PyAV
-                decoders hand over a picture that FFmpeg allocated (its libvpx wrapper copies into
-                it), ours a state and a raster. All gave the same pictures, by MD5, before they
-                were timed."""
+                f"""{absent} Before the clock starts, the streams are in memory and the decoders
+                open.
+                vpxdec reads its file itself, so we subtract the CPU time of a second vpxdec that
+                skips every frame of the same file; only the decoder's time is left. Both PyAV
+                decoders return a picture that FFmpeg allocated (its libvpx wrapper copies into
+                it), ours a state and a raster. Before they were timed, all decoders produced the
+                same pictures, by MD5."""
             ),
             table(
-                ["stream", "clip", "size", "frames", "Mbit/s at 30 Hz", "frames of a round"],
+                ["stream", "clip", "size", "frames", "Mbit/s at 30 Hz", "frames per round"],
                 streams,
             ),
         ]
@@ -118,12 +119,12 @@ def _rebase(section: Tree) -> str:
                 rows,
             ),
             paragraph(
-                """Inter frames of the streams above, rebased one onto the other from the state
-                that the first frame of the same clip leaves at a lower quality. Decoding, which
-                gives the states that the frames were made for, and rebasing take turns every few
-                frames. The rebased frames were decoded once and led to the predicted states.
-                "Bytes" is by how much the rebased frames are larger or smaller; their quality
-                changes with them."""
+                """We rebase inter frames of the streams above, one after another, starting from the
+                state after the first frame of the same clip at a lower quality. Decoding, which
+                produces the states that the frames were made for, and rebasing take turns every
+                few frames. The rebased frames were decoded once and led to the predicted states.
+                "Bytes" says by how much the rebased frames are larger or smaller; their quality
+                changes too."""
             ),
         ]
     )
@@ -146,27 +147,29 @@ def _encode(section: Tree, first: Tree | None) -> str:
         "## Encoding against a given state",
         table(
             [
-                *("pictures", "ours, ms a frame", "libvpx, ms a frame", "libvpx / ours"),
+                *("pictures", "ours, ms per frame", "libvpx, ms per frame", "libvpx / ours"),
                 *("bytes", "PSNR Y, dB"),
             ],
             rows,
         ),
         paragraph(
-            """Inter frames after a key frame that is not timed, at one quantizer, ours by default
-            effort, each against the state that the one before left; libvpx through PyAV with
-            deadline `good`, cpu-used 0, no lag and one thread. CPU time. The last two columns are
-            ours against libvpx's: the quantizer is the same, not the quality."""
+            """The times are CPU times of inter frames after an untimed key frame, at one quantizer.
+            Our encoder has its default effort and encodes each frame against the state that the
+            frame before left; libvpx runs through PyAV with deadline `good`, cpu-used 0, no lag
+            and one thread. The last two columns compare ours with libvpx's: the quantizer is the
+            same, the quality is not."""
         ),
     ]
     if first is not None:
         found = first["found"]
         parts.append(
             paragraph(
-                f"""Re-encoding the first frame of a chunk against the end of the chunk before it,
-                at {found["source"]["width"]}x{found["source"]["height"]}, crf {found["crf"]}
-                (`y_ac_qi` {found["y_ac_qi"]}), one thread: {_spread(found["cpu_ms"], 0)} ms of CPU
-                time, {_spread(found["wall_ms"], 0)} ms on the clock, over {found["first_frames"]}
-                frames in {found["rounds"]} rounds."""
+                f"""Re-encoding the first frame of a chunk against the end of the chunk before it
+                takes
+                {_spread(found["cpu_ms"], 0)} ms of CPU time and {_spread(found["wall_ms"], 0)} ms
+                on the clock, at {found["source"]["width"]}x{found["source"]["height"]}, crf
+                {found["crf"]} (`y_ac_qi` {found["y_ac_qi"]}), with one thread, over
+                {found["first_frames"]} frames in {found["rounds"]} rounds."""
             )
         )
     return "\n\n".join(parts)
@@ -176,9 +179,11 @@ def _threads(section: Tree) -> str:
     found = section["found"]
     used = found["threads"]
     left_out = ", ".join(map(str, found["left_out"]))
-    notes = [f"Wall time; {found['rate']} rate."]
+    notes = [f"Wall times at the {found['rate']} rate."]
     if left_out:
-        notes.append(f"The machine has {found['cpus']} CPUs: {left_out} threads were left out.")
+        notes.append(
+            f"The machine has {found['cpus']} CPUs, so runs with {left_out} threads were left out."
+        )
     rows = [
         [
             f"{operation}, {size}",
@@ -189,7 +194,7 @@ def _threads(section: Tree) -> str:
         for operation, threads in row["operations"].items()
     ]
     head = [
-        *(f"ms a frame, {n} thread{'s' if n > 1 else ''}" for n in used),
+        *(f"ms per frame, {n} thread{'s' if n > 1 else ''}" for n in used),
         *(f"{n} against 1" for n in used if n > 1),
     ]
     return "\n\n".join(["## Threads", table(["", *head], rows), paragraph(" ".join(notes))])
@@ -211,10 +216,10 @@ def _memory(section: Tree) -> str:
             "## Memory of a worker",
             table(["size", "frames", "threads", "peak, MiB", "before the work, MiB"], rows),
             paragraph(
-                """The rebase step of one whole batch in a process of its own that does nothing
-                else: the kernel's high-water mark of its resident memory (VmHWM).
-                [cloud-overhead.md](cloud-overhead.md) has the same of the deployed functions, with
-                Lambda's runtime client and the AWS SDK."""
+                """The rebase step of one whole batch ran in a process of its own. The peak is the
+                kernel's high-water mark of its resident memory (VmHWM).
+                [cloud-overhead.md](cloud-overhead.md) has the same for the deployed functions,
+                with Lambda's runtime client and the AWS SDK."""
             ),
         ]
     )
@@ -236,8 +241,9 @@ def _state(section: Tree) -> str:
             "## States",
             table(["size", "bytes", "after a key frame", "write, ms", "read, ms"], rows),
             paragraph(
-                """`State.to_bytes` and `State.from_bytes`, checksums included, of a state whose
-                three references differ; after a key frame they are equal and written once."""
+                """`State.to_bytes` and `State.from_bytes` were timed, checksums included, with a
+                state whose three references differ. After a key frame they are equal and written
+                once."""
             ),
         ]
     )
@@ -247,7 +253,7 @@ _OF_A_SECTION = ("load_before", "load_after", "seconds")
 
 
 def _machine(made: Tree) -> str:
-    """Everything but load and duration, in one line."""
+    """Returns everything but load and duration, in one line."""
     changes = ", with uncommitted changes" if made["uncommitted_changes"] else ""
     tools = [f"Python {made['python']}", f"PyAV {made['pyav']} with libvpx {made['pyav_libvpx']}"]
     tools += [f"FFmpeg {made['ffmpeg']}"]
@@ -271,16 +277,17 @@ def _how(result: Tree) -> str:
         for name, section in result.items()
     ]
     quick = any(section["circumstances"]["quick"] for section in result.values())
-    warning = "**Made with --quick: too few frames to say how fast anything is.**" if quick else ""
+    warning = "**Made with --quick: too few frames to measure any speed.**" if quick else ""
     return "\n\n".join(
         [
             "## How it was measured",
             paragraph(
-                f"""{warning} Contenders take turns (A B C, A B C, ...). Figures are medians, in
-                brackets the least and the greatest of single rounds. Times are CPU times of the
-                process, user and system, unless said; ratios are those of medians, and one above 1
-                says that ours is the faster. Streams are libvpx's, made as the chunk encoder makes
-                them: one key frame, one quantizer for all others. Digests of clips, pictures and
+                f"""{warning} Contenders take turns (A B C, A B C, ...). Figures are medians;
+                brackets
+                hold the least and the greatest of single rounds. Unless stated otherwise, times
+                are CPU times of the process, user and system. Ratios are ratios of medians; above
+                1, ours is faster. libvpx made the streams with the chunk encoder's settings: one
+                key frame, and one quantizer for all other frames. Digests of clips, pictures and
                 streams are in `benchmarks/results/speed.json`."""
             ),
             "\n".join(f"- {', '.join(names)}: {machine}." for machine, names in machines.items()),

@@ -1,7 +1,7 @@
-"""The clips and streams that speed is measured on.
+"""The clips and streams on which speed is measured.
 
-Every stream is one key frame and inter frames of libvpx as the chunk encoder sets it, single
-thread: the same bytes on every machine. They are kept in build/benchmarks.
+Every stream is one key frame and inter frames, which libvpx makes with the chunk encoder's settings
+and one thread: the same bytes on every machine. Streams are kept in build/benchmarks.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ RATES = {"low": 44, "high": 12}
 
 RATE_HZ = 30
 PIECE_FRAMES = 6
-"""Frames of one call of our codec: a chunk's. Their pictures are all in memory at a time."""
+"""Frames of one call of our codec: those of a chunk. Memory holds all their pictures at once."""
 
 OTHER_CRF = 6
-"""Added to `crf` for the stream whose first frame is rebased onto."""
+"""Added to `crf` for the stream onto whose first frame we rebase."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Sized:
 
     Attributes:
         size: its usual name.
-        clip: where it comes from.
-        passes: how often its stream follows itself in one round of decoding.
-        rebased_frames: of its stream that one round rebases.
-        encoded_frames: inter frames of one round of encoding.
+        clip: the clip it comes from.
+        passes: how often one round of decoding repeats its stream.
+        rebased_frames: how many of its stream's frames one round rebases.
+        encoded_frames: how many inter frames one round encodes.
     """
 
     size: str
@@ -52,7 +52,7 @@ class Sized:
     encoded_frames: int
 
     def quick(self) -> Sized:
-        """The same with few frames: to see whether the benchmark works."""
+        """Returns the same clip with few frames, to test that the benchmark works."""
         frames = min(self.clip.frames, 7)
         name = self.clip.name.rpartition("-")[0]
         clip = Clip(
@@ -88,7 +88,7 @@ class Source:
     y4m_sha256: str
 
     def to_json(self) -> dict[str, str | int]:
-        """What the results say of it."""
+        """Returns its entry in the results."""
         return {
             "file": self.sized.clip.file,
             "file_sha256": self.file_sha256,
@@ -100,17 +100,17 @@ class Source:
 
 
 def open_source(sized: Sized, media: Path, cache: Path) -> Source:
-    """A clip, made in the cache if it is not there."""
+    """Opens a clip; makes it if the cache lacks it."""
     path = source_of(sized.clip, media, cache)
     return Source(sized, Pictures(path), sha256_of(media / sized.clip.file), sha256_of(path))
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Coded frames, one for each picture of a source from the first on.
+    """Coded frames, one for each picture of a source, from the first.
 
     Attributes:
-        source: what was encoded.
+        source: the encoded source.
         crf: quality.
         path: IVF file.
     """
@@ -125,7 +125,7 @@ class Stream:
         return [frame.data for frame in ivf.parse(self.path.read_bytes()).frames]
 
     def to_json(self) -> dict[str, str | int | float]:
-        """What the results say of it."""
+        """Returns its entry in the results."""
         coded = sum(map(len, self.frames))
         return {
             "crf": self.crf,
@@ -137,13 +137,13 @@ class Stream:
 
 
 def stream_of(source: Source, crf: int, cache: Path, frames: int | None = None) -> Stream:
-    """A source's stream, made in the cache if it is not there.
+    """Returns a source's stream; makes it if the cache lacks it.
 
     Args:
         source: the clip.
         crf: quality.
         cache: folder.
-        frames: pictures encoded; None for all.
+        frames: number of pictures to encode; None for all.
     """
     count = len(source.pictures) if frames is None else frames
     options = EncodeOptions(crf=crf)
@@ -159,7 +159,7 @@ def stream_of(source: Source, crf: int, cache: Path, frames: int | None = None) 
 
 
 def write_ivf(path: Path, pictures: Pictures, coded: list[bytes]) -> None:
-    """Writes coded frames, at once complete."""
+    """Writes coded frames; the file appears complete."""
     partial = path.with_suffix(".part")
     head = ivf.header(pictures.width, pictures.height, Fraction(1, RATE_HZ), len(coded))
     partial.write_bytes(head + ivf.frames(enumerate(coded)))
@@ -167,7 +167,7 @@ def write_ivf(path: Path, pictures: Pictures, coded: list[bytes]) -> None:
 
 
 def repeated(stream: Stream, cache: Path) -> tuple[Path, list[bytes]]:
-    """The stream as often after itself as a round of decoding wants: its file and its frames."""
+    """Returns file and frames of the stream, repeated as often as a round of decoding needs."""
     passes = stream.source.sized.passes
     if passes == 1:
         return stream.path, stream.frames
@@ -185,12 +185,12 @@ def pieces(count: int, first: int = 0) -> Iterator[slice]:
 
 
 def sources(quick: bool, media: Path, cache: Path) -> Iterator[Source]:
-    """All sizes, the smallest first."""
+    """Yields the sources of all sizes, the smallest first."""
     for sized in SIZED:
         yield open_source(sized.quick() if quick else sized, media, cache)
 
 
 def settled_onto(stream: Stream, cache: Path) -> codec.State:
-    """The state of another chain: after the first frame of the source at another quality."""
+    """Returns the state of another chain: after the source's first frame at another quality."""
     other = stream_of(stream.source, min(63, stream.crf + OTHER_CRF), cache, frames=1)
     return codec.decode(None, other.frames[0]).state

@@ -1,4 +1,4 @@
-"""What the codec's speed is meant to reach, and whether it does."""
+"""The targets for the codec's speed, and whether it reaches them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Verdict:
 
     Attributes:
         target: in words.
-        measured: where the target is for many sizes and rates, the worst.
+        measured: the worst value, if the target covers many sizes and rates.
         wanted: the bound.
-        at_least: whether more is better; else less is.
-        unit: behind both figures.
-        where: of which size and rate the worst is.
+        at_least: whether more is better; otherwise less is.
+        unit: printed after both figures.
+        where: the size and rate of the worst value.
     """
 
     target: str
@@ -36,7 +36,7 @@ class Verdict:
 
     @property
     def met(self) -> bool | None:
-        """None where nothing was measured."""
+        """Whether the target was met; None if nothing was measured."""
         if self.measured is None:
             return None
         if self.at_least:
@@ -72,7 +72,7 @@ def _ratio_to(name: str) -> Callable[[Tree], float | None]:
 
 
 def verdicts(result: Tree) -> list[Verdict]:
-    """All targets, in the order of the page's sections."""
+    """Returns all targets, in the order of the page's sections."""
     found = []
     for name in ("vpxdec", "PyAV's libvpx"):
         measured, where = _worst(result.get("decode", {}), _ratio_to(name))

@@ -1,4 +1,4 @@
-"""What more threads bring: wall time of the three operations."""
+"""The gain from more threads: wall time of the three operations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENCODED = 2
 
 
 def _operations(stream: Stream, cache: Path, threads: int) -> Run:
-    """One turn of all three: decode and rebase as in rebase.py, then a few encodes."""
+    """Returns one turn of all three: decode and rebase as in rebase.py, then a few encodes."""
     pictures = stream.source.pictures
     state = codec.decode_chunk(None, stream.frames[:1])[0].state
     rasters = [pictures.raster(number) for number in range(1, 1 + _ENCODED)]
@@ -41,7 +41,7 @@ def _operations(stream: Stream, cache: Path, threads: int) -> Run:
 
 
 def measure(sources: Callable[[], Iterator[Source]], rounds: int, cache: Path) -> dict[str, Any]:
-    """Wall time by size, operation and threads, up to the CPUs of this machine."""
+    """Returns wall times by size, operation and threads, up to this machine's CPUs."""
     cpus = os.cpu_count() or 1
     used = [threads for threads in THREADS if threads <= cpus]
     result: dict[str, Any] = {

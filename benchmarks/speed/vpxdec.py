@@ -14,7 +14,7 @@ _SUMMARY = re.compile(r"(\d+) decoded frames/\d+ showed frames in (\d+) us")
 
 
 def version() -> str | None:
-    """The line that names its VP8 decoder; None where it is not installed."""
+    """Returns the line that names its VP8 decoder; None if it is not installed."""
     if shutil.which("vpxdec") is None:
         return None
     done = subprocess.run(["vpxdec", "--help"], capture_output=True, text=True, check=False)
@@ -23,7 +23,7 @@ def version() -> str | None:
 
 
 def _run(path: Path, *options: str) -> tuple[float, str]:
-    """CPU seconds of one process, and what it wrote."""
+    """Returns one process's CPU seconds, and what it wrote."""
     command = ["vpxdec", "--codec=vp8", "--threads=1", *options, str(path)]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -37,13 +37,13 @@ def _run(path: Path, *options: str) -> tuple[float, str]:
 
 
 def decode(path: Path, frames: int) -> Spent:
-    """Decodes an IVF file and throws the pictures away.
+    """Decodes an IVF file and discards the pictures.
 
-    Its own figure of wall time counts the calls of the decoder alone. Its CPU time is that of
-    the process, less that of one that reads the same file and skips every frame.
+    The wall time is vpxdec's own figure, which counts only the decoder's calls. The CPU time is
+    that of the process, minus that of one that reads the same file and skips every frame.
 
     Raises:
-        RuntimeError: it did not decode so many frames.
+        RuntimeError: it did not decode that many frames.
     """
     nothing, _ = _run(path, "--noblit", f"--skip={frames}")
     everything, wrote = _run(path, "--noblit", "--summary")
@@ -54,7 +54,7 @@ def decode(path: Path, frames: int) -> Spent:
 
 
 def md5(path: Path) -> str:
-    """MD5 of all pictures."""
+    """Returns the MD5 of all pictures."""
     done = subprocess.run(
         ["vpxdec", "--codec=vp8", "--md5", "--i420", str(path)],
         capture_output=True,
