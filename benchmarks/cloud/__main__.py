@@ -72,7 +72,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="runs of each timed job")
     parser.add_argument("--sizes", nargs="*", choices=names, default=names)
     parser.add_argument(
-        "--frames", type=int, default=films.FRAMES, help="of the sources of memory figures"
+        "--frames", type=int, default=films.FRAMES, help="frames of the sources for memory figures"
     )
     parser.add_argument("--media", type=Path, default=MEDIA)
     parser.add_argument("--render", action="store_true", help="only write the page again")

@@ -191,7 +191,7 @@ def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any
     """Returns a run's requests to AWS; checks them against the definition."""
     retried = [record for record in run.records if record["attempts"] > 1]
     if retried:
-        raise RuntimeError(f"tasks were tried again: {retried}")
+        raise RuntimeError(f"tasks were retried: {retried}")
     items = [[()] * shape.batch_chunks] * shape.batches
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     if parent != run.parent_states:
@@ -278,7 +278,7 @@ def model(runs: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
         fitted[name] = {term: int(value) for term, value in zip(terms, whole, strict=True)}
     unknown = set().union(*counted) - {*fitted, *_OTHERS}
     if unknown:
-        raise RuntimeError(f"requests that were not expected: {unknown}")
+        raise RuntimeError(f"unexpected requests: {unknown}")
     return fitted
 
 

@@ -86,7 +86,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     names = [clip.name for clip in clips.CLIPS]
     parser.add_argument("--clips", nargs="+", choices=names, default=names)
-    parser.add_argument("--frames", type=int, default=96, help="of each clip, at most")
+    parser.add_argument("--frames", type=int, default=96, help="frames of each clip, at most")
     parser.add_argument("--media", type=Path, default=MEDIA)
     arguments = parser.parse_args()
     result: dict[str, Any] = {

@@ -161,7 +161,7 @@ def main() -> int:
     result: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {"clips": {}}
     if not arguments.render:
         if not arguments.media.is_dir():
-            sys.exit(f"{arguments.media}: the folder of clips is not there (--media)")
+            sys.exit(f"{arguments.media}: the folder of clips is missing (--media)")
         code = code_digest()
         result["circumstances"] = circumstances(code)
         for clip in clips.CLIPS:

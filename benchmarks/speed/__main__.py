@@ -102,14 +102,14 @@ def main() -> int:
     names = list(sections(MEDIA, 1, True))
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--quick", action="store_true", help="few frames, two rounds")
-    parser.add_argument("--rounds", type=int, help="of everything timed; 5 without --quick")
+    parser.add_argument("--rounds", type=int, help="rounds of timed work; 5 without --quick")
     parser.add_argument("--media", type=Path, default=MEDIA)
     parser.add_argument("--render", action="store_true", help="only write the page again")
     arguments = parser.parse_args()
     rounds = arguments.rounds or (2 if arguments.quick else 5)
     path, page = (QUICK_RESULT, QUICK_PAGE) if arguments.quick else (RESULT, PAGE)
     if not arguments.render and not arguments.media.is_dir():
-        sys.exit(f"{arguments.media}: the folder of clips is not there (--media)")
+        sys.exit(f"{arguments.media}: the folder of clips is missing (--media)")
     CACHE.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     measured = {} if arguments.render else sections(arguments.media, rounds, arguments.quick)

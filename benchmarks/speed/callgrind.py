@@ -1,7 +1,7 @@
 """Reads callgrind's output: instructions by object, function and the source file of each line.
 
-Inlined lines count for the file that they were written in, not for the function that they ended
-up in. Lines of headers outside the project count for the file of that function.
+Lines that the compiler inlined count for the file they were written in, not for the function
+they ended up in; lines of headers outside the project count for the file of that function.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _COST = re.compile(r"[+\-*\d]\S* (\d+)")
 
 @dataclass(frozen=True)
 class Place:
-    """The place where instructions were executed.
+    """Where instructions were executed.
 
     Attributes:
         binary: the executable or library.
@@ -33,10 +33,10 @@ class Place:
 
 
 def instructions(lines: Iterable[str]) -> Counter[Place]:
-    """Returns the instructions by place of execution, without those of callees.
+    """Instructions by place, each where it was executed (callees not included).
 
     Args:
-        lines: of a file from callgrind, whose positions are lines only.
+        lines: of a file that callgrind wrote, with positions of lines alone.
     """
     names: dict[tuple[str, str], str] = {}
     now = {"ob": "", "fl": "", "fi": "", "fn": ""}
@@ -66,7 +66,7 @@ def instructions(lines: Iterable[str]) -> Counter[Place]:
         if cost is None:
             continue
         if is_call:
-            # The line after calls= has the callee's cost.
+            # The line after calls= is what the callee took.
             is_call = False
             continue
         found[Place(now["ob"], now["fn"], now["fl"], now["fi"])] += int(cost[1])

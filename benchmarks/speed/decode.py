@@ -50,7 +50,7 @@ def _pyav(name: str, frames: Sequence[bytes]) -> Run:
             for packet in [*packets, None]:
                 shown += len(context.decode(packet))
         if shown != len(packets):
-            raise RuntimeError(f"{name} gave {shown} frames of {len(packets)}")
+            raise RuntimeError(f"{name} returned {shown} frames of {len(packets)}")
         return {PEERS[name]: spent}
 
     return run

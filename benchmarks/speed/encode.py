@@ -68,7 +68,7 @@ def _libvpx(pictures: Pictures, options: EncodeOptions, count: int) -> tuple[Run
                 packets.extend(context.encode(frame))
         coded[:] = [bytes(packet) for packet in packets]
         if len(coded) != len(frames):
-            raise RuntimeError(f"libvpx gave {len(coded)} frames of {len(frames)} at once")
+            raise RuntimeError(f"libvpx returned {len(coded)} frames of {len(frames)} at once")
         return {THEIRS: spent}
 
     return run, coded

@@ -127,7 +127,7 @@ def _turn(state: codec.State) -> Callable[[], dict[str, Spent]]:
         with reading.more():
             again = codec.State.from_bytes(data)
         if again != state:
-            raise RuntimeError("a state is not what was written of it")
+            raise RuntimeError("a state differs after it is written and read")
         return {"serialise": writing, "deserialise": reading}
 
     return run

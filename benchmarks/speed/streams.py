@@ -153,7 +153,7 @@ def stream_of(source: Source, crf: int, cache: Path, frames: int | None = None) 
         print(f"encoding {source.sized.clip.name} at crf {crf}", flush=True)
         coded = encode_chunk(map(source.pictures.planes, range(count)), options)
         if len(coded) != count:
-            raise ValueError("a stream for speed has a frame for every picture")
+            raise ValueError("a stream must have one frame per picture")
         write_ivf(path, source.pictures, coded)
     return Stream(source, crf, path)
 
