@@ -65,7 +65,9 @@ def _write(result: dict[str, Any]) -> None:
 def main() -> int:
     """Measures the requested sections; writes results and page."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m benchmarks.cloud",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     names = [size.name for size in films.SIZES]
     parser.add_argument("--only", nargs="+", choices=SECTIONS)

@@ -108,22 +108,20 @@ def _time(overhead: Tree) -> str:
             paragraph(
                 f"""`ExCamera[{source["chunk_frames"]},{timed[0]["batch_chunks"]}]` encoded
                 generated clips with sound, {source["width"]}x{source["height"]} pixels,
-                {", ".join(frames)}
-                frames: so small that the encoding hides nothing. There were {slots} local workers,
-                or {slots} functions at once. Of {overhead["repeats"]} runs the figures are
-                those of the one with the median wall time (load average before the runs
-                {min(loads):.1f} to {max(loads):.1f}, including the emulator's own work). The
+                {", ".join(frames)} frames: so small that the encoding hides nothing. There were
+                {slots} local workers, or {slots} functions at once. Of {overhead["repeats"]} runs
+                the figures are those of the one with the median wall time (load average before the
+                runs {min(loads):.1f} to {max(loads):.1f}, including the emulator's own work). The
                 functions' environments were warm except in the last row. {verdict}"""
             ),
             table(["seconds", "wall", *phases], rows),
             paragraph(
                 """The phases follow each other: "start" lasts until the plan function begins
-                (upload,
-                event, the function that starts the execution), then comes "plan"; "fan out" lasts
-                until the first chunk begins, "batches" until the last batch and the sound are
-                done, "gather" until stitch begins; then come "stitch", and "end" until the job has
-                ended. A local run starts new worker processes; their first tasks, plan and encode,
-                include that time."""
+                (upload, event, the function that starts the execution), then comes "plan"; "fan
+                out" lasts until the first chunk begins, "batches" until the last batch and the
+                sound are done, "gather" until stitch begins; then come "stitch", and "end" until
+                the job has ended. A local run starts new worker processes; their first tasks, plan
+                and encode, include that time."""
             ),
             _steps(timed[-1]),
             _between(timed[-1]),

@@ -83,7 +83,9 @@ def render(result: dict[str, Any]) -> str:
 
 def main() -> int:
     """Measures the requested clips; writes results and page."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality.offsets", description=__doc__
+    )
     names = [clip.name for clip in clips.CLIPS]
     parser.add_argument("--clips", nargs="+", choices=names, default=names)
     parser.add_argument("--frames", type=int, default=96, help="frames of each clip, at most")

@@ -151,7 +151,9 @@ def circumstances(code: str) -> dict[str, Any]:
 def main() -> int:
     """Measures the requested clips; writes results and page."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m benchmarks.quality.rate_distortion",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     names = [clip.name for clip in clips.CLIPS]
     parser.add_argument("--clips", nargs="+", choices=names, default=names)

@@ -97,7 +97,9 @@ def circumstances(rounds: int, quick: bool) -> dict[str, Any]:
 def main() -> int:
     """Measures the requested sections; writes results and page."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m benchmarks.speed",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     names = list(sections(MEDIA, 1, True))
     parser.add_argument("--only", nargs="+", choices=names, default=names)

@@ -85,12 +85,11 @@ def _decode(section: Tree) -> str:
             table(["stream", *(f"against {name}" for name in others)], ratios),
             paragraph(
                 f"""{absent} Before the clock starts, the streams are in memory and the decoders
-                open.
-                vpxdec reads its file itself, so we subtract the CPU time of a second vpxdec that
-                skips every frame of the same file; only the decoder's time is left. Both PyAV
-                decoders return a picture that FFmpeg allocated (its libvpx wrapper copies into
-                it), ours a state and a raster. Before they were timed, all decoders produced the
-                same pictures, by MD5."""
+                open. vpxdec reads its file itself, so we subtract the CPU time of a second vpxdec
+                that skips every frame of the same file; only the decoder's time is left. Both PyAV
+                decoders return a picture that FFmpeg allocated (its libvpx wrapper copies into it),
+                ours a state and a raster. Before they were timed, all decoders produced the same
+                pictures, by MD5."""
             ),
             table(
                 ["stream", "clip", "size", "frames", "Mbit/s at 30 Hz", "frames per round"],
@@ -165,11 +164,11 @@ def _encode(section: Tree, first: Tree | None) -> str:
         parts.append(
             paragraph(
                 f"""Re-encoding the first frame of a chunk against the end of the chunk before it
-                takes
-                {_spread(found["cpu_ms"], 0)} ms of CPU time and {_spread(found["wall_ms"], 0)} ms
-                on the clock, at {found["source"]["width"]}x{found["source"]["height"]}, crf
-                {found["crf"]} (`y_ac_qi` {found["y_ac_qi"]}), with one thread, over
-                {found["first_frames"]} frames in {found["rounds"]} rounds."""
+                takes {_spread(found["cpu_ms"], 0)} ms of CPU time and
+                {_spread(found["wall_ms"], 0)} ms on the clock, at
+                {found["source"]["width"]}x{found["source"]["height"]}, crf {found["crf"]}
+                (`y_ac_qi` {found["y_ac_qi"]}), with one thread, over {found["first_frames"]} frames
+                in {found["rounds"]} rounds."""
             )
         )
     return "\n\n".join(parts)
@@ -283,12 +282,11 @@ def _how(result: Tree) -> str:
             "## How it was measured",
             paragraph(
                 f"""{warning} Contenders take turns (A B C, A B C, ...). Figures are medians;
-                brackets
-                hold the least and the greatest of single rounds. Unless stated otherwise, times
-                are CPU times of the process, user and system. Ratios are ratios of medians; above
-                1, ours is faster. libvpx made the streams with the chunk encoder's settings: one
-                key frame, and one quantizer for all other frames. Digests of clips, pictures and
-                streams are in `benchmarks/results/speed.json`."""
+                brackets hold the least and the greatest of single rounds. Unless stated otherwise,
+                times are CPU times of the process, user and system. Ratios are ratios of medians;
+                above 1, ours is faster. libvpx made the streams with the chunk encoder's settings:
+                one key frame, and one quantizer for all other frames. Digests of clips, pictures
+                and streams are in `benchmarks/results/speed.json`."""
             ),
             "\n".join(f"- {', '.join(names)}: {machine}." for machine, names in machines.items()),
             table(["", "load average before", "after", "seconds"], loads),
