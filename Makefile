@@ -111,7 +111,7 @@ synth: $(VENV)/.installed $(VENV)/.stack
 EMULATOR := build/emulator
 emulator: $(EMULATOR)/ministack/.installed $(EMULATOR)/states/.installed
 
-$(EMULATOR)/%/.installed: tests/emulator/%.txt $(VENV)/pyvenv.cfg
+$(EMULATOR)/%/.installed: emulator/%.txt $(VENV)/pyvenv.cfg
 	@echo 'Installing the emulator into $(@D)'
 	rm -rf $(@D)
 	$(PY) -m venv $(@D)
@@ -119,7 +119,7 @@ $(EMULATOR)/%/.installed: tests/emulator/%.txt $(VENV)/pyvenv.cfg
 	touch $@
 
 cloud: $(VENV)/.installed $(VENV)/.dev emulator
-	@exec $(PY) -m tests.aws
+	@exec $(PY) -m emulator.excamera
 
 # --- checks ------------------------------------------------------------------
 
@@ -195,8 +195,8 @@ docs: $(VENV)/.installed $(VENV)/.dev
 bench: bench-quality bench-speed
 
 bench-quality: $(VENV)/.installed bench-tools
-	$(PY) -m benchmarks.rate_distortion $(OPTIONS)
-	$(PY) -m benchmarks.offsets $(OPTIONS)
+	$(PY) -m benchmarks.quality.rate_distortion $(OPTIONS)
+	$(PY) -m benchmarks.quality.offsets $(OPTIONS)
 
 bench-speed: $(VENV)/.installed bench-tools
 	$(TOOLS_FIRST) $(PY) -m benchmarks.speed $(OPTIONS)

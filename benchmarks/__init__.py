@@ -1,1 +1,1 @@
-"""Measurements. Nothing here is imported by the product."""
+"""Measurements, in three rooms: speed, quality and cloud. The product imports none of them."""

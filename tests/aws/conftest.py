@@ -1,4 +1,4 @@
-"""The synthesised stack, deployed to an emulator, and what the local engine makes of clips."""
+"""The synthesised stack, deployed to an emulator, and the local engine's results to compare."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
 from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator
 from tests.pipeline.clips import Clip
-from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
+from tests.support.emulator import an_emulator
 
 Locally = Callable[..., str]
 
@@ -42,7 +42,7 @@ def stack(emulator: Emulator, assembly: Path) -> Deployed:
 
 @pytest.fixture(scope="session")
 def locally(tmp_path_factory: pytest.TempPathFactory) -> Locally:
-    """The digest of what the local engine makes of a file, once for each file and options."""
+    """Returns the digest of the local engine's result; each file and options are encoded once."""
     folder = tmp_path_factory.mktemp("locally")
     made: dict[tuple[Path, EncodeOptions], str] = {}
 

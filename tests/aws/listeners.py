@@ -1,4 +1,4 @@
-"""Who hears of the ends of jobs: queues of an account, and an HTTPS server of the user's."""
+"""Listeners to the ends of jobs: queues in the account, and a user's HTTPS server."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.emulator.runs import until
+from emulator.runs import until
 
 _names = iter(range(1_000_000))
 
 
 class Queue:
-    """A queue in the account, and the messages that came to it so far."""
+    """A queue in the account, and the messages it has received so far."""
 
     def __init__(self, client: Any) -> None:
         self._sqs = client("sqs")
@@ -26,7 +26,7 @@ class Queue:
         self._bodies: list[dict[str, Any]] = []
 
     def bodies(self) -> list[dict[str, Any]]:
-        """All messages so far, as JSON."""
+        """Returns all messages so far, as JSON."""
         while found := self._sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get(
             "Messages"
         ):
@@ -47,7 +47,7 @@ class Subscriber(Queue):
         )
 
     def of(self, job: str) -> list[dict[str, Any]]:
-        """The messages about a job: notices, with `attributes` as they came."""
+        """Returns the messages about a job: notices, with `attributes` as received."""
         found = []
         for body in self.bodies():
             notice = json.loads(body["Message"])
@@ -58,13 +58,13 @@ class Subscriber(Queue):
         return found
 
     def one(self, job: str) -> dict[str, Any]:
-        """The first message about a job, once it has come."""
+        """Waits for the first message about a job and returns it."""
         found: list[dict[str, Any]] = until(lambda: self.of(job))
         return found[0]
 
 
 class BusListener(Queue):
-    """A queue that a rule of the account's default bus sends our events to."""
+    """A queue to which a rule on the account's default bus sends our events."""
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
@@ -74,7 +74,7 @@ class BusListener(Queue):
         client("events").put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": self.arn}])
 
     def one(self, job: str) -> dict[str, Any]:
-        """The first event about a job, once it has come."""
+        """Waits for the first event about a job and returns it."""
         events: list[dict[str, Any]] = until(
             lambda: [event for event in self.bodies() if event["detail"]["job"] == job]
         )
@@ -83,29 +83,29 @@ class BusListener(Queue):
 
 @dataclass(frozen=True)
 class Request:
-    """What came to the server: headers in lower case, and the very bytes."""
+    """A request that the server received: its headers in lower case, and its bytes."""
 
     headers: dict[str, str]
     body: bytes
 
     @property
     def job(self) -> str:
-        """Which job it is about."""
+        """The job that the notice is about."""
         return str(json.loads(self.body)["job"])
 
 
 class Receiver:
-    """An HTTPS server on loopback, which answers as it is told and keeps what it gets.
+    """An HTTPS server on loopback that answers as instructed and keeps each request.
 
     Args:
-        certificate: path of its certificate, which is its own authority.
+        certificate: path of its self-signed certificate.
         key: path of its key.
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._requests: list[Request] = []
         self.answers: list[int] = []
-        """Statuses of the next answers; 200 when there is none left."""
+        """Statuses of the next answers; 200 once they are used up."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -119,7 +119,7 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                """Logs nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -129,14 +129,14 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The server's address."""
         return f"https://127.0.0.1:{self._server.server_port}/jobs"
 
     def of(self, job: str) -> list[Request]:
-        """The requests about a job, so far."""
+        """Returns the requests about a job so far."""
         return [request for request in self._requests if request.job == job]
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stops listening."""
         self._server.shutdown()
         self._server.server_close()

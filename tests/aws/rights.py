@@ -9,28 +9,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.aws.deployed import Deployed
+from emulator.excamera.deployed import Deployed
 
-# What AWS asks for, and the emulator does not: the services that would use these rights are not
-# there, or act without the role. tests/live runs the pipeline against AWS itself.
+# Rights that AWS requires and the emulator does not: the services that would use them are missing,
+# or act without the role. tests/live runs the pipeline against AWS itself.
 UNNOTICED = {
-    # There is no X-Ray, and Lambda's and Step Functions' logs are written by themselves.
+    # There is no X-Ray, and the emulator writes the logs of Lambda and Step Functions itself.
     "logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords",
     "xray:PutTraceSegments", "xray:GetSamplingRules", "xray:GetSamplingTargets",
     "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
     "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
     "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
-    # An event that could not be handled goes to its queue without a signed request.
+    # An unhandled event reaches its queue without a signed request.
     "sqs:SendMessage",
-    # Lambda tells its account's limits to whoever asks.
+    # Lambda reports the account's limits to any caller.
     "lambda:GetAccountSettings",
 }  # fmt: skip
-# Large manifests of a map's results go in parts, and its children are asked after.
+# Large manifests of a map's results are uploaded in parts, and its children are described.
 UNNOTICED_OF_THE_MACHINE = {
     "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload",
     "states:DescribeExecution", "states:StopExecution", "states:RedriveExecution",
 }  # fmt: skip
-# The results of a map are read by nobody here; AWS documents the right for its ResultWriter.
+# Nobody reads a map's results here; AWS documents the right for its ResultWriter.
 UNNOTICED_ON_RESULTS = {"s3:GetObject"}
 
 
@@ -49,7 +49,7 @@ class Right:
 
     @property
     def is_unnoticed(self) -> bool:
-        """Whether the emulator does not ask for it."""
+        """Whether the emulator does not enforce it."""
         return (
             self.action in UNNOTICED
             or (self.action in UNNOTICED_OF_THE_MACHINE and "StateMachine" in self.role)
@@ -58,7 +58,7 @@ class Right:
 
 
 def policies(stack: Deployed, role: str) -> dict[str, Any]:
-    """The documents of a role's policies, by name."""
+    """Returns the documents of a role's policies, by name."""
     iam = stack.client("iam")
     return {
         name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
@@ -67,7 +67,7 @@ def policies(stack: Deployed, role: str) -> dict[str, Any]:
 
 
 def rights(stack: Deployed, role: str) -> Iterator[Right]:
-    """Every right of a role."""
+    """Returns every right of a role."""
     for name, document in policies(stack, role).items():
         for number, statement in enumerate(document["Statement"]):
             assert statement["Effect"] == "Allow"
@@ -77,13 +77,13 @@ def rights(stack: Deployed, role: str) -> Iterator[Right]:
 
 
 def listed(value: Any) -> list[str]:
-    """One or several of a policy's values, as a list."""
+    """Returns one or several of a policy's values as a list."""
     return [value] if isinstance(value, str) else list(value)
 
 
 @contextmanager
 def without(stack: Deployed, right: Right) -> Iterator[None]:
-    """The stack with one right less; other actions and resources of its statement stay."""
+    """Removes one right for a while; its statement keeps its other actions and resources."""
     before = policies(stack, right.role)[right.policy]
     after = copy.deepcopy(before)
     statement = after["Statement"].pop(right.statement)
@@ -96,7 +96,7 @@ def without(stack: Deployed, right: Right) -> Iterator[None]:
             changed = {"Action": some_actions, "Resource": some_resources}
             after["Statement"].append({**statement, **changed})
     if not after["Statement"]:
-        # A policy must say something.
+        # A policy needs a statement.
         after["Statement"] = [{"Effect": "Deny", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]
     write(stack, right, after)
     try:
@@ -106,14 +106,14 @@ def without(stack: Deployed, right: Right) -> Iterator[None]:
 
 
 def write(stack: Deployed, right: Right, document: Any) -> None:
-    """Replace a policy."""
+    """Replaces a policy."""
     stack.client("iam").put_role_policy(
         RoleName=right.role, PolicyName=right.policy, PolicyDocument=json.dumps(document)
     )
 
 
 def role_name(stack: Deployed, role: str) -> str:
-    """The name of the role of a step, or of the state machine."""
+    """Returns the name of the role of a step, or of the state machine."""
     prefix = "JobStateMachineRole" if role == "machine" else f"Workers{role.capitalize()}Role"
     (name,) = {
         physical

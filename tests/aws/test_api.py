@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 import urllib3
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.runs import PATIENCE_S, until
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
 from excamera.errors import ApiRefused, NoSuchJob
 from tests.aws.conftest import Locally
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import PATIENCE_S, until
 
 pytestmark = pytest.mark.aws
 
 
 @pytest.fixture
 def account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """The emulated account, as the command line finds it."""
+    """The emulated account, as the command line sees it."""
     for name, value in emulator.environment.items():
         monkeypatch.setenv(name, value)
     return Account()
@@ -36,7 +36,7 @@ def api(account: Account, stack: Deployed) -> Api:
 
 
 def upload_parts(upload: dict[str, Any], data: bytes) -> list[tuple[int, str]]:
-    """PUT all parts that are missing; gives number and ETag of every part."""
+    """PUTs all missing parts; returns the number and ETag of every part."""
     tags = [(part["number"], part["etag"]) for part in upload["received"]]
     for part in upload["parts"]:
         body = data[part["offset"] : part["offset"] + part["size"]]
@@ -47,7 +47,7 @@ def upload_parts(upload: dict[str, Any], data: bytes) -> list[tuple[int, str]]:
 
 
 def complete(upload: dict[str, Any], tags: list[tuple[int, str]]) -> urllib3.BaseHTTPResponse:
-    """POST the list of parts, which makes the object."""
+    """POSTs the list of parts, which creates the object."""
     parts = "".join(
         f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>" for number, tag in tags
     )
@@ -56,7 +56,7 @@ def complete(upload: dict[str, Any], tags: list[tuple[int, str]]) -> urllib3.Bas
 
 
 def ended(api: Api, job: str) -> dict[str, Any]:
-    """A job, once it has ended."""
+    """Waits for a job to end and returns it."""
 
     def found() -> Any:
         answer = api.get(f"/jobs/{job}")
@@ -67,7 +67,7 @@ def ended(api: Api, job: str) -> dict[str, Any]:
 
 
 def test_an_upload_becomes_a_job(api: Api, stack: Deployed, locally: Locally, clip: Path) -> None:
-    """If this fails, nobody without rights on the buckets can have a film encoded."""
+    """If this fails, a caller without rights on the buckets cannot have a film encoded."""
     data = clip.read_bytes()
     request = {"upload": True, "name": "über uns.mp4", "size": len(data), "tag": {"order": 7}}
     job, new = api.post("/jobs", request, idempotency_key=str(uuid.uuid4()))
@@ -90,7 +90,7 @@ def test_an_upload_becomes_a_job(api: Api, stack: Deployed, locally: Locally, cl
 
 
 def test_an_object_becomes_a_job(api: Api, stack: Deployed, clip: Path) -> None:
-    """If this fails, what lies in S3 already has to be uploaded again."""
+    """If this fails, a film that is already in S3 must be uploaded again."""
     key = "not a film by its name"
     stack.upload(key, clip)
     source = f"s3://{stack.outputs['InputBucket']}/{key}"
@@ -111,7 +111,7 @@ def test_an_object_becomes_a_job(api: Api, stack: Deployed, clip: Path) -> None:
 
 
 def test_a_failure_has_its_reason(api: Api, stack: Deployed) -> None:
-    """If this fails, whoever calls the API must read logs to learn what was wrong."""
+    """If this fails, a caller of the API must read logs to learn what went wrong."""
     stack.upload("broken", b"no video at all")
     source = f"s3://{stack.outputs['InputBucket']}/broken"
     job, _ = api.post("/jobs", {"source": source}, idempotency_key=str(uuid.uuid4()))
@@ -146,7 +146,7 @@ def test_the_timeline(api: Api, stack: Deployed, clip: Path) -> None:
 
 
 def test_pages(api: Api, stack: Deployed) -> None:
-    """If this fails, a list of jobs skips some, or shows some twice."""
+    """If this fails, a list of jobs skips some or shows some twice."""
     for number in range(3):
         request = {"upload": True, "name": f"page{number}.mp4", "size": 1000}
         api.post("/jobs", request, idempotency_key=f"page {number}")
@@ -184,7 +184,7 @@ def test_pages(api: Api, stack: Deployed) -> None:
 def test_wrong_requests_are_told_what_is_wrong(
     api: Api, request_: dict[str, Any], pointer: str
 ) -> None:
-    """If this fails, a mistake in a request is answered without saying which."""
+    """If this fails, the answer to a bad request does not name the mistake."""
     answer = api_answer(api, "POST", "/jobs", json.dumps(request_).encode())
     assert answer.status == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -196,7 +196,7 @@ def test_wrong_requests_are_told_what_is_wrong(
 def api_answer(
     api: Api, method: str, path: str, body: bytes = b"", **headers: str
 ) -> urllib3.BaseHTTPResponse:
-    """The raw answer to a signed request."""
+    """Returns the raw answer to a signed request."""
     url = api._url + path
     return http().request(
         method, url, body=body or None, headers=api._prove(method, url, headers, body)
@@ -220,7 +220,7 @@ def api_answer(
     ],
 )
 def test_refusals(api: Api, method: str, path: str, body: bytes, status: int) -> None:
-    """If this fails, what cannot be done is answered with a wrong status, or done."""
+    """If this fails, an impossible request gets the wrong status, or is carried out."""
     answer = api_answer(api, method, path, body)
     assert answer.status == status, answer.data
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -230,7 +230,7 @@ def test_refusals(api: Api, method: str, path: str, body: bytes, status: int) ->
 
 
 def test_the_part_of_an_upload_has_its_size(api: Api, stack: Deployed) -> None:
-    """If this fails, a URL for a small file takes a large one."""
+    """If this fails, a URL made for a small file accepts a large one."""
     request = {"upload": True, "name": "bounded.mp4", "size": 1000}
     job, _ = api.post("/jobs", request, idempotency_key=str(uuid.uuid4()))
     [part] = job["upload"]["parts"]

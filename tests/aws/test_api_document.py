@@ -1,4 +1,4 @@
-"""The API's OpenAPI document, and a client that only knows it and tries everything."""
+"""The API's OpenAPI document, and a client that knows nothing else and tries everything."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from schemathesis import checks
 from schemathesis.config import SchemathesisConfig as Config
 from schemathesis.specs.openapi import checks as openapi_checks
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
-from tests.aws.deployed import Deployed
-from tests.emulator import Emulator
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
@@ -31,7 +31,7 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def account(emulator: Emulator) -> Iterator[Account]:
-    """The emulated account, as the command line finds it."""
+    """The emulated account, as the command line sees it."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in emulator.environment.items():
             patch.setenv(name, value)
@@ -40,7 +40,7 @@ def account(emulator: Emulator) -> Iterator[Account]:
 
 @pytest.fixture(scope="module")
 def api(account: Account, stack: Deployed) -> Iterator[Api]:
-    """The stack's API; what the client asked for is taken back."""
+    """The stack's API; whatever the client started is cancelled."""
     api = Api.of_stack(account, account.stack(stack.name))
     yield api
     for job in api.get("/jobs", state="uploading", limit=100)["jobs"]:
@@ -49,13 +49,13 @@ def api(account: Account, stack: Deployed) -> Iterator[Api]:
 
 @pytest.fixture(scope="module")
 def document(api: Api) -> dict[str, Any]:
-    """What the API says of itself."""
+    """The document that the API serves."""
     found: dict[str, Any] = api.get("/openapi.json")
     return found
 
 
 class Signature(requests.auth.AuthBase):
-    """Signs requests as AWS asks for."""
+    """Signs requests as AWS requires."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -71,7 +71,7 @@ class Signature(requests.auth.AuthBase):
 
 
 def test_the_document_has_every_operation(document: dict[str, Any]) -> None:
-    """If this fails, a client made from the document cannot do what the API can."""
+    """If this fails, a client generated from the document lacks some of the API's operations."""
     operations = {(method, path) for path, found in document["paths"].items() for method in found}
     assert operations == {
         ("get", "/jobs"), ("post", "/jobs"), ("get", "/jobs/{job_id}"),
@@ -86,8 +86,8 @@ def test_the_document_has_every_operation(document: dict[str, Any]) -> None:
 
 
 def test_no_request_finds_a_mistake(api: Api, account: Account, document: dict[str, Any]) -> None:
-    """If this fails, some request is answered with a 5xx, or as the document does not say."""
-    limit = Config.from_dict({"rate-limit": "15/s"})  # below what the stage takes
+    """If this fails, some request gets a 5xx, or an answer that the document does not list."""
+    limit = Config.from_dict({"rate-limit": "15/s"})  # below the stage's rate limit
     schema = schemathesis.openapi.from_dict(document, config=limit)
     base = api._url
     for result in schema.get_all_operations():
@@ -109,7 +109,7 @@ def test_no_request_finds_a_mistake(api: Api, account: Account, document: dict[s
 
 
 def schemathesis_given(operation: Any) -> Any:
-    """Requests to one operation, right ones and wrong ones."""
+    """Returns requests to one operation, valid and invalid."""
     from hypothesis import given
     from schemathesis import GenerationMode
 

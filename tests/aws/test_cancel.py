@@ -1,4 +1,4 @@
-"""Cancelling a job in each of its phases; two jobs at once; an account with little room."""
+"""Cancelling a job in each of its phases; two jobs at once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.runs import PATIENCE_S, until
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from excamera.job.options import EncodeOptions
 from tests.aws.conftest import Locally
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import PATIENCE_S, until
 from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws
@@ -36,7 +36,7 @@ def api(emulator: Emulator, stack: Deployed, monkeypatch: pytest.MonkeyPatch) ->
 
 @contextlib.contextmanager
 def stopped_at(stack: Deployed, step: str) -> Iterator[None]:
-    """Lambda refuses every call of one function, so jobs come so far and no further."""
+    """Makes Lambda refuse every call of one function, so that jobs stop at that step."""
     functions, name = stack.client("lambda"), stack.function(step)
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     try:
@@ -46,7 +46,7 @@ def stopped_at(stack: Deployed, step: str) -> Iterator[None]:
 
 
 def start(api: Api, stack: Deployed, film: Path, **more: Any) -> str:
-    """The job of a film that is in the input bucket."""
+    """Starts the job of a film in the input bucket."""
     key = f"cancel/{uuid.uuid4()}"
     stack.upload(key, film)
     request = {"source": f"s3://{stack.outputs['InputBucket']}/{key}", **more}
@@ -55,7 +55,7 @@ def start(api: Api, stack: Deployed, film: Path, **more: Any) -> str:
 
 
 def ended(api: Api, job: str) -> dict[str, Any]:
-    """A job, once it has ended."""
+    """Waits for a job to end and returns it."""
 
     def found() -> Any:
         answer = api.get(f"/jobs/{job}")
@@ -66,7 +66,7 @@ def ended(api: Api, job: str) -> dict[str, Any]:
 
 
 def has_come_to(step: str, job: dict[str, Any]) -> bool:
-    """Whether all that goes before a step is done."""
+    """Returns whether everything before a step is done."""
     if step == "plan":
         return bool(job["phase"] == "planning")
     if step == "encode":
@@ -80,13 +80,13 @@ def has_come_to(step: str, job: dict[str, Any]) -> bool:
 def test_cancel_leaves_nothing(
     api: Api, stack: Deployed, emulator: Emulator, clip: Path, step: str
 ) -> None:
-    """If this fails, a cancelled job goes on, or what it stored is paid for until it expires."""
+    """If this fails, a cancelled job continues, or its objects cost money until they expire."""
     with stopped_at(stack, step):
         job = start(api, stack, clip)
         until(lambda: has_come_to(step, api.get(f"/jobs/{job}")))
         removed = api.delete(f"/jobs/{job}")
         assert removed["state"] == "stopped"
-        # That it has ended may be noted, and swept with the rest, before the answer is given.
+        # The record of its end may be written, and swept with the rest, before the answer arrives.
         assert (removed["removed"] > 1) == (step != "plan")
     until(lambda: not any(emulator.workers(stack.function(name)) for name in STEPS))
     left = stack.keys("WorkBucket", f"jobs/{job}/")
@@ -99,7 +99,7 @@ def test_cancel_leaves_nothing(
 def test_cancel_after_the_end_keeps_the_result(
     api: Api, stack: Deployed, clip: Path, locally: Locally
 ) -> None:
-    """If this fails, who removes a job's intermediates loses the film."""
+    """If this fails, removing a job's intermediates also removes the film."""
     job = start(api, stack, clip)
     done = ended(api, job)
     assert api.delete(f"/jobs/{job}")["removed"] > 10
@@ -113,7 +113,7 @@ def test_cancel_after_the_end_keeps_the_result(
 def test_two_jobs_at_once(
     api: Api, stack: Deployed, clip: Path, locally: Locally, tmp_path: Path
 ) -> None:
-    """If this fails, jobs that run at the same time disturb each other."""
+    """If this fails, jobs that run at the same time interfere with each other."""
     other = Clip(frames=30, width=48, height=80).write(tmp_path / "other.mp4")
 
     def run(film: Path, options: dict[str, Any]) -> str:

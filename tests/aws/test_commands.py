@@ -1,4 +1,4 @@
-"""The commands that use a deployed stack, run as their users do, against the emulator."""
+"""The commands that use a deployed stack, run against the emulator as users run them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.runs import PATIENCE_S, until
 from tests.aws.conftest import Locally
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import PATIENCE_S, until
 from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws
@@ -29,7 +29,7 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def environment(emulator: Emulator, stack: Deployed) -> dict[str, str]:
-    """The variables with which commands find the emulated account; the stack is deployed."""
+    """The variables through which commands find the emulated account, with the stack deployed."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**inherited, **emulator.environment}
 
@@ -55,7 +55,7 @@ def excamera(environment: dict[str, str], tmp_path: Path) -> Command:
 def in_a_terminal(
     arguments: list[str], environment: dict[str, str], seen: Callable[[str], bool]
 ) -> tuple[str, int]:
-    """Run a command in a pseudo-terminal; kill it as soon as `seen` says so of its output."""
+    """Runs a command in a pseudo-terminal; kills it as soon as `seen` accepts its output."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(arguments[0], arguments, environment)
@@ -63,7 +63,7 @@ def in_a_terminal(
     while True:
         try:
             read = os.read(terminal, 4096)
-        except OSError:  # how Linux tells that the other end is closed
+        except OSError:  # how Linux reports that the other end is closed
             read = b""
         if not read:
             break
@@ -75,7 +75,7 @@ def in_a_terminal(
 
 
 def padded(clip: Path, size: int, path: Path) -> Path:
-    """The clip as a larger file: MP4's `free` boxes mean nothing."""
+    """Returns the clip as a larger file: MP4's `free` boxes mean nothing."""
     data = clip.read_bytes()
     free = size - len(data)
     path.write_bytes(data + free.to_bytes(4, "big") + b"free" + bytes(free - 8))
@@ -104,7 +104,7 @@ def test_submit_and_download(
     assert (tmp_path / "again.webm").read_bytes() == (tmp_path / "out.webm").read_bytes()
     refused = excamera("fetch", job, "-o", "again.webm")
     assert (refused.returncode, "exists already" in refused.stderr) == (2, True)
-    # The same command finds the job that it made before; --again makes another.
+    # The same command finds the job that it started before; --again starts another.
     repeated = excamera("submit", clip, "--tag", '{"order": 9}', "--json")
     assert json.loads(repeated.stdout)["id"] == job
     another = excamera("submit", clip, "--tag", '{"order": 9}', "--json", "--again", "--wait")
@@ -125,7 +125,7 @@ def test_a_failed_job_and_its_log(excamera: Command, tmp_path: Path) -> None:
 
 
 def test_the_log_of_a_job(excamera: Command, clip: Path) -> None:
-    """If this fails, who reads a job's log must put its lines in order."""
+    """If this fails, the lines of a job's log come out of order."""
     job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]
     steps = {"plan", "encode", "rebase", "audio", "stitch"}
 
@@ -161,7 +161,7 @@ def test_an_upload_goes_on(
 
 
 def test_progress_in_a_terminal(environment: dict[str, str], tmp_path: Path) -> None:
-    """If this fails, who waits for a job in the cloud sees less than for one at home."""
+    """If this fails, a cloud job shows less progress than a local one."""
     film = Clip(frames=60).write(tmp_path / "sixty.mp4")
     output = str(tmp_path / "sixty.webm")
     shown, code = in_a_terminal(
@@ -173,7 +173,7 @@ def test_progress_in_a_terminal(environment: dict[str, str], tmp_path: Path) -> 
 
 
 def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path: Path) -> None:
-    """If this fails, a job that was started by mistake cannot be stopped."""
+    """If this fails, a job started by mistake cannot be stopped."""
     film = Clip(frames=600).write(tmp_path / "long.mp4")
     job: dict[str, Any] = json.loads(excamera("submit", film, "--json").stdout)
     until(lambda: json.loads(excamera("status", job["id"], "--json").stdout)["chunks"])
@@ -190,7 +190,7 @@ def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path
 
 
 def test_estimate(excamera: Command, clip: Path, tmp_path: Path) -> None:
-    """If this fails, nobody can tell what a film costs before sending it."""
+    """If this fails, a user cannot learn what a film costs before sending it."""
     alone = json.loads(excamera("estimate", clip, "--json", "--stack", "Nothing").stdout)
     assert alone["shape"] == {"frames": 14, "chunks": 3, "batches": 1}
     assert 0 < alone["dollars"] == pytest.approx(sum(alone["bill"].values()))
@@ -216,7 +216,7 @@ def test_estimate(excamera: Command, clip: Path, tmp_path: Path) -> None:
     ],
 )
 def test_mistakes(excamera: Command, arguments: tuple[str, ...], said: str) -> None:
-    """If this fails, a mistake ends in a traceback, or says nothing that helps."""
+    """If this fails, a mistake ends in a traceback or an unhelpful message."""
     done = excamera(*arguments)
     assert done.returncode == 2
     assert said in done.stderr

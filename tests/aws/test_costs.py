@@ -1,4 +1,4 @@
-"""What a job costs: the counts that estimates are made of, against what a job really asks for."""
+"""What a job costs: the counts behind estimates, against the requests of a real job."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.cloud_overhead import transitions
+from benchmarks.cloud.overhead import transitions
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, Job
+from emulator.runs import billed, quiet, until
 from excamera.cli.main import excamera
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
@@ -17,9 +20,6 @@ from excamera.job.options import EncodeOptions
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import COLD_START_S, DEFAULT_MEMORY_MB
 from mu.timeline import attempts
-from tests.aws.deployed import Deployed, Job
-from tests.emulator import Emulator
-from tests.emulator.runs import billed, quiet, until
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -31,13 +31,13 @@ OPTIONS = EncodeOptions(chunk_frames=6, batch_chunks=2)
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three batches, the last of one short chunk; small enough to be read in one request."""
+    """Three batches, the last of one short chunk; small enough to read in one request."""
     clip = Clip(frames=26, width=48, height=32, sound="aac")
     return clip.write(tmp_path_factory.mktemp("film") / "film.mp4")
 
 
 def reports(emulator: Emulator, stack: Deployed) -> dict[str, tuple[int, float]]:
-    """Calls of each function so far, and their GB-seconds, as Lambda reports them."""
+    """Returns each function's calls so far and their GB-seconds, as Lambda reports them."""
     found = {}
     for step in STEPS:
         calls = billed(emulator.logs(stack.function(step)))
@@ -46,7 +46,7 @@ def reports(emulator: Emulator, stack: Deployed) -> dict[str, tuple[int, float]]
 
 
 def run(emulator: Emulator, stack: Deployed, film: Path, key: str) -> Job:
-    """A job that an upload starts, and all that follows its end; asks S3 for nothing else."""
+    """Runs an upload's job and what follows its end, without sending S3 other requests."""
 
     def told() -> int:
         return emulator.logs(stack.function("ended")).count("REPORT")
@@ -59,10 +59,8 @@ def run(emulator: Emulator, stack: Deployed, film: Path, key: str) -> Job:
 
 
 def test_a_job_asks_for_what_was_foretold(emulator: Emulator, stack: Deployed, film: Path) -> None:
-    """If this fails, what the estimate says of requests and transitions is not what is paid."""
-    run(
-        emulator, stack, film, "costs/warm.mp4"
-    )  # environments that are there already open no source
+    """If this fails, the estimate's requests and transitions are not those that are billed."""
+    run(emulator, stack, film, "costs/warm.mp4")  # warm environments open no source
     asked, called = quiet(emulator), reports(emulator, stack)
     job = run(emulator, stack, film, "costs/counted.mp4")
     after, reported = quiet(emulator), reports(emulator, stack)
@@ -83,7 +81,7 @@ def test_a_job_asks_for_what_was_foretold(emulator: Emulator, stack: Deployed, f
     reads = sum(counted[f"s3:{name}"] for name in ("GetObject", "HeadObject"))
     assert (writes, reads) == (expected.writes, expected.reads), counted
 
-    # The job's own account of it.
+    # The job's own record of its cost.
     prefix = f"jobs/{job.name}/timeline"
     keys = stack.keys("WorkBucket", f"{prefix}/")
     used = actual(attempts(prefix, keys), DEFAULT_MEMORY_MB)
@@ -92,7 +90,7 @@ def test_a_job_asks_for_what_was_foretold(emulator: Emulator, stack: Deployed, f
 
 
 def definition_of(stack: Deployed) -> dict[str, Any]:
-    """The deployed state machine's definition."""
+    """Returns the deployed state machine's definition."""
     found = stack.client("stepfunctions").describe_state_machine(
         stateMachineArn=stack.outputs["StateMachineArn"]
     )
@@ -103,9 +101,9 @@ def definition_of(stack: Deployed) -> dict[str, Any]:
 def test_the_cost_that_is_told_is_what_lambda_bills(
     emulator: Emulator, stack: Deployed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """If this fails, a job is said to have cost much more, or less, than it has.
+    """If this fails, the reported cost of a job is far above or below the real one.
 
-    Its calls must take longer than the few requests whose time is only reckoned with.
+    Its calls must take longer than the few requests whose time is only estimated.
     """
     film = Clip(frames=26, width=1280, height=720, sound="aac").write(tmp_path / "large.mp4")
     for name, value in emulator.environment.items():
@@ -118,14 +116,14 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
     cost = told["cost"]
     measured = sum(reported[step][1] - called[step][1] for step in TASKS)
     told_of = sum(cost["gb_seconds"][step] for step in TASKS)
-    # A fifth apart at most where nothing else runs; requests take longer on a busy machine.
+    # At most a fifth apart on a quiet machine; requests take longer on a busy one.
     assert told_of == pytest.approx(measured, rel=0.5)
     prefix = f"jobs/{job.name}/timeline"
     used = actual(attempts(prefix, stack.keys("WorkBucket", f"{prefix}/")), DEFAULT_MEMORY_MB)
     assert cost["so_far_usd"] == pytest.approx(used.dollars("x86_64"), rel=0.3)
     assert cost["estimated_usd"] > 0
 
-    # A further film, by the pace of the first.
+    # Another film, at the pace of the first.
     further = Clip(frames=20, width=1920, height=1080, sound="aac").write(tmp_path / "further.mp4")
     like = ("--like", job.name, "--batch-chunks", "2", "--concurrency", "1000", "--json")
     told_before = CliRunner().invoke(excamera, ["estimate", str(further), *like])
@@ -136,14 +134,14 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
     reported = reports(emulator, stack)
     measured = sum(reported[step][1] - called[step][1] for step in TASKS)
     expected = sum(foretold_of[step] for step in TASKS)
-    # Within a fifth when nothing else runs (docs/cloud-overhead.md); a busy machine is another
-    # for each of two jobs, so that here only the model is tried, not its figures.
+    # Within a fifth on a quiet machine (docs/cloud-overhead.md). A busy one has a different pace
+    # for each of two jobs, so this tests only the model, not its figures.
     expected -= cold_gb_seconds(Shape.of(20, OPTIONS))
     assert 1 / 3 < expected / measured < 3
 
 
 def cold_gb_seconds(shape: Shape) -> float:
-    """What an estimate adds for new environments, of which the emulator has some left."""
+    """Returns what an estimate adds for new environments; the emulator has some warm ones left."""
     calls = {"plan": 1, "audio": 1, "encode": shape.chunks, "rebase": shape.batches, "stitch": 1}
     return sum(
         calls[step] * COLD_START_S * memory / 1024

@@ -1,4 +1,4 @@
-"""A second stack beside the first, over buckets that were there before, with a prefix."""
+"""A second stack beside the first, on existing buckets, with a prefix."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.deployed import Deployed, digest
-from tests.emulator import Emulator
-from tests.support.assembly import HOST_CONTEXT, synthesise
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, digest
+from emulator.excamera.synthesis import HOST_CONTEXT, synthesise
 
 Locally = Callable[..., str]
 
@@ -37,7 +37,7 @@ def beside(emulator: Emulator, tmp_path: Path) -> Iterator[Deployed]:
 def test_existing_buckets_serve(
     stack: Deployed, beside: Deployed, locally: Locally, clip: Path
 ) -> None:
-    """If this fails, the stack needs buckets of its own, or two stacks cannot live side by side."""
+    """If this fails, the stack needs its own buckets, or two stacks cannot live side by side."""
     outside = beside.upload("elsewhere/film.mp4", clip)
     assert digest(beside.result(beside.upload("in/film.mp4", clip))) == locally(clip)
     assert beside.executions(outside) == []

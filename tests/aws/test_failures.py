@@ -1,4 +1,4 @@
-"""What cannot be encoded ends in a named failure, in a user's words, and leaves no output."""
+"""A source that cannot be encoded ends in a named failure, in a user's words, with no output."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.aws.deployed import Deployed, Job
-from tests.emulator.runs import until
+from emulator.excamera.deployed import Deployed, Job
+from emulator.runs import until
 from tests.pipeline.clips import Clip, write_sound_only
 
 pytestmark = pytest.mark.aws
 
 
 def failed(stack: Deployed, job: Job, step: str, error: str) -> str:
-    """Check that a job failed at a step with an error; gives what a user is told."""
+    """Checks that a job failed at a step with an error; returns the message to the user."""
     assert (job.status, job.error) == ("FAILED", error), job
     record = stack.failure(job)
     assert (record["step"], record["error"]) == (step, error)
@@ -32,14 +32,14 @@ def failed(stack: Deployed, job: Job, step: str, error: str) -> str:
     ids=["text", "empty", "bytes"],
 )
 def test_not_a_video(stack: Deployed, content: bytes, error: str) -> None:
-    """If this fails, a file that is no video is answered with "unknown error", or not at all."""
+    """If this fails, a file that is no video gets "unknown error", or no answer."""
     job = stack.job(stack.upload("not a video.mp4", content))
     message = failed(stack, job, "plan", error)
     assert f"s3://{stack.outputs['InputBucket']}/not a video.mp4" in message
 
 
 def test_a_truncated_video(stack: Deployed, tmp_path: Path) -> None:
-    """If this fails, half a film is encoded as if it were whole."""
+    """If this fails, half a film is encoded as if it were the whole."""
     source = Clip(frames=30, container_options={"movflags": "faststart"})
     whole = source.write(tmp_path / "whole.mp4").read_bytes()
     job = stack.job(stack.upload("truncated.mp4", whole[: len(whole) * 6 // 10]))
@@ -48,7 +48,7 @@ def test_a_truncated_video(stack: Deployed, tmp_path: Path) -> None:
 
 
 def test_no_video_stream(stack: Deployed, tmp_path: Path) -> None:
-    """If this fails, a sound file is not told apart from a damaged film."""
+    """If this fails, a sound file is reported like a damaged film."""
     path = write_sound_only(tmp_path / "sound.mp4")
     job = stack.job(stack.upload("sound only.mp4", path))
     assert "no video stream" in failed(stack, job, "plan", "NoVideoStream")
@@ -65,13 +65,13 @@ def test_no_video_stream(stack: Deployed, tmp_path: Path) -> None:
 def test_options_that_there_are_not(
     stack: Deployed, clip: Path, metadata: dict[str, str], words: str
 ) -> None:
-    """If this fails, a mistyped option is ignored, and the film encoded otherwise than asked."""
+    """If this fails, a mistyped option is ignored and the film is encoded without it."""
     job = stack.job(stack.upload("bad options.mp4", clip, metadata))
     assert words in failed(stack, job, "plan", "OptionError")
 
 
 def damaged(path: Path) -> bytes:
-    """A film whose index is right, and in which one frame of the third chunk is zeros."""
+    """Returns a film with a correct index, but with one frame of the third chunk zeroed."""
     Clip(frames=30, encoder="libvpx", options={"g": "1", "crf": "10"}).write(path)
     with av.open(str(path)) as container:
         coded = [bytes(packet) for packet in container.demux(video=0) if packet.size][14]
@@ -92,9 +92,9 @@ def test_a_chunk_that_always_fails(stack: Deployed, tmp_path: Path) -> None:
 
 
 def test_a_result_of_something_else_is_left_alone(stack: Deployed, clip: Path) -> None:
-    """If this fails, an upload replaces a file that it has nothing to do with.
+    """If this fails, an upload replaces an unrelated file.
 
-    A redrive, after that file was moved away, goes on to the result.
+    Once that file is moved away, a redrive completes the job.
     """
     output = {"Bucket": stack.outputs["OutputBucket"], "Key": "taken.webm"}
     stack.s3.put_object(**output, Body=b"precious")
@@ -112,7 +112,7 @@ def test_a_result_of_something_else_is_left_alone(stack: Deployed, clip: Path) -
 
 
 def test_a_redrive_of_what_cannot_be_mended_fails_alike(stack: Deployed, tmp_path: Path) -> None:
-    """If this fails, a redrive loses the reason, or goes round for ever."""
+    """If this fails, a redrive loses the reason, or loops for ever."""
     upload = stack.upload("damaged again.mkv", damaged(tmp_path / "damaged.mkv"))
     job = stack.job(upload)
     stack.client("stepfunctions").redrive_execution(executionArn=job.arn)
@@ -120,7 +120,7 @@ def test_a_redrive_of_what_cannot_be_mended_fails_alike(stack: Deployed, tmp_pat
 
 
 def test_a_stopped_job_is_recorded(stack: Deployed, tmp_path: Path) -> None:
-    """If this fails, a job that was stopped looks as if it had never been."""
+    """If this fails, a stopped job leaves no record."""
     source = Clip(frames=60, width=640, height=360).write(tmp_path / "long.mp4")
     upload = stack.upload("stopped.mp4", source)
     arn = stack.started(upload)

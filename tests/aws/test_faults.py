@@ -1,4 +1,4 @@
-"""Workers that die, hang, are refused or run out of memory: tried again, to the same bytes."""
+"""Workers that die, hang, are throttled or run out of memory: retries give the same bytes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.aws.deployed import Deployed, Job, digest
-from tests.emulator import Emulator
-from tests.emulator.runs import until
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, Job, digest
+from emulator.runs import until
 from tests.pipeline.clips import Clip
 
 Locally = Callable[..., str]
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.aws
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight chunks that take long enough to be caught at work."""
+    """Eight chunks that take long enough to be interrupted."""
     return Clip(frames=48, width=480, height=272).write(
         tmp_path_factory.mktemp("film") / "film.mp4"
     )
@@ -32,19 +32,19 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def large_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four chunks whose pictures alone are more than the least memory a function can have."""
+    """Four chunks whose pictures alone exceed the smallest memory of a function."""
     return Clip(frames=24, width=1280, height=720).write(
         tmp_path_factory.mktemp("large") / "film.mp4"
     )
 
 
 def attempts(stack: Deployed, job: Job, step: str) -> int:
-    """How often a step's tasks were tried, in all."""
+    """Returns the number of attempts at all tasks of a step."""
     return sum(int(record["attempts"]) for record in stack.timeline(job, step))
 
 
 def strike(emulator: Emulator, function: str, number: signal.Signals) -> None:
-    """Send a signal to a worker that is in the midst of a call, and not just at its end."""
+    """Sends a signal to a worker in the middle of a call, not at its end."""
     while True:
         (pid, *_) = until(lambda: emulator.workers(function))
         os.kill(pid, signal.SIGSTOP)
@@ -57,7 +57,7 @@ def strike(emulator: Emulator, function: str, number: signal.Signals) -> None:
 
 @contextmanager
 def configured(stack: Deployed, step: str, **changes: Any) -> Iterator[Callable[[], None]]:
-    """A function with another memory or timeout, until the given call or the end."""
+    """Gives a function another memory or timeout, until the yielded call or the end."""
     functions, name = stack.client("lambda"), stack.function(step)
     before = functions.get_function_configuration(FunctionName=name)
 
@@ -77,7 +77,7 @@ def configured(stack: Deployed, step: str, **changes: Any) -> Iterator[Callable[
 def test_a_killed_worker(
     stack: Deployed, emulator: Emulator, locally: Locally, film: Path, step: str
 ) -> None:
-    """If this fails, one lost machine loses the film, or changes it."""
+    """If this fails, one lost machine loses or changes the film."""
     upload = stack.upload(f"killed {step}.mp4", film)
     strike(emulator, stack.function(step), signal.SIGKILL)
     job = stack.job(upload)
@@ -89,7 +89,7 @@ def test_a_killed_worker(
 def test_a_worker_that_hangs(
     stack: Deployed, emulator: Emulator, locally: Locally, film: Path
 ) -> None:
-    """If this fails, a worker that hangs once hangs the job, or changes the film."""
+    """If this fails, one hung worker hangs the job or changes the film."""
     with configured(stack, "encode", Timeout=5):
         upload = stack.upload("hangs.mp4", film)
         strike(emulator, stack.function("encode"), signal.SIGSTOP)
@@ -113,7 +113,7 @@ def test_workers_that_are_refused(stack: Deployed, locally: Locally, film: Path)
 
 
 def test_a_worker_without_memory(stack: Deployed, locally: Locally, large_film: Path) -> None:
-    """If this fails, a worker that ran out of memory once loses the film, or changes it."""
+    """If this fails, a worker that runs out of memory once loses or changes the film."""
     with configured(stack, "rebase", MemorySize=128) as restore:
         died = log(stack, "rebase").count("Runtime.ExitError")
         arn = stack.started(stack.upload("memory.mp4", large_film))
@@ -126,7 +126,7 @@ def test_a_worker_without_memory(stack: Deployed, locally: Locally, large_film: 
 
 
 def log(stack: Deployed, step: str) -> str:
-    """All a step's function wrote."""
+    """Returns everything that a step's function wrote."""
     logs = stack.client("logs")
     function = stack.client("lambda").get_function_configuration(FunctionName=stack.function(step))
     group = function["LoggingConfig"]["LogGroup"]

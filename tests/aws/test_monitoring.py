@@ -1,4 +1,4 @@
-"""What the dashboard and the alarms show is what the functions write."""
+"""The dashboard and the alarms show the metrics that the functions write."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 
-from tests.aws.deployed import Deployed
-from tests.emulator import Emulator
-from tests.emulator.runs import until
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed
+from emulator.runs import until
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 FUNCTIONS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "ended", "watch")
 Metric = tuple[str, str]
-"""Its name, and `service=...` with the names of its further dimensions."""
+"""Its name, `service=...`, and the names of its other dimensions."""
 
 _SEARCH = re.compile(r"SEARCH\('\{\"(\w+)\",([\w,]+)\} MetricName=\"(\w+)\"'")
 
 
 def shown(stack: Deployed) -> tuple[set[Metric], set[str]]:
-    """Metrics of the stack's own that the dashboard and alarms ask for, and those searched for."""
+    """Returns the stack's own metrics that the dashboard and alarms use, and those they search."""
     cloudwatch = stack.client("cloudwatch")
     dashboard = f"{stack.name}-{cloudwatch.meta.region_name}"
     page = json.loads(cloudwatch.get_dashboard(DashboardName=dashboard)["DashboardBody"])
@@ -46,7 +46,7 @@ def shown(stack: Deployed) -> tuple[set[Metric], set[str]]:
 
 
 def written(emulator: Emulator, stack: Deployed) -> set[Metric]:
-    """Metrics in the functions' logs, in CloudWatch's embedded format."""
+    """Returns the metrics in the functions' logs, in CloudWatch's embedded format."""
 
     def lines() -> Iterator[dict[str, Any]]:
         for name in FUNCTIONS:
@@ -68,11 +68,11 @@ def written(emulator: Emulator, stack: Deployed) -> set[Metric]:
 def test_everything_that_is_shown_is_written(
     emulator: Emulator, stack: Deployed, tmp_path: Path
 ) -> None:
-    """If this fails, a graph stays empty, or an alarm can never ring."""
+    """If this fails, a graph stays empty or an alarm never rings."""
     film = Clip(frames=600).write(tmp_path / "film.mp4")
     running = stack.upload("monitoring/film.mp4", film)
     execution = until(lambda: stack.executions(running))[0]
-    # Of running jobs something is written only while there are any.
+    # The metric of running jobs is written only while there are any.
     stack.client("lambda").invoke(FunctionName=stack.function("watch"))
     stack.ended(execution)
     stack.job(stack.upload("monitoring/broken.mp4", b"no video"))

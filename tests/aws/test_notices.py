@@ -1,4 +1,4 @@
-"""Every end of a job is told: to the topic, on the event bus, in the store, by the webhook."""
+"""Every end of a job is announced: to the topic, on the event bus, in the store, by webhook."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from emulator.excamera.deployed import Deployed
+from emulator.runs import until
 from excamera.lifecycle.uploads import job_of_upload
-from tests.aws.deployed import Deployed
 from tests.aws.listeners import BusListener, Subscriber
-from tests.emulator.runs import until
 from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws
@@ -22,18 +22,18 @@ TAG = {"order": 17, "who": ["Ann", "Bo"]}
 
 @pytest.fixture(scope="module")
 def everything(stack: Deployed) -> Subscriber:
-    """A subscriber who hears of all ends."""
+    """A subscriber to all ends."""
     return Subscriber(stack.client, stack.outputs["JobsTopic"])
 
 
 @pytest.fixture(scope="module")
 def bus(stack: Deployed) -> Iterator[BusListener]:
-    """A rule of the user's own."""
+    """A user's own rule."""
     return BusListener(stack.client)
 
 
 def start(stack: Deployed, key: str, content: bytes | Path, tag: Any = None) -> str:
-    """Start a job by hand, for an upload that starts none; gives the execution's ARN."""
+    """Starts a job by hand, for an upload that starts none; returns the execution's ARN."""
     upload = stack.upload(key, content)
     job = job_of_upload(
         stack.event(upload)["detail"],
@@ -49,7 +49,7 @@ def start(stack: Deployed, key: str, content: bytes | Path, tag: Any = None) -> 
 
 
 def end(stack: Deployed, job: str) -> dict[str, Any]:
-    """What the store says of a job's end, once it does."""
+    """Waits for the record of a job's end in the store and returns it."""
     key = f"jobs/{job}/end.json"
     until(lambda: stack.keys("WorkBucket", key))
     found: dict[str, Any] = stack.read_work(key)
@@ -59,7 +59,7 @@ def end(stack: Deployed, job: str) -> dict[str, Any]:
 def test_a_job_that_succeeds_is_told(
     stack: Deployed, everything: Subscriber, bus: BusListener, clip: Path
 ) -> None:
-    """If this fails, nobody hears of a finished film, or not whose it is and where it lies."""
+    """If this fails, a finished film is not announced, or without its upload or its location."""
     job = stack.ended(start(stack, "films/told.film", clip, TAG))
     assert job.status == "SUCCEEDED", job
     message = everything.one(job.name)
@@ -84,7 +84,7 @@ def test_a_job_that_succeeds_is_told(
 def test_a_job_that_fails_is_told_with_its_reason(
     stack: Deployed, everything: Subscriber, bus: BusListener
 ) -> None:
-    """If this fails, who waits for a film never learns that none will come, or why."""
+    """If this fails, a user never learns that the job failed, or why."""
     job = stack.ended(start(stack, "broken.film", b"no video", TAG))
     message = everything.one(job.name)
     assert message.pop("attributes") == {"status": "failed", "error": "NotAVideo"}
@@ -108,7 +108,7 @@ def test_a_subscriber_hears_only_of_what_it_asks_for(stack: Deployed) -> None:
 def test_a_stopped_job_is_told_as_stopped(
     stack: Deployed, everything: Subscriber, tmp_path: Path
 ) -> None:
-    """If this fails, a job that somebody stopped is told without its reason, or not at all."""
+    """If this fails, a stopped job is not announced, or without its reason."""
     source = Clip(frames=60, width=640, height=360).write(tmp_path / "long.mp4")
     arn = start(stack, "stopped.film", source)
     stack.client("stepfunctions").stop_execution(executionArn=arn, cause="wrong film")
@@ -119,7 +119,7 @@ def test_a_stopped_job_is_told_as_stopped(
 
 
 def test_an_event_that_comes_twice_is_told_once(stack: Deployed, everything: Subscriber) -> None:
-    """If this fails, EventBridge's "at least once" sends everybody two letters."""
+    """If this fails, EventBridge's "at least once" sends every subscriber two notices."""
     job = stack.ended(start(stack, "twice.film", b"no video"))
     told = everything.one(job.name)
     found = stack.client("stepfunctions").describe_execution(executionArn=job.arn)
@@ -135,7 +135,7 @@ def test_an_event_that_comes_twice_is_told_once(stack: Deployed, everything: Sub
 
 
 def test_a_redriven_job_is_told_again(stack: Deployed, everything: Subscriber, clip: Path) -> None:
-    """If this fails, a job that failed, was mended and went on stays failed to the world."""
+    """If this fails, a job that was repaired and completed is still reported as failed."""
     taken = {"Bucket": stack.outputs["OutputBucket"], "Key": "mended.webm"}
     stack.s3.put_object(**taken, Body=b"precious")
     job = stack.ended(start(stack, "mended.film", clip))

@@ -1,4 +1,4 @@
-"""Least privilege: the pipeline works with exactly the rights it is given, and needs each one."""
+"""Least privilege: the pipeline works with exactly its rights, and needs each of them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 import urllib3
 
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, Upload
+from emulator.excamera.synthesis import STACK
+from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.api import http
-from tests.aws.deployed import Deployed, Upload
 from tests.aws.rights import rights, role_name, without
 from tests.aws.test_api import complete
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator, until
 from tests.pipeline.clips import Clip
-from tests.support.assembly import STACK
+from tests.support.emulator import an_emulator
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
-# What each of the scenarios below is to show.
+# What each of the scenarios below must return.
 AS_IT_SHOULD_BE = {
     "encodes": ["SUCCEEDED", "SUCCEEDED"],
     "fails": ["OutputExists", "True", "SUCCEEDED", "False"],
@@ -40,7 +41,7 @@ AS_IT_SHOULD_BE = {
     **{f"forgets_{step}": ["0"] for step in ("plan", "encode", "rebase", "audio", "stitch")},
 }
 
-# Which scenarios need a role's rights, between them each of these.
+# The scenarios that together need each of a role's rights.
 SCENARIOS = {
     "plan": ("encodes", "fits", "forgets_plan"),
     **{step: ("encodes", f"forgets_{step}") for step in ("encode", "rebase", "audio", "stitch")},
@@ -79,7 +80,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Scenarios:
-    """What is seen of the stack; each call works on keys of its own."""
+    """Uses of the stack, each on keys of its own."""
 
     def __init__(self, emulator: Emulator, stack: Deployed, film: Path) -> None:
         self._emulator = emulator
@@ -92,7 +93,7 @@ class Scenarios:
         return f"{self._number}.mp4"
 
     def see(self, name: str) -> list[str]:
-        """What the scenario of that name shows."""
+        """Runs the scenario of that name; returns its outcome."""
         of_step = name.partition("forgets_")[2]
         if of_step and not hasattr(self, name):
             return self.forgets(of_step)
@@ -100,7 +101,7 @@ class Scenarios:
         return found
 
     def encodes(self) -> list[str]:
-        """A film, and then its next version, which finds the first one's result there."""
+        """Encodes a film, then its next version, which finds the first one's result."""
         key = self._key()
         seen = []
         for _ in range(2):
@@ -110,7 +111,7 @@ class Scenarios:
         return seen
 
     def fails(self) -> list[str]:
-        """A film that fails, is mended and goes on, and leaves no record of the failure."""
+        """Makes a job fail, then redrives it to success, which removes the failure's record."""
         key = self._key()
         stack, output = self._stack, key.replace(".mp4", ".webm")
         taken = {"Bucket": stack.outputs["OutputBucket"], "Key": output}
@@ -124,7 +125,7 @@ class Scenarios:
         return [*seen, again.status, str(record in stack.keys("WorkBucket", record))]
 
     def starts(self) -> list[str]:
-        """A film that starts a job; if it does not, the event is kept."""
+        """Uploads a film, which starts a job; if it does not, the event is kept."""
         upload = self._stack.upload(self._key(), self._film)
 
         def seen() -> list[str]:
@@ -135,7 +136,7 @@ class Scenarios:
         return found
 
     def ends(self) -> list[str]:
-        """A job that succeeds and one that is stopped; an end that is not told is kept."""
+        """Ends one job by success and stops another; an end that is not announced is kept."""
         stack, seen = self._stack, []
         for stopped in (False, True):
             arn = stack.started(stack.upload(self._key(), self._film))
@@ -152,7 +153,7 @@ class Scenarios:
         return seen
 
     def watches(self) -> list[str]:
-        """A look at a job that waits for a worker, and at what it has done so far."""
+        """Looks at a job that waits for a worker, and at what it has done so far."""
         functions, name = self._stack.client("lambda"), self._stack.function("watch")
         plan = self._stack.function("plan")
         before = functions.get_function_configuration(FunctionName=name)["Environment"]
@@ -169,18 +170,18 @@ class Scenarios:
             functions.delete_function_concurrency(FunctionName=plan)
 
     def fits(self) -> list[str]:
-        """How many functions the account lets run, as the plan has it."""
+        """Returns how many functions the account lets run, according to the plan."""
         job = self._stack.job(self._stack.upload(self._key(), self._film))
         [planned] = self._stack.timeline(job, "plan")
         return [str(planned["result"]["concurrency"])]
 
     def tags(self) -> list[str]:
-        """The tag of an upload, which is in its job's event."""
+        """Returns an upload's tag, which is in its job's event."""
         upload = self._stack.upload(self._key(), self._film, {"excamera-tag": "paid for"})
         return [str(self._stack.job(upload).input["tag"])]
 
     def awaits(self) -> list[str]:
-        """A job that waited for its upload; and an upload that looks like one of such a job."""
+        """Uploads the source that a job waits for, then a film that only looks like one."""
         stack, job = self._stack, f"awaited-{self._key().removesuffix('.mp4')}"
         record, key = f"uploads/{job}.json", f"uploads/{job}/film.mp4"
         output = {"store": f"s3://{stack.outputs['OutputBucket']}", "key": f"{job}.webm"}
@@ -207,7 +208,7 @@ class Scenarios:
         return seen
 
     def asks(self) -> list[str]:
-        """A job of an object, with and without its version, and one of no object."""
+        """Asks for jobs of an object, with and without its version, and of a missing object."""
         stack, key = self._stack, self._key()
         uploaded = stack.upload(f"{key}.film", self._film)
         source = f"s3://{stack.outputs['InputBucket']}/{uploaded.key}"
@@ -233,7 +234,7 @@ class Scenarios:
         return [*seen, "there is no" if "there is no s3" in detail else detail]
 
     def sends(self) -> list[str]:
-        """A job whose source is sent through the API's URLs, and looked at meanwhile."""
+        """Sends a job's source through the API's URLs, and looks at it meanwhile."""
         data = self._film.read_bytes()
         request = {"upload": True, "name": self._key(), "size": len(data)}
         made = self._ask("POST", "/jobs", request)
@@ -251,7 +252,7 @@ class Scenarios:
         return [str(len(received)), self._ended(job)["state"]]
 
     def cancels(self) -> list[str]:
-        """A job that runs, and one that waits for its source, are cancelled."""
+        """Cancels a running job, and one that waits for its source."""
         stack, functions = self._stack, self._stack.client("lambda")
         encode = stack.function("encode")
         functions.put_function_concurrency(FunctionName=encode, ReservedConcurrentExecutions=0)
@@ -288,7 +289,7 @@ class Scenarios:
         return http().request(method, url, body=data, headers=signed)
 
     def _ended(self, job: str) -> dict[str, Any]:
-        """A job, once it has ended or cannot be looked at."""
+        """Waits until a job has ended or cannot be read; returns it."""
 
         def found() -> dict[str, Any]:
             answer = self._ask("GET", f"/jobs/{job}")
@@ -301,7 +302,7 @@ class Scenarios:
         return ended
 
     def forgets(self, step: str) -> list[str]:
-        """How many objects are left of a cancelled job after a worker of it has ended."""
+        """Returns how many objects of a cancelled job remain after one of its workers has ended."""
         stack, job = self._stack, f"gone-{self._key().removesuffix('.mp4')}"
         work = stack.outputs["WorkBucket"]
         for key in (f"jobs/{job}/chunks/1", f"cancelled/{job}"):
@@ -313,7 +314,7 @@ class Scenarios:
         return [str(len(stack.keys("WorkBucket", f"jobs/{job}/")))]
 
     def forgets_ends(self) -> list[str]:
-        """What is left of a cancelled job after its end was told."""
+        """Returns what remains of a cancelled job after its end is announced."""
         stack, functions = self._stack, self._stack.client("lambda")
         plan, ended = stack.function("plan"), stack.function("ended")
         functions.put_function_concurrency(FunctionName=plan, ReservedConcurrentExecutions=0)
@@ -342,7 +343,7 @@ class Scenarios:
 
 
 def kept(stack: Deployed) -> list[str]:
-    """What the queue of events that could not be handled says of one, which it then forgets."""
+    """Takes one message, if any, from the queue of unhandled events; returns its condition."""
     queue, sqs = stack.queue(), stack.client("sqs")
     for message in sqs.receive_message(QueueUrl=queue).get("Messages", ()):
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
@@ -356,7 +357,7 @@ def scenarios(guarded: Emulator, stack: Deployed, film: Path) -> Scenarios:
 
 
 def test_the_granted_rights_are_enough(stack: Deployed, scenarios: Scenarios) -> None:
-    """If this fails, a step is denied something it needs: the stack works for administrators."""
+    """If this fails, a step lacks a right it needs: the stack works only for administrators."""
     for name, expected in AS_IT_SHOULD_BE.items():
         assert scenarios.see(name) == expected, name
     assert stack.keys("OutputBucket")
@@ -364,7 +365,7 @@ def test_the_granted_rights_are_enough(stack: Deployed, scenarios: Scenarios) ->
 
 @pytest.mark.parametrize("role", SCENARIOS)
 def test_every_right_is_needed(stack: Deployed, scenarios: Scenarios, role: str) -> None:
-    """If this fails, a role may do more than its step needs, or a right is not enforced here."""
+    """If this fails, a role may do more than its step needs, or the emulator ignores a right."""
     failing = stack.function("failure")
     not_needed = []
     for right in rights(stack, role_name(stack, role)):
@@ -380,7 +381,7 @@ def test_every_right_is_needed(stack: Deployed, scenarios: Scenarios, role: str)
 
 
 def test_strangers_are_refused(guarded: Emulator, stack: Deployed) -> None:
-    """If this fails, the buckets are open to who has no rights in the account."""
+    """If this fails, the buckets are open to callers without rights in the account."""
     import boto3
     from botocore import UNSIGNED
     from botocore.config import Config

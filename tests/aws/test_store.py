@@ -1,4 +1,4 @@
-"""`mu.S3Store` on S3, with the requests that it makes there."""
+"""`mu.S3Store` on S3, and the requests that it makes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.model import OperationModel
 
+from emulator import Emulator
 from mu import NOTHING, NoSuchKey, ObjectExists, Range, StoreError
 from mu.store.s3 import client as adapter
 from mu.store.s3.bucket import S3Object, S3Store
-from tests.emulator import Emulator
 
 pytestmark = pytest.mark.aws
 
@@ -36,7 +36,7 @@ def store(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Sto
 
 
 def test_it_behaves_as_the_other_stores(store: S3Store) -> None:
-    """If this fails, steps lose or mix up their objects on AWS alone."""
+    """If this fails, steps lose or mix up their objects, but only on AWS."""
     store.put("a/b", b"0123456789")
     assert store.get("a/b") == b"0123456789"
     assert (store.size("a/b"), store.exists("a/b"), store.exists("a")) == (10, True, False)
@@ -65,7 +65,7 @@ def test_a_replaced_source_is_noticed(store: S3Store) -> None:
 
 @pytest.fixture
 def made(store: S3Store) -> Counter[str]:
-    """The calls of the store's client from now on, by name; others may ask S3 meanwhile."""
+    """The calls of the store's client from now on, by name; other clients may call S3 meanwhile."""
     calls: Counter[str] = Counter()
 
     def count(model: OperationModel, **_: Any) -> None:
@@ -89,7 +89,7 @@ def test_large_pieces_are_copied_by_s3(store: S3Store, made: Counter[str]) -> No
     data = bytes(range(256)) * (12 * MIB // 256)
     store.put("large", data)
     size = store.concat("out", [b"head", *[Range("large", 0, 12 * MIB)] * 3, b"tail"])
-    # What fills up the header's part is read; everything else never leaves S3.
+    # Only what fills up the header's part is read; everything else stays in S3.
     assert made["GetObject"] == 1
     assert made["UploadPartCopy"] == 3
     assert size == 36 * MIB + 8
@@ -100,7 +100,7 @@ def test_large_pieces_are_copied_by_s3(store: S3Store, made: Counter[str]) -> No
 def test_a_condition_that_does_not_hold_changes_nothing(
     emulator: Emulator, store: S3Store, count: int
 ) -> None:
-    """If this fails, two attempts that race overwrite each other, or leave parts behind."""
+    """If this fails, two racing attempts overwrite each other, or leave parts behind."""
     store.put("part", bytes(6 * MIB))
     store.put("out", b"before")
     with pytest.raises(ObjectExists):

@@ -1,4 +1,4 @@
-"""An uploaded video comes back encoded, with the local engine's very bytes."""
+"""An uploaded video comes back encoded, with exactly the local engine's bytes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
+from emulator.excamera.deployed import MIN_PART, Deployed, Upload, digest
 from excamera.job.options import EncodeOptions, VpxSettings
 from mu.timeline import attempts
-from tests.aws.deployed import MIN_PART, Deployed, Upload, digest
 from tests.pipeline.clips import Clip, check_plays_alike, key_frames
 from tests.support.shared import SHARED, needs
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.aws
 def test_an_upload_becomes_the_local_engines_result(
     stack: Deployed, locally: Locally, clip: Path, tmp_path: Path
 ) -> None:
-    """If this fails, the stack does not encode, or not as one machine does."""
+    """If this fails, the stack does not encode, or its result differs from one machine's."""
     result = stack.result(stack.upload("film.mp4", clip))
     assert digest(result) == locally(clip)
     (tmp_path / "film.webm").write_bytes(result)
@@ -57,7 +57,7 @@ def test_odd_keys(stack: Deployed, locally: Locally, clip: Path, key: str) -> No
 
 
 def test_the_result_says_what_it_was_made_from(stack: Deployed, clip: Path) -> None:
-    """If this fails, nobody can tell later which upload a result is of."""
+    """If this fails, a result does not name the upload that it was made from."""
     stack.result(stack.upload("labelled.mp4", clip))
     head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key="labelled.webm")
     assert head["ContentType"] == "video/webm"
@@ -93,7 +93,7 @@ def test_multipart_uploads(stack: Deployed, locally: Locally, large: Path) -> No
 
 @pytest.mark.slow
 def test_large_results_are_joined_by_s3(stack: Deployed, locally: Locally, large: Path) -> None:
-    """If this fails, stitch carries a long film's bytes itself, or cannot join them at all."""
+    """If this fails, stitch copies a long film's bytes itself, or cannot join them."""
     metadata = {"excamera-crf": "0", "excamera-batch-chunks": "3", "excamera-cpu-used": "5"}
     options = EncodeOptions(crf=0, batch_chunks=3, vpx=VpxSettings(cpu_used=5))
     job = stack.job(stack.upload("large result.mkv", large, metadata))
@@ -101,7 +101,7 @@ def test_large_results_are_joined_by_s3(stack: Deployed, locally: Locally, large
     assert job.output["size"] > 2 * MIN_PART
     assert digest(stack.output(job.output["key"])) == locally(large, options)
     head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key=job.output["key"])
-    # The ETag of what was put together from parts ends with their number.
+    # The ETag of an object made from parts ends with their number.
     assert int(head["ETag"].strip('"').rpartition("-")[2]) >= 3
 
 
@@ -147,13 +147,13 @@ def test_options_of_one_upload(stack: Deployed, locally: Locally, clip: Path) ->
 
 
 def test_a_source_without_an_index(stack: Deployed, locally: Locally, tmp_path: Path) -> None:
-    """If this fails, raw streams are refused, or indexed otherwise than on one machine."""
+    """If this fails, raw streams are refused, or indexed differently than on one machine."""
     source = Clip(frames=14).write(tmp_path / "raw.264", container="h264")
     assert digest(stack.result(stack.upload("raw.264", source))) == locally(source)
 
 
 def test_jobs_at_the_same_time(stack: Deployed, locally: Locally, tmp_path: Path) -> None:
-    """If this fails, two users' jobs disturb each other."""
+    """If this fails, two users' jobs interfere with each other."""
     sources = [Clip(frames=frames).write(tmp_path / f"{frames}.mp4") for frames in (13, 19)]
     uploads = [stack.upload(f"{source.stem}/same name.mp4", source) for source in sources]
     arns = [stack.started(upload) for upload in uploads]
@@ -195,7 +195,7 @@ def test_other_objects_start_nothing(stack: Deployed, clip: Path) -> None:
 
 
 def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
-    """If this fails, a job's objects lie elsewhere, or nobody can tell what was slow."""
+    """If this fails, a job's objects have other keys, or the timeline hides what was slow."""
     source = Clip(frames=14, sound="aac").write(tmp_path / "kept.mp4")
     job = stack.job(stack.upload("kept.mp4", source))
     keys = {
@@ -250,6 +250,6 @@ def test_real_clips(
     metadata: dict[str, str],
     options: EncodeOptions,
 ) -> None:
-    """If this fails, what real cameras and encoders make comes back otherwise, or not at all."""
+    """If this fails, films of real cameras and encoders come back changed, or not at all."""
     result = stack.result(stack.upload(f"real/{name}", MEDIA / name, metadata), 600)
     assert digest(result) == locally(MEDIA / name, options)

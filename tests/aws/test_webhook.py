@@ -1,6 +1,6 @@
-"""The webhook: notices posted to an HTTPS server of the user's, signed, and never lost.
+"""The webhook: signed notices, posted to a user's HTTPS server and never lost.
 
-The functions' roles are enforced here, so that the webhook has just the rights it needs.
+The functions' roles are enforced here, so the webhook has only the rights it needs.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from tests.aws.deployed import Deployed
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
+from emulator.runs import until
 from tests.aws.listeners import Receiver
 from tests.aws.rights import rights, role_name, without
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator, until
-from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
+from tests.support.emulator import an_emulator
 from tests.support.pages import code_block, section
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -26,14 +27,14 @@ pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator with roles and a certificate for 127.0.0.1, which functions can read."""
+    """An emulator with roles, and a certificate for 127.0.0.1 that functions can read."""
     with an_emulator(tmp_path_factory.mktemp("webhook"), authenticate=True) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def authority(guarded: Emulator) -> Path:
-    """The certificate, which is its own authority."""
+    """The self-signed certificate."""
     return Path(guarded.environment["AWS_CA_BUNDLE"])
 
 
@@ -49,7 +50,7 @@ def receiver(authority: Path) -> Iterator[Receiver]:
 def stack(
     guarded: Emulator, receiver: Receiver, authority: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployed:
-    """The stack, deployed with the server as its webhook, whose authority it knows."""
+    """The stack, deployed with the server as its webhook; it trusts the server's authority."""
     directory = tmp_path_factory.mktemp("assembly")
     done = synthesise(directory, **HOST_CONTEXT, webhook_url=receiver.url)
     assert done.returncode == 0, done.stderr
@@ -59,7 +60,7 @@ def stack(
 
 
 def trust(stack: Deployed, authority: str) -> None:
-    """Have the function trust the certificates of an authority only."""
+    """Makes the function trust only one authority's certificates."""
     functions, name = stack.client("lambda"), stack.function("webhook")
     found = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     functions.update_function_configuration(
@@ -69,7 +70,7 @@ def trust(stack: Deployed, authority: str) -> None:
 
 @pytest.fixture(scope="module")
 def secret(stack: Deployed) -> str:
-    """What the requests are signed with."""
+    """The secret that signs the requests."""
     found = stack.client("secretsmanager").get_secret_value(
         SecretId=stack.outputs["WebhookSecretArn"]
     )
@@ -77,14 +78,14 @@ def secret(stack: Deployed) -> str:
 
 
 def verified(secret: str, headers: dict[str, str], body: bytes) -> bool:
-    """What the snippet on the page about operations says of a request."""
+    """Returns whether the snippet in docs/operations.md accepts a request."""
     names: dict[str, Any] = {}
     exec(code_block(section("docs/operations.md", "Webhook"), "python"), names)
     return bool(names["is_genuine"](secret, headers, body))
 
 
 def kept(stack: Deployed) -> dict[str, Any]:
-    """The next message of the undelivered queue."""
+    """Waits for the next message of the undelivered queue and returns it."""
     sqs, queue = stack.client("sqs"), stack.queue()
     (message,) = until(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), 120)
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
@@ -93,7 +94,7 @@ def kept(stack: Deployed) -> dict[str, Any]:
 
 
 def test_a_notice_is_posted_signed(stack: Deployed, receiver: Receiver, secret: str) -> None:
-    """If this fails, a receiver gets nothing, or cannot tell it from a forgery."""
+    """If this fails, a receiver gets no notice, or cannot recognise a forged one."""
     receiver.answers = []
     job = stack.job(stack.upload("posted.mp4", b"no video"))
     (request,) = until(lambda: receiver.of(job.name), 60)
@@ -109,7 +110,7 @@ def test_a_notice_is_posted_signed(stack: Deployed, receiver: Receiver, secret: 
 def test_a_receiver_that_fails_twice_gets_it_the_third_time(
     stack: Deployed, receiver: Receiver, secret: str
 ) -> None:
-    """If this fails, a receiver that was just being restarted never hears of the job."""
+    """If this fails, a receiver that happened to restart never hears of the job."""
     receiver.answers = [503, 500]
     job = stack.job(stack.upload("at last.mp4", b"no video"))
     requests = until(lambda: found if len(found := receiver.of(job.name)) == 3 else None, 60)
@@ -136,7 +137,7 @@ def test_what_is_refused_is_kept_and_not_sent_again(
 def test_a_receiver_that_stays_away_is_tried_and_the_notice_kept(
     stack: Deployed, receiver: Receiver
 ) -> None:
-    """If this fails, a receiver that was away for long loses what happened meanwhile."""
+    """If this fails, a receiver loses the notices sent during a long outage."""
     receiver.answers = [502] * 9
     job = stack.job(stack.upload("away.mp4", b"no video"))
     message = kept(stack)
@@ -149,7 +150,7 @@ def test_a_receiver_that_stays_away_is_tried_and_the_notice_kept(
 def test_a_stranger_with_another_certificate_gets_nothing(
     stack: Deployed, receiver: Receiver, authority: Path
 ) -> None:
-    """If this fails, whoever answers in the receiver's place learns of every film."""
+    """If this fails, an impostor that answers for the receiver learns of every film."""
     trust(stack, ssl.get_default_verify_paths().openssl_cafile)
     notice = {"id": "x", "job": "secret-film", "status": "succeeded"}
     answer = stack.client("lambda").invoke(
@@ -163,17 +164,17 @@ def test_a_stranger_with_another_certificate_gets_nothing(
 
 
 def test_the_secret_is_in_no_log(stack: Deployed, guarded: Emulator, secret: str) -> None:
-    """If this fails, who may read logs can forge notices."""
+    """If this fails, anyone who may read logs can forge notices."""
     log = guarded.logs(stack.function("webhook"))
     assert "delivered" in log
     assert secret not in log
 
 
 def test_the_webhook_needs_each_of_its_rights(stack: Deployed, receiver: Receiver) -> None:
-    """If this fails, the function that talks to the outside may do more than it has to."""
+    """If this fails, the function that talks to the outside has more rights than it needs."""
 
     def is_refused() -> bool:
-        """Whether the function hears that its notice is refused, and says so to the queue."""
+        """Returns whether the function learns of a refused notice and reports it to the queue."""
         receiver.answers = [400] * 3
         stack.job(stack.upload(f"{len(needed)}.mp4", b"no video"))
         condition = kept(stack)["requestContext"]["condition"]

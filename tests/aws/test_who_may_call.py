@@ -1,4 +1,4 @@
-"""Who may call the API: nobody without a signature or a key, and nobody too often."""
+"""Access to the API: callers need a signature or a key, and are limited in rate."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ import botocore.auth
 import pytest
 import urllib3
 
+from emulator import Emulator
+from emulator.excamera.deployed import digest
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
 from excamera.job.options import EncodeOptions
 from functions.api import problems
 from functions.api.models import Problem
 from tests.aws.conftest import Locally
-from tests.aws.deployed import digest
 from tests.aws.test_api import complete, ended, upload_parts
-from tests.emulator import Emulator
-from tests.emulator.runs import an_emulator
 from tests.pipeline.clips import Clip
-from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
+from tests.support.emulator import an_emulator
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
@@ -47,7 +47,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def api(guarded: Emulator, assembly: Path) -> Api:
-    """The API of a stack with the settings of cdk.json: for callers with IAM's right."""
+    """The API of a stack with the settings of cdk.json: for callers with the right in IAM."""
     guarded.deploy(assembly, STACK)
     account = Account()
     return Api.of_stack(account, account.stack(STACK))
@@ -55,7 +55,7 @@ def api(guarded: Emulator, assembly: Path) -> Api:
 
 @pytest.fixture(scope="module")
 def keyed(guarded: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Api:
-    """The API of a stack for callers with a key, who may ask six times a day."""
+    """The API of a stack for callers with a key, who may call six times a day."""
     folder = tmp_path_factory.mktemp("keyed")
     more = {"stack_name": "Keyed", "api_auth": "key", "api_requests_a_day": 6,
             "cors_origins": [PAGE]}  # fmt: skip
@@ -72,10 +72,10 @@ ANY = "arn:aws:execute-api:*:*:*"
 
 
 def user(guarded: Emulator, name: str, resource: str | None) -> Signed:
-    """A new user, who may call `resource` of the API; gives what signs their requests.
+    """Creates a user who may call `resource` of the API; returns a signer of their requests.
 
-    The emulator believes the account's owner without a signature, so tests of signatures need
-    somebody else.
+    The emulator trusts the account's owner without a signature, so tests of signatures need
+    another user.
     """
     iam = guarded.client("iam")
     iam.create_user(UserName=name)
@@ -93,19 +93,19 @@ def user(guarded: Emulator, name: str, resource: str | None) -> Signed:
 
 @pytest.fixture(scope="module")
 def signed(guarded: Emulator) -> Signed:
-    """Signs requests as a user who may call everything."""
+    """A signer of requests, for a user who may call everything."""
     return user(guarded, "caller", ANY)
 
 
 def ask(
     api: Api, headers: Mapping[str, str], path: str = "/jobs", method: str = "GET"
 ) -> urllib3.BaseHTTPResponse:
-    """A request with just these headers."""
+    """Sends a request with exactly these headers."""
     return http().request(method, api._url + path, headers=dict(headers))
 
 
 def is_a_problem(answer: urllib3.BaseHTTPResponse) -> bool:
-    """Whether an answer tells of a problem as the API's document says."""
+    """Returns whether an answer reports a problem as the API's document says."""
     problem = Problem.model_validate_json(answer.data)
     named = answer.headers["Content-Type"] == problems.MEDIA_TYPE
     return named and bool(problem.detail) and problem.status in (None, answer.status)
@@ -117,7 +117,7 @@ def test_the_owner_may(api: Api) -> None:
 
 
 def test_unsigned_requests_are_refused(api: Api) -> None:
-    """If this fails, anybody on the internet encodes at the account's cost."""
+    """If this fails, anyone on the internet can encode at the account's cost."""
     for method, path in (
         ("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/jobs/a"), ("DELETE", "/jobs/a"),
         ("GET", "/jobs/a/timeline"), ("GET", "/openapi.json"),
@@ -134,14 +134,14 @@ def test_wrong_signatures_are_refused(api: Api, signed: Signed) -> None:
     refused = ask(api, {**right, "Authorization": changed})
     assert (refused.status, refused.json()["error"]) == (403, "INVALID_SIGNATURE")
     assert is_a_problem(refused)
-    # A signature of one request is none of another.
+    # A signature of one request does not fit another.
     assert ask(api, right, "/jobs?state=failed").status == 403
 
 
 def test_old_signatures_are_refused(
     api: Api, signed: Signed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If this fails, a request that was once seen can be repeated for ever."""
+    """If this fails, an intercepted request can be repeated for ever."""
     now = botocore.auth.get_current_datetime
     with monkeypatch.context() as patch:
         patch.setattr(
@@ -167,7 +167,7 @@ def test_who_lacks_the_right_is_refused(api: Api, guarded: Emulator) -> None:
 def test_two_users_at_once(
     api: Api, guarded: Emulator, clip: Path, locally: Locally, tmp_path: Path
 ) -> None:
-    """If this fails, users who may only call the API cannot encode, or disturb each other."""
+    """If this fails, users who may only call the API cannot encode, or affect each other's jobs."""
     other = Clip(frames=30, width=48, height=80).write(tmp_path / "other.mp4")
 
     def encode(name: str, film: Path, options: dict[str, int]) -> str:
@@ -188,7 +188,7 @@ def test_two_users_at_once(
 
 
 def test_urls_expire(api: Api) -> None:
-    """If this fails, whoever once had a URL may upload for ever."""
+    """If this fails, a leaked URL accepts uploads for ever."""
     request = {"upload": True, "name": "old.mp4", "size": 10}
     job, _ = api.post("/jobs", request, idempotency_key=str(uuid.uuid4()))
     [part] = job["upload"]["parts"]
@@ -202,7 +202,7 @@ def test_urls_expire(api: Api) -> None:
 
 
 def test_named_pages_may_ask(keyed: Api) -> None:
-    """If this fails, a web page that was named cannot call the API."""
+    """If this fails, a web page that the settings name cannot call the API."""
     wanted = {"Origin": PAGE, "Access-Control-Request-Method": "GET"}
     answer = ask(keyed, wanted, method="OPTIONS")
     assert answer.status in (200, 204)
@@ -211,7 +211,7 @@ def test_named_pages_may_ask(keyed: Api) -> None:
 
 
 def test_a_key_is_asked_for_and_counted(keyed: Api) -> None:
-    """If this fails, an API for keys is open, or a key may be used without end."""
+    """If this fails, an API with keys is open, or a key has no quota."""
     for headers in ({}, {"x-api-key": "guess-guess-guess-guess"}):
         refused = ask(keyed, headers)
         assert refused.status == 403

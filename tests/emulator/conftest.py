@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import Emulator
+from emulator import Emulator
 from tests.emulator.example import STACK, template
-from tests.emulator.runs import an_emulator
+from tests.support.emulator import an_emulator
 
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory as `cdk synth` writes one."""
+    """A directory like those that `cdk synth` writes."""
     directory = tmp_path_factory.mktemp("assembly")
     (directory / f"{STACK}.template.json").write_text(json.dumps(template()))
     return directory
@@ -21,7 +21,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator without roles; skips where none is installed."""
+    """An emulator without roles; skips if none is installed."""
     with an_emulator(tmp_path_factory.mktemp("emulator")) as running:
         yield running
 

@@ -4,9 +4,11 @@ import json
 import textwrap
 from typing import Any
 
+from emulator import Emulator
+
 STACK = "Example"
 
-# What the `task` function does is in its event: {"do": ..., ...}.
+# The event says what the `task` function does: {"do": ..., ...}.
 TASK = '''
 import os, signal, time
 import boto3
@@ -18,7 +20,7 @@ s3 = boto3.client("s3")
 BUCKET = os.environ["BUCKET"]
 
 def count(key):
-    """How often this was asked before, remembered in S3."""
+    """Returns how often this was called before; S3 keeps the count."""
     try:
         seen = int(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
     except s3.exceptions.NoSuchKey:
@@ -58,7 +60,7 @@ def handler(event, context):
     return event
 '''
 
-# Keeps every event it is sent in the bucket.
+# Stores every event that it receives in the bucket.
 LISTENER = """
 import json, os
 import boto3
@@ -102,7 +104,7 @@ def _task(**fields: Any) -> dict[str, Any]:
 
 
 def _machines() -> dict[str, dict[str, Any]]:
-    """Definitions of state machines, by the names of their outputs."""
+    """Returns the definitions of state machines, by the names of their outputs."""
     return {
         "Single": {
             "StartAt": "work",
@@ -304,7 +306,7 @@ def _tls_only() -> dict[str, Any]:
 
 
 def template() -> dict[str, Any]:
-    """The stack's template."""
+    """Returns the stack's template."""
     uploads = {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
@@ -367,3 +369,13 @@ def template() -> dict[str, Any]:
             for name in ("Bucket", "Watched", "Task", "Reserved", *machines)
         },
     }
+
+
+def events(emulator: Emulator, outputs: dict[str, str], kind: str) -> list[dict[str, Any]]:
+    """Returns the events of a kind that the stack's listener has received."""
+    s3 = emulator.client("s3")
+    found = s3.list_objects_v2(Bucket=outputs["Bucket"], Prefix=f"events/{kind}/")
+    return [
+        json.loads(s3.get_object(Bucket=outputs["Bucket"], Key=item["Key"])["Body"].read())
+        for item in found.get("Contents", [])
+    ]

@@ -1,4 +1,4 @@
-"""What holds of the emulator as a whole, whatever is deployed."""
+"""The emulator as a whole, whatever is deployed."""
 
 import os
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import Emulator
-from tests.emulator.runs import until
+from emulator import Emulator
+from emulator.runs import until
 
 pytestmark = pytest.mark.aws
 
@@ -29,7 +29,7 @@ def test_loopback_only(emulator: Emulator) -> None:
 
 
 def pids_of(line: str) -> list[int]:
-    """The processes that a line of `ss -p` names and that still run."""
+    """Returns the processes that a line of `ss -p` names and that still run."""
     found = [int(part.split(",")[0].rstrip(")")) for part in line.split("pid=")[1:]]
     return [pid for pid in found if Path(f"/proc/{pid}").exists()]
 
@@ -38,7 +38,7 @@ def test_ends_with_its_parent(tmp_path: Path, emulator: Emulator) -> None:
     """A killed test run leaves servers behind."""
     program = (
         "import pathlib, sys, time\n"
-        "from tests.emulator import Emulator\n"
+        "from emulator import Emulator\n"
         "emulator = Emulator(pathlib.Path(sys.argv[1]))\n"
         "emulator.start()\n"
         "print(*emulator.pids, flush=True)\n"

@@ -1,4 +1,4 @@
-"""What the tests of the stack take for granted of Lambda here."""
+"""The behaviour of Lambda that the stack's tests rely on."""
 
 import base64
 import json
@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import Emulator
+from emulator import Emulator
+from emulator.runs import billed, ended, output, quiet, run, start, until
 from tests.emulator.example import STACK
-from tests.emulator.runs import an_emulator, billed, ended, output, quiet, run, start, until
+from tests.support.emulator import an_emulator
 
 pytestmark = pytest.mark.aws
 
 
 def test_retry_by_class_name(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """Retry rules that name an exception's class do not match, or the function forgets."""
+    """Retry rules that name an exception's class do not match, or the function loses its state."""
     event = {"do": "fail once", "key": "retry"}
     assert output(run(emulator, outputs["Single"], event)) == event
 
@@ -30,7 +31,7 @@ def test_catch_keeps_error_beside_input(emulator: Emulator, outputs: dict[str, s
 
 
 def test_memory_limit(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """A function dies of less than it may take, or takes more; or its log does not say so."""
+    """A function dies below its memory limit, or exceeds it, or its log does not report it."""
     within = {"do": "take memory", "bytes": 160 << 20}
     assert output(run(emulator, outputs["Optimized"], within)) == within
     deaths = emulator.logs(outputs["Task"]).count("Runtime.ExitError")
@@ -40,7 +41,7 @@ def test_memory_limit(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 
 def test_death_is_exit_error(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """A function's process that ends is not reported as Lambda does, so it is not retried."""
+    """The end of a function's process is not reported as on Lambda, so it is not retried."""
     event = {"do": "die once", "key": "death"}
     assert output(run(emulator, outputs["Single"], event)) == event
     result = run(emulator, outputs["Optimized"], {"do": "die"})
@@ -48,7 +49,7 @@ def test_death_is_exit_error(emulator: Emulator, outputs: dict[str, str]) -> Non
 
 
 def test_killed_worker(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """Tests cannot kill a function that runs, or the execution does not notice."""
+    """Tests cannot kill a running function, or the execution does not notice."""
     arn = start(emulator, outputs["Optimized"], {"do": "sleep", "seconds": 9})
     [pid] = until(lambda: emulator.workers(outputs["Task"]))
     os.kill(pid, signal.SIGKILL)
@@ -56,13 +57,13 @@ def test_killed_worker(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 
 def test_timeout(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """A function may run longer than its timeout, or its end has another name."""
+    """A function may run beyond its timeout, or its end has another name than on AWS."""
     result = run(emulator, outputs["Optimized"], {"do": "sleep", "seconds": 30})
     assert (result["status"], result["error"]) == ("FAILED", "Sandbox.Timedout")
 
 
 def test_throttle(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """Reserved concurrency is not kept, or a refusal has another name than on AWS."""
+    """Reserved concurrency is not enforced, or a refusal has another name than on AWS."""
     items = [{"do": "sleep", "seconds": 1}] * 3
     results = output(run(emulator, outputs["Throttled"], {"items": items}))
     errors = [result["Error"] for result in results if "Error" in result]
@@ -72,7 +73,7 @@ def test_throttle(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 @pytest.mark.slow
 def test_waiting_is_not_billed(assembly: Path, tmp_path: Path) -> None:
-    """What a function is said to have cost depends on how many others ran."""
+    """The reported cost of a function depends on how many others ran."""
     calls, sleep_s, memory_gb = 3, 4, 0.25
     with an_emulator(tmp_path, concurrency=1) as emulator:
         task = emulator.deploy(assembly, STACK)["Task"]
@@ -86,12 +87,12 @@ def test_waiting_is_not_billed(assembly: Path, tmp_path: Path) -> None:
             assert set(callers.map(call, range(calls))) == {200}
         took = sorted(one / memory_gb for one in billed(emulator.logs(task)))
     assert len(took) == calls
-    # One began in a new environment; one waited for one other, and one for two.
+    # One began in a new environment; one waited for one call, and one for two.
     assert sleep_s <= took[0] <= took[1] < 2 * sleep_s
 
 
 def test_environment(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """A function sees files of this machine, or not where Lambda has its own."""
+    """A function sees this machine's files, or its own are not where Lambda puts them."""
     found = output(run(emulator, outputs["Optimized"], {"do": "where"}))
     if found["task"] != "/var/task":
         pytest.skip("This machine allows no mounts of its own.")
@@ -110,7 +111,7 @@ def test_logs_and_counts(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 
 def test_the_log_is_whole(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """What a function writes is lost on a busy machine, and tests that look for it wait in vain."""
+    """A busy machine loses what a function writes, and tests wait for it in vain."""
 
     def log(_: int) -> str:
         answer = emulator.client("lambda").invoke(

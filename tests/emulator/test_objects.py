@@ -1,12 +1,13 @@
-"""What the tests of the stack take for granted of S3 and its events here."""
+"""The behaviour of S3 and its events that the stack's tests rely on."""
 
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator import Emulator
-from tests.emulator.runs import events, until
+from emulator import Emulator
+from emulator.runs import until
+from tests.emulator.example import events
 
 pytestmark = pytest.mark.aws
 
@@ -28,7 +29,7 @@ def test_conditional_writes(emulator: Emulator, outputs: dict[str, str]) -> None
 
 
 def test_multipart_copy(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """Parts copied by range from a version are not that version's bytes."""
+    """Parts copied by range from a version differ from that version's bytes."""
     s3, watched, bucket = emulator.client("s3"), outputs["Watched"], outputs["Bucket"]
     key = "source ä+.bin"
     old = bytes(range(256)) * (6 << 12)
@@ -86,7 +87,7 @@ def test_object_created_events(emulator: Emulator, outputs: dict[str, str]) -> N
 
 
 def test_range_of_version(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """A ranged read of a version gives other bytes, or another status, than S3."""
+    """A ranged read of a version returns other bytes, or another status, than on S3."""
     s3, bucket = emulator.client("s3"), outputs["Watched"]
     old = s3.put_object(Bucket=bucket, Key="ranged", Body=b"0123456789")
     s3.put_object(Bucket=bucket, Key="ranged", Body=b"new")

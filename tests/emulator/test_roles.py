@@ -1,4 +1,4 @@
-"""What the tests of least privilege take for granted of the emulator."""
+"""The enforcement of roles that the tests of least privilege rely on."""
 
 import json
 from collections.abc import Iterator
@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator import Emulator
+from emulator import Emulator
+from emulator.runs import output, run
 from tests.emulator.example import STACK
-from tests.emulator.runs import an_emulator, output, run
+from tests.support.emulator import an_emulator
 
 pytestmark = pytest.mark.aws
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator that enforces roles; skips where none is installed."""
+    """An emulator that enforces roles; skips if none is installed."""
     with an_emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running:
         yield running
 
@@ -29,7 +30,7 @@ def deployed(guarded: Emulator, assembly: Path) -> dict[str, str]:
 
 
 def test_function_role(guarded: Emulator, deployed: dict[str, str]) -> None:
-    """Functions may do what their role does not allow, or not what it does."""
+    """Functions may do what their role does not allow, or may not do what it allows."""
 
     def read(bucket: str, key: str) -> Any:
         event = {"do": "read", "bucket": deployed[bucket], "key": key}
@@ -37,7 +38,7 @@ def test_function_role(guarded: Emulator, deployed: dict[str, str]) -> None:
 
     guarded.client("s3").put_object(Bucket=deployed["Watched"], Key="closed", Body=b"1")
     assert read("Watched", "closed") == "AccessDenied"
-    # Only who may list a bucket is told that a key is missing.
+    # Only a caller who may list a bucket learns that a key is missing.
     assert read("Watched", "readable/missing") == "AccessDenied"
     assert read("Bucket", "missing") == "NoSuchKey"
     written = {"do": "record", "key": "written"}

@@ -1,4 +1,4 @@
-"""What the tests of the stack take for granted of Step Functions here."""
+"""The behaviour of Step Functions that the stack's tests rely on."""
 
 import json
 from typing import Any
@@ -6,20 +6,21 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator import Emulator
-from tests.emulator.runs import ended, events, history, output, run, start, until
+from emulator import Emulator
+from emulator.runs import ended, history, output, run, start, until
+from tests.emulator.example import events
 
 pytestmark = pytest.mark.aws
 
 
 def notices(emulator: Emulator, outputs: dict[str, str], arn: str) -> list[dict[str, Any]]:
-    """The events that told of an execution's end."""
+    """Returns the events that announced an execution's end."""
     found = events(emulator, outputs, "Step Functions Execution Status Change")
     return [event for event in found if event["detail"]["executionArn"] == arn]
 
 
 def test_context_object(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """The context object lacks what our state machine takes from it."""
+    """The context object lacks fields that our state machine reads."""
     data = {"do": "nothing", "key": "", "seconds": 0}
     arn = start(emulator, outputs["Plain"], data, "context")
     result = output(ended(emulator, arn))["result"]
@@ -48,7 +49,7 @@ def test_start_is_idempotent(emulator: Emulator, outputs: dict[str, str]) -> Non
 
 
 def test_stop(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """A stopped execution goes on, or nobody hears of its end."""
+    """A stopped execution continues, or its end is not announced."""
     arn = start(emulator, outputs["Plain"], {"do": "sleep", "seconds": 1.5, "key": ""})
     until(lambda: emulator.workers(outputs["Task"]))
     emulator.client("stepfunctions").stop_execution(executionArn=arn, error="Stopped", cause="test")
@@ -60,7 +61,7 @@ def test_stop(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 
 def test_redrive(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """A redriven execution starts over, forgets its past, or does not know it was redriven."""
+    """A redriven execution starts over, loses its history, or does not count the redrive."""
     states = emulator.client("stepfunctions")
     data = {"do": "fail once", "key": "redrive", "seconds": 0}
     arn = start(emulator, outputs["Plain"], data)
@@ -88,7 +89,7 @@ def test_distributed_map(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 
 def test_distributed_map_with_failing_child(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """A map succeeds although a child failed, or goes on with the others."""
+    """A map succeeds although a child failed, or continues with the others."""
     s3, bucket = emulator.client("s3"), outputs["Bucket"]
     failing = {"mark": "marks/bad/0", "steps": [{"do": "fail"}]}
     slow = {"do": "sleep", "seconds": 1}
@@ -108,7 +109,7 @@ def test_missing_items(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 
 def test_machine_timeout(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """An execution may run longer than its machine allows, or nobody hears of its end."""
+    """An execution may run longer than its machine allows, or its end is not announced."""
     arn = start(emulator, outputs["Hurried"], {"do": "sleep", "seconds": 1.7})
     assert ended(emulator, arn)["status"] == "TIMED_OUT"
     assert history(emulator, arn)[-1]["type"] == "ExecutionTimedOut"
@@ -117,7 +118,7 @@ def test_machine_timeout(emulator: Emulator, outputs: dict[str, str]) -> None:
 
 
 def test_task_timeout(emulator: Emulator, outputs: dict[str, str]) -> None:
-    """A task may run longer than its state allows, or its end has another name."""
+    """A task may run longer than its state allows, or its end has another name than on AWS."""
     result = run(emulator, outputs["HurriedTask"], {"do": "sleep", "seconds": 1.7})
     assert result["error"] == "States.Timeout"
 

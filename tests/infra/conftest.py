@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.assembly import synthesise, template
+from emulator.excamera.synthesis import synthesise
+from tests.support.assembly import template
 
 
 @pytest.fixture(scope="session")

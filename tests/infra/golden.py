@@ -1,4 +1,4 @@
-"""Writes the golden state machine anew: `python -m tests.infra.golden`, then read the diff."""
+"""Writes the golden state machine again: `python -m tests.infra.golden`, then read the diff."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GOLDEN = Path(__file__).with_name("state_machine.asl.json")
 
 
 def derived() -> str:
-    """The definition derived from the flow with the settings of cdk.json."""
+    """Returns the definition derived from the flow with the settings of cdk.json."""
     use_own_node()
     from aws_cdk import App
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.assembly import resources, synthesise, template
+from emulator.excamera.synthesis import synthesise
+from tests.support.assembly import resources, template
 
 Made = Callable[..., dict[str, Any]]
 
@@ -27,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def methods(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The properties of all methods, by HTTP method."""
+    """Returns the properties of all methods, by HTTP method."""
     found: dict[str, list[dict[str, Any]]] = {}
     for resource in resources(document, "AWS::ApiGateway::Method").values():
         properties = resource["Properties"]
@@ -36,7 +37,7 @@ def methods(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_callers_need_iam_unless_asked_otherwise(made: Made) -> None:
-    """If this fails, the API is open, or answers web pages that nobody named."""
+    """If this fails, the API is open, or answers web pages that the settings do not name."""
     document = made()
     found = methods(document)
     assert {method: len(some) for method, some in found.items()} == {
@@ -53,7 +54,7 @@ def test_callers_need_iam_unless_asked_otherwise(made: Made) -> None:
 
 
 def test_keys_and_pages_by_context(made: Made) -> None:
-    """If this fails, an API for keys takes requests without one, or pages cannot use it."""
+    """If this fails, an API with keys accepts requests without one, or pages cannot use it."""
     document = made(api_auth="key", api_requests_a_day=7, cors_origins=["https://films.example"])
     found = methods(document)
     for method in ("GET", "POST", "DELETE"):
@@ -71,14 +72,14 @@ def test_keys_and_pages_by_context(made: Made) -> None:
 
 
 def test_other_buckets_are_read_where_asked(made: Made) -> None:
-    """If this fails, the API takes sources that workers may not read, or workers read all."""
+    """If this fails, the API accepts sources that workers may not read, or workers read all."""
     document = made(source_buckets=["our-archive"])
     readers = [
         logical
         for logical, policy in resources(document, "AWS::IAM::Policy").items()
         if "our-archive/*" in str(policy)
     ]
-    assert len(readers) == 6  # start, plan, encode, rebase, audio; api looks whether it is there
+    assert len(readers) == 6  # start, plan, encode, rebase, audio; api checks that it exists
     assert all(logical.startswith("Workers") for logical in readers)
 
 
@@ -92,7 +93,7 @@ def test_other_buckets_are_read_where_asked(made: Made) -> None:
     ],
 )
 def test_wrong_settings(tmp_path: Path, context: dict[str, Any], said: str) -> None:
-    """If this fails, a wrong setting is found when the deployment fails, or never."""
+    """If this fails, a wrong setting is found only when the deployment fails, or never."""
     done = synthesise(tmp_path, **context)
     assert done.returncode
     assert said in done.stderr

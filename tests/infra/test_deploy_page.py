@@ -1,4 +1,4 @@
-"""docs/deploy.md says what the settings are, and what its own formula gives."""
+"""docs/deploy.md lists the settings, and its example is what its own formula gives."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PAGE = (ROOT / "docs" / "deploy.md").read_text()
 
 
 def section(title: str) -> str:
-    """The text under a heading."""
+    """Returns the text under a heading."""
     return PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def block(text: str, language: str) -> str:
-    """The first code block in a language."""
+    """Returns the first code block in a language."""
     return text.partition(f"```{language}\n")[2].partition("```")[0]
 
 
@@ -36,19 +36,19 @@ def context() -> dict[str, Any]:
 
 
 def test_every_setting_is_described_with_its_default(context: dict[str, Any]) -> None:
-    """If this fails, the page lacks a setting, keeps one that is gone, or tells a wrong default."""
+    """If this fails, the page lacks a setting, keeps a removed one, or gives a wrong default."""
     rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| (.+?) \| (.+?) \|$", section("Settings"), re.M)
     assert {name: json.loads(default) for name, default, _, _ in rows} == context
     assert {"stack_name", *(field.name for field in fields(Settings))} == set(context)
 
 
 def test_the_cdk_is_the_one_that_our_command_runs() -> None:
-    """If this fails, the page and `excamera deploy` use the CDK in different versions."""
+    """If this fails, the page and `excamera deploy` use different versions of the CDK."""
     assert set(re.findall(r"aws-cdk@[\d.]+", PAGE)) == {PACKAGE}
 
 
 def test_the_costs_are_what_the_formula_gives() -> None:
-    """If this fails, a price or a count was changed and the example was not."""
+    """If this fails, a price or a count changed and the example did not."""
     costs = section("What it costs")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

@@ -11,14 +11,14 @@ from tests.support.assembly import ROOT
 def test_the_picture_shows_what_is_deployed(stack: dict[str, Any]) -> None:
     """If this fails, docs/deploy.md shows another stack than this one.
 
-    Put in what `python -m stacks.diagram cdk.out/ExCamera.template.json` prints.
+    Replace the picture with what `python -m stacks.diagram cdk.out/ExCamera.template.json` prints.
     """
     _, _, rest = (ROOT / "docs" / "deploy.md").read_text().partition("```mermaid\n")
     assert rest.partition("```")[0] == diagram(stack)
 
 
 def test_rights_to_read_and_write_become_one_arrow(stack: dict[str, Any]) -> None:
-    """If this fails, the picture leaves out what a role allows, or calls it something else."""
+    """If this fails, the picture leaves out what a role allows, or misnames it."""
     lines = diagram(stack).splitlines()
     assert '  stitch -->|"reads, writes"| output' in lines
     assert '  plan -->|"reads, writes"| work' in lines
@@ -33,7 +33,7 @@ def test_what_is_called_after_a_failure_is_dotted(stack: dict[str, Any]) -> None
 
 
 def test_only_resources_that_do_something_are_drawn() -> None:
-    """If this fails, the picture cannot be read for logs, roles and policies."""
+    """If this fails, logs, roles and policies clutter the picture."""
     template = {
         "Resources": {
             "StorageInput12345678": {"Type": "AWS::S3::Bucket"},

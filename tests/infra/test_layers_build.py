@@ -1,4 +1,4 @@
-"""The layers as they are deployed: what is in them, and that it works with nothing else around."""
+"""The layers as deployed: their content, and that it works with nothing else around."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ import pytest
 
 import layers
 import layers.__main__
-from tests.support.assembly import HOST_CONTEXT
+from emulator.excamera.synthesis import HOST_CONTEXT
 
-pytestmark = pytest.mark.slow  # where nothing is cached yet: compiles, and fetches 50 MB of wheels
+pytestmark = pytest.mark.slow  # with an empty cache: compiles, and fetches 50 MB of wheels
 
 TARGETS = [layers.Target(**HOST_CONTEXT), layers.Target("arm64", "3.14")]
 MACHINES = {"arm64": 183, "x86_64": 62}
 """ELF's numbers of the processors."""
 
-# Lambda's limit is 250 MB for function and layers together. 50 MB are for our own code, and for
-# a PyAV or numpy that grows: an update should fail here before it fails to be deployed.
+# Lambda's limit is 250 MB for function and layers together. 50 MB are left for our own code and
+# for a growing PyAV or numpy: an update should fail here before its deployment fails.
 MOST_BYTES = 200_000_000
 
 TOGETHER = pytest.mark.parametrize("target", TARGETS, ids=str, indirect=True)
 
 
 def built(kind: layers.Layer, target: layers.Target) -> Path:
-    """The layer from the project's own cache."""
+    """Returns the layer from the project's own cache."""
     return layers.build(kind, architecture=target.architecture, python=target.python)
 
 
 def files(layer: Path) -> list[Path]:
-    """The files of a layer."""
+    """Returns the files of a layer."""
     return sorted(path for path in layer.rglob("*") if path.is_file())
 
 
@@ -48,7 +48,7 @@ def target(request: pytest.FixtureRequest) -> layers.Target:
 
 @TOGETHER
 def test_layers_fit_into_lambda(target: layers.Target) -> None:
-    """If this fails, the stack cannot be deployed, or soon no more."""
+    """If this fails, the stack cannot be deployed, or soon will not be."""
     sizes = {str(kind): layers.size_bytes(built(kind, target)) for kind in layers.ALL}
     assert sum(sizes.values()) < MOST_BYTES, sizes
 
@@ -71,7 +71,7 @@ def test_programs_are_for_the_target_and_loadable(target: layers.Target) -> None
 
 
 def loadable_segments(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Offset, address, size in the file and alignment, as the ELF specification lays them out."""
+    """Yields offset, address, size in the file and alignment, as in the ELF specification."""
     (table,) = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
     for index in range(count):
@@ -181,7 +181,7 @@ def alone(script: str, path: list[Path], **environment: str) -> list[str]:
 
 @pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
 def test_codec_layer_encodes_and_decodes(named: bool) -> None:
-    """If this fails, functions have no codec: the library or a module is missing in the layer."""
+    """If this fails, functions have no codec: the layer lacks the library or a module."""
     codec, media = (built(kind, TARGETS[0]) / "python" for kind in (layers.CODEC, layers.MEDIA))
     library = codec / "codec" / "_native" / "libexcamera_codec.so"
     environment = {"EXCAMERA_CODEC_LIBRARY": str(library)} if named else {}
@@ -191,7 +191,7 @@ def test_codec_layer_encodes_and_decodes(named: bool) -> None:
 
 
 def test_media_layer_encodes_and_decodes() -> None:
-    """If this fails, stripping has damaged PyAV or numpy, or removed what they need."""
+    """If this fails, stripping has damaged PyAV or numpy, or removed files that they need."""
     media = built(layers.MEDIA, TARGETS[0]) / "python"
     assert all(Path(file).is_relative_to(media) for file in alone(MEDIA_SCRIPT, [media]))
 
@@ -214,7 +214,7 @@ def test_powertools_layer_works_beside_lambdas_boto3(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", layers.ALL, ids=str)
 def test_a_second_build_makes_the_same_bytes(kind: layers.Layer, tmp_path: Path) -> None:
-    """If this fails, every deployment from another machine replaces the layers for nothing."""
+    """If this fails, every deployment from another machine replaces the layers needlessly."""
     target = TARGETS[1]
     again = layers.build(
         kind, architecture=target.architecture, python=target.python, cache=tmp_path
@@ -223,7 +223,7 @@ def test_a_second_build_makes_the_same_bytes(kind: layers.Layer, tmp_path: Path)
 
 
 def digests(layer: Path) -> dict[str, str]:
-    """A digest of every file."""
+    """Returns a digest of every file."""
     return {
         str(path.relative_to(layer)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files(layer)
@@ -233,7 +233,7 @@ def digests(layer: Path) -> dict[str, str]:
 def test_command_line_prints_paths_and_sizes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """If this fails, `python -m layers` does not tell where the layers are."""
+    """If this fails, `python -m layers` does not print where the layers are."""
     monkeypatch.setattr(sys, "argv", ["layers", "--architecture", "arm64", "--python", "3.14"])
     assert layers.__main__.main() == 0
     printed = capsys.readouterr().out

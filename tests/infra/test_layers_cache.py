@@ -1,4 +1,4 @@
-"""When layers are built again, when not, and what a failed build leaves."""
+"""When layers are built again, when they are not, and what a failed build leaves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TARGET = {"architecture": "arm64", "python": "3.14"}
 
 
 def a_layer(make: Callable[[Path], None], *sources: Path) -> layers.Layer:
-    """A layer of no packages that `make` fills."""
+    """Returns a layer of no packages that `make` fills."""
     return layers.Layer("toy", (), lambda _, out: make(out), lambda: list(sources))
 
 
@@ -32,12 +32,12 @@ def write_file(out: Path) -> None:
 
 
 def fail(*_: Any, **__: Any) -> Any:
-    """Stands for what must not be called."""
+    """Stands for a function that must not be called."""
     raise AssertionError("a process was started")
 
 
 def leftovers(cache: Path) -> list[str]:
-    """What a cache holds besides locks."""
+    """Returns what a cache holds besides locks."""
     return sorted(path.name for path in cache.iterdir() if path.suffix != ".lock")
 
 
@@ -81,7 +81,7 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_build_left_is_never_taken(tmp_path: Path) -> None:
-    """If this fails, half a layer is deployed after a crash, or such halves pile up."""
+    """If this fails, half a layer is deployed after a crash, or half-built layers pile up."""
     kind = a_layer(write_file)
     name = layers.build(kind, **TARGET, cache=tmp_path / "other").name
     half = tmp_path / f".{name}-killed" / "toy"
@@ -182,7 +182,7 @@ def test_an_unreachable_index_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 @pytest.mark.parametrize(("architecture", "python"), [("aarch64", "3.14"), ("arm64", "python3.14")])
 def test_a_wrong_target_is_refused(architecture: str, python: str) -> None:
-    """If this fails, a typing error is told late, by pip or by a compiler."""
+    """If this fails, a typing error is reported late, by pip or by a compiler."""
     with pytest.raises(layers.LayerInputError):
         layers.build(layers.MEDIA, architecture=architecture, python=python)
 
@@ -201,7 +201,7 @@ def test_a_wrong_target_is_refused(architecture: str, python: str) -> None:
     ],
 )
 def test_which_files_of_a_wheel_are_kept(name: str, kept: bool) -> None:
-    """If this fails, layers lose what they need, or licences, or keep what nobody reads."""
+    """If this fails, layers lose files that they need, or licences, or keep unused files."""
     assert wheels.is_needed(name) is kept
 
 

@@ -1,4 +1,4 @@
-"""Looking after a deployed stack: topics, alarms, the dashboard, tags, budget and webhook."""
+"""Operating a deployed stack: topics, alarms, the dashboard, tags, budget and webhook."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from emulator.excamera.synthesis import synthesise
 from excamera.lifecycle.ending import notice_of
-from tests.support.assembly import ROOT, resources, synthesise, template
+from tests.support.assembly import ROOT, resources, template
 from tests.support.pages import code_block, section
 
 Template = dict[str, Any]
@@ -25,7 +26,7 @@ UNTAGGABLE = {
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """A stack with everything that can be asked for."""
+    """A stack with every optional part."""
     directory = tmp_path_factory.mktemp("full")
     done = synthesise(
         directory, webhook_url="https://example.com/jobs", alarm_email="a@example.com",
@@ -36,13 +37,13 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 
 def alarms(stack: Template) -> dict[str, dict[str, Any]]:
-    """Alarms by their name without the stack's."""
+    """Returns the alarms, by name without the stack's."""
     found = [one["Properties"] for one in resources(stack, "AWS::CloudWatch::Alarm").values()]
     return {one["AlarmName"].removeprefix("ExCamera-"): one for one in found}
 
 
 def test_every_end_of_a_job_is_told(stack: Template) -> None:
-    """If this fails, nobody hears of jobs that succeed, or that were stopped."""
+    """If this fails, successful or stopped jobs are not announced."""
     (rule,) = [
         rule["Properties"]
         for rule in resources(stack, "AWS::Events::Rule").values()
@@ -55,7 +56,7 @@ def test_every_end_of_a_job_is_told(stack: Template) -> None:
 
 
 def test_topics_take_messages_over_tls_only(stack: Template) -> None:
-    """If this fails, notices can be read on the way, or a stranger can ring the alarm."""
+    """If this fails, notices can be read in transit, or a stranger can raise an alarm."""
     topics = resources(stack, "AWS::SNS::Topic")
     jobs, bells = (stack["Outputs"][name]["Value"]["Ref"] for name in ("JobsTopic", "AlarmsTopic"))
     assert set(topics) == {jobs, bells}
@@ -71,7 +72,7 @@ def test_topics_take_messages_over_tls_only(stack: Template) -> None:
 
 
 def test_every_alarm_says_what_to_do(full: Template) -> None:
-    """If this fails, somebody is woken up, and has nothing to go by."""
+    """If this fails, an alarm wakes somebody without saying what to do."""
     page = (ROOT / PAGE).read_text()
     anchors = {title.lower().replace(" ", "-") for title in re.findall(r"^##+ (.+)$", page, re.M)}
     found = alarms(full)
@@ -87,7 +88,7 @@ def test_every_alarm_says_what_to_do(full: Template) -> None:
 
 
 def test_the_page_knows_what_alarms_cost(stack: Template) -> None:
-    """If this fails, docs/operations.md counts other metrics than are paid for."""
+    """If this fails, docs/operations.md counts other metrics than those that are billed."""
     metrics = sum(
         sum("MetricStat" in one for one in alarm.get("Metrics", ())) or 1
         for alarm in alarms(stack).values()
@@ -96,7 +97,7 @@ def test_the_page_knows_what_alarms_cost(stack: Template) -> None:
 
 
 def test_every_function_but_failure_has_an_alarm(full: Template) -> None:
-    """If this fails, a function can fail for weeks before anybody notices."""
+    """If this fails, a function can fail for weeks unnoticed."""
     handlers = [
         function["Properties"]["Handler"].split(".")[1]
         for function in resources(full, "AWS::Lambda::Function").values()
@@ -106,7 +107,7 @@ def test_every_function_but_failure_has_an_alarm(full: Template) -> None:
 
 
 def test_the_dashboard_shows_every_function(stack: Template) -> None:
-    """If this fails, the dashboard leaves out what goes wrong."""
+    """If this fails, the dashboard hides the problems of some function."""
     (page,) = resources(stack, "AWS::CloudWatch::Dashboard").values()
     name = {"Fn::Join": ["", ["ExCamera-", {"Ref": "AWS::Region"}]]}
     assert page["Properties"]["DashboardName"] == name
@@ -119,7 +120,7 @@ def test_the_dashboard_shows_every_function(stack: Template) -> None:
 
 
 def test_all_logs_end_some_day(full: Template) -> None:
-    """If this fails, some log is kept, and paid for, for ever."""
+    """If this fails, a log is kept, and costs money, for ever."""
     groups = resources(full, "AWS::Logs::LogGroup").values()
     assert len(groups) == len(resources(full, "AWS::Lambda::Function")) + 1
     for group in groups:
@@ -127,7 +128,7 @@ def test_all_logs_end_some_day(full: Template) -> None:
 
 
 def test_everything_that_can_be_is_tagged(full: Template) -> None:
-    """If this fails, the bill cannot tell what the stack costs."""
+    """If this fails, the bill does not show what the stack costs."""
     expected = {"app": "excamera", "stack": "ExCamera", "team": "films"}
     for name, resource in full["Resources"].items():
         if resource["Type"] in UNTAGGABLE:
@@ -139,7 +140,7 @@ def test_everything_that_can_be_is_tagged(full: Template) -> None:
 
 
 def test_a_budget_is_made_only_when_asked_for(stack: Template, full: Template) -> None:
-    """If this fails, a stack has no budget, one of everything, or one nobody hears of."""
+    """If this fails, a stack has no budget, one for all stacks, or one that alerts nobody."""
     assert not resources(stack, "AWS::Budgets::Budget")
     (budget,) = resources(full, "AWS::Budgets::Budget").values()
     made = budget["Properties"]["Budget"]
@@ -153,7 +154,7 @@ def test_a_budget_is_made_only_when_asked_for(stack: Template, full: Template) -
 
 
 def test_alarms_go_by_mail_only_when_asked_for(stack: Template, full: Template) -> None:
-    """If this fails, nobody gets the alarms, or somebody does who did not ask."""
+    """If this fails, nobody receives the alarms, or somebody receives them unasked."""
     assert not resources(stack, "AWS::SNS::Subscription")
     (subscription,) = resources(full, "AWS::SNS::Subscription").values()
     assert subscription["Properties"]["Endpoint"] == "a@example.com"
@@ -161,7 +162,7 @@ def test_alarms_go_by_mail_only_when_asked_for(stack: Template, full: Template) 
 
 
 def test_a_webhook_is_made_only_when_asked_for(stack: Template, full: Template) -> None:
-    """If this fails, a stack pays for a secret nobody uses, or tells the secret."""
+    """If this fails, a stack pays for an unused secret, or reveals the secret."""
     assert not resources(stack, "AWS::SecretsManager::Secret")
     assert "WebhookSecretArn" not in stack["Outputs"]
     ((secret, made),) = resources(full, "AWS::SecretsManager::Secret").items()
@@ -170,7 +171,7 @@ def test_a_webhook_is_made_only_when_asked_for(stack: Template, full: Template) 
 
 
 def test_the_page_describes_a_notice() -> None:
-    """If this fails, docs/operations.md shows another notice than is sent."""
+    """If this fails, docs/operations.md shows another notice than the one that is sent."""
     shown = json.loads(code_block(section(PAGE, "Notices"), "json"))
     detail = {
         "executionArn": shown["execution"], "name": shown["job"], "status": "SUCCEEDED",
@@ -188,7 +189,7 @@ def test_the_page_describes_a_notice() -> None:
 
 
 def test_links_of_the_page_lead_somewhere() -> None:
-    """If this fails, the page sends a reader who is in a hurry nowhere."""
+    """If this fails, a link of the page leads nowhere."""
     page = (ROOT / PAGE).read_text()
     for file, anchor in re.findall(r"\]\(([\w./-]*)#?([\w-]*)\)", page):
         text = (Path(ROOT, "docs", file) if file else ROOT / PAGE).read_text()

@@ -29,7 +29,7 @@ def machine() -> Definition:
 def test_the_derived_definition_is_the_golden_one() -> None:
     """If this fails, the flow or its derivation changed.
 
-    Write the golden file anew (python -m tests.infra.golden), and read the difference.
+    Write the golden file again (python -m tests.infra.golden), and read the difference.
     """
     assert derived() == GOLDEN.read_text()
 
@@ -46,7 +46,7 @@ def test_the_golden_definition_is_what_is_deployed(stack: dict[str, Any]) -> Non
 
 
 def all_states(scope: Definition) -> dict[str, Definition]:
-    """Every state of a definition, with those of branches and item processors."""
+    """Returns every state of a definition, with those of branches and item processors."""
     found: dict[str, Definition] = {}
     for name, state in scope["States"].items():
         found[name] = state
@@ -57,7 +57,7 @@ def all_states(scope: Definition) -> dict[str, Definition]:
 
 
 def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
-    """If this fails, the flow's shape was lost in the derivation."""
+    """If this fails, the derivation lost the flow's shape."""
     states = machine["States"]
     assert machine["StartAt"] == "plan"
     assert (states["plan"]["Next"], states["media"]["Next"]) == ("media", "stitch")
@@ -75,7 +75,7 @@ def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
 
 
 def test_every_task_has_a_limit_retries_by_name_and_a_way_to_fail(machine: Definition) -> None:
-    """If this fails, a hanging or failing task is not noticed, or retried for ever."""
+    """If this fails, a hanging or failing task goes unnoticed, or is retried for ever."""
     states = all_states(machine)
     tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
     assert machine["TimeoutSeconds"] > 0
@@ -125,7 +125,7 @@ def film(request: pytest.FixtureRequest) -> tuple[EncodeOptions, list[Batch]]:
 
 
 def job_event(options: EncodeOptions) -> dict[str, Any]:
-    """The largest event a job can begin with: its key is as long as keys can be."""
+    """Returns the largest event that can start a job: its key has the maximal length."""
     key = "é" * 500 + "/film.mp4"
     detail = {
         "bucket": {"name": "b" * 63},
@@ -165,7 +165,7 @@ def test_payloads_of_a_long_film_stay_small(film: tuple[EncodeOptions, list[Batc
 
 
 def events(scope: Definition, chunks: int, retries: int) -> int:
-    """Most events that one execution of a scope can leave in its history.
+    """Returns the most events that one execution of a scope can leave in its history.
 
     A Lambda task leaves five events and three more for each further attempt; states around
     others leave two for themselves, and two for what they start. A distributed map's
@@ -197,7 +197,7 @@ def test_histories_of_a_long_film_stay_short(
     assert 2 + events(machine, 0, all_retries) < 500
     child = machine["States"]["media"]["Branches"][1]["States"]["batches"]["ItemProcessor"]
     chunks = max(len(batch.chunks) for batch in batches)
-    # Every chunk of a usual batch may use up all its retries; of the longest, some.
+    # Every chunk of a usual batch may use up all its retries; only some of the longest batch.
     retries = all_retries if chunks <= 250 else 5
     assert 2 + events(child, chunks, retries) < EVENT_LIMIT
     assert options.batch_chunks >= chunks

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
+from emulator.excamera.synthesis import STACK, synthesise
 from stacks.code import function_code
 from stacks.settings import STEPS
-from tests.support.assembly import ROOT, STACK, resources, synthesise, template
+from tests.support.assembly import ROOT, resources, template
 
 Template = dict[str, Any]
 
 
 def by_step(stack: Template) -> dict[str, dict[str, Any]]:
-    """Functions by their step."""
+    """Returns the functions by step."""
     return {
         function["Properties"]["Handler"].split(".")[1]: function["Properties"]
         for function in resources(stack, "AWS::Lambda::Function").values()
@@ -53,7 +54,7 @@ def test_settings_of_the_context_reach_the_functions(stack: Template) -> None:
 
 
 def test_buckets_are_private_encrypted_and_only_for_tls(stack: Template) -> None:
-    """If this fails, videos can leak, or half uploads cost money for ever."""
+    """If this fails, videos can leak, or incomplete uploads cost money for ever."""
     buckets = resources(stack, "AWS::S3::Bucket")
     assert len(buckets) == 3
     policies = resources(stack, "AWS::S3::BucketPolicy").values()
@@ -150,7 +151,7 @@ def test_uploads_of_any_kind_and_case_start_a_job(stack: Template) -> None:
 
 
 def test_events_that_cannot_be_handled_are_kept(stack: Template) -> None:
-    """If this fails, an upload whose event fails is forgotten."""
+    """If this fails, an upload whose event fails is lost."""
     (queue,) = resources(stack, "AWS::SQS::Queue")
     for rule in resources(stack, "AWS::Events::Rule").values():
         for target in rule["Properties"]["Targets"]:
@@ -158,7 +159,7 @@ def test_events_that_cannot_be_handled_are_kept(stack: Template) -> None:
     assert len(resources(stack, "AWS::Lambda::EventInvokeConfig")) == 3
 
 
-# They name the functions that they are about.
+# They name their functions.
 NAMING = ("AWS::Lambda::Permission", "AWS::Lambda::EventInvokeConfig", "AWS::CloudWatch::Alarm")
 
 
@@ -172,7 +173,7 @@ def test_nothing_has_a_name_of_ours(stack: Template) -> None:
 
 
 def _is_vended_log(resource: dict[str, Any]) -> bool:
-    """A group whose name AWS asks for; it ends with the stack's."""
+    """Returns whether AWS requires the group's name, which ends with the stack's."""
     name = str(resource["Properties"].get("LogGroupName"))
     return name == f"/aws/vendedlogs/states/{STACK}"
 
@@ -259,7 +260,7 @@ def test_existing_buckets_are_used_and_not_touched(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_removal_destroy_empties_the_buckets_with_the_stack(tmp_path: Path) -> None:
-    """If this fails, a try-out leaves buckets behind."""
+    """If this fails, a trial leaves buckets behind."""
     done = synthesise(tmp_path, removal="destroy")
     assert done.returncode == 0, done.stderr
     buckets = resources(template(tmp_path), "AWS::S3::Bucket").values()
@@ -267,7 +268,7 @@ def test_removal_destroy_empties_the_buckets_with_the_stack(tmp_path: Path) -> N
 
 
 def test_lambda_can_read_the_code(tmp_path: Path) -> None:
-    """If this fails, a strict umask where the stack is deployed breaks every function."""
+    """If this fails, a strict umask on the deploying machine breaks every function."""
     before = os.umask(0o077)
     try:
         code = function_code(tmp_path)

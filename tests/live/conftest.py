@@ -1,8 +1,8 @@
 """The stack as deployed to a real account: `EXCAMERA_LIVE_STACK=ExCamera pytest tests/live`.
 
-Runs the scenarios of `tests/aws` that need nothing of an emulator, with the usual credentials
-and region of the environment. They upload small clips, run jobs that cost well under a cent
-each, and leave their objects and executions in the account.
+Runs the scenarios of `tests/aws` that do not need an emulator, with the environment's usual
+credentials and region. They upload small clips, run jobs that cost well under a cent each, and
+leave their objects and executions in the account.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from emulator.excamera.deployed import Deployed
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from tests.aws.conftest import clip, locally
-from tests.aws.deployed import Deployed
 
 __all__ = ["clip", "locally", "stack"]
 

@@ -23,6 +23,6 @@ __all__ = [
 
 
 def test_the_doctor_finds_nothing() -> None:
-    """If this fails, something of the stack is not well, and the doctor says what."""
+    """If this fails, part of the stack has a problem, which the doctor names."""
     found = CliRunner().invoke(excamera, ["doctor", "--stack", os.environ["EXCAMERA_LIVE_STACK"]])
     assert found.exit_code == 0, found.output

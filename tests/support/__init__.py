@@ -1,1 +1,1 @@
-"""What tests share: pictures, streams made with libvpx, and the standard vectors."""
+"""Shared by tests: pictures, streams made with libvpx, and the standard vectors."""

@@ -1,4 +1,4 @@
-"""The SIMD levels of this machine, each in a process of its own: it is chosen once in each."""
+"""The SIMD levels of this machine, each in a process of its own: a process chooses only once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ REFERENCE = "reference"
 
 
 def process_at(level: str) -> ProcessPoolExecutor:
-    """Returns a process in which the codec is asked for a level before it is first used."""
+    """Returns a process that sets the codec's level before its first use."""
     spawn = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(1, spawn, os.putenv, (VARIABLE, level))
 
 
 def refusal_of(level: str) -> str:
-    """Returns what the codec says to a level that there is not."""
+    """Returns the codec's answer to an unknown level."""
     with process_at(level) as process, pytest.raises(codec.FrameArgumentError) as refused:
         process.submit(codec.simd_level).result()
     return str(refused.value)
@@ -39,7 +39,7 @@ def names_of_levels() -> list[str]:
 
 @contextmanager
 def processes() -> Iterator[dict[str, ProcessPoolExecutor]]:
-    """Gives a process at each level, by name; the reference is first."""
+    """Yields a process at each level, by name; the reference is first."""
     with ExitStack() as stack:
         running = {name: stack.enter_context(process_at(name)) for name in names_of_levels()}
         for name, process in running.items():

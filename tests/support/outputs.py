@@ -1,4 +1,4 @@
-"""What the codec's operations give, as text that can be compared and sent between processes."""
+"""Results of the codec's operations, as text that can be compared and sent between processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import codec
 from codec import Basis, BufferCopy, Decoded, Encoded, EncodeSettings, Raster, State
 from tests.support.streams import md5, read_ivf
 
-# A frame each in turn: what it does to golden and altref, and where its filter level is from.
+# One per frame, in turn: its effect on golden and altref, and the source of its filter level.
 SETTINGS = (
     EncodeSettings(),
     EncodeSettings(refresh_golden=True, filter_level=40),
@@ -36,7 +36,7 @@ def md5s_of(stream: Path, threads: int) -> list[str]:
 
 
 def decoded(frames: Sequence[bytes], threads: int) -> list[Decoded]:
-    """Returns what each frame of a stream decodes to, one call a frame."""
+    """Returns what each frame of a stream decodes to, with one call per frame."""
     found: list[Decoded] = []
     for frame in frames:
         found.append(codec.decode(found[-1].state if found else None, frame, threads=threads))
@@ -60,7 +60,7 @@ def rebased(
     made_for: Sequence[Basis],
     threads: int,
 ) -> list[Encoded]:
-    """Returns the frames for another state, one call a frame."""
+    """Returns the frames for another state, with one call per frame."""
     found: list[Encoded] = []
     for picture, frame, before in zip(pictures, frames, made_for, strict=True):
         onto = found[-1].state if found else state
@@ -71,7 +71,7 @@ def rebased(
 def of_every_operation(
     pictures: Sequence[Raster], frames: Sequence[bytes], y_ac_qi: int, threads: int
 ) -> dict[str, list[str]]:
-    """Returns what each operation gives for a stream of one key frame and its pictures."""
+    """Returns each operation's result for a stream of one key frame and its pictures."""
     stream = decoded(frames, threads)
     ours = encoded(pictures, y_ac_qi, threads)
     made_for = [one.state.basis() for one in stream[:-1]]
@@ -81,7 +81,7 @@ def of_every_operation(
         "decode_chunk": codec.decode_chunk(None, frames, threads=threads),
         "encode": ours,
         "rebase": rebased(ours[0].state, *inter, threads),
-        # Onto the very states: modes and coefficients are taken over.
+        # Onto the same states: modes and coefficients are kept.
         "rebase, same state": rebased(stream[0].state, *inter, threads),
     }
     found = {name: [described(result) for result in results] for name, results in given.items()}
@@ -92,7 +92,7 @@ def of_every_operation(
 
 
 def of_damaged(state: State, frame: bytes, threads: int) -> str:
-    """Returns what decoding a frame that may be anything gives, or how it is refused."""
+    """Returns the result of decoding an arbitrary frame, or its error."""
     try:
         return described(codec.decode(state, frame, threads=threads))
     except codec.BitstreamError as error:

@@ -6,10 +6,10 @@ from tests.support.assembly import ROOT
 
 
 def section(page: str, title: str) -> str:
-    """The text under a heading of the second level, up to the next one."""
+    """Returns the text under a heading of the second level, up to the next one."""
     return (ROOT / page).read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def code_block(text: str, language: str) -> str:
-    """The first code block in a language."""
+    """Returns the first code block in a language."""
     return text.partition(f"```{language}\n")[2].partition("```")[0]

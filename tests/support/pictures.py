@@ -1,4 +1,4 @@
-"""Moving pictures made of numbers: always the same ones for the same arguments."""
+"""Generated moving pictures: the same arguments always give the same pictures."""
 
 from __future__ import annotations
 

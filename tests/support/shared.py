@@ -14,7 +14,7 @@ VECTORS = sorted((SHARED / "vectors").glob("*.ivf"))
 
 
 def needs(path: Path) -> pytest.MarkDecorator:
-    """Returns a mark that skips where a shared file is absent, saying which."""
+    """Returns a mark that skips a test if a shared file is absent, and names the file."""
     return pytest.mark.skipif(not path.exists(), reason=f"{path} is not on this machine")
 
 

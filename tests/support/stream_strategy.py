@@ -1,4 +1,4 @@
-"""Streams for property-based tests: what VP8 has, in sizes where rows of threads have edges."""
+"""Streams for property-based tests: VP8's features, in sizes at the edges of threads' rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FROM_ALTREF = Flag.NO_REF_LAST | Flag.NO_REF_GOLDEN
 
 @dataclass(frozen=True)
 class Stream:
-    """A stream of libvpx, and the quantizer for what is encoded again."""
+    """A stream of libvpx, and the quantizer for encoding it again."""
 
     width: int
     height: int
@@ -85,7 +85,7 @@ STREAMS = st.builds(
     y_ac_qi=st.integers(0, 127),
 )
 
-# Tried before all that is drawn.
+# Tried before any drawn example.
 EDGES = (
     Stream(1, 1),
     Stream(47, 90, kind="noisy", profile=3, partitions=8),  # 3 macroblocks wide

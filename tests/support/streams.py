@@ -59,7 +59,7 @@ class Flag(enum.IntFlag):
 def _with_flags(frame: av.VideoFrame, flags: Flag) -> av.VideoFrame:
     """Returns the frame with the metadata from which FFmpeg reads libvpx's flags.
 
-    PyAV's frames do not let metadata be set; a filter does.
+    PyAV's frames have no way to set metadata; a filter does.
     """
     graph = av.filter.Graph()
     graph.link_nodes(
@@ -94,7 +94,7 @@ def encode_with_libvpx(
     context.pix_fmt = "yuv420p"
     context.time_base = Fraction(1, 25)
     context.framerate = Fraction(25)
-    # Equal distances keep libvpx from making key frames of its own.
+    # Equal distances keep libvpx from inserting key frames.
     key_frames = {"g": "9999", "keyint_min": "9999"}
     context.options = {"threads": "1", "deadline": "good", **key_frames, **(options or {})}
     frames = []
@@ -108,7 +108,7 @@ def encode_with_libvpx(
 
 
 def play(decoder: str, frames: Iterable[bytes]) -> list[bytes]:
-    """Returns the I420 bytes of every shown frame, as FFmpeg's decoder gives them."""
+    """Returns the I420 bytes of every shown frame, as FFmpeg's decoder returns them."""
     context = av.CodecContext.create(decoder, "r")
     context.thread_count = 1
     shown = []

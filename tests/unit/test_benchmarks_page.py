@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.callgrind import Place, instructions
-from benchmarks.speed_report import render
-from benchmarks.speed_targets import Verdict, verdicts
-from benchmarks.stages import MEMORY, OTHER, stage_of
-from benchmarks.timing import Spent, cpu_ratio, interleaved, summary
+from benchmarks.common.timing import Spent, cpu_ratio, interleaved, summary
+from benchmarks.speed.callgrind import Place, instructions
+from benchmarks.speed.report import render
+from benchmarks.speed.stages import MEMORY, OTHER, stage_of
+from benchmarks.speed.targets import Verdict, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "speed.json"

@@ -1,11 +1,11 @@
-"""The rate difference every compression figure in docs/ rests on."""
+"""The rate difference, on which every compression figure in docs/ rests."""
 
 import math
 
 import numpy as np
 import pytest
 
-from benchmarks.bjontegaard import _integral, rate_difference
+from benchmarks.quality.bjontegaard import _integral, rate_difference
 
 CURVE = [(100, 30.0), (180, 33.1), (350, 36.0), (720, 38.6), (1500, 40.9)]
 

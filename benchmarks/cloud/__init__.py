@@ -1,0 +1,1 @@
+"""What the cloud adds to a job: docs/cloud-overhead.md."""

@@ -1,0 +1,309 @@
+"""What running in the cloud adds to a job: time by step, requests and transitions."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cloud.jobs import STEPS, Cloud, Record, Run, deployed, run_locally
+from benchmarks.common.clips import sha256_of
+from benchmarks.common.synthetic import Clip
+from mu.engines.local import available_cpus
+
+WIDTH, HEIGHT, RATE, CHUNK_FRAMES = 96, 64, 60, 6
+PHASES = ("start", "plan", "fan out", "batches", "gather", "stitch", "end")
+REQUESTS = ("s3:PutObject", "s3:GetObject", "s3:HeadObject")
+_OTHERS = (  # calls of functions, and announcements of a job's end
+    "lambda:Invoke",
+    "states:StartExecution",
+    "s3:ListObjectsV2",
+    "events:PutEvents",
+    "sns:Publish",
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a job, and how many functions may run at once."""
+
+    batches: int
+    batch_chunks: int
+    slots: int
+
+    @property
+    def chunks(self) -> int:
+        """Number of chunks of the job."""
+        return self.batches * self.batch_chunks
+
+    @property
+    def frames(self) -> int:
+        """Number of frames of the job."""
+        return self.chunks * CHUNK_FRAMES
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The options, as in an upload's metadata."""
+        return {"chunk-frames": str(CHUNK_FRAMES), "batch-chunks": str(self.batch_chunks)}
+
+
+def shapes() -> tuple[list[Shape], list[Shape]]:
+    """Returns the timed jobs, and others that only show what requests depend on."""
+    slots = available_cpus()
+    timed = [Shape(batches, 2, slots) for batches in (1, 10, 100)]
+    return timed, [Shape(10, 4, slots), Shape(10, 2, 1)]
+
+
+def source_of(shape: Shape, cache: Path) -> Path:
+    """Returns the job's source; generates it if the cache lacks it.
+
+    It has at most 512 KiB, so that a single request reads all of it from S3.
+    """
+    path = cache / f"cloud-{shape.frames}.mp4"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"part-{path.name}")
+        clip = Clip(shape.frames, WIDTH, HEIGHT, options={"crf": "30"}, rate=RATE, sound="aac")
+        clip.write(partial).replace(path)
+    assert path.stat().st_size <= 512 << 10
+    return path
+
+
+def phases(run: Run) -> dict[str, float]:
+    """Returns the seconds of a job's phases, in order; they add up to its wall time."""
+    [plan], [stitch] = run.of("plan"), run.of("stitch")
+    fanned_out = min(record["started"] for record in run.of("encode"))
+    gathered = max(record["finished"] for record in [*run.of("rebase"), *run.of("audio")])
+    marks = [
+        run.begun,
+        plan["started"],
+        plan["finished"],
+        fanned_out,
+        gathered,
+        stitch["started"],
+        stitch["finished"],
+        run.ended,
+    ]
+    return {
+        name: after - before
+        for name, before, after in zip(PHASES, marks[:-1], marks[1:], strict=True)
+    }
+
+
+def waits(run: Run) -> dict[str, list[float]]:
+    """Returns, by step, the time between the end of all that a task depends on and its start."""
+    [plan] = run.of("plan")
+    encoded: dict[int, float] = {}
+    for record in run.of("encode"):
+        batch = record["event"]["batch"]
+        encoded[batch] = max(encoded.get(batch, 0.0), record["finished"])
+    media = max(record["finished"] for record in [*run.of("rebase"), *run.of("audio")])
+    ready: dict[str, Callable[[Record], float]] = {
+        "plan": lambda _: run.begun,
+        "audio": lambda _: plan["finished"],
+        "encode": lambda _: plan["finished"],
+        "rebase": lambda record: encoded[record["event"]["batch"]],
+        "stitch": lambda _: media,
+    }
+    return {
+        step: [record["started"] - ready[step](record) for record in run.of(step)] for step in STEPS
+    }
+
+
+def summary(run: Run, slots: int) -> dict[str, Any]:
+    """Returns a run's times: its phases, its steps, and the time between a worker's tasks.
+
+    Args:
+        run: the job.
+        slots: how many tasks could run at once.
+    """
+    waited = waits(run)
+    steps = {}
+    for step in STEPS:
+        records = run.of(step)
+        runs = [record["finished"] - record["started"] for record in records]
+        steps[step] = {
+            "tasks": len(records),
+            "run_median_s": statistics.median(runs),
+            "run_total_s": sum(runs),
+            "wait_median_s": statistics.median(waited[step]),
+            "wait_total_s": sum(waited[step]),
+            "workers": len({record["worker"] for record in records}),
+        }
+        queued = [r["started"] - r["queued"] for r in records if r["queued"] is not None]
+        if queued:
+            steps[step] |= {
+                "queued_median_s": statistics.median(queued),
+                "queued_total_s": sum(queued),
+            }
+    [plan] = run.of("plan")
+    parallel = [*run.of("audio"), *run.of("encode"), *run.of("rebase")]
+    span = max(record["finished"] for record in parallel) - plan["finished"]
+    busy = sum(record["finished"] - record["started"] for record in parallel)
+    return {
+        "wall_s": run.ended - run.begun,
+        "phases_s": phases(run),
+        "steps": steps,
+        "between_tasks_s": (slots * span - busy) / len(parallel),
+    }
+
+
+def transitions(states: dict[str, Any], start: str, items: Sequence[Any]) -> tuple[int, int]:
+    """Counts the transitions of an execution without failures, from its definition.
+
+    Args:
+        states: the states of one scope.
+        start: the first of them.
+        items: one entry per iteration of its map: the `items` of the maps within that
+            iteration.
+
+    Returns:
+        Transitions of the execution itself, and of its child executions.
+    """
+    own = children = 0
+    name: str | None = start
+    while name is not None:
+        state = states[name]
+        own += 1
+        within = [(branch, items) for branch in state.get("Branches", [])]
+        if state["Type"] == "Map":
+            within = [(state["ItemProcessor"], inner) for inner in items]
+        distributed = (
+            state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
+        )
+        for scope, inner in within:
+            inside, deeper = transitions(scope["States"], scope["StartAt"], inner)
+            own, children = (
+                (own, children + inside + deeper)
+                if distributed
+                else (own + inside, children + deeper)
+            )
+        name = state.get("Next")
+    return own, children
+
+
+def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any]:
+    """Returns a run's requests to AWS; checks them against the definition."""
+    retried = [record for record in run.records if record["attempts"] > 1]
+    if retried:
+        raise RuntimeError(f"tasks were retried: {retried}")
+    items = [[()] * shape.batch_chunks] * shape.batches
+    parent, children = transitions(definition["States"], definition["StartAt"], items)
+    if parent != run.parent_states:
+        raise RuntimeError(f"{run.parent_states} states were entered, not {parent}")
+    tasks = len(run.records)
+    if (run.requests["lambda:Invoke"], run.invocations) != (tasks, tasks + 2):
+        raise RuntimeError(f"{run.requests} and {run.invocations} invocations for {tasks} tasks")
+    return {
+        "requests": {name: run.requests[name] for name in sorted(run.requests)},
+        "invocations": run.invocations,
+        "transitions": {"execution": parent, "children": children},
+        "encode_environments": len({record["worker"] for record in run.of("encode")}),
+    }
+
+
+def _measure(shape: Shape, cloud: Cloud, cache: Path, repeats: int) -> dict[str, Any]:
+    """Runs one job in both engines."""
+    source = source_of(shape, cache)
+    found: dict[str, list[Run]] = {"local": [], "cloud": []}
+    loads = []
+    for _ in range(repeats):
+        loads.append(os.getloadavg()[0])
+        found["local"].append(run_locally(source, shape.texts, shape.slots))
+        found["cloud"].append(cloud.run(source, shape.texts))
+    digests = {run.output_sha256 for runs in found.values() for run in runs}
+    counts = [_counts(shape, run, cloud.definition) for run in found["cloud"]]
+    result: dict[str, Any] = {
+        "batches": shape.batches,
+        "batch_chunks": shape.batch_chunks,
+        "chunks": shape.chunks,
+        "frames": shape.frames,
+        "slots": shape.slots,
+        "source_bytes": source.stat().st_size,
+        "source_sha256": sha256_of(source),
+        "output_sha256": sorted(digests),
+        "same_bytes": len(digests) == 1,
+        "load_before": loads,
+        "counts": counts,
+    }
+    for engine, runs in found.items():
+        # All figures are of one run, the median one, so that they add up.
+        median = sorted(runs, key=lambda run: run.ended - run.begun)[len(runs) // 2]
+        result[engine] = {
+            "walls_s": [run.ended - run.begun for run in runs],
+            **summary(median, shape.slots),
+        }
+        if median.cpu_s:
+            result["cpu_s"] = median.cpu_s
+    print(
+        f"{shape.batches:4} batches of {shape.batch_chunks}, {shape.slots} at once: "
+        f"{result['local']['wall_s']:.2f} s locally, {result['cloud']['wall_s']:.2f} s in the "
+        f"emulator, same bytes: {result['same_bytes']}, {counts[0]}",
+        flush=True,
+    )
+    return result
+
+
+def model(runs: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Returns a job's requests as multiples of its batches, chunks and encode environments.
+
+    Raises:
+        RuntimeError: no whole multiples give exactly the counts.
+    """
+    sizes, counted = [], []
+    for run in runs:
+        for counts in run["counts"]:
+            sizes.append([1, run["batches"], run["chunks"], counts["encode_environments"]])
+            counted.append(
+                {
+                    **dict.fromkeys(REQUESTS, 0),
+                    **counts["requests"],
+                    "transitions": sum(counts["transitions"].values()),
+                    "invocations": counts["invocations"],
+                }
+            )
+    fitted = {}
+    for name in (*REQUESTS, "transitions", "invocations"):
+        wanted = np.array([counts[name] for counts in counted])
+        exact, *_ = np.linalg.lstsq(np.array(sizes, float), wanted.astype(float), rcond=None)
+        whole = np.rint(exact).astype(int)
+        if np.any(np.array(sizes) @ whole != wanted):
+            raise RuntimeError(f"{name}: {wanted} is not {exact} of {sizes}")
+        terms = ("job", "batch", "chunk", "environment")
+        fitted[name] = {term: int(value) for term, value in zip(terms, whole, strict=True)}
+    unknown = set().union(*counted) - {*fitted, *_OTHERS}
+    if unknown:
+        raise RuntimeError(f"unexpected requests: {unknown}")
+    return fitted
+
+
+def measure(cache: Path, repeats: int) -> dict[str, Any]:
+    """Measures all jobs; an extra run of the first one warms the environments.
+
+    Args:
+        cache: folder for the sources.
+        repeats: runs of every timed job.
+    """
+    timed, further = shapes()
+    result: dict[str, Any] = {
+        "source": {"width": WIDTH, "height": HEIGHT, "rate": RATE, "chunk_frames": CHUNK_FRAMES},
+        "slots": timed[0].slots,
+        "repeats": repeats,
+        "timed": [],
+        "further": [],
+    }
+    with deployed(timed[0].slots) as cloud:
+        first = cloud.run(source_of(timed[0], cache), timed[0].texts)
+        result["cold"] = summary(first, timed[0].slots)
+        for shape in timed:
+            result["timed"].append(_measure(shape, cloud, cache, repeats))
+        result["further"].append(_measure(further[0], cloud, cache, 1))
+    with deployed(further[1].slots) as cloud:
+        result["further"].append(_measure(further[1], cloud, cache, 1))
+    result["model"] = model([*result["timed"], *result["further"]])
+    return result

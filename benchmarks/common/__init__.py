@@ -1,0 +1,1 @@
+"""Shared by the measurements: sources, timing, circumstances, tables."""

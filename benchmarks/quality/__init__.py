@@ -1,0 +1,1 @@
+"""Size against quality: docs/rate-distortion.md and docs/offsets.md."""

@@ -1,0 +1,38 @@
+"""Rebases one batch of an encoded job in a process of its own, and reports its peak memory.
+
+    python -m benchmarks.speed.memory_child FOLDER
+
+The folder holds a job whose batch 0 is not joined yet. Prints a JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from excamera.steps.rebase import rebase
+from mu import Context, DirectoryStore
+from mu.engines.function import peak_memory_mib
+from mu.engines.local import available_cpus
+
+
+def main() -> int:
+    """Runs the step."""
+    store = DirectoryStore(Path(sys.argv[1]))
+    before, started = peak_memory_mib(), time.perf_counter()
+    result = rebase({"job": "local", "batch": 0}, Context(store=store))
+    report = {
+        "peak_mib": peak_memory_mib(),
+        "peak_before_mib": before,
+        "wall_s": round(time.perf_counter() - started, 2),
+        "threads": available_cpus(),
+        "frames": result["frames"],
+    }
+    print(json.dumps(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Corrects MiniStack's S3, EventBridge and CloudFormation where a stack can notice."""
+
+# mypy: disable-error-code="import-not-found"
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import eventbridge, lambda_svc, s3
+from ministack.services.cloudformation import provisioners
+
+_FUNCTION = "AWS::Lambda::Function"
+
+
+def install(problem_of: Callable[[str], str | None]) -> None:
+    """Replaces every behaviour listed in this module.
+
+    Args:
+        problem_of: Returns what is wrong with a state machine's definition, if anything.
+    """
+    read_ranges_of_versions()
+    name_versions_in_events()
+    retry_what_rules_call()
+    create_functions_as_aws()
+    refuse_bad_definitions(problem_of)
+    take_alarms_over_expressions()
+
+
+def read_ranges_of_versions() -> None:
+    """A read of a version returns the requested range, not the whole object."""
+    get = s3._get_object
+
+    def get_object(bucket: str, key: str, headers: dict[str, str], query: Any = None) -> Any:
+        if "versionId" not in (query or {}) or "range" not in headers:
+            return get(bucket, key, headers, query)
+        # A checksum covers the whole object, so it would not fit the part.
+        dropped = ("range", "x-amz-checksum-mode")
+        whole = {name: value for name, value in headers.items() if name not in dropped}
+        status, answered, body = get(bucket, key, whole, query)
+        if status != 200:
+            return status, answered, body
+        wanted = s3._parse_range(headers["range"], len(body))
+        if wanted is None:
+            size = {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}
+            return 416, size, s3._xml_body(s3._range_error_xml(bucket, key))
+        first, last = wanted
+        part = body[first : last + 1]
+        answered["Content-Length"] = str(len(part))
+        answered["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+        return 206, answered, part
+
+    s3._get_object = get_object
+
+
+def name_versions_in_events() -> None:
+    """An event of a versioned bucket names the version."""
+    fire, dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+    # Each event is fired in a thread of its own.
+    firing = threading.local()
+
+    def fire_s3_event(*args: Any, version_id: str | None = None, **details: Any) -> None:
+        firing.version_id = version_id
+        try:
+            fire(*args, version_id=version_id, **details)
+        finally:
+            firing.version_id = None
+
+    def dispatch_event(event: dict[str, Any], *args: Any, **options: Any) -> Any:
+        version_id = getattr(firing, "version_id", None)
+        if version_id and event.get("Source") == "aws.s3":
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version_id
+            event = {**event, "Detail": json.dumps(detail)}
+        return dispatch(event, *args, **options)
+
+    s3._fire_s3_event = fire_s3_event
+    eventbridge._dispatch_event = dispatch_event
+
+
+def retry_what_rules_call() -> None:
+    """A rule calls its function asynchronously: a failure is retried, and then kept."""
+
+    def dispatch_to_lambda(arn: str, payload: str) -> None:
+        function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+        if function and config:
+            record = lambda_svc._execution_record_for_config(function, config)
+            lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    eventbridge._dispatch_to_lambda = dispatch_to_lambda
+
+
+def create_functions_as_aws() -> None:
+    """A template's reserved concurrency applies, and a function without code is an error."""
+    handlers = provisioners._RESOURCE_HANDLERS[_FUNCTION]
+    for name in ("create", "update"):
+        handlers[name] = _checked(handlers[name])
+
+
+def _checked(provision: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(*args: Any, **options: Any) -> Any:
+        result = provision(*args, **options)
+        # (logical id, properties, stack) if creating, (name, old, new properties, ...) if updating.
+        properties = [argument for argument in args if isinstance(argument, dict)][-1]
+        function = lambda_svc._functions[result[0]]
+        if not function["code_zip"]:
+            raise ValueError(f"{_FUNCTION} {result[0]}: its code is not in S3")
+        reserved = properties.get("ReservedConcurrentExecutions")
+        function["concurrency"] = None if reserved is None else int(reserved)
+        return result
+
+    return checked
+
+
+def refuse_bad_definitions(problem_of: Callable[[str], str | None]) -> None:
+    """A state machine whose definition does not parse fails the deployment, not the execution."""
+    original = provisioners._sfn_definition
+
+    def definition(properties: dict[str, Any]) -> Any:
+        text = original(properties)
+        problem = problem_of(text)
+        if problem is not None:
+            raise ValueError(f"Invalid state machine definition: {problem}")
+        return text
+
+    provisioners._sfn_definition = definition
+
+
+def take_alarms_over_expressions() -> None:
+    """An alarm over an expression is stored as one over its first metric: no alarm rings here."""
+    original = provisioners._cw_metric_alarm_record
+
+    def record(name: str, properties: dict[str, Any]) -> Any:
+        measured = [
+            one["MetricStat"] for one in properties.get("Metrics") or [] if "MetricStat" in one
+        ]
+        if measured:
+            first = {**measured[0]["Metric"], "Period": measured[0]["Period"]}
+            properties = {**properties, **first, "Statistic": measured[0]["Stat"], "Metrics": None}
+        return original(name, properties)
+
+    provisioners._cw_metric_alarm_record = record

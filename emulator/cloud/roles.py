@@ -1,0 +1,83 @@
+"""Roles beyond what MiniStack enforces: Step Functions' calls, and hidden keys."""
+
+# mypy: disable-error-code="import-not-found"
+
+import hashlib
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.core.router import detect_service, extract_access_key_id
+from ministack.services import s3, sts
+
+
+def _principal(role_arn: str) -> str:
+    name = role_arn.rsplit("/", 1)[-1]
+    return f"arn:aws:sts::{get_account_id()}:assumed-role/{name}/states"
+
+
+def credentials(role_arn: str) -> dict[str, str]:
+    """Returns keys of a role that Step Functions assumes: keyword arguments of a boto3 client."""
+    digest = hashlib.sha256(f"states:{role_arn}".encode()).hexdigest()
+    keys = {
+        "aws_access_key_id": f"ASIA{digest[:16].upper()}",
+        "aws_secret_access_key": digest,
+        "aws_session_token": digest[::-1],
+    }
+    sts.register_session(
+        keys["aws_access_key_id"],
+        {
+            "Arn": _principal(role_arn),
+            "UserId": "states",
+            "SecretAccessKey": keys["aws_secret_access_key"],
+            "SessionToken": keys["aws_session_token"],
+        },
+    )
+    return keys
+
+
+def allows(role_arn: str, action: str, resource: str) -> bool:
+    """Returns whether a role's policies allow an action that is a call on AWS, but not here."""
+    context = iam_evaluator.EvalContext(
+        principal_arn=_principal(role_arn),
+        principal_type="AssumedRole",
+        principal_account=get_account_id(),
+        action=action,
+        resource_arn=resource,
+        region=get_region(),
+        source_ip="127.0.0.1",
+        secure_transport=True,
+    )
+    name = role_arn.rsplit("/", 1)[-1]
+    policies = iam_evaluator._gather_role_policies(name, get_account_id())
+    return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")
+
+
+def hide_missing_keys() -> None:
+    """Refuses missing keys like forbidden ones to callers who may not list a bucket, as S3 does."""
+    dispatch = app._dispatch_service_request
+
+    async def dispatch_service_request(
+        method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
+    ) -> Any:
+        answer = await dispatch(method, path, headers, body, query, request_id)
+        bucket, _, key = path.lstrip("/").partition("/")
+        if (
+            answer[0] != 404
+            or method not in ("GET", "HEAD")
+            or not key
+            or bucket not in s3._buckets
+            or detect_service(method, path, headers, query) != "s3"
+        ):
+            return answer
+        denied = iam_evaluator.enforce(
+            extract_access_key_id(headers, query),
+            "s3:ListBucket",
+            "s3",
+            get_region(),
+            resource_arn=f"arn:aws:s3:::{bucket}",
+        )
+        return s3._error("AccessDenied", "Access Denied", 403, path) if denied else answer
+
+    app._dispatch_service_request = dispatch_service_request
