@@ -18,7 +18,7 @@ PointerArgument = ctypes.POINTER(ctypes.c_void_p)
 Strings = ctypes.POINTER(ctypes.c_char_p)
 Sizes = ctypes.POINTER(ctypes.c_size_t)
 
-# Statuses of native/src/status.h.
+# Statuses of native/src/common/status.h.
 _EXCEPTIONS: dict[int, type[errors.CodecError]] = {
     1: errors.TruncatedBitstream,
     2: errors.InvalidBitstream,

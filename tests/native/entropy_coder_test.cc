@@ -3,13 +3,13 @@
 #include <iterator>
 #include <vector>
 
-#include "bool_decoder.h"
-#include "bool_encoder.h"
+#include "bitstream/bool_decoder.h"
+#include "bitstream/bool_encoder.h"
+#include "bitstream/motion_vectors.h"
+#include "bitstream/tokens.h"
+#include "bitstream/trees.h"
 #include "check.h"
-#include "motion_vectors.h"
-#include "tables.h"
-#include "tokens.h"
-#include "trees.h"
+#include "common/tables.h"
 
 namespace {
 

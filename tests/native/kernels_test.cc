@@ -11,7 +11,7 @@
 
 #include "kernels_area.h"
 #include "kernels_bench.h"
-#include "quantization.h"
+#include "picture/quantization.h"
 
 namespace {
 

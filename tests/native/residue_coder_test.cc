@@ -1,8 +1,8 @@
 // What quantisation hands on can be said in tokens, and costs what it says.
-#include "residue_coder.h"
+#include "decide/residue_coder.h"
 
 #include "check.h"
-#include "tables.h"
+#include "common/tables.h"
 
 namespace {
 

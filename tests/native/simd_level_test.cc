@@ -6,8 +6,8 @@
 
 #include "c_api.h"
 #include "check.h"
+#include "common/status.h"
 #include "kernels/kernels.h"
-#include "status.h"
 
 using vp8::Status;
 

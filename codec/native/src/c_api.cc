@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "decode.h"
-#include "encode.h"
-#include "frame_header.h"
+#include "bitstream/frame_header.h"
+#include "common/status.h"
 #include "kernels/kernels.h"
-#include "rebase.h"
-#include "status.h"
+#include "operations/decode.h"
+#include "operations/encode.h"
+#include "operations/rebase.h"
 
 struct xc_raster {
   vp8::SharedRaster value;

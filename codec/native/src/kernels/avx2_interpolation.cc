@@ -5,9 +5,9 @@
 // header: the linker merges copies of those, and might keep the one with AVX2.
 #if defined(__x86_64__)
 
+#include "common/tables.h"
 #include "kernels/avx2.h"
 #include "kernels/vector128.h"
-#include "tables.h"
 
 namespace vp8 {
 namespace {

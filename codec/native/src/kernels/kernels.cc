@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "common/status.h"
 #include "kernels/instruction_sets.h"
-#include "status.h"
 
 namespace vp8 {
 namespace {

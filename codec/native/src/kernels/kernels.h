@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "types.h"
+#include "common/types.h"
 
 namespace vp8 {
 

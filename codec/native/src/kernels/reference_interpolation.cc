@@ -1,8 +1,8 @@
 // Subpixel interpolation (RFC 6386, section 18.3), plain.
 #include <cstring>
 
+#include "common/tables.h"
 #include "kernels/kernels.h"
-#include "tables.h"
 
 namespace vp8 {
 namespace {

@@ -2,9 +2,9 @@
 // plain.
 #include <cstdlib>
 
+#include "common/tables.h"
+#include "common/types.h"
 #include "kernels/kernels.h"
-#include "tables.h"
-#include "types.h"
 
 namespace vp8 {
 namespace {

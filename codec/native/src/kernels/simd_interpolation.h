@@ -2,8 +2,8 @@
 // two of 8 or four of 4.
 #pragma once
 
+#include "common/tables.h"
 #include "kernels/vector128.h"
-#include "tables.h"
 
 namespace vp8 {
 namespace {

@@ -1,0 +1,15 @@
+// Choosing the loop filter's level.
+#pragma once
+
+#include "parallel/thread_team.h"
+#include "picture/loop_filter.h"
+
+namespace vp8 {
+
+// The level (0 to 63) with which filtering brings luma closest to the source.
+// Looks near `settings.level` first.
+int best_filter_level(const Raster& source, const Raster& unfiltered,
+                      const MacroblockGrid& macroblocks, LoopFilterSettings settings,
+                      ThreadTeam& team);
+
+}  // namespace vp8

@@ -1,0 +1,75 @@
+// Finding the motion vector of a block: whole pixels by absolute differences,
+// then halves and quarters by the Hadamard differences of the real prediction.
+#pragma once
+
+#include <initializer_list>
+
+#include "bitstream/motion_vectors.h"
+#include "decide/mode_rates.h"
+#include "decide/rate_distortion.h"
+#include "picture/raster.h"
+
+namespace vp8 {
+
+// A rectangle of luma to be found in a reference.
+struct SearchBlock {
+  const std::uint8_t* source;
+  std::ptrdiff_t source_stride;
+  int x;  // of its top left pixel in the frame
+  int y;
+  int width;  // 4, 8 or 16
+  int height;
+};
+
+struct MotionSearch {
+  const Plane& reference;
+  const MvRates& rates;
+  const Lagrangian& lagrangian;
+  MvBounds bounds;  // of vectors, in quarter pixels
+  MotionVector predicted;
+  bool bilinear;
+
+  // How far a search goes.
+  struct Effort {
+    int first_step_px;
+    int fraction_moves;  // at most so many with a step of a half pixel, and of a quarter
+    Cost worth;          // fractions are left alone where whole pixels cost as much
+  };
+  // A vector, the Hadamard difference of its prediction (of whole pixels, while those
+  // are searched: the absolute one), and what both cost.
+  struct Found {
+    MotionVector mv;
+    int difference;
+    Cost cost;
+    Cost by_whole_pixels;  // what the best of those cost
+  };
+  // The best vector near any of the starts, whole pixels first.
+  Found search(const SearchBlock& block, std::initializer_list<MotionVector> starts,
+               const Effort& effort) const;
+
+  // Hadamard difference of the block's prediction by this vector.
+  int difference(const SearchBlock& block, MotionVector mv) const;
+
+ private:
+  // Vectors around one, in the order of preference, and what they alone cost.
+  struct Around {
+    MotionVector mvs[8];
+    Cost own[8];
+    int count = 0;
+  };
+  // Those `step` quarter pixels away that may be better than what was found, without
+  // those as close to `before`, unless that is the centre itself.
+  Around look_around(const Found& found, MotionVector before, int step) const;
+  // Moves by `step` quarter pixels while that pays, at most `moves` times.
+  // `differences(around, centre, step, results)` weighs what might be better.
+  template <typename Differences>
+  void descend(Differences&& differences, int step, int moves, Found& found) const;
+  bool allowed(MotionVector mv) const;
+  Rate rate_of(MotionVector mv) const;
+  void whole_pixel_differences(const SearchBlock& block, const Around& around,
+                               int* differences) const;
+  void fraction_differences(const SearchBlock& block, const Around& around, MotionVector centre,
+                            int step, int* differences) const;
+};
+
+}  // namespace vp8

@@ -1,0 +1,75 @@
+#include "operations/decode.h"
+
+#include "bitstream/frame_reader.h"
+#include "common/status.h"
+#include "parallel/wavefront.h"
+#include "picture/filter_rows.h"
+#include "picture/reconstruct.h"
+#include "picture/state_update.h"
+
+namespace vp8 {
+namespace {
+
+// Reads and reconstructs a frame into `raster`.
+//
+// One partition can only be read from its beginning, so rows take turns in that.
+// A thread alone reconstructs each macroblock as soon as it is read; several read
+// a whole row, so that the next row's reader need not wait for reconstruction.
+void decode_rows(FrameReader& reader, const ReconstructionContext& context,
+                 const FilterRows& filter, Raster& raster, ThreadTeam& team) {
+  const MacroblockGrid& macroblocks = reader.macroblocks();
+  const int columns = macroblocks.columns();
+  const bool alone = team.size() == 1;
+  Wavefront wavefront(macroblocks.rows(), columns);
+  wavefront.run(team, [&](int row) {
+    // One for each macroblock that has any, or the same one again and again.
+    thread_local std::vector<MacroblockCoefficients> coefficients;
+    coefficients.resize(alone ? 1 : static_cast<std::size_t>(columns));
+    const auto of = [&](int column) -> MacroblockCoefficients& {
+      return coefficients[alone ? 0 : static_cast<std::size_t>(column)];
+    };
+    wavefront.await_turn(row);
+    if (!alone) {
+      for (int column = 0; column < columns; ++column) {
+        reader.read_macroblock(row, column, of(column));
+      }
+      wavefront.end_turn(row);
+    }
+    int seen = 0;
+    for (int column = 0; column < columns; ++column) {
+      if (alone) {
+        reader.read_macroblock(row, column, of(column));
+      } else {
+        wavefront.await_above(row, column, seen);
+      }
+      reconstruct_macroblock(context, macroblocks.at(row, column), of(column), row, column, raster);
+      filter.reconstructed(row, column);
+      if (!alone) wavefront.publish(row, column);
+    }
+    if (alone) wavefront.end_turn(row);
+  });
+}
+
+}  // namespace
+
+DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, std::size_t size,
+                          ThreadTeam& team) {
+  if (size == 0) {
+    if (!before)
+      throw CodecError(Status::kInvalidBitstream, "a stream cannot begin with an empty frame");
+    return {before, before->references[kLastFrame]};
+  }
+  FrameReader reader(before.get(), data, size);
+  const FrameHeader& header = reader.header();
+  const int width = header.start.key_frame ? header.start.width : before->width;
+  const int height = header.start.key_frame ? header.start.height : before->height;
+
+  const ReconstructionContext context(before.get(), header, reader.context());
+  const LoopFilterSettings settings = loop_filter_settings(header, reader.context());
+  const std::shared_ptr<Raster> raster = begin_raster(width, height);
+  decode_rows(reader, context, FilterRows(*raster, reader.macroblocks(), settings, team), *raster,
+              team);
+  return {next_state(before.get(), header, reader.context(), raster, reader.segment_map()), raster};
+}
+
+}  // namespace vp8
