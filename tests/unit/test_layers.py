@@ -24,9 +24,9 @@ ROOMS = {
         "inter_prediction", "loop_filter", "filter_rows", "reconstruct",
     ),
     "decide": (
-        "rate_distortion", "mode_rates", "entropy_update", "activity_mask", "residue_coder",
-        "filter_search", "frame_writer", "motion_search", "mode_decision", "inter_decision",
-        "rebase_decision",
+        "effort", "rate_distortion", "mode_rates", "entropy_update", "activity_mask",
+        "residue_coder", "filter_search", "frame_writer", "motion_search", "macroblock_trial",
+        "intra_trial", "search_decider", "repeat_decider",
     ),
     "operations": ("decode", "encode", "rebase"),
 }  # fmt: skip

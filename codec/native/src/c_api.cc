@@ -64,12 +64,12 @@ vp8::BufferCopy copy_of(int32_t value) {
 }
 
 vp8::EncodeOptions options_of(const xc_encode_options& options) {
-  return {options.y_ac_qi,
-          options.refresh_golden != 0,
-          options.refresh_altref != 0,
-          copy_of(options.copy_to_golden),
-          copy_of(options.copy_to_altref),
-          options.filter_level};
+  return {.y_ac_qi = options.y_ac_qi,
+          .refresh_golden = options.refresh_golden != 0,
+          .refresh_altref = options.refresh_altref != 0,
+          .copy_to_golden = copy_of(options.copy_to_golden),
+          .copy_to_altref = copy_of(options.copy_to_altref),
+          .filter_level = options.filter_level};
 }
 
 void hand_over(vp8::EncodedFrame encoded, xc_buffer** frame, xc_state** after) {
@@ -264,7 +264,7 @@ int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
                     xc_buffer** rebased, xc_state** after) {
   return guarded([&] {
     vp8::ThreadTeam team(checked_threads(threads));
-    vp8::Rebase rebase(team);
+    vp8::Rebase rebase({}, team);
     Handles<xc_buffer> buffers;
     vp8::SharedState state = state_of(before);
     for (size_t i = 0; i < count; ++i) {

@@ -44,7 +44,7 @@ void filter_luma(const Raster& unfiltered, const MacroblockGrid& macroblocks,
 
 int best_filter_level(const Raster& source, const Raster& unfiltered,
                       const MacroblockGrid& macroblocks, LoopFilterSettings settings,
-                      ThreadTeam& team) {
+                      int first_step, ThreadTeam& team) {
   const int start = settings.level;
   std::map<int, std::int64_t> tried;
   Raster filtered(unfiltered.width(), unfiltered.height());
@@ -56,7 +56,7 @@ int best_filter_level(const Raster& source, const Raster& unfiltered,
     return tried[level] = luma_error(source, filtered);
   };
   int best = clamp_int(start, 0, kMaxLoopFilterLevel);
-  for (int step = 8; step >= 1; step /= 2) {
+  for (int step = first_step; step >= 1; step /= 2) {
     for (bool improved = true; improved;) {
       improved = false;
       for (const int level : {best - step, best + step}) {

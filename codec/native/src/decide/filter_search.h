@@ -7,9 +7,9 @@
 namespace vp8 {
 
 // The level (0 to 63) with which filtering brings luma closest to the source.
-// Looks near `settings.level` first.
+// Starts at `settings.level` with steps of `first_step`, which are halved down to 1.
 int best_filter_level(const Raster& source, const Raster& unfiltered,
                       const MacroblockGrid& macroblocks, LoopFilterSettings settings,
-                      ThreadTeam& team);
+                      int first_step, ThreadTeam& team);
 
 }  // namespace vp8

@@ -20,7 +20,7 @@ FrameHeader with_skip_flags(FrameHeader header) {
 
 FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
                          const CodingContext& context,
-                         std::shared_ptr<const SegmentMap> segment_map, bool filter_behind,
+                         std::shared_ptr<const SegmentMap> segment_map, int filter_step,
                          ThreadTeam& team)
     : before_(before),
       source_(source),
@@ -35,10 +35,11 @@ FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameH
       reconstruction_(before, header, context),
       raster_(begin_raster(source.width(), source.height())),
       filter_settings_(loop_filter_settings(header, context)),
+      filter_step_(filter_step),
       token_rates_(context.entropy.coefficients),
       mode_rates_(header_, context),
       activity_mask_(source, team) {
-  if (filter_behind) filter_behind_.emplace(*raster_, macroblocks_, filter_settings_, team);
+  if (filter_step == 0) filter_behind_.emplace(*raster_, macroblocks_, filter_settings_, team);
   for (const QuantizerSteps& steps : reconstruction_.steps) {
     lagrangians_.emplace_back(steps.y[1]);
     quantizers_.emplace_back(steps);
@@ -59,7 +60,7 @@ MacroblockPixels FrameWriter::source_at(int row, int column) const {
 SharedState FrameWriter::finish(ThreadTeam& team) {
   if (!filter_behind_) {
     header_.loop_filter.level =
-        best_filter_level(source_, *raster_, macroblocks_, filter_settings_, team);
+        best_filter_level(source_, *raster_, macroblocks_, filter_settings_, filter_step_, team);
     filter_settings_ = loop_filter_settings(header_, context_);
     filter_frame(*raster_, macroblocks_, filter_settings_, team);
   }

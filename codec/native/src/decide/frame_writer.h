@@ -33,12 +33,12 @@ class FrameWriter {
  public:
   // `before` may be null for a key frame; `context` holds what the header
   // changes of segmentation, deltas and sign biases, and the probabilities from
-  // before the frame. `segment_map` is the map before the frame. With
-  // `filter_behind` the header's filter level is final. `before` and `source` must
-  // outlive this.
+  // before the frame. `segment_map` is the map before the frame. `filter_step` is the
+  // first step of the search for the filter level; at 0 the header's level is final.
+  // `before` and `source` must outlive this.
   FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
               const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
-              bool filter_behind, ThreadTeam& team);
+              int filter_step, ThreadTeam& team);
 
   const FrameHeader& header() const { return header_; }
   const CodingContext& context() const { return context_; }
@@ -88,6 +88,7 @@ class FrameWriter {
   ReconstructionContext reconstruction_;
   std::shared_ptr<Raster> raster_;
   LoopFilterSettings filter_settings_;
+  const int filter_step_;
   std::optional<FilterRows> filter_behind_;
   TokenRates token_rates_;
   ModeRates mode_rates_;

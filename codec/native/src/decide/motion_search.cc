@@ -32,7 +32,6 @@ MotionVector moved(MotionVector mv, int row, int col) {
 
 constexpr int kAround[8][2] = {{-1, 0},  {0, -1}, {0, 1},  {1, 0},
                                {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
-constexpr int kMaxMovesPerStep = 16;
 
 }  // namespace
 
@@ -187,7 +186,7 @@ void MotionSearch::descend(Differences&& differences, int step, int moves, Found
 
 MotionSearch::Found MotionSearch::search(const SearchBlock& block,
                                          std::initializer_list<MotionVector> starts,
-                                         const Effort& effort) const {
+                                         const VectorEffort& effort, Cost fractions_below) const {
   const auto weighed = [&](MotionVector mv, int differing) {
     return Found{mv, differing, lagrangian.absolute_cost(differing, rate_of(mv)), 0};
   };
@@ -213,12 +212,12 @@ MotionSearch::Found MotionSearch::search(const SearchBlock& block,
     whole_pixel_differences(block, around, differences);
   };
   for (int step = effort.first_step_px; step >= 1; step /= 2) {
-    descend(by_whole_pixels, step * 4, kMaxMovesPerStep, found);
+    descend(by_whole_pixels, step * 4, effort.moves, found);
   }
   const Cost by_whole = found.cost;
   found = weighed(found.mv, difference(block, found.mv));
   found.by_whole_pixels = by_whole;
-  if (by_whole >= effort.worth) return found;
+  if (by_whole >= fractions_below) return found;
   const auto by_fractions = [&](const Around& around, MotionVector centre, int step,
                                 int* differences) {
     fraction_differences(block, around, centre, step, differences);

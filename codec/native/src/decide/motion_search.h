@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "bitstream/motion_vectors.h"
+#include "decide/effort.h"
 #include "decide/mode_rates.h"
 #include "decide/rate_distortion.h"
 #include "picture/raster.h"
@@ -29,12 +30,6 @@ struct MotionSearch {
   MotionVector predicted;
   bool bilinear;
 
-  // How far a search goes.
-  struct Effort {
-    int first_step_px;
-    int fraction_moves;  // at most so many with a step of a half pixel, and of a quarter
-    Cost worth;          // fractions are left alone where whole pixels cost as much
-  };
   // A vector, the Hadamard difference of its prediction (of whole pixels, while those
   // are searched: the absolute one), and what both cost.
   struct Found {
@@ -43,9 +38,10 @@ struct MotionSearch {
     Cost cost;
     Cost by_whole_pixels;  // what the best of those cost
   };
-  // The best vector near any of the starts, whole pixels first.
+  // The best vector near any of the starts, whole pixels first. Fractions are searched only
+  // if those cost less than `fractions_below`.
   Found search(const SearchBlock& block, std::initializer_list<MotionVector> starts,
-               const Effort& effort) const;
+               const VectorEffort& effort, Cost fractions_below) const;
 
   // Hadamard difference of the block's prediction by this vector.
   int difference(const SearchBlock& block, MotionVector mv) const;

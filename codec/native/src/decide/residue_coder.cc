@@ -6,14 +6,6 @@
 #include "kernels/kernels.h"
 
 namespace vp8 {
-namespace {
-
-// Where chroma differs by less than this many quantizer steps in all, next to nothing
-// of it outlives quantisation: of one macroblock in five thousand at low rates, of one
-// in five hundred at high ones.
-constexpr int kNothingOfChroma = 3;
-
-}  // namespace
 
 Cost ResidueCoder::code_block(const ResidueBlock& block, std::uint32_t nonzero, int index,
                               std::uint8_t& above, std::uint8_t& left,
@@ -88,13 +80,13 @@ Cost ResidueCoder::code_chroma(const MacroblockPixels& source, const MacroblockP
                                TokenContext& above, TokenContext& left,
                                MacroblockCoefficients& coefficients) const {
   bool nothing = false;
-  if (hasty) {
+  if (chroma_steps > 0) {
     int difference = 0;
     for (int plane = 1; plane < kPlanes; ++plane) {
       difference += kernels().sad[1](source.pixels[plane], source.stride[plane],
                                      prediction.pixels[plane], prediction.stride[plane]);
     }
-    nothing = difference < kNothingOfChroma * quantizers.uv.steps[1];
+    nothing = difference < chroma_steps * quantizers.uv.steps[1];
   }
   Cost cost = 0;
   for (int plane = 1; plane < kPlanes; ++plane) {

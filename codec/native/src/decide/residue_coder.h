@@ -24,8 +24,8 @@ struct ResidueCoder {
   const TokenRates& rates;
   const Lagrangian& lagrangian;
   const SegmentQuantizers& quantizers;
-  // Leaves out chroma where it is hardly ever coded.
-  bool hasty = false;
+  // Chroma that differs by less than so many quantizer steps in all is not coded.
+  int chroma_steps = 0;
 
   Cost code_luma(bool has_y2, const MacroblockPixels& source, const MacroblockPixels& prediction,
                  TokenContext& above, TokenContext& left,

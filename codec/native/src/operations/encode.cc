@@ -3,7 +3,7 @@
 #include <string>
 
 #include "common/status.h"
-#include "decide/mode_decision.h"
+#include "decide/search_decider.h"
 
 namespace vp8 {
 namespace {
@@ -57,18 +57,18 @@ FrameHeader frame_header(const EncodeOptions& options, CodingContext& context) {
 
 EncodedFrame encode(const State* before, const SharedRaster& picture, const FrameHeader& header,
                     const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
-                    bool search_filter_level, ThreadTeam& team) {
+                    const EncodeOptions& options, ThreadTeam& team) {
   const SharedRaster source = with_repeated_edges(picture);
-  FrameWriter writer(before, *source, header, context, std::move(segment_map), !search_filter_level,
-                     team);
+  const int filter_step = options.filter_level < 0 ? options.effort.filter_step : 0;
+  FrameWriter writer(before, *source, header, context, std::move(segment_map), filter_step, team);
   Wavefront wavefront(source->macroblock_rows(), source->macroblock_columns());
   wavefront.run(team, [&](int row) {
     RowWriter row_writer(writer, row);
-    ModeDecision decision(row_writer);
+    SearchDecider decider(row_writer, options.effort);
     int seen = 0;
     for (int column = 0; column < source->macroblock_columns(); ++column) {
       wavefront.await_above(row, column, seen);
-      decision.decide(column);
+      decider.decide(column);
       wavefront.publish(row, column);
     }
   });
@@ -88,7 +88,7 @@ EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& o
   header.start.height = source->height();
   auto map = std::make_shared<const SegmentMap>(
       static_cast<std::size_t>(source->macroblock_columns() * source->macroblock_rows()));
-  return encode(nullptr, source, header, context, std::move(map), options.filter_level < 0, team);
+  return encode(nullptr, source, header, context, std::move(map), options, team);
 }
 
 EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& source,
@@ -106,8 +106,7 @@ EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& s
   header.refresh_altref = options.refresh_altref;
   if (!options.refresh_golden) header.copy_to_golden = options.copy_to_golden;
   if (!options.refresh_altref) header.copy_to_altref = options.copy_to_altref;
-  return encode(before.get(), source, header, context, before->segment_map,
-                options.filter_level < 0, team);
+  return encode(before.get(), source, header, context, before->segment_map, options, team);
 }
 
 }  // namespace vp8

@@ -1,6 +1,7 @@
 // encode-given-state: (state, raster, quantizer) -> frame; also key frames.
 #pragma once
 
+#include "decide/effort.h"
 #include "decide/frame_writer.h"
 
 namespace vp8 {
@@ -14,6 +15,7 @@ struct EncodeOptions {
   BufferCopy copy_to_altref = BufferCopy::kNone;
   // 0 to 63, or -1 to search for the best.
   int filter_level = -1;
+  SearchEffort effort = kStandardSearch;
 };
 
 // Throws CodecError(kInvalidArgument) for options out of range.

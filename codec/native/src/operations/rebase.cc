@@ -7,7 +7,7 @@
 #include "bitstream/frame_reader.h"
 #include "bitstream/macroblock_header.h"
 #include "common/status.h"
-#include "decide/mode_decision.h"
+#include "decide/repeat_decider.h"
 #include "parallel/wavefront.h"
 
 namespace vp8 {
@@ -78,15 +78,15 @@ void carry_over(FrameReader& reader, FrameWriter& writer, ThreadTeam& team) {
 }
 
 // Modes are decided again; the frame's own coefficients are not even read.
-void decide_again(FrameReader& reader, FrameWriter& writer, ThreadTeam& team,
-                  const std::function<void()>& meanwhile) {
+void decide_again(FrameReader& reader, FrameWriter& writer, const RepeatEffort& effort,
+                  ThreadTeam& team, const std::function<void()>& meanwhile) {
   const MacroblockGrid& macroblocks = reader.macroblocks();
   Wavefront wavefront(macroblocks.rows(), macroblocks.columns());
   wavefront.run(
       team,
       [&](int row) {
         RowWriter row_writer(writer, row);
-        ModeDecision decision(row_writer);
+        RepeatDecider decider(row_writer, effort);
         wavefront.await_turn(row);
         for (int column = 0; column < macroblocks.columns(); ++column) {
           reader.read_modes(row, column);
@@ -95,7 +95,7 @@ void decide_again(FrameReader& reader, FrameWriter& writer, ThreadTeam& team,
         int seen = 0;
         for (int column = 0; column < macroblocks.columns(); ++column) {
           wavefront.await_above(row, column, seen);
-          decision.decide_again(column, macroblocks.at(row, column));
+          decider.decide(column, macroblocks.at(row, column));
           wavefront.publish(row, column);
         }
       },
@@ -104,7 +104,7 @@ void decide_again(FrameReader& reader, FrameWriter& writer, ThreadTeam& team,
 
 }  // namespace
 
-Rebase::Rebase(ThreadTeam& team) : team_(team) {}
+Rebase::Rebase(const RebaseOptions& options, ThreadTeam& team) : options_(options), team_(team) {}
 Rebase::~Rebase() = default;
 
 SharedState Rebase::frame(const SharedState& before, const SharedRaster& picture,
@@ -115,7 +115,7 @@ SharedState Rebase::frame(const SharedState& before, const SharedRaster& picture
   FrameReader reader(&made_for, frame, size);
   auto writer =
       std::make_unique<FrameWriter>(before.get(), *source, reader.header(),
-                                    context_on(*before, reader), before->segment_map, true, team_);
+                                    context_on(*before, reader), before->segment_map, 0, team_);
   const auto write_previous = [&] {
     if (previous_) *bytes_of_previous = previous_->serialize();
   };
@@ -124,7 +124,7 @@ SharedState Rebase::frame(const SharedState& before, const SharedRaster& picture
     write_previous();
     carry_over(reader, *writer, team_);
   } else {
-    decide_again(reader, *writer, team_, write_previous);
+    decide_again(reader, *writer, options_.effort, team_, write_previous);
   }
   SharedState after = writer->finish(team_);
   previous_ = std::move(writer);

@@ -3,9 +3,14 @@
 
 #include <memory>
 
+#include "decide/effort.h"
 #include "decide/frame_writer.h"
 
 namespace vp8 {
+
+struct RebaseOptions {
+  RepeatEffort effort = kStandardRepeat;
+};
 
 // Codes frames, which were made for one chain of states, again for another.
 //
@@ -18,7 +23,7 @@ namespace vp8 {
 // written while the next frame is worked on.
 class Rebase {
  public:
-  explicit Rebase(ThreadTeam& team);
+  Rebase(const RebaseOptions& options, ThreadTeam& team);
   ~Rebase();
 
   // Rebases one frame and returns the state after it. Puts the bytes of the frame
@@ -32,6 +37,7 @@ class Rebase {
   std::vector<std::uint8_t> finish();
 
  private:
+  const RebaseOptions options_;
   ThreadTeam& team_;
   std::unique_ptr<FrameWriter> previous_;
 };
