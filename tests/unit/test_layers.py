@@ -28,7 +28,7 @@ ROOMS = {
         "residue_coder", "filter_search", "frame_writer", "motion_search", "macroblock_trial",
         "intra_trial", "search_decider", "repeat_decider",
     ),
-    "operations": ("decode", "encode", "rebase"),
+    "operations": ("chunk", "decode", "encode", "rebase"),
 }  # fmt: skip
 # Nothing lies above the C boundary, and nothing includes it.
 ORDER = [f"{room}/{name}" for room, names in ROOMS.items() for name in names] + ["c_api"]

@@ -35,7 +35,7 @@ class FrameWriter {
   // changes of segmentation, deltas and sign biases, and the probabilities from
   // before the frame. `segment_map` is the map before the frame. `filter_step` is the
   // first step of the search for the filter level; at 0 the header's level is final.
-  // `before` and `source` must outlive this.
+  // `before` and `source` must live until finish() returns.
   FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
               const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
               int filter_step, ThreadTeam& team);

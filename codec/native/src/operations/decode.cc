@@ -1,5 +1,7 @@
 #include "operations/decode.h"
 
+#include <utility>
+
 #include "bitstream/frame_reader.h"
 #include "common/status.h"
 #include "parallel/wavefront.h"
@@ -50,16 +52,14 @@ void decode_rows(FrameReader& reader, const ReconstructionContext& context,
   });
 }
 
-}  // namespace
-
-DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, std::size_t size,
-                          ThreadTeam& team) {
-  if (size == 0) {
-    if (!before)
+DecodedFrame decode_frame(const SharedState& before, FrameBytes frame, ThreadTeam& team) {
+  if (frame.empty()) {
+    if (!before) {
       throw CodecError(Status::kInvalidBitstream, "a stream cannot begin with an empty frame");
+    }
     return {before, before->references[kLastFrame]};
   }
-  FrameReader reader(before.get(), data, size);
+  FrameReader reader(before.get(), frame.data(), frame.size());
   const FrameHeader& header = reader.header();
   const int width = header.start.key_frame ? header.start.width : before->width;
   const int height = header.start.key_frame ? header.start.height : before->height;
@@ -70,6 +70,37 @@ DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, s
   decode_rows(reader, context, FilterRows(*raster, reader.macroblocks(), settings, team), *raster,
               team);
   return {next_state(before.get(), header, reader.context(), raster, reader.segment_map()), raster};
+}
+
+// Hands each decoded frame to take() and returns the state after the last.
+template <typename Take>
+SharedState decode_each(SharedState state, std::span<const FrameBytes> frames, ThreadTeam& team,
+                        Take&& take) {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    DecodedFrame decoded =
+        for_frame(i, frames.size(), [&] { return decode_frame(state, frames[i], team); });
+    state = decoded.state;
+    take(std::move(decoded));
+  }
+  return state;
+}
+
+}  // namespace
+
+std::vector<DecodedFrame> decode_chunk(SharedState before, std::span<const FrameBytes> frames,
+                                       ThreadTeam& team) {
+  std::vector<DecodedFrame> decoded;
+  decode_each(std::move(before), frames, team,
+              [&](DecodedFrame&& frame) { decoded.push_back(std::move(frame)); });
+  return decoded;
+}
+
+SharedState advance(SharedState before, std::span<const FrameBytes> frames, ThreadTeam& team) {
+  SharedState after = decode_each(std::move(before), frames, team, [](DecodedFrame&&) {});
+  if (!after) {
+    throw CodecError(Status::kInvalidArgument, "no state and no frames: nothing to return");
+  }
+  return after;
 }
 
 }  // namespace vp8

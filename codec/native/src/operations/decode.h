@@ -1,6 +1,9 @@
 // decode: (state, frame) -> (state', raster).
 #pragma once
 
+#include <vector>
+
+#include "operations/chunk.h"
 #include "parallel/thread_team.h"
 #include "picture/state.h"
 
@@ -11,9 +14,13 @@ struct DecodedFrame {
   SharedRaster raster;  // what the frame shows, or would if it were shown
 };
 
-// `before` may be null for a key frame. A frame of no bytes repeats the last.
-// Throws CodecError.
-DecodedFrame decode_frame(const SharedState& before, const std::uint8_t* data, std::size_t size,
-                          ThreadTeam& team);
+// Decodes consecutive frames. `before` may be null if the first is a key frame. A frame
+// of no bytes repeats the last. Throws CodecError, which names the frame.
+std::vector<DecodedFrame> decode_chunk(SharedState before, std::span<const FrameBytes> frames,
+                                       ThreadTeam& team);
+
+// Decodes consecutive frames and returns only the state after the last. Throws also
+// CodecError(kInvalidArgument) if there is neither a state nor a frame.
+SharedState advance(SharedState before, std::span<const FrameBytes> frames, ThreadTeam& team);
 
 }  // namespace vp8

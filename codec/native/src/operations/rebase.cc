@@ -1,6 +1,7 @@
 #include "operations/rebase.h"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -13,18 +14,18 @@
 namespace vp8 {
 namespace {
 
-void check(const State& before, const Basis& made_for, const Raster& source,
-           const std::uint8_t* frame, std::size_t size) {
-  if (size == 0) {
+void check(const State& before, const FrameToRebase& frame) {
+  if (frame.frame.empty()) {
     throw CodecError(Status::kInvalidArgument, "an empty frame has nothing to rebase");
   }
-  if (parse_frame_start(frame, size).key_frame) {
+  if (parse_frame_start(frame.frame.data(), frame.frame.size()).key_frame) {
     throw CodecError(Status::kInvalidArgument, "a key frame needs no rebase");
   }
   const auto fits = [&](int width, int height) {
     return width == before.width && height == before.height;
   };
-  if (!fits(made_for.width, made_for.height) || !fits(source.width(), source.height())) {
+  if (!fits(frame.made_for->width, frame.made_for->height) ||
+      !fits(frame.source->width(), frame.source->height())) {
     throw CodecError(Status::kStateMismatch,
                      "rebase needs states and a raster of one size; the state has " +
                          std::to_string(before.width) + "x" + std::to_string(before.height));
@@ -102,39 +103,56 @@ void decide_again(FrameReader& reader, FrameWriter& writer, const RepeatEffort& 
       meanwhile);
 }
 
-}  // namespace
+// A frame whose state is known and whose bytes are yet to be written.
+struct DecidedFrame {
+  std::unique_ptr<FrameWriter> writer;
+  SharedState after;
+};
 
-Rebase::Rebase(const RebaseOptions& options, ThreadTeam& team) : options_(options), team_(team) {}
-Rebase::~Rebase() = default;
-
-SharedState Rebase::frame(const SharedState& before, const SharedRaster& picture,
-                          const std::uint8_t* frame, std::size_t size, const Basis& made_for,
-                          std::vector<std::uint8_t>* bytes_of_previous) {
-  check(*before, made_for, *picture, frame, size);
-  const SharedRaster source = with_repeated_edges(picture);
-  FrameReader reader(&made_for, frame, size);
-  auto writer =
-      std::make_unique<FrameWriter>(before.get(), *source, reader.header(),
-                                    context_on(*before, reader), before->segment_map, 0, team_);
-  const auto write_previous = [&] {
-    if (previous_) *bytes_of_previous = previous_->serialize();
-  };
-  // Where nothing that a macroblock is predicted from has changed, it stays.
-  if (predicts_as(*before, made_for)) {
+// Rebases one frame up to its bytes. Runs write_previous() as soon as the frame is known
+// to be readable, beside the other work if possible.
+DecidedFrame decide_frame(const State& before, const FrameToRebase& frame,
+                          const RebaseOptions& options, ThreadTeam& team,
+                          const std::function<void()>& write_previous) {
+  check(before, frame);
+  const SharedRaster source = with_repeated_edges(frame.source);
+  FrameReader reader(frame.made_for, frame.frame.data(), frame.frame.size());
+  auto writer = std::make_unique<FrameWriter>(
+      &before, *source, reader.header(), context_on(before, reader), before.segment_map, 0, team);
+  // If nothing that macroblocks are predicted from has changed, they stay.
+  if (predicts_as(before, *frame.made_for)) {
     write_previous();
-    carry_over(reader, *writer, team_);
+    carry_over(reader, *writer, team);
   } else {
-    decide_again(reader, *writer, options_.effort, team_, write_previous);
+    decide_again(reader, *writer, options.effort, team, write_previous);
   }
-  SharedState after = writer->finish(team_);
-  previous_ = std::move(writer);
-  return after;
+  SharedState after = writer->finish(team);
+  return {std::move(writer), std::move(after)};
 }
 
-std::vector<std::uint8_t> Rebase::finish() {
-  std::vector<std::uint8_t> bytes = previous_->serialize();
-  previous_.reset();
-  return bytes;
+}  // namespace
+
+// The next frame needs the state after a frame, but not its bytes: those are written
+// while the next frame is worked on.
+RebasedChunk rebase_chunk(SharedState before, std::span<const FrameToRebase> chunk,
+                          const RebaseOptions& options, ThreadTeam& team) {
+  const std::size_t count = chunk.size();
+  RebasedChunk rebased{std::vector<std::vector<std::uint8_t>>(count), std::move(before)};
+  std::unique_ptr<FrameWriter> previous;
+  const auto write = [&](std::size_t index) {
+    for_frame(index, count, [&] { rebased.frames[index] = previous->serialize(); });
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    DecidedFrame decided = for_frame(i, count, [&] {
+      return decide_frame(*rebased.state, chunk[i], options, team, [&] {
+        if (i > 0) write(i - 1);
+      });
+    });
+    previous = std::move(decided.writer);
+    rebased.state = std::move(decided.after);
+  }
+  if (count > 0) write(count - 1);
+  return rebased;
 }
 
 }  // namespace vp8

@@ -1,10 +1,12 @@
 // rebase: (state, raster, inter frame) -> inter frame'.
 #pragma once
 
-#include <memory>
+#include <vector>
 
 #include "decide/effort.h"
-#include "decide/frame_writer.h"
+#include "operations/chunk.h"
+#include "parallel/thread_team.h"
+#include "picture/state.h"
 
 namespace vp8 {
 
@@ -12,34 +14,29 @@ struct RebaseOptions {
   RepeatEffort effort = kStandardRepeat;
 };
 
-// Codes frames, which were made for one chain of states, again for another.
-//
-// References, vectors, segments, quantizers and filter levels are taken over as
-// they were found by the slow search; a macroblock may end up with a neighbour's
-// vector or an intra mode where that is cheaper now. Residue and probabilities are
-// made anew.
-//
-// The next frame needs the state after this one, but not its bytes: they are
-// written while the next frame is worked on.
-class Rebase {
- public:
-  Rebase(const RebaseOptions& options, ThreadTeam& team);
-  ~Rebase();
-
-  // Rebases one frame and returns the state after it. Puts the bytes of the frame
-  // before into `*bytes_of_previous`, which may be null for the first. Throws
-  // CodecError: a frame that cannot be read, a key or empty frame
-  // (kInvalidArgument), states or a raster of different sizes (kStateMismatch).
-  SharedState frame(const SharedState& before, const SharedRaster& source,
-                    const std::uint8_t* frame, std::size_t size, const Basis& made_for,
-                    std::vector<std::uint8_t>* bytes_of_previous);
-  // The bytes of the last frame.
-  std::vector<std::uint8_t> finish();
-
- private:
-  const RebaseOptions options_;
-  ThreadTeam& team_;
-  std::unique_ptr<FrameWriter> previous_;
+// A frame to be coded again.
+struct FrameToRebase {
+  SharedRaster source;    // the picture it shows, before encoding
+  FrameBytes frame;       // an inter frame
+  const Basis* made_for;  // of the state it was made for
 };
+
+struct RebasedChunk {
+  std::vector<std::vector<std::uint8_t>> frames;
+  SharedState state;  // what a decoder has after the last
+};
+
+// Codes consecutive frames, which were made for one chain of states, again for the chain
+// that begins with `before`.
+//
+// References, vectors, segments, quantizers and filter levels are kept as the slow
+// search found them; a macroblock may get a neighbour's vector or an intra mode if that
+// is cheaper now. Residue and probabilities are made anew.
+//
+// Throws CodecError, which names the frame: a frame that cannot be read, a key or empty
+// frame (kInvalidArgument), states or a raster of different sizes (kStateMismatch), a
+// frame that becomes too large for VP8 (kInvalidArgument).
+RebasedChunk rebase_chunk(SharedState before, std::span<const FrameToRebase> chunk,
+                          const RebaseOptions& options, ThreadTeam& team);
 
 }  // namespace vp8
