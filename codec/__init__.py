@@ -22,6 +22,7 @@ from codec.errors import (
     UnsupportedBitstream,
 )
 from codec.operations import (
+    USEFUL_THREADS,
     BufferCopy,
     Decoded,
     Encoded,
@@ -44,6 +45,7 @@ from codec.raster import Raster
 from codec.state import Basis, State
 
 __all__ = [
+    "USEFUL_THREADS",
     "Basis",
     "BitstreamError",
     "BufferCopy",

@@ -13,6 +13,9 @@ from codec.errors import FrameArgumentError
 from codec.raster import Raster
 from codec.state import Basis, State
 
+USEFUL_THREADS = 8
+"""More threads find no rows to work on in most frames."""
+
 
 @dataclass(frozen=True)
 class FrameHeader:
