@@ -5,7 +5,7 @@
     rebase:             (state, raster, frame) -> frame'
 
 A state is a value: what a decoder carries from one frame to the next. Nothing
-here keeps any other memory, so slow work can run anywhere in parallel.
+here keeps any other memory, so slow work can run in parallel anywhere.
 """
 
 from codec.errors import (

@@ -50,7 +50,7 @@ int guarded(Body&& body) noexcept {
       last_error = error.what();
     }
   } catch (...) {
-    status = Status::kOutOfMemory;  // not even the message fitted
+    status = Status::kOutOfMemory;  // not even for the message
   }
   return static_cast<int>(status);
 }
@@ -92,8 +92,8 @@ int checked_threads(int32_t threads) {
     throw vp8::CodecError(vp8::Status::kInvalidArgument,
                           "threads are 1 to 64, not " + std::to_string(threads));
   }
-  // Throws where the environment asks for kernels there are none of: here, and not
-  // on one of several threads.
+  // Throws if the environment names kernels that are not available: here, and not on one of
+  // several threads.
   vp8::kernels();
   return threads;
 }

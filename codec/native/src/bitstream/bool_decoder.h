@@ -12,17 +12,17 @@ namespace vp8 {
 
 // Reads booleans of given probability from one partition.
 //
-// The window holds 64 bits, left aligned, and is refilled seven or eight bytes at
-// a time. Past the end of the data it reads zeros, so that no read can leave the
-// buffer; whether that happened is asked once a macroblock with overran().
+// The window holds 64 bits, left aligned, and is refilled seven or eight bytes at a time.
+// Past the end of the data it reads zeros, so that no read can leave the buffer; callers
+// ask overran() once a macroblock whether that happened.
 //
-// Range and split are kept less one: the standard's split is 1 + (((range - 1) *
+// Range and split are stored less one: the standard's split is 1 + (((range - 1) *
 // probability) >> 8), and every read waits for the one before it to know it.
 //
-// It is small and its members never have their address taken: a hot loop works on
-// a local copy, which then lives in registers, and writes it back. Copies are made
-// member by member: as a whole it would be loaded in vectors from where single members
-// were stored just before, and such a load waits until they are in the cache.
+// It is small, and nothing takes the address of a member: a hot loop works on a local copy,
+// which then lives in registers, and writes it back. Copies are made member by member: a
+// copy of the whole would load vectors from single members stored just before, and such a
+// load waits until they are in the cache.
 class BoolDecoder {
  public:
   BoolDecoder() = default;
@@ -59,9 +59,9 @@ class BoolDecoder {
     return bit;
   }
 
-  // The sign of `magnitude`, a bit of even odds, without a branch: no one can
-  // predict it. Not for a partition's first boolean: behind others the range is at
-  // most 254, and half of that is always one shift away from a whole one.
+  // Reads a sign for `magnitude`: a bit of even odds, without a branch, since it cannot be
+  // predicted. Not for a partition's first boolean: after others the range is at most 254,
+  // and half of that is always one shift away from a whole one.
   [[gnu::always_inline]] int read_sign(int magnitude) {
     if (available_ < 0) [[unlikely]] {
       refill();
@@ -90,7 +90,7 @@ class BoolDecoder {
     return read_flag() ? -magnitude : magnitude;
   }
 
-  // A value behind a flag; `absent` where the flag is clear.
+  // A value behind a flag; `absent` if the flag is clear.
   int read_optional_signed(int bits, int absent = 0) {
     return read_flag() ? read_signed(bits) : absent;
   }
@@ -107,7 +107,7 @@ class BoolDecoder {
   [[gnu::always_inline]] void refill() {
     const int valid = available_ + 8;  // 0 to 7 bits are left
     const int bytes = valid == 0 ? 8 : 7;
-    // The bits beyond the last whole byte are put in again, the same, next time.
+    // The bits beyond the last whole byte are put in again next time, with the same values.
     window_ |= (left_ >= 8 ? eight_bytes(end_ - left_) : last_bytes(end_, left_)) >> valid;
     left_ -= bytes;
     available_ += 8 * bytes;
@@ -129,7 +129,7 @@ class BoolDecoder {
 
   const std::uint8_t* end_ = nullptr;
   std::ptrdiff_t size_ = 0;
-  std::ptrdiff_t left_ = 0;    // bytes not taken; negative once zeros had to do
+  std::ptrdiff_t left_ = 0;    // bytes not taken; negative once zeros stand in
   std::uint64_t window_ = 0;   // the next bits, left aligned
   std::uint32_t range_ = 254;  // less one: 127 to 254 between reads
   int available_ = -8;         // bits in the window beyond the first eight

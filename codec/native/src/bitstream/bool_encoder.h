@@ -23,10 +23,10 @@ class BoolEncoder {
   };
 
   [[gnu::always_inline]] void write(Window& window, bool bit, Probability probability) {
-    // Each bit waits for the range that the one before has left, so few steps lead there.
-    // The part of the range that goes on is 1 + ((range - 1) * probability >> 8) or what
-    // that leaves; either is one product and one sum away, in the highest of 32 bits, where
-    // the leading zeros are the shift.
+    // Each bit waits for the range that the bit before leaves, so that path is short. The
+    // part of the range that goes on is 1 + ((range - 1) * probability >> 8), or the rest
+    // of the range. Either takes one product and one sum, in the highest of 32 bits, where
+    // the number of leading zeros is the shift.
     const std::uint32_t mask = 0 - static_cast<std::uint32_t>(bit);
     const std::uint32_t factor = ((probability ^ mask) + (mask & 257)) << 16;
     const std::uint32_t scaled = factor * window.range + (((256 + mask) << 16) - factor);
@@ -61,7 +61,7 @@ class BoolEncoder {
     if (value != 0) write_signed(value, bits);
   }
 
-  // Ends the partition with as many bits as the decoder looks ahead.
+  // Ends the partition with as many bits as a decoder reads ahead.
   std::vector<std::uint8_t> finish() {
     for (int i = 0; i < 32; ++i) write_flag(false);
     window_ = flushed(window_);
@@ -72,8 +72,8 @@ class BoolEncoder {
  private:
   static constexpr int kFlushBits = 40;  // 8 more, 7 of one write and a carry fit into 64
 
-  // Moves whole bytes out of the window. By value, so that a caller's copy need
-  // not be in memory.
+  // Moves whole bytes out of the window. By value, so that a caller's copy can stay in
+  // registers.
   [[gnu::noinline]] Window flushed(Window window) {
     const int count = window.count / 8;
     const int kept = 8 + window.count - 8 * count;

@@ -100,12 +100,13 @@ void write_loop_filter(BoolEncoder& encoder, const LoopFilterHeader& header) {
 BufferCopy parse_copy(BoolDecoder& decoder) {
   const int value = decoder.read_literal(2);
   if (value == 3) {
-    throw CodecError(Status::kInvalidBitstream, "a reference is copied from a buffer that is none");
+    throw CodecError(Status::kInvalidBitstream,
+                     "a reference is copied from a buffer that does not exist");
   }
   return static_cast<BufferCopy>(value);
 }
 
-// Updates of one probability behind a flag whose own probability is fixed.
+// Each update is behind a flag whose own probability is fixed.
 void parse_coefficient_updates(BoolDecoder& decoder, CoefficientProbabilities& tables) {
   for (std::size_t i = 0; i < kBlockTypes; ++i) {
     for (std::size_t j = 0; j < 8; ++j) {

@@ -28,7 +28,7 @@ struct FrameStart {
 // (version over 3).
 FrameStart parse_frame_start(const std::uint8_t* data, std::size_t size);
 
-// Section 9.3. Where `update_data` is set, the new values are in the context.
+// Section 9.3. If `update_data` is set, the new values are in the context.
 struct SegmentationHeader {
   bool enabled = false;
   bool update_map = false;
@@ -86,15 +86,15 @@ struct FrameHeader {
   int quantizer_index(const Segmentation& values, int segment) const;
 };
 
-// What a key frame starts from, whatever came before.
+// The context that every key frame starts from.
 CodingContext key_frame_context();
 
-// Reads the header from the first partition and brings `context` (before the
-// frame; key_frame_context() for a key frame) to what holds within the frame.
+// Reads the header from the first partition. `context` is the one before the frame
+// (key_frame_context() for a key frame) and becomes the one within the frame.
 FrameHeader parse_frame_header(BoolDecoder& decoder, const FrameStart& start,
                                CodingContext& context);
 
-// Writes the header that takes `before` to `context`.
+// Writes the header that changes `before` into `context`.
 void write_frame_header(BoolEncoder& encoder, const FrameHeader& header,
                         const CodingContext& before, const CodingContext& context);
 

@@ -20,8 +20,8 @@ FrameStart checked_start(const ReadingState* before, const std::uint8_t* data, s
                          " bytes, of which " + std::to_string(size - start.size_bytes()) +
                          " are there");
   }
-  // The modes of a key frame's macroblock cost more than two bits, so a size the
-  // data cannot fill is refused before memory is taken for it.
+  // The modes of a key frame's macroblock cost more than two bits, so a size that the data
+  // cannot fill is refused before memory is taken for it.
   const std::size_t macroblocks = static_cast<std::size_t>((start.width + 15) / 16) *
                                   static_cast<std::size_t>((start.height + 15) / 16);
   if (start.key_frame && start.first_partition_size * 8 < macroblocks) {

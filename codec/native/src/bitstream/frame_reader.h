@@ -17,20 +17,19 @@ class FrameReader {
   FrameReader(const ReadingState* before, const std::uint8_t* data, std::size_t size);
 
   const FrameHeader& header() const { return header_; }
-  // What holds within the frame.
+  // The context within the frame.
   const CodingContext& context() const { return context_; }
   MacroblockGrid& macroblocks() { return macroblocks_; }
   const MacroblockGrid& macroblocks() const { return macroblocks_; }
 
-  // Reads the next macroblock in raster order: its header into the grid, its
-  // tokens into `coefficients`, which are left alone where it is skipped.
+  // Reads the next macroblock in raster order: its header into the grid, its tokens into
+  // `coefficients`, which stay as they are if it is skipped.
   void read_macroblock(int row, int column, MacroblockCoefficients& coefficients);
 
-  // Reads only the header of the next macroblock, for those who have no use for
-  // tokens.
+  // Reads only the header of the next macroblock, for callers that do not need tokens.
   void read_modes(int row, int column);
 
-  // The map after the frame: the state's own where the frame did not change it.
+  // The map after the frame: the state's own if the frame does not change it.
   std::shared_ptr<const SegmentMap> segment_map() const;
 
  private:

@@ -10,7 +10,7 @@
 
 namespace vp8 {
 
-// Macroblocks within the frame are whatever was there before, until each is set.
+// Macroblocks within the frame are uninitialised until each is set.
 class MacroblockGrid {
  public:
   MacroblockGrid(int rows, int columns)

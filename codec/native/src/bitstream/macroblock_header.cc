@@ -3,7 +3,7 @@
 namespace vp8 {
 namespace {
 
-// Like info = {}, for which gcc takes an instruction that is slow to get going.
+// Like info = {}, for which gcc uses an instruction that starts slowly.
 [[gnu::always_inline]] inline void clear(MacroblockInfo& info) {
   info.y_mode = info.uv_mode = DC_PRED;
   info.reference = kIntraFrame;

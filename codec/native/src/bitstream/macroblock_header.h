@@ -10,11 +10,11 @@
 
 namespace vp8 {
 
-// What neighbours in a key frame take a macroblock mode's subblocks for.
+// The subblock mode that neighbours in a key frame assume for a macroblock of this mode.
 SubblockMode implied_subblock_mode(MacroblockMode mode);
 
-// Reads the header of the macroblock at (row, column) into the grid, whose cells
-// before it are filled. `segment` is what the state's map says of it.
+// Reads the header of the macroblock at (row, column) into the grid, whose earlier cells
+// are set. `segment` is its segment in the state's map.
 void read_macroblock_header(BoolDecoder& decoder, const FrameHeader& header,
                             const CodingContext& context, MacroblockGrid& grid, int row, int column,
                             int segment);
@@ -40,8 +40,8 @@ inline MotionVector operator+(MotionVector a, MotionVector b) {
   return {static_cast<std::int16_t>(a.row + b.row), static_cast<std::int16_t>(a.col + b.col)};
 }
 
-// Tells writer.write(bit, probability) the parts' modes and vectors of a SPLITMV
-// macroblock.
+// Passes the modes and vectors of a SPLITMV macroblock's parts to writer.write(bit,
+// probability).
 template <typename Writer>
 void write_split(Writer& writer, const MacroblockInfo& info, const MacroblockInfo& above,
                  const MacroblockInfo& left, MotionVector best, const MvProbabilities& mv) {
@@ -58,7 +58,7 @@ void write_split(Writer& writer, const MacroblockInfo& info, const MacroblockInf
   }
 }
 
-// Tells writer.write(bit, probability) the whole header, as read above. `suggested`:
+// Passes the whole header, as read above, to writer.write(bit, probability). `suggested`:
 // what the neighbours suggest for the macroblock's reference, if it has one.
 template <typename Writer>
 void write_macroblock_header(Writer& writer, const FrameHeader& header,

@@ -35,8 +35,7 @@ constexpr int kMaxMvMagnitude = 1023;  // of one coded component, quarter pixels
   return {static_cast<std::int16_t>(row), static_cast<std::int16_t>(col)};
 }
 
-// Tells writer.write(bit, probability) the bits of one component: `component`
-// 0 is the row, 1 the column.
+// Passes the bits of one component to writer.write(bit, probability).
 template <typename Writer>
 void write_mv_component(Writer& writer, int value, const std::array<Probability, 19>& p) {
   using Layout = MvProbabilityLayout;
@@ -82,7 +81,7 @@ struct MvCandidates {
   MotionVector best;
   MotionVector nearest;
   MotionVector near;
-  // For kInterModeTree: places in the standard's table, which outlive this.
+  // For kInterModeTree: pointers into the standard's table.
   struct ModeProbabilities {
     const Probability* at[4];
     const Probability& operator[](int node) const { return *at[node]; }
@@ -90,7 +89,7 @@ struct MvCandidates {
   ModeProbabilities mode_probabilities;
 };
 
-// Inlined: of what it finds, a reader needs but a part.
+// Inlined: a reader needs only a part of the result.
 [[gnu::always_inline]] inline MvCandidates find_mv_candidates(
     const MacroblockInfo& above, const MacroblockInfo& left, const MacroblockInfo& above_left,
     ReferenceFrame reference, const SignBias& sign_bias, const MvBounds& bounds) {
@@ -108,7 +107,7 @@ struct MvCandidates {
     if (sign_bias[neighbour.reference] != sign_bias[reference]) {
       mv = {static_cast<std::int16_t>(-mv.row), static_cast<std::int16_t>(-mv.col)};
     }
-    // Only the most recent distinct vector is compared with.
+    // It is compared only with the most recent distinct vector.
     if (last == 0 || !(mv == vectors[last])) vectors[++last] = mv;
     votes[last] += weight;
   };

@@ -1,4 +1,4 @@
-// What reading a frame needs to know of what came before.
+// The part of a state that reading a frame needs.
 #pragma once
 
 #include <memory>
@@ -8,8 +8,8 @@
 
 namespace vp8 {
 
-// All of a state but its pictures. Between frames the saved probabilities of section
-// 9.11 and the current ones are the same, so one set is kept.
+// All of a state except its pictures. Between frames the saved probabilities of section
+// 9.11 and the current ones are the same, so one set is enough.
 struct ReadingState {
   int width = 0;
   int height = 0;

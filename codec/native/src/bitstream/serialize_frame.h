@@ -9,19 +9,20 @@
 
 namespace vp8 {
 
-// A decision that waits to be written: by then its probability may have another
-// value, in the same place.
+// A decision that waits to be written. Its probability may change until then, but not its
+// address.
 struct ModeBit {
   const Probability* probability;
   bool bit;
 };
 
-// The modes and the tokens of each macroblock row, in bitstream order. What the
-// modes' probabilities are is in `header` and `context`.
+// The modes and the tokens of each macroblock row, in bitstream order. The modes'
+// probabilities are in `header` and `context`.
 using ModeRows = std::vector<std::vector<ModeBit>>;
 using TokenRows = std::vector<std::vector<Token>>;
 
-// `before` is what the decoder has, `context` what is to hold within the frame.
+// `before` is the decoder's context, `context` the one within the frame. Throws
+// CodecError(kInvalidArgument) if a partition is too large for its size field.
 std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
                                           const CodingContext& context, const ModeRows& modes,
                                           const TokenRows& tokens);

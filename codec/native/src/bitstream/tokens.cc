@@ -30,8 +30,7 @@ namespace {
   return read_extra(decoder, category);
 }
 
-// Reads one block's tokens, `place` being the first's; returns one past the last coded
-// position.
+// Reads one block's tokens from `place` on; returns one past the last coded position.
 [[gnu::always_inline]] inline int read_block(BoolDecoder& decoder,
                                              const TokenProbabilities::Place* place, int context,
                                              int first, std::int16_t* values) {

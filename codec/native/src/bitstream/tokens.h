@@ -22,7 +22,7 @@ struct TokenProbabilities {
   TokenProbabilities() = default;
   explicit TokenProbabilities(const CoefficientProbabilities& by_band);
 
-  // The last place is of no position: a reader may point there, and does not read.
+  // The last place belongs to no position: a reader may point there, but does not read it.
   Place of_type[kBlockTypes][16 + 1];
 };
 
@@ -33,12 +33,12 @@ constexpr int kY2Block = 24;
 // The quantised coefficients of a macroblock, each block in raster order.
 struct MacroblockCoefficients {
   alignas(32) std::int16_t values[kBlocksPerMacroblock][16];
-  // One past the last coded position in zigzag order; the first position where
-  // nothing is coded.
+  // One past the last coded position in zigzag order; the first position if nothing is
+  // coded.
   std::uint8_t ends[kBlocksPerMacroblock];
 
   void clear() { *this = {}; }
-  // No block has tokens. Nobody looks at values then.
+  // No block has tokens; values do not matter then.
   void clear_tokens(bool has_y2) {
     std::memset(ends, has_y2 ? 1 : 0, 16);
     std::memset(ends + 16, 0, kBlocksPerMacroblock - 16);
@@ -57,8 +57,8 @@ struct TokenContext {
   }
 };
 
-// Reads the tokens of a macroblock into `coefficients`, Y2 left alone where there is
-// none, and brings the contexts up to date. Returns whether any block has tokens.
+// Reads the tokens of a macroblock into `coefficients`, leaves Y2 alone if there is none,
+// and updates the contexts. Returns whether any block has tokens.
 bool read_macroblock_tokens(BoolDecoder& partition, const TokenProbabilities& probabilities,
                             bool has_y2, TokenContext& above, TokenContext& left,
                             MacroblockCoefficients& coefficients);
@@ -95,16 +95,16 @@ inline int token_place(BlockType type, int band, int context) {
   return (type * 8 + band) * 3 + context;
 }
 
-// A token, ready to be counted and written, with what it is coded by. One word: what is
-// stored in parts could not be loaded as a whole soon after.
+// A token, ready to be counted and written, with its place. One word: if it were stored in
+// parts, a load of the whole soon after would wait for them.
 class Token {
  public:
   Token() = default;
   // `extra`: extra bits, of a category.
   constexpr Token(int kind, int extra)
       : bits_(static_cast<std::uint32_t>(kind) << 8 | static_cast<std::uint32_t>(extra) << 17) {}
-  // The same at a place. Nothing can end after a zero, so the token after one leaves
-  // out that node.
+  // The same at a place. A block cannot end after a zero, so the token after one leaves out
+  // that node.
   constexpr Token at(int place, bool after_zero, bool negative) const {
     Token token = *this;
     token.bits_ |= static_cast<std::uint32_t>(place) |
@@ -133,7 +133,7 @@ struct MagnitudeTokens {
 };
 extern const MagnitudeTokens kMagnitudeTokens;
 
-// Writes the tokens of one block from `out` on, and tells count(token) each; returns one
+// Writes the tokens of one block from `out` on and calls count(token) for each; returns one
 // past the last.
 template <typename Count>
 Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int first, int context,
@@ -154,11 +154,11 @@ Token* tokenize_block(const std::int16_t* values, int end, BlockType type, int f
   return out;
 }
 
-// Tells writer.write(bit, probability) one token. `probabilities` are those of its
+// Passes one token to writer.write(bit, probability). `probabilities` are those of its
 // place.
 template <typename Writer>
 void write_token(Writer& writer, Token token, const Probability* probabilities) {
-  // Most tokens are the end, 0 or 1, which is decided at the tree's first three nodes.
+  // Most tokens are the end, 0 or 1, which the tree's first three nodes decide.
   const int kind = token.kind();
   if (!token.after_zero()) writer.write(kind != kEndOfBlock, probabilities[0]);
   if (kind == kEndOfBlock) return;
@@ -181,9 +181,9 @@ void write_token(Writer& writer, Token token, const Probability* probabilities) 
   writer.write(token.negative(), 128);
 }
 
-// Visits the coded blocks of a macroblock in bitstream order, with the contexts
-// kept up to date: visit(block type, block index, first position, context) must
-// return whether the block has tokens.
+// Visits the coded blocks of a macroblock in bitstream order and updates the contexts:
+// visit(block type, block index, first position, context) must return whether the block has
+// tokens.
 template <typename Visit>
 void for_each_block(bool has_y2, TokenContext& above, TokenContext& left, Visit&& visit) {
   const auto one = [&](BlockType type, int block, int first, std::uint8_t& a, std::uint8_t& l) {

@@ -1,7 +1,7 @@
 // Tree-coded values (RFC 6386, section 8.1) and the trees of the standard.
 //
-// A tree is a list of pairs; a positive entry is the index of the next pair,
-// anything else is minus a leaf. Node i >> 1 has probability p[i >> 1].
+// A tree is a list of pairs; a positive entry is the index of the next pair, any other
+// entry is minus a leaf. Node i >> 1 has probability p[i >> 1].
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace vp8 {
 
 using TreeEntry = std::int8_t;
 
-// A tree of `Size` / 2 nodes, with the way from its root to each leaf.
+// A tree of `Size` / 2 nodes, with the path from its root to each leaf.
 template <int Size>
 struct Tree {
   static constexpr int kLeaves = Size / 2 + 1;
@@ -22,7 +22,7 @@ struct Tree {
     bool bits[Size / 2] = {};
   };
 
-  consteval Tree(const TreeEntry (&list)[Size]) {  // NOLINT: stands for the list it is made of
+  consteval Tree(const TreeEntry (&list)[Size]) {  // NOLINT: a list is a tree
     for (int i = 0; i < Size; ++i) entries[i] = list[i];
     follow(0, {});
   }
@@ -61,8 +61,8 @@ constexpr Tree<14> kShortMvTree({2, 8, 4, 6, 0, -1, -2, -3, 10, 12, -4, -5, -6, 
 constexpr Tree<8> kInterModeTree({NEARESTMV - ZEROMV, 2, 0, 4, NEARESTMV - NEARMV, 6,
                                   NEARESTMV - NEWMV, NEARESTMV - SPLITMV});
 
-// `probabilities[node]` gives a node's. Every node has code of its own: a walk through
-// the list would wait for one entry after the other.
+// `probabilities[node]` is the node's. Every node has code of its own: a walk through the
+// list would wait for each entry.
 template <const auto& kTree, int Pair = 0, typename Reader, typename Probabilities>
 [[gnu::always_inline]] inline int read_tree(Reader& reader, const Probabilities& probabilities) {
   constexpr int kIfClear = kTree.entries[Pair];

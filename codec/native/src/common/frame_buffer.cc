@@ -9,9 +9,9 @@ namespace vp8 {
 namespace {
 
 constexpr std::align_val_t kAlign{FrameBuffer::kAlignment};
-// Larger buffers are pages of their own, which go back to the operating system.
-// Allocators keep such sizes in heaps once one was freed, where holes between pictures
-// of a batch took a fifth of a worker's memory.
+// Larger buffers are mapped, and their pages go back to the operating system. After the
+// first such buffer is freed, allocators keep that size in their heaps; holes between the
+// pictures of a batch took a fifth of a worker's memory there.
 constexpr std::size_t kMapped = std::size_t{1} << 20;
 
 std::uint8_t* allocate(std::size_t size) {
@@ -30,13 +30,12 @@ void release(std::uint8_t* data, std::size_t size) {
   }
 }
 
-// Enough for what the end of a chunk sets free until the next one takes it; more would
-// be memory that somebody else could use.
+// Enough to hold what one chunk frees until the next chunk takes it. More would keep memory
+// from other uses.
 constexpr int kMaxFree = 16;
 
-// Free buffers, the last freed last. Whoever finds it in use by another thread goes
-// to the allocator instead of waiting: that also holds in a process forked
-// meanwhile.
+// Free buffers, the last freed last. A thread that finds the pool in use goes to the
+// allocator instead of waiting. A process that was forked at that moment does the same.
 class Pool {
  public:
   struct Free {
@@ -54,8 +53,8 @@ class Pool {
     return taken;
   }
 
-  // Returns what nobody keeps: the buffer itself, or the one that was free longest,
-  // or none.
+  // Returns the buffer that the pool does not keep: this one, the one that was free
+  // longest, or none.
   Free give(std::uint8_t* data, std::size_t size) {
     if (in_use_.test_and_set(std::memory_order_acquire)) return {data, size};
     const Free dropped = count_ == kMaxFree ? remove(0) : Free{nullptr, 0};

@@ -1,4 +1,4 @@
-// Memory for what a frame needs much of, handed on from one frame to the next.
+// Large blocks of memory, which pass from one frame to the next.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +7,9 @@
 
 namespace vp8 {
 
-// Owns `size` bytes, whatever they hold. Its end puts them into a small pool of the
-// process, from which the next buffer of the same size is made: a frame's worth of
-// fresh pages costs the operating system as much time as a cheap frame costs to
-// decode.
+// Owns `size` uninitialised bytes. The destructor puts them into a small pool of the
+// process, and the next buffer of the same size takes them from there: the operating system
+// needs as much time for a frame's worth of fresh pages as a cheap frame takes to decode.
 class FrameBuffer {
  public:
   static constexpr std::size_t kAlignment = 64;

@@ -1,7 +1,7 @@
 // Outcomes of an operation and the one exception that carries them.
 //
-// Inside the library a failure is a CodecError; c_api.cc turns it into an
-// integer status and a message, so no exception crosses the C boundary.
+// Inside the library a failure is a CodecError. c_api.cc turns it into an integer status
+// and a message, so no exception crosses the C boundary.
 #pragma once
 
 #include <stdexcept>
@@ -13,9 +13,9 @@ enum class Status : int {
   kOk = 0,
   kTruncatedBitstream = 1,    // the data ends before the frame does
   kInvalidBitstream = 2,      // the data contradicts RFC 6386
-  kUnsupportedBitstream = 3,  // valid, but nothing any VP8 decoder plays
+  kUnsupportedBitstream = 3,  // valid, but no VP8 decoder plays it
   kStateMismatch = 4,         // the state cannot precede this frame
-  kInvalidState = 5,          // a serialised state that makes no sense
+  kInvalidState = 5,          // a serialised state that cannot be one
   kInvalidArgument = 6,       // the caller's own argument
   kOutOfMemory = 7,
   kInternal = 8,

@@ -130,11 +130,11 @@ struct MacroblockInfo {
   ReferenceFrame reference = kIntraFrame;
   SplitPartitioning partitioning = k16x8;  // SPLITMV only
   std::uint8_t segment = 0;
-  bool skip = false;  // mb_skip_coeff: the second partitions hold nothing of it
-  // Some block has tokens. Known once those are read; steers the loop filter.
+  bool skip = false;  // mb_skip_coeff: it has no tokens in the second partitions
+  // Some block has tokens. Known once they are read; the loop filter depends on it.
   bool has_tokens = false;
-  // B_PRED: each subblock's mode. Other intra modes: what their neighbours in a
-  // key frame take them for.
+  // B_PRED: each subblock's mode. Other intra modes: the modes that neighbours in a key
+  // frame assume.
   std::array<SubblockMode, 16> subblock_modes{};
   // SPLITMV: how each part found its vector, by part.
   std::array<SplitMvMode, 16> split_modes{};

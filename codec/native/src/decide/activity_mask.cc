@@ -13,8 +13,8 @@ std::int32_t activity_of(const std::uint8_t* pixels, std::ptrdiff_t stride) {
   std::uint32_t squares = 0;
   kernels().sum_and_squares(pixels, stride, &sum, &squares);
   const std::int64_t variance = (squares - static_cast<std::int64_t>(sum) * sum / 256) / 256;
-  // The root of an integer this small is exact enough in doubles that its whole
-  // part is the same on every machine.
+  // For an integer this small, the root in doubles is so exact that its whole part is the
+  // same on every machine.
   return static_cast<std::int32_t>(std::sqrt(static_cast<double>(16 * variance))) + 4;
 }
 

@@ -1,8 +1,7 @@
-// Activity masking: errors show less where a picture is busy.
+// Activity masking: errors are less visible in busy parts of a picture.
 //
-// SSIM divides a block's error by its variance, as the eye does. So bits are dear
-// where luma deviates much from its mean within a macroblock, and cheap where it
-// is smooth.
+// SSIM divides a block's error by its variance, as the eye does. So a bit is worth more in
+// a macroblock whose luma deviates much from its mean, and less in a smooth one.
 #pragma once
 
 #include <cstdint>

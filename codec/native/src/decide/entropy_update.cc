@@ -8,7 +8,7 @@
 namespace vp8 {
 namespace {
 
-// ModeRecorder takes the tables after the coefficients' for one list.
+// ModeRecorder treats the tables after the coefficients' as one list.
 static_assert(offsetof(EntropyTables, motion_vectors) + DecisionCounts::kEntropyModes ==
               sizeof(EntropyTables));
 
@@ -17,7 +17,7 @@ std::int64_t rate_of(const BranchCount& count, int probability) {
          static_cast<std::int64_t>(count.ones) * kBitCost[256 - probability];
 }
 
-// The probability that suits a count best, or `otherwise` without a count.
+// The probability that fits a count best, or `otherwise` if nothing was counted.
 Probability fitted(const BranchCount& count, Probability otherwise) {
   if (count.total() == 0) return otherwise;
   const std::uint64_t scaled =
@@ -77,7 +77,7 @@ void update_motion_vectors(const BranchCount* counts, MvProbabilities& probabili
   }
 }
 
-// The mode probabilities of one kind are sent all or not at all.
+// All mode probabilities of one kind are sent, or none.
 template <std::size_t Count>
 void update_modes(const BranchCount* counts, std::array<Probability, Count>& probabilities) {
   std::int64_t saved = -static_cast<std::int64_t>(Count) * 8 * 256;

@@ -1,4 +1,4 @@
-// Choosing the probabilities of a frame from what it is about to code.
+// Choosing a frame's probabilities from the decisions it is about to code.
 #pragma once
 
 #include <array>
@@ -23,12 +23,12 @@ struct BranchCount {
   }
 };
 
-// Counts a part of a frame's decisions by the probability they are coded with.
-// Counts of several parts add up to the same in any order.
+// Counts the decisions of a part of a frame by the probability they are coded with. Counts
+// of parts can be added in any order.
 class DecisionCounts {
  public:
-  // Probabilities that mode decisions are coded with, by their place in what is
-  // coded before the frame's own are chosen.
+  // Probabilities of mode decisions, by their place in EntropyTables after the
+  // coefficients'.
   static constexpr std::size_t kEntropyModes = 2 * MvProbabilityLayout::kCount + 4 + 3;
 
   void add(Token token) {
@@ -43,7 +43,7 @@ class DecisionCounts {
   std::array<BranchCount, 3> segment{};
 };
 
-// A writer for write_macroblock_header that counts and keeps what it is told.
+// A writer for write_macroblock_header that counts and keeps the decisions.
 class ModeRecorder {
  public:
   ModeRecorder(DecisionCounts& counts, std::vector<ModeBit>& bits, const FrameHeader& header,
@@ -81,8 +81,8 @@ class ModeRecorder {
   std::uintptr_t first_;
 };
 
-// Sets the header's probabilities and brings `context.entropy` (as it was before
-// the frame) to what codes these decisions in the fewest bits, updates included.
+// Sets the header's probabilities and changes `context.entropy` (from before the frame) so
+// that these decisions and the updates together take the fewest bits.
 void choose_probabilities(FrameHeader& header, CodingContext& context,
                           const DecisionCounts& counts);
 

@@ -6,8 +6,8 @@
 
 namespace vp8 {
 
-// The level (0 to 63) with which filtering brings luma closest to the source.
-// Starts at `settings.level` with steps of `first_step`, which are halved down to 1.
+// Returns the level (0 to 63) that brings filtered luma closest to the source. Starts at
+// `settings.level` with steps of `first_step`, which are halved down to 1.
 int best_filter_level(const Raster& source, const Raster& unfiltered,
                       const MacroblockGrid& macroblocks, LoopFilterSettings settings,
                       int first_step, ThreadTeam& team);

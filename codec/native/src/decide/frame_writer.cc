@@ -9,7 +9,7 @@
 namespace vp8 {
 namespace {
 
-// Every frame says which macroblocks it skips.
+// Every frame has skip flags.
 FrameHeader with_skip_flags(FrameHeader header) {
   if (!header.mb_no_skip_coeff) header.prob_skip_false = 128;
   header.mb_no_skip_coeff = true;

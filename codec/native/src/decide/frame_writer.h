@@ -1,5 +1,5 @@
-// A frame in the making: what encode and rebase share once a macroblock's modes
-// and coefficients are decided.
+// A frame in the making: the work after a macroblock's modes and coefficients are decided,
+// which encode and rebase share.
 #pragma once
 
 #include <functional>
@@ -31,11 +31,11 @@ class RowWriter;
 
 class FrameWriter {
  public:
-  // `before` may be null for a key frame; `context` holds what the header
-  // changes of segmentation, deltas and sign biases, and the probabilities from
-  // before the frame. `segment_map` is the map before the frame. `filter_step` is the
-  // first step of the search for the filter level; at 0 the header's level is final.
-  // `before` and `source` must live until finish() returns.
+  // `before` may be null for a key frame. `context` has the header's changes of
+  // segmentation, deltas and sign biases, and the probabilities from before the frame.
+  // `segment_map` is the map before the frame. `filter_step` is the first step of the
+  // search for the filter level; at 0 the header's level is final. `before` and `source`
+  // must live until finish() returns.
   FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
               const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
               int filter_step, ThreadTeam& team);
@@ -50,12 +50,12 @@ class FrameWriter {
   const SegmentQuantizers& quantizers(int segment) const {
     return quantizers_[static_cast<std::size_t>(segment)];
   }
-  // What a bit is worth at a macroblock.
+  // The price of a bit at a macroblock.
   Lagrangian lagrangian(int row, int column, int segment) const {
     return lagrangians_[static_cast<std::size_t>(segment)].scaled(
         activity_mask_.factor(row, column));
   }
-  // What the map before the frame says.
+  // The segment by the map before the frame.
   int segment_at(int row, int column) const {
     return (*segment_map_)[static_cast<std::size_t>(row * macroblocks_.columns() + column)];
   }
@@ -66,9 +66,9 @@ class FrameWriter {
     return macroblock_pixels(*raster_, row, column);
   }
 
-  // After the last macroblock: searches for the filter level, unless the filter
-  // has followed behind, and chooses probabilities. Returns the state after the
-  // frame; what is left to be done is serialize().
+  // Called after the last macroblock. Searches for the filter level, unless the filter has
+  // followed behind, and chooses probabilities. Returns the state after the frame; only
+  // serialize() is left to be done.
   SharedState finish(ThreadTeam& team);
   std::vector<std::uint8_t> serialize() const;
 
@@ -99,13 +99,13 @@ class FrameWriter {
   DecisionCounts counts_;
 };
 
-// One macroblock row of it, which one thread writes from left to right.
+// One macroblock row of a frame, which one thread writes from left to right.
 class RowWriter {
  public:
   RowWriter(FrameWriter& frame, int row);
   RowWriter(const RowWriter&) = delete;
   RowWriter& operator=(const RowWriter&) = delete;
-  // Adds what was counted to the frame's counts.
+  // Adds the row's counts to the frame's.
   ~RowWriter();
 
   FrameWriter& frame() { return frame_; }
@@ -116,10 +116,10 @@ class RowWriter {
   }
   const TokenContext& left() const { return left_; }
 
-  // Decides the next macroblock and reconstructs it. `suggested`: what the neighbours
-  // suggest for its reference, if it has one. `predicted`: its prediction is in the
-  // raster already, and the subblocks of B_PRED with their residue. Then the filter may
-  // follow, and other rows.
+  // Writes the next macroblock and reconstructs it. `suggested`: what the neighbours
+  // suggest for its reference, if it has one. `predicted`: its prediction is in the raster
+  // already, and B_PRED's subblocks with their residue. After this the filter and other
+  // rows may follow.
   void commit(int column, const MacroblockInfo& info, const MvCandidates& suggested,
               const MacroblockCoefficients& coefficients, bool predicted);
 

@@ -20,8 +20,8 @@ void MacroblockTrial::begin(int column, int segment) {
   fetch_source_ahead();
 }
 
-// The source comes from memory, a few bytes from each of many lines, which is more
-// than processors foresee.
+// The source comes from memory, a few bytes from each of many lines. Processors do not
+// prefetch that many.
 void MacroblockTrial::fetch_source_ahead() const {
   constexpr int kLineBytes = 64;
   if ((column_ & 3) != 0) return;

@@ -1,4 +1,4 @@
-// What naming a macroblock's modes and vectors costs, from the tables in force.
+// The rates of a macroblock's modes and vectors, by the tables in force.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace vp8 {
 
-// Inlined: where the leaf is known, little is left of its way from the root.
+// Inlined: if the compiler knows the leaf, little is left of the path from the root.
 template <int Size, typename Probabilities>
 [[gnu::always_inline]] inline Rate tree_rate(const Tree<Size>& tree,
                                              const Probabilities& probabilities, int leaf) {
@@ -42,16 +42,16 @@ class ModeRates {
  public:
   ModeRates(const FrameHeader& header, const CodingContext& context);
 
-  // Of what comes before the modes: segment and skip flag.
+  // Of segment and skip flag, which come before the modes.
   Rate start(int segment, bool skip) const { return segment_[segment] + skip_[skip]; }
-  // Of an intra mode, and that it is one.
+  // Of an intra mode, including the decision for intra.
   Rate y_mode(MacroblockMode mode) const { return y_mode_[mode]; }
   Rate uv_mode(MacroblockMode mode) const { return uv_mode_[mode]; }
-  // `above` and `left` only matter in a key frame.
+  // `above` and `left` matter only in a key frame.
   Rate subblock_mode(SubblockMode mode, SubblockMode above, SubblockMode left) const {
     return key_frame_ ? key_frame_subblock_mode(mode, above, left) : subblock_mode_[mode];
   }
-  // Of an inter macroblock's reference, and that it is one.
+  // Of a reference, including the decision for inter.
   Rate reference(ReferenceFrame reference) const { return reference_[reference]; }
   [[gnu::always_inline]] static Rate inter_mode(const MvCandidates& candidates,
                                                 MacroblockMode mode) {

@@ -11,7 +11,7 @@ namespace {
 
 int size_index(int size) { return size == 16 ? 2 : size == 8 ? 1 : 0; }
 
-// Sums a square difference over a rectangle.
+// The difference over a rectangle, summed over square tiles.
 int tiled(const Kernels::Distortion* table, const SearchBlock& block, const std::uint8_t* other,
           std::ptrdiff_t other_stride) {
   const int tile = std::min(block.width, block.height);
@@ -55,8 +55,9 @@ void MotionSearch::whole_pixel_differences(const SearchBlock& block, const Aroun
   for (int i = 0; i < around.count; ++i) differences[i] += others[i];
 }
 
-// Vectors around one share three columns, and what is interpolated across for a column
-// serves all its rows. Kernels that do both passes round to pixels between them, too.
+// Vectors around one share three columns, so one horizontal interpolation for each column
+// serves all its rows. The result is the same: kernels that do both passes also round to
+// pixels in between.
 void MotionSearch::fraction_differences(const SearchBlock& block, const Around& around,
                                         MotionVector centre, int step, int* differences) const {
   constexpr int kTapsAbove = 2;
@@ -152,11 +153,11 @@ MotionSearch::Around MotionSearch::look_around(const Found& found, MotionVector 
   for (const auto& offset : kAround) {
     const Line& row = rows[offset[0] + 1];
     const Line& col = cols[offset[1] + 1];
-    // The vector alone may cost too much.
+    // The vector's rate alone may cost too much.
     const Cost own = lagrangian.absolute_cost(0, row.rate + col.rate);
     around.mvs[around.count] = moved(centre, offset[0] * step, offset[1] * step);
     around.own[around.count] = own;
-    // Counted without a branch: which ones stay cannot be foreseen.
+    // Counted without a branch, since it could not be predicted.
     around.count +=
         (row.allowed & col.allowed & !(row.seen & col.seen) & (own < found.cost)) ? 1 : 0;
   }

@@ -12,7 +12,7 @@
 
 namespace vp8 {
 
-// A rectangle of luma to be found in a reference.
+// A rectangle of luma to find in a reference.
 struct SearchBlock {
   const std::uint8_t* source;
   std::ptrdiff_t source_stride;
@@ -30,13 +30,13 @@ struct MotionSearch {
   MotionVector predicted;
   bool bilinear;
 
-  // A vector, the Hadamard difference of its prediction (of whole pixels, while those
-  // are searched: the absolute one), and what both cost.
+  // A vector, the Hadamard difference of its prediction (the absolute difference while
+  // whole pixels are searched), and the cost of both.
   struct Found {
     MotionVector mv;
     int difference;
     Cost cost;
-    Cost by_whole_pixels;  // what the best of those cost
+    Cost by_whole_pixels;  // of the best whole vector
   };
   // The best vector near any of the starts, whole pixels first. Fractions are searched only
   // if those cost less than `fractions_below`.
@@ -47,17 +47,17 @@ struct MotionSearch {
   int difference(const SearchBlock& block, MotionVector mv) const;
 
  private:
-  // Vectors around one, in the order of preference, and what they alone cost.
+  // Vectors around one, in order of preference, and the costs of their rates alone.
   struct Around {
     MotionVector mvs[8];
     Cost own[8];
     int count = 0;
   };
-  // Those `step` quarter pixels away that may be better than what was found, without
-  // those as close to `before`, unless that is the centre itself.
+  // Returns the vectors `step` quarter pixels away that may be better than `found`, without
+  // those that are as close to `before`, unless that is the centre itself.
   Around look_around(const Found& found, MotionVector before, int step) const;
   // Moves by `step` quarter pixels while that pays, at most `moves` times.
-  // `differences(around, centre, step, results)` weighs what might be better.
+  // `differences(around, centre, step, results)` measures the vectors around the centre.
   template <typename Differences>
   void descend(Differences&& differences, int step, int moves, Found& found) const;
   bool allowed(MotionVector mv) const;

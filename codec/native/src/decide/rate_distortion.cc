@@ -14,8 +14,8 @@ namespace {
 // fourfold, those of Y2 sixteenfold; distortions are kept in 16ths.
 int distortion_weight_bits(BlockType type) { return type == kY2 ? 0 : 2; }
 
-// What every magnitude's token is: its kind, the row of rates after it, and the rate of
-// its extra bits.
+// The token of a magnitude: its kind, the row of rates after it, and the rate of its extra
+// bits.
 struct MagnitudeRate {
   std::uint8_t kind;
   std::uint8_t row_after;
@@ -45,7 +45,7 @@ struct MagnitudeRates {
 
 const MagnitudeRates kMagnitudeRates;
 
-// Bits of positions in raster order, put into zigzag order.
+// Permutes bits of positions from raster order to zigzag order.
 class ZigzagBits {
  public:
   ZigzagBits() {
@@ -69,7 +69,7 @@ class ZigzagBits {
 
 const ZigzagBits kZigzagBits;
 
-// Of a token and its sign, without its first decision, that the block goes on.
+// The rate of a token and its sign, without its first decision, that the block goes on.
 Rate token_rate(int kind, const std::array<Probability, 11>& p) {
   RateCounter counter;
   const auto& path = kTokenTree.paths[kind];
@@ -89,8 +89,8 @@ Lagrangian::Lagrangian(int y_ac_step)
 Lagrangian Lagrangian::scaled(std::int64_t factor) const {
   Lagrangian result = *this;
   result.scale = std::max<std::int64_t>(1, scale * factor >> 16);
-  // Absolute differences go with the root. That of an integer this small is exact
-  // in doubles, on every machine.
+  // Absolute differences scale with the root. For an integer this small it is exact in
+  // doubles on every machine.
   result.absolute_scale =
       absolute_scale * static_cast<std::int64_t>(std::sqrt(static_cast<double>(factor))) >> 8;
   return result;
@@ -149,8 +149,8 @@ Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const Token
   Rate rate = 0;            // of all tokens so far
   int row = block.context;  // of the rates, for the token at hand
   int next = block.first;   // position of that token
-  // What is decided here cannot be foreseen, so there are no branches but masks, all ones
-  // where something holds.
+  // These decisions cannot be predicted, so there are masks instead of branches: all ones
+  // if a condition holds.
   for (std::uint32_t left = positions; left != 0;) {
     const int i = std::countr_zero(left);
     left &= left - 1;
@@ -159,8 +159,8 @@ Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const Token
     row |= TokenRates::kAfterZero & after_zeros;
     next = i + 1;
 
-    // Two levels have a chance. What the next token costs after each is taken into
-    // account as if that were rounded; at the end a zero would not be coded at all.
+    // Two levels have a chance. The rate of the next token after each counts, too, as if
+    // that token were the rounded one; at the end a zero would not be coded at all.
     std::int16_t& value = values[kZigzag[i]];
     const std::int64_t rounded = std::abs(static_cast<int>(value));
     const MagnitudeRate* const token = kMagnitudeRates.of.data() + rounded;
@@ -175,7 +175,7 @@ Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const Token
     const Rate after = places[next][row_rounded][then];
     const Rate after_less = places[next][row_less][then];
 
-    // error^2 - magnitude^2, and what that grows by for one less.
+    // error^2 - magnitude^2, and its growth for one less.
     const std::int64_t step = block.quantizer.steps[i > 0];
     const std::int64_t magnitude = std::abs(static_cast<int>(block.coefficients[kZigzag[i]]));
     const std::int64_t error = (rounded * step * (rounded * step - 2 * magnitude)) << weight_bits;

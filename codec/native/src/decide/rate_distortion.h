@@ -1,5 +1,5 @@
-// What choices cost: bits from the tables in force, squared error, and the
-// Lagrangian sum of both.
+// The costs of choices: bits by the tables in force, squared error, and the Lagrangian sum
+// of both.
 //
 // Costs are integers, so that a decision is the same on every machine. Rates are
 // in 256ths of a bit; distortions in 16ths of a squared pixel difference.
@@ -21,7 +21,7 @@ inline Rate bit_rate(bool bit, Probability probability) {
   return kBitCost[bit ? 256 - probability : probability];
 }
 
-// A writer that only adds up.
+// A writer that only adds up rates.
 class RateCounter {
  public:
   void write(bool bit, Probability probability) { rate_ += bit_rate(bit, probability); }
@@ -53,15 +53,15 @@ class TokenRates {
  public:
   explicit TokenRates(const CoefficientProbabilities& probabilities);
 
-  // Of the tokens at one position, by kind and with the sign, but without extra bits.
-  // Row 0, 1, 2: by context, the decision not to end included; row 3: after a zero,
-  // where an end is not coded, so that it costs nothing.
+  // Of the tokens at one position, by kind and with the sign, but without extra bits. Rows
+  // 0, 1, 2: by context, with the decision not to end; row 3: after a zero, where that
+  // decision is not coded and costs nothing.
   using Place = std::uint16_t[4][16];
   static constexpr int kAfterZero = 3;
-  // One more column: of ending there, which after a zero is dearer than anything.
+  // One more column: the rate of ending there, which is prohibitive after a zero.
   static constexpr int kEnding = kTokenKinds;
 
-  // By position; past the last the end costs nothing.
+  // By position; past the last position, the end costs nothing.
   const Place (&places(BlockType type) const)[17] { return places_[type]; }
   Rate of_end(BlockType type, int position, int context) const {
     return places_[type][position][context][kEndOfBlock];
@@ -74,14 +74,14 @@ class TokenRates {
   Rate zeros_[kBlockTypes][17];
 };
 
-// How residue is divided by steps: what to nearest, and the steps.
+// How residue is divided by steps.
 struct BlockQuantizer {
   explicit BlockQuantizer(const int* steps);
-  // The same that leaves out DCs: their levels are all zero.
+  // The same without DCs, whose levels become zero.
   BlockQuantizer without_dc() const;
 
   int steps[2];       // of the DC and of the ACs
-  Quantizer nearest;  // for the kernels
+  Quantizer nearest;  // rounds to nearest, for the kernels
 };
 
 // A block of transformed residue and how it is coded.
@@ -93,12 +93,12 @@ struct ResidueBlock {
   int context;  // blocks with tokens to the left and above
 };
 
-// Chooses levels by rate and distortion, in one pass along the zigzag: each is what
-// was rounded to or one less, and the block ends where that is cheapest. (A search
-// over all levels and contexts gains 0.1% of the bits and takes twice as long.)
-// `values` (raster order) are the rounded levels, with a bit of `nonzero` for each
-// that is not zero, and become the chosen ones. Sets `end`; returns the cost less the
-// distortion of coding nothing.
+// Chooses levels by rate and distortion, in one pass along the zigzag: each is the rounded
+// level or one less, and the block ends where that is cheapest. (A search over all levels
+// and contexts gains 0.1% of the bits and takes twice as long.) `values` (raster order)
+// hold the rounded levels and become the chosen ones; `nonzero` has a bit for each rounded
+// level that is not zero. Sets `end`. Returns the cost less the distortion of coding
+// nothing.
 Cost choose_levels(const ResidueBlock& block, std::uint32_t nonzero, const TokenRates& rates,
                    const Lagrangian& lagrangian, std::int16_t* values, std::uint8_t* end);
 

@@ -40,7 +40,7 @@ Cost ResidueCoder::code_square(BlockType type, const BlockQuantizer& quantizer, 
   const std::uint32_t any = kernels().quantize(transformed[0], kCount, quantizer.nearest,
                                                coefficients.values[index], nonzero);
   if (any == 0) {
-    // Of blocks that end at once, those of Y2 are looked at all the same.
+    // Y2's values are read even if the block ends at once.
     if (type == kY2) std::memset(coefficients.values[index], 0, sizeof coefficients.values[index]);
     return code_nothing<Size>(type, index, first, above, left, coefficients);
   }

@@ -16,10 +16,10 @@ struct SegmentQuantizers {
   BlockQuantizer y, y_after_y2, y2, uv;
 };
 
-// Everything that stays the same while a macroblock's candidates are compared.
+// What stays the same while a macroblock's candidates are compared.
 //
-// Each function codes `source - prediction` into `coefficients`, brings the
-// contexts up to date and returns the cost less the distortion of coding nothing.
+// Each function codes `source - prediction` into `coefficients`, updates the contexts and
+// returns the cost less the distortion of coding nothing.
 struct ResidueCoder {
   const TokenRates& rates;
   const Lagrangian& lagrangian;
@@ -44,7 +44,7 @@ struct ResidueCoder {
   // whether the neighbours have tokens, and then whether this one has.
   Cost code_block(const ResidueBlock& block, std::uint32_t nonzero, int index, std::uint8_t& above,
                   std::uint8_t& left, MacroblockCoefficients& coefficients) const;
-  // `Size` x `Size` blocks from `index` on: nothing of them, or what they hold.
+  // Code nothing, or the residue, of `Size` x `Size` blocks from `index` on.
   template <int Size>
   Cost code_nothing(BlockType type, int index, int first, std::uint8_t* above, std::uint8_t* left,
                     MacroblockCoefficients& coefficients) const;
@@ -54,7 +54,7 @@ struct ResidueCoder {
                    MacroblockCoefficients& coefficients) const;
 };
 
-// True where any block has tokens.
+// Whether any block has tokens.
 bool has_tokens(bool has_y2, const MacroblockCoefficients& coefficients);
 
 }  // namespace vp8

@@ -14,9 +14,9 @@ namespace {
 
 // Reads and reconstructs a frame into `raster`.
 //
-// One partition can only be read from its beginning, so rows take turns in that.
-// A thread alone reconstructs each macroblock as soon as it is read; several read
-// a whole row, so that the next row's reader need not wait for reconstruction.
+// A partition can only be read from its beginning, so rows take turns at reading. A single
+// thread reconstructs each macroblock as soon as it is read. Several threads first read a
+// whole row, so that the next row's reader need not wait for reconstruction.
 void decode_rows(FrameReader& reader, const ReconstructionContext& context,
                  const FilterRows& filter, Raster& raster, ThreadTeam& team) {
   const MacroblockGrid& macroblocks = reader.macroblocks();
@@ -24,7 +24,7 @@ void decode_rows(FrameReader& reader, const ReconstructionContext& context,
   const bool alone = team.size() == 1;
   Wavefront wavefront(macroblocks.rows(), columns);
   wavefront.run(team, [&](int row) {
-    // One for each macroblock that has any, or the same one again and again.
+    // One for each macroblock of the row, or a single one for a thread alone.
     thread_local std::vector<MacroblockCoefficients> coefficients;
     coefficients.resize(alone ? 1 : static_cast<std::size_t>(columns));
     const auto of = [&](int column) -> MacroblockCoefficients& {

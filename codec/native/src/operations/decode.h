@@ -11,7 +11,7 @@ namespace vp8 {
 
 struct DecodedFrame {
   SharedState state;
-  SharedRaster raster;  // what the frame shows, or would if it were shown
+  SharedRaster raster;  // also of a frame that is not shown
 };
 
 // Decodes consecutive frames. `before` may be null if the first is a key frame. A frame

@@ -8,10 +8,10 @@
 namespace vp8 {
 namespace {
 
-// Smooth macroblocks want more filtering, moving and golden ones less.
+// Smooth macroblocks need more filtering, moving and golden ones less.
 constexpr LoopFilterDeltas kDeltas{{2, 0, -2, -2}, {4, -2, 2, 4}};
 
-// What decisions assume of probabilities that are only known after them.
+// Decisions assume these probabilities, which are known only after them.
 constexpr Probability kAssumedSkipFalse = 160;
 constexpr Probability kAssumedIntra = 30;
 constexpr Probability kAssumedLast = 220;

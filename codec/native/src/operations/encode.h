@@ -8,7 +8,7 @@ namespace vp8 {
 
 struct EncodeOptions {
   int y_ac_qi = 0;
-  // What an inter frame does to the references besides the last.
+  // What an inter frame does to golden and altref.
   bool refresh_golden = false;
   bool refresh_altref = false;
   BufferCopy copy_to_golden = BufferCopy::kNone;
@@ -22,7 +22,7 @@ struct EncodeOptions {
 EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& options,
                               ThreadTeam& team);
 
-// Throws also CodecError(kStateMismatch) where the raster has another size.
+// Throws also CodecError(kStateMismatch) if the raster has another size than the state.
 EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& source,
                                 const EncodeOptions& options, ThreadTeam& team);
 

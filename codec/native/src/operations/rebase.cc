@@ -32,7 +32,7 @@ void check(const State& before, const FrameToRebase& frame) {
   }
 }
 
-// What the original header changes, on top of the state that really comes before.
+// The header's changes, applied to the state that really comes before.
 CodingContext context_on(const State& before, const FrameReader& reader) {
   CodingContext context = before.context;
   const FrameHeader& header = reader.header();
@@ -49,7 +49,7 @@ CodingContext context_on(const State& before, const FrameReader& reader) {
   return context;
 }
 
-// Modes read from the frame are taken over with their coefficients.
+// Keeps the frame's modes and coefficients.
 void carry_over(FrameReader& reader, FrameWriter& writer, ThreadTeam& team) {
   const MacroblockGrid& macroblocks = reader.macroblocks();
   Wavefront wavefront(macroblocks.rows(), macroblocks.columns());
@@ -78,7 +78,7 @@ void carry_over(FrameReader& reader, FrameWriter& writer, ThreadTeam& team) {
   });
 }
 
-// Modes are decided again; the frame's own coefficients are not even read.
+// Decides all modes again; the frame's own coefficients are not even read.
 void decide_again(FrameReader& reader, FrameWriter& writer, const RepeatEffort& effort,
                   ThreadTeam& team, const std::function<void()>& meanwhile) {
   const MacroblockGrid& macroblocks = reader.macroblocks();
@@ -119,7 +119,7 @@ DecidedFrame decide_frame(const State& before, const FrameToRebase& frame,
   FrameReader reader(frame.made_for, frame.frame.data(), frame.frame.size());
   auto writer = std::make_unique<FrameWriter>(
       &before, *source, reader.header(), context_on(before, reader), before.segment_map, 0, team);
-  // If nothing that macroblocks are predicted from has changed, they stay.
+  // If the pixels that macroblocks are predicted from have not changed, they stay.
   if (predicts_as(before, *frame.made_for)) {
     write_previous();
     carry_over(reader, *writer, team);

@@ -8,7 +8,7 @@ ThreadTeam::ThreadTeam(int threads) {
   try {
     while (size() < threads) others_.emplace_back([this] { wait_for_work(); });
   } catch (const std::system_error&) {
-    // The work is the same for any number of threads.
+    // A smaller team does the same work.
   }
 }
 

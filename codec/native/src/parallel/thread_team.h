@@ -12,8 +12,8 @@ namespace vp8 {
 
 class ThreadTeam {
  public:
-  // `threads` of at least 1, the caller among them. Where the system has no more
-  // threads to give, the team is smaller.
+  // `threads` of at least 1, the caller among them. If the system has no more threads, the
+  // team is smaller.
   explicit ThreadTeam(int threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -21,7 +21,7 @@ class ThreadTeam {
 
   int size() const { return static_cast<int>(others_.size()) + 1; }
 
-  // Runs `work` on every thread and returns when all are done. `work` throws nothing.
+  // Runs `work` on every thread and returns when all are done. `work` must not throw.
   void run(const std::function<void()>& work);
 
  private:

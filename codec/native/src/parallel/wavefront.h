@@ -1,9 +1,9 @@
 // Macroblock rows that several threads work on at the same time, each a little
 // behind the row above.
 //
-// A macroblock needs its neighbours to the left, above and above right. So a row
-// can be worked on while the row above is not finished, as long as that is two
-// macroblocks ahead. What comes out does not depend on the number of threads.
+// A macroblock needs its neighbours to the left, above and above right. So a thread can
+// work on a row before the row above is finished, as long as that is two macroblocks ahead.
+// The result does not depend on the number of threads.
 #pragma once
 
 #include <atomic>
@@ -23,36 +23,36 @@ class Wavefront {
         columns_(columns),
         done_(std::make_unique<Progress[]>(static_cast<std::size_t>(rows))) {}
 
-  // Gives out rows from the top, to whichever thread asks; -1 after the last.
+  // Returns the next row from the top, for the thread that asks; -1 after the last.
   int claim() {
     const int row = next_.fetch_add(1, std::memory_order_relaxed);
     return row < rows_ ? row : -1;
   }
 
-  // Waits until the row above is done up to the column right of this one. `seen`
-  // is what the caller knows of it, 0 at the beginning of a row.
+  // Waits until the row above is done up to the column right of this one. `seen` is how far
+  // the caller knows it is done, 0 at the beginning of a row.
   void await_above(int row, int column, int& seen) {
     const int needed = column + 2 < columns_ ? column + 2 : columns_;
     if (row > 0 && seen < needed) seen = await(done_[row - 1].count, needed);
   }
 
-  // Tells that the row is done up to and including this column. Only every fourth
-  // is heard of: four macroblocks are one cache line wide, which would otherwise
-  // go to and fro between the row that writes and the row that reads.
+  // Reports that the row is done up to and including this column. Only every fourth column
+  // is announced: four macroblocks are one cache line wide, and that line would otherwise
+  // go back and forth between the row that writes and the row that reads.
   void publish(int row, int column) {
     if ((column & 3) == 3 || column + 1 == columns_) {
       tell(done_[row].count, column + 1);
     }
   }
 
-  // Rows take turns, in order, in what cannot be done side by side: reading one
-  // partition, say.
+  // Rows take turns, in order, at work that cannot be shared, such as reading one
+  // partition.
   void await_turn(int row) { await(turn_.count, row); }
   void end_turn(int row) { tell(turn_.count, row + 1); }
 
-  // Runs work(row) for every row on the threads of a team, and on one of them
-  // `meanwhile`, which no row waits for. Rethrows what that or the topmost row that
-  // failed threw.
+  // Runs work(row) for every row on the threads of a team. One of them runs `meanwhile`
+  // first; no row waits for that. Rethrows the error of `meanwhile`, or else of the topmost
+  // row that failed.
   template <typename Work>
   void run(ThreadTeam& team, Work&& work, const std::function<void()>& meanwhile = {}) {
     std::atomic<bool> begun{!meanwhile};
@@ -62,7 +62,7 @@ class Wavefront {
         if (!begun.exchange(true)) meanwhile();
         while ((row = claim()) >= 0) work(row);
       } catch (const Abandoned&) {
-        abandon();  // the row it waited for says why
+        abandon();  // the row it waited for has the error
       } catch (...) {
         fail(row);
         abandon();
@@ -72,15 +72,15 @@ class Wavefront {
   }
 
  private:
-  // Thrown where a row waits for one that has failed.
+  // Thrown in a row that waits for one that has failed.
   struct Abandoned {};
   struct alignas(64) Progress {
     std::atomic<int> count{0};
   };
 
-  // Rows are mostly close behind each other, so a look at the other's progress is
-  // worth some microseconds; where a thread has lost its processor, its followers
-  // must not keep it from getting another.
+  // Rows are usually close behind each other, so it pays to poll for some microseconds. But
+  // if a thread has lost its processor, the threads behind it must not keep it from getting
+  // another.
   int await(const std::atomic<int>& value, int needed) {
     constexpr int kLooks = 500;
     for (int i = 0;; ++i) {
@@ -95,16 +95,16 @@ class Wavefront {
     }
   }
 
-  // Sequentially consistent, though release would do for what is handed over: before
-  // it wakes anybody, notify_all looks whether somebody waits, and libstdc++ lets that
-  // look overtake a weaker store. The waiter then sleeps for ever.
+  // Sequentially consistent, though release would be enough for the data: notify_all first
+  // checks whether a thread waits, and libstdc++ lets that check overtake a weaker store.
+  // The waiter would then sleep for ever.
   static void tell(std::atomic<int>& value, int now) {
     value.store(now, std::memory_order_seq_cst);
     value.notify_all();
   }
 
-  // Wakes everybody, to find that a row has failed. Whoever leaves early does so:
-  // others may be waiting for it.
+  // Wakes all threads, which then find that a row has failed. Every thread that leaves
+  // early calls this, since others may be waiting for it.
   void abandon() {
     const auto wake = [](std::atomic<int>& value) {
       value.fetch_add(1 << 20, std::memory_order_acq_rel);

@@ -15,15 +15,15 @@ namespace vp8 {
 
 class FilterRows {
  public:
-  // The first two must outlive this. With several threads a row is filtered as
-  // many rows behind as there are threads: by then the thread that reconstructed
-  // it has come round again, and has it in its cache.
+  // The first two must outlive this. With several threads, a row is filtered as many rows
+  // behind as there are threads: then it is the turn of the thread that reconstructed it,
+  // which has it in its cache.
   FilterRows(Raster& raster, const MacroblockGrid& macroblocks, const LoopFilterSettings& settings,
              const ThreadTeam& team)
       : raster_(raster), macroblocks_(macroblocks), filter_(settings), behind_(team.size()) {}
 
-  // To be told of every macroblock, in an order in which those to the left and
-  // those above, up to one column to the right, come first.
+  // Callers report every macroblock here, after those to its left and those above, up to
+  // one column to the right.
   void reconstructed(int row, int column) const {
     const int filtered = row - behind_;
     if (filtered >= 0 && column > 0) filter(filtered, column - 1);
@@ -42,7 +42,8 @@ class FilterRows {
     filter_.filter_macroblock(raster_, row, column, macroblocks_.at(row, column));
   }
 
-  // The last macroblock of a row; then nothing changes in the row above any more.
+  // Filters the last macroblock of a row; after that the row above does not change any
+  // more.
   void end_row(int row) const {
     filter(row, macroblocks_.columns() - 1);
     if (row > 0) raster_.extend_row(row - 1);

@@ -28,7 +28,7 @@ bool within_border(const Plane& reference, int x, int y, int width, int height) 
          y + height + kTapsAfter <= reference.height + kRasterBorder;
 }
 
-// A block at the same place of several planes of one size.
+// Predicts a block at the same place in several planes of one size.
 template <int kCount>
 void predict_alike(const Plane (&references)[kCount], int x, int y, int mx, int my, int width,
                    int height, bool bilinear, std::uint8_t* const (&targets)[kCount],
@@ -95,7 +95,7 @@ void predict_inter_luma(const MacroblockInfo& info, const Raster& reference, int
   const auto [width, height] = kSplitPartSize[info.partitioning];
   for (int j = 0; j < 16; j += height) {
     for (int i = 0; i < 16; i += width) {
-      // Two neighbours of 4x4 that move alike are one block.
+      // Two 4x4 neighbours with the same vector are one block.
       const bool pair =
           width == 4 && (i & 4) == 0 && info.mvs[j + i / 4] == info.mvs[j + i / 4 + 1];
       predict(i, j, pair ? 8 : width, height);

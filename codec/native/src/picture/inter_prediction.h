@@ -14,8 +14,8 @@ struct InterpolationFilter {
   static InterpolationFilter of_version(int version) { return {version != 0, version == 3}; }
 };
 
-// The pixels of a block displaced by a whole number of pixels, or null where some
-// lie beyond the border.
+// The pixels of a block displaced by a whole number of pixels, or null if some lie beyond
+// the border.
 inline const std::uint8_t* displaced(const Plane& reference, int x, int y, int width, int height) {
   const bool within = x >= -kRasterBorder && y >= -kRasterBorder &&
                       x + width <= reference.width + kRasterBorder &&
@@ -23,9 +23,9 @@ inline const std::uint8_t* displaced(const Plane& reference, int x, int y, int w
   return within ? reference.at(x, y) : nullptr;
 }
 
-// Predicts `width` x `height` pixels (width 4, 8 or 16) at (x, y) displaced by
-// whole pixels and eighths. The reference reaches as far as is asked for: beyond
-// its border the edge pixels go on.
+// Predicts `width` x `height` pixels (width 4, 8 or 16) at (x, y) displaced by whole pixels
+// and eighths. The displacement may reach beyond the reference's border, where the edge
+// pixels continue.
 void predict_block(const Plane& reference, int x, int y, int mx, int my, int width, int height,
                    bool bilinear, std::uint8_t* target, std::ptrdiff_t target_stride);
 

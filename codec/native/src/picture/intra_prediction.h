@@ -4,8 +4,8 @@
 //
 //        C A A A A B B B B       C corner, A above, B above and right
 //        L . . . .
-//        L . . . .               what lies outside the frame is put into the
-//        L . . . .               plane's border by prepare_intra_borders
+//        L . . . .               prepare_intra_borders fills the plane's border
+//        L . . . .               with the pixels outside the frame
 //        L . . . .
 #pragma once
 
@@ -17,8 +17,8 @@
 
 namespace vp8 {
 
-// Writes the constants that stand for pixels outside the frame: 127 above
-// (corner included), 129 to the left.
+// Writes the constants for pixels outside the frame: 127 above (corner included), 129 to
+// the left.
 void prepare_intra_borders(Raster& raster);
 
 // The four pixels right of a finished macroblock row, which the rightmost
@@ -44,9 +44,8 @@ struct AboveRight {
   std::ptrdiff_t stride;
 };
 
-// A subblock's edge (section 12.3) in one line: from the bottom of the left
-// column up to the corner, pixels[4], then along the row above to its end,
-// pixels[12]. The rest is zero.
+// A subblock's edge (section 12.3) as one line: from the bottom of the left column up to
+// the corner, pixels[4], then along the row above to its end, pixels[12]. The rest is zero.
 struct SubblockEdge {
   alignas(16) std::uint8_t pixels[16];
 };
@@ -55,8 +54,8 @@ struct SubblockEdge {
 // pixels.
 inline SubblockEdge subblock_edge(const std::uint8_t* pixels, std::ptrdiff_t stride,
                                   const std::uint8_t* above_right) {
-  // Put together in two registers and stored at once: a load of the whole edge
-  // right after stores of single bytes would wait for all of them.
+  // Assembled in two registers and stored at once: a load of the whole edge right after
+  // stores of single bytes would wait for all of them.
   using TwoWords = std::uint64_t __attribute__((vector_size(16)));
   const std::uint8_t* above = pixels - stride;
   const auto word = [](const std::uint8_t* bytes, int first) {

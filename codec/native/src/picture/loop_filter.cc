@@ -60,7 +60,7 @@ bool filters_inside(const MacroblockInfo& info) { return info.has_tokens || !inf
 }  // namespace
 
 LoopFilter::LoopFilter(const LoopFilterSettings& settings) : simple_(settings.simple) {
-  // Level 0 of the frame leaves all of it as it is.
+  // Level 0 in the header turns the filter off for the whole frame.
   if (settings.level != 0) {
     for (int segment = 0; segment < kMaxSegments; ++segment) {
       for (int reference = 0; reference < kReferenceFrames; ++reference) {
@@ -81,7 +81,7 @@ LoopFilter::LoopFilter(const LoopFilterSettings& settings) : simple_(settings.si
 
 void LoopFilter::filter_macroblock(Raster& raster, int mb_row, int mb_col,
                                    const MacroblockInfo& info) const {
-  if (simple_) {  // leaves chroma alone
+  if (simple_) {  // the simple filter does not filter chroma
     filter_macroblock_luma(raster, mb_row, mb_col, info);
     return;
   }

@@ -10,7 +10,7 @@ namespace vp8 {
 
 struct LoopFilterSettings {
   bool simple = false;
-  int level = 0;  // 0 leaves the frame as it is
+  int level = 0;  // 0: the frame is not filtered
   int sharpness_level = 0;
   bool deltas_enabled = false;
   LoopFilterDeltas deltas;
@@ -19,13 +19,13 @@ struct LoopFilterSettings {
   std::array<int, kMaxSegments> segment_levels{};
 };
 
-// What the macroblocks of a frame are filtered with, computed once.
+// The filter of one frame's macroblocks, with its limits computed once.
 class LoopFilter {
  public:
   explicit LoopFilter(const LoopFilterSettings& settings);
 
-  // Filters the edges left of, above and inside one macroblock. Those left and
-  // above must already be done.
+  // Filters the edges left of, above and inside one macroblock. The macroblocks to the left
+  // and above must be done already.
   void filter_macroblock(Raster& raster, int mb_row, int mb_col, const MacroblockInfo& info) const;
   // The same without chroma.
   void filter_macroblock_luma(Raster& raster, int mb_row, int mb_col,

@@ -20,8 +20,8 @@ struct QuantizerSteps {
 // of `indices`.
 QuantizerSteps quantizer_steps(int y_ac_qi, const QuantizerIndices& indices);
 
-// What divides by `steps`, with `rounding` added to magnitudes first ([0] DC,
-// [1] ACs): half a step rounds to nearest.
+// A quantizer that adds `rounding` to magnitudes and divides them by `steps` ([0] DC, [1]
+// ACs). A rounding of half a step rounds to nearest.
 Quantizer make_quantizer(const int* steps, const int* rounding);
 
 }  // namespace vp8

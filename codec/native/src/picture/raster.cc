@@ -9,14 +9,14 @@ namespace {
 // Rows begin on whole cache lines.
 constexpr int kLine = static_cast<int>(FrameBuffer::kAlignment);
 
-// Every step is a bijection of `sum`, so two rows that differ in one word never end in
-// the same sum. The multiplier is 2^64 by the golden ratio, made odd.
+// Every step is a bijection of `sum`, so two rows that differ in one word never have the
+// same sum. The multiplier is 2^64 by the golden ratio, made odd.
 std::uint64_t mixed(std::uint64_t sum, std::uint64_t word) {
   sum = (sum ^ word) * 0x9e3779b97f4a7c15;
   return sum ^ sum >> 29;
 }
 
-// Four sums side by side: one would wait for its multiplications.
+// Four sums side by side; a single one would wait for its multiplications.
 struct RowSums {
   static constexpr int kSums = 4;
   std::uint64_t sums[kSums];

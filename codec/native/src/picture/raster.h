@@ -28,10 +28,10 @@ using MutablePlane = BasicPlane<std::uint8_t>;
 constexpr int kRasterBorder = 32;
 constexpr int kPlanes = 3;  // Y, U, V
 
-// Stands for everything of a raster that prediction can see. Different rasters have
-// the same one by a chance of 2^-64, or by malice: no more than quality depends on it.
+// Identifies everything in a raster that prediction can see. Different rasters have the
+// same fingerprint by a chance of 2^-64, or by malice; only quality depends on it.
 struct Fingerprint {
-  std::uint64_t sample;  // of a few rows: nearly always enough to tell two rasters apart
+  std::uint64_t sample;  // of a few rows: nearly always different for different rasters
   std::uint64_t halves[2];
 
   bool operator==(const Fingerprint& other) const = default;
@@ -40,8 +40,7 @@ struct Fingerprint {
 // Built by one owner, then shared as shared_ptr<const Raster> and never changed.
 class Raster {
  public:
-  // Pixels are whatever was there before. `width` and `height` are the display
-  // size, 1 to 16383.
+  // Pixels are uninitialised. `width` and `height` are the display size, 1 to 16383.
   Raster(int width, int height);
   Raster(const Raster&) = delete;
   Raster& operator=(const Raster&) = delete;
@@ -60,24 +59,24 @@ class Raster {
   }
   const MutablePlane& mutable_plane(int index) { return planes_[index]; }
 
-  // Copies a plane of display size in, and repeats its last column and row to
-  // the end of the last macroblock.
+  // Copies in a plane of display size and repeats its last column and row to the end of the
+  // last macroblock.
   void load_plane(int index, const std::uint8_t* source, std::ptrdiff_t source_stride);
 
   // Whether every plane was loaded, so that edges are repeated.
   bool has_repeated_edges() const { return loaded_planes_ == 7; }
 
-  // Repeats the edge pixels of a macroblock row into the border, as prediction
-  // beyond the frame demands (section 5).
+  // Repeats the edge pixels of a macroblock row into the border, for prediction beyond the
+  // frame (section 5).
   void extend_row(int mb_row);
 
   // Equality of everything prediction can see.
   bool operator==(const Raster& other) const;
 
-  // Of a raster that does not change any more; found once, by the first who asks.
+  // Only for a raster that does not change any more. The first call computes it.
   Fingerprint fingerprint() const;
-  // Whether that is its fingerprint. Looks at the sample first, for which no more than
-  // a few rows have to be read.
+  // Whether that is its fingerprint. Compares the sample first, which takes only a few
+  // rows.
   bool has(const Fingerprint& fingerprint) const;
 
  private:
@@ -97,9 +96,9 @@ using SharedRaster = std::shared_ptr<const Raster>;
 // Equality of the pixels that are displayed.
 bool same_picture(const Raster& a, const Raster& b);
 
-// The same picture with its last column and row repeated to the end of the last
-// macroblock. A decoded raster has whatever was coded there, which must not
-// decide how its picture is encoded.
+// The same picture with its last column and row repeated to the end of the last macroblock.
+// A decoded raster has arbitrary pixels there, which must not decide how its picture is
+// encoded.
 SharedRaster with_repeated_edges(const SharedRaster& raster);
 
 }  // namespace vp8

@@ -23,7 +23,7 @@ void add_luma_row(const std::int16_t (*values)[16], const std::uint8_t* ends, co
   }
 }
 
-// The same where the DCs come from Y2 and need no step any more.
+// The same if the DCs come from Y2, already dequantised.
 void add_luma_row_after_y2(const std::int16_t (*values)[16], const std::uint8_t* ends,
                            const std::int16_t* dcs, const int* steps, std::uint8_t* pixels,
                            std::ptrdiff_t stride) {
@@ -85,7 +85,7 @@ void reconstruct_subblocks(const MacroblockInfo& info, const MacroblockCoefficie
     std::uint8_t* pixels = target.pixels[0] + (i >> 2) * 4 * stride + (i & 3) * 4;
     predict_subblock(info.subblock_modes[static_cast<std::size_t>(i)], pixels, stride,
                      above_right.of(i));
-    // Without tokens the coefficients are another macroblock's.
+    // Without tokens, the coefficients belong to another macroblock.
     if (info.has_tokens) {
       add_block(coefficients.values[i], coefficients.ends[i], steps.y, pixels, stride);
     }

@@ -1,5 +1,5 @@
-// From modes and coefficients to a finished raster: prediction, residue, loop
-// filter. The one path that decode, encode and rebase share.
+// From modes and coefficients to a finished raster: prediction, residue, loop filter.
+// Decode, encode and rebase share this path.
 #pragma once
 
 #include "bitstream/frame_header.h"
@@ -12,7 +12,7 @@
 
 namespace vp8 {
 
-// What reconstructing the macroblocks of one frame needs, computed once.
+// What is needed to reconstruct the macroblocks of one frame, computed once.
 struct ReconstructionContext {
   ReconstructionContext(const State* before, const FrameHeader& header,
                         const CodingContext& context);
@@ -32,19 +32,20 @@ LoopFilterSettings loop_filter_settings(const FrameHeader& header, const CodingC
 // A raster to reconstruct into, its borders set for intra prediction.
 std::shared_ptr<Raster> begin_raster(int width, int height);
 
-// Predicts a whole macroblock into the raster, B_PRED's luma excepted: its
-// subblocks are predicted one by one, each from the finished ones before it.
+// Predicts a whole macroblock into the raster, except for B_PRED's luma: its subblocks are
+// predicted one by one, each from the finished ones before it.
 void predict_macroblock(const ReconstructionContext& context, const MacroblockInfo& info,
                         int mb_row, int mb_col, Raster& raster);
 
-// Adds the residue to a predicted macroblock, B_PRED's luma excepted.
+// Adds the residue to a predicted macroblock, except for B_PRED's luma.
 void add_residue(const MacroblockInfo& info, const MacroblockCoefficients& coefficients,
                  const QuantizerSteps& steps, int mb_row, int mb_col, Raster& raster);
 
-// What remains to be done for a macroblock once its pixels are there.
+// Finishes a macroblock whose pixels are reconstructed.
 void end_macroblock(int mb_row, int mb_col, Raster& raster);
 
-// All of it. `coefficients` are looked at only where the macroblock has tokens.
+// Predicts, adds the residue and finishes. `coefficients` matter only if the macroblock has
+// tokens.
 void reconstruct_macroblock(const ReconstructionContext& context, const MacroblockInfo& info,
                             const MacroblockCoefficients& coefficients, int mb_row, int mb_col,
                             Raster& raster);

@@ -38,8 +38,8 @@ class Reader {
     const int value = *take(1);
     if (value > limit) {
       throw CodecError(Status::kInvalidState, "a state holds " + std::to_string(value) +
-                                                  " where at most " + std::to_string(limit) +
-                                                  " makes sense");
+                                                  " but at most " + std::to_string(limit) +
+                                                  " is possible");
     }
     return value;
   }
@@ -85,7 +85,8 @@ SharedRaster read_raster(Reader& reader, int width, int height) {
   return raster;
 }
 
-// Which stored raster each reference is: the first equal one, or the next new.
+// The number of each reference's stored raster: that of an equal reference before it, or
+// the next.
 std::array<int, kReferenceFrames> raster_numbers(const State& state) {
   std::array<int, kReferenceFrames> numbers{};
   int count = 0;
@@ -193,9 +194,9 @@ SharedState deserialize_state(const std::uint8_t* data, std::size_t size) {
   state->height = reader.word();
   if (state->width < 1 || state->width > kMaxDimension || state->height < 1 ||
       state->height > kMaxDimension) {
-    throw CodecError(Status::kInvalidState, "a state has no possible size");
+    throw CodecError(Status::kInvalidState, "a state has an impossible size");
   }
-  // Before anything is allocated: the rest must at least be one raster.
+  // Checked before anything is allocated: the bytes must hold at least one raster.
   if (size < stored_raster_size(*state)) {
     throw CodecError(Status::kInvalidState, "a state is too short for its size in pixels");
   }

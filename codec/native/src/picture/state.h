@@ -19,23 +19,22 @@ struct State : ReadingState {
 
 using SharedState = std::shared_ptr<const State>;
 
-// What a frame was made for, in brief: enough to read it, and to tell whether another
-// state predicts the same. A state of 4K holds up to 40 MB, its basis 40 kB.
+// The part of a state that rebase needs to read a frame made for it, and to see whether
+// another state predicts the same. A state at 4K holds up to 40 MB, its basis 40 kB.
 struct Basis : ReadingState {
   std::array<Fingerprint, kReferenceFrames> references{};  // [kIntraFrame] is unused
 };
 
 Basis basis_of(const State& state);
 
-// Whether every prediction from the state comes out as it did.
+// Whether every prediction from the state is the same as from the basis's own.
 bool predicts_as(const State& state, const Basis& basis);
 
 // The state as bytes, the same on every machine. Equal references are stored
 // once. Layout: little-endian fields in the order of serialize_state.
 std::vector<std::uint8_t> serialize_state(const State& state);
 
-// Throws CodecError(kInvalidState) for anything that serialize_state cannot have
-// written.
+// Throws CodecError(kInvalidState) for bytes that serialize_state cannot have written.
 SharedState deserialize_state(const std::uint8_t* data, std::size_t size);
 
 }  // namespace vp8

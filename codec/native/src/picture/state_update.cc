@@ -5,8 +5,8 @@
 namespace vp8 {
 namespace {
 
-// A copy takes what the buffer held before the frame, except that golden taken
-// from altref sees an altref just copied: docs/spec-notes.md, "buffer copies".
+// A copy takes the buffer from before the frame, except that golden copied from altref gets
+// an altref that was just copied: docs/spec-notes.md, "buffer copies".
 void copy_references(const FrameHeader& header,
                      std::array<SharedRaster, kReferenceFrames>& references) {
   if (header.copy_to_altref == BufferCopy::kFromLast) {

@@ -6,8 +6,8 @@
 
 namespace vp8 {
 
-// The state after a frame. `before` is null only for a key frame; `context` is
-// what held within the frame.
+// The state after a frame. `before` is null only for a key frame; `context` is the one
+// within the frame.
 SharedState next_state(const State* before, const FrameHeader& header, const CodingContext& context,
                        SharedRaster raster, std::shared_ptr<const SegmentMap> segment_map);
 
