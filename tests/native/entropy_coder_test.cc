@@ -1,4 +1,4 @@
-// What is written with the boolean encoder, its trees, vectors and tokens is what is read back.
+// The decoder reads back what the encoder wrote: booleans, trees, vectors and tokens.
 #include <cstring>
 #include <iterator>
 #include <vector>
