@@ -39,7 +39,8 @@ FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameH
       token_rates_(context.entropy.coefficients),
       mode_rates_(header_, context),
       activity_mask_(source, team) {
-  if (filter_step == 0) filter_behind_.emplace(*raster_, macroblocks_, filter_settings_, team);
+  if (filter_step == kNoFilterSearch)
+    filter_behind_.emplace(*raster_, macroblocks_, filter_settings_, team);
   for (const QuantizerSteps& steps : reconstruction_.steps) {
     lagrangians_.emplace_back(steps.y[1]);
     quantizers_.emplace_back(steps);

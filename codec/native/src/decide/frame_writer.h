@@ -31,11 +31,12 @@ class RowWriter;
 
 class FrameWriter {
  public:
+  static constexpr int kNoFilterSearch = 0;
   // `before` may be null for a key frame. `context` has the header's changes of
   // segmentation, deltas and sign biases, and the probabilities from before the frame.
   // `segment_map` is the map before the frame. `filter_step` is the first step of the
-  // search for the filter level; at 0 the header's level is final. `before` and `source`
-  // must live until finish() returns.
+  // search for the filter level; with kNoFilterSearch the header's level is final. `before` and
+  // `source` must live until finish() returns.
   FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
               const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
               int filter_step, ThreadTeam& team);

@@ -59,7 +59,8 @@ EncodedFrame encode(const State* before, const SharedRaster& picture, const Fram
                     const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
                     const EncodeOptions& options, ThreadTeam& team) {
   const SharedRaster source = with_repeated_edges(picture);
-  const int filter_step = options.filter_level < 0 ? options.effort.filter_step : 0;
+  const int filter_step =
+      options.filter_level < 0 ? options.effort.filter_step : FrameWriter::kNoFilterSearch;
   FrameWriter writer(before, *source, header, context, std::move(segment_map), filter_step, team);
   Wavefront wavefront(source->macroblock_rows(), source->macroblock_columns());
   wavefront.run(team, [&](int row) {

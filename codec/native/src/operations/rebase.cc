@@ -117,9 +117,10 @@ DecidedFrame decide_frame(const State& before, const FrameToRebase& frame,
   check(before, frame);
   const SharedRaster source = with_repeated_edges(frame.source);
   FrameReader reader(frame.made_for, frame.frame.data(), frame.frame.size());
-  auto writer = std::make_unique<FrameWriter>(
-      &before, *source, reader.header(), context_on(before, reader), before.segment_map, 0, team);
-  // If the pixels that macroblocks are predicted from have not changed, they stay.
+  auto writer =
+      std::make_unique<FrameWriter>(&before, *source, reader.header(), context_on(before, reader),
+                                    before.segment_map, FrameWriter::kNoFilterSearch, team);
+  // If nothing that macroblocks are predicted from has changed, the macroblocks stay.
   if (predicts_as(before, *frame.made_for)) {
     write_previous();
     carry_over(reader, *writer, team);
