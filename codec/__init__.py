@@ -5,7 +5,7 @@
     rebase:             (state, raster, frame) -> frame'
 
 A state is a value: what a decoder carries from one frame to the next. Nothing
-here keeps any other memory, so slow work can run anywhere in parallel.
+here keeps any other memory, so slow work can run in parallel anywhere.
 """
 
 from codec.errors import (
@@ -22,6 +22,7 @@ from codec.errors import (
     UnsupportedBitstream,
 )
 from codec.operations import (
+    USEFUL_THREADS,
     BufferCopy,
     Decoded,
     Encoded,
@@ -44,6 +45,7 @@ from codec.raster import Raster
 from codec.state import Basis, State
 
 __all__ = [
+    "USEFUL_THREADS",
     "Basis",
     "BitstreamError",
     "BufferCopy",

@@ -18,7 +18,7 @@ PointerArgument = ctypes.POINTER(ctypes.c_void_p)
 Strings = ctypes.POINTER(ctypes.c_char_p)
 Sizes = ctypes.POINTER(ctypes.c_size_t)
 
-# Statuses of native/src/status.h.
+# Statuses of native/src/common/status.h.
 _EXCEPTIONS: dict[int, type[errors.CodecError]] = {
     1: errors.TruncatedBitstream,
     2: errors.InvalidBitstream,
@@ -82,7 +82,7 @@ class EncodeOptions(ctypes.Structure):
 
 
 def _candidates() -> list[Path]:
-    """Where the library may be, most specific first."""
+    """The paths where the library may be, most specific first."""
     named = os.environ.get(LIBRARY_VARIABLE)
     if named:
         return [Path(named)]
@@ -93,7 +93,7 @@ def _candidates() -> list[Path]:
 
 
 def _declare(library: ctypes.CDLL) -> None:
-    """Gives every function of native/src/c_api.h its types."""
+    """Declares the types of every function of native/src/c_api.h."""
     data = ctypes.c_char_p
     size = ctypes.c_size_t
     int32 = ctypes.c_int32
@@ -167,7 +167,7 @@ def library() -> ctypes.CDLL:
     """Loads the compiled codec once a process.
 
     Raises:
-        CodecLibraryError: it is nowhere, or cannot be loaded.
+        CodecLibraryError: it is not found, or cannot be loaded.
     """
     candidates = _candidates()
     for path in candidates:

@@ -1,11 +1,11 @@
 """What can go wrong in the codec.
 
 CodecError
-├── BitstreamError               the frame's bytes are at fault
+├── BitstreamError               the frame's bytes are wrong
 │   ├── TruncatedBitstream       they end before the frame does
 │   ├── InvalidBitstream         they contradict RFC 6386
 │   └── UnsupportedBitstream     no VP8 decoder plays them
-├── StateError                   the state is at fault
+├── StateError                   the state is wrong
 │   ├── StateMismatch            it cannot precede this frame, or differs in size
 │   ├── StateVersionError        its bytes are not a state, or another version's
 │   └── StateCorrupt             its bytes were changed or cut
@@ -57,4 +57,4 @@ class FrameArgumentError(CodecError, ValueError):
 
 
 class CodecLibraryError(CodecError):
-    """The compiled library is missing or failed on its own account."""
+    """The compiled library is missing or failed by itself."""

@@ -13,19 +13,22 @@ from codec.errors import FrameArgumentError
 from codec.raster import Raster
 from codec.state import Basis, State
 
+USEFUL_THREADS = 8
+"""The most threads that help: more find no rows to work on in most frames."""
+
 
 @dataclass(frozen=True)
 class FrameHeader:
     """The uncompressed start of a frame (RFC 6386, 9.1).
 
     Attributes:
-        key_frame: it can be decoded without a state.
-        version: 0 to 3: which interpolation filters it uses.
-        show_frame: it is to be displayed.
+        key_frame: whether it can be decoded without a state.
+        version: 0 to 3; decides which interpolation filters it uses.
+        show_frame: whether it is displayed.
         first_partition_size: in bytes.
-        width: display width in pixels; None on inter frames, as the next three.
+        width: display width in pixels; None for inter frames, like the next three.
         height: display height in pixels.
-        horizontal_scale: upscaling a player is asked for, 0 to 3.
+        horizontal_scale: the upscaling that players are asked for, 0 to 3.
         vertical_scale: likewise.
     """
 
@@ -54,8 +57,8 @@ class EncodeSettings:
     Attributes:
         refresh_golden: an inter frame becomes the golden reference too.
         refresh_altref: an inter frame becomes the altref reference too.
-        copy_to_golden: what else golden becomes.
-        copy_to_altref: what else altref becomes.
+        copy_to_golden: the buffer that golden is copied from, if it is not refreshed.
+        copy_to_altref: the buffer that altref is copied from, if it is not refreshed.
         filter_level: of the loop filter, 0 to 63; None searches for the level that
             comes closest to the source.
     """
@@ -92,14 +95,14 @@ class Rebased(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What a frame makes of a state, and the raster it decodes to."""
+    """The state after a frame, and the raster it decodes to."""
 
     state: State
     raster: Raster
 
 
 def read_header(frame: bytes) -> FrameHeader:
-    """Reads a frame's first bytes, without decoding it.
+    """Reads a frame's first bytes without decoding it.
 
     Raises:
         BitstreamError: too short, no start code, zero size, or version over 3.
@@ -120,7 +123,7 @@ def read_header(frame: bytes) -> FrameHeader:
 
 
 def is_shown(frame: bytes) -> bool:
-    """Whether a frame is displayed, by its first byte. One of no bytes is: it repeats the last."""
+    """Whether a frame is displayed, by its first byte. An empty one is: it repeats the last."""
     return not frame or bool(frame[0] & 0x10)
 
 
@@ -147,16 +150,16 @@ def decode(state: State | None, frame: bytes, *, threads: int = 1) -> Decoded:
     """Decodes one frame (RFC 6386, bit-exact).
 
     Args:
-        state: what precedes the frame; None is enough for a key frame.
-        frame: one frame's bytes. No bytes at all repeat the last raster.
+        state: the state before the frame; may be None for a key frame.
+        frame: one frame's bytes. An empty frame repeats the last raster.
         threads: how many work on it, 1 to 64; the result is the same for any number.
 
     Returns:
-        The state after the frame, and its raster, also where it is not shown.
+        The state after the frame, and its raster, even if it is not shown.
 
     Raises:
-        BitstreamError: the bytes cannot be decoded, or are an inter frame or none at
-            all where there is no state.
+        BitstreamError: the bytes cannot be decoded, or there is no state and they are
+            an inter frame or empty.
         FrameArgumentError: `threads` out of range.
     """
     return decode_chunk(state, [frame], threads=threads)[0]
@@ -168,15 +171,15 @@ def decode_chunk(
     """Decodes consecutive frames in one call, without the interpreter's lock.
 
     Args:
-        state: what precedes the first frame; None is enough for a key frame.
+        state: the state before the first frame; may be None for a key frame.
         frames: the frames' bytes, as for decode().
         threads: as for decode().
 
     Returns:
-        For each frame the state after it and its raster.
+        For each frame, the state after it and its raster.
 
     Raises:
-        BitstreamError: as decode(); says which frame it was, counted from 1.
+        BitstreamError: as decode(); names the frame, counted from 1.
         FrameArgumentError: `threads` out of range.
     """
     count = len(frames)
@@ -190,15 +193,15 @@ def decode_chunk(
 
 
 def advance(state: State | None, frames: Sequence[bytes], *, threads: int = 1) -> State:
-    """Decodes consecutive frames for the state they lead to, and keeps nothing else.
+    """Decodes consecutive frames and returns only the state they lead to.
 
     Args:
-        state: what precedes the first frame; None is enough for a key frame.
+        state: the state before the first frame; may be None for a key frame.
         frames: the frames' bytes, as for decode().
         threads: as for decode().
 
     Raises:
-        BitstreamError: as decode(); says which frame it was, counted from 1.
+        BitstreamError: as decode(); names the frame, counted from 1.
         FrameArgumentError: `threads` out of range, or neither a state nor frames.
     """
     data, sizes = _frames(frames)
@@ -258,7 +261,7 @@ def encode_inter_frame(
     and distortion, choice of the filter level and of the probabilities.
 
     Args:
-        state: what precedes the frame.
+        state: the state before the frame.
         raster: the picture.
         y_ac_qi: quantizer index, 0 (finest) to 127.
         settings: what the frame does to golden and altref, and its filter level.
@@ -288,22 +291,23 @@ def rebase(
 ) -> Encoded:
     """Codes an inter frame again for another state (the paper's rebase).
 
-    References, quantizers, filter levels and most modes and motion vectors stay;
-    prediction and residue are made anew from `state`, the probabilities chosen anew
-    for the new tokens.
+    References, quantizers, filter levels and most modes and motion vectors stay.
+    Prediction and residue are made anew from `state`, and the probabilities are chosen
+    anew for the new tokens.
 
     Args:
-        state: what really precedes the frame.
+        state: the state that really precedes the frame.
         raster: the picture the frame shows, as it was before encoding.
-        frame: an inter frame. Of a frame for another state only the modes are read,
-            so damage to its tokens is not found here.
-        made_for: the basis of the state `frame` was made for, without which it cannot be
-            read.
+        frame: an inter frame. If it was made for another state, only its modes are
+            read, so damage to its tokens is not found here.
+        made_for: the basis of the state `frame` was made for, which is needed to read
+            it.
         threads: as for decode().
 
     Raises:
         BitstreamError: `frame` cannot be read.
-        FrameArgumentError: it is a key frame, or has no bytes; `threads` out of range.
+        FrameArgumentError: it is a key frame or empty, or becomes larger than VP8
+            allows; `threads` out of range.
         StateMismatch: states and raster differ in size.
     """
     rebased = rebase_chunk(state, [raster], [frame], [made_for], threads=threads)
@@ -321,7 +325,7 @@ def rebase_chunk(
     """Rebases consecutive inter frames in one call, without the interpreter's lock.
 
     Args:
-        state: what really precedes the first frame.
+        state: the state that really precedes the first frame.
         rasters: the picture each frame shows.
         frames: the frames, as for rebase().
         made_for: the basis of the state each frame was made for.
@@ -329,8 +333,8 @@ def rebase_chunk(
 
     Raises:
         FrameArgumentError: as rebase(), or not as many frames as rasters and bases.
-        BitstreamError: as rebase(); says which frame it was, counted from 1.
-        StateMismatch: likewise.
+        BitstreamError: as rebase(). All errors of a frame name it, counted from 1.
+        StateMismatch: as rebase().
     """
     count = len(frames)
     if not count == len(rasters) == len(made_for):
@@ -358,11 +362,11 @@ def rebase_chunk(
 def simd_level() -> str:
     """The instruction set whose kernels are in use.
 
-    It is the best this CPU has, or the one that the environment variable
+    It is the best that this CPU has, or the one that the environment variable
     EXCAMERA_CODEC_SIMD names: reference, sse2, avx2 or neon. Results are the same.
 
     Raises:
-        FrameArgumentError: the variable names one that this CPU does not have.
+        FrameArgumentError: the variable names a level that this CPU does not have.
     """
     name = ctypes.c_char_p()
     check(library().xc_simd_level(ctypes.byref(name)))

@@ -17,11 +17,11 @@ PlaneArray = npt.NDArray[np.uint8]
 class Raster:
     """An immutable frame in 8-bit 4:2:0, shared by reference with native code.
 
-    Equal where the displayed pixels are.
+    Rasters are equal if their displayed pixels are.
 
     Attributes:
-        width: of the picture as displayed, in pixels.
-        height: likewise. Chroma planes have half of either, rounded up.
+        width: of the displayed picture, in pixels.
+        height: likewise. Chroma planes have half of both, rounded up.
     """
 
     __slots__ = ("__weakref__", "_handle", "height", "width")
@@ -77,13 +77,13 @@ class Raster:
         """Copies tightly packed planes of display size in.
 
         Raises:
-            FrameArgumentError: `data` has another length than `width` and `height` ask for.
+            FrameArgumentError: the length of `data` does not fit `width` and `height`.
         """
         chroma = ((height + 1) // 2, (width + 1) // 2)
         luma_size, chroma_size = width * height, chroma[0] * chroma[1]
         if len(data) != luma_size + 2 * chroma_size:
             raise FrameArgumentError(
-                f"{len(data)} bytes are no I420 frame of {width}x{height} pixels"
+                f"{len(data)} bytes are not an I420 frame of {width}x{height} pixels"
             )
         pixels = np.frombuffer(data, np.uint8)
         y, u, v = np.split(pixels, (luma_size, luma_size + chroma_size))

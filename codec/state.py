@@ -19,10 +19,10 @@ _LAST, _GOLDEN, _ALTREF = 1, 2, 3
 
 
 class Basis:
-    """What a frame was made for, in brief: rebase() reads it by this.
+    """The part of a state that rebase() needs to read a frame made for it.
 
-    Keeps what reading a frame needs, and of the three references only fingerprints, by
-    which rebase() sees whether they are the same ones. A thousandth of a state.
+    Instead of the three references it keeps their fingerprints, so that rebase() sees
+    whether they are the same. Has a thousandth of a state's size.
     """
 
     __slots__ = ("__weakref__", "_handle")
@@ -38,16 +38,16 @@ class State:
 
     That is three reference rasters and their sign biases, the entropy coder's
     probabilities, segmentation and its map, the loop-filter deltas, and what the
-    last key frame said of size and colour. Immutable; equal states decode every
+    last key frame said about size and colour. Immutable. Equal states decode every
     frame alike, and their bytes and digests are equal on every machine.
 
     Attributes:
         width: display width in pixels.
         height: display height in pixels.
-        horizontal_scale: upscaling a player is asked for, 0 to 3 (RFC 6386, 9.1).
+        horizontal_scale: the upscaling that players are asked for, 0 to 3 (RFC 6386, 9.1).
         vertical_scale: likewise.
         color_space: the bit of RFC 6386, 9.2.
-        clamping_type: likewise; decoding clamps whatever it says.
+        clamping_type: likewise; decoding always clamps.
     """
 
     __slots__ = (
@@ -99,7 +99,7 @@ class State:
         return self._reference(_ALTREF)
 
     def basis(self) -> Basis:
-        """What rebase() needs to know of this state to read frames that were made for it."""
+        """What rebase() needs to know about this state to read frames made for it."""
         handle = ctypes.c_void_p()
         check(library().xc_state_basis(self._handle, ctypes.byref(handle)))
         return Basis(handle)
@@ -110,7 +110,7 @@ class State:
         return take_buffer(buffer)
 
     def to_bytes(self) -> bytes:
-        """The state as bytes: versioned, checksummed, equal references stored once."""
+        """The state as bytes: versioned and checksummed, with equal references stored once."""
         payload = self._payload()
         checksum = hashlib.sha256(payload)
         self._digest = checksum.hexdigest()
@@ -121,7 +121,7 @@ class State:
         """The state that to_bytes() wrote.
 
         Raises:
-            StateVersionError: not a state, or one of another version.
+            StateVersionError: not a state, or a state of another version.
             StateCorrupt: cut short, changed, or impossible.
         """
         if data[: len(_MAGIC)] != _MAGIC[: len(data)] or not data:
@@ -133,7 +133,7 @@ class State:
             raise StateVersionError(f"this state is of version {version}, not {_VERSION}")
         payload = data[_HEADER.size :]
         if len(payload) != size:
-            raise StateCorrupt(f"a state announces {size} bytes and has {len(payload)}")
+            raise StateCorrupt(f"a state announces {size} bytes but has {len(payload)}")
         if hashlib.sha256(payload).digest() != checksum:
             raise StateCorrupt("the state's checksum does not match its bytes")
         handle = ctypes.c_void_p()

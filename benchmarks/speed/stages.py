@@ -1,4 +1,4 @@
-"""Which stage of the codec a source file belongs to: the files follow the chapters of RFC 6386."""
+"""Which stage of the codec a source file belongs to, by the rooms of its sources."""
 
 from __future__ import annotations
 
@@ -12,36 +12,60 @@ from benchmarks.speed.callgrind import Place
 
 OTHER = "other"
 MEMORY = "memory: allocating, copying, filling"
-
-# The first pattern that is found in "<file> <function>" decides. Kernels are told by the names
-# of their files, and where one file holds several, by their functions.
 READING = "reading: boolean decoder, tokens"
 WRITING = "writing: boolean encoder, tokens, probabilities"
+HEADERS = "headers, modes and motion vectors"
+FILTER = "loop filter"
+TRANSFORMS = "transforms"
+QUANTISATION = "quantisation and weighing of residue"
 DECISIONS = "decisions by rate and distortion"
-PATTERNS = (
-    (r"^(bool_decoder|frame_reader)\.|^tokens\..* .*read", READING),
-    (
-        r"^(bool_encoder|tokens|serialize_frame|coded_blocks|entropy_update|frame_writer)\.",
-        WRITING,
-    ),
-    (r"^(frame_header|macroblock|motion_vectors|trees)\.", "headers, modes and motion vectors"),
-    (r"filter_search|filter_rows|loop_?filter", "loop filter"),
-    (r"dequanti[sz]e|inverse|dct|walsh|add_two", "transforms"),
-    (r"quanti[sz]|residue_coder", "quantisation and weighing of residue"),
-    (r"_decision\.|^(mode_rates|rate_distortion|activity_mask)\.", DECISIONS),
-    (r"motion_search|distortion|satd| sad| sse|squares|differences", "motion search, distortion"),
-    (r"interpolat|sixtap|bilinear|predict|intra", "prediction"),
-    (r"transform", "transforms"),
-    (r"^(raster|frame_buffer)\.", "rasters: borders, copies"),
-    (
-        r"^(reconstruct|decode|encode|rebase|state|state_update|c_api|kernels)\.",
-        "frame loops, states",
-    ),
-    (r"^(macroblock_grid|thread_team|wavefront)\.", "frame loops, states"),
+SEARCH = "motion search, distortion"
+PREDICTION = "prediction"
+RASTERS = "rasters: borders, copies"
+LOOPS = "frame loops, states"
+
+# The stage of a room, and of files that belong to another stage than their room.
+STAGES = {
+    "common": RASTERS,
+    "parallel": LOOPS,
+    "bitstream": HEADERS,
+    "bitstream/bool_decoder": READING,
+    "bitstream/bool_encoder": WRITING,
+    "bitstream/frame_reader": READING,
+    "bitstream/serialize_frame": WRITING,
+    "bitstream/tokens": WRITING,
+    "picture": PREDICTION,
+    "picture/filter_rows": FILTER,
+    "picture/loop_filter": FILTER,
+    "picture/quantization": QUANTISATION,
+    "picture/raster": RASTERS,
+    "picture/reconstruct": LOOPS,
+    "picture/state": LOOPS,
+    "picture/state_update": LOOPS,
+    "picture/transform": TRANSFORMS,
+    "decide": DECISIONS,
+    "decide/entropy_update": WRITING,
+    "decide/filter_search": FILTER,
+    "decide/frame_writer": WRITING,
+    "decide/motion_search": SEARCH,
+    "decide/residue_coder": QUANTISATION,
+    "operations": LOOPS,
+    "c_api": LOOPS,
+}
+# One file may hold kernels of several stages: the first word in its name or the function's decides.
+KERNELS = (
+    (r"loop_?filter", FILTER),
+    (r"dequanti[sz]e|inverse|dct|walsh|add_two", TRANSFORMS),
+    (r"quanti[sz]", QUANTISATION),
+    (r"distortion|satd| sad| sse|squares|differences", SEARCH),
+    (r"interpolat|sixtap|bilinear|predict|intra", PREDICTION),
+    (r"transform", TRANSFORMS),
+    (r"", LOOPS),
 )
-_OURS = tuple((re.compile(pattern), stage) for pattern, stage in PATTERNS)
 # Of no stage: their lines count where they were inlined.
-_COMMON = re.compile(r"^(types|tables|trees|macroblock_grid|raster|vector\w*)\.h$")
+_INLINED = re.compile(
+    r"(common/(types|tables)|bitstream/(trees|macroblock_grid)|picture/raster|kernels/vector\w*)\.h$"
+)
 _OUR_LIBRARY = "libexcamera_codec"
 _LIBC = re.compile(r"/(libc|libstdc\+\+|libc\+\+|libgcc_s|libm|ld-linux)[-.\w]*\.so")
 
@@ -63,13 +87,24 @@ def settled(found: Mapping[Place, int], sources: str) -> Counter[Place]:
     """
     files: dict[tuple[str, str], Counter[str]] = {}
     for place, count in found.items():
-        if sources in place.file and not _COMMON.search(PurePath(place.file).name):
+        if sources in place.file and not _INLINED.search(place.file):
             files.setdefault((place.binary, place.function), Counter())[place.file] += count
     again: Counter[Place] = Counter()
     for place, count in found.items():
         most = files.get((place.binary, place.function), Counter()).most_common(1)
         again[replace(place, home=most[0][0]) if most else place] += count
     return again
+
+
+def _stage_of_source(name: str, function: str) -> str:
+    """The stage of a function in a file, which is named by its room and stem."""
+    room = name.partition("/")[0]
+    if room == "kernels":
+        subject = f"{name} {function}"
+        return next(stage for words, stage in KERNELS if re.search(words, subject))
+    if name == "bitstream/tokens" and "read" in function:
+        return READING
+    return STAGES.get(name) or STAGES.get(room, OTHER)
 
 
 def stage_of(place: Place, sources: str) -> str | None:
@@ -84,11 +119,10 @@ def stage_of(place: Place, sources: str) -> str | None:
     """
     if _OUR_LIBRARY not in place.binary:
         return MEMORY if _LIBC.search(place.binary) else None
-    file = PurePath(place.file if sources in place.file else place.home).name
-    if _COMMON.search(file):
-        file = PurePath(place.home).name
-    subject = f"{file} {plain(place.function)}"
-    return next((stage for pattern, stage in _OURS if pattern.search(subject)), OTHER)
+    inlined = sources not in place.file or _INLINED.search(place.file)
+    file = place.home if inlined else place.file
+    name = PurePath(file.rpartition(f"{sources}/")[2]).with_suffix("").as_posix()
+    return _stage_of_source(name, plain(place.function))
 
 
 def by_stage(found: Mapping[Place, int], sources: str) -> Counter[str]:

@@ -23,8 +23,6 @@ from excamera.errors import ChunkError, SeamMismatch
 # references: the rest of the chunk expects it in golden and altref too.
 _FIRST_FRAME = codec.EncodeSettings(refresh_golden=True, refresh_altref=True)
 
-_MAX_REBASE_THREADS = 8  # more find no rows to work on in most frames
-
 
 @dataclass(frozen=True, slots=True)
 class SourceChunk:
@@ -116,7 +114,7 @@ def join(
                     trace.rasters,
                     coded,
                     [before, *trace.made_for],
-                    threads=min(_MAX_REBASE_THREADS, max(1, threads // 2)),
+                    threads=min(codec.USEFUL_THREADS, max(1, threads // 2)),
                 )
                 timings.rebase_s += time.perf_counter() - started
             before = trace.final.basis()

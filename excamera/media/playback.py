@@ -13,8 +13,6 @@ from excamera.errors import ContainerError, InputIsDirectory, NoSuchInput, SizeC
 from excamera.media.container import ivf, webm_reader
 from mu.engines.local import available_cpus
 
-_MAX_THREADS = 8  # more find no rows to work on in most frames
-
 
 @dataclass(frozen=True, slots=True)
 class VideoFile:
@@ -75,7 +73,7 @@ def shown_pictures(frames: list[bytes]) -> Iterator[codec.Raster]:
         CodecError: a frame cannot be decoded; the message names it.
     """
     state: codec.State | None = None
-    threads = min(_MAX_THREADS, available_cpus())
+    threads = min(codec.USEFUL_THREADS, available_cpus())
     for number, frame in enumerate(frames, start=1):
         try:
             decoded = codec.decode(state, frame, threads=threads)

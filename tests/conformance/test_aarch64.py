@@ -74,7 +74,7 @@ def frames(output: bytes) -> list[bytes]:
 def played(
     vector: Path, library: Path, player: list[str], level: str = ""
 ) -> subprocess.CompletedProcess[bytes]:
-    """Plays a vector at a SIMD level; without one, at the best."""
+    """Plays a vector at a SIMD level, by default the best."""
     return subprocess.run(
         [*player, str(library), str(vector)],
         capture_output=True,
@@ -85,14 +85,14 @@ def played(
 
 
 def assert_matches(vector: Path, done: subprocess.CompletedProcess[bytes]) -> None:
-    """What was played has the MD5s published with the vector."""
+    """Checks that the played frames have the MD5s published with the vector."""
     assert done.returncode == 0, done.stderr.decode()
     assert [md5(frame) for frame in frames(done.stdout)] == expected_md5s(vector)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda path: path.stem)
 def test_every_frame_matches_its_md5(vector: Path, library: Path, player: list[str]) -> None:
-    """Functions on arm64 would decode otherwise than RFC 6386 describes."""
+    """Functions on arm64 would not decode as RFC 6386 describes."""
     assert_matches(vector, played(vector, library, player))
 
 
@@ -104,7 +104,7 @@ def test_every_frame_matches_its_md5_without_neon(
     assert_matches(vector, played(vector, library, player, REFERENCE))
 
 
-def test_neon_is_what_there_is_besides_the_reference(library: Path, player: list[str]) -> None:
+def test_neon_and_the_reference_are_the_levels(library: Path, player: list[str]) -> None:
     """The tests above would both run the same kernels."""
     done = played(VECTORS[0], library, player, "none-such")
     assert done.returncode != 0

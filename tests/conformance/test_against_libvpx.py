@@ -53,7 +53,7 @@ CASES = [
     Case(
         "altref",
         frames=16,
-        # Through PyAV libvpx has one pass only, which makes no altref of its own.
+        # Through PyAV, libvpx has only one pass, which makes no altref of its own.
         flags={
             3: ONLY_ALTREF,
             4: ONLY_LAST,
@@ -119,7 +119,7 @@ def stream_of(case: Case) -> list[bytes]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_decodes_to_the_same_bytes(case):
-    """A feature the standard vectors do not reach would be decoded wrongly."""
+    """A feature that the standard vectors do not reach would be decoded wrongly."""
     frames = stream_of(case)
     ours = shown_rasters(frames)
     assert len(ours) == case.frames - len(case.hidden)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def levels():
-    """Gives a process at each level."""
+    """Provides a process at each level."""
     with processes() as running:
         yield running
 
@@ -23,7 +23,7 @@ def levels():
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda path: path.stem)
 def test_every_frame_matches_its_md5(vector, threads, levels):
-    """A film would look otherwise on another processor, or on one with more cores."""
+    """A film would look different on another processor, or on one with more cores."""
     expected = expected_md5s(vector)
     for level, process in levels.items():
         found = process.submit(outputs.md5s_of, vector, threads).result()

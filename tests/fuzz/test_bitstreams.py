@@ -1,4 +1,4 @@
-"""Frames that no encoder made: each is refused by name, or decoded, and nothing else."""
+"""Frames that no encoder made: each is refused by name or decoded; nothing else happens."""
 
 import random
 import struct
@@ -14,7 +14,7 @@ FLUSH_BYTES = 4
 
 
 def stream(seed: int) -> list[bytes]:
-    """Returns a short stream with much in it: partitions, altref, split vectors, noise."""
+    """Returns a short stream with many features: partitions, altref, split vectors, noise."""
     pictures = moving_pictures(80 + seed, 64 - seed, 5, seed=seed, noise=seed)
     options = {"slices": str(1 << seed % 4), "b": "300k", "profile": str(seed % 4)}
     only_altref = Flag.FORCE_ALTREF | Flag.NO_UPD_LAST | Flag.NO_UPD_GOLDEN
@@ -31,7 +31,7 @@ def with_states(frames):
 
 
 def decodes_or_is_refused(state, frame):
-    """Decodes a frame that may be anything; returns whether it could be."""
+    """Decodes arbitrary bytes; returns whether they could be decoded."""
     try:
         decoded = codec.decode(state, frame)
     except codec.BitstreamError:
@@ -64,7 +64,7 @@ def test_flipped_bits_never_do_worse_than_an_error(seed):
     for _ in range(1500):
         state, frame = choose.choice(pairs)
         mutated = bytearray(frame)
-        # Half of them in the headers, where a bit means most.
+        # Half of them in the headers, where a bit matters most.
         reach = len(mutated) if choose.random() < 0.5 else min(40, len(mutated))
         for _ in range(choose.choice((1, 1, 1, 2, 8, 64))):
             mutated[choose.randrange(reach)] ^= 1 << choose.randrange(8)

@@ -17,7 +17,7 @@ HEADER = struct.Struct("<8sIQ32s")
 
 @pytest.fixture(scope="module")
 def blob() -> bytes:
-    """The bytes of a state in the middle of a stream."""
+    """Returns the bytes of a state in the middle of a stream."""
     frames = encode_with_libvpx(moving_pictures(49, 37, 4), {"error-resilient": "default"})
     return list(states(frames))[2][0].to_bytes()
 
@@ -42,7 +42,7 @@ def test_state_cut_anywhere_is_refused(blob):
 
 
 def test_any_changed_byte_is_refused(blob):
-    """Storage that loses a bit would give another film, in silence."""
+    """If storage lost a bit, the film would silently be another one."""
     choose = random.Random(4)
     for _ in range(2000):
         changed = bytearray(blob)

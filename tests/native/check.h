@@ -1,4 +1,4 @@
-// The least a test program needs: a condition, where it stands, and an exit code.
+// The minimum for a test program: checks a condition, prints where it failed, and exits.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #define CHECK(condition)                                                           \
   do {                                                                             \
     if (!(condition)) {                                                            \
-      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+      std::fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
       std::exit(1);                                                                \
     }                                                                              \
   } while (false)

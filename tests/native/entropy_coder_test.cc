@@ -1,15 +1,15 @@
-// What is written with the boolean encoder, its trees, vectors and tokens is what is read back.
+// The decoder reads back what the encoder wrote: booleans, trees, vectors and tokens.
 #include <cstring>
 #include <iterator>
 #include <vector>
 
-#include "bool_decoder.h"
-#include "bool_encoder.h"
+#include "bitstream/bool_decoder.h"
+#include "bitstream/bool_encoder.h"
+#include "bitstream/motion_vectors.h"
+#include "bitstream/tokens.h"
+#include "bitstream/trees.h"
 #include "check.h"
-#include "motion_vectors.h"
-#include "tables.h"
-#include "tokens.h"
-#include "trees.h"
+#include "common/tables.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // Broken frames and states through the C boundary: statuses come back, and nothing else happens.
-// Made for the sanitizers, which see what a test in Python cannot.
+// Meant for the sanitizers, which see what a test in Python cannot.
 //
 //   fuzz_frames_test [rounds] [stream.ivf ...]     default: 200 rounds on streams it makes itself
 #include <cmath>
@@ -42,7 +42,7 @@ int decode(const State& before, const Bytes& frame, State* after, Raster* raster
   xc_raster* shown = nullptr;
   const std::uint8_t* const frames[] = {exact.get()};
   const std::size_t sizes[] = {frame.size()};
-  // More threads than one now and then: what a frame does to one of several.
+  // Sometimes with several threads, one of which meets the broken frame.
   const int threads = 1 + static_cast<int>(frame.size() % 3);
   const int status = xc_decode_chunk(before.get(), frames, sizes, 1, threads, &state, &shown);
   if (status != 0) {
@@ -76,7 +76,7 @@ Bytes mutate(const Bytes& frame, Random& random) {
       }
     }
   }
-  // A key frame of another size is legal; of thousands of pixels a side it only takes long.
+  // A key frame of another size is legal, but thousands of pixels a side only take long.
   if (out.size() >= 10 && (out[0] & 1) == 0) {
     out[7] &= 0xc0;
     out[9] &= 0xc0;

@@ -1,5 +1,5 @@
-// Pixels in memory of their own, for comparing kernels: what lies around the block must stay as
-// it is, and reads beyond what is there are seen by AddressSanitizer.
+// Pixels in memory of their own, for comparing kernels: the pixels around a block must not change,
+// and AddressSanitizer sees reads beyond the memory.
 #pragma once
 
 #include <algorithm>

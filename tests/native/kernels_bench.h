@@ -28,7 +28,7 @@ struct BenchmarkData {
   std::uint8_t predictions[vp8::kSubblockModes][16] = {};
   int satds[vp8::kSubblockModes] = {};
   std::uint32_t sums[2] = {};
-  std::vector<std::uint8_t> untouched;  // where no filter passes
+  std::vector<std::uint8_t> untouched;  // on which no filter passes its limits
   int kept = 0;                         // so that nothing is optimised away
 
   BenchmarkData() {
@@ -157,7 +157,7 @@ inline std::vector<Benchmark> benchmarks(BenchmarkData& d) {
   return list;
 }
 
-// Nanoseconds a call: the best of a few runs, since whatever disturbs only adds.
+// Nanoseconds a call: the best of a few runs, since disturbances only add time.
 inline double nanoseconds(const Benchmark& benchmark, const vp8::Kernels& kernels) {
   using Clock = std::chrono::steady_clock;
   double best = 1e9;
@@ -178,7 +178,7 @@ inline double nanoseconds(const Benchmark& benchmark, const vp8::Kernels& kernel
 
 inline void run_benchmarks(const std::string& filter) {
   BenchmarkData data;
-  // What calling and counting takes by itself.
+  // The time of calling and counting alone.
   const double overhead = nanoseconds({"", [](const vp8::Kernels&) {}}, vp8::kernels());
   std::printf("%-42s", "ns a call (times faster than reference)");
   for (const vp8::SimdLevel level : vp8::available_levels()) {

@@ -1,4 +1,4 @@
-// Every kernel at every level gives the bytes of the plain one, and touches nothing else.
+// Every kernel at every level computes the same bytes as the plain one and touches nothing else.
 //
 //   kernels_test                    checks
 //   kernels_test --bench [filter]   times the entries whose name contains the filter
@@ -11,7 +11,7 @@
 
 #include "kernels_area.h"
 #include "kernels_bench.h"
-#include "quantization.h"
+#include "picture/quantization.h"
 
 namespace {
 
@@ -202,7 +202,7 @@ void check_quantize(const Kernels& tested, Random& random) {
   }
 }
 
-// What the encoder's transforms make, the decoder's undo.
+// The decoder's transforms undo the encoder's.
 void check_transforms_undo_each_other(const Kernels& tested, Random& random) {
   const char* what = "transforms there and back";
   for (int round = 0; round < 2000; ++round) {
@@ -229,7 +229,7 @@ void check_transforms_undo_each_other(const Kernels& tested, Random& random) {
     tested.dequantize_inverse_walsh(transformed, 1, 1, again);
     for (int i = 0; i < 16; ++i) CHECK_LEVEL(std::abs(again[i] - blocks[i][0]) <= 2);
 
-    // A block with nothing but a DC needs only the short way.
+    // A block with only a DC may take the short path.
     const std::int16_t only_dc[16] = {static_cast<std::int16_t>(random.between(-32768, 32767))};
     std::uint8_t short_way[16];
     std::memcpy(short_way, pixels, sizeof pixels);
@@ -370,8 +370,8 @@ constexpr FilterEntry<Kernels::PlanesEdgeFilter> kPlanesFilters[] = {
     {"inner_edges_rows_yuv", &Kernels::inner_edges_rows_yuv, true, true},
 };
 
-// Each line of eight pixels across an edge is given its own character, so that every outcome of
-// the limits' comparisons is met, also at equality.
+// Each line of eight pixels across an edge has its own character, so that every outcome of the
+// limits' comparisons occurs, equality included.
 void draw_edges(Area& area, int size, bool rows, bool inner, const EdgeLimits& limits,
                 Random& random) {
   for (int line = 0; line < size; ++line) {
@@ -446,7 +446,7 @@ void check_loop_filters(const Kernels& tested, Random& random) {
       const int v_at = 8 + 4;
       Planes before{{random, 16, 16, around, fill}, {random, 8, v_at + 8, around, fill}};
       if (fill != Fill::kNoise) {
-        // Now and then only one of the planes has something to filter.
+        // Sometimes only one of the planes has something to filter.
         if (random.below(3)) draw_edges(before.luma, 16, filter.rows, filter.inner, limits, random);
         if (random.below(3))
           draw_edges(before.chroma, 8, filter.rows, filter.inner, limits, random);

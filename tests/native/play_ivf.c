@@ -37,7 +37,7 @@ static void write_frame(const uint8_t* i420, uint32_t size) {
   }
 }
 
-/* Two, so that what threads share is seen on every architecture too. */
+/* Two, so that sharing between threads is tested on every architecture, too. */
 enum { THREADS = 2 };
 
 static void play(FILE* file) {

@@ -1,12 +1,13 @@
-// What quantisation hands on can be said in tokens, and costs what it says.
-#include "residue_coder.h"
+// Chosen levels can be coded as tokens, and their cost is the one returned.
+#include "decide/residue_coder.h"
 
 #include "check.h"
-#include "tables.h"
+#include "common/tables.h"
 
 namespace {
 
-// Ending at once is dear, a zero and then the end is cheap: the worst of temptations.
+// Ending at once is expensive, but a zero and then the end is cheap: the strongest temptation to
+// end after a zero.
 vp8::CoefficientProbabilities tempting_probabilities() {
   vp8::CoefficientProbabilities probabilities = vp8::kDefaultEntropyTables.coefficients;
   for (auto& type : probabilities) {
@@ -67,7 +68,7 @@ void check_blocks(const vp8::CoefficientProbabilities& probabilities, int y_ac_q
     if (type != vp8::kY2) gain *= 4;
     CHECK(cost ==
           lagrangian.cost(gain, written_rate(probabilities, values, end, type, first, context)));
-    // Saying nothing is always a choice.
+    // Coding nothing is always a choice.
     const std::int16_t nothing[16] = {};
     CHECK(cost <=
           lagrangian.cost(0, written_rate(probabilities, nothing, first, type, first, context)));

@@ -1,5 +1,5 @@
 // The same pictures give the same frames on every machine, compiler and instruction set: a worker
-// on one architecture may retry what a worker on another has begun.
+// on one architecture may retry the work of a worker on another.
 #include <memory>
 #include <vector>
 
@@ -11,7 +11,7 @@ namespace {
 constexpr int kWidth = 85;
 constexpr int kHeight = 61;
 
-// What every build gave when this was written. A change that means to change decisions changes it.
+// The digest of every build. Only a change that is meant to change decisions may change it.
 constexpr std::uint64_t kExpected = 0xb62a4958636b4fb6;
 
 class Digest {
@@ -61,7 +61,7 @@ std::uint64_t digest_with(int threads) {
   xc_state* made_for = nullptr;
   xc_state* before = nullptr;
 
-  // Two key frames of different quality begin two chains; what is made for the first is rebased
+  // Two key frames of different quality begin two chains; frames made for the first are rebased
   // onto the second.
   xc_raster* first = picture(0);
   options.y_ac_qi = 20;

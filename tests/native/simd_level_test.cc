@@ -1,13 +1,13 @@
-// An instruction set that is asked for and not here is an error wherever kernels are used, not
-// another choice.
+// Asking for an instruction set that this machine lacks is an error wherever kernels are used; no
+// other set is chosen instead.
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "c_api.h"
 #include "check.h"
+#include "common/status.h"
 #include "kernels/kernels.h"
-#include "status.h"
 
 using vp8::Status;
 
@@ -29,7 +29,7 @@ int main() {
   const xc_encode_options options{};
   xc_buffer* frame = nullptr;
   xc_state* state = nullptr;
-  // With threads, too, where nothing may be thrown on any but the caller's.
+  // With several threads, too: only the caller's may throw.
   for (const int threads : {1, 3}) {
     CHECK(xc_encode_key_frame(raster, &options, threads, &frame, &state) ==
           static_cast<int>(Status::kInvalidArgument));

@@ -16,7 +16,7 @@ STREAMS = [vector for vector in VECTORS if vector.stem[-3:] in ("008", "003", "0
 
 
 def run(build: str, program: str, *arguments: object) -> None:
-    """Runs one program, skipping where its build is not there."""
+    """Runs one program, or skips the test if its build is missing."""
     path = ROOT / "build" / build / program
     if not path.exists():
         target = "native-tests" if build == "native-tests" else "sanitized"

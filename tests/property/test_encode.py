@@ -1,4 +1,4 @@
-"""What the encoder says a frame decodes to is what it decodes to, everywhere."""
+"""A frame decodes everywhere to what the encoder says."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def encode_stream(pictures, y_ac_qi, encode_settings=lambda index: EncodeSetting
 
 
 def assert_plays_as_predicted(frames, after):
-    """Every decoder gives the rasters the encoder predicted."""
+    """Checks that every decoder returns the rasters the encoder predicted."""
     assert [state for state, _ in states(frames)] == after
     expected = [state.last.i420() for state in after]
     for decoder in DECODERS:
@@ -40,7 +40,7 @@ def assert_plays_as_predicted(frames, after):
     noise=st.sampled_from([0, 3, 30]),
     y_ac_qi=st.integers(0, 127),
 )
-def test_own_reconstruction_is_what_every_decoder_gives(width, height, seed, noise, y_ac_qi):
+def test_every_decoder_agrees_with_our_own_reconstruction(width, height, seed, noise, y_ac_qi):
     """The picture would drift away from what the encoder thinks it shows."""
     pictures = moving_pictures(width, height, 4, seed=seed, noise=noise)
     assert_plays_as_predicted(*encode_stream(pictures, y_ac_qi))
@@ -84,7 +84,7 @@ def test_reference_settings_do_what_they_say(data, seed):
         copy_to_altref=copies,
         filter_level=st.sampled_from([None, 0, 1, 40, 63]),
     )
-    # FFmpeg exchanges golden and altref where libvpx copies one after the other.
+    # FFmpeg swaps golden and altref; libvpx copies one after the other.
     unambiguous = drawn.filter(
         lambda one: (one.copy_to_golden, one.copy_to_altref) != (codec.BufferCopy.FROM_OTHER,) * 2
     )
@@ -167,7 +167,7 @@ def test_still_picture_costs_next_to_nothing():
 
 @pytest.mark.parametrize("y_ac_qi", [-1, 128])
 def test_quantizer_out_of_range_is_refused(y_ac_qi):
-    """Another quantizer than asked for would be used in silence."""
+    """A quantizer that nobody asked for would be used silently."""
     picture = moving_pictures(16, 16, 1)[0]
     with pytest.raises(codec.FrameArgumentError):
         codec.encode_key_frame(picture, y_ac_qi)

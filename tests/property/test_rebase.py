@@ -45,7 +45,7 @@ def rebased_chunk(state, pictures, frames, y_ac_qi):
 
 
 def assert_stitched_stream_plays_as_predicted(frames, after):
-    """Our decoder ends in the predicted states, and PyAV's decoders show their rasters."""
+    """Checks that our decoder ends in the predicted states and PyAV's show their rasters."""
     decoded = list(states(frames))
     assert [state for state, _ in decoded] == after
     assert [codec.read_header(frame).key_frame for frame in frames] == [True] + [False] * (
@@ -91,7 +91,7 @@ def stitched(pictures, chunk_frames, options, flags=None, y_ac_qi=40):
     ids=lambda options: ",".join(f"{key}={value}" for key, value in options.items()),
 )
 def test_chain_of_rebased_chunks_plays_as_predicted(options):
-    """The stitched film would show something else than the seams were checked for."""
+    """The stitched film would show other pictures than those the seams were checked for."""
     pictures = moving_pictures(111, 77, 12, seed=21, noise=3)
     assert_stitched_stream_plays_as_predicted(*stitched(pictures, 4, options))
 

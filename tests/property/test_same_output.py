@@ -1,4 +1,4 @@
-"""Neither threads nor instruction sets nor chunks change one byte of what comes out."""
+"""Neither threads nor instruction sets nor chunks change a byte of the results."""
 
 import random
 
@@ -23,13 +23,13 @@ def with_edges(test):
 
 @pytest.fixture(scope="module")
 def levels():
-    """Gives a process at each SIMD level."""
+    """Provides a process at each SIMD level."""
     with processes() as running:
         yield running
 
 
 def first_difference(expected, found):
-    """Returns which operation first differs at which frame; None where all are equal."""
+    """Returns the first operation and frame that differ; None if all are equal."""
     assert expected.keys() == found.keys()
     for name, results in expected.items():
         assert len(results) == len(found[name])
@@ -59,7 +59,7 @@ def damaged(frames, states, seed, count):
 @with_edges
 @given(stream=STREAMS)
 def test_threads_change_nothing(stream):
-    """What a worker makes would depend on how many processors it has."""
+    """A worker's results would depend on how many processors it has."""
     pictures = stream.pictures()
     frames = stream.frames(pictures)
     alone = outputs.of_every_operation(pictures, frames, stream.y_ac_qi, 1)
@@ -72,7 +72,7 @@ def test_threads_change_nothing(stream):
 @with_edges
 @given(stream=STREAMS)
 def test_levels_change_nothing(stream, levels):
-    """What a worker makes would depend on the processor it happens to run on."""
+    """A worker's results would depend on the processor it happens to run on."""
     pictures = stream.pictures()
     frames = stream.frames(pictures)
     found = {
@@ -89,10 +89,10 @@ def test_levels_change_nothing(stream, levels):
 @with_edges
 @given(stream=STREAMS)
 def test_chunk_is_its_frames_one_by_one(stream):
-    """A seam between calls would show, or a worker would hand on a wrong state."""
+    """A seam between calls would show, or a worker would pass on a wrong state."""
     threads = stream.seed % 3 + 1
     pictures = stream.pictures()
-    # One that repeats the last is a frame too.
+    # An empty frame repeats the last.
     frames = [*stream.frames(pictures), b""]
     one_by_one = outputs.decoded(frames, 1)
     assert codec.decode_chunk(None, frames, threads=threads) == one_by_one
@@ -121,7 +121,7 @@ def test_chunk_is_its_frames_one_by_one(stream):
 def test_damaged_frames_come_out_alike(stream, levels):
     """A broken frame would pass on one machine and fail on another, or show another picture.
 
-    Values that no encoder writes reach sums that none of its streams do.
+    Values that no encoder writes reach sums that encoded streams never do.
     """
     pictures = stream.pictures()
     frames = stream.frames(pictures)
@@ -147,7 +147,7 @@ def test_streams_reach_what_they_are_named_for():
             stream.flags
         )
         assert header.version == stream.profile
-        # The first three bools of a key frame each halve what is left of the first byte's
+        # The first three bools of a key frame each halve the rest of the first byte's
         # range: color_space and clamping_type are 0, the third is segmentation_enabled.
         assert (32 <= frames[0][10] < 64) == stream.segmented
         partitions_begin = 10 + header.first_partition_size

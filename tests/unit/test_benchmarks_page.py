@@ -8,7 +8,7 @@ import pytest
 from benchmarks.common.timing import Spent, cpu_ratio, interleaved, summary
 from benchmarks.speed.callgrind import Place, instructions
 from benchmarks.speed.report import render
-from benchmarks.speed.stages import MEMORY, OTHER, stage_of
+from benchmarks.speed.stages import MEMORY, OTHER, STAGES, stage_of
 from benchmarks.speed.targets import Verdict, verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,10 +20,10 @@ CALLGRIND = """\
 positions: line
 events: Ir
 ob=(1) /build/libexcamera_codec.so
-fl=(1) /codec/native/src/tokens.cc
+fl=(1) /codec/native/src/bitstream/tokens.cc
 fn=(1) vp8::read_block(vp8::BoolDecoder&)
 10 100
-fi=(2) /codec/native/src/bool_decoder.h
+fi=(2) /codec/native/src/bitstream/bool_decoder.h
 +3 20
 fe=(1)
 -3 5
@@ -57,7 +57,10 @@ def test_page_of_some_sections_alone():
 def test_instructions_count_where_they_were_written():
     """Inlined lines would count for the function they ended up in, and callees twice."""
     found = instructions(CALLGRIND.splitlines())
-    tokens, decoder = "/codec/native/src/tokens.cc", "/codec/native/src/bool_decoder.h"
+    tokens, decoder = (
+        "/codec/native/src/bitstream/tokens.cc",
+        "/codec/native/src/bitstream/bool_decoder.h",
+    )
     read = "vp8::read_block(vp8::BoolDecoder&)"
     assert found == {
         Place(LIBRARY, read, tokens, tokens): 112,
@@ -70,11 +73,23 @@ def test_instructions_count_where_they_were_written():
 @pytest.mark.parametrize(
     ("file", "home", "function", "stage"),
     [
-        ("bool_decoder.h", "tokens.cc", "vp8::read_block_tokens(int)", "reading"),
-        ("types.h", "kernels/avx2_interpolation.cc", "void vp8::sixtap<8>(int)", "prediction"),
+        (
+            "bitstream/bool_decoder.h",
+            "bitstream/tokens.cc",
+            "vp8::read_block_tokens(int)",
+            "reading",
+        ),
+        (
+            "common/types.h",
+            "kernels/avx2_interpolation.cc",
+            "void vp8::sixtap<8>(int)",
+            "prediction",
+        ),
         ("kernels/avx2_loop_filters.cc", "kernels/avx2_loop_filters.cc", "vp8::rows()", "loop"),
         ("kernels/sse2_transforms.cc", "kernels/sse2_transforms.cc", "vp8::f()", "transforms"),
         ("kernels/avx2_distortion.cc", "kernels/avx2_distortion.cc", "vp8::f()", "motion search"),
+        ("decide/filter_search.cc", "decide/filter_search.cc", "vp8::f()", "loop"),
+        ("picture/state.cc", "picture/state.cc", "vp8::serialize_state()", "frame loops"),
         ("nothing_known.cc", "nothing_known.cc", "vp8::f()", OTHER),
     ],
 )
@@ -86,9 +101,19 @@ def test_stages_by_source_file(file, home, function, stage):
     assert found.startswith(stage)
 
 
+def test_every_room_has_a_stage_and_every_named_file_is_there():
+    """A file that moved would count for the stage of its room, or for none."""
+    sources = ROOT / SOURCES
+    assert {path.name for path in sources.iterdir() if path.is_dir()} - {"kernels"} <= set(STAGES)
+    for name in STAGES:
+        assert (sources / name).is_dir() or list(sources.glob(f"{name}.*")), name
+
+
 def test_lines_of_system_headers_count_for_the_function_that_holds_them():
     """Intrinsics would be a stage of their own."""
-    place = Place(LIBRARY, "vp8::f()", f"/{SOURCES}/transform.cc", "/usr/include/avx2intrin.h")
+    place = Place(
+        LIBRARY, "vp8::f()", f"/{SOURCES}/picture/transform.cc", "/usr/include/avx2intrin.h"
+    )
     assert stage_of(place, SOURCES) == "transforms"
 
 

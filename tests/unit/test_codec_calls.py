@@ -1,4 +1,4 @@
-"""What a caller of the codec may ask for, and what is said where that cannot be."""
+"""What callers may ask of the codec, and the errors if it cannot be done."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ from tests.support.streams import encode_with_libvpx
 
 STATM = Path("/proc/self/statm")
 needs_statm = pytest.mark.skipif(
-    not STATM.exists(), reason="/proc tells how much memory a process has"
+    not STATM.exists(), reason="/proc reports how much memory a process has"
 )
 
 
@@ -38,7 +38,7 @@ def clip(*arguments):
 
 
 def another_state():
-    """Returns a state that fits the clip's size and is none of its own."""
+    """Returns a state of the clip's size that is not one of its own."""
     return codec.encode_key_frame(clip().pictures[0], 90).state
 
 
@@ -74,7 +74,7 @@ OPERATIONS = {
 @pytest.mark.parametrize("threads", [0, -1, 65])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_threads_out_of_range_are_refused(operation, threads):
-    """A slip would start no thread or thousands of them."""
+    """A typing error would start no thread, or thousands of them."""
     with pytest.raises(codec.FrameArgumentError, match=rf"threads are 1 to 64, not {threads}$"):
         OPERATIONS[operation](threads)
 
@@ -86,8 +86,8 @@ def test_as_many_threads_as_promised_are_taken(operation):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_empty_chunk_gives_nothing(threads):
-    """A chunk all of whose frames are elsewhere would be an error."""
+def test_empty_chunk_is_no_error(threads):
+    """A chunk would fail whose frames are all in other chunks."""
     state = clip().states[0]
     assert codec.decode_chunk(state, [], threads=threads) == []
     assert codec.decode_chunk(None, [], threads=threads) == []
@@ -95,7 +95,7 @@ def test_empty_chunk_gives_nothing(threads):
     assert codec.advance(state, [], threads=threads) == state
 
 
-def test_no_frames_after_no_state_lead_nowhere():
+def test_neither_a_state_nor_frames_is_an_error():
     """A null pointer would be handed out as a state."""
     with pytest.raises(codec.FrameArgumentError, match="no state and no frames"):
         codec.advance(None, [])
@@ -195,7 +195,7 @@ def test_failed_chunk_keeps_no_memory():
 
 @needs_statm
 def test_memory_of_pictures_goes_back():
-    """Holes between the pictures that a worker still holds would be memory of nobody's use."""
+    """Holes between the pictures that a worker still holds would be memory that nothing can use."""
     width, height, count = 1920, 1080, 80
     luma, chroma = (
         np.zeros((height, width), np.uint8),
@@ -250,7 +250,7 @@ def test_calls_at_the_same_time_do_not_mix():
 
 
 def test_errors_at_the_same_time_do_not_mix():
-    """A thread's exception would tell of another thread's frame."""
+    """A thread's exception would name another thread's frame."""
 
     def message(index):
         frames = list(clip().frames)
@@ -264,29 +264,29 @@ def test_errors_at_the_same_time_do_not_mix():
             assert text.startswith(f"frame {index % 5 + 1} of 5: ")
 
 
-def test_level_is_one_of_those_there_are():
-    """A report of speed would not say what it was measured with."""
+def test_level_is_an_available_one():
+    """A report of speed would not say which instructions it was measured with."""
     names = names_of_levels()
     assert codec.simd_level() in names
     assert REFERENCE in names
     assert set(names) <= {"reference", "sse2", "avx2", "neon"}
 
 
-def test_no_level_asked_for_means_the_best(monkeypatch):
+def test_best_level_is_the_default(monkeypatch):
     """Every worker would run without the instructions its processor has."""
     monkeypatch.delenv(VARIABLE, raising=False)
     with process_at("") as process:
         assert process.submit(codec.simd_level).result() == names_of_levels()[-1]
 
 
-def test_unknown_level_is_refused_with_those_there_are():
-    """A slip in the variable would be measured as if it were what was asked for."""
+def test_unknown_level_is_refused_and_the_available_ones_are_named():
+    """A typing error in the variable would be measured as if it were a level."""
     message = refusal_of("mmx")
     assert message.startswith(f"{VARIABLE} is one of {', '.join(names_of_levels())} on this")
     assert message.endswith("not mmx")
 
 
 def test_unknown_level_fails_every_operation():
-    """Work would be done at another level than the one asked for."""
+    """Work would be done at a level that nobody asked for."""
     with process_at("mmx") as process, pytest.raises(codec.FrameArgumentError, match="not mmx"):
         process.submit(codec.decode, None, clip().frames[0]).result()

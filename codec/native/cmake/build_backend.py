@@ -1,7 +1,7 @@
-"""The build backend: scikit-build-core, plus a compiler where the machine has none.
+"""The build backend: scikit-build-core, plus a compiler if the machine has none.
 
 PEP 517 asks a backend what it needs besides the static list in pyproject.toml.
-Where no C++ compiler is found, the answer gains the PyPI package `ziglang`,
+If no C++ compiler is found, the answer includes the PyPI package `ziglang`,
 which `zig.cmake` then uses as the compiler.
 """
 

@@ -27,12 +27,12 @@ if(NOT DEFINED _excamera_zig_checked)
   set(_excamera_zig_checked TRUE)
 endif()
 
-# It takes -fsanitize=address and has no runtime for it.
+# It accepts -fsanitize=address but has no runtime for it.
 set(EXCAMERA_ZIG TRUE)
 
 set(CMAKE_CXX_COMPILER "${Python_EXECUTABLE}" -m ziglang c++)
 
-# Its own C++ library comes with debug information; 1.8 MB become 0.3 without.
+# Its own C++ library has debug information: 0.3 MB instead of 1.8 without it.
 set(CMAKE_SHARED_LINKER_FLAGS_INIT "-s")
 
 if(EXCAMERA_ZIG_TARGET)

@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "decode.h"
-#include "encode.h"
-#include "frame_header.h"
+#include "bitstream/frame_header.h"
+#include "common/status.h"
 #include "kernels/kernels.h"
-#include "rebase.h"
-#include "status.h"
+#include "operations/decode.h"
+#include "operations/encode.h"
+#include "operations/rebase.h"
 
 struct xc_raster {
   vp8::SharedRaster value;
@@ -50,7 +50,7 @@ int guarded(Body&& body) noexcept {
       last_error = error.what();
     }
   } catch (...) {
-    status = Status::kOutOfMemory;  // not even the message fitted
+    status = Status::kOutOfMemory;  // not even for the message
   }
   return static_cast<int>(status);
 }
@@ -64,12 +64,12 @@ vp8::BufferCopy copy_of(int32_t value) {
 }
 
 vp8::EncodeOptions options_of(const xc_encode_options& options) {
-  return {options.y_ac_qi,
-          options.refresh_golden != 0,
-          options.refresh_altref != 0,
-          copy_of(options.copy_to_golden),
-          copy_of(options.copy_to_altref),
-          options.filter_level};
+  return {.y_ac_qi = options.y_ac_qi,
+          .refresh_golden = options.refresh_golden != 0,
+          .refresh_altref = options.refresh_altref != 0,
+          .copy_to_golden = copy_of(options.copy_to_golden),
+          .copy_to_altref = copy_of(options.copy_to_altref),
+          .filter_level = options.filter_level};
 }
 
 void hand_over(vp8::EncodedFrame encoded, xc_buffer** frame, xc_state** after) {
@@ -92,22 +92,17 @@ int checked_threads(int32_t threads) {
     throw vp8::CodecError(vp8::Status::kInvalidArgument,
                           "threads are 1 to 64, not " + std::to_string(threads));
   }
-  // Throws where the environment asks for kernels there are none of: here, and not
-  // on one of several threads.
+  // Throws if the environment names kernels that are not available: here, and not on one of
+  // several threads.
   vp8::kernels();
   return threads;
 }
 
-// Runs body() for one frame of a chunk; where it fails, the message says which.
-template <typename Body>
-void of_chunk(size_t index, size_t count, Body&& body) {
-  try {
-    body();
-  } catch (const vp8::CodecError& error) {
-    if (count == 1) throw;
-    throw vp8::CodecError(error.status(), "frame " + std::to_string(index + 1) + " of " +
-                                              std::to_string(count) + ": " + error.what());
-  }
+std::vector<vp8::FrameBytes> frames_of(const uint8_t* const* frames, const size_t* sizes,
+                                       size_t count) {
+  std::vector<vp8::FrameBytes> spans;
+  for (size_t i = 0; i < count; ++i) spans.emplace_back(frames[i], sizes[i]);
+  return spans;
 }
 
 vp8::SharedState state_of(const xc_state* state) { return state ? state->value : nullptr; }
@@ -209,14 +204,10 @@ int xc_decode_chunk(const xc_state* before, const uint8_t* const* frames, const 
     vp8::ThreadTeam team(checked_threads(threads));
     Handles<xc_state> states;
     Handles<xc_raster> decoded;
-    vp8::SharedState state = state_of(before);
-    for (size_t i = 0; i < count; ++i) {
-      of_chunk(i, count, [&] {
-        vp8::DecodedFrame frame = vp8::decode_frame(state, frames[i], sizes[i], team);
-        state = std::move(frame.state);
-        states.push_back(std::make_unique<xc_state>(state));
-        decoded.push_back(std::make_unique<xc_raster>(std::move(frame.raster)));
-      });
+    for (vp8::DecodedFrame& frame :
+         vp8::decode_chunk(state_of(before), frames_of(frames, sizes, count), team)) {
+      states.push_back(std::make_unique<xc_state>(std::move(frame.state)));
+      decoded.push_back(std::make_unique<xc_raster>(std::move(frame.raster)));
     }
     hand_over(states, after);
     hand_over(decoded, rasters);
@@ -227,16 +218,7 @@ int xc_advance(const xc_state* before, const uint8_t* const* frames, const size_
                size_t count, int32_t threads, xc_state** after) {
   return guarded([&] {
     vp8::ThreadTeam team(checked_threads(threads));
-    vp8::SharedState state = state_of(before);
-    for (size_t i = 0; i < count; ++i) {
-      of_chunk(i, count,
-               [&] { state = vp8::decode_frame(state, frames[i], sizes[i], team).state; });
-    }
-    if (!state) {
-      throw vp8::CodecError(vp8::Status::kInvalidArgument,
-                            "no state and no frames: nothing to give");
-    }
-    *after = new xc_state{std::move(state)};
+    *after = new xc_state{vp8::advance(state_of(before), frames_of(frames, sizes, count), team)};
   });
 }
 
@@ -264,18 +246,16 @@ int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
                     xc_buffer** rebased, xc_state** after) {
   return guarded([&] {
     vp8::ThreadTeam team(checked_threads(threads));
-    vp8::Rebase rebase(team);
-    Handles<xc_buffer> buffers;
-    vp8::SharedState state = state_of(before);
+    std::vector<vp8::FrameToRebase> chunk;
     for (size_t i = 0; i < count; ++i) {
-      buffers.push_back(std::make_unique<xc_buffer>());
-      of_chunk(i, count, [&] {
-        state = rebase.frame(state, sources[i]->value, frames[i], sizes[i], made_for[i]->value,
-                             i > 0 ? &buffers[i - 1]->value : nullptr);
-      });
+      chunk.push_back({sources[i]->value, {frames[i], sizes[i]}, &made_for[i]->value});
     }
-    if (count > 0) buffers.back()->value = rebase.finish();
-    *after = new xc_state{std::move(state)};
+    vp8::RebasedChunk result = vp8::rebase_chunk(state_of(before), chunk, {}, team);
+    Handles<xc_buffer> buffers;
+    for (std::vector<std::uint8_t>& bytes : result.frames) {
+      buffers.push_back(std::make_unique<xc_buffer>(std::move(bytes)));
+    }
+    *after = new xc_state{std::move(result.state)};
     hand_over(buffers, rebased);
   });
 }

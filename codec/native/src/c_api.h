@@ -1,8 +1,8 @@
 /* The C boundary of the codec: opaque values, integer statuses.
  *
  * Every function that can fail returns a status (0 is success, the others are
- * listed in status.h) and leaves its outputs alone on failure; the message of
- * the calling thread's last failure is xc_error_message(). Values are immutable
+ * listed in common/status.h) and leaves its outputs alone on failure;
+ * xc_error_message() returns the message of the calling thread's last failure. Values are immutable
  * and may be shared between threads; each handle is released once. */
 #pragma once
 
@@ -43,7 +43,7 @@ typedef struct {
 XC_API const char* xc_error_message(void);
 
 /* The instruction set in use: "reference", "sse2", "avx2" or "neon". Fails, like everything that
- * touches pixels, if the environment variable EXCAMERA_CODEC_SIMD names one that is not here. */
+ * touches pixels, if the environment variable EXCAMERA_CODEC_SIMD names one that this CPU lacks. */
 XC_API int xc_simd_level(const char** name);
 
 XC_API size_t xc_buffer_size(const xc_buffer* buffer);
@@ -69,20 +69,24 @@ XC_API int xc_state_equal(const xc_state* a, const xc_state* b);
 XC_API int xc_state_serialize(const xc_state* state, xc_buffer** bytes);
 XC_API int xc_state_deserialize(const uint8_t* data, size_t size, xc_state** state);
 
-/* What a frame made for the state is rebased by; keeps no raster. */
+/* What rebase needs to know of the state that a frame was made for; keeps no raster. */
 XC_API int xc_state_basis(const xc_state* state, xc_basis** basis);
 XC_API void xc_basis_free(xc_basis* basis);
 
 XC_API int xc_parse_frame_start(const uint8_t* data, size_t size, xc_frame_start* start);
 
-/* The operations work with `threads` threads, 1 to 64, the caller's among them;
- * what comes out does not depend on their number. */
+/* The operations work with `threads` threads, 1 to 64, the caller's among them; the results
+ * do not depend on their number. An error in a chunk names its frame. */
 
-/* Decodes `count` frames, one after the other; gives the state after each and its
- * raster. before may be null where the first is a key frame. */
+/* Decodes `count` consecutive frames; returns the state after each and its raster. `before`
+ * may be null if the first is a key frame. */
 XC_API int xc_decode_chunk(const xc_state* before, const uint8_t* const* frames,
                            const size_t* sizes, size_t count, int32_t threads, xc_state** after,
                            xc_raster** rasters);
+
+/* The same, but returns only the state after the last. */
+XC_API int xc_advance(const xc_state* before, const uint8_t* const* frames, const size_t* sizes,
+                      size_t count, int32_t threads, xc_state** after);
 
 typedef struct {
   int32_t y_ac_qi; /* 0 to 127 */
@@ -94,18 +98,14 @@ typedef struct {
   int32_t filter_level; /* 0 to 63, -1 to search */
 } xc_encode_options;
 
-/* The same, giving only the state after the last. */
-XC_API int xc_advance(const xc_state* before, const uint8_t* const* frames, const size_t* sizes,
-                      size_t count, int32_t threads, xc_state** after);
-
 XC_API int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options,
                                int32_t threads, xc_buffer** frame, xc_state** after);
 XC_API int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,
                                  const xc_encode_options* options, int32_t threads,
                                  xc_buffer** frame, xc_state** after);
 
-/* Codes `count` frames, each made for the state of that basis, again for `before` and
- * the states that follow from it; gives the state after the last. */
+/* Codes `count` frames, each made for the state of its basis, again for `before` and the
+ * states that follow from it; returns the state after the last. */
 XC_API int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
                            const uint8_t* const* frames, const size_t* sizes,
                            const xc_basis* const* made_for, size_t count, int32_t threads,

@@ -1,4 +1,4 @@
-// The kernels in AVX2: those of 128 bits, compiled for it, where nothing wider is better.
+// The kernels in AVX2: those of 128 bits, compiled for AVX2, unless wider ones are faster.
 #if defined(__x86_64__)
 
 #include "kernels/avx2.h"

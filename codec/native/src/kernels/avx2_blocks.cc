@@ -102,11 +102,11 @@ std::uint32_t quantize_wide(const std::int16_t* blocks, int count, const Quantiz
     const Wide sum = _mm256_adds_epu16(magnitude, rounding);
     return _mm256_min_epu16(_mm256_mulhi_epu16(sum, reciprocal), wide_i16(2047));
   };
-  // Loaded by halves: they may just have been stored so.
+  // Loaded by halves, since they may just have been stored by halves.
   const auto load = [](const std::int16_t* block) {
     return wide(load_i16(block), load_i16(block + 8));
   };
-  // Of a whole macroblock, mostly everything is rounded to zero: if the greatest is.
+  // In most macroblocks every level is rounded to zero: that is so if the greatest is.
   if (count > 1) {
     Wide greatest = _mm256_setzero_si256();
     for (int block = 0; block < count; ++block) {
@@ -137,7 +137,7 @@ int sad16_wide(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_
   const std::ptrdiff_t a3 = 3 * a_stride;
   const std::ptrdiff_t b3 = 3 * b_stride;
   Wide sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-// Unrolled, every row's address would wait for that of the one before.
+// If this were unrolled, every row's address would wait for the one before.
 #pragma GCC unroll 1
   for (int y = 0; y < 4; ++y) {
     const Wide first = _mm256_sad_epu8(wide(load_u8(a), load_u8(a + a_stride)),

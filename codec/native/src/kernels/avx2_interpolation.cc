@@ -5,15 +5,15 @@
 // header: the linker merges copies of those, and might keep the one with AVX2.
 #if defined(__x86_64__)
 
+#include "common/tables.h"
 #include "kernels/avx2.h"
 #include "kernels/vector128.h"
-#include "tables.h"
 
 namespace vp8 {
 namespace {
 
-// Two taps to a lane of 16 bits, for pmaddubsw; no pair's sum leaves 16 bits, and sums
-// of pairs saturate only where the pixel is 255 in any case.
+// Two taps to a lane of 16 bits, for pmaddubsw. The sum of a pair fits into 16 bits, and
+// sums of pairs saturate only if the pixel is 255 anyway.
 struct TapPairs {
   Wide outer, before, after;
 
@@ -36,8 +36,8 @@ inline Wide rounded(Wide sum) { return _mm256_mulhrs_epi16(sum, wide_i16(256)); 
 inline u8x16 packed(Wide lanes) {
   return low_half(_mm256_permute4x64_epi64(_mm256_packus_epi16(lanes, lanes), 0x08));
 }
-// 16 pixels with the first 8 at the start of one half and the others at that of the
-// other, which is how zips want them.
+// 16 pixels with the first 8 at the start of one half and the others at that of the other,
+// as zips need them.
 inline Wide spread(u8x16 pixels) {
   return _mm256_permute4x64_epi64(_mm256_castsi128_si256(pixels), 0x50);
 }
@@ -103,7 +103,7 @@ inline Wide across(const std::uint8_t* pixels, std::ptrdiff_t stride, const TapP
   Wide sum = weigh_pairs(shuffled<Width, -1, 0>(v), shuffled<Width, 1, 2>(v), taps);
   if constexpr (Outer) {
     Wide outer = shuffled<Width, -2, 3>(v);
-    if constexpr (Width == 4) {  // nine bytes a row: the last four come by themselves
+    if constexpr (Width == 4) {  // nine bytes a row: the last four are loaded apart
       const Wide last = _mm256_cvtepu8_epi16(four_rows(pixels + 3, stride));
       outer = _mm256_or_si256(outer, _mm256_slli_epi16(last, 8));
     }
@@ -129,12 +129,12 @@ void across_only(const std::uint8_t* source, std::ptrdiff_t source_stride, std::
 
 inline Wide zip_rows(Wide a, Wide b) { return _mm256_unpacklo_epi8(a, b); }
 
-// `next()` gives a row of 16 at each call, spread, from two above the block on.
+// `next()` returns a row of 16 at each call, spread, from two above the block on.
 template <bool Outer, typename Next>
 inline void down_16(Next&& next, std::uint8_t* target, std::ptrdiff_t target_stride, int height,
                     const TapPairs& taps) {
-  // Rows above, at and below the pixel, by name: as an array that moves along, some
-  // compilers keep them in memory.
+  // Rows above, at and below the pixel, by name: some compilers would keep an array of them
+  // in memory.
   Wide a = next();
   Wide b = next();
   Wide c = next();
@@ -161,7 +161,7 @@ inline void down_16(Next&& next, std::uint8_t* target, std::ptrdiff_t target_str
   }
 }
 
-// `next()` gives two rows of 8.
+// `next()` returns two rows of 8.
 template <bool Outer, typename Next>
 inline void down_8(Next&& next, std::uint8_t* target, std::ptrdiff_t target_stride, int height,
                    const TapPairs& taps) {
@@ -192,7 +192,7 @@ inline void down_8(Next&& next, std::uint8_t* target, std::ptrdiff_t target_stri
   }
 }
 
-// `next()` gives four rows of 4.
+// `next()` returns four rows of 4.
 template <bool Outer, typename Next>
 inline void down_4(Next&& next, std::uint8_t* target, std::ptrdiff_t target_stride, int height,
                    const TapPairs& taps) {
@@ -214,8 +214,8 @@ inline void down_4(Next&& next, std::uint8_t* target, std::ptrdiff_t target_stri
   }
 }
 
-// `rows_at(pixels, stride)` gives the vector of rows from `pixels` on. The last vector
-// has but one row that is needed, and repeats it.
+// `rows_at(pixels, stride)` returns the vector of rows from `pixels` on. Only one row of
+// the last vector is needed, which repeats it.
 template <int Width, bool Outer, typename RowsAt>
 inline void down(RowsAt&& rows_at, const std::uint8_t* source, std::ptrdiff_t stride,
                  std::uint8_t* target, std::ptrdiff_t target_stride, int height, int my) {

@@ -10,8 +10,8 @@ namespace vp8 {
 
 namespace {
 
-// The CPU must have it, and the system must save the wide registers. Asked here and
-// not of the compiler's runtime library, which zig's may lack.
+// The CPU must have it, and the system must save the wide registers. Asked of the CPU
+// itself, since zig's runtime library may lack the compiler's query.
 bool has_avx2() {
   unsigned eax = 0;
   unsigned ebx = 0;

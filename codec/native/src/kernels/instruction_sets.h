@@ -13,7 +13,7 @@ std::vector<SimdLevel> detected_levels();
 // Overwrites entries with those of the instruction sets up to `level`.
 void install_instruction_sets(Kernels& table, SimdLevel level);
 
-// Each instruction set's own entries; defined where the CPU's architecture has it.
+// Each instruction set's own entries; defined for the architectures that have it.
 void install_sse2(Kernels& table);
 void install_avx2(Kernels& table);
 void install_neon(Kernels& table);

@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "common/status.h"
 #include "kernels/instruction_sets.h"
-#include "status.h"
 
 namespace vp8 {
 namespace {
@@ -76,8 +76,8 @@ std::atomic<const Kernels*> detail::kernels_in_use{nullptr};
 
 const Kernels& detail::choose_kernels() {
   const Kernels& table = kernels_at(simd_level());
-  // Whoever else chooses at the same time chooses the same, and the table was
-  // filled before, behind a lock.
+  // Another thread that chooses at the same time chooses the same table, which was filled
+  // before, behind a lock.
   kernels_in_use.store(&table, std::memory_order_release);
   return table;
 }

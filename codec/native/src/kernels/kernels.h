@@ -1,8 +1,8 @@
 // The pixel arithmetic of the codec behind one table of functions.
 //
-// The plain versions in reference_*.cc are the definition. A version for an
-// instruction set overwrites entries of the table and must give the same bytes.
-// Where an index stands for a size, 0, 1, 2 are 4, 8, 16 pixels.
+// The plain versions in reference_*.cc are the definition. A version for an instruction set
+// overwrites entries of the table and must give the same bytes. If an index is a size, 0,
+// 1, 2 are 4, 8, 16 pixels.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "types.h"
+#include "common/types.h"
 
 namespace vp8 {
 
@@ -38,11 +38,10 @@ struct Quantizer {
 };
 
 struct Kernels {
-  // ---- inter prediction (section 18) ----
-  // `mx`, `my`: eighths of a pixel, not both 0. `height` is 4, 8 or 16; of sixtap, where one
-  // of `mx` and `my` is 0, up to kMaxRows in whole vectors of 16 pixels. Reads 2 pixels before
-  // and 3 after the block in each direction that has a fraction (bilinear: 1
-  // after), and no others.
+  // ---- inter prediction (section 18) ---- `mx`, `my`: eighths of a pixel, not both 0.
+  // `height` is 4, 8 or 16; for sixtap, if one of `mx` and `my` is 0, up to kMaxRows in
+  // whole vectors of 16 pixels. Reads 2 pixels before and 3 after the block in each
+  // direction that has a fraction (bilinear: 1 after), and no others.
   static constexpr int kMaxRows = 16 + 6;
   using Interpolate = void (*)(const std::uint8_t* source, std::ptrdiff_t source_stride,
                                std::uint8_t* target, std::ptrdiff_t target_stride, int height,
@@ -74,9 +73,9 @@ struct Kernels {
   ForwardDct forward_dct[3];
   // Of the DCs of 16 blocks as forward_dct makes them, at most 2040 in magnitude.
   void (*forward_walsh)(const std::int16_t* blocks, std::int16_t* block);
-  // Writes the levels of `count` blocks (at most 16), and for each block a bit for
-  // every level that is not zero, in raster order. Returns a bit for each block that
-  // has any; where it returns 0, nothing need have been written.
+  // Writes the levels of `count` blocks (at most 16), and for each block a bit for every
+  // level that is not zero, in raster order. Returns a bit for each block that has any; if
+  // it returns 0, it may have written nothing.
   std::uint32_t (*quantize)(const std::int16_t* blocks, int count, const Quantizer& quantizer,
                             std::int16_t* values, std::uint16_t* nonzero);
 
@@ -140,18 +139,18 @@ struct Kernels {
   EdgeFilter simple_inner_edges_rows;
 };
 
-// Instruction sets there may be kernels for.
+// Instruction sets that there may be kernels for.
 enum class SimdLevel { kReference, kSse2, kAvx2, kNeon };
 
-// The name EXCAMERA_CODEC_SIMD knows a level by.
+// The name of a level in EXCAMERA_CODEC_SIMD.
 const char* simd_level_name(SimdLevel level);
 // What this CPU can run, the best last.
 const std::vector<SimdLevel>& available_levels();
 // The table of one available level.
 const Kernels& kernels_at(SimdLevel level);
 
-// The level in use: the best, or the one the environment variable
-// EXCAMERA_CODEC_SIMD names. Throws CodecError if that is not available.
+// The level in use: the best, or the one that the environment variable EXCAMERA_CODEC_SIMD
+// names. Throws CodecError if that is not available.
 SimdLevel simd_level();
 namespace detail {
 extern std::atomic<const Kernels*> kernels_in_use;

@@ -1,8 +1,8 @@
 // Subpixel interpolation (RFC 6386, section 18.3), plain.
 #include <cstring>
 
+#include "common/tables.h"
 #include "kernels/kernels.h"
-#include "tables.h"
 
 namespace vp8 {
 namespace {
@@ -23,8 +23,8 @@ void copy_block(const std::uint8_t* source, std::ptrdiff_t source_stride, std::u
   }
 }
 
-// Horizontally into whole pixels, then vertically; a pass without a fraction is
-// the identity and is left out.
+// Horizontally into whole pixels, then vertically. A pass without a fraction is the
+// identity and is left out.
 template <int Width>
 void sixtap(const std::uint8_t* source, std::ptrdiff_t source_stride, std::uint8_t* target,
             std::ptrdiff_t target_stride, int height, int mx, int my) {

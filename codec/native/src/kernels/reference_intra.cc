@@ -1,8 +1,8 @@
 // Intra prediction (RFC 6386, section 12), plain.
 #include <cstring>
 
+#include "common/types.h"
 #include "kernels/kernels.h"
-#include "types.h"
 
 namespace vp8 {
 namespace {

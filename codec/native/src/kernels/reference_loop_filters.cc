@@ -1,8 +1,8 @@
 // The loop filters' edge arithmetic (RFC 6386, sections 15.2 and 15.3), plain.
 #include <cstdlib>
 
+#include "common/types.h"
 #include "kernels/kernels.h"
-#include "types.h"
 
 namespace vp8 {
 namespace {

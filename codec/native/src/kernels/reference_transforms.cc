@@ -2,9 +2,9 @@
 // plain.
 #include <cstdlib>
 
+#include "common/tables.h"
+#include "common/types.h"
 #include "kernels/kernels.h"
-#include "tables.h"
-#include "types.h"
 
 namespace vp8 {
 namespace {
@@ -13,9 +13,9 @@ namespace {
 constexpr int kCosine = 20091;
 constexpr int kSine = 35468;
 
-// Inverse arithmetic keeps 16 bits of every result, as registers of 16-bit lanes
-// do: only a corrupt stream leaves that range. In between, sums may be wider,
-// since what is cut off at the end does not depend on when.
+// Inverse arithmetic keeps 16 bits of every result, as registers of 16-bit lanes do: only a
+// corrupt stream leaves that range. In between, sums may be wider: the 16 low bits are the
+// same whenever the others are cut off.
 std::int16_t wrap(int value) { return static_cast<std::int16_t>(value); }
 
 int times_cosine(std::int16_t x) { return x + ((x * kCosine) >> 16); }

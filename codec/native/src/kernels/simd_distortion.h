@@ -42,10 +42,9 @@ int sse_simd(const std::uint8_t* a, std::ptrdiff_t a_stride, const std::uint8_t*
 
 // ---- Hadamard ----
 //
-// The sum is of absolute values, so neither the order nor the signs of
-// coefficients matter. The last step of butterflies is never done: |x + y| +
-// |x - y| is twice the greater of |x| and |y|, and the doubling is what the halved
-// sum takes away.
+// The sum is of absolute values, so neither the order nor the signs of coefficients matter.
+// The last step of butterflies is left out: |x + y| + |x - y| is twice the greater of |x|
+// and |y|, and halving the sum cancels the doubling.
 
 template <typename Lanes>
 inline void butterfly(Lanes& a, Lanes& b) {

@@ -2,8 +2,8 @@
 // two of 8 or four of 4.
 #pragma once
 
+#include "common/tables.h"
 #include "kernels/vector128.h"
-#include "tables.h"
 
 namespace vp8 {
 namespace {
@@ -11,8 +11,8 @@ namespace {
 template <int Width>
 void copy_simd(const std::uint8_t* source, std::ptrdiff_t source_stride, std::uint8_t* target,
                std::ptrdiff_t target_stride, int height) {
-  // Four rows are loaded before any is stored: they cannot depend on each other, which
-  // the compiler cannot know.
+  // Four rows are loaded before any is stored: they do not depend on each other, but the
+  // compiler cannot know that.
   for (int y = 0; y < height; y += 4) {
     if constexpr (Width == 16) {
       const u8x16 a = load_u8(source);
@@ -86,8 +86,8 @@ void sixtap_simd(const std::uint8_t* source, std::ptrdiff_t source_stride, std::
     return;
   }
   alignas(16) std::uint8_t between[(16 + 5) * Width];
-  // The five rows that the second pass needs besides: a vector may hold more than
-  // there are, so the last one comes alone.
+  // The five more rows that the second pass needs: a vector may hold more than that, so the
+  // last one comes alone.
   constexpr int kRows = 16 / Width;
   const int rows = height + 5;
   const int whole = rows / kRows * kRows;

@@ -1,5 +1,5 @@
-// The loop filters (RFC 6386, section 15) on 16 positions of an edge at once. What
-// works on bytes is written over the vector: one of 256 bits has 32 positions.
+// The loop filters (RFC 6386, section 15) on 16 positions of an edge at once. Operations on
+// bytes are templates over the vector: one of 256 bits has 32 positions.
 #pragma once
 
 #include "kernels/vector128.h"
@@ -11,7 +11,7 @@ namespace {
 // P0, then Q0 to Q3.
 enum EdgePixel { kP3, kP2, kP1, kP0, kQ0, kQ1, kQ2, kQ3 };
 
-// By how much an edge exceeds its limit; zero where it does not.
+// By how much an edge exceeds its limit, or zero.
 template <typename Bytes>
 inline Bytes beyond_edge_limit(const Bytes* v, int limit) {
   const Bytes inner = difference_u8(v[kP0], v[kQ0]);
@@ -37,7 +37,7 @@ inline Bytes flip_sign(Bytes v) {
   return bit_xor(v, splat_like(v, 0x80));
 }
 
-// clamp(outer + 3 * (q0 - p0)); saturating once a step comes to the same.
+// clamp(outer + 3 * (q0 - p0)); saturating at every step comes to the same.
 template <typename Bytes>
 inline Bytes base_adjustment(Bytes outer, Bytes p0, Bytes q0) {
   const Bytes step = sub_sat_i8(q0, p0);
@@ -269,8 +269,8 @@ inline void chroma_edge_columns(const ChromaPixels& chroma, const EdgeLimits& li
   filter_columns<Filter>(chroma.u + At - 4, chroma.v + At - 4, chroma.stride, limits);
 }
 
-// A whole macroblock as 16 columns. Vectors of 256 bits are no faster here: what they
-// save in zips goes into crossing their halves.
+// A whole macroblock as 16 columns. Vectors of 256 bits are no faster here: crossing their
+// halves costs what they save in zips.
 inline void load_all_columns(const std::uint8_t* pixels, std::ptrdiff_t stride, u8x16 (&v)[16]) {
   u8x16 rows[16];
 #pragma GCC unroll 16

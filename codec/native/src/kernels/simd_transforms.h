@@ -1,8 +1,8 @@
 // Transforms and quantisation (RFC 6386, section 14) on 16-bit lanes, two blocks to
 // a vector of 128 bits.
 //
-// Templates over the vector: with 256 bits every operation works on each half by
-// itself, so the same code does four blocks, two in each half.
+// Templates over the vector: with 256 bits every operation works on each half by itself, so
+// the same code transforms four blocks, two in each half.
 #pragma once
 
 #include "kernels/vector128.h"
@@ -100,7 +100,7 @@ inline void dequantize_inverse_dct_add_one(const std::int16_t* values, int dc_st
                                            std::uint8_t* pixels, std::ptrdiff_t stride) {
   const i16x8 rows01 = mul_i16(load_i16(values), first_and_rest(dc_step, ac_step));
   const i16x8 rows23 = mul_i16(load_i16(values + 8), splat_i16(ac_step));
-  // The other block's lanes are filled with the same.
+  // The other block's lanes are filled with the same values.
   i16x8 v[4] = {zip_low_i16(rows01, rows01), zip_high_i16(rows01, rows01),
                 zip_low_i16(rows23, rows23), zip_high_i16(rows23, rows23)};
   inverse_dct(v, splat_i16(4));

@@ -9,7 +9,7 @@
 #if defined(__x86_64__)
 #include "kernels/vector_x86.h"
 #if defined(__AVX2__)
-// Here, since templates see only what is declared before them.
+// Included here, since templates see only what is declared before them.
 #include "kernels/vector256.h"
 #endif
 #elif defined(__aarch64__)

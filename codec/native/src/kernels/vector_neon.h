@@ -43,7 +43,7 @@ inline void store_i16(std::int16_t* p, i16x8 v) { vst1q_s16(p, v); }
 inline std::uint64_t low_word(u8x16 v) { return vgetq_lane_u64(vreinterpretq_u64_u8(v), 0); }
 
 inline u8x16 splat_u8(int value) { return vdupq_n_u8(static_cast<std::uint8_t>(value)); }
-// For what is written over the vector: one like the first.
+// For templates over the vector: one like the first.
 inline u8x16 splat_like(u8x16, int value) { return splat_u8(value); }
 inline i16x8 splat_i16(int value) { return vdupq_n_s16(static_cast<std::int16_t>(value)); }
 // One value in lane 0, another in all others.
@@ -176,7 +176,7 @@ inline Sum32 add_squares(Sum32 sum, u8x16 v) {
 }
 // Adds lanes of up to 32767.
 inline Sum32 add_lanes(Sum32 sum, i16x8 v) { return vpadalq_u16(sum, vreinterpretq_u16_s16(v)); }
-// Of each two neighbouring lanes of `a` and of `b` the greater; neither negative.
+// The greater of each two neighbouring lanes of `a` and of `b`; neither is negative.
 inline i16x8 greater_neighbours(i16x8 a, i16x8 b) { return vpmaxq_s16(a, b); }
 
 // ---- quantisation ----
@@ -216,8 +216,8 @@ inline SixtapTaps sixtap_taps(const std::int16_t* t) {
   }
   return taps;
 }
-// The fourth tap's product is added last and saturates, where the pixel is 255 in any
-// case; nothing before leaves 16 bits.
+// The fourth tap's product is added last and saturates only if the pixel is 255 anyway; all
+// sums before it fit into 16 bits.
 inline uint8x8_t round_taps(uint16x8_t sum, uint16x8_t last) {
   return vqrshrun_n_s16(vqaddq_s16(vreinterpretq_s16_u16(sum), vreinterpretq_s16_u16(last)), 7);
 }

@@ -1,5 +1,4 @@
-// The operations of vector128.h in SSE2, and in what later sets do better where a
-// file is compiled for them.
+// The operations of vector128.h in SSE2, or in later sets if a file is compiled for them.
 #pragma once
 
 #include <emmintrin.h>
@@ -46,12 +45,12 @@ inline void store_i16(std::int16_t* p, i16x8 v) { store_u8(p, v); }
 inline std::uint64_t low_word(u8x16 v) { return static_cast<std::uint64_t>(_mm_cvtsi128_si64(v)); }
 
 inline u8x16 splat_u8(int value) { return _mm_set1_epi8(static_cast<char>(value)); }
-// For what is written over the vector: one like the first.
+// For templates over the vector: one like the first.
 inline u8x16 splat_like(u8x16, int value) { return splat_u8(value); }
 inline i16x8 splat_i16(int value) { return _mm_set1_epi16(static_cast<short>(value)); }
 // One value in lane 0, another in all others.
 inline i16x8 first_and_rest(int first, int rest) {
-  // An insertion would do, but clang makes one of every lane of it.
+  // An insertion would be enough, but clang inserts every lane by itself.
   return _mm_xor_si128(splat_i16(rest), _mm_cvtsi32_si128((first ^ rest) & 0xffff));
 }
 
@@ -185,7 +184,7 @@ inline int total(Sum32 sum) {
   sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
   return _mm_cvtsi128_si32(sum);
 }
-// What add_bytes and add_differences have summed.
+// The total of add_bytes and add_differences.
 inline int total_of_bytes(Sum32 sum) {
   return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_srli_si128(sum, 8)));
 }
@@ -204,7 +203,7 @@ inline Sum32 add_squares(Sum32 sum, u8x16 v) {
 inline Sum32 add_lanes(Sum32 sum, i16x8 v) {
   return _mm_add_epi32(sum, _mm_madd_epi16(v, splat_i16(1)));
 }
-// Of each two neighbouring lanes of `a` and of `b` the greater; neither negative.
+// The greater of each two neighbouring lanes of `a` and of `b`; neither is negative.
 inline i16x8 greater_neighbours(i16x8 a, i16x8 b) {
 #if defined(__SSE4_1__)
   return _mm_max_epi16(_mm_blend_epi16(a, _mm_slli_epi32(b, 16), 0xaa),
@@ -237,8 +236,8 @@ inline std::uint32_t bits_where_nonzero(i16x8 low, i16x8 high) {
 // ---- interpolation ----
 
 #if defined(__SSSE3__)
-// Bytes of two neighbouring taps; (0, 5) and the inner pairs never exceed 16 bits,
-// and sums saturate only where the pixel is 255 in any case.
+// Bytes of two neighbouring taps; (0, 5) and the inner pairs never exceed 16 bits, and sums
+// saturate only if the pixel is 255 anyway.
 struct SixtapTaps {
   __m128i outer, before, after;
 };
@@ -280,8 +279,8 @@ inline SixtapTaps sixtap_taps(const std::int16_t* t) {
   for (int i = 0; i < 6; ++i) taps.tap[i] = splat_i16(t[i]);
   return taps;
 }
-// The greatest product is added last and saturates, where the pixel is 255 in any
-// case; nothing before leaves 16 bits.
+// The greatest product is added last and saturates only if the pixel is 255 anyway; all
+// sums before it fit into 16 bits.
 inline __m128i four_products(__m128i b, __m128i c, __m128i d, __m128i e, const SixtapTaps& taps) {
   const __m128i sum = _mm_add_epi16(
       _mm_add_epi16(_mm_mullo_epi16(b, taps.tap[1]), splat_i16(64)),

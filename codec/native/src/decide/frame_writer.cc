@@ -1,0 +1,123 @@
+#include "decide/frame_writer.h"
+
+#include <utility>
+
+#include "bitstream/macroblock_header.h"
+#include "decide/filter_search.h"
+#include "picture/state_update.h"
+
+namespace vp8 {
+namespace {
+
+// Every frame has skip flags.
+FrameHeader with_skip_flags(FrameHeader header) {
+  if (!header.mb_no_skip_coeff) header.prob_skip_false = 128;
+  header.mb_no_skip_coeff = true;
+  return header;
+}
+
+}  // namespace
+
+FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
+                         const CodingContext& context,
+                         std::shared_ptr<const SegmentMap> segment_map, int filter_step,
+                         ThreadTeam& team)
+    : before_(before),
+      source_(source),
+      header_(with_skip_flags(header)),
+      context_before_(header.start.key_frame ? key_frame_context() : before->context),
+      context_(context),
+      segment_map_(std::move(segment_map)),
+      macroblocks_(source.macroblock_rows(), source.macroblock_columns()),
+      mode_bits_(static_cast<std::size_t>(macroblocks_.rows())),
+      tokens_(static_cast<std::size_t>(macroblocks_.rows())),
+      above_(static_cast<std::size_t>(macroblocks_.columns())),
+      reconstruction_(before, header, context),
+      raster_(begin_raster(source.width(), source.height())),
+      filter_settings_(loop_filter_settings(header, context)),
+      filter_step_(filter_step),
+      token_rates_(context.entropy.coefficients),
+      mode_rates_(header_, context),
+      activity_mask_(source, team) {
+  if (filter_step == kNoFilterSearch)
+    filter_behind_.emplace(*raster_, macroblocks_, filter_settings_, team);
+  for (const QuantizerSteps& steps : reconstruction_.steps) {
+    lagrangians_.emplace_back(steps.y[1]);
+    quantizers_.emplace_back(steps);
+  }
+}
+
+MacroblockPixels FrameWriter::source_at(int row, int column) const {
+  MacroblockPixels found;
+  for (int i = 0; i < kPlanes; ++i) {
+    const int block = i == 0 ? 16 : 8;
+    const Plane plane = source_.plane(i);
+    found.pixels[i] = const_cast<std::uint8_t*>(plane.at(column * block, row * block));
+    found.stride[i] = plane.stride;
+  }
+  return found;
+}
+
+SharedState FrameWriter::finish(ThreadTeam& team) {
+  if (!filter_behind_) {
+    header_.loop_filter.level =
+        best_filter_level(source_, *raster_, macroblocks_, filter_settings_, filter_step_, team);
+    filter_settings_ = loop_filter_settings(header_, context_);
+    filter_frame(*raster_, macroblocks_, filter_settings_, team);
+  }
+  if (header_.segmentation.update_map) segment_map_ = segments_of(macroblocks_);
+  choose_probabilities(header_, context_, counts_);
+  return next_state(before_, header_, context_, raster_, segment_map_);
+}
+
+std::vector<std::uint8_t> FrameWriter::serialize() const {
+  return serialize_frame(header_, context_before_, context_, mode_bits_, tokens_);
+}
+
+RowWriter::RowWriter(FrameWriter& frame, int row)
+    : frame_(frame), row_(row), tokens_(frame.tokens_[static_cast<std::size_t>(row)]) {}
+
+RowWriter::~RowWriter() {
+  const std::lock_guard lock(frame_.counts_mutex_);
+  frame_.counts_ += counts_;
+}
+
+void RowWriter::commit(int column, const MacroblockInfo& info, const MvCandidates& suggested,
+                       const MacroblockCoefficients& coefficients, bool predicted) {
+  MacroblockInfo& decided = frame_.macroblocks_.at(row_, column);
+  decided = info;
+  decided.has_tokens = has_tokens(info.has_y2(), coefficients);
+  decided.skip = !decided.has_tokens;
+  TokenContext& above = frame_.above_[static_cast<std::size_t>(column)];
+  if (decided.skip) {
+    above.clear(info.has_y2());
+    left_.clear(info.has_y2());
+  } else {
+    Token tokens[kBlocksPerMacroblock * kMaxTokensPerBlock];
+    Token* last = tokens;
+    for_each_block(
+        info.has_y2(), above, left_, [&](BlockType type, int block, int first, int context) {
+          last = tokenize_block(coefficients.values[block], coefficients.ends[block], type, first,
+                                context, last, [&](Token token) { counts_.add(token); });
+          return coefficients.ends[block] > first;
+        });
+    tokens_.insert(tokens_.end(), tokens, last);
+  }
+  ModeRecorder recorder(counts_, frame_.mode_bits_[static_cast<std::size_t>(row_)], frame_.header_,
+                        frame_.context_.entropy);
+  write_macroblock_header(recorder, frame_.header_, frame_.context_, frame_.macroblocks_, row_,
+                          column, suggested);
+  if (predicted) {
+    if (decided.has_tokens) {
+      add_residue(decided, coefficients, frame_.reconstruction_.steps_of(decided), row_, column,
+                  *frame_.raster_);
+    }
+    end_macroblock(row_, column, *frame_.raster_);
+  } else {
+    reconstruct_macroblock(frame_.reconstruction_, decided, coefficients, row_, column,
+                           *frame_.raster_);
+  }
+  if (frame_.filter_behind_) frame_.filter_behind_->reconstructed(row_, column);
+}
+
+}  // namespace vp8

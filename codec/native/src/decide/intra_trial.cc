@@ -1,0 +1,149 @@
+#include "decide/intra_trial.h"
+
+#include <cstring>
+#include <limits>
+
+#include "kernels/kernels.h"
+#include "picture/intra_prediction.h"
+#include "picture/transform.h"
+
+namespace vp8 {
+namespace {
+
+constexpr Cost kNever = std::numeric_limits<Cost>::max();
+constexpr MacroblockMode kWholeIntraModes[] = {DC_PRED, V_PRED, H_PRED, TM_PRED};
+
+// The cheapest mode for all the planes that predict(mode) predicts, by the Hadamard
+// differences it returns.
+template <typename Predict, typename RateOf>
+MacroblockMode cheapest_mode(const Lagrangian& lagrangian, RateOf&& rate_of, Predict&& predict) {
+  Cost best = kNever;
+  MacroblockMode chosen = DC_PRED;
+  for (const MacroblockMode mode : kWholeIntraModes) {
+    const int difference = predict(mode);
+    const Cost cost = lagrangian.absolute_cost(difference, rate_of(mode));
+    if (cost < best) {
+      best = cost;
+      chosen = mode;
+    }
+  }
+  return chosen;
+}
+
+// Predicts a plane and returns the Hadamard difference.
+int predict_plane(const MacroblockTrial& trial, MacroblockMode mode, int plane) {
+  const MacroblockPixels& source = trial.source();
+  const MacroblockPixels& target = trial.target();
+  predict_intra(mode, plane == 0 ? 16 : 8, target.pixels[plane], target.stride[plane],
+                trial.has_above(), trial.has_left());
+  return kernels().satd[plane == 0 ? 2 : 1](source.pixels[plane], source.stride[plane],
+                                            target.pixels[plane], target.stride[plane]);
+}
+
+MacroblockMode choose_uv_mode(const MacroblockTrial& trial) {
+  return cheapest_mode(
+      trial.lagrangian(), [&](MacroblockMode mode) { return trial.rates().uv_mode(mode); },
+      [&](MacroblockMode mode) {
+        return predict_plane(trial, mode, 1) + predict_plane(trial, mode, 2);
+      });
+}
+
+MacroblockMode choose_y_mode(const MacroblockTrial& trial) {
+  return cheapest_mode(
+      trial.lagrangian(), [&](MacroblockMode mode) { return trial.rates().y_mode(mode); },
+      [&](MacroblockMode mode) { return predict_plane(trial, mode, 0); });
+}
+
+void evaluate_whole(MacroblockTrial& trial, MacroblockMode mode, MacroblockMode uv_mode) {
+  MacroblockInfo& info = trial.new_candidate().info;
+  info.uv_mode = uv_mode;
+  info.y_mode = mode;
+  info.subblock_modes.fill(implied_subblock_mode(mode));
+  trial.evaluate(trial.rates().y_mode(mode) + trial.rates().uv_mode(uv_mode));
+}
+
+SubblockMode choose_subblock_mode(const MacroblockTrial& trial, int subblock,
+                                  const MacroblockInfo& info, const std::uint8_t* source,
+                                  const std::uint8_t (*predictions)[16], Rate& rate) {
+  const auto i = static_cast<std::size_t>(subblock);
+  const SubblockMode above =
+      subblock >= 4 ? info.subblock_modes[i - 4] : trial.above().subblock_modes[i + 12];
+  const SubblockMode left =
+      (subblock & 3) ? info.subblock_modes[i - 1] : trial.left().subblock_modes[i + 3];
+  int differences[kSubblockModes];
+  kernels().satd_many(source, trial.source().stride[0], predictions, kSubblockModes, differences);
+  Cost best = kNever;
+  SubblockMode chosen = B_DC_PRED;
+  for (int m = 0; m < kSubblockModes; ++m) {
+    const auto mode = static_cast<SubblockMode>(m);
+    const Rate own = trial.rates().subblock_mode(mode, above, left);
+    const Cost cost = trial.lagrangian().absolute_cost(differences[m], own);
+    if (cost < best) {
+      best = cost;
+      chosen = mode;
+      rate = own;
+    }
+  }
+  return chosen;
+}
+
+void try_subblocks(MacroblockTrial& trial, MacroblockMode uv_mode) {
+  auto& [info, coefficients, cost] = trial.new_candidate();
+  info.y_mode = B_PRED;
+  info.uv_mode = uv_mode;
+  const MacroblockPixels& target = trial.target();
+  const std::ptrdiff_t stride = target.stride[0];
+  const std::ptrdiff_t source_stride = trial.source().stride[0];
+  const AboveRight above_right{target.pixels[0] - stride, stride};
+  const int* const steps = trial.quantizers().y.steps;
+  const Lagrangian& lagrangian = trial.lagrangian();
+  const ResidueCoder residue = trial.residue_coder();
+  TokenContext above = trial.tokens_above();
+  TokenContext left = trial.tokens_left();
+  Rate rate = trial.rates().y_mode(B_PRED) + trial.rates().uv_mode(uv_mode);
+  Cost base = 0;
+  Cost coded = 0;
+  for (int i = 0; i < 16; ++i) {
+    const std::ptrdiff_t line = (i >> 2) * 4;
+    const std::ptrdiff_t offset = (i & 3) * 4;
+    std::uint8_t* pixels = target.pixels[0] + line * stride + offset;
+    const std::uint8_t* source = trial.source().pixels[0] + line * source_stride + offset;
+    alignas(32) std::uint8_t predictions[kSubblockModes][16];
+    const SubblockEdge edge = subblock_edge(pixels, stride, above_right.of(i));
+    kernels().predict_all_subblocks(edge.pixels, predictions);
+    Rate own = 0;
+    const SubblockMode mode = choose_subblock_mode(trial, i, info, source, predictions, own);
+    info.subblock_modes[static_cast<std::size_t>(i)] = mode;
+    rate += own;
+    const std::uint8_t* prediction = predictions[mode];
+    for (int y = 0; y < 4; ++y) std::memcpy(pixels + y * stride, prediction + 4 * y, 4);
+    base += lagrangian.cost(
+        std::int64_t{16} * kernels().sse[0](source, source_stride, prediction, 4), 0);
+    coded +=
+        residue.code_subblock(i, source, source_stride, prediction, 4, above, left, coefficients);
+    if (base + coded + lagrangian.cost(0, rate) >= trial.best().cost) return;
+    add_block(coefficients.values[i], coefficients.ends[i], steps, pixels, stride);
+  }
+  for (int p = 1; p < kPlanes; ++p) {
+    predict_intra(uv_mode, 8, target.pixels[p], target.stride[p], trial.has_above(),
+                  trial.has_left());
+  }
+  base += trial.prediction_cost(false);
+  coded += residue.code_chroma(trial.source(), target, above, left, coefficients);
+  trial.keep_if_best(base, coded, rate);
+}
+
+}  // namespace
+
+void try_intra(MacroblockTrial& trial, bool subblocks) {
+  const bool key_frame = trial.frame().header().start.key_frame;
+  const MacroblockMode uv_mode = choose_uv_mode(trial);
+  if (key_frame) {
+    for (const MacroblockMode mode : kWholeIntraModes) evaluate_whole(trial, mode, uv_mode);
+  } else {
+    evaluate_whole(trial, choose_y_mode(trial), uv_mode);
+  }
+  if (key_frame || subblocks || !trial.best().info.is_inter()) try_subblocks(trial, uv_mode);
+}
+
+}  // namespace vp8
