@@ -17,12 +17,13 @@ from typing import Any
 
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
+from excamera.job.steps import STEP_NAMES
 from excamera.local import encode_file
 from tests.emulator import Emulator
 from tests.emulator.runs import billed, history
 from tests.support.assembly import HOST_CONTEXT, STACK, synthesise
 
-STEPS = ("plan", "audio", "encode", "rebase", "stitch")
+STEPS = STEP_NAMES
 SERVERS = ("state machines", "other services")
 """The emulator's servers, in the order of `Emulator.pids`."""
 

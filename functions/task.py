@@ -13,11 +13,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.job.objects import Keys
+from excamera.job.steps import step_of
 from excamera.lifecycle.cancel import is_cancelled, sweep
-from functions.settings import Settings
+from functions.settings import StoreSettings
 from mu import Event, Json, Store, StoreError, open_store
 from mu.engines.function import call, peak_memory_mib
-from mu.task import TaskFunction
+from mu.task import TaskFunction, resolve
 
 Handler = Callable[[Event, LambdaContext], Json]
 
@@ -26,18 +27,19 @@ metrics = Metrics()
 tracer = Tracer()
 
 
-def task_handler(step: str, function: TaskFunction) -> Handler:
+def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
     """The Lambda handler of one step of the flow.
 
     Args:
         step: the step's name.
-        function: its task function.
+        function: a function to call instead of the step's own.
 
     Returns:
         A handler for the payload that the state machine sends: the step's `event`, and
         `state`, what Step Functions knows of this attempt.
     """
-    store = open_store(f"s3://{Settings.from_environment().work_bucket}")
+    task = function or resolve(step_of(step).task)
+    store = open_store(f"s3://{StoreSettings.from_environment().work_bucket}")
 
     @metrics.log_metrics
     @tracer.capture_lambda_handler(capture_response=False)
@@ -50,7 +52,7 @@ def task_handler(step: str, function: TaskFunction) -> Handler:
         numbers = [f"{event[name]:06d}" for name in ("batch", "chunk") if name in event]
         try:
             result = call(
-                function,
+                task,
                 payload,
                 store,
                 worker=context.log_stream_name,

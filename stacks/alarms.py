@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from excamera.job.flow import STEPS
+from excamera.job.steps import STEP_NAMES
 from stacks.function import Function
 
 PERIOD = Duration.minutes(5)
@@ -52,7 +52,7 @@ class Alarms(Construct):
         ends = {"failed": machine.metric_failed(), "late": machine.metric_timed_out()}
         self._alarm("JobsFailed", _sum(ends), "A job failed, or took longer than a job may.")
         # An alarm takes ten metrics at most; what events call is tried again by Lambda itself.
-        throttles = {step: functions[step].function.metric_throttles() for step in STEPS}
+        throttles = {step: functions[step].function.metric_throttles() for step in STEP_NAMES}
         self._alarm(
             "Throttles",
             _sum(throttles),
@@ -77,7 +77,7 @@ class Alarms(Construct):
                     f"{step.capitalize()}Errors",
                     one.function.metric_errors(period=PERIOD),
                     f"The function {step} fails.",
-                    threshold=_RETRIED_ERRORS if step in STEPS else 1,
+                    threshold=_RETRIED_ERRORS if step in STEP_NAMES else 1,
                 )
 
     def _topic(self, email: str) -> sns.Topic:

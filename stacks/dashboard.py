@@ -10,6 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from excamera.job.steps import COUNTED
 from stacks.alarms import PERIOD, own_metric
 from stacks.function import Function
 
@@ -81,12 +82,12 @@ class Dashboard(Construct):
     def _frames(self) -> cloudwatch.IWidget:
         rates = [
             cloudwatch.MathExpression(
-                expression=f"{step} / PERIOD({step})",
-                using_metrics={step: own_metric(self, step, "Frames", "Sum")},
-                label=what,
+                expression=f"{step.name} / PERIOD({step.name})",
+                using_metrics={step.name: own_metric(self, step.name, "Frames", "Sum")},
+                label=step.frames_are,
                 period=PERIOD,
             )
-            for step, what in (("encode", "encoded"), ("rebase", "rebased"))
+            for step in COUNTED
         ]
         return _graph("Frames a second", rates)
 

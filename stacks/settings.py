@@ -11,10 +11,7 @@ from constructs import Node
 
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
-
-STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "api", "ended",
-         "watch", "webhook")  # fmt: skip
-"""Folders under `functions/`; the last is deployed only where there is a `webhook_url`."""
+from excamera.job.steps import DEFAULT_MEMORY_MB
 
 OWN_TAGS = ("app", "stack")
 """Cost-allocation tags that every resource has without being asked for."""
@@ -41,7 +38,8 @@ class Settings:
     Attributes:
         architecture: "arm64" or "x86_64", of every function.
         python: version of Lambda's Python runtime, such as "3.14".
-        memory_mb: memory of each function, by step.
+        memory_mb: memory of each function, by its name; the context has only what differs from
+            `excamera.job.steps`.
         scratch_mb: size of `/tmp` of the plan function.
         timeout_s: time limit of the functions that work on video.
         batches_at_once: batches of one job under way at the same time.
@@ -103,10 +101,11 @@ class Settings:
         _one_of("architecture", self.architecture, ("arm64", "x86_64"))
         _one_of("removal", self.removal, ("retain", "destroy"))
         _one_of("api_auth", self.api_auth, ("iam", "key"))
-        for step in STEPS:
-            if step not in self.memory_mb:
-                raise SettingError(f"memory_mb has no entry for {step}")
-            _within(f"memory_mb of {step}", self.memory_mb[step], _MEMORY_MB)
+        for name, memory in self.memory_mb.items():
+            if name not in DEFAULT_MEMORY_MB:
+                known = ", ".join(DEFAULT_MEMORY_MB)
+                raise SettingError(f"memory_mb: there is no function {name}; there are {known}")
+            _within(f"memory_mb of {name}", memory, _MEMORY_MB)
         _within("scratch_mb", self.scratch_mb, _SCRATCH_MB)
         _within("timeout_s", self.timeout_s, range(10, 901))
         _within("batches_at_once", self.batches_at_once, range(1, 10_001))
@@ -167,6 +166,7 @@ class Settings:
             if value is None:
                 continue
             values[name] = _parsed(name, value)
+        values["memory_mb"] = _with_defaults(values.get("memory_mb", {}))
         try:
             return cls(**values)
         except TypeError as error:
@@ -184,6 +184,13 @@ def _parsed(name: str, value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         raise SettingError(f"{name} must be JSON, not {value!r}") from None
+
+
+def _with_defaults(memory_mb: Any) -> dict[str, int]:
+    if not isinstance(memory_mb, dict):
+        raise SettingError(f'memory_mb must be an object such as {{"rebase": 3008}}, '
+                           f"not {memory_mb!r}")  # fmt: skip
+    return {**DEFAULT_MEMORY_MB, **memory_mb}
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

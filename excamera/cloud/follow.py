@@ -15,6 +15,7 @@ import codec
 from codec.errors import CodecError
 from excamera.cloud.api import Api, expired, http, pause
 from excamera.errors import CloudUnavailable, JobEndedBadly, NoResult, ResultDamaged
+from excamera.job.steps import COUNTED
 from mu import Observer, TaskRecord
 
 LOOK_EVERY_S = 1.0
@@ -34,7 +35,7 @@ class Follower:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._planned = False
-        self._done = {"encode": 0, "rebase": 0}
+        self._done = {step.name: 0 for step in COUNTED}
         self._begun: set[str] = set()
 
     def see(self, job: Job) -> None:
@@ -50,11 +51,11 @@ class Follower:
             result = {"frames": job["frames"], "chunks": chunks["total"],
                       "batches": batches["total"]}  # fmt: skip
             self._observer.finished(_record("plan", result))
-        self._begin("encode")
-        self._advance("encode", chunks, job["frames"])
-        if batches["done"]:
-            self._begin("rebase")
-        self._advance("rebase", batches, job["frames"])
+        for step in COUNTED:
+            count = job[step.per.value]
+            if count["done"] or step is COUNTED[0]:
+                self._begin(step.name)
+            self._advance(step.name, count, job["frames"])
         if job["phase"] in ("stitching", "ended") and batches["done"] == batches["total"]:
             self._begin("stitch")
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from excamera.cloud.account import Account, Stack, explained
-from excamera.job.flow import STEPS
+from excamera.job.steps import STEP_NAMES
 
 Line = dict[str, Any]
 
@@ -36,7 +36,7 @@ def lines(
     failure = job["failure"] or {}
     place: dict[str, Any] = {}
     if not steps:
-        steps = (failure["step"],) if failure.get("step") in STEPS else STEPS
+        steps = (failure["step"],) if failure.get("step") in STEP_NAMES else STEP_NAMES
         place = {name: failure[name] for name in ("batch", "chunk")
                  if failure.get(name) is not None}  # fmt: skip
     functions = stack.functions()

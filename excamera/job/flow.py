@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from excamera.job.steps import STEPS
 from mu import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
 
-FUNCTIONS = {
-    name: f"excamera.steps.{name}:{name}"
-    for name in ("plan", "encode", "rebase", "audio", "stitch")
-}
+FUNCTIONS = {step.name: step.task for step in STEPS}
 """Registry of the task functions for mu's local engine."""
-
-STEPS = tuple(FUNCTIONS)
-"""The names of the flow's tasks, in the order in which they end."""
 
 _RETRY = (
     Retry(("SourceUnavailable", "StoreUnavailable"), attempts=4, interval_s=1, max_delay_s=20),

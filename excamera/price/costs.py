@@ -1,7 +1,7 @@
 """What a job costs on AWS: what it uses, counted or foretold, and the prices of that.
 
-All constants that prices and counts depend on are here. The counts are those of the deployed
-stack; a test holds them to what a job on the emulator really asks for.
+Prices are here, and the counts of what no step asks for; `excamera.job.steps` has each step's
+own. A test holds the sums to what a job on the emulator really asks for.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
-from mu import Attempt
+from excamera.job.steps import STEPS, Counts, Per
+from mu import Attempt, Each, Node, Parallel, Sequence, Task
 
 GB_SECOND_USD = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 """Lambda's price of a second with 1,024 MB, by architecture."""
@@ -100,11 +102,11 @@ def foretold(
     """
     return Usage(
         gb_seconds,
-        invocations=_counted(shape, _INVOCATIONS),
-        transitions=_counted(shape, _TRANSITIONS),
-        writes=_counted(shape, _WRITES),
-        reads=_counted(shape, _READS)
-        + _READS_OF_ENVIRONMENT * environments
+        invocations=_counted(shape, INVOCATIONS),
+        transitions=_counted(shape, TRANSITIONS),
+        writes=_counted(shape, WRITES),
+        reads=_counted(shape, READS)
+        + READS_OF_ENVIRONMENT * environments
         + 2 * source_reads * shape.chunks,
     )
 
@@ -129,30 +131,82 @@ def actual(attempts: Iterable[Attempt], memory_mb: Mapping[str, int]) -> Usage:
         gb_seconds[attempt.name] += seconds * memory_mb.get(attempt.name, 0) / 1024
     for name, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[name] = seconds * memory_mb.get(name, 0) / 1024
-    done = Shape(0, sum(t.startswith("encode") for t in numbers),
-                 sum(t.startswith("rebase") for t in numbers))  # fmt: skip
+    tasks = Counter(task.partition("-")[0] for task in numbers)
+    done = Shape(0, chunks=_most(tasks, Per.CHUNK), batches=_most(tasks, Per.BATCH))
     retries = sum(number - 1 for number in numbers.values())
     return Usage(
         dict(gb_seconds),
-        invocations=_counted(done, _INVOCATIONS) + retries,
-        transitions=_counted(done, _TRANSITIONS) + retries,
-        writes=_counted(done, _WRITES) + retries,
-        reads=_counted(done, _READS)
-        + _READS_OF_ENVIRONMENT * min(done.chunks, _SOME_ENVIRONMENTS)
+        invocations=_counted(done, INVOCATIONS) + retries,
+        transitions=_counted(done, TRANSITIONS) + retries,
+        writes=_counted(done, WRITES) + retries,
+        reads=_counted(done, READS)
+        + READS_OF_ENVIRONMENT * min(done.chunks, _SOME_ENVIRONMENTS)
         + retries,
     )
 
 
-# Of each job, each batch and each chunk; what docs/cloud-overhead.md counts.
-_Counts = tuple[int, int, int]
-_INVOCATIONS: _Counts = (5, 1, 1)
-_TRANSITIONS: _Counts = (6, 2, 1)
-_WRITES: _Counts = (12, 4, 3)
-_READS: _Counts = (19, 9, 4)
-_READS_OF_ENVIRONMENT = 2
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a job asks for besides its steps' calls, once."""
+
+    invocations: int = 0
+    writes: int = 0
+    reads: int = 0
+
+
+_BESIDES = {
+    "upload": _Asked(writes=1),
+    # Looks at the upload's metadata.
+    "start": _Asked(invocations=1, reads=1),
+    # Reads the list of batches, and writes what became of them.
+    "state machine": _Asked(writes=1, reads=1),
+    # Lists the timeline and stores the end; looks twice for an earlier end, and whether the
+    # job was cancelled.
+    "ended": _Asked(invocations=1, writes=2, reads=3),
+    # The last batch may have one chunk, and then does not open the source.
+    "short last batch": _Asked(reads=-2),
+}
+
+_WITHIN = {Per.JOB: Per.BATCH, Per.BATCH: Per.CHUNK}
 _SOME_ENVIRONMENTS = 100
 
 
-def _counted(shape: Shape, counts: _Counts) -> int:
-    each_job, each_batch, each_chunk = counts
-    return each_job + each_batch * shape.batches + each_chunk * shape.chunks
+def _once(per: Per) -> Counts:
+    return Counts(**{per.name.lower(): 1})
+
+
+def _entered(node: Node, per: Per = Per.JOB) -> Counts:
+    """States that a state machine enters for a node, which are Step Functions' transitions."""
+    match node:
+        case Task():
+            return _once(per)
+        case Sequence():
+            return sum((_entered(step, per) for step in node.steps), Counts())
+        case Parallel():
+            return sum((_entered(one, per) for one in node.branches.values()), _once(per))
+        case Each():
+            return _once(per) + _entered(node.body, _WITHIN[per])
+
+
+def _sum(of_steps: Iterable[Counts], besides: Iterable[int]) -> Counts:
+    return sum(of_steps, Counts(job=sum(besides)))
+
+
+INVOCATIONS = _sum(
+    (_once(step.per) for step in STEPS), (asked.invocations for asked in _BESIDES.values())
+)
+TRANSITIONS = _entered(excamera_flow()) + Counts(job=1)  # into the state that ends the job
+WRITES = _sum((step.writes for step in STEPS), (asked.writes for asked in _BESIDES.values()))
+READS = _sum((step.reads for step in STEPS), (asked.reads for asked in _BESIDES.values()))
+"""What a job asks for if nothing fails; docs/cloud-overhead.md has the measured counts."""
+
+READS_OF_ENVIRONMENT = sum(step.reads_of_environment for step in STEPS)
+
+
+def _counted(shape: Shape, counts: Counts) -> int:
+    return counts.job + counts.batch * shape.batches + counts.chunk * shape.chunks
+
+
+def _most(tasks: Mapping[str, int], per: Per) -> int:
+    """How many batches or chunks a timeline knows of, by the step that came furthest."""
+    return max(tasks.get(step.name, 0) for step in STEPS if step.per is per)

@@ -12,17 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
-from excamera.job.flow import STEPS
 from excamera.job.options import EncodeOptions
+from excamera.job.steps import STEP_NAMES, STEPS, Per, cpus_of
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
-
-DEFAULT_MEMORY_MB = {"start": 256, "plan": 1769, "encode": 1769, "rebase": 5307, "audio": 1769,
-                     "stitch": 1769}  # fmt: skip
-"""Memory of the functions that work on a job, as cdk.json has it."""
-
-CPU_MB = 1769
-"""Memory of a Lambda function that has one CPU."""
 
 CPUS_OF_REBASE = 0.9
 """What each further CPU adds to rebase: two threads were measured at 1.81 to 1.86 times one."""
@@ -86,8 +79,8 @@ class Pace:
             call_s: what its calls' requests took; by default the constant's.
         """
         call_s = cls().call_s if call_s is None else call_s
-        seconds = dict.fromkeys(STEPS, 0.0)
-        calls = dict.fromkeys(STEPS, 0)
+        seconds = dict.fromkeys(STEP_NAMES, 0.0)
+        calls = dict.fromkeys(STEP_NAMES, 0)
         for attempt in attempts:
             if attempt.done and attempt.name in seconds:
                 took = attempt.milliseconds / 1000
@@ -125,7 +118,7 @@ CRF_OCTAVE = 14.0
 CRF_TIME_OCTAVE = 28.0
 """Steps of `crf` that halve the time of encode and rebase."""
 
-DEADLINES = {"good": 1.0, "best": 1.5, "realtime": 0.74}
+DEADLINE_FACTORS = {"good": 1.0, "best": 1.5, "realtime": 0.74}
 """How long encode takes at each deadline, against "good"."""
 
 CPU_USED = 0.72
@@ -176,7 +169,7 @@ class Workers:
 
     def cpus(self, step: str) -> float:
         """CPUs of a function."""
-        return self.memory_mb[step] / CPU_MB
+        return cpus_of(self.memory_mb[step])
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +215,8 @@ def estimate(
     pace = pace or Pace()
     shape = Shape.of(film.frames, options)
     calls = _call_seconds(film, options, shape, workers, pace)
-    counts = {"plan": 1, "encode": shape.chunks, "rebase": shape.batches, "stitch": 1,
-              "audio": 1}  # fmt: skip
+    multiples = {Per.JOB: 1, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
+    counts = {step.name: multiples[step.per] for step in STEPS}
     # Of a batch, and of the job; a call is left for the sound.
     free = max(1, workers.concurrency - 1)
     chunks = min(options.batch_chunks, shape.chunks, workers.chunks_at_once, free)
@@ -235,7 +228,7 @@ def estimate(
         step: (counts[step] * calls[step] + environments[step] * cold)
         * workers.memory_mb[step]
         / 1024
-        for step in STEPS
+        for step in STEP_NAMES
     }
     for step, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
@@ -269,7 +262,7 @@ def _effort(options: EncodeOptions) -> float:
     steps = abs(options.vpx.cpu_used)
     if options.vpx.deadline == "realtime":
         steps = max(1, steps)  # see VpxSettings
-    return DEADLINES[options.vpx.deadline] * CPU_USED**steps * _detail(options)
+    return DEADLINE_FACTORS[options.vpx.deadline] * CPU_USED**steps * _detail(options)
 
 
 def _detail(options: EncodeOptions) -> float:
