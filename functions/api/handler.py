@@ -31,8 +31,8 @@ from functions.api.models import (
 )
 from functions.api.openapi import document
 from functions.api.progress import timeline
+from functions.api.settings import ApiSettings
 from functions.api.uploads import Results, Uploads
-from functions.settings import Settings
 from mu import StoreError, open_store
 
 BODY_BYTES = 64 << 10
@@ -40,12 +40,12 @@ BODY_BYTES = 64 << 10
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
-settings = Settings.from_environment()
+settings = ApiSettings.from_environment()
 store = open_store(f"s3://{settings.work_bucket}")
 jobs = Jobs(
     settings,
     store,
-    Executions(settings.state_machine),
+    Executions(settings.state_machine_arn),
     Uploads(settings.input_bucket),
     Results(settings.output_bucket),
 )

@@ -23,9 +23,9 @@ from functions.api.executions import Execution, Executions
 from functions.api.models import Job, JobPage, JobRequest, JobSummary, Removed, State
 from functions.api.problems import Conflict, Malformed, NoSuchJob, Unavailable, Unprocessable
 from functions.api.progress import progress
+from functions.api.settings import ApiSettings
 from functions.api.sources import pinned
 from functions.api.uploads import Multipart, Results, Uploads
-from functions.settings import Settings
 from mu import NoSuchKey, Store
 
 PAGE = 25
@@ -63,7 +63,7 @@ class Jobs:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ApiSettings,
         store: Store,
         executions: Executions,
         uploads: Uploads,
@@ -157,7 +157,7 @@ class Jobs:
         return {**event, "tag": request.tag}
 
     def _options(self, request: JobRequest) -> dict[str, Any]:
-        defaults = EncodeOptions.from_json(self._settings.options)
+        defaults = EncodeOptions.from_json(self._settings.default_options)
         try:
             return defaults.with_texts(request.options.texts()).to_json()
         except OptionError as error:

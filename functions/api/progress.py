@@ -25,8 +25,8 @@ from functions.api.models import (
     TimelinePage,
 )
 from functions.api.problems import Malformed
+from functions.api.settings import ApiSettings
 from functions.api.uploads import Results
-from functions.settings import Settings
 from mu import Attempt, NoSuchKey, Store, at_once
 from mu.timeline import attempts
 
@@ -35,7 +35,7 @@ _NUMBERS = ("batch", "chunk")
 _MARKS = ("fetched", "computed", "stored")
 
 
-def progress(execution: Execution, store: Store, results: Results, settings: Settings) -> Job:
+def progress(execution: Execution, store: Store, results: Results, settings: ApiSettings) -> Job:
     """All about a job that has started."""
     keys = Keys(execution.job)
     noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
@@ -146,7 +146,7 @@ def _phase(execution: Execution, planned: dict[str, Any] | None, counts: Counter
 
 
 def _cost(
-    noted: Sequence[Attempt], planned: dict[str, Any], event: dict[str, Any], settings: Settings
+    noted: Sequence[Attempt], planned: dict[str, Any], event: dict[str, Any], settings: ApiSettings
 ) -> Cost:
     used = actual(noted, settings.memory_mb)
     film = estimates.Film(**_film(planned).model_dump())
@@ -181,7 +181,7 @@ def _failure(execution: Execution, store: Store, keys: Keys) -> Failure | None:
     return Failure(**{name: record.get(name) for name in Failure.model_fields})
 
 
-def _result(execution: Execution, results: Results, settings: Settings) -> Result | None:
+def _result(execution: Execution, results: Results, settings: ApiSettings) -> Result | None:
     if execution.state != "succeeded" or execution.output is None:
         return None
     output = execution.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -14,10 +15,30 @@ from excamera.lifecycle import ending
 from functions.settings import Settings
 from mu import open_store
 
+
+@dataclass(frozen=True, slots=True)
+class EndedSettings(Settings):
+    """What the stack tells the ended function.
+
+    Attributes:
+        work_bucket: name of the bucket with the jobs' objects.
+        jobs_topic_arn: of the topic that hears of the ends of jobs.
+        stack: name of the stack.
+        memory_mb: memory of each function, by its name.
+        architecture: "arm64" or "x86_64", of every function.
+    """
+
+    work_bucket: str
+    jobs_topic_arn: str
+    stack: str
+    memory_mb: dict[str, int]
+    architecture: str
+
+
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
-settings = Settings.from_environment()
+settings = EndedSettings.from_environment()
 store = open_store(f"s3://{settings.work_bucket}")
 sns = boto3.client("sns")
 events = boto3.client("events")
@@ -50,7 +71,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
 def _publish(notice: ending.Notice) -> None:
     body = json.dumps(notice)
     sns.publish(
-        TopicArn=settings.jobs_topic,
+        TopicArn=settings.jobs_topic_arn,
         Message=body,
         MessageAttributes={
             name: {"DataType": "String", "StringValue": value}

@@ -8,13 +8,13 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.lifecycle.failure import failure
-from functions.settings import Settings
+from functions.settings import StoreSettings
 from mu import Json, open_store
 from mu.engines.function import call
 
 logger = Logger()
 tracer = Tracer()
-store = open_store(f"s3://{Settings.from_environment().work_bucket}")
+store = open_store(f"s3://{StoreSettings.from_environment().work_bucket}")
 
 
 @tracer.capture_lambda_handler(capture_response=False)

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import boto3
 from botocore.exceptions import ClientError
 
 from excamera.job.flow import Limits
 from excamera.steps.plan import plan
-from functions.settings import Settings
+from functions.settings import StoreSettings
 from functions.task import logger, task_handler
 from mu import Context, Event, Json
 
-settings = Settings.from_environment()
+
+@dataclass(frozen=True, slots=True)
+class PlanSettings(StoreSettings):
+    """What the stack tells the plan step.
+
+    Attributes:
+        batches_at_once: batches of a job under way at the same time.
+        chunks_at_once: chunks of one batch under way at the same time.
+    """
+
+    batches_at_once: int
+    chunks_at_once: int
+
+
+settings = PlanSettings.from_environment()
 functions = boto3.client("lambda")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -16,10 +17,30 @@ from excamera.lifecycle.uploads import awaited_job, job_of_upload, tag_of_upload
 from functions.settings import Settings
 from mu import open_store
 
+
+@dataclass(frozen=True, slots=True)
+class StartSettings(Settings):
+    """What the stack tells the start function.
+
+    Attributes:
+        state_machine_arn: of the state machine that runs jobs.
+        work_bucket: name of the bucket with the jobs' objects.
+        output_bucket: name of the bucket for results.
+        default_options: the stack's, as `excamera.job.options.EncodeOptions` takes them.
+        prefix: how keys of uploads that start jobs begin.
+    """
+
+    state_machine_arn: str
+    work_bucket: str
+    output_bucket: str
+    default_options: dict[str, Any]
+    prefix: str
+
+
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
-settings = Settings.from_environment()
+settings = StartSettings.from_environment()
 store = open_store(f"s3://{settings.work_bucket}")
 states = boto3.client("stepfunctions")
 
@@ -42,14 +63,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
     if job is None:
         job = job_of_upload(
             event["detail"],
-            options=settings.options,
+            options=settings.default_options,
             output_store=f"s3://{settings.output_bucket}",
         )
         job["tag"] = tag_of_upload(job)
     logger.append_keys(job=job["job"], source=job["input"]["name"])
     try:
         states.start_execution(
-            stateMachineArn=settings.state_machine, name=job["job"], input=json.dumps(job)
+            stateMachineArn=settings.state_machine_arn, name=job["job"], input=json.dumps(job)
         )
     except states.exceptions.ExecutionAlreadyExists:
         logger.info("started before")
@@ -63,7 +84,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
 
 def _is_seen(job: str) -> bool:
     """Whether an execution that was started can be found, which takes Step Functions a moment."""
-    arn = f"{settings.state_machine.replace(':stateMachine:', ':execution:')}:{job}"
+    arn = f"{settings.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job}"
     for pause_s in _PAUSES_S:
         time.sleep(pause_s)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,10 +16,26 @@ from excamera.job.objects import Keys
 from excamera.lifecycle.watching import Running, stalled
 from functions.settings import Settings
 
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings(Settings):
+    """What the stack tells the watch function.
+
+    Attributes:
+        work_bucket: name of the bucket with the jobs' objects.
+        state_machine_arn: of the state machine that runs jobs.
+        stalled_after_s: how long a job may go on without the end of a task, in seconds.
+    """
+
+    work_bucket: str
+    state_machine_arn: str
+    stalled_after_s: int
+
+
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
-settings = Settings.from_environment()
+settings = WatchSettings.from_environment()
 states = boto3.client("stepfunctions")
 s3 = boto3.client("s3")
 
@@ -45,7 +62,7 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
 
 def _running() -> Iterator[Running]:
     pages = states.get_paginator("list_executions").paginate(
-        stateMachineArn=settings.state_machine, statusFilter="RUNNING"
+        stateMachineArn=settings.state_machine_arn, statusFilter="RUNNING"
     )
     for page in pages:
         for execution in page["executions"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -17,10 +18,26 @@ from functions.settings import Settings
 
 _WAIT_S = 10
 
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings(Settings):
+    """What the stack tells the webhook function.
+
+    Attributes:
+        webhook_url: the user's receiver of notices.
+        webhook_secret_arn: of the secret that signs them.
+        undelivered_queue_url: of the queue with what could not be handled.
+    """
+
+    webhook_url: str
+    webhook_secret_arn: str
+    undelivered_queue_url: str
+
+
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
-settings = Settings.from_environment()
+settings = WebhookSettings.from_environment()
 secrets = boto3.client("secretsmanager")
 sqs = boto3.client("sqs")
 # Certificates are verified, against the authorities that OpenSSL finds (SSL_CERT_FILE).
@@ -51,13 +68,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Take an "ExCamera Job Ended"; what is refused for good goes where nothing is retried."""
     notice = event["detail"]
     logger.append_keys(job=notice["job"], status=notice["status"], message_id=notice["id"])
-    secret = secrets.get_secret_value(SecretId=settings.webhook_secret)["SecretString"]
+    secret = secrets.get_secret_value(SecretId=settings.webhook_secret_arn)["SecretString"]
     try:
         status = deliver(notice, secret, post, now=time.time, sleep=time.sleep)
     except WebhookRefused as refused:
         logger.error("refused", error=str(refused))
         metrics.add_metric("WebhooksRefused", MetricUnit.Count, 1)
-        sqs.send_message(QueueUrl=settings.undelivered_queue, MessageBody=_kept(event, refused))
+        sqs.send_message(QueueUrl=settings.undelivered_queue_url, MessageBody=_kept(event, refused))
         return
     logger.info("delivered", answer=status)
     metrics.add_metric("WebhooksDelivered", MetricUnit.Count, 1)
