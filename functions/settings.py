@@ -1,8 +1,8 @@
-"""What the stack tells its functions: each handler declares the settings that it needs.
+"""The settings that the stack gives its functions; each handler declares the ones it needs.
 
-A setting is a field of a subclass of `Settings`. Its variable in the environment is its name in
-capital letters. There are no defaults: a function whose environment lacks a variable does not
-start, and its log names the variable.
+A setting is a field of a subclass of `Settings`; its environment variable is the same name in
+capital letters. There are no defaults: if a variable is missing, the function does not start, and
+its log names the variable.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class SettingMalformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of one function: text, whole numbers, and lists and objects as JSON."""
+    """The settings of one function: text, whole numbers, and lists and objects as JSON."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """The settings that an environment holds.
 
         Raises:
-            SettingsMissing: it lacks some.
-            SettingMalformed: one cannot be read.
+            SettingsMissing: it lacks variables.
+            SettingMalformed: a variable does not hold what its setting takes.
         """
         names = {field.name: field.name.upper() for field in fields(cls)}
         missing = [variable for variable in names.values() if variable not in environment]
@@ -57,7 +57,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings(Settings):
-    """Settings of a function that needs nothing but the jobs' store.
+    """The settings of a function that needs only the jobs' store.
 
     Attributes:
         work_bucket: name of the bucket with the jobs' objects.

@@ -1,4 +1,4 @@
-"""What every step's handler does around its task function: logs, metrics, traces, records."""
+"""The handler of every step: logs, metrics, traces and records around its task function."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
 
     Args:
         step: the step's name.
-        function: a function to call instead of the step's own.
+        function: called instead of the step's own task function.
 
     Returns:
         A handler for the payload that the state machine sends: the step's `event`, and
-        `state`, what Step Functions knows of this attempt.
+        `state`, which is what Step Functions knows of this attempt.
     """
     task = function or resolve(step_of(step).task)
     store = open_store(f"s3://{StoreSettings.from_environment().work_bucket}")
@@ -77,14 +77,14 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
 
 
 def _forget_if_cancelled(store: Store, keys: Keys) -> None:
-    """Leave nothing of a job that was cancelled while this worker wrote."""
+    """Remove all objects of the job if it was cancelled while this worker wrote."""
     with contextlib.suppress(StoreError):
         if is_cancelled(store, keys):
             logger.warning("cancelled", removed=sweep(store, keys))
 
 
 def _sweep() -> None:
-    """Remove scratch files of a call that was killed here: `/tmp` outlives calls."""
+    """Remove the scratch files of a call that was killed here: `/tmp` outlives calls."""
     for left in Path(tempfile.gettempdir()).glob("excamera-*"):
         with contextlib.suppress(OSError):
             shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -18,7 +18,7 @@ OWN_TAGS = ("app", "stack")
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
             2557, 2922, 3288, 3653)  # fmt: skip
-"""For how long CloudWatch can keep logs."""
+"""The numbers of days for which CloudWatch can keep logs."""
 
 _MEMORY_MB = range(128, 10_241)
 _SCRATCH_MB = range(512, 10_241)
@@ -45,26 +45,26 @@ class Settings:
         batches_at_once: batches of one job under way at the same time.
         chunks_at_once: chunks of one batch under way at the same time, at most 40.
         job_timeout_s: time limit of one job.
-        suffixes: file name endings that start a job, with their dot; case does not matter.
-        prefix: only keys that begin so start a job.
+        suffixes: file name endings that start a job, with their dot, in either case.
+        prefix: only keys that begin with it start a job.
         options: default encode options, as `excamera.job.options.EncodeOptions` takes them.
         input_bucket: name of an existing bucket to use, or "" for one of the stack's own.
         work_bucket: likewise, for intermediates.
         output_bucket: likewise, for results.
         intermediates_days: days after which intermediates expire.
         log_days: days for which logs are kept.
-        removal: "retain" or "destroy": what becomes of the buckets with the stack.
-        source_buckets: further buckets from which the API may take sources.
-        max_source_gb: the largest upload that the API begins, in GB.
-        api_auth: "iam" or "key": how callers of the API prove who they are.
-        api_rate: requests a second that the API takes.
+        removal: "retain" or "destroy", what happens to the buckets when the stack is destroyed.
+        source_buckets: other buckets from which the API may take sources.
+        max_source_gb: the largest upload that the API accepts, in GB.
+        api_auth: "iam" or "key", by which callers of the API prove who they are.
+        api_rate: requests that the API takes a second.
         api_burst: requests that it takes at once.
-        api_requests_a_day: that it takes of whoever has the key.
+        api_requests_a_day: requests that it takes a day from the holder of the key.
         cors_origins: web pages' origins from which browsers may call the API.
-        webhook_url: where to post notices of the ends of jobs, or "" for nowhere.
-        alarm_email: who is told of alarms and of the budget, or "" for nobody.
+        webhook_url: receives notices of the ends of jobs; "" for none.
+        alarm_email: address for alarms and the budget's letters; "" for none.
         tags: cost-allocation tags besides `OWN_TAGS`.
-        budget_usd: what the stack may cost a month before `alarm_email` is told; 0 for no budget.
+        budget_usd: monthly cost at which `alarm_email` gets a letter; 0 for no budget.
     """
 
     architecture: Literal["arm64", "x86_64"]
@@ -97,7 +97,7 @@ class Settings:
     budget_usd: float = 0
 
     def __post_init__(self) -> None:
-        """Refuse what could not be deployed, or would not do what was meant."""
+        """Reject settings that cannot be deployed or do not mean what they seem to."""
         _one_of("architecture", self.architecture, ("arm64", "x86_64"))
         _one_of("removal", self.removal, ("retain", "destroy"))
         _one_of("api_auth", self.api_auth, ("iam", "key"))
@@ -145,17 +145,17 @@ class Settings:
             raise SettingError('tags must be an object such as {"team": "films"}')
         for name, value in self.tags.items():
             if not (isinstance(value, str) and _TAG.fullmatch(name) and _TAG.fullmatch(value)):
-                raise SettingError(f"tags: {name!r}: {value!r} is not what a tag may be")
+                raise SettingError(f"tags: {name!r}: {value!r} is not a valid tag")
             if name in OWN_TAGS or name.lower().startswith("aws:"):
-                raise SettingError(f"tags: {name} is not yours to set")
+                raise SettingError(f"tags: {name} is reserved")
         if type(self.budget_usd) not in (int, float) or not 0 <= self.budget_usd <= 1e9:
             raise SettingError(f"budget_usd must be dollars a month, not {self.budget_usd!r}")
         if self.budget_usd and not self.alarm_email:
-            raise SettingError("budget_usd needs an alarm_email, whom it tells")
+            raise SettingError("budget_usd needs an alarm_email to send its letters to")
 
     @classmethod
     def from_context(cls, node: Node) -> Settings:
-        """The settings of an app; values from the command line are text, and parsed as JSON.
+        """The settings of an app; values from the command line are text and parsed as JSON.
 
         Raises:
             SettingError: a value is missing, malformed or out of range.
@@ -170,7 +170,7 @@ class Settings:
         try:
             return cls(**values)
         except TypeError as error:
-            raise SettingError(f"the context of cdk.json is not whole: {error}") from error
+            raise SettingError(f"the context of cdk.json is incomplete: {error}") from error
 
 
 _TEXTS = ("architecture", "python", "prefix", "input_bucket", "work_bucket", "output_bucket",

@@ -1,4 +1,4 @@
-"""The functions of the pipeline, each with just the rights that its step needs."""
+"""The functions of the pipeline, each with only the rights that its step needs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FILMS = "The users choose the keys of what they upload; results take theirs fro
 
 
 class Workers(Construct):
-    """Layers, code and functions; `by_step` has the functions that the flow calls."""
+    """Layers, code and functions; `by_step` has the functions that the state machine calls."""
 
     def __init__(
         self, scope: Construct, construct_id: str, settings: Settings, storage: Storage
@@ -88,7 +88,7 @@ class Workers(Construct):
         return failure
 
     def start_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
-        """The function that uploads trigger."""
+        """The function that an upload triggers."""
         start = self.function(
             "start",
             timeout_s=SHORT_S,
@@ -112,7 +112,7 @@ class Workers(Construct):
         return start
 
     def api_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
-        """The function behind the REST API; it may see, stop and remove jobs."""
+        """The function behind the REST API, which may see, stop and remove jobs."""
         settings, storage = self._settings, self._storage
         api = self.function(
             "api",
@@ -185,15 +185,15 @@ class Workers(Construct):
         environment: dict[str, str] | None = None,
         more_layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> Function:
-        """A function of a folder below `functions/`, without rights but for its log and traces.
+        """A function from a folder below `functions/`, with rights for its log and traces only.
 
         Args:
             step: the folder.
             video: whether it needs the codec and PyAV.
-            timeout_s: time limit of one call, if not that of the settings.
+            timeout_s: time limit of one call; by default the setting of that name.
             scratch_mb: size of `/tmp`.
-            environment: see `functions.settings`, if not just the work bucket.
-            more_layers: what it imports besides.
+            environment: see `functions.settings`; by default only the work bucket.
+            more_layers: layers of other packages that it imports.
         """
         return Function(
             self,
@@ -208,8 +208,8 @@ class Workers(Construct):
         )
 
     def _read_input(self, function: Function) -> None:
-        # Of a bucket that keeps versions, a version is read, which events name, and the API;
-        # of others there is none.
+        # If a bucket keeps versions, events and the API name the version to read; other
+        # buckets need the right to objects.
         actions = ["s3:GetObjectVersion"]
         if self._settings.input_bucket:
             actions.append("s3:GetObject")
@@ -221,7 +221,7 @@ class Workers(Construct):
             )
 
     def _look_at_sources(self, function: Function) -> None:
-        """To see whether a source is there, and which version; it is not read."""
+        """Allow it to see whether a source is there, and in which version, without reading it."""
         buckets = [
             self._storage.input,
             *(
@@ -253,17 +253,17 @@ class Workers(Construct):
         function.allow(["s3:PutObject"], [self._storage.output.arn_for_objects("*")], _FILMS)
 
     def tell_absent_jobs(self, function: Function) -> None:
-        """Without this right S3 says "forbidden" of what is not there."""
+        """Without this right S3 answers "forbidden" for an absent key."""
         function.allow(["s3:ListBucket"], [self._storage.work.bucket_arn])
 
     def _forget_cancelled_jobs(self, function: Function) -> None:
-        """What is still written of a job that was cancelled is removed by who wrote it."""
+        """A worker that still writes to a cancelled job removes what it wrote."""
         work = self._storage.work
         function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
         function.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*")], JOBS)
 
     def _look_at_output(self, function: Function) -> None:
-        """To leave results alone that were made from something else."""
+        """Results that were made from another source must be left alone."""
         output = self._storage.output
         function.allow(["s3:GetObject"], [output.arn_for_objects("*")], _FILMS)
         function.allow(["s3:ListBucket"], [output.bucket_arn])

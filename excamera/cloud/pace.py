@@ -1,4 +1,4 @@
-"""What a job in the cloud tells of how fast its workers are."""
+"""What a job in the cloud shows of the pace of its workers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def attempts_of(api: Api, name: str) -> tuple[dict[str, Any], list[Attempt], Fil
 
 
 def workers_of(account: Account, stack: Stack) -> Workers:
-    """What a stack's functions are: their memory and architecture."""
+    """The memory and architecture of a stack's functions."""
     functions, memory, architecture = stack.functions(), {**DEFAULT_MEMORY_MB}, ""
     with explained("lambda:GetFunctionConfiguration"):
         client = account.client("lambda")

@@ -1,4 +1,4 @@
-"""ExCamera's flow: plan, then sound beside all batches, then stitch."""
+"""ExCamera's flow: plan, then the sound beside all batches, then stitch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _RETRY = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a job may use of the cloud; on one's own machine the number of workers is a limit.
+    """The limits of a job in the cloud; on one machine the number of workers is the limit.
 
     Attributes:
-        batches_at_once: batches under way at the same time.
-        chunks_at_once: chunks of one batch under way at the same time.
-        concurrency: functions that the account lets run at the same time, if that is known.
+        batches_at_once: the most batches that run at the same time.
+        chunks_at_once: the most chunks of one batch that run at the same time.
+        concurrency: functions that the account runs at the same time, if known.
     """
 
     batches_at_once: int = 10_000
@@ -30,7 +30,7 @@ class Limits:
     concurrency: int | None = None
 
     def fit(self, batch_chunks: int) -> Limits:
-        """These limits, lowered to what the account has room for; one function is the sound's."""
+        """These limits, lowered to the account's concurrency; the sound takes one function."""
         if self.concurrency is None:
             return self
         room = max(1, self.concurrency - 1)

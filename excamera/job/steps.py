@@ -1,9 +1,8 @@
 """The steps of the flow and the other functions of the stack: one row for each.
 
-Whatever has to know the steps reads these rows: the flow's registry, the stack (functions,
-memory, rights, alarms, dashboard), prices and estimates, progress and logs. A new step is a row
-here, a task in `excamera.job.flow`, its module in `excamera.steps` and its folder in
-`functions`.
+The flow's registry, the stack (functions, memory, rights, alarms, dashboard), prices, estimates,
+progress and logs read these rows. A new step needs a row here, a task in `excamera.job.flow`, a
+module in `excamera.steps` and a folder in `functions`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 CPU_MB = 1769
-"""Memory that brings a Lambda function one CPU; more of it brings proportionally more."""
+"""Memory with which a Lambda function has one CPU; CPUs grow in proportion to memory."""
 
 
 def cpus_of(memory_mb: int) -> float:
@@ -22,7 +21,7 @@ def cpus_of(memory_mb: int) -> float:
 
 
 class Per(Enum):
-    """What a step is called once for; the value is the plural, which the plan counts."""
+    """The unit for which a step is called once; the value names its count in the plan's result."""
 
     JOB = "jobs"
     BATCH = "batches"
@@ -42,7 +41,7 @@ class Right(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """So many for each job, each of its batches and each of its chunks."""
+    """A number for each job, one for each of its batches and one for each of its chunks."""
 
     job: int = 0
     batch: int = 0
@@ -58,7 +57,7 @@ class Function:
 
     Attributes:
         name: its folder below `functions`.
-        memory_mb: its memory, unless the setting `memory_mb` says otherwise.
+        memory_mb: its memory, which the setting `memory_mb` can change.
     """
 
     name: str
@@ -69,20 +68,20 @@ class Function:
 class Step(Function):
     """A function that the flow calls.
 
-    The requests to S3 are those of all the step's calls in a job in which nothing fails, if
-    the source is small enough to be read whole when it is opened.
+    The requests to S3 are those of all its calls in a job in which nothing fails, with a source
+    small enough to be read whole when opened.
 
     Attributes:
         task: its task function, as ``"package.module:function"``.
-        per: what it is called once for.
+        per: the unit for which it is called once.
         rights: what it may do.
-        writes: requests that S3 prices as PUT, the records in the timeline included.
+        writes: requests that S3 prices as PUT, including records in the timeline.
         reads: requests that S3 prices as GET.
         reads_of_environment: further reads of each new environment.
-        phase: what the user is shown while it runs; "" leaves the phase as it is.
+        phase: shown to the user while it runs; "" leaves the phase as it is.
         weight: its share of the work on a frame, for the time left; 0 if its frames are not
             counted.
-        frames_are: what it has done to the frames it counts, for the dashboard.
+        frames_are: what it did to the frames that it counts, for the dashboard.
         scratch: whether `/tmp` has the size of the setting `scratch_mb`.
     """
 
@@ -99,10 +98,10 @@ class Step(Function):
 
 
 _OPENED = 2
-"""Reads that open a source: it is looked up, and read."""
+"""Reads that open a source: one looks it up, one reads it."""
 
-# Every call ends with a record in the timeline (a write) and a look whether the job was
-# cancelled (a read). Every call but that of plan begins by reading its part of the plan.
+# Every call ends with a record in the timeline (a write) and a check for a cancellation (a read).
+# Every call except plan's begins by reading its part of the plan.
 STEPS = (
     Step(
         "plan",
@@ -113,7 +112,7 @@ STEPS = (
                           Right.LOOKS_AT_OUTPUT}),
         # The plan, the list of batches, the record; a part of the plan for each batch.
         writes=Counts(job=3, batch=1),
-        # Looks at the upload and at the output.
+        # The upload, the output, the check.
         reads=Counts(job=3 + _OPENED),
         phase="reading the source",
         scratch=True,
@@ -124,9 +123,9 @@ STEPS = (
         task="excamera.steps.encode:encode",
         per=Per.CHUNK,
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
-        # The chunk, what is known of it, the record.
+        # The chunk, its record in the store, the record in the timeline.
         writes=Counts(chunk=3),
-        # The plan, whether the chunk is there already, whether the job was cancelled.
+        # The plan, the record of an earlier attempt, the check.
         reads=Counts(chunk=3),
         # An environment keeps its source open.
         reads_of_environment=_OPENED,
@@ -141,7 +140,7 @@ STEPS = (
         per=Per.BATCH,
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
         writes=Counts(batch=3),
-        # As encode, and every chunk. A batch of one chunk does not open the source.
+        # As encode, and every chunk. A batch of one chunk opens no source.
         reads=Counts(batch=3 + _OPENED, chunk=1),
         phase="joining",
         # Joining a frame takes a fraction of encoding it.
@@ -166,8 +165,8 @@ STEPS = (
                           Right.WRITES_OUTPUT}),
         # The result, the record.
         writes=Counts(job=2),
-        # The plan, what is known of the sound (two), its last run, the output, and whether the
-        # job was cancelled. Of a batch what is known of it (two), its frames and its sound.
+        # The plan, the sound's record and size, its last run, the output, the check. For a batch
+        # its record, size, frames and sound.
         reads=Counts(job=6, batch=4),
         phase="stitching",
     ),
@@ -198,7 +197,7 @@ def step_of(name: str) -> Step:
     """The row of a step.
 
     Raises:
-        KeyError: there is none of that name.
+        KeyError: there is no step of that name.
     """
     for step in STEPS:
         if step.name == name:

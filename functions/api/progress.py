@@ -1,4 +1,4 @@
-"""How far a job is, read from what it has stored: no map run is ever asked."""
+"""A job's progress, from the objects that it has stored; no map run is queried."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MARKS = ("fetched", "computed", "stored")
 
 
 def progress(execution: Execution, store: Store, results: Results, settings: ApiSettings) -> Job:
-    """All about a job that has started."""
+    """A job that has started."""
     keys = Keys(execution.job)
     noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
     done = {attempt.task: attempt for attempt in noted if attempt.done}
@@ -75,7 +75,7 @@ def timeline(store: Store, job: str, after: str | None, limit: int) -> TimelineP
     """Some of a job's attempts, in the order of their keys.
 
     Raises:
-        Malformed: `after` is not what an earlier page gave.
+        Malformed: `after` is not from an earlier page.
     """
     prefix = Keys(job).timeline
     if after is not None and not list(attempts("", [after.removeprefix("/")])):
@@ -119,7 +119,7 @@ def _attempt(attempt: Attempt, record: dict[str, Any]) -> TaskAttempt:
 
 
 def _planned(store: Store, keys: Keys, noted: Sequence[Attempt]) -> dict[str, Any] | None:
-    """What the plan step gave, or None before it has ended."""
+    """The result of the plan step, or None before its end."""
     for attempt in noted:
         if attempt.name == "plan" and attempt.done:
             with contextlib.suppress(NoSuchKey):

@@ -10,7 +10,7 @@ from functions.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings(Settings):
-    """What the stack tells the API.
+    """The settings of the API.
 
     Attributes:
         state_machine_arn: of the state machine that runs jobs.
@@ -24,7 +24,7 @@ class ApiSettings(Settings):
         max_source_bytes: the largest source that the API takes.
         memory_mb: memory of each function, by its name.
         architecture: "arm64" or "x86_64", of every function.
-        api_auth: "iam" or "key", how callers prove who they are.
+        api_auth: "iam" or "key", by which callers prove who they are.
         cors_origins: web pages' origins from which browsers may call the API.
     """
 

@@ -1,4 +1,4 @@
-"""The sound of the whole video, beside all batches."""
+"""Makes the sound of the whole video, beside all batches."""
 
 from functions.task import task_handler
 

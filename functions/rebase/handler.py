@@ -1,4 +1,4 @@
-"""Step 3: join the chunks of one batch."""
+"""Step 3: joins the chunks of one batch."""
 
 from functions.task import task_handler
 

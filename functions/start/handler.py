@@ -20,7 +20,7 @@ from mu import open_store
 
 @dataclass(frozen=True, slots=True)
 class StartSettings(Settings):
-    """What the stack tells the start function.
+    """The settings of the start function.
 
     Attributes:
         state_machine_arn: of the state machine that runs jobs.
@@ -51,10 +51,10 @@ _PAUSES_S = (0, 0.2, 0.5, 1, 2, 4)
 @tracer.capture_lambda_handler
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
-    """Start an execution for EventBridge's "Object Created"; its name is the job's.
+    """Start an execution for EventBridge's "Object Created", under the name of the job.
 
-    The name is a function of the upload, so an event that comes twice starts one job.
-    Uploads whose key does not begin with the stack's prefix start none.
+    The name is a function of the upload, so an event that comes twice starts one job. An
+    upload whose key does not begin with the stack's prefix starts none.
     """
     if not event["detail"]["object"]["key"].startswith(settings.prefix):
         return {}
@@ -78,12 +78,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
         logger.info("started")
         metrics.add_metric("JobsStarted", MetricUnit.Count, 1)
     if awaited and _is_seen(job["job"]):
-        store.delete(Keys(job["job"]).upload)  # from now on the execution tells of the job
+        store.delete(Keys(job["job"]).upload)  # from now on the execution stands for the job
     return {"job": job["job"]}
 
 
 def _is_seen(job: str) -> bool:
-    """Whether an execution that was started can be found, which takes Step Functions a moment."""
+    """Whether the started execution can be found; Step Functions takes a moment to show it."""
     arn = f"{settings.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job}"
     for pause_s in _PAUSES_S:
         time.sleep(pause_s)
@@ -92,6 +92,6 @@ def _is_seen(job: str) -> bool:
         except states.exceptions.ExecutionDoesNotExist:
             continue
         return True
-    # Its record stays until it expires: lists show it as waiting, all else sees the execution.
-    logger.warning("not to be seen yet")
+    # Its record stays until it expires: lists show the job as waiting, all else as running.
+    logger.warning("execution not visible yet")
     return False

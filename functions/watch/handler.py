@@ -1,4 +1,4 @@
-"""Looks, every few minutes, for jobs that run and get nowhere."""
+"""Looks every few minutes for jobs that run without progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from functions.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings(Settings):
-    """What the stack tells the watch function.
+    """The settings of the watch function.
 
     Attributes:
         work_bucket: name of the bucket with the jobs' objects.
@@ -43,7 +43,7 @@ s3 = boto3.client("s3")
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(clear_state=True)
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Count the jobs that run, and those of them without progress; without jobs, no metrics."""
+    """Count the running jobs and those without progress; if none runs, write no metrics."""
     running = list(_running())
     found = stalled(
         running,

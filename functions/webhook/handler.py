@@ -1,4 +1,4 @@
-"""Posts notices of the ends of jobs to the user's own receiver, signed."""
+"""Posts signed notices of the ends of jobs to the user's receiver."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _WAIT_S = 10
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings(Settings):
-    """What the stack tells the webhook function.
+    """The settings of the webhook function.
 
     Attributes:
         webhook_url: the user's receiver of notices.
         webhook_secret_arn: of the secret that signs them.
-        undelivered_queue_url: of the queue with what could not be handled.
+        undelivered_queue_url: of the queue for events that could not be handled.
     """
 
     webhook_url: str
@@ -40,12 +40,12 @@ tracer = Tracer()
 settings = WebhookSettings.from_environment()
 secrets = boto3.client("secretsmanager")
 sqs = boto3.client("sqs")
-# Certificates are verified, against the authorities that OpenSSL finds (SSL_CERT_FILE).
+# Certificates are verified against the authorities that OpenSSL finds (SSL_CERT_FILE).
 pool = urllib3.PoolManager(retries=False, timeout=_WAIT_S, cert_reqs="CERT_REQUIRED")
 
 
 def post(body: bytes, headers: dict[str, str]) -> int:
-    """One request; a redirect is an answer like others, and an answer's body is not read."""
+    """Send one request; does not follow redirects, and does not read the answer's body."""
     try:
         answer = pool.request(
             "POST",
@@ -65,7 +65,7 @@ def post(body: bytes, headers: dict[str, str]) -> int:
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
-    """Take an "ExCamera Job Ended"; what is refused for good goes where nothing is retried."""
+    """Deliver an "ExCamera Job Ended"; put it into the undelivered queue if refused for good."""
     notice = event["detail"]
     logger.append_keys(job=notice["job"], status=notice["status"], message_id=notice["id"])
     secret = secrets.get_secret_value(SecretId=settings.webhook_secret_arn)["SecretString"]
@@ -81,7 +81,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
 
 
 def _kept(event: dict[str, Any], refused: WebhookRefused) -> str:
-    """A message for the undelivered queue, of the shape that Lambda's own have."""
+    """A message for the undelivered queue, shaped like Lambda's own."""
     said = {"errorType": type(refused).__name__, "errorMessage": str(refused)}
     return json.dumps(
         {

@@ -57,7 +57,7 @@ class DirectoryStore:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
-            path.hardlink_to(temporary)  # fails where a rename would replace
+            path.hardlink_to(temporary)  # fails if there is a file; a rename would replace it
         except FileExistsError:
             return False
         finally:
@@ -74,7 +74,7 @@ class DirectoryStore:
             if error.errno != errno.EXDEV:
                 raise
             near = target.with_name(f"{self._TEMPORARY}{os.getpid()}-{target.name}")
-            shutil.copyfile(path, near)  # another file system: copy next to it first
+            shutil.copyfile(path, near)  # another file system: copy beside the target first
             near.replace(target)
             Path(path).unlink()
 

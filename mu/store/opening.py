@@ -17,7 +17,7 @@ def open_store(url: str) -> Store:
     if scheme == "dir" and rest:
         return DirectoryStore(rest)
     if scheme == "s3" and rest.startswith("//"):
-        from mu.store.s3.bucket import S3Store  # boto3 is needed only where stores are buckets
+        from mu.store.s3.bucket import S3Store  # only buckets need boto3
 
         return S3Store(rest.removeprefix("//"))
     raise StoreError(f"no store for {url!r}")

@@ -1,4 +1,4 @@
-"""The store in S3: `S3Store`, a bucket, and `S3Object`, one version of one object in it."""
+"""The store in S3: `S3Store` is a bucket, `S3Object` one version of one object."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from mu.store.protocol import Range
 from mu.store.s3.client import PastEnd, client, translated
 from mu.store.s3.join import join
 
-_DELETED_AT_ONCE = 1000  # as many as S3 takes in a request
+_DELETED_AT_ONCE = 1000  # the most that S3 takes in one request
 
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """One version of one object; reads fail with `ObjectChanged` once it is another.
+    """One version of one object; once it is replaced, reads fail with `ObjectChanged`.
 
     Attributes:
         bucket: its bucket.
         key: its key.
-        version: its version where the bucket keeps versions, else "".
+        version: its version if the bucket keeps versions, else "".
         size: bytes.
-        etag: as S3 gives it, with its quotes.
+        etag: as S3 returns it, with its quotes.
         modified: when it was stored.
-        metadata: the user's own (``x-amz-meta-...``), names in lower case.
+        metadata: the user's own (``x-amz-meta-...``), with names in lower case.
     """
 
     bucket: str
@@ -48,8 +48,8 @@ class S3Object:
         Key and version are percent-encoded in the URL.
 
         Raises:
-            NoSuchKey: there is none.
-            StoreDenied: it may not be read.
+            NoSuchKey: there is no such object.
+            StoreDenied: this process may not read it.
             StoreUnavailable: S3 does not answer.
         """
         bucket, key, version = parse_url(url)
@@ -67,7 +67,7 @@ class S3Object:
         )
 
     def read_range(self, start: int, length: int) -> bytes:
-        """At most `length` bytes from byte `start` on, both within the object.
+        """Up to `length` bytes from byte `start`, both within the object.
 
         Raises:
             ObjectChanged: the object was replaced or removed.
@@ -85,7 +85,7 @@ class S3Object:
                 )
                 return bytes(answer["Body"].read())
         except (ObjectExists, NoSuchKey, StoreDenied) as error:
-            # Forbidden is also what is not there, and this could be read when it was looked up.
+            # S3 also says "forbidden" of what is absent, and the look-up was allowed to read this.
             raise ObjectChanged(f"s3://{self.bucket}/{self.key} was replaced") from error
 
     def open(self) -> BinaryIO:
@@ -97,7 +97,7 @@ def parse_url(url: str) -> tuple[str, str, str]:
     """Bucket, key and version ("" for none) of a URL as `S3Object.look_up` takes it.
 
     Raises:
-        StoreError: it is not one.
+        StoreError: the URL is malformed.
     """
     parts = urlsplit(url)
     key = unquote(parts.path.removeprefix("/"))
@@ -107,7 +107,7 @@ def parse_url(url: str) -> tuple[str, str, str]:
 
 
 class S3Store:
-    """A store in a bucket: keys of the store are keys of the bucket."""
+    """A store in a bucket, with the same keys."""
 
     def __init__(self, bucket: str) -> None:
         self.bucket = bucket
@@ -173,13 +173,13 @@ class S3Store:
 
         Args:
             key: of the new object.
-            parts: literal bytes, and ranges of objects in this or another `S3Store`.
+            parts: literal bytes, or ranges of objects in this or another `S3Store`.
             request: further arguments of PutObject and CreateMultipartUpload, such as
                 ``{"ContentType": ..., "Metadata": ...}``.
             condition: ``{"IfNoneMatch": "*"}`` or ``{"IfMatch": etag}``.
 
         Raises:
-            ObjectExists: the condition is not met; nothing was changed.
+            ObjectExists: the condition is not met, and nothing was changed.
         """
         return join(self, key, parts, request or {}, condition or {})
 
