@@ -242,7 +242,7 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
         ({"log_days": "2"}, "log_days must be one of 1, 3, 5"),
         ({"webhook_url": "http://example.com"}, "webhook_url must be an https:// URL"),
         ({"alarm_email": "nobody"}, "alarm_email must be an address"),
-        ({"tags": '{"stack": "x"}'}, "tags: stack is not yours to set"),
+        ({"tags": '{"stack": "x"}'}, "tags: stack is reserved"),
         ({"budget_usd": "20"}, "budget_usd needs an alarm_email"),
     ],
 )

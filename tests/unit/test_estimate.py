@@ -1,4 +1,4 @@
-"""What a job costs, and what it is expected to."""
+"""What a job costs, and what it is expected to cost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WORKERS = Workers(DEFAULT_MEMORY_MB)
 
 @given(st.integers(1, 3000), st.integers(1, 40), st.integers(1, 20))
 def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int) -> None:
-    """If this fails, estimates count other chunks than jobs have."""
+    """If this fails, estimates count more or fewer chunks than jobs have."""
     options = EncodeOptions(chunk_frames=n, batch_chunks=x)
     numbers = list(range(frames))
     batches = list(cut(numbers, numbers, [(number,) for number in numbers], options))
@@ -60,7 +60,7 @@ def test_a_job_without_failures_uses_what_was_foretold() -> None:
 
 
 def test_retries_are_paid_for() -> None:
-    """If this fails, a job that was tried again looks as cheap as one that was not."""
+    """If this fails, a job with retries looks as cheap as one without."""
     shape = Shape.of(96, EncodeOptions())
     once = timeline(shape)
     again = [*once, Attempt("encode-3", 1, 900, "StoreUnavailable"), Attempt("encode-3", 2, 1000)]
@@ -81,13 +81,13 @@ def test_more_work_costs_more() -> None:
     few = estimate(FILM, EncodeOptions(), Workers(DEFAULT_MEMORY_MB, concurrency=10), warm=True)
     assert few.workers == 9
     assert few.seconds > 20 * usual.seconds
-    # Fewer at once take longer, and cost no more.
+    # With fewer at once a job takes longer and costs no more.
     assert few.usage.transitions == usual.usage.transitions
     assert few.dollars <= usual.dollars
 
 
 def test_the_pace_of_a_job_foretells_that_job() -> None:
-    """If this fails, --like takes a pace that the job it is taken from did not have."""
+    """If this fails, --like uses a pace that its job did not have."""
     options, shape = EncodeOptions(), Shape.of(FILM.frames, EncodeOptions())
     ran = [
         *(Attempt(f"encode-{number}", 1, 3000) for number in range(shape.chunks)),
@@ -108,12 +108,12 @@ MEASURED = json.loads((ROOT / "benchmarks" / "results" / "cloud.json").read_text
 
 @pytest.mark.parametrize("name", MEASURED["pace"]["medians"])
 def test_the_pace_is_what_was_measured(name: str) -> None:
-    """If this fails, estimates are made of figures that nobody measured."""
+    """If this fails, estimates use figures that nobody measured."""
     assert getattr(Pace(), name) == pytest.approx(MEASURED["pace"]["medians"][name], rel=0.25)
 
 
 def test_other_constants_are_what_was_measured() -> None:
-    """If this fails, estimates with other options are made of guesses."""
+    """If this fails, estimates with other options are guesses."""
     pace = MEASURED["pace"]
     assert pytest.approx(pace["crf_octave"], rel=0.1) == CRF_OCTAVE
     assert pytest.approx(pace["crf_time_octave"], rel=0.1) == CRF_TIME_OCTAVE

@@ -1,4 +1,4 @@
-"""The table of steps, against the flow, the code and what jobs were measured to ask for."""
+"""The table of steps, compared with the flow, the code and measured requests."""
 
 from __future__ import annotations
 
