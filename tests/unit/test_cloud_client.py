@@ -327,7 +327,7 @@ def test_a_job_in_the_cloud_looks_like_one_at_home() -> None:
     ("line", "said"),
     [
         ("cdk.json: log_days must be one of 1, not 6", "a setting is wrong: log_days"),
-        ("npm error code ENOTFOUND", "npm cannot get no aws-cdk@"),
+        ("npm error code ENOTFOUND", "npm cannot get aws-cdk@"),
         ("'MemorySize' value failed to satisfy constraint: less than or equal to 3008",
          "at most 3,008 MB"),
         ("The security token included in the request is expired", "log in again"),
