@@ -1,4 +1,4 @@
-"""The CDK app: `cdk deploy` runs this, and `python app.py` alone writes `cdk.out`."""
+"""The CDK app: `cdk deploy` runs it; `python app.py` alone writes `cdk.out`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stacks.app import build  # noqa: E402
 from stacks.settings import SettingError  # noqa: E402
 
 if __name__ == "__main__":
-    # The CDK's command line reads cdk.json itself; `python app.py` has to.
+    # The CDK's command line reads cdk.json itself; `python app.py` must do so here.
     context = json.loads(Path(__file__).with_name("cdk.json").read_text())["context"]
     try:
         app = build(context, Path(os.environ.get("CDK_OUTDIR", "cdk.out")))

@@ -1,1 +1,1 @@
-"""The Lambda functions: one folder each, a thin handler over `excamera`."""
+"""The Lambda functions: a folder each, with a thin handler over `excamera`."""

@@ -1,86 +1,78 @@
-"""What the stack tells its functions, as a typed value."""
+"""The settings that the stack gives its functions; each handler declares the ones it needs.
+
+A setting is a field of a subclass of `Settings`; its environment variable is the same name in
+capital letters. There are no defaults: if a variable is missing, the function does not start, and
+its log names the variable.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self, get_origin, get_type_hints
+
+
+class SettingsMissing(Exception):
+    """The environment lacks variables that the function needs.
+
+    Attributes:
+        variables: their names.
+    """
+
+    def __init__(self, settings: type[Settings], variables: list[str]) -> None:
+        super().__init__(f"{settings.__name__}: the environment lacks {', '.join(variables)}")
+        self.variables = variables
+
+
+class SettingMalformed(ValueError):
+    """A variable does not hold what its setting takes; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Environment variables of a function; each has those that it needs.
+    """The settings of one function: text, whole numbers, and lists and objects as JSON."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """The settings that an environment holds.
+
+        Raises:
+            SettingsMissing: it lacks variables.
+            SettingMalformed: a variable does not hold what its setting takes.
+        """
+        names = {field.name: field.name.upper() for field in fields(cls)}
+        missing = [variable for variable in names.values() if variable not in environment]
+        if missing:
+            raise SettingsMissing(cls, missing)
+        types = get_type_hints(cls)
+        return cls(
+            **{
+                name: _parsed(types[name], variable, environment[variable])
+                for name, variable in names.items()
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings(Settings):
+    """The settings of a function that needs only the jobs' store.
 
     Attributes:
         work_bucket: name of the bucket with the jobs' objects.
-        output_bucket: name of the bucket for results.
-        state_machine: ARN of the state machine that runs jobs.
-        prefix: with which keys of uploads that start jobs begin.
-        options: the stack's default options, as `excamera.job.options.EncodeOptions` takes them.
-        batches_at_once: batches of a job under way at the same time.
-        chunks_at_once: chunks of one batch under way at the same time.
-        input_bucket: name of the bucket for uploads.
-        source_buckets: names of the buckets from which the API takes sources.
-        suffixes: file name endings that start a job, with their dot.
-        max_source_bytes: the largest source that the API takes.
-        memory_mb: memory of each function, by step.
-        architecture: "arm64" or "x86_64", of every function.
-        api_auth: "iam" or "key", how callers of the API prove who they are.
-        cors_origins: web pages' origins from which browsers may call the API.
-        stack: name of the stack.
-        jobs_topic: ARN of the topic that hears of the ends of jobs.
-        stalled_after_s: for how long no task of a job may end, in seconds.
-        webhook_url: the user's receiver of notices.
-        webhook_secret: ARN of the secret that they are signed with.
-        undelivered_queue: URL of the queue with what could not be handled.
     """
 
     work_bucket: str
-    output_bucket: str
-    state_machine: str
-    prefix: str
-    options: dict[str, Any]
-    batches_at_once: int
-    chunks_at_once: int
-    input_bucket: str
-    source_buckets: list[str]
-    suffixes: list[str]
-    max_source_bytes: int
-    memory_mb: dict[str, int]
-    architecture: str
-    api_auth: str
-    cors_origins: list[str]
-    stack: str
-    jobs_topic: str
-    stalled_after_s: int
-    webhook_url: str
-    webhook_secret: str
-    undelivered_queue: str
 
-    @classmethod
-    def from_environment(cls) -> Settings:
-        """The settings of this environment."""
-        return cls(
-            work_bucket=os.environ.get("WORK_BUCKET", ""),
-            output_bucket=os.environ.get("OUTPUT_BUCKET", ""),
-            state_machine=os.environ.get("STATE_MACHINE_ARN", ""),
-            prefix=os.environ.get("PREFIX", ""),
-            options=json.loads(os.environ.get("DEFAULT_OPTIONS", "{}")),
-            batches_at_once=int(os.environ.get("BATCHES_AT_ONCE", "1")),
-            chunks_at_once=int(os.environ.get("CHUNKS_AT_ONCE", "1")),
-            input_bucket=os.environ.get("INPUT_BUCKET", ""),
-            source_buckets=json.loads(os.environ.get("SOURCE_BUCKETS", "[]")),
-            suffixes=json.loads(os.environ.get("SUFFIXES", "[]")),
-            max_source_bytes=int(os.environ.get("MAX_SOURCE_BYTES", "0")),
-            memory_mb=json.loads(os.environ.get("MEMORY_MB", "{}")),
-            architecture=os.environ.get("ARCHITECTURE", "arm64"),
-            api_auth=os.environ.get("API_AUTH", "iam"),
-            cors_origins=json.loads(os.environ.get("CORS_ORIGINS", "[]")),
-            stack=os.environ.get("STACK", ""),
-            jobs_topic=os.environ.get("JOBS_TOPIC_ARN", ""),
-            stalled_after_s=int(os.environ.get("STALLED_AFTER_S", "0")),
-            webhook_url=os.environ.get("WEBHOOK_URL", ""),
-            webhook_secret=os.environ.get("WEBHOOK_SECRET_ARN", ""),
-            undelivered_queue=os.environ.get("UNDELIVERED_QUEUE_URL", ""),
-        )
+
+def _parsed(kind: Any, variable: str, text: str) -> Any:
+    if kind is str:
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if type(value) is not (get_origin(kind) or kind):
+        raise SettingMalformed(f"{variable} holds {text!r}, which is no {kind}")
+    return value

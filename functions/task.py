@@ -1,4 +1,4 @@
-"""What every step's handler does around its task function: logs, metrics, traces, records."""
+"""The handler of every step: logs, metrics, traces and records around its task function."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.job.objects import Keys
+from excamera.job.steps import step_of
 from excamera.lifecycle.cancel import is_cancelled, sweep
-from functions.settings import Settings
+from functions.settings import StoreSettings
 from mu import Event, Json, Store, StoreError, open_store
 from mu.engines.function import call, peak_memory_mib
-from mu.task import TaskFunction
+from mu.task import TaskFunction, resolve
 
 Handler = Callable[[Event, LambdaContext], Json]
 
@@ -26,18 +27,19 @@ metrics = Metrics()
 tracer = Tracer()
 
 
-def task_handler(step: str, function: TaskFunction) -> Handler:
+def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
     """The Lambda handler of one step of the flow.
 
     Args:
         step: the step's name.
-        function: its task function.
+        function: called instead of the step's own task function.
 
     Returns:
         A handler for the payload that the state machine sends: the step's `event`, and
-        `state`, what Step Functions knows of this attempt.
+        `state`, which is what Step Functions knows of this attempt.
     """
-    store = open_store(f"s3://{Settings.from_environment().work_bucket}")
+    task = function or resolve(step_of(step).task)
+    store = open_store(f"s3://{StoreSettings.from_environment().work_bucket}")
 
     @metrics.log_metrics
     @tracer.capture_lambda_handler(capture_response=False)
@@ -50,7 +52,7 @@ def task_handler(step: str, function: TaskFunction) -> Handler:
         numbers = [f"{event[name]:06d}" for name in ("batch", "chunk") if name in event]
         try:
             result = call(
-                function,
+                task,
                 payload,
                 store,
                 worker=context.log_stream_name,
@@ -75,14 +77,14 @@ def task_handler(step: str, function: TaskFunction) -> Handler:
 
 
 def _forget_if_cancelled(store: Store, keys: Keys) -> None:
-    """Leave nothing of a job that was cancelled while this worker wrote."""
+    """Remove all objects of the job if it was cancelled while this worker wrote."""
     with contextlib.suppress(StoreError):
         if is_cancelled(store, keys):
             logger.warning("cancelled", removed=sweep(store, keys))
 
 
 def _sweep() -> None:
-    """Remove scratch files of a call that was killed here: `/tmp` outlives calls."""
+    """Remove the scratch files of a call that was killed here: `/tmp` outlives calls."""
     for left in Path(tempfile.gettempdir()).glob("excamera-*"):
         with contextlib.suppress(OSError):
             shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -1,7 +1,7 @@
-"""Builds the Lambda layers, without Docker and for either architecture from any machine.
+"""Builds the Lambda layers for either architecture on any machine, without Docker.
 
-`build` gives the directory that becomes a layer's zip. It is meant to be called on every
-synthesis: what is already built is found by a digest of everything that goes into it.
+`build` returns the directory that becomes a layer's zip. Every synthesis calls it: it finds an
+existing layer by a digest of everything that goes into it.
 """
 
 from layers.builder import CACHE, build

@@ -1,4 +1,4 @@
-"""`python -m layers` builds the layers and prints where they are and how large."""
+"""`python -m layers` builds the layers and prints their paths and sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import layers
 
 
 def main() -> int:
-    """Build what was asked for; 1 if that was not possible."""
+    """Build all layers; returns 1 if that was not possible."""
     parser = argparse.ArgumentParser(prog="python -m layers", description=__doc__)
     parser.add_argument("--architecture", default="arm64", help="arm64 (the default) or x86_64")
     parser.add_argument("--python", default="3.14", help="Lambda's Python (default: 3.14)")

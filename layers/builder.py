@@ -1,4 +1,4 @@
-"""Building a layer once: whole or not at all, and found again by a digest of its inputs."""
+"""Builds a layer once, whole or not at all; a digest of its inputs finds it again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build(kind: Layer, *, architecture: str, python: str, cache: Path = CACHE) -
         cache: where layers are kept.
 
     Raises:
-        LayerBuildError: it cannot be built; the message says what to do.
+        LayerBuildError: the layer cannot be built; the message says what to do.
     """
     target = Target(architecture, python)
     stem = f"{kind}-{target}"
@@ -58,7 +58,7 @@ def _digest(kind: Layer, target: Target) -> str:
 
 
 def _use(layer: Path) -> bool:
-    """Tell whether a layer is there, and note that it is wanted."""
+    """Return whether a layer exists, and note that it is in use."""
     try:
         os.utime(layer)
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def _use(layer: Path) -> bool:
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Wait until no other process builds the same; the system frees the lock of a dead one."""
+    """Hold the lock of a layer; the system releases that of a dead process."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -84,14 +84,14 @@ def _make(kind: Layer, target: Target, layer: Path) -> None:
 
 
 def open_to_readers(folder: Path) -> None:
-    """Set the modes: Lambda's user must be able to read, whatever the builder's umask."""
+    """Set the modes so that Lambda's user can read, whatever the builder's umask."""
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _remove_old(cache: Path, stem: str) -> None:
-    """Remove other builds of the same, called by who holds the lock."""
-    for path in cache.glob(f".{stem}-*"):  # of builds that died
+    """Remove other builds of the same layer; the caller holds the lock."""
+    for path in cache.glob(f".{stem}-*"):  # left by builds that died
         shutil.rmtree(path, ignore_errors=True)
     for path in cache.glob(f"{stem}-*"):
         if time.time() - path.stat().st_mtime > _KEPT_S:

@@ -1,4 +1,4 @@
-"""The layers, what each is made of, and what its digest covers."""
+"""The layers, their contents, and what their digests cover."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def _no_files() -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A kind of layer; `str()` gives its name.
+    """A kind of layer; `str()` returns its name.
 
     Attributes:
         name: short, for file names.
-        packages: whose pinned versions decide its content.
+        packages: packages whose pinned versions decide its content.
         make: writes its files for a target into a directory.
-        sources: files of the repository that it is made from.
+        sources: returns the files of the repository that go into it.
     """
 
     name: str

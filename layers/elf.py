@@ -79,7 +79,7 @@ def _segments(data: bytes, header: _FileHeader) -> list[_Segment]:
 
 
 def _usual(header: _FileHeader, segments: list[_Segment], loads: list[_Segment]) -> bool:
-    """Tell whether everything lies in loadable segments that do not overlap."""
+    """Return whether everything lies in loadable segments that do not overlap."""
     if not loads or loads[0].offset or header.phentsize != _PROGRAM_HEADER.size:
         return False
     # The program headers stay where they are: before everything that moves.

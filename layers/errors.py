@@ -1,8 +1,8 @@
-"""What can go wrong with a layer.
+"""Errors of building a layer.
 
 LayerBuildError
-├── LayerInputError  an argument or a file of the repository is not as the build needs it
-├── ToolMissing      a tool is not installed beside this Python, or in another version
+├── LayerInputError  an argument or a file of the repository does not suit the build
+├── ToolMissing      a tool is not installed beside this Python, or not in the pinned version
 └── CommandFailed    a tool failed; the message ends with its last lines
 """
 
@@ -12,11 +12,11 @@ class LayerBuildError(Exception):
 
 
 class LayerInputError(LayerBuildError, ValueError):
-    """An argument or a file of the repository is not as the build needs it."""
+    """An argument or a file of the repository does not suit the build."""
 
 
 class ToolMissing(LayerBuildError):
-    """A tool is not installed beside this Python, or in another version than the pinned."""
+    """A tool is not installed beside this Python, or not in the pinned version."""
 
 
 class CommandFailed(LayerBuildError):

@@ -21,7 +21,7 @@ def make_codec(target: Target, out: Path) -> None:
     (package / "_native").mkdir(parents=True)
     for module in codec_modules():
         shutil.copyfile(module, package / module.name)
-    # Outside `out`, which holds nothing but the layer.
+    # Outside `out`, which holds only the layer.
     with tempfile.TemporaryDirectory(prefix=f"{out.name}-", dir=out.parent) as folder:
         shutil.copyfile(_compile(target, Path(folder)), package / "_native" / _LIBRARY)
 

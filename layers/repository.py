@@ -28,7 +28,7 @@ def native_files() -> list[Path]:
 
 
 def own_files() -> list[Path]:
-    """The code that builds layers: a change in it may change every layer."""
+    """The code that builds layers: a change to it may change every layer."""
     return sorted((ROOT / "layers").glob("*.py"))
 
 
@@ -36,7 +36,7 @@ def pinned(name: str) -> str:
     """The version of a package in constraints.txt.
 
     Raises:
-        LayerInputError: it has none there.
+        LayerInputError: the package has no line there.
     """
     try:
         return _pins()[_normal(name)]

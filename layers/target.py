@@ -1,4 +1,4 @@
-"""What a layer is built for: one of Lambda's architectures and a version of Python."""
+"""The target of a layer: one of Lambda's architectures and a version of Python."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 # Of Lambda's operating system, Amazon Linux 2023, since its Python 3.12.
 _GLIBC = "2.34"
 
-# Newest first. The last alone would quietly give a PyAV four major versions old.
+# Newest first. With the last alone pip would silently choose a PyAV four major versions old.
 _MANYLINUX = ("manylinux_2_28", "manylinux_2_27", "manylinux2014")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One architecture and one Python; `str()` gives a name for files.
+    """One architecture and one Python; `str()` returns a name for files.
 
     Attributes:
         architecture: "arm64" or "x86_64", as Lambda names them.
@@ -29,7 +29,7 @@ class Target:
     python: str
 
     def __post_init__(self) -> None:
-        """Refuse what no wheel could be asked for."""
+        """Reject a target for which no wheel can exist."""
         if self.architecture not in _MACHINES:
             known = ", ".join(_MACHINES)
             raise LayerInputError(f"architecture must be one of {known}, not {self.architecture!r}")

@@ -1,4 +1,4 @@
-"""Running the tools that stand beside the Python that runs the build."""
+"""Runs the tools that are installed beside the Python of the build."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from layers.repository import ROOT, pinned
 
 _SHOWN_LINES = 12
 
-# Settings meant for other builds, which CMake and compilers take from the environment.
+# Settings for other builds, which CMake and compilers would take from the environment.
 _FOREIGN = (
     "CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "CMAKE_GENERATOR",
     "CMAKE_TOOLCHAIN_FILE", "CMAKE_BUILD_TYPE", "DESTDIR",
@@ -23,10 +23,10 @@ _FOREIGN = (
 
 
 def require(*packages: str) -> None:
-    """Make sure that packages are installed here, in the pinned versions.
+    """Check that packages are installed here in the pinned versions.
 
     Raises:
-        ToolMissing: one is not; another version could make other bytes.
+        ToolMissing: one is not; another version could produce other bytes.
     """
     wanted = {package: pinned(package) for package in packages}
     wrong = [package for package in packages if _installed(package) != wanted[package]]
@@ -46,10 +46,10 @@ def _installed(package: str) -> str | None:
 
 
 def script(name: str) -> str:
-    """The path of a program that a package has installed beside this Python.
+    """The path of a program that a package installed beside this Python.
 
     Raises:
-        ToolMissing: there is none.
+        ToolMissing: there is no such program.
     """
     found = shutil.which(name, path=sysconfig.get_path("scripts"))
     if not found:
@@ -61,14 +61,14 @@ def script(name: str) -> str:
 
 
 def run(command: Sequence[str], what_to_do: str) -> None:
-    """Run a tool, showing its output only where it fails.
+    """Run a tool; its output is shown only if it fails.
 
     Args:
         command: program and arguments.
         what_to_do: advice for the reader of the error.
 
     Raises:
-        CommandFailed: it failed.
+        CommandFailed: the tool failed.
     """
     done = subprocess.run(
         command,
@@ -87,6 +87,6 @@ def run(command: Sequence[str], what_to_do: str) -> None:
 
 def _environment() -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
-    if not environment.get("HOME"):  # where zig would keep its built C library
+    if not environment.get("HOME"):  # zig keeps its built C library there
         environment.setdefault("ZIG_GLOBAL_CACHE_DIR", str(ROOT / "build" / "zig-cache"))
     return environment

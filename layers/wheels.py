@@ -1,4 +1,4 @@
-"""Layers of packages: wheels for the target, unpacked without what no function reads."""
+"""Layers of packages: wheels for the target, unpacked without files that no function reads."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def make_from_wheels(packages: Sequence[str], target: Target, out: Path) -> None
     """Write packages for a target into `out`, the root of a layer.
 
     Args:
-        packages: all of them: dependencies that are not named are left out.
-        target: what to choose the wheels for.
-        out: where `python/` is made.
+        packages: all packages; dependencies that are not named are left out.
+        target: target of the wheels.
+        out: folder for `python/`.
 
     Raises:
-        CommandFailed: a wheel cannot be had.
+        CommandFailed: pip cannot get a wheel.
     """
     with tempfile.TemporaryDirectory(prefix=f"{out.name}-", dir=out.parent) as folder:
         _download(packages, target, Path(folder))
@@ -49,7 +49,7 @@ def _download(packages: Sequence[str], target: Target, folder: Path) -> None:
     platforms = [option for tag in target.platforms for option in ("--platform", tag)]
     tools.run(
         [
-            # Twice quiet: errors only, and no warning about the machine's own settings.
+            # Quiet twice: only errors, and no warning about the machine's own settings.
             sys.executable, "-m", "pip", "download", "-qq", "--no-input",
             "--disable-pip-version-check", "--progress-bar", "off",
             "--no-deps", "--only-binary=:all:", "--implementation", "cp",
@@ -57,7 +57,7 @@ def _download(packages: Sequence[str], target: Target, folder: Path) -> None:
             "--dest", str(folder), *requirements,
         ],
         f"pip cannot get {', '.join(requirements)} for {target.machine} and Python "
-        f"{target.python}: see that an index is reachable and has such wheels; its last lines:",
+        f"{target.python}: check that an index is reachable and has such wheels; its last lines:",
     )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def _unpack(wheel: Path, folder: Path) -> None:
 
 
 def is_needed(name: str) -> bool:
-    """Tell whether a layer keeps a file of a wheel.
+    """Return whether a layer keeps a file of a wheel.
 
     Args:
         name: the file's path in the wheel.

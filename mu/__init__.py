@@ -1,8 +1,8 @@
 """mu: describe a computation once as a flow, run it on many workers.
 
 mu knows nothing of video. A flow is plain data made of four words (`task`, `sequence`,
-`parallel`, `each`); a task function is called as ``function(event, context)`` with a small
-JSON event and gives back a small JSON result. Bulk goes through a `Store`.
+`parallel`, `each`). A task function is called as ``function(event, context)`` with a small
+JSON event and returns a small JSON result. Bulk data goes through a `Store`.
 """
 
 from mu.engines.local import LocalEngine

@@ -4,11 +4,11 @@ MuError
 ├── FlowError            the flow itself is wrong: unknown function, bad path, bad items
 ├── StoreError
 │   ├── NoSuchKey        also a KeyError
-│   ├── StoreUnavailable the store did not answer, or is busy: trying again may help
-│   ├── StoreDenied      the store refuses: a right is missing
-│   ├── ObjectChanged    an object is not the version that was asked for
-│   └── ObjectExists     a conditional write found something already there
-└── TaskFailed           a task raised; carries its name, event and the error's class name
+│   ├── StoreUnavailable the store did not answer, or is busy; a retry may help
+│   ├── StoreDenied      the store refuses the request: a right is missing
+│   ├── ObjectChanged    an object is no longer the version that was looked up
+│   └── ObjectExists     a conditional write found an object in its place
+└── TaskFailed           a task raised; has its name, event and the error's class name
     ├── WorkerDied       the worker process ended while it ran the task
     └── TaskTimeout      the task ran longer than its `timeout_s`
 """
@@ -27,7 +27,7 @@ class FlowError(MuError):
 
 
 class StoreError(MuError):
-    """A store could not do what was asked."""
+    """A store could not carry out a request."""
 
 
 class NoSuchKey(StoreError, KeyError):
@@ -42,7 +42,7 @@ class NoSuchKey(StoreError, KeyError):
 
 
 class StoreUnavailable(StoreError):
-    """The store could not be reached, or asked to slow down, for longer than we waited."""
+    """The store was unreachable, or asked to slow down, for longer than we waited."""
 
 
 class StoreDenied(StoreError):
@@ -50,22 +50,22 @@ class StoreDenied(StoreError):
 
 
 class ObjectChanged(StoreError):
-    """The object was replaced since it was first looked at."""
+    """The object was replaced after it was looked up."""
 
 
 class ObjectExists(StoreError):
-    """Something is stored under this key that may not be replaced."""
+    """An object that may not be replaced is stored under this key."""
 
 
 class TaskFailed(MuError):
-    """A task failed for good: every retry its flow allows is used up.
+    """A task failed for good: it used up every retry that its flow allows.
 
     Attributes:
         task: the task's name in the flow.
         event: the event it was called with.
-        error: class name of what it raised, the name that `Retry` rules match.
+        error: class name of the exception, which `Retry` rules match.
         message: what the exception said.
-        attempts: how often the task was tried.
+        attempts: number of attempts.
         details: traceback text of the worker, or "".
     """
 
@@ -92,8 +92,8 @@ class TaskFailed(MuError):
 
 
 class WorkerDied(TaskFailed):
-    """The process that ran the task ended before it answered."""
+    """The process that ran the task ended without an answer."""
 
 
 class TaskTimeout(TaskFailed):
-    """The task ran longer than its flow allows; its worker was stopped."""
+    """The task ran longer than its flow allows, and its worker was stopped."""

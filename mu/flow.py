@@ -1,8 +1,8 @@
 """A flow as plain data: `Task`, `Sequence`, `Parallel`, `Each`.
 
-Every node takes an event (a JSON object) and gives a result. `input` builds the event a
-task sees; `output` says where a result goes. Both are kept to what Amazon States Language
-can say too, so a state machine can be derived from the same flow:
+Every node takes an event (a JSON object) and returns a result. `input` builds the event that
+a task sees; `output` says where its result goes. Both keep to what Amazon States Language can
+express, so a state machine can be derived from the same flow:
 
 | here | States Language |
 |---|---|
@@ -26,7 +26,7 @@ from typing import Any
 from mu.errors import FlowError
 
 DISCARD = "-"
-"""As an `output`: the node gives back the event it got, its own result is dropped."""
+"""As an `output`: the node returns the event it was given and drops its own result."""
 
 _PATH = re.compile(r"\$(item|index)?((?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
@@ -37,13 +37,13 @@ class Retry:
 
     Attributes:
         errors: class names, for example ``("StoreBusy",)``.
-        attempts: how many further tries after the first.
-        interval_s: pause before the first further try, in seconds.
+        attempts: how many times to try again after the first attempt.
+        interval_s: pause before the second attempt, in seconds.
         backoff: factor by which the pause grows.
-        max_delay_s: the pause grows no further than this, in seconds.
+        max_delay_s: the longest pause, in seconds.
 
-    The pause is drawn at random between 0 and what these say, so that many tasks that
-    failed together do not come back together.
+    Each pause is drawn at random between 0 and that length, so that tasks that failed
+    together do not all come back together.
     """
 
     errors: tuple[str, ...]
@@ -53,7 +53,7 @@ class Retry:
     max_delay_s: int = 60
 
     def pause_s(self, attempt: int, fraction: float) -> float:
-        """Seconds to wait after failure number `attempt` (from 0), for `fraction` in 0..1."""
+        """Seconds to wait after failure number `attempt` (from 0); `fraction` is within 0..1."""
         return fraction * min(self.max_delay_s, self.interval_s * self.backoff**attempt)
 
 
@@ -62,11 +62,11 @@ class Task:
     """One call of a named function.
 
     Attributes:
-        name: unique in the flow; the state's name, and what errors and records show.
-        function: key in the engine's registry.
+        name: unique in the flow. It is the state's name; errors and records show it.
+        function: key of the task function in the engine's registry.
         input: event for the function; None passes the event on unchanged.
-        output: key for the result; None replaces the event by it; `DISCARD` drops it.
-        retry: rules, the first that names the error applies.
+        output: key for the result; None replaces the event with it; `DISCARD` drops it.
+        retry: rules; the first one that names the error applies.
         timeout_s: limit for one attempt in seconds, or None.
     """
 
@@ -80,7 +80,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Steps one after another, each on the result of the one before."""
+    """Steps one after another, each given the result of the one before."""
 
     name: str
     steps: tuple[Node, ...]
@@ -88,7 +88,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Parallel:
-    """Named branches side by side on the same event; the result maps names to results."""
+    """Named branches side by side on the same event; the result maps names to their results."""
 
     name: str
     branches: Mapping[str, Node]
@@ -101,18 +101,19 @@ class Each:
 
     Attributes:
         name: unique in the flow.
-        items: path of the list in the event or, with `items_in_store`, of the key under
-            which the store holds it as a JSON array.
+        items: path in the event of the list or, with `items_in_store`, of the key under
+            which the store holds the list as a JSON array.
         body: what to do with each item.
         item: event for the body, from the event (``$.x``), ``$item`` and ``$index``.
-        output: as for `Task`. The result is the list of the body's results, or for a
-            distributed map ``{}`` (its results are too many for an event).
-        distributed: run as a distributed map: own child executions, thousands at once.
-        concurrency: at most this many bodies at once: a number, or the path of one in the
+        output: as for `Task`. The result is the list of the body's results, or ``{}`` for a
+            distributed map, whose results are too many for an event.
+        distributed: run as a distributed map, with a child execution for each item and
+            thousands of them at once.
+        concurrency: the most bodies that run at once: a number, or the path of one in the
             event; None for no cap.
         items_in_store: see `items`.
         results: for a distributed map, path of the key prefix under which the engine may
-            keep what it knows of the bodies (Step Functions lists them there).
+            record what became of the bodies, as Step Functions does.
     """
 
     name: str
@@ -145,11 +146,11 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def check(flow: Node, functions: Mapping[str, str]) -> None:
-    """Refuse a flow that could not run.
+    """Reject a flow that cannot run.
 
     Raises:
         FlowError: a name is used twice, a function is unknown, a path is malformed, a
-            sequence or parallel is empty, or a number is out of range.
+            sequence or parallel node is empty, or a number is out of range.
     """
     seen: set[str] = set()
     for node in walk(flow):
@@ -187,10 +188,10 @@ def _check_template(name: str, template: Any, *, in_each: bool) -> None:
 
 
 def build(template: Any, event: Any, item: Any = None, index: int | None = None) -> Any:
-    """Fill a template: strings that begin with ``$`` are paths, all else is literal.
+    """Fill a template: strings that begin with ``$`` are paths, everything else is literal.
 
     Raises:
-        FlowError: a path names nothing in the event.
+        FlowError: a path leads to nothing in the event.
     """
     if isinstance(template, Mapping):
         return {key: build(value, event, item, index) for key, value in template.items()}
@@ -202,13 +203,13 @@ def build(template: Any, event: Any, item: Any = None, index: int | None = None)
     value = {None: event, "item": item, "index": index}[match[1]]
     for part in match[2].split(".")[1:]:
         if not isinstance(value, Mapping) or part not in value:
-            raise FlowError(f"{template!r} names nothing in {event!r}")
+            raise FlowError(f"{template!r} leads to nothing in {event!r}")
         value = value[part]
     return value
 
 
 def place(event: Any, result: Any, output: str | None) -> Any:
-    """What a node gives back, from the event it got, its result and its `output`."""
+    """What a node returns, from the event it was given, its result and its `output`."""
     if output is None:
         return result
     if output == DISCARD:

@@ -1,4 +1,4 @@
-"""What an engine tells about a running flow."""
+"""What an engine reports about a running flow."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class TaskRecord:
         event: what it was called with.
         started: Unix time in seconds when its (last) attempt began.
         finished: Unix time when it answered, or None while it runs.
-        attempts: tries so far, the running one included.
+        attempts: number of attempts so far, including one that runs.
         worker: name of the process that ran it.
-        result: what it gave back, once finished.
-        error: class name of what it raised for good, or None.
-        queued: Unix time when it could have begun, where the engine knows it.
-        peak_memory_mib: the most its process had held by then, where it is a process of
-            its own.
-        marks: Unix times at which it passed what it chose to mark, by name.
+        result: what it returned, once finished.
+        error: class name of the exception that ended it, or None.
+        queued: Unix time when it could have begun, if the engine knows it.
+        peak_memory_mib: the most memory that its process had held by then, if the process
+            is its own.
+        marks: Unix times at which it passed the points that it marked, by name.
     """
 
     name: str
@@ -46,7 +46,7 @@ class TaskRecord:
         return asdict(self)
 
     def attempt(self, task: str) -> Attempt:
-        """This record's place in the timeline, once it has ended; `task` tells it from others."""
+        """This record's place in the timeline, under the name `task`; it must have ended."""
         assert self.finished is not None
         took_ms = max(0, round(1000 * (self.finished - self.started)))
         return Attempt(task, self.attempts, took_ms, self.error or DONE)
@@ -59,10 +59,10 @@ class TaskRecord:
 
 
 class Observer:
-    """Listens to a run; every method may be left as it is. Called in the engine's process."""
+    """Listens to a run, in the engine's process; a subclass overrides what it needs."""
 
     def expected(self, task: str, count: int) -> None:
-        """`count` more calls of `task` are now known to be needed."""
+        """The engine has learned that it needs `count` more calls of `task`."""
 
     def started(self, record: TaskRecord) -> None:
         """An attempt of a task began on a worker."""
@@ -71,4 +71,4 @@ class Observer:
         """A running task reported something (`Context.report`)."""
 
     def finished(self, record: TaskRecord) -> None:
-        """A task ended, well or (with `record.error`) for good."""
+        """A task succeeded, or failed for good (`record.error`)."""

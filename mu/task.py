@@ -1,4 +1,4 @@
-"""What a task function gets, and how it is found by name."""
+"""What a task function is given, and how it is found by name."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def _ignore(_message: Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What surrounds one call of a task function.
+    """The surroundings of one call of a task function.
 
     Attributes:
-        store: where bulk data is read and written.
+        store: where the function reads and writes bulk data.
         task: the task's name in the flow.
-        attempt: 1 for the first try, then 2, ...
+        attempt: 1 for the first attempt, then 2, ...
         worker: a name for the process (or Lambda environment) that runs the call.
         report: sends a small JSON message to the observer of the flow while the task runs.
-        marks: Unix times at which the call passed what it chose to mark, by name.
+        marks: Unix times at which the call passed the points that it marked, by name.
     """
 
     store: Store
@@ -42,7 +42,7 @@ class Context:
     marks: dict[str, float] = field(default_factory=dict)
 
     def mark(self, name: str) -> None:
-        """Note in the timeline that the call has come so far, such as "fetched"."""
+        """Note in the timeline that the call has reached a point, such as "fetched"."""
         self.marks[name] = time.time()
 
 
@@ -53,7 +53,7 @@ def resolve(reference: str) -> TaskFunction:
     """Import the function that ``"package.module:name"`` names.
 
     Raises:
-        FlowError: the reference is malformed, or names nothing callable.
+        FlowError: the reference is malformed or does not name a function.
     """
     module_name, colon, attribute = reference.partition(":")
     if not colon or not module_name or not attribute:

@@ -1,7 +1,7 @@
-"""The timeline of a run: an object for each attempt of each task, whose key tells most of it.
+"""The timeline of a run: an object for each attempt of each task, with most facts in its key.
 
-A list of keys is enough to know what is done, how long it took and what failed; only who asks
-for more reads the objects, which are `mu.TaskRecord`s.
+A list of keys is enough to know what is done, how long it took and what failed. A caller that
+needs more reads the objects, which are `mu.TaskRecord`s.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Attempt:
     """One attempt of one task.
 
     Attributes:
-        task: the task's name, and the numbers that tell it from others of that name, such as
-            "encode-000003-000004".
-        number: 1 for the first try, then 2, ...
+        task: the task's name and the numbers that distinguish it from others of that name,
+            such as "encode-000003-000004".
+        number: 1 for the first attempt, then 2, ...
         milliseconds: how long it took.
         outcome: "done", or the class name of what it raised.
     """
@@ -40,7 +40,7 @@ class Attempt:
 
     @property
     def done(self) -> bool:
-        """Whether the task ended well with this attempt."""
+        """Whether this attempt succeeded."""
         return self.outcome == DONE
 
     def key(self, prefix: str) -> str:
@@ -49,7 +49,7 @@ class Attempt:
 
 
 def attempts(prefix: str, keys: Iterable[str]) -> Iterator[Attempt]:
-    """The attempts that the keys of a timeline below `prefix` tell of, in the keys' order."""
+    """The attempts in a timeline below `prefix`, from its keys and in their order."""
     for key in keys:
         found = _KEY.fullmatch(key.removeprefix(f"{prefix}/"))
         if found:

@@ -1,4 +1,4 @@
-"""What wakes somebody up; docs/operations.md says of each alarm what to do."""
+"""The alarms; docs/operations.md says what to do about each."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from excamera.job.flow import STEPS
+from excamera.job.steps import STEP_NAMES
 from stacks.function import Function
 
 PERIOD = Duration.minutes(5)
 RUNBOOK = "docs/operations.md"
 
 _RETRIED_ERRORS = 10
-"""Errors of the flow's own functions, which the state machine mends or makes a job's failure."""
+"""Errors of the flow's functions that ring; the state machine retries, or fails the job."""
 
 _NOT_ERRORS = ("failure",)
-"""Functions that fail on purpose: with the error that the job is to end with."""
+"""Functions that fail on purpose, with the error that ends the job."""
 
 
 class Alarms(Construct):
     """The alarms and the topic that they notify.
 
     Attributes:
-        topic: hears of every alarm, and of its end.
-        alarms: all of them.
+        topic: is notified of every alarm and of its end.
+        alarms: all alarms.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Alarms(Construct):
         self.alarms: list[cloudwatch.Alarm] = []
         ends = {"failed": machine.metric_failed(), "late": machine.metric_timed_out()}
         self._alarm("JobsFailed", _sum(ends), "A job failed, or took longer than a job may.")
-        # An alarm takes ten metrics at most; what events call is tried again by Lambda itself.
-        throttles = {step: functions[step].function.metric_throttles() for step in STEPS}
+        # An alarm takes at most ten metrics; Lambda itself retries functions that events call.
+        throttles = {step: functions[step].function.metric_throttles() for step in STEP_NAMES}
         self._alarm(
             "Throttles",
             _sum(throttles),
@@ -77,11 +77,11 @@ class Alarms(Construct):
                     f"{step.capitalize()}Errors",
                     one.function.metric_errors(period=PERIOD),
                     f"The function {step} fails.",
-                    threshold=_RETRIED_ERRORS if step in STEPS else 1,
+                    threshold=_RETRIED_ERRORS if step in STEP_NAMES else 1,
                 )
 
     def _topic(self, email: str) -> sns.Topic:
-        # No key: CloudWatch may not use AWS's own one for SNS, and another costs a dollar a month.
+        # No key: CloudWatch may not use AWS's own key for SNS, and another costs a dollar a month.
         topic = sns.Topic(self, "AlarmsTopic", enforce_ssl=True)
         alarms = Stack.of(self).format_arn(
             service="cloudwatch",

@@ -1,4 +1,4 @@
-"""The REST API: what may be called by whom, and how often."""
+"""The REST API: its routes, who may call them, and how often."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Api(Construct):
 
     Attributes:
         api: the REST API.
-        key: of the usage plan, if callers prove who they are by a key.
+        key: the key of the usage plan, or None if callers are authorised by IAM.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Api(Construct):
                 self._add_method(resource, method, integration)
             if settings.cors_origins:
                 self._preflight(resource, methods)
-        self._tell_problems()
+        self._report_problems()
         self.key = self._usage_plan() if settings.api_auth == "key" else None
         accept(self.api, "AwsSolutions-APIG2", "The function validates requests, by its models.")
         stage = self.api.deployment_stage
@@ -95,15 +95,15 @@ class Api(Construct):
         accept(preflight, "AwsSolutions-APIG4", why)
         accept(preflight, "AwsSolutions-COG4", why)
 
-    def _tell_problems(self) -> None:
-        """API Gateway's own refusals, told as the function tells its own."""
-        # The message brings quotes of its own: it may have line ends, which JSON has to escape.
+    def _report_problems(self) -> None:
+        """Make API Gateway report its own refusals as the function reports its."""
+        # messageString is already quoted and escaped as JSON.
         problem = (
             '{"type": "about:blank", "title": "$context.error.responseType", '
             '"detail": $context.error.messageString, "error": "$context.error.responseType"}'
         )
         headers = {"Content-Type": "'application/problem+json'"}
-        if len(self._settings.cors_origins) == 1:  # they cannot answer each page differently
+        if len(self._settings.cors_origins) == 1:  # these answers cannot depend on the origin
             headers["Access-Control-Allow-Origin"] = f"'{self._settings.cors_origins[0]}'"
         for name, kind in (
             ("Refused", apigateway.ResponseType.DEFAULT_4_XX),

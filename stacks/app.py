@@ -13,10 +13,10 @@ from stacks.settings import Settings
 
 
 def build(context: dict[str, Any], outdir: Path) -> App:
-    """Make the app; `synth` then writes it, or fails where a rule is broken.
+    """Make the app; `synth` then writes it, or fails if it breaks a rule.
 
     Args:
-        context: defaults of the settings; what the CDK's command line was given goes first.
+        context: defaults of the settings; values from the CDK's command line override them.
         outdir: folder for the templates and assets.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Who pays: tags by which the bill can be split, and a budget that tells when it grows."""
+"""Tags by which the bill can be split, and a budget that warns when it grows."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _TELL_AT_PERCENT = (80, 100)
 
 
 def tag_everything(stack: Stack, settings: Settings) -> None:
-    """Give every resource that can have tags the stack's own and the user's."""
+    """Add the stack's and the user's tags to every resource that can have tags."""
     for name, value in {"app": "excamera", "stack": stack.stack_name, **settings.tags}.items():
         Tags.of(stack).add(name, value)
 
 
 class Budget(Construct):
-    """A monthly budget of what bears the stack's tag."""
+    """A monthly budget for all resources with the stack's tag."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, limit_usd: float, email: str

@@ -1,4 +1,4 @@
-"""One page of graphs: what jobs do, what they take, and what goes wrong."""
+"""One page of graphs: what jobs do, how long they take, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from excamera.job.steps import COUNTED
 from stacks.alarms import PERIOD, own_metric
 from stacks.function import Function
 
@@ -17,7 +18,7 @@ _THIRD, _WHOLE, _HIGH = 8, 24, 6
 
 
 class Dashboard(Construct):
-    """The dashboard, which bears the stack's name and the region's."""
+    """The dashboard, named after the stack and the region."""
 
     def __init__(
         self,
@@ -35,7 +36,7 @@ class Dashboard(Construct):
         cloudwatch.Dashboard(
             self,
             "Page",
-            dashboard_name=f"{name}-{Aws.REGION}",  # dashboards are the account's, not a region's
+            dashboard_name=f"{name}-{Aws.REGION}",  # dashboards belong to no region
             widgets=[
                 [cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WHOLE)],
                 [self._jobs(machine), self._failures(name), self._running(undelivered)],
@@ -81,12 +82,12 @@ class Dashboard(Construct):
     def _frames(self) -> cloudwatch.IWidget:
         rates = [
             cloudwatch.MathExpression(
-                expression=f"{step} / PERIOD({step})",
-                using_metrics={step: own_metric(self, step, "Frames", "Sum")},
-                label=what,
+                expression=f"{step.name} / PERIOD({step.name})",
+                using_metrics={step.name: own_metric(self, step.name, "Frames", "Sum")},
+                label=step.frames_are,
                 period=PERIOD,
             )
-            for step, what in (("encode", "encoded"), ("rebase", "rebased"))
+            for step in COUNTED
         ]
         return _graph("Frames a second", rates)
 
@@ -115,7 +116,7 @@ class Dashboard(Construct):
 
 
 def _search(namespace: str, dimensions: str, name: str) -> cloudwatch.IMetric:
-    """Metrics whose dimensions have values that nobody can list beforehand."""
+    """Metrics whose dimensions have values that are unknown beforehand."""
     return cloudwatch.MathExpression(
         expression=(
             f"SEARCH('{{\"{namespace}\",{dimensions}}} MetricName=\"{name}\"', 'Sum', "

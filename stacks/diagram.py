@@ -1,9 +1,9 @@
 """Draws a stack from its template: `python -m stacks.diagram cdk.out/ExCamera.template.json`.
 
-Prints a Mermaid flowchart. Arrows come from rules' patterns and targets, from the state machine's
-states, the API's methods, alarms' actions, and from rights in policies. They go from who acts, or
-from where an event happens; dotted ones are taken when something failed. What has the same arrows
-shares a node.
+Prints a Mermaid flowchart. Arrows come from the patterns and targets of rules, the states of the
+state machine, the API's methods, the actions of alarms, and the rights in policies. An arrow goes
+from the actor, or from the source of an event; a dotted one is taken after a failure. Resources
+with the same arrows share a node.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHAPES = {
     "AWS::ApiGateway::RestApi": '(["{}"])',
 }
 _NAMES = {"AWS::CloudWatch::Alarm": "alarms", "AWS::ApiGateway::RestApi": "REST API"}
-"""Of kinds that are drawn as one, or of which there is one."""
+"""Names of kinds that are drawn as one node, or that occur once."""
 
 _RIGHTS = {
     "s3:GetObject": "reads",
@@ -61,7 +61,7 @@ def diagram(template: dict[str, Any]) -> str:
     titles = _titles(kinds, edges)
     ids = _ids(titles, kinds)
     lines = [f"  {ids[n]}{_SHAPES[kinds[n]].format(title)}" for n, title in titles.items()]
-    # What events set off comes first: Mermaid lays out in this order.
+    # Arrows of events come first: Mermaid lays out in this order.
     for e in sorted(edges, key=lambda edge: not edge.label.startswith("on ")):
         label = f'|"{e.label}"|' if e.label else ""
         lines.append(f"  {ids[e.source]} {'-.->' if e.dotted else '-->'}{label} {ids[e.target]}")
@@ -131,7 +131,7 @@ def _edges_of_policy(policy: dict[str, Any], resources: dict[str, Any]) -> Itera
 
 
 def _edges_of_events(name: str, resources: dict[str, Any]) -> Iterator[Edge]:
-    """From who sends events to the rules for other events than AWS's."""
+    """From a sender of events to the rules for events that are not AWS's."""
     for rule, resource in resources.items():
         pattern = resource.get("Properties", {}).get("EventPattern", {})
         if not all(source.startswith("aws.") for source in pattern.get("source", ())):
@@ -170,7 +170,7 @@ def _titles(kinds: dict[str, str], edges: list[Edge]) -> dict[str, str]:
 
 
 def _ids(titles: dict[str, str], kinds: dict[str, str]) -> dict[str, str]:
-    """Names of nodes in the chart; the kind tells nodes of the same title apart."""
+    """Names of nodes in the chart; the kind distinguishes nodes of the same title."""
     ids: dict[str, str] = {}
     owners: dict[str, tuple[str, str]] = {}
     for node, title in titles.items():

@@ -1,4 +1,4 @@
-"""The stack: buckets, functions, the state machine, and what starts it."""
+"""The stack: buckets, functions, the state machine and its triggers."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ class ExCameraStack(Stack):
         tag_everything(self, settings)
         self._output("ApiUrl", api.api.url, "The REST API; docs/api.md describes it")
         if api.key is not None:
-            self._output("ApiKeyId", api.key.key_id, "Of the API's key; its value is not told here")
+            self._output("ApiKeyId", api.key.key_id, "Id of the API's key, without its value")
         self._output("InputBucket", storage.input.bucket_name, "Upload videos here")
         self._output("OutputBucket", storage.output.bucket_name, "Results appear here")
         self._output("WorkBucket", storage.work.bucket_name, "Jobs' plans and intermediates")
         self._output("StateMachineArn", job.machine.state_machine_arn, "Runs the jobs")
-        self._output("JobsTopic", notices.topic.topic_arn, "Hears of the end of every job")
-        self._output("AlarmsTopic", monitoring.topic.topic_arn, "Hears of alarms")
+        self._output("JobsTopic", notices.topic.topic_arn, "Gets a notice of the end of every job")
+        self._output("AlarmsTopic", monitoring.topic.topic_arn, "Gets a notice of every alarm")
         if settings.input_bucket:
             self._output(
                 "EnableEvents",

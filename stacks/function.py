@@ -23,15 +23,15 @@ def log_retention(days: int) -> logs.RetentionDays:
 
 
 class Function(Construct):
-    """A function that may write its own log and traces, and nothing else until allowed.
+    """A function that may write its own log and traces; `allow` grants it more.
 
     Args:
         scope: parent.
         construct_id: the step's name, capitalised.
         settings: the stack's.
         step: folder under `functions/`.
-        code: of all functions.
-        layers: what it imports besides.
+        code: the code of all functions.
+        layers: layers of the packages that it imports.
         environment: see `functions.settings`.
         timeout_s: time limit of one call.
         scratch_mb: size of `/tmp`.
@@ -93,7 +93,7 @@ class Function(Construct):
         return self.role.node.find_child("DefaultPolicy")
 
     def allow(self, actions: Sequence[str], resources: Sequence[str], reason: str = "") -> None:
-        """Grant actions on resources; a wildcard among them needs its reason."""
+        """Grant actions on resources; a wildcard among the resources needs a reason."""
         self.role.add_to_policy(
             iam.PolicyStatement(actions=list(actions), resources=list(resources))
         )

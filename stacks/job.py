@@ -1,4 +1,4 @@
-"""The state machine that runs one job: ExCamera's flow, derived."""
+"""The state machine that runs one job, derived from ExCamera's flow."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from stacks.states_language import STORE, state_machine
 
 
 def definition(settings: Settings) -> dict[str, object]:
-    """The state machine's definition, with ``${...}`` for what is known after deployment."""
+    """The state machine's definition; ``${...}`` is known only after deployment."""
     flow = excamera_flow(
-        # A little more than the function's own limit, which tells more of what happened.
+        # Slightly above the function's own limit, whose error says more.
         timeout_s=settings.timeout_s + 15
     )
     assert isinstance(flow, Sequence)
@@ -64,7 +64,7 @@ class Job(Construct):
                 destination=logs.LogGroup(
                     self,
                     "Log",
-                    # Groups of other names fill a policy of the account that has little room.
+                    # Log groups of other names use up an account-wide policy of limited size.
                     log_group_name=f"/aws/vendedlogs/states/{Stack.of(self).stack_name}",
                     retention=log_retention(settings.log_days),
                     removal_policy=RemovalPolicy.DESTROY,
@@ -88,7 +88,7 @@ class Job(Construct):
         self._allow_distributed_map(work)
 
     def _allow_distributed_map(self, work: s3.IBucket) -> None:
-        """Rights that name the state machine itself: after it, in a policy of their own."""
+        """Rights on the state machine itself: in a policy of their own, made after it."""
         machine = self.machine.state_machine_arn
         items, results = (
             work.arn_for_objects("jobs/*/items.json"),

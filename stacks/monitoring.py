@@ -1,4 +1,4 @@
-"""Looking after a deployed stack: a check for jobs that get nowhere, alarms, a dashboard."""
+"""Monitoring of a deployed stack: a check for stalled jobs, alarms, a dashboard."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from stacks.workers import LISTING_S, Workers
 
 
 class Monitoring(Construct):
-    """All of it.
+    """The check, the alarms and the dashboard.
 
     Attributes:
-        topic: hears of every alarm.
+        topic: is notified of every alarm.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Monitoring(Construct):
         functions: Mapping[str, Function],
     ) -> None:
         super().__init__(scope, construct_id)
-        # Longer than a worker that hangs, and then its second attempt that hangs too.
+        # Longer than two attempts that both hang until their time limit.
         stalled_after_s = 2 * settings.timeout_s
         watch = workers.function(
             "watch",

@@ -1,4 +1,4 @@
-"""Accepting a finding of cdk-nag, on one resource and with its reason."""
+"""Accepts findings of cdk-nag, each for one resource and with a reason."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from constructs import IConstruct
 
 
 def accept(resource: IConstruct, rule: str, reason: str) -> None:
-    """Take a finding off the report.
+    """Accept a finding.
 
     Args:
-        resource: the only one it is accepted for.
+        resource: the only resource for which it is accepted.
         rule: its id, such as ``AwsSolutions-S1`` or ``AwsSolutions-IAM5[Resource::*]``.
-        reason: why it is right here.
+        reason: why the finding is acceptable here.
     """
     Validations.of(resource).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
 def accept_wildcards(policy: IConstruct, resources: Iterable[str], reason: str) -> None:
-    """Accept those of a statement's resources that hold a wildcard.
+    """Accept the resources of a statement that contain a wildcard.
 
     Args:
-        policy: the policy they stand in.
+        policy: the policy with the statement.
         resources: ARNs, which may hold values that only deployment knows.
-        reason: why no narrower resource would do.
+        reason: why no narrower resource suffices.
     """
     for resource in resources:
         if "*" in resource:

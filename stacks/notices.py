@@ -1,4 +1,4 @@
-"""Everybody who wants to know is told how a job ended."""
+"""Notices of the ends of jobs: a topic, an event, and perhaps a webhook."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from stacks.workers import JOBS, LISTING_S, SHORT_S, Workers
 
 
 class Notices(Construct):
-    """The topic that hears of every end of a job, and the function that tells it.
+    """The topic for the ends of jobs, and the function that publishes to it.
 
     Attributes:
-        topic: anybody with the right may subscribe.
+        topic: anyone with the right may subscribe.
         ended: the function; it also sends an event to the account's default bus.
     """
 
@@ -41,7 +41,7 @@ class Notices(Construct):
         self.topic = sns.Topic(self, "JobsTopic", enforce_ssl=True)
         resource = self.topic.node.default_child
         assert isinstance(resource, sns.CfnTopic)
-        # AWS's own key, which costs nothing and lets every publisher in by its right to publish.
+        # AWS's own key costs nothing, and every role that may publish may use it.
         resource.kms_master_key_id = "alias/aws/sns"
         self.ended = workers.function(
             "ended",
@@ -68,11 +68,12 @@ class Notices(Construct):
 
 
 class Webhook(Construct):
-    """The function that posts notices to the user's receiver, and what it signs them with.
+    """The function that posts notices to the user's receiver, and its signing secret.
 
     Attributes:
-        secret_arn: of a secret of letters and digits, as many as base64 makes of whole bytes.
-        function: what posts.
+        secret_arn: of a secret of letters and digits, whose number is a multiple of four, so
+            that it is valid base64.
+        function: the function that posts.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Webhook(Construct):
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=44,
                 exclude_punctuation=True,
-                exclude_characters=string.punctuation,  # for who does not know the former
+                exclude_characters=string.punctuation,  # for services that ignore the former
             ),
         )
         resource = secret.node.default_child

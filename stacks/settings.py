@@ -11,17 +11,14 @@ from constructs import Node
 
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
-
-STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "api", "ended",
-         "watch", "webhook")  # fmt: skip
-"""Folders under `functions/`; the last is deployed only where there is a `webhook_url`."""
+from excamera.job.steps import DEFAULT_MEMORY_MB
 
 OWN_TAGS = ("app", "stack")
 """Cost-allocation tags that every resource has without being asked for."""
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
             2557, 2922, 3288, 3653)  # fmt: skip
-"""For how long CloudWatch can keep logs."""
+"""The numbers of days for which CloudWatch can keep logs."""
 
 _MEMORY_MB = range(128, 10_241)
 _SCRATCH_MB = range(512, 10_241)
@@ -41,32 +38,33 @@ class Settings:
     Attributes:
         architecture: "arm64" or "x86_64", of every function.
         python: version of Lambda's Python runtime, such as "3.14".
-        memory_mb: memory of each function, by step.
+        memory_mb: memory of each function, by its name; the context has only what differs from
+            `excamera.job.steps`.
         scratch_mb: size of `/tmp` of the plan function.
         timeout_s: time limit of the functions that work on video.
         batches_at_once: batches of one job under way at the same time.
         chunks_at_once: chunks of one batch under way at the same time, at most 40.
         job_timeout_s: time limit of one job.
-        suffixes: file name endings that start a job, with their dot; case does not matter.
-        prefix: only keys that begin so start a job.
+        suffixes: file name endings that start a job, with their dot, in either case.
+        prefix: only keys that begin with it start a job.
         options: default encode options, as `excamera.job.options.EncodeOptions` takes them.
         input_bucket: name of an existing bucket to use, or "" for one of the stack's own.
         work_bucket: likewise, for intermediates.
         output_bucket: likewise, for results.
         intermediates_days: days after which intermediates expire.
         log_days: days for which logs are kept.
-        removal: "retain" or "destroy": what becomes of the buckets with the stack.
-        source_buckets: further buckets from which the API may take sources.
-        max_source_gb: the largest upload that the API begins, in GB.
-        api_auth: "iam" or "key": how callers of the API prove who they are.
-        api_rate: requests a second that the API takes.
+        removal: "retain" or "destroy", what happens to the buckets when the stack is destroyed.
+        source_buckets: other buckets from which the API may take sources.
+        max_source_gb: the largest upload that the API accepts, in GB.
+        api_auth: "iam" or "key", by which callers of the API prove who they are.
+        api_rate: requests that the API takes a second.
         api_burst: requests that it takes at once.
-        api_requests_a_day: that it takes of whoever has the key.
+        api_requests_a_day: requests that it takes a day from the holder of the key.
         cors_origins: web pages' origins from which browsers may call the API.
-        webhook_url: where to post notices of the ends of jobs, or "" for nowhere.
-        alarm_email: who is told of alarms and of the budget, or "" for nobody.
+        webhook_url: receives notices of the ends of jobs; "" for none.
+        alarm_email: address for alarms and the budget's letters; "" for none.
         tags: cost-allocation tags besides `OWN_TAGS`.
-        budget_usd: what the stack may cost a month before `alarm_email` is told; 0 for no budget.
+        budget_usd: monthly cost at which `alarm_email` gets a letter; 0 for no budget.
     """
 
     architecture: Literal["arm64", "x86_64"]
@@ -99,14 +97,15 @@ class Settings:
     budget_usd: float = 0
 
     def __post_init__(self) -> None:
-        """Refuse what could not be deployed, or would not do what was meant."""
+        """Reject settings that cannot be deployed or do not mean what they seem to."""
         _one_of("architecture", self.architecture, ("arm64", "x86_64"))
         _one_of("removal", self.removal, ("retain", "destroy"))
         _one_of("api_auth", self.api_auth, ("iam", "key"))
-        for step in STEPS:
-            if step not in self.memory_mb:
-                raise SettingError(f"memory_mb has no entry for {step}")
-            _within(f"memory_mb of {step}", self.memory_mb[step], _MEMORY_MB)
+        for name, memory in self.memory_mb.items():
+            if name not in DEFAULT_MEMORY_MB:
+                known = ", ".join(DEFAULT_MEMORY_MB)
+                raise SettingError(f"memory_mb: there is no function {name}; there are {known}")
+            _within(f"memory_mb of {name}", memory, _MEMORY_MB)
         _within("scratch_mb", self.scratch_mb, _SCRATCH_MB)
         _within("timeout_s", self.timeout_s, range(10, 901))
         _within("batches_at_once", self.batches_at_once, range(1, 10_001))
@@ -146,17 +145,17 @@ class Settings:
             raise SettingError('tags must be an object such as {"team": "films"}')
         for name, value in self.tags.items():
             if not (isinstance(value, str) and _TAG.fullmatch(name) and _TAG.fullmatch(value)):
-                raise SettingError(f"tags: {name!r}: {value!r} is not what a tag may be")
+                raise SettingError(f"tags: {name!r}: {value!r} is not a valid tag")
             if name in OWN_TAGS or name.lower().startswith("aws:"):
-                raise SettingError(f"tags: {name} is not yours to set")
+                raise SettingError(f"tags: {name} is reserved")
         if type(self.budget_usd) not in (int, float) or not 0 <= self.budget_usd <= 1e9:
             raise SettingError(f"budget_usd must be dollars a month, not {self.budget_usd!r}")
         if self.budget_usd and not self.alarm_email:
-            raise SettingError("budget_usd needs an alarm_email, whom it tells")
+            raise SettingError("budget_usd needs an alarm_email to send its letters to")
 
     @classmethod
     def from_context(cls, node: Node) -> Settings:
-        """The settings of an app; values from the command line are text, and parsed as JSON.
+        """The settings of an app; values from the command line are text and parsed as JSON.
 
         Raises:
             SettingError: a value is missing, malformed or out of range.
@@ -167,10 +166,11 @@ class Settings:
             if value is None:
                 continue
             values[name] = _parsed(name, value)
+        values["memory_mb"] = _with_defaults(values.get("memory_mb", {}))
         try:
             return cls(**values)
         except TypeError as error:
-            raise SettingError(f"the context of cdk.json is not whole: {error}") from error
+            raise SettingError(f"the context of cdk.json is incomplete: {error}") from error
 
 
 _TEXTS = ("architecture", "python", "prefix", "input_bucket", "work_bucket", "output_bucket",
@@ -184,6 +184,13 @@ def _parsed(name: str, value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         raise SettingError(f"{name} must be JSON, not {value!r}") from None
+
+
+def _with_defaults(memory_mb: Any) -> dict[str, int]:
+    if not isinstance(memory_mb, dict):
+        raise SettingError(f'memory_mb must be an object such as {{"rebase": 3008}}, '
+                           f"not {memory_mb!r}")  # fmt: skip
+    return {**DEFAULT_MEMORY_MB, **memory_mb}
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -1,15 +1,15 @@
 """A mu flow as a state machine in Amazon States Language.
 
-One description, two engines: what `mu.engines.local` interprets, this writes down for Step
-Functions. Besides the flow itself a state machine needs what only the cloud has:
+Two engines run one description: `mu.engines.local` interprets it, and this module translates it for
+Step Functions. A state machine also needs what only the cloud has:
 
 - every Task calls its function with the event and with what Step Functions knows of the
-  attempt (`mu.engines.function` reads both), and is tried again when Lambda itself failed;
-- a Task deep in the flow that fails for good goes to a sibling state that records it there,
+  attempt (`mu.engines.function` reads both), and is retried when Lambda itself fails;
+- when a Task deep in the flow fails for good, a sibling state records the failure there,
   because a distributed map hides its children's errors from its parent;
-- a failure anywhere arrives at one last Task. It either fails the execution, under the
-  name of what happened, or sends it back to the start (see `excamera.lifecycle.failure`). It
-  is a Task and not a Fail state so that a redrive of the execution has something to run again.
+- every failure arrives at one last Task. It either fails the execution under the name of the
+  error, or sends it back to the start (see `excamera.lifecycle.failure`). It is a Task and not
+  a Fail state, so that a redrive of the execution has something to run again.
 
 ``${name}`` stands for the ARN of the function `name`, ``${WorkBucket}`` for the store.
 """
@@ -35,7 +35,7 @@ _BUSY: State = {
     "MaxAttempts": 20,
     "JitterStrategy": "FULL",
 }
-"""Too many workers at once: waiting helps, and costs nothing but time."""
+"""Too many workers run at once: waiting helps, and costs only time."""
 
 _LAMBDA: State = {
     "ErrorEquals": [
@@ -56,7 +56,7 @@ _LAMBDA: State = {
     "MaxAttempts": 3,
     "JitterStrategy": "FULL",
 }
-"""Lambda's own failures, and workers that were killed, ran out of memory or of time."""
+"""Lambda's own failures, and workers that were killed or ran out of memory or time."""
 
 _ATTEMPT: State = {
     "name.$": "$$.State.Name",
@@ -72,9 +72,9 @@ def state_machine(
 
     Args:
         flow: the whole computation.
-        on_failure: name of the function that records failures and has the last word.
+        on_failure: name of the function that records failures and decides what follows.
         timeout_s: limit for one execution, in seconds.
-        comment: what the console shows.
+        comment: description that the console shows.
     """
     states = _Writer(on_failure).sequence(flow, JOB_FAILED)
     first, last = next(iter(states)), list(states.values())[-1]
@@ -107,13 +107,13 @@ class _Writer:
         self._on_failure = on_failure
 
     def scope(self, node: Node) -> State:
-        """`node` with nothing around it, as a branch or an item processor holds it."""
+        """The states of `node` alone, as a branch or an item processor holds them."""
         steps = node.steps if isinstance(node, Sequence) else (node,)
         states = self.sequence(Sequence(node.name, steps), None)
         return {"StartAt": next(iter(states)), "States": states}
 
     def sequence(self, node: Sequence, caught_by: str | None) -> dict[str, State]:
-        """States of a sequence, chained; failures go to `caught_by`, or are only recorded."""
+        """The chained states of a sequence; failures go to `caught_by`, or are only recorded."""
         states: dict[str, State] = {}
         recorders: dict[str, State] = {}
         for number, step in enumerate(node.steps):
@@ -228,7 +228,7 @@ def _retry(rule: Retry) -> State:
 
 
 def _fields(template: Mapping[str, Any]) -> State:
-    """A mu template as a payload template: paths get the ``.$`` that marks them."""
+    """A mu template as a payload template, in which ``.$`` marks paths."""
     fields: State = {}
     for name, value in template.items():
         if isinstance(value, Mapping):

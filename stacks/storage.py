@@ -1,4 +1,4 @@
-"""The three buckets: what comes in, what is between, what goes out."""
+"""The three buckets: for uploads, for intermediate objects, for results."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Storage(Construct):
     """Input, work and output buckets, the stack's own or existing ones.
 
     Attributes:
-        input: where videos are uploaded; keeps versions, so that a job reads what it
-            started with even when the object is replaced.
-        work: jobs' objects, which expire.
-        output: results.
+        input: for uploads; keeps versions, so that a job reads the version it started
+            with even if the object is replaced.
+        work: for jobs' objects, which expire.
+        output: for results.
     """
 
     def __init__(self, scope: Construct, construct_id: str, settings: Settings) -> None:
@@ -41,7 +41,7 @@ class Storage(Construct):
             ],
         )
         if isinstance(self.input, s3.Bucket):
-            # The property of CloudFormation itself; the L2 one adds a function that sets it.
+            # CloudFormation's own property; the L2 construct would add a function that sets it.
             resource = self.input.node.default_child
             assert isinstance(resource, s3.CfnBucket)
             resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
@@ -71,7 +71,7 @@ class Storage(Construct):
         self.output = self._bucket("Output", settings.output_bucket, rules=[_ABORT_UPLOADS])
 
     def _cors(self, construct_id: str) -> list[s3.CorsRule]:
-        """Web pages that may call the API may also use the URLs it gives them."""
+        """Web pages that may call the API may also use the URLs that it returns."""
         methods = {
             "Input": [s3.HttpMethods.PUT, s3.HttpMethods.POST],
             "Output": [s3.HttpMethods.GET],

@@ -1,4 +1,4 @@
-"""Uploads start jobs, and the ends of jobs are told; nothing of either is lost."""
+"""Rules by which uploads start jobs and the ends of jobs are announced; no event is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Trigger(Construct):
     """EventBridge rules for uploads and for the ends of jobs.
 
     Attributes:
-        undelivered: queue with the events that could not be handled.
+        undelivered: queue for events that could not be handled.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class Trigger(Construct):
         self.rule("Ended", _ended(machine.state_machine_arn), ended)
 
     def rule(self, construct_id: str, when: events.EventPattern, function: Function) -> None:
-        """Have a function called by events; those that it cannot handle are kept."""
+        """Call a function for events; keep the events that it cannot handle."""
         self._keep_what_fails(function)
         events.Rule(self, construct_id, event_pattern=when, targets=[self._target(function)])
 
     def schedule(self, construct_id: str, every: Duration, function: Function) -> None:
-        """Have a function called again and again."""
+        """Call a function at regular intervals."""
         self._keep_what_fails(function)
         events.Rule(
             self,
@@ -86,10 +86,10 @@ class Trigger(Construct):
 
 
 def _uploaded(settings: Settings, bucket: str) -> events.EventPattern:
-    """Any way an object can come to be: PutObject, a multipart upload, a copy, a form.
+    """Every way to create an object: PutObject, a multipart upload, a copy, a form.
 
-    A pattern cannot ask for a key's beginning and end at once (but for wildcards, of which
-    EventBridge takes few), so the function looks at the prefix.
+    A pattern cannot match both the beginning and the end of a key (except with wildcards, of
+    which EventBridge takes few), so the function checks the prefix.
     """
     keys = [{"suffix": {"equals-ignore-case": suffix}} for suffix in settings.suffixes]
     return events.EventPattern(
@@ -100,7 +100,7 @@ def _uploaded(settings: Settings, bucket: str) -> events.EventPattern:
 
 
 def _ended(machine_arn: str) -> events.EventPattern:
-    """Ends of jobs; a distributed map's children have another machine's ARN."""
+    """The ends of jobs; children of a distributed map have the ARN of another machine."""
     return events.EventPattern(
         source=["aws.states"],
         detail_type=["Step Functions Execution Status Change"],

@@ -1,4 +1,4 @@
-"""The functions of the pipeline, each with just the rights that its step needs."""
+"""The functions of the pipeline, each with only the rights that its step needs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 import layers
+from excamera.job.steps import STEPS, Right, Step
 from stacks.code import function_code
 from stacks.function import Function
 from stacks.settings import Settings
@@ -22,13 +23,16 @@ SHORT_S = 60
 LISTING_S = 300
 """Of functions that list whole timelines."""
 
+SCRATCH_MB = 512
+"""The smallest `/tmp` of a function, which costs nothing."""
+
 JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
 _EXECUTIONS = "Executions are named by their jobs."
 _FILMS = "The users choose the keys of what they upload; results take theirs from them."
 
 
 class Workers(Construct):
-    """Layers, code and functions; `by_step` has the functions that the flow calls."""
+    """Layers, code and functions; `by_step` has the functions that the state machine calls."""
 
     def __init__(
         self, scope: Construct, construct_id: str, settings: Settings, storage: Storage
@@ -40,46 +44,51 @@ class Workers(Construct):
         self._powertools = self._layer("Powertools", layers.POWERTOOLS)
         self._video = [self._layer("Codec", layers.CODEC), self._layer("Media", layers.MEDIA)]
 
-        plan = self.function(
-            "plan",
-            video=True,
-            scratch_mb=settings.scratch_mb,
-            environment={
-                "WORK_BUCKET": storage.work.bucket_name,
+        self.by_step = {step.name: self._step(step) for step in STEPS}
+        self.by_step["failure"] = self._failure_function()
+
+    def _step(self, step: Step) -> Function:
+        """The function of a step, with the rights that its row names."""
+        settings = self._settings
+        environment = {}
+        if Right.ASKS_FOR_LIMITS in step.rights:
+            environment = {
+                "WORK_BUCKET": self._storage.work.bucket_name,
                 "BATCHES_AT_ONCE": str(settings.batches_at_once),
                 "CHUNKS_AT_ONCE": str(settings.chunks_at_once),
-            },
+            }
+        function = self.function(
+            step.name,
+            video=True,
+            environment=environment,
+            scratch_mb=settings.scratch_mb if step.scratch else SCRATCH_MB,
         )
-        plan.allow(["lambda:GetAccountSettings"], ["*"], "The account's settings are no resource.")
-        encode = self.function("encode", video=True)
-        rebase = self.function("rebase", video=True)
-        audio = self.function("audio", video=True)
-        stitch = self.function("stitch", video=True)
+        grants = {
+            Right.ASKS_FOR_LIMITS: self._ask_for_limits,
+            Right.READS_SOURCE: self._read_input,
+            Right.READS_JOBS: self._read_jobs,
+            Right.WRITES_JOBS: self._write_jobs,
+            Right.LOOKS_AT_OUTPUT: self._look_at_output,
+            Right.WRITES_OUTPUT: self._write_output,
+        }
+        for right in Right:
+            if right in step.rights:
+                grants[right](function)
+        return function
+
+    def _failure_function(self) -> Function:
+        """The function that records failures."""
         failure = self.function("failure", timeout_s=SHORT_S)
-        self.by_step = {
-            "plan": plan, "encode": encode, "rebase": rebase, "audio": audio,
-            "stitch": stitch, "failure": failure,
-        }  # fmt: skip
-        for function in (plan, encode, rebase, audio):
-            self._read_input(function)
-        for function in (encode, rebase, audio, stitch):
-            self._read_jobs(function)
-        for function in (plan, encode, rebase, audio, stitch):
-            self.tell_absent_jobs(function)
-            self._forget_cancelled_jobs(function)
-            self._write_jobs(function)
-        for function in (plan, stitch):
-            self._look_at_output(function)
-        stitch.allow(["s3:PutObject"], [storage.output.arn_for_objects("*")], _FILMS)
         self.tell_absent_jobs(failure)
         failure.allow(
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-            [storage.work.arn_for_objects("jobs/*/failure.json")],
+            [self._storage.work.arn_for_objects("jobs/*/failure.json")],
             JOBS,
         )
+        return failure
 
     def start_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
-        """The function that uploads trigger."""
+        """The function that an upload triggers."""
         start = self.function(
             "start",
             timeout_s=SHORT_S,
@@ -103,7 +112,7 @@ class Workers(Construct):
         return start
 
     def api_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
-        """The function behind the REST API; it may see, stop and remove jobs."""
+        """The function behind the REST API, which may see, stop and remove jobs."""
         settings, storage = self._settings, self._storage
         api = self.function(
             "api",
@@ -172,19 +181,19 @@ class Workers(Construct):
         *,
         video: bool = False,
         timeout_s: int | None = None,
-        scratch_mb: int = 512,
+        scratch_mb: int = SCRATCH_MB,
         environment: dict[str, str] | None = None,
         more_layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> Function:
-        """A function of a folder below `functions/`, without rights but for its log and traces.
+        """A function from a folder below `functions/`, with rights for its log and traces only.
 
         Args:
             step: the folder.
             video: whether it needs the codec and PyAV.
-            timeout_s: time limit of one call, if not that of the settings.
+            timeout_s: time limit of one call; by default the setting of that name.
             scratch_mb: size of `/tmp`.
-            environment: see `functions.settings`, if not just the work bucket.
-            more_layers: what it imports besides.
+            environment: see `functions.settings`; by default only the work bucket.
+            more_layers: layers of other packages that it imports.
         """
         return Function(
             self,
@@ -199,8 +208,8 @@ class Workers(Construct):
         )
 
     def _read_input(self, function: Function) -> None:
-        # Of a bucket that keeps versions, a version is read, which events name, and the API;
-        # of others there is none.
+        # If a bucket keeps versions, events and the API name the version to read; other
+        # buckets need the right to objects.
         actions = ["s3:GetObjectVersion"]
         if self._settings.input_bucket:
             actions.append("s3:GetObject")
@@ -212,7 +221,7 @@ class Workers(Construct):
             )
 
     def _look_at_sources(self, function: Function) -> None:
-        """To see whether a source is there, and which version; it is not read."""
+        """Allow it to see whether a source is there, and in which version, without reading it."""
         buckets = [
             self._storage.input,
             *(
@@ -231,20 +240,30 @@ class Workers(Construct):
         function.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
 
     def _write_jobs(self, function: Function) -> None:
+        self.tell_absent_jobs(function)
+        self._forget_cancelled_jobs(function)
         function.allow(["s3:PutObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
 
+    def _ask_for_limits(self, function: Function) -> None:
+        function.allow(
+            ["lambda:GetAccountSettings"], ["*"], "The account's settings are no resource."
+        )
+
+    def _write_output(self, function: Function) -> None:
+        function.allow(["s3:PutObject"], [self._storage.output.arn_for_objects("*")], _FILMS)
+
     def tell_absent_jobs(self, function: Function) -> None:
-        """Without this right S3 says "forbidden" of what is not there."""
+        """Without this right S3 answers "forbidden" for an absent key."""
         function.allow(["s3:ListBucket"], [self._storage.work.bucket_arn])
 
     def _forget_cancelled_jobs(self, function: Function) -> None:
-        """What is still written of a job that was cancelled is removed by who wrote it."""
+        """A worker that still writes to a cancelled job removes what it wrote."""
         work = self._storage.work
         function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
         function.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*")], JOBS)
 
     def _look_at_output(self, function: Function) -> None:
-        """To leave results alone that were made from something else."""
+        """Results that were made from another source must be left alone."""
         output = self._storage.output
         function.allow(["s3:GetObject"], [output.arn_for_objects("*")], _FILMS)
         function.allow(["s3:ListBucket"], [output.bucket_arn])

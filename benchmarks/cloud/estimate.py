@@ -14,8 +14,9 @@ from benchmarks.cloud.pace import attempts_of, call_s_of, tiny
 from benchmarks.common.films import SIZES, source_of
 from excamera.cli.estimate import look_at
 from excamera.job.options import EncodeOptions
+from excamera.job.steps import CPU_MB
 from excamera.price.costs import actual
-from excamera.price.estimate import CPU_MB, Pace, Workers, estimate
+from excamera.price.estimate import Pace, Workers, estimate
 from mu.engines.local import available_cpus
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.common.markdown import paragraph, table
-from excamera.price.estimate import CPU_USED, CRF_OCTAVE, CRF_TIME_OCTAVE, DEADLINES, Pace
+from excamera.price.estimate import CPU_USED, CRF_OCTAVE, CRF_TIME_OCTAVE, DEADLINE_FACTORS, Pace
 
 Tree = Mapping[str, Any]
 
@@ -86,7 +86,7 @@ def constants(pace: Tree) -> str:
         for name, meaning in _PACES.items()
     ]
     efforts = "; ".join(f"{name} {value:.2f}" for name, value in pace["efforts"].items())
-    deadlines = ", ".join(f"{name} {value:.2f}" for name, value in DEADLINES.items())
+    deadlines = ", ".join(f"{name} {value:.2f}" for name, value in DEADLINE_FACTORS.items())
     return "\n\n".join(
         [
             paragraph(

@@ -20,9 +20,10 @@ from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
 from emulator.runs import billed, history
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
+from excamera.job.steps import STEP_NAMES
 from excamera.local import encode_file
 
-STEPS = ("plan", "audio", "encode", "rebase", "stitch")
+STEPS = STEP_NAMES
 SERVERS = ("state machines", "other services")
 """The emulator's servers, in the order of `Emulator.pids`."""
 

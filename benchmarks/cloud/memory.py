@@ -14,6 +14,7 @@ from benchmarks.cloud.jobs import Run, deployed
 from benchmarks.common.circumstances import ROOT
 from benchmarks.common.clips import sha256_of
 from benchmarks.common.films import BATCH_CHUNKS, CHUNK_FRAMES, FRAMES, SIZES, Size, source_of
+from excamera.job.steps import DEFAULT_MEMORY_MB
 from mu.engines.local import available_cpus
 
 # (chunks of a batch, threads); the source has 16 chunks.
@@ -21,10 +22,9 @@ GROWTH = ((4, 2), (8, 2), (16, 2), (16, 1))
 
 
 def configured_mb() -> dict[str, int]:
-    """Returns the memory that cdk.json gives each function."""
+    """Returns the memory that each function has with the settings of cdk.json."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    found: dict[str, int] = context["memory_mb"]
-    return found
+    return {**DEFAULT_MEMORY_MB, **context["memory_mb"]}
 
 
 @contextlib.contextmanager

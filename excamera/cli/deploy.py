@@ -10,6 +10,7 @@ import click
 
 from excamera.cli.cloud import Cloud, cloud_command
 from excamera.errors import OptionError
+from excamera.job.steps import DEFAULT_MEMORY_MB
 
 
 @click.command()
@@ -35,7 +36,7 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
                f"{before.stack.status if before.stack else 'new'}")  # fmt: skip
     for note in before.notes():
         click.echo(f"note      {note}")
-    memory = defaults(project())["memory_mb"]
+    memory = {**DEFAULT_MEMORY_MB, **defaults(project()).get("memory_mb", {})}
     fitted = before.fit_memory(memory)
     if fitted != memory and "memory_mb" not in context:
         context["memory_mb"] = json.dumps(fitted)

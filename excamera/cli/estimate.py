@@ -15,10 +15,10 @@ from excamera.cli.cloud import (
     print_json,
 )
 from excamera.cli.options import encode_options, given
-from excamera.job.flow import STEPS
 from excamera.job.options import EncodeOptions
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.local import check_input
-from excamera.price.estimate import DEFAULT_MEMORY_MB, Estimate, Film, Pace, Workers
+from excamera.price.estimate import Estimate, Film, Pace, Workers
 from excamera.price.estimate import estimate as estimated
 
 
@@ -117,7 +117,7 @@ def _like(cloud: Cloud, name: str) -> tuple[Workers, Pace]:
     workers = workers_of(cloud.account, cloud.stack)
     workers = replace(workers, concurrency=job["account_concurrency"] or workers.concurrency)
     options = EncodeOptions.from_json(job["options"])
-    pace = Pace.of_job(attempts, film, options, {step: workers.cpus(step) for step in STEPS})
+    pace = Pace.of_job(attempts, film, options, {step: workers.cpus(step) for step in STEP_NAMES})
     return workers, pace.with_size(job["result"]["size"], film, options.crf)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json
-from excamera.job.flow import STEPS
+from excamera.job.steps import STEP_NAMES
 
 
 @click.command()
 @click.argument("job")
-@click.option("--step", "steps", type=click.Choice(STEPS), multiple=True,
+@click.option("--step", "steps", type=click.Choice(STEP_NAMES), multiple=True,
               help="Print the lines of this step.")  # fmt: skip
 @json_option
 @cloud_command

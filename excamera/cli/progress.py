@@ -6,18 +6,14 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any, TextIO
 
+from excamera.job.steps import COUNTED, STEPS
 from mu import Observer, TaskRecord
 
-_PHASES = {
-    "plan": "reading the source",
-    "encode": "encoding",
-    "rebase": "joining",
-    "stitch": "stitching",
-}
-# Joining a frame takes a fraction of encoding it: weights for the time left.
-_WEIGHTS = {"encode": 1.0, "rebase": 0.5}
+_PHASES = {step.name: step.phase for step in STEPS if step.phase}
+_FIRST = COUNTED[0].name
 _BAR = 24
 _REDRAW_S = 0.1
 _PLAIN_STEPS = 10
@@ -35,9 +31,9 @@ class ProgressObserver(Observer):
         self._out = out
         self._moving = moving
         self._phase = ""
-        self._total = {"encode": 0, "rebase": 0}
-        self._done = {"encode": 0, "rebase": 0}
-        self._frames = {"encode": 0, "rebase": 0}
+        self._total = {step.name: 0 for step in COUNTED}
+        self._done = dict(self._total)
+        self._frames = dict(self._total)
         self._all_frames = 0
         self._began: float | None = None
         self._drawn = 0.0
@@ -46,10 +42,9 @@ class ProgressObserver(Observer):
 
     def started(self, record: TaskRecord) -> None:
         """A task began."""
-        if self._began is None and record.name == "encode":
+        if self._began is None and record.name == _FIRST:
             self._began = time.monotonic()
-        joining = record.name == "rebase" and self._done["encode"] < self._total["encode"]
-        if record.name in _PHASES and not joining:
+        if record.name in _PHASES and not self._is_early(record.name):
             self._enter(_PHASES[record.name])
 
     def finished(self, record: TaskRecord) -> None:
@@ -58,8 +53,8 @@ class ProgressObserver(Observer):
             return
         if record.name == "plan":
             self._all_frames = record.result["frames"]
-            self._total["encode"] = record.result["chunks"]
-            self._total["rebase"] = record.result["batches"]
+            for step in COUNTED:
+                self._total[step.name] = record.result[step.per.value]
             counts = (_count(record.result[f"{unit}s"], unit) for unit in ("frame", "chunk"))
             batches = record.result["batches"]
             self._say(f"{' in '.join(counts)}, {batches} batch{'es' if batches != 1 else ''}")
@@ -77,12 +72,9 @@ class ProgressObserver(Observer):
 
     def line(self) -> str:
         """The state in one line: phase, chunks done, frames a second, time left."""
-        done, total = self._done["encode"], self._total["encode"]
-        if self._phase == _PHASES["rebase"]:
-            done, total = self._done["rebase"], self._total["rebase"]
-        unit = "batches" if self._phase == _PHASES["rebase"] else "chunks"
+        step = next((step for step in COUNTED if step.phase == self._phase), COUNTED[0])
         fps, left = self._speed()
-        text = f"{self._phase}: {done}/{total} {unit}"
+        text = f"{self._phase}: {self._done[step.name]}/{self._total[step.name]} {step.per.value}"
         if fps is not None:
             text += f", {fps:.1f} fps"
         if left is not None:
@@ -92,11 +84,18 @@ class ProgressObserver(Observer):
 
     def _speed(self) -> tuple[float | None, float | None]:
         elapsed = time.monotonic() - self._began if self._began is not None else 0.0
-        if elapsed <= 0 or not self._frames["encode"]:
+        if elapsed <= 0 or not self._frames[_FIRST]:
             return None, None
-        work = sum(weight * self._frames[task] for task, weight in _WEIGHTS.items())
-        whole = sum(_WEIGHTS.values()) * self._all_frames
-        return self._frames["encode"] / elapsed, elapsed * (whole - work) / work
+        work = sum(step.weight * self._frames[step.name] for step in COUNTED)
+        whole = sum(step.weight for step in COUNTED) * self._all_frames
+        return self._frames[_FIRST] / elapsed, elapsed * (whole - work) / work
+
+    def _is_early(self, name: str) -> bool:
+        """Whether a counted step began while one before it goes on: its phase is not shown yet."""
+        before = takewhile(lambda step: step.name != name, COUNTED)
+        return name in self._done and any(
+            self._done[step.name] < self._total[step.name] for step in before
+        )
 
     def _enter(self, phase: str) -> None:
         if phase != self._phase:
@@ -108,8 +107,8 @@ class ProgressObserver(Observer):
                 self._say(phase)
 
     def _show(self) -> None:
-        done = self._done["encode"] + self._done["rebase"]
-        total = max(1, self._total["encode"] + self._total["rebase"])
+        done = sum(self._done.values())
+        total = max(1, sum(self._total.values()))
         if not self._moving:
             tenth = _PLAIN_STEPS * done // total
             if tenth > self._tenth:

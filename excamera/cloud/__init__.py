@@ -1,5 +1,5 @@
-"""Using a deployed stack from one's own machine: what the command line is made of.
+"""The use of a deployed stack from another machine, for the command line.
 
-Everything about jobs goes through the stack's REST API, so that a user needs the right to call
-it and no other. Only `account` knows the AWS SDK.
+Everything about jobs goes through the stack's REST API, so a user needs no right but that to call
+it. Only `account` knows the AWS SDK.
 """

@@ -1,4 +1,4 @@
-"""The AWS account: credentials, stacks, signatures. All that the command line knows of the SDK."""
+"""The AWS account: credentials, stacks, signatures. The command line uses the SDK only here."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _REFUSED = frozenset(
 
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn the SDK's errors into ours, with what to do.
+    """Turn the SDK's errors into ours, with advice.
 
     Raises:
-        NoCredentials: there are none, or the profile that is to have them is unknown.
-        NoRegion: none is configured.
-        NotAllowed: they do not suffice for `what`.
-        CloudUnavailable: anything else.
+        NoCredentials: there are no credentials, or their profile is unknown.
+        NoRegion: no region is configured.
+        NotAllowed: the credentials do not suffice for `what`.
+        CloudUnavailable: any other error.
     """
     try:
         yield
@@ -64,9 +64,9 @@ class Stack:
 
     Attributes:
         name: its name.
-        status: as CloudFormation calls it.
-        outputs: by name.
-        resources: physical ids by logical id.
+        status: its status in CloudFormation's words.
+        outputs: its outputs, by name.
+        resources: physical ids, by logical id.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Stack:
     resources: Mapping[str, str]
 
     def functions(self) -> dict[str, str]:
-        """The functions' names, by step."""
+        """The physical names of the functions, by their own name."""
         return {
             logical.removeprefix("Workers").partition("Function")[0].lower(): physical
             for logical, physical in self.resources.items()
@@ -85,11 +85,11 @@ class Stack:
 
 
 class Account:
-    """An AWS account in one region, as profile, region and environment name it.
+    """An AWS account in one region, chosen by profile, region and environment.
 
     Raises:
         NoCredentials: the profile is unknown.
-        NoRegion: none is configured.
+        NoRegion: no region is configured.
     """
 
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
@@ -110,12 +110,12 @@ class Account:
         return self._session.client(service, config=config)
 
     def identity(self) -> str:
-        """The ARN of whoever the credentials belong to."""
+        """The ARN of the owner of the credentials."""
         with explained("sts:GetCallerIdentity"):
             return str(self.client("sts").get_caller_identity()["Arn"])
 
     def wait(self, service: str, waiter: str, **which: Any) -> bool:
-        """Wait for at most half an hour; whether what was waited for has come."""
+        """Wait for up to half an hour; returns whether the waiter succeeded."""
         config = {"Delay": 5, "MaxAttempts": 360}
         try:
             self.client(service).get_waiter(waiter).wait(**which, WaiterConfig=config)
@@ -127,7 +127,7 @@ class Account:
         """A stack by its name.
 
         Raises:
-            NoSuchStack: there is none in this region.
+            NoSuchStack: there is no such stack in this region.
         """
         try:
             with explained("cloudformation:DescribeStacks"):
@@ -142,16 +142,16 @@ class Account:
             if "does not exist" in str(error):
                 raise NoSuchStack(
                     f"there is no stack {name} in {self.region}: deploy it (`excamera deploy`), "
-                    "or name another with --stack, --region or --profile"
+                    "or choose another with --stack, --region or --profile"
                 ) from error
             raise
         outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
         return Stack(name, found["StackStatus"], outputs, resources)
 
     def api_url(self, output: str) -> str:
-        """Where the API answers whose URL a stack's output has.
+        """The address of the API whose URL is in a stack's output.
 
-        An emulator serves it below its own endpoint, at the path LocalStack introduced.
+        An emulator serves it below its own endpoint, at the path that LocalStack introduced.
         """
         endpoint = str(self._cloudformation.meta.endpoint_url)
         api = urlsplit(output)
@@ -163,7 +163,7 @@ class Account:
     def signed(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> dict[str, str]:
-        """The headers of a request to API Gateway, signed."""
+        """The signed headers of a request to API Gateway."""
         with explained("AWS credentials"):
             credentials = self._session.get_credentials()
             if credentials is None:
@@ -180,5 +180,5 @@ class Account:
 
 
 def authority() -> str | None:
-    """The file with the authorities that TLS trusts, where the environment names one."""
+    """The file with the authorities that TLS trusts, if the environment names one."""
     return os.environ.get("AWS_CA_BUNDLE") or None

@@ -1,4 +1,4 @@
-"""The stack's REST API, over HTTP: signed, and asked again when the connection is lost."""
+"""The stack's REST API over HTTP, with signed requests and retries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEY_VARIABLE = "EXCAMERA_API_KEY"
 
 
 def http() -> urllib3.PoolManager:
-    """A pool of connections; none of its own retries, which would repeat what must not be."""
+    """A pool of connections without retries: not every request may be repeated."""
     return urllib3.PoolManager(
         maxsize=16,
         retries=False,
@@ -36,27 +36,27 @@ def http() -> urllib3.PoolManager:
 
 
 def pause(attempt: int) -> None:
-    """Wait before trying again, longer each time and never as long as others do."""
+    """Wait before a retry: longer each time, and for a random part of that time."""
     longest = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**attempt)
     time.sleep(random.uniform(longest / 2, longest))
 
 
-def expired(answer: urllib3.BaseHTTPResponse, told: bytes) -> bool:
-    """Whether S3 refuses a URL because its time, or that of who signed it, is over.
+def expired(answer: urllib3.BaseHTTPResponse, body: bytes) -> bool:
+    """Whether S3 refuses a URL because it, or the credentials that signed it, has expired.
 
     Args:
-        answer: to a request.
-        told: its body, or the beginning of it.
+        answer: the answer to a request.
+        body: its body, or the beginning of it.
     """
-    return answer.status == 403 or (answer.status == 400 and b"ExpiredToken" in told)
+    return answer.status == 403 or (answer.status == 400 and b"ExpiredToken" in body)
 
 
 class Api:
     """One stack's API.
 
     Args:
-        url: where it answers.
-        prove: adds to a request's headers who sends it.
+        url: its address.
+        prove: returns a request's headers with a proof of its sender.
     """
 
     def __init__(self, url: str, prove: Prove) -> None:
@@ -66,10 +66,10 @@ class Api:
 
     @classmethod
     def of_stack(cls, account: Account, stack: Stack) -> Self:
-        """The API of a deployed stack, with the credentials or the key that it takes.
+        """The API of a deployed stack, with the credentials or the key that it requires.
 
         Raises:
-            StackTooOld: it has no API.
+            StackTooOld: the stack has no API.
         """
         if "ApiUrl" not in stack.outputs:
             raise StackTooOld(f"the stack {stack.name} has no API: deploy it again")
@@ -84,9 +84,9 @@ class Api:
         return self._ask("GET", path, query)
 
     def post(self, path: str, body: Json, *, idempotency_key: str) -> tuple[Json, bool]:
-        """The answer to a POST, and whether it made something new.
+        """The answer to a POST, and whether it created something.
 
-        The key makes it safe to ask again when no answer came.
+        The key makes it safe to retry if no answer came.
         """
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         answer, status = self._send("POST", path, {}, json.dumps(body).encode(), headers)

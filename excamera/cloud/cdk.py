@@ -1,4 +1,4 @@
-"""The CDK's command line, in the version that fits, with the node that came from PyPI."""
+"""The CDK's command line, in the version that fits, run by the node from PyPI."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PACKAGE = "aws-cdk@2.1148.1"
 _KEPT_LINES = 200
 _SHOWN_LINES = 15
 
-# What the CDK, npm and CloudFormation say, and what to do about it.
+# What the CDK, npm and CloudFormation print, and what to do about it.
 _EXPLANATIONS: tuple[tuple[str, str], ...] = (
     (r"(?m)^cdk\.json: (.*)", r"a setting is wrong: \1"),
     (r"LayerBuildError|ToolMissing|CommandFailed|LayerInputError",
      "a layer could not be built; the lines above say why"),
     (r"ENOTFOUND|ETIMEDOUT|ECONNREFUSED.*registry|npm (?:ERR|error)",
-     f"npm gave no {PACKAGE}: see that its registry is reachable (npm config get registry)"),
+     f"npm cannot get {PACKAGE}: check that its registry is reachable (npm config get registry)"),
     (r"MemorySize.*(?:3008|less than or equal to (\d+))",
      "this account allows functions of at most 3,008 MB, as new ones do: lower memory_mb of "
      "rebase (docs/deploy.md, Concurrency), or ask AWS support for more"),
@@ -39,11 +39,12 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
     (r"AccessDenied|is not authorized to perform: ([\w:]+)",
      "the credentials lack a right; the line above names it"),
     (r"ROLLBACK_COMPLETE|ROLLBACK_FAILED",
-     "an earlier deployment failed and left the stack unusable: `excamera destroy`, then again"),
+     "an earlier deployment failed and left the stack unusable: run `excamera destroy`, then "
+     "deploy again"),
     (r"_IN_PROGRESS state and can ?not be updated|in progress",
      "another deployment of this stack is under way: wait for it"),
     (r"already exists",
-     "something of the stack's name is there already: name another with -c stack_name=..."),
+     "the stack's name is taken: choose another with -c stack_name=..."),
     (r"LimitExceeded|limit exceeded|quota",
      "a quota of the account is used up; the line above names it (docs/operations.md, quotas)"),
     (r"schema version mismatch|Cloud assembly schema",
@@ -52,18 +53,18 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
 
 
 def project(start: Path | None = None) -> Path:
-    """The folder of the repository that holds the stack: this one, or one above.
+    """The folder of the repository with the stack: this folder, or one above.
 
     Raises:
-        NoProject: there is none.
+        NoProject: no such folder has it.
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if all((folder / name).exists() for name in ("app.py", "cdk.json", "stacks")):
             return folder
     raise NoProject(
-        f"{here}: neither this folder nor one above holds app.py, cdk.json and stacks; "
-        "run it in a clone of the repository"
+        f"{here}: neither this folder nor one above has app.py, cdk.json and stacks; "
+        "run the command in a clone of the repository"
     )
 
 
@@ -89,10 +90,10 @@ class Cdk:
     """Runs the CDK for one project.
 
     Args:
-        folder: of the repository.
-        environment: variables for it and for AWS, besides this process's own.
+        folder: folder of the repository.
+        environment: variables for the CDK and AWS, added to this process's own.
         context: settings that differ from cdk.json.
-        say: gets every line that is printed.
+        say: called with every line of output.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class Cdk:
         }
 
     def synthesise(self, out: Path) -> str:
-        """Write the stack's template and assets; gives the stack's name."""
+        """Write the stack's template and assets; returns the stack's name."""
         environment = {
             "CDK_OUTDIR": str(out),
             "CDK_CONTEXT_JSON": json.dumps(self._context),
@@ -126,7 +127,7 @@ class Cdk:
         """Run a command of the CDK.
 
         Raises:
-            DeploymentFailed: it failed; the message explains why.
+            DeploymentFailed: the command failed; the message explains why.
         """
         npx = self._node / "lib/node_modules/npm/bin/npx-cli.js"
         command = [str(self._node / "bin" / "node"), str(npx), "--yes", PACKAGE]
@@ -153,11 +154,11 @@ class Cdk:
 
 
 def explain(lines: Sequence[str]) -> str:
-    """What the last lines of a command that failed mean, and what to do."""
+    """Explain the last lines of a failed command, with advice."""
     text = "\n".join(lines)
     for pattern, meaning in _EXPLANATIONS:
         found = re.search(pattern, text)
         if found:
             return found.expand(meaning) if "\\1" in meaning else meaning
     shown = [line for line in lines if line.strip()][-_SHOWN_LINES:]
-    return "the command failed for a reason that is not known here: " + " | ".join(shown)
+    return "the command failed for an unknown reason: " + " | ".join(shown)

@@ -1,4 +1,4 @@
-"""Before a deployment: what would make it fail, or harm jobs, is said first."""
+"""Checks before a deployment: what would make it fail, or harm running jobs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from excamera.cloud.account import Account, Stack, explained
 from excamera.errors import CloudUnavailable, DeploymentFailed, NoSuchStack, NotAllowed
 
 OLDEST_BOOTSTRAP = 6
-"""Version of the CDK's bootstrap stack that the CDK library asks for."""
+"""Version of the CDK's bootstrap stack that the CDK library requires."""
 
 USUAL_CONCURRENCY = 1000
 NEW_ACCOUNT_MEMORY_MB = 3008
-"""What AWS lets functions of new accounts have at most."""
+"""The most memory that AWS allows a function of a new account."""
 
 _SMALLEST_GOOD_CONCURRENCY = 50
 _VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
@@ -21,15 +21,15 @@ _VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What is known before a deployment.
+    """The state of an account before a deployment.
 
     Attributes:
-        identity: ARN of whoever deploys.
-        region: into which.
-        bootstrap: version of the bootstrap stack, or None where there is none.
-        concurrency: functions that the account lets run at once; None if that is not known.
+        identity: ARN of the caller.
+        region: region of the deployment.
+        bootstrap: version of the bootstrap stack, or None if there is none.
+        concurrency: functions that the account runs at once; None if unknown.
         stack: the stack as it is now, or None.
-        running: how many jobs run now.
+        running: number of running jobs.
     """
 
     identity: str
@@ -46,19 +46,19 @@ class Preflight:
 
     @property
     def new_account(self) -> bool:
-        """Whether the account's quotas are those that AWS gives new ones."""
+        """Whether the account still has the quotas of a new account."""
         return self.concurrency is not None and self.concurrency < USUAL_CONCURRENCY
 
     def fit_memory(self, memory_mb: Mapping[str, int]) -> dict[str, int]:
-        """Memory that functions can have in this account, by step.
+        """Memory that functions can have in this account, by function.
 
-        What a new account allows cannot be asked, only tried; it comes with a low concurrency.
+        A new account's limit cannot be looked up; accounts with it also have a low concurrency.
         """
         most = NEW_ACCOUNT_MEMORY_MB if self.new_account else max(memory_mb.values())
         return {step: min(memory, most) for step, memory in memory_mb.items()}
 
     def notes(self) -> list[str]:
-        """What does not keep a deployment from succeeding, and is worth knowing."""
+        """Remarks that do not prevent a deployment."""
         notes = []
         if self.concurrency is not None and self.concurrency < _SMALLEST_GOOD_CONCURRENCY:
             notes.append(
@@ -66,13 +66,11 @@ class Preflight:
                 "slow; a higher quota of concurrent executions is free (docs/operations.md)"
             )
         if self.running:
-            notes.append(
-                f"{self.running} jobs are running; what is deployed now changes their workers"
-            )
+            notes.append(f"{self.running} jobs are running; this deployment changes their workers")
         return notes
 
     def check(self) -> None:
-        """Raise `DeploymentFailed` for what would make it fail."""
+        """Raise `DeploymentFailed` if the deployment would fail."""
         if self.bootstrap is None or self.bootstrap < OLDEST_BOOTSTRAP:
             raise DeploymentFailed(
                 f"account {self.account} is not bootstrapped for the CDK in {self.region}"
@@ -87,12 +85,12 @@ class Preflight:
             )
         if self.stack is not None and self.stack.status.endswith("_IN_PROGRESS"):
             raise DeploymentFailed(
-                f"the stack {self.stack.name} is in {self.stack.status}: wait until that has ended"
+                f"the stack {self.stack.name} is in {self.stack.status}: wait until this has ended"
             )
 
 
 def look(account: Account, name: str) -> Preflight:
-    """Look at an account and the stack that is to be deployed into it.
+    """Look at an account and the stack to deploy into it.
 
     Raises:
         CloudError: there are no credentials, or they do not suffice.
@@ -113,7 +111,7 @@ def look(account: Account, name: str) -> Preflight:
 
 
 def concurrency(account: Account) -> int | None:
-    """How many functions an account lets run at once; None if that may not be asked."""
+    """How many functions an account runs at once; None if the credentials may not ask."""
     try:
         with explained("lambda:GetAccountSettings"):
             found = account.client("lambda").get_account_settings()["AccountLimit"]
@@ -145,11 +143,11 @@ def _running(account: Account, stack: Stack) -> int:
 
 
 def destroy(account: Account, name: str) -> list[str]:
-    """Delete a stack and wait until it is gone; gives the buckets that stay.
+    """Delete a stack and wait until it is gone; returns the buckets that remain.
 
     Raises:
-        NoSuchStack: there is none of that name.
-        DeploymentFailed: something of it could not be deleted.
+        NoSuchStack: there is no stack of that name.
+        DeploymentFailed: a resource could not be deleted.
     """
     stack = account.stack(name)
     cloudformation = account.client("cloudformation")

@@ -1,4 +1,4 @@
-"""Is a deployed stack well? Every check says what it found, and what to do if that is bad."""
+"""Checks the health of a deployed stack; each check reports what it found and what to do."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Finding:
     """What one check found.
 
     Attributes:
-        what: was looked at.
-        verdict: "unwell" is what has to be mended.
-        message: what was found, and what to do.
+        what: the subject of the check.
+        verdict: "unwell" needs a repair.
+        message: what the check found, and what to do.
     """
 
     what: str
@@ -43,7 +43,7 @@ class Finding:
 
 
 def examine(account: Account, name: str) -> Iterator[Finding]:
-    """Look at a stack from outside to inside; what cannot be looked at ends the examination."""
+    """Check a stack from outside to inside; a check that cannot be made ends the examination."""
     try:
         yield Finding("credentials", "well", account.identity())
         stack = account.stack(name)
@@ -114,7 +114,7 @@ def _alarms(account: Account, stack: Stack) -> Iterator[Finding]:
 
 
 def _clip(account: Account, stack: Stack, api: Api) -> Iterator[Finding]:
-    """Encode two seconds in the cloud and here; the bytes must be the same."""
+    """Encode two seconds in the cloud and here; the bytes must be equal."""
     options = EncodeOptions(batch_chunks=4)
     with tempfile.TemporaryDirectory(prefix="excamera-doctor-") as folder:
         clip, there, here = (Path(folder, name) for name in ("clip.mp4", "there.webm", "here.webm"))
@@ -131,7 +131,7 @@ def _clip(account: Account, stack: Stack, api: Api) -> Iterator[Finding]:
                 return
             yield Finding("job", "well", f"{done['id']}: {done['frames']} frames")
             fetch(api, done, there)
-            yield Finding("result", "well", "downloaded and whole")
+            yield Finding("result", "well", "downloaded and complete")
             encode_file(str(clip), here, options)
             yield _compared(there, here)
             cost = done["cost"]
@@ -155,15 +155,15 @@ def _failed(job: dict[str, Any]) -> Finding:
 def _compared(there: Path, here: Path) -> Finding:
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (there, here)]
     if len(set(digests)) == 1:
-        return Finding("bytes", "well", "the same as this machine makes")
+        return Finding("bytes", "well", "equal to this machine's")
     return Finding(
         "bytes", "unwell",
-        "not those that this machine makes: another version is deployed than is installed here",
+        "differ from this machine's: the deployed version is not the installed one",
     )  # fmt: skip
 
 
 def _tidy(account: Account, stack: Stack, job: dict[str, Any]) -> str:
-    """Delete the clip and its result; gives what could not be deleted."""
+    """Delete the clip and its result; returns what could not be deleted."""
     left = []
     s3 = account.client("s3")
     for url in (job["source"], job["output"]):

@@ -1,4 +1,4 @@
-"""Following a job in the cloud with the display of a local encode, and fetching its result."""
+"""Follows a job in the cloud with the display of a local encode, and fetches its result."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import codec
 from codec.errors import CodecError
 from excamera.cloud.api import Api, expired, http, pause
 from excamera.errors import CloudUnavailable, JobEndedBadly, NoResult, ResultDamaged
+from excamera.job.steps import COUNTED
 from mu import Observer, TaskRecord
 
 LOOK_EVERY_S = 1.0
@@ -25,20 +26,20 @@ Job = dict[str, Any]
 
 
 class Follower:
-    """Turns what the API tells of a job into what an engine tells of a run.
+    """Reports a job, as the API describes it, to an observer of a local run.
 
     Args:
-        observer: of a local encode.
+        observer: the observer.
     """
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._planned = False
-        self._done = {"encode": 0, "rebase": 0}
+        self._done = {step.name: 0 for step in COUNTED}
         self._begun: set[str] = set()
 
     def see(self, job: Job) -> None:
-        """Tell the observer what is new."""
+        """Tell the observer the news."""
         if job["state"] == "uploading":
             return
         self._begin("plan")
@@ -50,11 +51,11 @@ class Follower:
             result = {"frames": job["frames"], "chunks": chunks["total"],
                       "batches": batches["total"]}  # fmt: skip
             self._observer.finished(_record("plan", result))
-        self._begin("encode")
-        self._advance("encode", chunks, job["frames"])
-        if batches["done"]:
-            self._begin("rebase")
-        self._advance("rebase", batches, job["frames"])
+        for step in COUNTED:
+            count = job[step.per.value]
+            if count["done"] or step is COUNTED[0]:
+                self._begin(step.name)
+            self._advance(step.name, count, job["frames"])
         if job["phase"] in ("stitching", "ended") and batches["done"] == batches["total"]:
             self._begin("stitch")
 
@@ -65,7 +66,7 @@ class Follower:
 
     def _advance(self, step: str, count: dict[str, int], frames: int) -> None:
         while self._done[step] < count["done"]:
-            # Frames are told as if every chunk had as many, but for what division leaves.
+            # Frames are reported as if every chunk had the same number, up to rounding.
             before = frames * self._done[step] // count["total"]
             self._done[step] += 1
             after = frames * self._done[step] // count["total"]
@@ -77,7 +78,7 @@ def _record(step: str, result: Any = None) -> TaskRecord:
 
 
 def follow(api: Api, job: str, observer: Observer) -> Job:
-    """Wait until a job has ended, telling an observer how far it is; gives its last state."""
+    """Wait until a job has ended, with an observer for its progress; returns its last state."""
     follower = Follower(observer)
     while True:
         asked = time.monotonic()
@@ -102,17 +103,17 @@ def check_succeeded(job: Job) -> None:
 def fetch(
     api: Api, job: Job, output: Path, got: Callable[[int], None] = lambda _bytes: None
 ) -> None:
-    """Download a job's result; the file appears only when it is whole and what the job made.
+    """Download a job's result; the file appears only when it is complete and verified.
 
     Args:
-        api: of the stack; asked for a new URL when the job's has expired.
-        job: as the API tells of it.
-        output: where the file goes; one that is there is replaced.
-        got: told the bytes that have arrived, as they do.
+        api: the stack's API, which gives a new URL when the job's has expired.
+        job: the job as the API describes it.
+        output: path of the file; an existing file is replaced.
+        got: called with the number of bytes whenever some arrive.
 
     Raises:
         NoResult: there is nothing to download.
-        ResultDamaged: it is not what the job made.
+        ResultDamaged: the file is not what the job made.
         CloudUnavailable: S3 does not answer.
     """
     result = job["result"]
@@ -134,7 +135,7 @@ def fetch(
 
 
 def _blocks(api: Api, job: Job) -> Iterator[bytes]:
-    """The bytes of a result, going on where a connection broke."""
+    """The bytes of a result; after a broken connection it goes on from there."""
     url, size = job["result"]["url"], job["result"]["size"]
     at, problem = 0, ""
     for attempt in range(_ATTEMPTS):
@@ -145,9 +146,9 @@ def _blocks(api: Api, job: Job) -> Iterator[bytes]:
                 "GET", url, headers={"Range": f"bytes={at}-"}, preload_content=False
             )
             if answer.status not in (200, 206):
-                told = answer.read(1000)
-                problem = f"status {answer.status}: {told.decode(errors='replace')}"
-                if expired(answer, told):
+                body = answer.read(1000)
+                problem = f"status {answer.status}: {body.decode(errors='replace')}"
+                if expired(answer, body):
                     result = api.get(f"/jobs/{job['id']}")["result"]
                     url = (result and result["url"]) or url
                 continue
@@ -176,7 +177,7 @@ def _count_frames(file: Path) -> tuple[int, int]:
 
 
 def _verify(file: Path, result: dict[str, Any], output: Path) -> None:
-    """See that a file is the result: its size, and its frames."""
+    """Check that a file is the result, by its size and its frames."""
     size = file.stat().st_size
     if size != result["size"]:
         raise ResultDamaged(f"{output}: {size} bytes arrived of {result['size']}")

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from excamera.cloud.account import Account, Stack, explained
-from excamera.job.flow import STEPS
+from excamera.job.steps import STEP_NAMES
 
 Line = dict[str, Any]
 
@@ -20,15 +20,15 @@ _TIMESTAMP = "%Y-%m-%d %H:%M:%S,%f%z"  # of Powertools' logger
 def lines(
     account: Account, stack: Stack, job: dict[str, Any], steps: tuple[str, ...] = ()
 ) -> list[Line]:
-    """What functions logged about a job, in order of time.
+    """The log lines of a job, in order of time.
 
-    Of a job that failed in a task, only that task's own lines, unless `steps` asks for more.
+    If a task failed the job, only the lines of that task, unless `steps` asks for more.
 
     Args:
-        account: where the stack is.
-        stack: whose functions logged.
-        job: as the API tells of it.
-        steps: whose lines are wanted.
+        account: the stack's account.
+        stack: the stack whose functions logged.
+        job: the job as the API describes it.
+        steps: the steps whose lines are wanted.
 
     Raises:
         NotAllowed: the credentials need logs:FilterLogEvents.
@@ -36,7 +36,7 @@ def lines(
     failure = job["failure"] or {}
     place: dict[str, Any] = {}
     if not steps:
-        steps = (failure["step"],) if failure.get("step") in STEPS else STEPS
+        steps = (failure["step"],) if failure.get("step") in STEP_NAMES else STEP_NAMES
         place = {name: failure[name] for name in ("batch", "chunk")
                  if failure.get(name) is not None}  # fmt: skip
     functions = stack.functions()
@@ -50,9 +50,9 @@ def lines(
 
 
 def _logged(account: Account, function: str, job: dict[str, Any]) -> Iterator[tuple[int, Line]]:
-    """Times in Unix milliseconds, and lines.
+    """Lines with their times in Unix milliseconds.
 
-    A line's own time is when it was written; its event's may be that of many lines together.
+    A line's own time is that of its writing; many lines may share the time of their event.
     """
     with explained("logs:FilterLogEvents"):
         configuration = account.client("lambda").get_function_configuration(FunctionName=function)

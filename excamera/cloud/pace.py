@@ -1,4 +1,4 @@
-"""What a job in the cloud tells of how fast its workers are."""
+"""What a job in the cloud shows of the pace of its workers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from excamera.cloud.account import Account, Stack, explained
 from excamera.cloud.api import Api
 from excamera.errors import NoResult
-from excamera.job.flow import STEPS
-from excamera.price.estimate import DEFAULT_MEMORY_MB, Film, Workers
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
+from excamera.price.estimate import Film, Workers
 from mu import Attempt
 
 
@@ -36,11 +36,11 @@ def attempts_of(api: Api, name: str) -> tuple[dict[str, Any], list[Attempt], Fil
 
 
 def workers_of(account: Account, stack: Stack) -> Workers:
-    """What a stack's functions are: their memory and architecture."""
+    """The memory and architecture of a stack's functions."""
     functions, memory, architecture = stack.functions(), {**DEFAULT_MEMORY_MB}, ""
     with explained("lambda:GetFunctionConfiguration"):
         client = account.client("lambda")
-        for step in STEPS:
+        for step in STEP_NAMES:
             answer = client.get_function_configuration(FunctionName=functions[step])
             memory[step] = int(answer["MemorySize"])
             [architecture] = answer["Architectures"]

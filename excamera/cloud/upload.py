@@ -1,4 +1,4 @@
-"""Uploading a file's parts in parallel, and going on where an upload stopped."""
+"""Uploads a file's parts in parallel, and resumes an upload that stopped."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from excamera.errors import CloudUnavailable, NoSuchJob, UploadFailed
 PARTS_AT_ONCE = 6
 _ATTEMPTS = 6
 _REFUSALS = 3
-"""After so many rounds of new URLs in which no part arrived, an upload is given up."""
+"""Rounds of new URLs without a single part arriving, after which an upload fails."""
 
 Sent = Callable[[int], None]
 
 
 class _ExpiredError(Exception):
-    """A URL is not valid any more."""
+    """A URL has expired."""
 
 
 def upload_file(path: Path, job: dict[str, Any], api: Api, sent: Sent) -> None:
     """Upload the source of a job that waits for it; S3 then starts the job.
 
-    Parts that S3 has already are not sent again. S3 compares every part with its digest.
+    Parts that S3 already has are not sent again. S3 compares every part with its digest.
 
     Args:
-        path: of the file.
-        job: as the API tells of it, with `upload`.
-        api: of the stack; asked for new URLs when these have expired.
-        sent: told the bytes that have arrived, as they do.
+        path: path of the file.
+        job: the job as the API describes it, with `upload`.
+        api: the stack's API, which gives new URLs when these have expired.
+        sent: called with the number of bytes whenever some have arrived.
 
     Raises:
-        UploadFailed: the file cannot be read, has changed, or S3 refuses it.
+        UploadFailed: the file cannot be read or has changed, or S3 refuses it.
         CloudUnavailable: S3 does not answer.
     """
     upload, refused = job["upload"], 0
@@ -50,7 +50,7 @@ def upload_file(path: Path, job: dict[str, Any], api: Api, sent: Sent) -> None:
         except _ExpiredError:
             pass
         else:
-            # Asked again: S3 tells the parts of all runs, and that it has them whole.
+            # Ask again: S3 lists the parts of all runs, and confirms that it has them whole.
             upload = api.get(f"/jobs/{job['id']}")["upload"]
             if upload is None:
                 return
@@ -62,7 +62,7 @@ def upload_file(path: Path, job: dict[str, Any], api: Api, sent: Sent) -> None:
         upload = api.get(f"/jobs/{job['id']}")["upload"]
         if upload is None:
             return
-        # Of URLs that had expired before the first part was sent, none gets through.
+        # If the URLs expired before the first part was sent, no part arrives.
         refused = refused + 1 if {part["number"] for part in upload["parts"]} == before else 0
         if refused == _REFUSALS:
             raise UploadFailed(f"{path}: S3 refuses its parts")
@@ -85,7 +85,7 @@ def _send_all(path: Path, parts: list[dict[str, Any]], sent: Sent) -> None:
         try:
             for _ in threads.map(send, parts):
                 pass
-        except BaseException:  # Ctrl-C too: what is under way ends with its part
+        except BaseException:  # Ctrl-C too: each thread ends after its part
             stop.set()
             raise
 
@@ -96,7 +96,7 @@ def _send(path: Path, part: dict[str, Any], pool: urllib3.PoolManager) -> None:
         body = file.read(part["size"])
     if len(body) != part["size"]:
         raise UploadFailed(f"{path}: became shorter while it was uploaded")
-    # S3 compares; an ETag would be the digest only in buckets without a key of their own.
+    # S3 compares it. An ETag is the digest only in buckets without a KMS key.
     digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
     problem = ""
     for attempt in range(_ATTEMPTS):
@@ -118,7 +118,7 @@ def _send(path: Path, part: dict[str, Any], pool: urllib3.PoolManager) -> None:
 
 
 def _complete(upload: dict[str, Any], job: str, api: Api) -> None:
-    """Make the object of its parts."""
+    """Join the parts into the object."""
     listed = "".join(
         f"<Part><PartNumber>{part['number']}</PartNumber><ETag>{part['etag']}</ETag></Part>"
         for part in sorted(upload["received"], key=lambda part: int(part["number"]))
@@ -133,11 +133,11 @@ def _complete(upload: dict[str, Any], job: str, api: Api) -> None:
         except urllib3.exceptions.HTTPError as error:
             problem = str(error)
         else:
-            # S3 may begin with status 200 and then tell of an error in the body.
+            # S3 may answer with status 200 and report an error in the body.
             if answer.status == 200 and b"<Error>" not in answer.data:
                 return
             problem = answer.data[:300].decode(errors="replace")
-        # Perhaps it was made, and only the answer was lost.
+        # Perhaps the object exists, and only the answer was lost.
         try:
             if api.get(f"/jobs/{job}")["upload"] is None:
                 return

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from excamera.job.steps import STEPS
 from mu import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
 
-FUNCTIONS = {
-    name: f"excamera.steps.{name}:{name}"
-    for name in ("plan", "encode", "rebase", "audio", "stitch")
-}
+FUNCTIONS = {step.name: step.task for step in STEPS}
 """Registry of the task functions for mu's local engine."""
-
-STEPS = tuple(FUNCTIONS)
-"""The names of the flow's tasks, in the order in which they end."""
 
 _RETRY = (
     Retry(("SourceUnavailable", "StoreUnavailable"), attempts=4, interval_s=1, max_delay_s=20),
@@ -22,12 +17,12 @@ _RETRY = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of the cloud a job may use; on one machine the number of workers is the limit.
+    """The limits of a job in the cloud; on one machine the number of workers is the limit.
 
     Attributes:
-        batches_at_once: batches under way at the same time.
-        chunks_at_once: chunks of one batch under way at the same time.
-        concurrency: functions that the account can run at the same time, if known.
+        batches_at_once: the most batches that run at the same time.
+        chunks_at_once: the most chunks of one batch that run at the same time.
+        concurrency: functions that the account runs at the same time, if known.
     """
 
     batches_at_once: int = 10_000
@@ -35,7 +30,7 @@ class Limits:
     concurrency: int | None = None
 
     def fit(self, batch_chunks: int) -> Limits:
-        """These limits, lowered to fit the account; one function is kept for the sound."""
+        """These limits, lowered to the account's concurrency; the sound takes one function."""
         if self.concurrency is None:
             return self
         room = max(1, self.concurrency - 1)

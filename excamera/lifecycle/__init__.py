@@ -1,1 +1,1 @@
-"""What happens around a job: uploads, failures, cancelling, its end and who hears of it."""
+"""What happens around a job: uploads, failures, cancelling, its end and the notices of it."""

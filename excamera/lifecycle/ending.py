@@ -1,12 +1,12 @@
-"""What the world is told when a job ends: one notice for each end, however it ended.
+"""The notice of a job's end: one for each end, however the job ended.
 
-The notice is made from Step Functions' event "Execution Status Change" and, where the job ended
-unhappily, from the reason that its first failure left in the store. It is the body of every
-message about the end, and stays in the store as ``end.json``.
+The notice is made from Step Functions' event "Execution Status Change" and, if the job did not
+succeed, from the reason that its first failure left in the store. It is the body of every message
+about the end, and stays in the store as ``end.json``.
 
-Events come at least once. `notice_of` gives the same `id` for the same end, and `is_told` knows
-an end that was told before. A job that was cancelled keeps no objects: its end is told like any
-other, and then forgotten, so that it may be told twice.
+Events come at least once. `notice_of` returns the same `id` for the same end, and `is_told`
+recognises an end that was announced before. A cancelled job keeps no objects: its end is announced
+like any other and then forgotten, so it may be announced twice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mu.timeline import attempts
 Notice = dict[str, Any]
 
 SOURCE, DETAIL_TYPE = "excamera", "ExCamera Job Ended"
-"""How the event on EventBridge's default bus is labelled."""
+"""The labels of the event on EventBridge's default bus."""
 
 STATUSES = {
     "SUCCEEDED": "succeeded",
@@ -35,7 +35,7 @@ STATUSES = {
     "TIMED_OUT": "timed_out",
     "ABORTED": "stopped",
 }
-"""Step Functions' statuses of what has ended, and ours."""
+"""Step Functions' statuses of ended executions, and ours."""
 
 _OF_RESULT = ("key", "size", "frames", "duration_s")
 
@@ -48,14 +48,14 @@ def end_of_job(
     memory_mb: Mapping[str, int],
     architecture: str,
 ) -> Notice:
-    """The notice of an end; why it was an unhappy one is then recorded too.
+    """Make the notice of an end; records the reason if the job did not succeed.
 
     Args:
-        detail: of the event "Step Functions Execution Status Change".
-        store: the jobs'.
-        stack: name of the stack that the job ran in.
-        memory_mb: of each of its functions, by step.
-        architecture: of all of them.
+        detail: detail of the event "Step Functions Execution Status Change".
+        store: the store of jobs.
+        stack: name of the stack in which the job ran.
+        memory_mb: memory of each of its functions, by name.
+        architecture: architecture of all of them.
     """
     reason = None
     if detail["status"] != "SUCCEEDED":
@@ -72,13 +72,13 @@ def notice_of(
     reason: Mapping[str, Any] | None = None,
     cost_usd: float | None = None,
 ) -> Notice:
-    """The notice of an end, without the fields that nothing is known of.
+    """The notice of an end, without fields whose values are unknown.
 
     Args:
-        detail: of the event "Step Functions Execution Status Change".
-        stack: name of the stack that the job ran in.
+        detail: detail of the event "Step Functions Execution Status Change".
+        stack: name of the stack in which the job ran.
         reason: the record of the job's failure.
-        cost_usd: what the job has cost, as far as that is known.
+        cost_usd: cost of the job, if known.
     """
     arn, stopped_ms = detail["executionArn"], detail["stopDate"]
     job = _object(detail.get("input"))
@@ -101,20 +101,20 @@ def notice_of(
 
 
 def attributes(notice: Notice) -> dict[str, str]:
-    """What subscribers can filter by without reading the body: `status`, and `error` if any."""
+    """Attributes by which subscribers can filter: `status`, and `error` if there is one."""
     return {name: notice[name] for name in ("status", "error") if name in notice}
 
 
 def is_told(notice: Notice, store: Store) -> bool:
-    """Whether all that follows from this end was done before."""
+    """Whether this end was announced before."""
     return bool(_last(notice, store).get("id") == notice["id"])
 
 
 def remember(notice: Notice, store: Store) -> None:
-    """Store a notice as the job's last, when all that follows from it is done.
+    """Store a notice as the job's last, once it is announced.
 
-    A job that is redriven ends again; the notice of its later end stays. Of a job that was
-    cancelled nothing does.
+    A job that is redriven ends again; the notice of its later end stays. A cancelled job keeps
+    no notice.
     """
     data = json.dumps(notice, indent=1).encode()
     keys = Keys(notice["job"])
@@ -125,17 +125,17 @@ def remember(notice: Notice, store: Store) -> None:
 
 
 def forget_if_cancelled(notice: Notice, store: Store) -> None:
-    """Leave nothing of a job that was cancelled; to be called after the last write."""
+    """Remove the last objects of a cancelled job; call it after the last write."""
     keys = Keys(notice["job"])
     if is_cancelled(store, keys):
         store.delete(keys.failure)
         store.delete(keys.end)
-        # Step Functions may list what became of batches after all else was removed.
+        # Step Functions may write its results of the map after all else was removed.
         store.delete_all(store.list(f"{keys.map_results}/"))
 
 
 def seconds(detail: Mapping[str, Any]) -> float | None:
-    """How long a job took; of one that was redriven nobody knows how long it lay there."""
+    """Seconds that a job took; None if it was redriven, as its idle time is unknown."""
     if detail.get("redriveCount"):
         return None
     return float(detail["stopDate"] - detail["startDate"]) / 1000
@@ -144,7 +144,7 @@ def seconds(detail: Mapping[str, Any]) -> float | None:
 def _cost_usd(
     keys: Keys, store: Store, memory_mb: Mapping[str, int], architecture: str
 ) -> float | None:
-    """What a job has cost by its timeline; unknown where it has none, or none any more."""
+    """The cost of a job from its timeline; None if it has none, or has it no longer."""
     noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
     return round(costs.actual(noted, memory_mb).dollars(architecture), 6) if noted else None
 
@@ -158,7 +158,7 @@ def _last(notice: Notice, store: Store) -> dict[str, Any]:
 
 
 def _object(value: Any) -> dict[str, Any]:
-    """A JSON object, which the event holds as text and anybody may have made."""
+    """A JSON object from its text; {} for anything else, since anyone may start an execution."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

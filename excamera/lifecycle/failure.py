@@ -1,9 +1,9 @@
-"""What becomes of a job after a step failed in the cloud: a record, and perhaps another try.
+"""What happens to a job after a step failed in the cloud: a record, and perhaps another try.
 
-The state machine sends every failure that its retries did not mend here. A failure deep in
-the flow is recorded where it happens, because a distributed map tells its parent only that
-some child failed. The last word is said at the top: try again from the plan on (finished
-pieces are skipped), or end the job with the first failure's own name and words.
+The state machine sends here every failure that its retries did not cure. A failure deep in the
+flow is recorded where it happens, because a distributed map reports to its parent only that some
+child failed. The decision is made at the top: start again from the plan (finished pieces are
+skipped), or end the job with the name and message of the first failure.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from mu import Context, Event, NoSuchKey, Store
 _FLOW_ONLY = ("failed", "plan")
 
 JOB = "job"
-"""The step of a record that no step could write: the job was stopped, or out of time."""
+"""The step in the record of a job that no step failed: it was stopped, or out of time."""
 
-# Names that Lambda and Step Functions give, with ours and what a user can do.
+# Error names of Lambda and Step Functions, with ours and with advice.
 _PLATFORM: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("Sandbox.Timedout", "States.Timeout"),
         (
             "WorkerTimedOut",
-            "it did not end in the time a worker has; smaller chunks or batches "
+            "it did not end within a worker's time limit; smaller chunks or batches "
             "(chunk-frames, batch-chunks) or more memory for its function make it faster",
         ),
     ),
@@ -40,28 +40,28 @@ _PLATFORM: dict[str, tuple[str, str]] = {
     ),
     "Lambda.TooManyRequestsException": (
         "WorkersBusy",
-        "the account's limit of concurrent Lambda functions was in use for too long; ask "
+        "the account's quota of concurrent Lambda functions was used up for too long; ask "
         "AWS for a higher quota, or lower the stack's caps on concurrency",
     ),
     "States.DataLimitExceeded": (
         "EventTooLarge",
-        "an event grew beyond what Step Functions carries; larger chunks make fewer of them",
+        "an event grew beyond the limit of Step Functions; larger chunks make it smaller",
     ),
 }
 
-# Ends that no step of the job could record.
+# Ends that no step of the job can record.
 _ENDS = {
     "ABORTED": ("JobStopped", "the job was stopped"),
-    "TIMED_OUT": ("JobTimedOut", "the job did not end in the time a job may take"),
+    "TIMED_OUT": ("JobTimedOut", "the job did not end within the time limit of a job"),
 }
 
 
 class JobFailed(Exception):
-    """Ends the job; subclasses are made with the name of what really happened."""
+    """Ends the job; subclasses are made with the name of the actual error."""
 
 
 def failure(event: Event, context: Context) -> Event:
-    """Record a failure and pass it on, or start the job's flow again.
+    """Record a failure and raise it, or start the job's flow again.
 
     Args:
         event: `job`; `failed`, a map from the step's name to the `Error` and `Cause` that
@@ -70,7 +70,7 @@ def failure(event: Event, context: Context) -> Event:
         context: the store.
 
     Returns:
-        At the top of the flow, the event to plan again with.
+        At the top of the flow, the event for a new plan.
 
     Raises:
         JobFailed: a subclass with the name of the first failure.
@@ -81,13 +81,13 @@ def failure(event: Event, context: Context) -> Event:
 
 
 def _first(record: dict[str, Any], job: str, store: Store) -> dict[str, Any]:
-    """The first failure of this run of the job, which is `record` if there is none yet."""
+    """The first failure of this run of the job; `record` if there is none yet."""
     key = Keys(job).failure
     if store.put_new(key, _pack(record)):
         return record
     found = recorded(job, store)
     if found is None or found["step"] == JOB:
-        # The job was stopped before, and went on: that is not why it fails now.
+        # The job was stopped before and went on; that is not why it fails now.
         store.put(key, _pack(record))
         return record
     return found
@@ -102,7 +102,7 @@ def _decide(event: Event, store: Store) -> Event:
     start = {name: value for name, value in flow.items() if name not in _FLOW_ONLY}
     again = second_try(start, record["error"])
     if again is None and event["redrives"] > record.get("redrives", event["redrives"]):
-        again = start  # somebody mended what was wrong and asked to go on
+        again = start  # a user repaired the cause and redrove the execution
     if again is not None:
         store.delete(keys.failure)
         return again
@@ -111,18 +111,18 @@ def _decide(event: Event, store: Store) -> Event:
 
 
 def second_try(event: Event, error: str) -> Event | None:
-    """The event with which a failed job can start again by itself, if it can."""
+    """The event with which a failed job can start again by itself, or None."""
     if error == "SourceMismatch" and event["index"] != "decoding":
-        # The container's timestamps promise other frames than decoding gives.
+        # The container's timestamps promise other frames than decoding returns.
         return {**event, "index": "decoding"}
     return None
 
 
 def note_end(job: str, status: str, cause: str | None, store: Store) -> None:
-    """Record the end of a job that no step of it could record: stopped, or out of time.
+    """Record the end of a job that none of its steps can record: stopped, or out of time.
 
-    The first failure of a step stays what it was; an earlier end, of a job that was redriven
-    since, does not.
+    The record of a step's failure stays. That of an earlier end, of a job that was redriven
+    since, is replaced.
     """
     error, message = _ENDS.get(status, ("JobFailed", "the job failed"))
     record = {
@@ -139,7 +139,7 @@ def note_end(job: str, status: str, cause: str | None, store: Store) -> None:
 
 
 def recorded(job: str, store: Store) -> dict[str, Any] | None:
-    """The record of a job's failure, or None where there is none."""
+    """The record of a job's failure, or None."""
     try:
         record: dict[str, Any] = json.loads(store.get(Keys(job).failure))
     except NoSuchKey:
@@ -148,7 +148,7 @@ def recorded(job: str, store: Store) -> dict[str, Any] | None:
 
 
 def _record(event: Event) -> dict[str, Any]:
-    """What a caught error says, in a user's words."""
+    """The record of a caught error, in a user's words."""
     ((step, caught),) = event["failed"].items()
     cause = _parsed(caught.get("Cause", ""))
     name, message = caught["Error"], str(cause.get("errorMessage", ""))

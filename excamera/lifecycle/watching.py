@@ -1,4 +1,4 @@
-"""Jobs that run and get nowhere: none of their tasks has ended for longer than any may take."""
+"""Stalled jobs: none of their tasks has ended for longer than a task may take."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A job under way: its name, and when it started or was last redriven."""
+    """A running job: its name, and when it started or was last redriven."""
 
     job: str
     since: datetime
@@ -17,7 +17,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
-    """A job without progress: its name, and when one of its tasks last ended, or it started."""
+    """A stalled job: its name, and when one of its tasks last ended, or when it started."""
 
     job: str
     since: datetime
@@ -30,13 +30,13 @@ def stalled(
     now: datetime,
     patience: timedelta,
 ) -> list[Stalled]:
-    """The jobs of which no task has ended for longer than `patience`.
+    """The jobs without the end of a task for longer than `patience`.
 
     Args:
-        running: all jobs under way.
-        last_task: when a job's last task ended, or None while none has. Asked only of jobs that
-            run for long enough.
-        now: the time.
+        running: all running jobs.
+        last_task: returns when a job's last task ended, or None if none has. Called only for jobs
+            that have run for long enough.
+        now: the current time.
         patience: longer than a task may take.
     """
     found = []

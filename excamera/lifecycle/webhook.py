@@ -1,8 +1,8 @@
 """Notices as signed HTTP requests, after the scheme of standardwebhooks.com.
 
 The signature is an HMAC-SHA256 over ``id.timestamp.body``. A receiver that knows the secret can
-tell that a request came from this stack, when, and that nobody changed it; the id tells it
-requests that came twice.
+verify that a request came from this stack, when, and unchanged. The id shows which requests came
+twice.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 from excamera.errors import PermanentError, TransientError
 
 Post = Callable[[bytes, dict[str, str]], int]
-"""Sends a body with headers, and gives the status of the answer.
+"""Sends a body with headers and returns the status of the answer.
 
-Raises `OSError` where there was no answer.
+Raises `OSError` if there was no answer.
 """
 
 PAUSES_S = (1.0, 3.0)
@@ -30,11 +30,11 @@ _WORTH_A_RETRY = frozenset({408, 429})
 
 
 class WebhookUnavailable(TransientError):
-    """The receiver did not answer, or could not take the request now."""
+    """The receiver did not answer, or cannot take the request now."""
 
 
 class WebhookRefused(PermanentError):
-    """The receiver answered that it does not want the request."""
+    """The receiver rejected the request."""
 
 
 def signature(secret: str, message: str, timestamp: int, body: bytes) -> str:
@@ -43,8 +43,8 @@ def signature(secret: str, message: str, timestamp: int, body: bytes) -> str:
     Args:
         secret: the key as base64, with or without the prefix that other implementations show.
         message: the message's id.
-        timestamp: when it is sent, in seconds since 1970.
-        body: what is sent.
+        timestamp: time of sending, in seconds since 1970.
+        body: the body of the request.
     """
     key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     signed = f"{message}.{timestamp}.".encode() + body
@@ -60,18 +60,18 @@ def deliver(
     now: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> int:
-    """Send a notice, again after a pause where that may help; gives the answer's status.
+    """Send a notice, with retries after a pause if they may help; returns the answer's status.
 
     Args:
-        notice: of the end of a job.
+        notice: the notice of a job's end.
         secret: see `signature`.
         post: sends one request.
-        now: the time in seconds since 1970.
-        sleep: waits.
+        now: returns the time in seconds since 1970.
+        sleep: waits for a number of seconds.
 
     Raises:
-        WebhookUnavailable: no attempt was answered, or all were with 5xx, 408 or 429.
-        WebhookRefused: the answer was something else than 2xx. A redirect is not followed.
+        WebhookUnavailable: no attempt had an answer, or each had 5xx, 408 or 429.
+        WebhookRefused: the answer was anything else but 2xx. Redirects are not followed.
     """
     body = json.dumps(notice, separators=(",", ":")).encode()
     said = ""

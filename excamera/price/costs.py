@@ -1,7 +1,7 @@
-"""What a job costs on AWS: what it uses, counted or foretold, and the prices of that.
+"""What a job costs on AWS: its usage, counted or predicted, and prices.
 
-All constants that prices and counts depend on are here. The counts are those of the deployed
-stack; a test holds them to what a job on the emulator really asks for.
+This module has the prices, and the requests that belong to no step; `excamera.job.steps` has those
+of each step. A test compares the sums with the requests of a job on the emulator.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
-from mu import Attempt
+from excamera.job.steps import STEPS, Counts, Per
+from mu import Attempt, Each, Node, Parallel, Sequence, Task
 
 GB_SECOND_USD = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 """Lambda's price of a second with 1,024 MB, by architecture."""
@@ -21,14 +23,14 @@ INVOCATION_USD = 0.20 / 1e6
 TRANSITION_USD = 25 / 1e6  # Step Functions, Standard
 WRITE_USD = 0.005 / 1000  # S3: PUT, COPY, LIST and the requests of multipart uploads
 READ_USD = 0.0004 / 1000  # S3: GET, HEAD
-"""List prices of us-east-1 in US dollars; other regions differ by some percent."""
+"""List prices of us-east-1 in US dollars; other regions differ by a few percent."""
 
 BILLED_MORE_S = 0.03
-"""What Lambda bills of a call beyond what the timeline records: reading the event, logging,
-storing the record itself and looking whether the job was cancelled."""
+"""Seconds of a call that Lambda bills and the timeline does not record: reading the event, logging,
+storing the record itself and checking whether the job was cancelled."""
 
 UNTIMED_CALLS_S = {"start": 0.3, "ended": 0.5}
-"""Seconds of the calls around a job that leave no record in its timeline."""
+"""Seconds of the calls around a job that have no record in its timeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ class Shape:
     """How a job is cut.
 
     Attributes:
-        frames: of the source.
-        chunks: of the job, each an encode call.
-        batches: of the job, each a rebase call.
+        frames: number of frames of the source.
+        chunks: number of chunks, each an encode call.
+        batches: number of batches, each a rebase call.
     """
 
     frames: int
@@ -47,7 +49,7 @@ class Shape:
 
     @classmethod
     def of(cls, frames: int, options: EncodeOptions) -> Shape:
-        """How options cut so many frames, as `excamera.job.plan.cut` does."""
+        """How the options cut that many frames, as `excamera.job.plan.cut` does."""
         full, rest = divmod(frames, options.chunk_frames * options.batch_chunks)
         chunks = full * options.batch_chunks + ceil(rest / options.chunk_frames)
         return cls(frames, chunks, full + bool(rest))
@@ -55,14 +57,14 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a job asks of AWS, one PUT for its upload included.
+    """What a job uses of AWS, including one PUT for its upload.
 
     Attributes:
         gb_seconds: Lambda's time, by function, in seconds with 1,024 MB.
-        invocations: of functions.
-        transitions: of the state machine and its children.
-        writes: requests to S3 that are priced as PUT.
-        reads: requests to S3 that are priced as GET.
+        invocations: calls of functions.
+        transitions: transitions of the state machine and its children.
+        writes: requests that S3 prices as PUT.
+        reads: requests that S3 prices as GET.
     """
 
     gb_seconds: Mapping[str, float]
@@ -72,11 +74,11 @@ class Usage:
     reads: int
 
     def dollars(self, architecture: str) -> float:
-        """At list prices, in US dollars."""
+        """The cost at list prices, in US dollars."""
         return sum(self.bill(architecture).values())
 
     def bill(self, architecture: str) -> dict[str, float]:
-        """US dollars by what they are paid for."""
+        """The cost in US dollars, by kind of usage."""
         return {
             "lambda": sum(self.gb_seconds.values()) * GB_SECOND_USD[architecture],
             "invocations": self.invocations * INVOCATION_USD,
@@ -89,35 +91,35 @@ class Usage:
 def foretold(
     shape: Shape, gb_seconds: Mapping[str, float], environments: int, *, source_reads: int = 0
 ) -> Usage:
-    """What a job of that shape will ask for when nothing fails.
+    """The usage of a job of that shape if nothing fails.
 
     Args:
-        shape: of the job.
-        gb_seconds: of the whole job, by function.
+        shape: the job's shape.
+        gb_seconds: Lambda's time for the whole job, by function.
         environments: how many encode environments will open the source.
         source_reads: requests that encode and rebase each make to read a chunk's part of the
-            source; 0 for one of at most half a mebibyte, which is read whole when it is opened.
+            source; 0 for a source of at most half a mebibyte, which is read whole when opened.
     """
     return Usage(
         gb_seconds,
-        invocations=_counted(shape, _INVOCATIONS),
-        transitions=_counted(shape, _TRANSITIONS),
-        writes=_counted(shape, _WRITES),
-        reads=_counted(shape, _READS)
-        + _READS_OF_ENVIRONMENT * environments
+        invocations=_counted(shape, INVOCATIONS),
+        transitions=_counted(shape, TRANSITIONS),
+        writes=_counted(shape, WRITES),
+        reads=_counted(shape, READS)
+        + READS_OF_ENVIRONMENT * environments
         + 2 * source_reads * shape.chunks,
     )
 
 
 def actual(attempts: Iterable[Attempt], memory_mb: Mapping[str, int]) -> Usage:
-    """What a job has asked for so far, by its timeline.
+    """The usage of a job so far, from its timeline.
 
-    Retries are in it as far as they left a record: one whose worker died did not. Requests are
-    those that such tasks make when nothing fails.
+    It includes retries that left a record; an attempt whose worker died leaves none. Requests are
+    those that the recorded tasks make if nothing fails.
 
     Args:
-        attempts: all that its timeline has.
-        memory_mb: of each function, by step.
+        attempts: all attempts of its timeline.
+        memory_mb: memory of each function, by its name.
     """
     calls: Counter[str] = Counter()
     gb_seconds: defaultdict[str, float] = defaultdict(float)
@@ -129,30 +131,82 @@ def actual(attempts: Iterable[Attempt], memory_mb: Mapping[str, int]) -> Usage:
         gb_seconds[attempt.name] += seconds * memory_mb.get(attempt.name, 0) / 1024
     for name, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[name] = seconds * memory_mb.get(name, 0) / 1024
-    done = Shape(0, sum(t.startswith("encode") for t in numbers),
-                 sum(t.startswith("rebase") for t in numbers))  # fmt: skip
+    tasks = Counter(task.partition("-")[0] for task in numbers)
+    done = Shape(0, chunks=_most(tasks, Per.CHUNK), batches=_most(tasks, Per.BATCH))
     retries = sum(number - 1 for number in numbers.values())
     return Usage(
         dict(gb_seconds),
-        invocations=_counted(done, _INVOCATIONS) + retries,
-        transitions=_counted(done, _TRANSITIONS) + retries,
-        writes=_counted(done, _WRITES) + retries,
-        reads=_counted(done, _READS)
-        + _READS_OF_ENVIRONMENT * min(done.chunks, _SOME_ENVIRONMENTS)
+        invocations=_counted(done, INVOCATIONS) + retries,
+        transitions=_counted(done, TRANSITIONS) + retries,
+        writes=_counted(done, WRITES) + retries,
+        reads=_counted(done, READS)
+        + READS_OF_ENVIRONMENT * min(done.chunks, _SOME_ENVIRONMENTS)
         + retries,
     )
 
 
-# Of each job, each batch and each chunk; what docs/cloud-overhead.md counts.
-_Counts = tuple[int, int, int]
-_INVOCATIONS: _Counts = (5, 1, 1)
-_TRANSITIONS: _Counts = (6, 2, 1)
-_WRITES: _Counts = (12, 4, 3)
-_READS: _Counts = (19, 9, 4)
-_READS_OF_ENVIRONMENT = 2
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What something other than a step asks for, once in a job."""
+
+    invocations: int = 0
+    writes: int = 0
+    reads: int = 0
+
+
+_BESIDES = {
+    "upload": _Asked(writes=1),
+    # Reads the upload's metadata.
+    "start": _Asked(invocations=1, reads=1),
+    # Reads the list of batches, and writes what became of them.
+    "state machine": _Asked(writes=1, reads=1),
+    # Lists the timeline and stores the end; looks twice for an earlier end, and once for a
+    # cancellation.
+    "ended": _Asked(invocations=1, writes=2, reads=3),
+    # A last batch of one chunk opens no source. test_costs counts such a job; most have none.
+    "short last batch": _Asked(reads=-2),
+}
+
+_WITHIN = {Per.JOB: Per.BATCH, Per.BATCH: Per.CHUNK}
 _SOME_ENVIRONMENTS = 100
 
 
-def _counted(shape: Shape, counts: _Counts) -> int:
-    each_job, each_batch, each_chunk = counts
-    return each_job + each_batch * shape.batches + each_chunk * shape.chunks
+def _once(per: Per) -> Counts:
+    return Counts(**{per.name.lower(): 1})
+
+
+def _entered(node: Node, per: Per = Per.JOB) -> Counts:
+    """States that a state machine enters for a node, which are Step Functions' transitions."""
+    match node:
+        case Task():
+            return _once(per)
+        case Sequence():
+            return sum((_entered(step, per) for step in node.steps), Counts())
+        case Parallel():
+            return sum((_entered(one, per) for one in node.branches.values()), _once(per))
+        case Each():
+            return _once(per) + _entered(node.body, _WITHIN[per])
+
+
+def _sum(of_steps: Iterable[Counts], besides: Iterable[int]) -> Counts:
+    return sum(of_steps, Counts(job=sum(besides)))
+
+
+INVOCATIONS = _sum(
+    (_once(step.per) for step in STEPS), (asked.invocations for asked in _BESIDES.values())
+)
+TRANSITIONS = _entered(excamera_flow()) + Counts(job=1)  # into the state that ends the job
+WRITES = _sum((step.writes for step in STEPS), (asked.writes for asked in _BESIDES.values()))
+READS = _sum((step.reads for step in STEPS), (asked.reads for asked in _BESIDES.values()))
+"""What a job asks for if nothing fails; docs/cloud-overhead.md has the measured counts."""
+
+READS_OF_ENVIRONMENT = sum(step.reads_of_environment for step in STEPS)
+
+
+def _counted(shape: Shape, counts: Counts) -> int:
+    return counts.job + counts.batch * shape.batches + counts.chunk * shape.chunks
+
+
+def _most(tasks: Mapping[str, int], per: Per) -> int:
+    """The number of batches or chunks in a timeline: that of the step which got furthest."""
+    return max(tasks.get(step.name, 0) for step in STEPS if step.per is per)

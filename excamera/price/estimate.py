@@ -1,9 +1,10 @@
-"""What a job will take before it has begun: time, size and dollars.
+"""Estimates a job before it begins: time, size and dollars.
 
-Times are a model: so many seconds of one CPU for every megapixel of a frame, and some for every
-call. The constants of `Pace` were measured on a machine that is not Lambda, whose cores vary;
-`Pace.of_job` takes them from a finished job instead, which is what to trust. How near both come
-is in docs/cloud-overhead.md.
+Times are a model: seconds of one CPU for each megapixel of a frame, and some for each call. The
+constants of `Pace` were measured on a machine that is not Lambda, whose cores vary; `Pace.of_job`
+takes them from a finished job instead and is more reliable. docs/cloud-overhead.md has the accuracy
+of both. The constants stay because the first job, and the API's `estimated_usd`, have no finished
+job to go by, and because the sum was within 8% of what was billed.
 """
 
 from __future__ import annotations
@@ -12,50 +13,43 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
-from excamera.job.flow import STEPS
 from excamera.job.options import EncodeOptions
+from excamera.job.steps import STEP_NAMES, STEPS, Per, cpus_of
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
-
-DEFAULT_MEMORY_MB = {"start": 256, "plan": 1769, "encode": 1769, "rebase": 5307, "audio": 1769,
-                     "stitch": 1769}  # fmt: skip
-"""Memory of the functions that work on a job, as cdk.json has it."""
-
-CPU_MB = 1769
-"""Memory of a Lambda function that has one CPU."""
 
 CPUS_OF_REBASE = 0.9
 """What each further CPU adds to rebase: two threads were measured at 1.81 to 1.86 times one."""
 
 COLD_START_S = 2.5
-"""Until a new environment of a function that works on video runs its first call."""
+"""Seconds until a new environment of a function that works on video runs its first call."""
 
 STATE_S = 0.1
-"""Step Functions between the end of one call and the begin of the next, which no one pays for."""
+"""Seconds of Step Functions between two calls, which are not billed."""
 
 START_S = 2.0
-"""From the end of an upload until the plan function runs."""
+"""Seconds from the end of an upload until the plan function runs."""
 
-_CHILDREN_A_SECOND = 100  # that a distributed map starts, one for each batch
+_CHILDREN_A_SECOND = 100  # children that a distributed map starts, one for each batch
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast one CPU works, and S3 answers.
+    """How fast one CPU works and S3 answers.
 
-    All but `call_s` and `stitch_s`, which are S3's, are medians of what `make bench-cloud` measures
-    on real clips, rounded; a test compares them with its results.
+    All but `call_s` and `stitch_s`, which are S3's, are rounded medians of what `make bench-cloud`
+    measures on real clips; a test compares them with its results.
 
     Attributes:
-        call_s: seconds of a call's requests, one after another: six of S3's usual 25 ms.
+        call_s: seconds of a call's requests: six, one after another, of S3's usual 25 ms.
         encode_s: seconds to read and encode a megapixel with libvpx, "good", `cpu_used` 0,
-            at `crf` 24 as all of these.
+            at `crf` 24, as for all of these.
         rebase_s: seconds to read and rebase a megapixel.
         first_frame_s: seconds to encode a megapixel of a chunk's first frame again.
         audio_s: seconds for a second of sound.
         plan_s: seconds for the plan of a thousand frames.
         stitch_s: seconds for a batch.
-        bits: of a megapixel at `crf` 24.
+        bits: bits of a megapixel at `crf` 24.
     """
 
     call_s: float = 0.15
@@ -76,27 +70,27 @@ class Pace:
         cpus: Mapping[str, float],
         call_s: float | None = None,
     ) -> Pace:
-        """The pace of a job that is done, by its timeline.
+        """The pace of a finished job, from its timeline.
 
         Args:
-            attempts: those of its timeline.
+            attempts: the attempts of its timeline.
             film: what it encoded.
-            options: by which.
-            cpus: that each function had, by step.
-            call_s: what its calls' requests took; by default the constant's.
+            options: its options.
+            cpus: CPUs of each function, by step.
+            call_s: seconds of a call's requests; by default the constant.
         """
         call_s = cls().call_s if call_s is None else call_s
-        seconds = dict.fromkeys(STEPS, 0.0)
-        calls = dict.fromkeys(STEPS, 0)
+        seconds = dict.fromkeys(STEP_NAMES, 0.0)
+        calls = dict.fromkeys(STEP_NAMES, 0)
         for attempt in attempts:
             if attempt.done and attempt.name in seconds:
                 took = attempt.milliseconds / 1000
-                # What a call took is at least half its own, however fast S3 was.
+                # At least half of a call's time counts as its own work, even if S3 was fast.
                 seconds[attempt.name] += max(took / 2, took - call_s)
                 calls[attempt.name] += 1
         work = max(1e-9, film.frames * film.megapixels)
         encode = seconds["encode"] * min(1.0, cpus["encode"]) / work / _effort(options)
-        # One figure for both kinds of frames: a job's timeline does not tell them apart.
+        # One figure for both kinds of frames, which a timeline does not distinguish.
         rebase = seconds["rebase"] * _parallel(cpus["rebase"]) / work / _detail(options)
         return replace(
             cls(),
@@ -110,14 +104,14 @@ class Pace:
         )
 
     def with_size(self, size: int, film: Film, crf: int) -> Pace:
-        """This pace with the bits that a result of `size` bytes had."""
+        """This pace with the bits of a result of `size` bytes."""
         bits = 8 * size - (SOUND_BITS * film.duration_s if film.sound else 0)
         of_a_megapixel = max(1.0, bits) / max(1e-9, film.frames * film.megapixels)
         return replace(self, bits=of_a_megapixel / 2 ** ((24 - crf) / CRF_OCTAVE))
 
 
 SOUND_BITS = 96_000
-"""Of a second of sound."""
+"""Bits of a second of sound."""
 
 CRF_OCTAVE = 14.0
 """Steps of `crf` that halve the bits."""
@@ -125,11 +119,11 @@ CRF_OCTAVE = 14.0
 CRF_TIME_OCTAVE = 28.0
 """Steps of `crf` that halve the time of encode and rebase."""
 
-DEADLINES = {"good": 1.0, "best": 1.5, "realtime": 0.74}
-"""How long encode takes at each deadline, against "good"."""
+DEADLINE_FACTORS = {"good": 1.0, "best": 1.5, "realtime": 0.74}
+"""The time of encode at each deadline, as a multiple of that of "good"."""
 
 CPU_USED = 0.72
-"""What is left of that with each step of `cpu_used`."""
+"""The factor by which each step of `cpu_used` changes that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +131,11 @@ class Film:
     """What is to be encoded.
 
     Attributes:
-        frames: how many.
-        width: of a frame, px.
-        height: of a frame, px.
-        duration_s: how long it lasts.
-        sound: whether it has any.
+        frames: number of frames.
+        width: width of a frame, px.
+        height: height of a frame, px.
+        duration_s: duration.
+        sound: whether it has sound.
     """
 
     frames: int
@@ -152,20 +146,20 @@ class Film:
 
     @property
     def megapixels(self) -> float:
-        """Of one frame."""
+        """Megapixels of one frame."""
         return self.width * self.height / 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """What the stack and the account give a job.
+    """The workers that the stack and the account allow a job.
 
     Attributes:
-        memory_mb: of each function, by step.
+        memory_mb: memory of each function, by its name.
         architecture: "arm64" or "x86_64".
-        batches_at_once: batches under way at the same time.
-        chunks_at_once: chunks of one batch under way at the same time.
-        concurrency: calls of Lambda that the account allows at the same time.
+        batches_at_once: the most batches that run at the same time.
+        chunks_at_once: the most chunks of one batch that run at the same time.
+        concurrency: Lambda calls that the account allows at the same time.
     """
 
     memory_mb: Mapping[str, int]
@@ -176,7 +170,7 @@ class Workers:
 
     def cpus(self, step: str) -> float:
         """CPUs of a function."""
-        return self.memory_mb[step] / CPU_MB
+        return cpus_of(self.memory_mb[step])
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +179,11 @@ class Estimate:
 
     Attributes:
         shape: how it is cut.
-        seconds: from the end of the upload to the result.
-        size: of the result, in bytes.
-        usage: of AWS.
-        dollars: at list prices.
-        workers: that work at the same time, at most.
+        seconds: time from the end of the upload to the result.
+        size: bytes of the result.
+        usage: what it uses of AWS.
+        dollars: cost at list prices.
+        workers: the most workers at the same time.
     """
 
     shape: Shape
@@ -209,22 +203,22 @@ def estimate(
     warm: bool = False,
     source_reads: int = 5,
 ) -> Estimate:
-    """What a job is expected to take; pure arithmetic.
+    """Estimate a job; pure arithmetic.
 
     Args:
         film: what is to be encoded.
         options: N, x, quality and effort.
-        workers: of the stack.
-        pace: of one CPU; by default that of the constants here.
+        workers: the stack's workers.
+        pace: the pace of one CPU; by default the constants here.
         warm: whether the functions have environments left from another job.
         source_reads: see `excamera.price.costs.foretold`.
     """
     pace = pace or Pace()
     shape = Shape.of(film.frames, options)
     calls = _call_seconds(film, options, shape, workers, pace)
-    counts = {"plan": 1, "encode": shape.chunks, "rebase": shape.batches, "stitch": 1,
-              "audio": 1}  # fmt: skip
-    # Of a batch, and of the job; a call is left for the sound.
+    multiples = {Per.JOB: 1, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
+    counts = {step.name: multiples[step.per] for step in STEPS}
+    # Of a batch, then of the job; one call is left for the sound.
     free = max(1, workers.concurrency - 1)
     chunks = min(options.batch_chunks, shape.chunks, workers.chunks_at_once, free)
     batches = min(shape.batches, workers.batches_at_once, max(1, free // chunks))
@@ -235,7 +229,7 @@ def estimate(
         step: (counts[step] * calls[step] + environments[step] * cold)
         * workers.memory_mb[step]
         / 1024
-        for step in STEPS
+        for step in STEP_NAMES
     }
     for step, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
@@ -265,20 +259,20 @@ def estimate(
 
 
 def _effort(options: EncodeOptions) -> float:
-    """How long libvpx takes with these options, against "good", `cpu_used` 0, `crf` 24."""
+    """The time of libvpx with these options as a multiple of "good", `cpu_used` 0, `crf` 24."""
     steps = abs(options.vpx.cpu_used)
     if options.vpx.deadline == "realtime":
         steps = max(1, steps)  # see VpxSettings
-    return DEADLINES[options.vpx.deadline] * CPU_USED**steps * _detail(options)
+    return DEADLINE_FACTORS[options.vpx.deadline] * CPU_USED**steps * _detail(options)
 
 
 def _detail(options: EncodeOptions) -> float:
-    """How long a frame takes with these options for its bits, against `crf` 24."""
+    """The time of a frame for its bits as a multiple of that at `crf` 24."""
     return float(2 ** ((24 - options.crf) / CRF_TIME_OCTAVE))
 
 
 def _parallel(cpus: float) -> float:
-    """How many times as fast as on one CPU rebase is."""
+    """The speed of rebase as a multiple of that on one CPU."""
     return cpus if cpus <= 1 else 1 + CPUS_OF_REBASE * (cpus - 1)
 
 

@@ -1,4 +1,4 @@
-"""Jobs as Step Functions has them: executions of the state machine, named like their job."""
+"""Jobs as Step Functions knows them: executions of the state machine, named after their job."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Execution:
     """One execution.
 
     Attributes:
-        job: its name.
-        state: as the API calls it.
-        started: when.
-        ended: when, or None.
-        event: what it was started with; {} from a list.
-        output: what it gave, or None.
-        error: what it failed with, or "".
-        cause: likewise.
+        job: name of its job.
+        state: in the API's words.
+        started: time of its start.
+        ended: time of its end, or None.
+        event: its input; {} in a list.
+        output: its output, or None.
+        error: the error it failed with, or "".
+        cause: the cause of that error, or "".
     """
 
     job: str
@@ -58,9 +58,9 @@ class Executions:
         return f"{self._machine.replace(':stateMachine:', ':execution:')}:{job}"
 
     def start(self, job: str, event: dict[str, Any]) -> Execution | None:
-        """Start a job; None if one of that name was started before.
+        """Start a job; returns None if one of that name was started before.
 
-        It is told without looking, for what has just been started cannot always be found.
+        The answer is made without a look-up: a new execution cannot always be found at once.
         """
         try:
             started = self._states.start_execution(
@@ -91,10 +91,10 @@ class Executions:
     def page(
         self, state: State | None, limit: int, token: str | None
     ) -> tuple[list[Execution], str | None]:
-        """Some executions, latest first, and what asks for more.
+        """Some executions, latest first, and a token for more.
 
         Raises:
-            ValueError: the token is not one that was given for such a list.
+            ValueError: the token is not one of such a list.
         """
         more: dict[str, Any] = {"nextToken": token} if token else {}
         if state is not None:
@@ -113,7 +113,7 @@ class Executions:
         return executions, found.get("nextToken")
 
     def stop(self, job: str) -> None:
-        """Stop a job; nothing happens to one that has ended."""
+        """Stop a job; has no effect on one that has ended."""
         self._states.stop_execution(
             executionArn=self._arn(job), error="JobStopped", cause="cancelled through the API"
         )

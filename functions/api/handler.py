@@ -1,4 +1,4 @@
-"""The REST API: reads requests, calls `Jobs`, writes answers."""
+"""The REST API: it reads requests, calls `Jobs` and writes answers."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from functions.api.models import (
 )
 from functions.api.openapi import document
 from functions.api.progress import timeline
+from functions.api.settings import ApiSettings
 from functions.api.uploads import Results, Uploads
-from functions.settings import Settings
 from mu import StoreError, open_store
 
 BODY_BYTES = 64 << 10
@@ -40,12 +40,12 @@ BODY_BYTES = 64 << 10
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
-settings = Settings.from_environment()
+settings = ApiSettings.from_environment()
 store = open_store(f"s3://{settings.work_bucket}")
 jobs = Jobs(
     settings,
     store,
-    Executions(settings.state_machine),
+    Executions(settings.state_machine_arn),
     Uploads(settings.input_bucket),
     Results(settings.output_bucket),
 )
@@ -63,7 +63,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        description="Requests with the same key make one job.",
+        description="Requests with the same key create one job.",
     ),
 ]
 
@@ -80,19 +80,19 @@ def _problems(*statuses: int) -> dict[int, Any]:
     "/jobs",
     status_code=HTTPStatus.CREATED,
     operation_id="createJob",
-    summary="Make a job",
-    description="Of an object in S3, which starts it at once, or of an upload, which starts it "
-    "when it is complete. 200 instead of 201 says that the key was used before.",
+    summary="Create a job",
+    description="From an object in S3, which starts the job at once, or from an upload, which "
+    "starts it when complete. 200 instead of 201 means that the key was used before.",
     responses={
-        201: {"description": "Made", "content": {"application/json": {"model": Job}}},
-        200: {"description": "Made before", "content": {"application/json": {"model": Job}}},
+        201: {"description": "Created", "content": {"application/json": {"model": Job}}},
+        200: {"description": "Created before", "content": {"application/json": {"model": Job}}},
         **_problems(409, 413, 415),
     },
 )
 def create_job(request: JobRequest, idempotency_key: IdempotencyKey = None) -> Response[Job]:
-    """Make a job."""
+    """Create a job."""
     job, new = jobs.create(request, idempotency_key)
-    logger.info("asked for", job=job.id, new=new)
+    logger.info("job requested", job=job.id, new=new)
     status = HTTPStatus.CREATED if new else HTTPStatus.OK
     return Response(status_code=status, content_type="application/json", body=job)
 
@@ -118,21 +118,21 @@ def list_jobs(
 @app.get(
     "/jobs/<job_id>",
     operation_id="getJob",
-    summary="Tell all about a job",
+    summary="Get a job",
     responses={
         200: {"description": "The job", "content": {"application/json": {"model": Job}}},
         **_problems(404),
     },
 )
 def get_job(job_id: JobId) -> Job:
-    """Tell about a job."""
+    """Return a job."""
     return jobs.get(job_id)
 
 
 @app.delete(
     "/jobs/<job_id>",
     operation_id="cancelJob",
-    summary="Stop a job and remove its intermediates",
+    summary="Stop a job and remove its intermediate objects",
     responses={
         200: {"description": "Removed", "content": {"application/json": {"model": Removed}}},
         **_problems(404),
@@ -148,7 +148,7 @@ def cancel_job(job_id: JobId) -> Removed:
 @app.get(
     "/jobs/<job_id>/timeline",
     operation_id="getTimeline",
-    summary="Tell about every attempt of every task",
+    summary="List every attempt of every task",
     responses={
         200: {"description": "Some", "content": {"application/json": {"model": TimelinePage}}},
         **_problems(404),
@@ -157,7 +157,7 @@ def cancel_job(job_id: JobId) -> Removed:
 def get_timeline(
     job_id: JobId, limit: Annotated[int, Query(ge=1, le=1000)] = 500, next: Next = None
 ) -> TimelinePage:
-    """Tell about a job's tasks."""
+    """List a job's attempts."""
     jobs.check(job_id)
     return timeline(store, job_id, next, limit)
 
@@ -191,7 +191,7 @@ def _unavailable(error: Exception) -> Response[Any]:
 
 def _failed(_error: Exception) -> Response[Any]:
     logger.exception("failed")
-    return problems.answer(500, "InternalError", "This is a mistake of ours; the log has more.")
+    return problems.answer(500, "InternalError", "The API itself failed; its log has more.")
 
 
 app.not_found(_not_found)
@@ -211,8 +211,8 @@ for _kind, _handle in (
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer a request that API Gateway passes on."""
-    if len(event.get("body") or "") > BODY_BYTES:  # before anybody reads it
+    """Answer a request from API Gateway."""
+    if len(event.get("body") or "") > BODY_BYTES:  # before it is parsed
         refused = problems.of_refusal(
             problems.TooLarge(f"the body is larger than {BODY_BYTES} bytes")
         )

@@ -1,7 +1,7 @@
-"""What the API does: jobs are made, found, told about and cancelled.
+"""What the API does: it creates, finds, describes and cancels jobs.
 
-Step Functions holds which jobs there are and how they ended, S3 what they have done so far;
-there is no other record of a job. One that waits for its upload is an object in the work bucket
+Step Functions knows which jobs there are and how they ended; S3 knows what they have done so far.
+There is no other record of a job. A job that waits for its upload is an object in the work bucket
 until the upload's event starts it.
 """
 
@@ -23,9 +23,9 @@ from functions.api.executions import Execution, Executions
 from functions.api.models import Job, JobPage, JobRequest, JobSummary, Removed, State
 from functions.api.problems import Conflict, Malformed, NoSuchJob, Unavailable, Unprocessable
 from functions.api.progress import progress
+from functions.api.settings import ApiSettings
 from functions.api.sources import pinned
 from functions.api.uploads import Multipart, Results, Uploads
-from functions.settings import Settings
 from mu import NoSuchKey, Store
 
 PAGE = 25
@@ -33,13 +33,13 @@ PAGE = 25
 
 @dataclass(frozen=True, slots=True)
 class _Awaited:
-    """A job whose source is being uploaded, as it is stored until then.
+    """A job whose source is being uploaded, as stored until the upload is complete.
 
     Attributes:
         job: its name.
-        created: when it was asked for, ISO 8601.
-        event: that will start it, but for the version of its source.
-        upload: of its source.
+        created: time of the request, ISO 8601.
+        event: the event that will start it, without the version of its source.
+        upload: the upload of its source.
     """
 
     job: str
@@ -63,7 +63,7 @@ class Jobs:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ApiSettings,
         store: Store,
         executions: Executions,
         uploads: Uploads,
@@ -75,17 +75,17 @@ class Jobs:
         self._uploads = uploads
         self._results = results
 
-    # --- making ------------------------------------------------------------------
+    # --- creating ------------------------------------------------------------------
 
     def create(self, request: JobRequest, token: str | None) -> tuple[Job, bool]:
-        """Make a job; with a token that was used before, find the one it made.
+        """Create a job; with a token that was used before, find the job it created.
 
         Returns:
             The job, and whether it is new.
 
         Raises:
             Conflict: the token was used for another request.
-            Unprocessable: the stack does not do what is asked for.
+            Unprocessable: the stack cannot do what the request asks for.
         """
         options = self._options(request)
         if request.upload:
@@ -98,7 +98,7 @@ class Jobs:
                 f"the stack may not read {bucket}; it may read {allowed} (setting source_buckets)"
             )
         job = job_name(key, token or str(uuid.uuid4()))
-        # Asked first: starting a running execution once more looks like starting it.
+        # Look first: to start a running execution again looks like a first start.
         known = self._executions.find(job)
         if known is None:
             event = self._event(request, options, job, pinned(request.source))
@@ -107,7 +107,7 @@ class Jobs:
                 return self._told(known), True
             known = self._executions.find(job)
         if known is None:
-            raise Unavailable(f"the job {job} was made just now, and is not to be seen yet")
+            raise Unavailable(f"the job {job} was created just now and is not visible yet")
         self._same(self._event(request, options, job, request.source), known.event)
         return self._told(known), False
 
@@ -124,7 +124,7 @@ class Jobs:
         if request.size > self._settings.max_source_bytes:
             raise Unprocessable(
                 f"size: {request.size} bytes are more than the {self._settings.max_source_bytes} "
-                "that the stack takes (setting max_source_gb)"
+                "that the stack accepts (setting max_source_gb)"
             )
         job = job_name(request.name, token or str(uuid.uuid4()))
         key = f"{self._settings.prefix}uploads/{job}/{request.name}"
@@ -157,7 +157,7 @@ class Jobs:
         return {**event, "tag": request.tag}
 
     def _options(self, request: JobRequest) -> dict[str, Any]:
-        defaults = EncodeOptions.from_json(self._settings.options)
+        defaults = EncodeOptions.from_json(self._settings.default_options)
         try:
             return defaults.with_values(request.options.values()).to_json()
         except OptionError as error:
@@ -167,17 +167,17 @@ class Jobs:
         versionless = {**known, "input": {**known["input"], "path": asked["input"]["path"]}}
         if versionless != asked:
             raise Conflict(
-                f"the idempotency key was used before, for another request; its job is "
+                f"the idempotency key was used before for another request; its job is "
                 f"{known['job']}"
             )
 
     # --- finding -----------------------------------------------------------------
 
     def get(self, job: str) -> Job:
-        """All about one job.
+        """One job.
 
         Raises:
-            NoSuchJob: there is none of that name.
+            NoSuchJob: there is no job of that name.
         """
         awaited = self._awaited(job)
         execution = self._executions.find(job)
@@ -191,7 +191,7 @@ class Jobs:
         return progress(execution, self._store, self._results, self._settings)
 
     def check(self, job: str) -> None:
-        """Raise `NoSuchJob` if there is none of that name."""
+        """Raise `NoSuchJob` if there is no job of that name."""
         if self._awaited(job) is None and self._executions.find(job) is None:
             raise _no_job(job)
 
@@ -216,10 +216,10 @@ class Jobs:
             return None
 
     def page(self, state: State | None, limit: int, token: str | None) -> JobPage:
-        """Some jobs; those that wait for an upload come before all others.
+        """Some jobs; those that wait for an upload come first.
 
         Raises:
-            Malformed: the token is not one of ours.
+            Malformed: the token is not one of this API.
         """
         where = _unpacked(token) if token else {"uploads": ""}
         found: list[JobSummary] = []
@@ -253,10 +253,10 @@ class Jobs:
     # --- ending --------------------------------------------------------------------
 
     def cancel(self, job: str) -> Removed:
-        """Stop a job and remove its intermediates; results and uploaded sources stay.
+        """Stop a job and remove its intermediate objects; results and uploaded sources stay.
 
         Raises:
-            NoSuchJob: there is none of that name.
+            NoSuchJob: there is no job of that name.
         """
         awaited = self._awaited(job)
         execution = self._executions.find(job)
@@ -268,7 +268,7 @@ class Jobs:
         if execution is not None and execution.state == "running":
             self._executions.stop(job)
         removed = cancel(self._store, Keys(job))
-        # It may have ended by itself meanwhile; that it is stopped is not seen at once.
+        # It may have ended by itself meanwhile; a stop is not visible at once.
         after = self._executions.find(job)
         state: State = after.state if after and after.state != "running" else "stopped"
         return Removed(id=job, state=state, removed=removed)

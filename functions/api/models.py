@@ -1,4 +1,4 @@
-"""What the API takes and gives; its OpenAPI document is generated from these models."""
+"""The API's requests and answers; its OpenAPI document is generated from these models."""
 
 from __future__ import annotations
 
@@ -55,43 +55,43 @@ else:
 
 
 class JobRequest(_Request):
-    """A new job: either of a `source` in S3, or of a file that is going to be uploaded."""
+    """A new job: of a `source` in S3, or of a file to upload."""
 
     source: Annotated[
         str | None,
         Field(
             pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$",
             max_length=1200,
-            description="`s3://bucket/key` of a bucket that the stack may read; the key as it "
-            "is, percent-encoded only in `%`, `?` and `#`. `?versionId=...` names a version.",
+            description="`s3://bucket/key` in a bucket that the stack may read. In the key only "
+            "`%`, `?` and `#` are percent-encoded. `?versionId=...` names a version.",
         ),
     ] = None
     upload: Annotated[
-        bool, Field(description="Answer with URLs for a multipart upload of the source.")
+        bool, Field(description="Return URLs for a multipart upload of the source.")
     ] = False
     name: Annotated[
         str | None,
         Field(
             pattern=r"^[^/\\\x00-\x1f\x7f]+$",
             max_length=200,
-            description="File name of an upload; its ending must be one that starts jobs.",
+            description="File name of an upload; its suffix must be one that starts jobs.",
         ),
     ] = None
     size: Annotated[
-        int | None, Field(ge=1, le=_LARGEST_OBJECT, description="Bytes of an upload.")
+        int | None, Field(ge=1, le=_LARGEST_OBJECT, description="Size of an upload in bytes.")
     ] = None
     output: Annotated[
         str | None,
         Field(
             pattern=r"^[^\x00-\x1f\x7f]+\.webm$",
             max_length=900,
-            description="Key of the result; by default the source's with the ending .webm.",
+            description="Key of the result; by default the source's key with the suffix .webm.",
         ),
     ] = None
     options: Options = Field(default_factory=Options)
     tag: Annotated[
         JsonValue,
-        Field(description="Any JSON of at most 1 KiB; comes back in everything about the job."),
+        Field(description="Any JSON of at most 1 KiB; answers and notices about the job have it."),
     ] = None
 
     @field_validator("tag")
@@ -118,7 +118,7 @@ class Part(BaseModel):
     number: int
     offset: int
     size: int
-    url: Annotated[str, Field(description="PUT the part's bytes here; keep the answer's ETag.")]
+    url: Annotated[str, Field(description="PUT the part's bytes here and keep the answer's ETag.")]
 
 
 class ReceivedPart(BaseModel):
@@ -130,19 +130,19 @@ class ReceivedPart(BaseModel):
 
 
 class Upload(BaseModel):
-    """How to upload a job's source; GET the job for URLs that are valid longer."""
+    """How to upload a job's source; GET the job again for URLs that are valid longer."""
 
     part_size: int
     parts: list[Part]
     received: list[ReceivedPart]
     complete_url: Annotated[
-        str, Field(description="POST S3's CompleteMultipartUpload document here: starts the job.")
+        str, Field(description="POST S3's CompleteMultipartUpload document here to start the job.")
     ]
-    expires: Annotated[str, Field(description="When the URLs end to be valid, ISO 8601.")]
+    expires: Annotated[str, Field(description="Time until which the URLs are valid, ISO 8601.")]
 
 
 class Count(BaseModel):
-    """How many are done, of how many."""
+    """How many are done, and how many there are."""
 
     done: int
     total: int
@@ -151,13 +151,13 @@ class Count(BaseModel):
 class Cost(BaseModel):
     """US dollars at list prices of us-east-1."""
 
-    so_far_usd: Annotated[float, Field(description="By the timeline: time, requests, states.")]
-    estimated_usd: Annotated[float, Field(description="What the whole job was expected to cost.")]
+    so_far_usd: Annotated[float, Field(description="From the timeline: time, requests and states.")]
+    estimated_usd: Annotated[float, Field(description="Estimate for the whole job.")]
     gb_seconds: dict[str, float]
 
 
 class Film(BaseModel):
-    """What is encoded, as the plan found it; sizes in pixels."""
+    """The source as the plan found it; sizes in pixels."""
 
     frames: int
     width: int
@@ -186,14 +186,12 @@ class Result(BaseModel):
     key_frames: int
     duration_s: float
     sound: str
-    url: Annotated[
-        str | None, Field(description="GET it here; none where another job replaced it.")
-    ]
+    url: Annotated[str | None, Field(description="GET it here; null if another job replaced it.")]
     expires: str | None
 
 
 class JobSummary(BaseModel):
-    """A job as lists have it."""
+    """A job in a list."""
 
     id: str
     state: State
@@ -214,14 +212,14 @@ class Job(JobSummary):
     chunks: Count | None = None
     batches: Count | None = None
     seconds: dict[str, float] = Field(
-        default_factory=dict, description="Time that finished tasks took in all, by step."
+        default_factory=dict, description="Total time of finished tasks, by step."
     )
     retries: int = 0
     chunks_at_once: Annotated[
-        int | None, Field(description="Chunks of the whole job under way at the same time.")
+        int | None, Field(description="The most chunks of the job that run at the same time.")
     ] = None
     account_concurrency: Annotated[
-        int | None, Field(description="Functions that the account lets run at the same time.")
+        int | None, Field(description="The most functions that the account runs at the same time.")
     ] = None
     cost: Cost | None = None
     failure: Failure | None = None
@@ -230,29 +228,29 @@ class Job(JobSummary):
 
 
 class JobPage(BaseModel):
-    """Some jobs, latest first; `next` asks for more."""
+    """Some jobs, latest first; `next` is for the next page."""
 
     jobs: list[JobSummary]
     next: str | None = None
 
 
 class Removed(BaseModel):
-    """What became of a job that was cancelled."""
+    """A cancelled job."""
 
     id: str
     state: State
-    removed: Annotated[int, Field(description="How many intermediate objects there were.")]
+    removed: Annotated[int, Field(description="Number of intermediate objects removed.")]
 
 
 class TaskAttempt(BaseModel):
-    """One attempt of one task; times are Unix seconds, absent where it did not come so far."""
+    """One attempt of one task; times are Unix seconds, null if it did not get that far."""
 
     task: str
     step: str
     batch: int | None = None
     chunk: int | None = None
     attempt: int
-    outcome: Annotated[str, Field(description='"done", or the name of what it failed with.')]
+    outcome: Annotated[str, Field(description='"done", or the name of the error.')]
     queued: float | None = None
     started: float
     fetched: float | None = None
@@ -264,7 +262,7 @@ class TaskAttempt(BaseModel):
 
 
 class TimelinePage(BaseModel):
-    """Some attempts, by step, batch and chunk; `next` asks for more."""
+    """Some attempts, by step, batch and chunk; `next` is for the next page."""
 
     attempts: list[TaskAttempt]
     next: str | None = None
@@ -273,7 +271,7 @@ class TimelinePage(BaseModel):
 class FieldProblem(BaseModel):
     """What is wrong with one field of a request."""
 
-    pointer: Annotated[str, Field(description="Where, such as `body/options/crf`.")]
+    pointer: Annotated[str, Field(description="The field, such as `body/options/crf`.")]
     detail: str
 
 
@@ -284,8 +282,8 @@ class Problem(BaseModel):
     title: str
     status: Annotated[
         int | None,
-        Field(description="As in the status line; refusals by API Gateway itself do without."),
+        Field(description="As in the status line; absent if API Gateway itself refuses."),
     ] = None
     detail: str
-    error: Annotated[str, Field(description="A name for programs.")]
+    error: Annotated[str, Field(description="The problem's name, for programs.")]
     errors: list[FieldProblem] = Field(default_factory=list)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, Server
 
-from functions.settings import Settings
+from functions.api.settings import ApiSettings
 
 VERSION = "1"
-"""Of the API; raised when something is taken away or changes its meaning."""
+"""Version of the API; goes up when something is removed or changes its meaning."""
 
 _DESCRIPTION = """\
-Encodes videos with ExCamera. Times are ISO 8601 unless said otherwise; problems are told as in
-RFC 9457. Fields may be added to answers at any time."""
+Encodes videos with ExCamera. Times are ISO 8601 unless stated otherwise. Problems are reported
+as in RFC 9457. Answers may gain fields at any time."""
 
 
-def document(app: APIGatewayRestResolver, settings: Settings) -> str:
+def document(app: APIGatewayRestResolver, settings: ApiSettings) -> str:
     """The document as JSON."""
     header = "Authorization" if settings.api_auth == "iam" else "x-api-key"
     description = (

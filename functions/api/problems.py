@@ -1,4 +1,4 @@
-"""Refusals, and how they are told: problem details as in RFC 9457.
+"""Refusals, and the answers that report them: problem details as in RFC 9457.
 
 Refusal
 ├── Malformed          400
@@ -24,13 +24,13 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Refusal(Exception):
-    """A request is not carried out."""
+    """The API does not carry out a request."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class Malformed(Refusal):
-    """The request cannot be read, or a page token is not one of ours."""
+    """The request cannot be parsed, or its page token is not one of this API."""
 
     status = HTTPStatus.BAD_REQUEST
 
@@ -60,13 +60,13 @@ class TooLarge(Refusal):
 
 
 class Unprocessable(Refusal):
-    """The request can be read, and cannot be carried out."""
+    """The request can be parsed but not carried out."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class Unavailable(Refusal):
-    """AWS does not answer, or asks to be asked less often."""
+    """AWS does not answer, or limits the rate of requests."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
@@ -74,7 +74,7 @@ class Unavailable(Refusal):
 def answer(
     status: int, error: str, detail: str, errors: Iterable[FieldProblem] = ()
 ) -> Response[Any]:
-    """The answer that tells of a problem."""
+    """The answer that reports a problem."""
     problem = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -86,12 +86,12 @@ def answer(
 
 
 def of_refusal(refusal: Refusal) -> Response[Any]:
-    """The answer to a request that was refused."""
+    """The answer to a refused request."""
     return answer(refusal.status, type(refusal).__name__, str(refusal))
 
 
 def of_fields(found: Iterable[dict[str, Any]]) -> Response[Any]:
-    """The answer to a request with fields that the models do not take."""
+    """The answer to a request with fields that the models reject."""
     errors = [
         FieldProblem(
             pointer="/".join(str(part) for part in one["loc"]),

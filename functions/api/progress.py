@@ -1,4 +1,4 @@
-"""How far a job is, read from what it has stored: no map run is ever asked."""
+"""A job's progress, from the objects that it has stored; no map run is queried."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from functions.api.models import (
     TimelinePage,
 )
 from functions.api.problems import Malformed
+from functions.api.settings import ApiSettings
 from functions.api.uploads import Results
-from functions.settings import Settings
 from mu import Attempt, NoSuchKey, Store, at_once
 from mu.timeline import attempts
 
@@ -35,8 +35,8 @@ _NUMBERS = ("batch", "chunk")
 _MARKS = ("fetched", "computed", "stored")
 
 
-def progress(execution: Execution, store: Store, results: Results, settings: Settings) -> Job:
-    """All about a job that has started."""
+def progress(execution: Execution, store: Store, results: Results, settings: ApiSettings) -> Job:
+    """A job that has started."""
     keys = Keys(execution.job)
     noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
     done = {attempt.task: attempt for attempt in noted if attempt.done}
@@ -75,7 +75,7 @@ def timeline(store: Store, job: str, after: str | None, limit: int) -> TimelineP
     """Some of a job's attempts, in the order of their keys.
 
     Raises:
-        Malformed: `after` is not what an earlier page gave.
+        Malformed: `after` is not from an earlier page.
     """
     prefix = Keys(job).timeline
     if after is not None and not list(attempts("", [after.removeprefix("/")])):
@@ -119,7 +119,7 @@ def _attempt(attempt: Attempt, record: dict[str, Any]) -> TaskAttempt:
 
 
 def _planned(store: Store, keys: Keys, noted: Sequence[Attempt]) -> dict[str, Any] | None:
-    """What the plan step gave, or None before it has ended."""
+    """The result of the plan step, or None before its end."""
     for attempt in noted:
         if attempt.name == "plan" and attempt.done:
             with contextlib.suppress(NoSuchKey):
@@ -146,7 +146,7 @@ def _phase(execution: Execution, planned: dict[str, Any] | None, counts: Counter
 
 
 def _cost(
-    noted: Sequence[Attempt], planned: dict[str, Any], event: dict[str, Any], settings: Settings
+    noted: Sequence[Attempt], planned: dict[str, Any], event: dict[str, Any], settings: ApiSettings
 ) -> Cost:
     used = actual(noted, settings.memory_mb)
     film = estimates.Film(**_film(planned).model_dump())
@@ -181,7 +181,7 @@ def _failure(execution: Execution, store: Store, keys: Keys) -> Failure | None:
     return Failure(**{name: record.get(name) for name in Failure.model_fields})
 
 
-def _result(execution: Execution, results: Results, settings: Settings) -> Result | None:
+def _result(execution: Execution, results: Results, settings: ApiSettings) -> Result | None:
     if execution.state != "succeeded" or execution.output is None:
         return None
     output = execution.output

@@ -1,4 +1,4 @@
-"""Sources that lie in S3 already."""
+"""Sources that are in S3 already."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from mu.store.s3.bucket import S3Object
 
 
 def pinned(url: str) -> str:
-    """The URL of the version that an object has now, where its bucket keeps versions.
+    """The URL of an object's current version, if its bucket keeps versions.
 
-    So a job encodes what was there when it was asked for, and a mistyped key is told at once:
-    the functions that read films may not ask which keys there are.
+    So a job encodes the object as it was at the time of the request. The look-up also reports a
+    mistyped key at once: the functions that read sources may not list keys.
 
     Raises:
         Unprocessable: there is no such object, or the stack may not read it.

@@ -14,7 +14,7 @@ from functions.api.models import Part, ReceivedPart, Upload
 URL_S = 3600
 """Seconds for which URLs are valid."""
 
-_MOST_PARTS = 1000  # of the 10,000 that S3 takes: every one has a URL in one answer
+_MOST_PARTS = 1000  # of the 10,000 that S3 takes: one answer has a URL for each
 _SMALLEST_PART = 8 << 20
 
 
@@ -23,8 +23,8 @@ class Multipart:
     """A multipart upload to the input bucket.
 
     Attributes:
-        key: of the object it will make.
-        upload_id: S3's name for it.
+        key: key of the object that it creates.
+        upload_id: S3's id of the upload.
         size: bytes of the object.
     """
 
@@ -38,17 +38,17 @@ class Multipart:
         return max(_SMALLEST_PART, -(-self.size // _MOST_PARTS))
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored with the job's request."""
+        """The upload as stored with its job."""
         return asdict(self)
 
 
 def signing_client() -> Any:
     """A client of S3 whose URLs name the region.
 
-    By default they would name the endpoint of all regions, which sends uploads to some regions
-    away and breaks what browsers ask beforehand. Endpoints that are addresses, as an emulator's,
-    get the bucket in the path all the same. An upload must not ask for checksums, which parts
-    that come through URLs do not have.
+    By default they would name the global endpoint, which redirects uploads for some regions and
+    breaks the preflight requests of browsers. If the endpoint is an address, as an emulator's is,
+    the bucket is in the path all the same. An upload must not require checksums: parts sent
+    through URLs have none.
     """
     config = Config(
         signature_version="s3v4",
@@ -71,7 +71,7 @@ class Uploads:
         return Multipart(key, begun["UploadId"], size)
 
     def abort(self, upload: Multipart) -> None:
-        """Forget an upload and its parts; nothing happens if it has ended."""
+        """Abort an upload and remove its parts; has no effect if it has ended."""
         try:
             self._s3.abort_multipart_upload(
                 Bucket=self._bucket, Key=upload.key, UploadId=upload.upload_id
@@ -80,9 +80,9 @@ class Uploads:
             return
 
     def describe(self, upload: Multipart) -> Upload | None:
-        """What is missing, with URLs to send it to; None if the upload has ended.
+        """The missing parts with their URLs, or None if the upload has ended.
 
-        Each URL is for exactly as many bytes as its part has.
+        Each URL takes exactly as many bytes as its part has.
         """
         received = self._received(upload)
         if received is None:
@@ -122,14 +122,14 @@ class Uploads:
 
 
 class Results:
-    """Finished files, for whoever has a URL."""
+    """Finished files, for anyone who has a URL."""
 
     def __init__(self, bucket: str) -> None:
         self._bucket = bucket
         self._s3 = signing_client()
 
     def url(self, key: str, job: str) -> tuple[str, str] | None:
-        """A URL of a job's result and when it ends to be valid; None if it is not there."""
+        """A URL of a job's result and the time until which it is valid; None without a result."""
         try:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
         except self._s3.exceptions.ClientError as error:

@@ -1,6 +1,5 @@
-"""The sound of the whole video, beside all batches."""
+"""Makes the sound of the whole video, beside all batches."""
 
-from excamera.steps.audio import audio
 from functions.task import task_handler
 
-handler = task_handler("audio", audio)
+handler = task_handler("audio")

@@ -1,6 +1,5 @@
-"""Step 2: encode one chunk, reading its frames from S3 by byte ranges."""
+"""Step 2: encodes one chunk, reading its frames from S3 by byte ranges."""
 
-from excamera.steps.encode import encode
 from functions.task import task_handler
 
-handler = task_handler("encode", encode)
+handler = task_handler("encode")

@@ -1,8 +1,9 @@
-"""Tells everybody who wants to know how a job ended."""
+"""Announces how a job ended: to a topic, and to the account's event bus."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -14,10 +15,30 @@ from excamera.lifecycle import ending
 from functions.settings import Settings
 from mu import open_store
 
+
+@dataclass(frozen=True, slots=True)
+class EndedSettings(Settings):
+    """The settings of the ended function.
+
+    Attributes:
+        work_bucket: name of the bucket with the jobs' objects.
+        jobs_topic_arn: of the topic for the ends of jobs.
+        stack: name of the stack.
+        memory_mb: memory of each function, by its name.
+        architecture: "arm64" or "x86_64", of every function.
+    """
+
+    work_bucket: str
+    jobs_topic_arn: str
+    stack: str
+    memory_mb: dict[str, int]
+    architecture: str
+
+
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
-settings = Settings.from_environment()
+settings = EndedSettings.from_environment()
 store = open_store(f"s3://{settings.work_bucket}")
 sns = boto3.client("sns")
 events = boto3.client("events")
@@ -27,7 +48,7 @@ events = boto3.client("events")
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
-    """Take EventBridge's event of an execution's end; one that comes twice is told once."""
+    """Handle EventBridge's event of an execution's end; one that comes twice is announced once."""
     detail = event["detail"]
     notice = ending.end_of_job(
         detail,
@@ -38,7 +59,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     )
     logger.append_keys(job=notice["job"], status=notice["status"])
     if ending.is_told(notice, store):
-        logger.info("told before")
+        logger.info("announced before")
         ending.forget_if_cancelled(notice, store)
         return
     _publish(notice)
@@ -50,7 +71,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
 def _publish(notice: ending.Notice) -> None:
     body = json.dumps(notice)
     sns.publish(
-        TopicArn=settings.jobs_topic,
+        TopicArn=settings.jobs_topic_arn,
         Message=body,
         MessageAttributes={
             name: {"DataType": "String", "StringValue": value}

@@ -1,4 +1,4 @@
-"""Records why a job failed, and decides whether it starts again."""
+"""Records why a job failed and decides whether it starts again."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.lifecycle.failure import failure
-from functions.settings import Settings
+from functions.settings import StoreSettings
 from mu import Json, open_store
 from mu.engines.function import call
 
 logger = Logger()
 tracer = Tracer()
-store = open_store(f"s3://{Settings.from_environment().work_bucket}")
+store = open_store(f"s3://{StoreSettings.from_environment().work_bucket}")
 
 
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(clear_state=True)
 def handler(payload: dict[str, Any], context: LambdaContext) -> Json:
-    """Take a failure from the state machine: the last word is `excamera.lifecycle.failure`'s."""
+    """Handle a failure in the state machine; `excamera.lifecycle.failure` decides what follows."""
     event = payload["event"]
     logger.append_keys(job=event.get("job") or event["flow"]["job"])
     logger.error("step failed", failed=event["failed"])

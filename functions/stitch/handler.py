@@ -1,6 +1,5 @@
-"""Step 4: join the batches into the result, in the output bucket."""
+"""Step 4: joins the batches into the result, in the output bucket."""
 
-from excamera.steps.stitch import stitch
 from functions.task import task_handler
 
-handler = task_handler("stitch", stitch)
+handler = task_handler("stitch")

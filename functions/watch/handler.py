@@ -1,8 +1,9 @@
-"""Looks, every few minutes, for jobs that run and get nowhere."""
+"""Looks every few minutes for jobs that run without progress."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,10 +16,26 @@ from excamera.job.objects import Keys
 from excamera.lifecycle.watching import Running, stalled
 from functions.settings import Settings
 
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings(Settings):
+    """The settings of the watch function.
+
+    Attributes:
+        work_bucket: name of the bucket with the jobs' objects.
+        state_machine_arn: of the state machine that runs jobs.
+        stalled_after_s: how long a job may go on without the end of a task, in seconds.
+    """
+
+    work_bucket: str
+    state_machine_arn: str
+    stalled_after_s: int
+
+
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
-settings = Settings.from_environment()
+settings = WatchSettings.from_environment()
 states = boto3.client("stepfunctions")
 s3 = boto3.client("s3")
 
@@ -26,7 +43,7 @@ s3 = boto3.client("s3")
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(clear_state=True)
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Count the jobs that run, and those of them without progress; without jobs, no metrics."""
+    """Count the running jobs and those without progress; if none runs, write no metrics."""
     running = list(_running())
     found = stalled(
         running,
@@ -45,7 +62,7 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
 
 def _running() -> Iterator[Running]:
     pages = states.get_paginator("list_executions").paginate(
-        stateMachineArn=settings.state_machine, statusFilter="RUNNING"
+        stateMachineArn=settings.state_machine_arn, statusFilter="RUNNING"
     )
     for page in pages:
         for execution in page["executions"]:

@@ -1,8 +1,8 @@
-"""Running a task function inside a cloud function, as the local engine's worker does here.
+"""Runs a task function inside a cloud function, as the local engine's worker does locally.
 
 The state machine that is derived from a flow calls every function with
 ``{"event": {...}, "state": {"name", "entered", "retries"}}``. The record of each call goes
-into the store, so both engines leave the same timeline.
+into the store, so both engines write the same timeline.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def call(
     timeline: str | None = None,
     task: str = "",
 ) -> Json:
-    """Run one call of a task function, and note when and where in the store.
+    """Run one call of a task function, and record in the store when and where it ran.
 
     Args:
         function: what to run.
@@ -39,10 +39,10 @@ def call(
         store: for the function and for the record.
         worker: name of this environment.
         timeline: key prefix of the job's timeline; None for no record.
-        task: what tells this task from others in the timeline.
+        task: its name in the timeline, which no other task of the job has.
 
     Raises:
-        Exception: what the function raised; the record then names its class.
+        Exception: the function's own; the record names its class.
     """
     state = payload.get("state", {})
     context = Context(
@@ -64,7 +64,7 @@ def call(
     try:
         result = function(payload["event"], context)
     except BaseException as error:
-        # What the caller must see is why the task failed, not why its record did.
+        # The caller must see why the task failed, not why its record did.
         with contextlib.suppress(Exception):
             _note(store, timeline, task, record.with_end(time.time(), error=type(error).__name__))
         raise
@@ -81,7 +81,7 @@ def _note(store: Store, timeline: str | None, task: str, record: TaskRecord) -> 
 def peak_memory_mib() -> int:
     """The most memory this process has held so far, in MiB."""
     try:
-        # What getrusage tells begins, on Linux, with the peak of the process that forked this one.
+        # On Linux, getrusage starts from the peak of the process that forked this one.
         status = Path("/proc/self/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) >> 10
     except (OSError, IndexError):

@@ -1,8 +1,8 @@
 """The local engine: interprets a flow in this process, runs its tasks on a process pool.
 
-The interpreter never occupies a worker: only leaf tasks do. So nested `each` cannot
-deadlock, and any number of flow branches share the pool. Waiting calls are ordered by
-their place in the flow, so early batches finish first.
+Only leaf tasks occupy a worker, never the interpreter. So nested `each` nodes cannot
+deadlock, and any number of branches share the pool. Waiting calls are ordered by their
+place in the flow, so early batches finish first.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class LocalEngine:
     """Runs flows on this machine.
 
     Args:
-        store: handed to every task; must be one that other processes can open.
+        store: what every task is given; other processes must be able to open it.
         functions: registry, from the function names a flow uses to
             ``"package.module:function"``.
-        workers: number of processes; None for one for each CPU this process may use.
-        observer: told what happens.
-        timeline: key prefix under which every task's last attempt is stored as
-            `mu.timeline` says, the task as ``<name>-<n>``; None for no records.
+        workers: number of processes; None for one per CPU that this process may use.
+        observer: hears what happens.
+        timeline: key prefix under which the engine stores the last attempt of every task as
+            `mu.timeline` describes, with ``<name>-<n>`` for the task; None for no records.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class LocalEngine:
     def run(self, flow: Node, event: Event) -> Json:
         """Run a flow to its end.
 
-        Whatever happens, no worker is left when this returns or raises; on SIGTERM it
-        stops the workers and raises `SystemExit` with code 143.
+        No worker is left when this returns or raises. On SIGTERM it stops the workers and
+        raises `SystemExit` with code 143.
 
         Raises:
             FlowError: the flow is wrong.
-            TaskFailed: a task failed for good; everything else was stopped.
+            TaskFailed: a task failed for good; all others were stopped.
             KeyboardInterrupt: on Ctrl-C.
         """
         check(flow, self._functions)
@@ -72,7 +72,7 @@ class LocalEngine:
 
 
 def available_cpus() -> int:
-    """CPUs this process may run on, at least 1."""
+    """The number of CPUs that this process may use, at least 1."""
     try:
         return max(1, len(os.sched_getaffinity(0)))
     except AttributeError:
@@ -124,7 +124,7 @@ class _Run:
         return restore
 
     def _expect(self, node: Node, times: int = 1) -> None:
-        """Announce the tasks below `node` that need no list to be counted."""
+        """Announce the tasks below `node` whose number does not depend on a list."""
         if isinstance(node, Task):
             self._engine._observer.expected(node.name, times)
         elif isinstance(node, Sequence):
@@ -231,7 +231,7 @@ class _Run:
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, Json]]) -> list[Json]:
-    """Run all to the end and give their results in order; stop the rest at the first failure."""
+    """Run all to the end and return their results in order; stop all at the first failure."""
     tasks = [asyncio.create_task(one) for one in work]
     if not tasks:
         return []

@@ -1,4 +1,4 @@
-"""A pool of worker processes for asyncio, which knows which task each worker runs."""
+"""A pool of worker processes for asyncio that knows which task each worker runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BOOT = (
 
 
 class CallFailed(Exception):
-    """A call did not give a result; `error` is the class name of the reason."""
+    """A call returned no result; `error` is the class name of the reason."""
 
     def __init__(self, error: str, message: str, details: str = "") -> None:
         super().__init__(error, message, details)
@@ -36,7 +36,7 @@ class CallFailed(Exception):
 
 @dataclass(order=True)
 class _Call:
-    """A call that waits for a worker; the smallest `priority` goes first."""
+    """A call that waits for a worker; the lowest `priority` goes first."""
 
     priority: tuple[int, ...]
     number: int
@@ -53,8 +53,8 @@ class _Worker:
     def __init__(self, store_url: str) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            # Own process group: a Ctrl-C at the terminal reaches the parent only, and
-            # killing the group takes with it whatever a task has started.
+            # With a process group of its own, Ctrl-C at the terminal reaches only the
+            # parent, and killing the group ends whatever a task has started.
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
@@ -103,7 +103,7 @@ class _Worker:
         return f"{self.name} ended with exit code {code}"
 
     def stop(self) -> None:
-        """Kill the process and all its children, and wait until it is gone."""
+        """Kill the process and all its children, and wait for its end."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -114,7 +114,7 @@ class _Worker:
 
 
 class WorkerPool:
-    """Runs calls on at most `size` processes, started when first needed."""
+    """Runs calls on at most `size` processes, each started when first needed."""
 
     def __init__(self, size: int, store_url: str) -> None:
         self._size = size
@@ -134,7 +134,7 @@ class WorkerPool:
         started: Callable[[str], None],
         report: Callable[[dict[str, Any]], None],
     ) -> Any:
-        """Run one call on some worker and give its answer: `result` and `marks`.
+        """Run one call on some worker and return its answer: `result` and `marks`.
 
         Raises:
             CallFailed: the task raised, took too long (`TaskTimeout`), or its worker ended

@@ -1,7 +1,7 @@
-"""The worker process of the local engine: reads calls from a socket, runs them, answers.
+"""The worker process of the local engine: it reads calls from a socket, runs and answers them.
 
-Messages are JSON with a four-byte length in front. A thread reads them, so the end of the
-parent (end of file on the socket) ends the worker at once, even in the middle of a task.
+Messages are JSON after a four-byte length. A thread reads them, so when the parent ends (end
+of file on the socket), the worker ends at once, even in the middle of a task.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _read_exactly(connection: socket.socket, size: int) -> bytes:
     while size:
         try:
             part = connection.recv(min(size, 1 << 20))
-        except OSError:  # a parent that is killed with answers unread resets the connection
+        except OSError:  # a parent killed with answers unread resets the connection
             part = b""
         if not part:
             os._exit(1)

@@ -1,8 +1,8 @@
-"""A file far away as a seekable file: read by ranges, ahead, with a bounded cache.
+"""A remote file as a seekable file: it is read ahead by ranges, with a bounded cache.
 
-A request to S3 takes some 25 ms however little it asks for, in which time 2 MB could have
-come. So more is read than was asked for, and the more the longer reading goes on without a
-jump: a look at a header costs one small block, a whole film few large ones.
+A request to S3 takes about 25 ms even for a few bytes; 2 MB could arrive in that time. So a
+read fetches more than it needs, and more again the longer reading goes on without a jump: a
+header costs one small block, a whole film a few large ones.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-_ALIGNMENT_BYTES = 64 << 10  # FFmpeg often goes a little back from where it went
+_ALIGNMENT_BYTES = 64 << 10  # FFmpeg often seeks, and then goes back a little
 
 
 @dataclass(slots=True)
 class _Block:
     data: bytes
-    step: int  # how much was to be read; neighbours may have left less to read
+    step: int  # the length meant; neighbours may have left less to read
 
     def __len__(self) -> int:
         return len(self.data)
 
 
 class BlockFile(io.BufferedIOBase, BinaryIO):
-    """A read-only binary file over ranges of bytes; for one thread at a time.
+    """A read-only binary file over ranges of bytes, for one thread at a time.
 
     Args:
-        read_range: gives `length` bytes from `start`. What it raises comes out of `read`.
+        read_range: returns `length` bytes from `start`. `read` raises whatever it raises.
         size: of the file, bytes.
-        first_block: bytes read where reading starts anew; it doubles as reading goes on.
-        largest_block: bytes of a block at most (up to a quarter of `first_block` more, where
-            that leaves no crumb to be fetched by a request of its own).
-        cache_bytes: kept at most, and the block read last in any case.
+        first_block: bytes of the first block after a jump; the length then doubles.
+        largest_block: most bytes of a block (up to a quarter of `first_block` more, if that
+            saves a request for a small remainder).
+        cache_bytes: most bytes to keep; the block read last is always kept.
 
     Attributes:
         requests: calls of `read_range` so far.
-        bytes_read: bytes they gave.
+        bytes_read: bytes they returned.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
         self._at = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
@@ -78,7 +78,7 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to a place, also beyond the end; costs nothing."""
+        """Go to a position, which may lie beyond the end; makes no request."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         if base + offset < 0:
             raise ValueError(f"negative position {base + offset}")
@@ -86,10 +86,10 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
         return self._at
 
     def read(self, count: int | None = -1, /) -> bytes:
-        """`count` bytes, fewer only at the end; all that are left for -1 or None.
+        """Read `count` bytes, fewer only at the end; -1 or None reads all that are left.
 
         Raises:
-            OSError: a range came back with another length than was asked for.
+            OSError: a range came back with another length than requested.
         """
         left = max(0, self.size - self._at)
         if count is not None and count >= 0:
@@ -127,7 +127,7 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
         return begin, self._blocks[begin].data
 
     def _fetch(self, start: int, length: int, step: int) -> None:
-        # Room is made first, so that never more than the bound is held.
+        # Make room first, so that the cache never exceeds its bound.
         while self._blocks and self._cached + length > self._cache_bytes:
             oldest = next(iter(self._blocks))
             self._cached -= len(self._blocks.pop(oldest))

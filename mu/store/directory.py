@@ -99,7 +99,7 @@ class DirectoryStore:
             if error.errno != errno.EXDEV:
                 raise
             near = target.with_name(f"{self._TEMPORARY}{os.getpid()}-{target.name}")
-            shutil.copyfile(path, near)  # another file system: copy next to it first
+            shutil.copyfile(path, near)  # another file system: copy beside the target first
             near.replace(target)
             Path(path).unlink()
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
 from mu.errors import StoreError
 
 REQUESTS_AT_ONCE = 16
-"""How many requests of one process are under way at the same time, at most."""
+"""The most requests that one process has under way at the same time."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,9 +21,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A part of a stored object: `length` bytes from `start` on, None for all the rest.
+    """A part of a stored object: `length` bytes from `start`, or None for the whole rest.
 
-    `store` is where the object lies, None for the store that joins the parts.
+    `store` holds the object; None stands for the store that joins the parts.
     """
 
     key: str
@@ -67,22 +67,22 @@ class Store(Protocol):
     """
 
     def put(self, key: str, data: bytes | memoryview) -> None:
-        """Store `data` under `key`, replacing what was there."""
+        """Store `data` under `key`, replacing any object there."""
 
     def put_new(self, key: str, data: bytes | memoryview) -> bool:
-        """Store `data` unless something is stored under `key`; gives whether it did.
+        """Store `data` unless `key` has an object; returns whether it did.
 
-        Of several writers at the same time exactly one succeeds.
+        If several writers try at the same time, exactly one succeeds.
         """
 
     def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
-        """Store the contents of a local file under `key`; the file itself may be moved."""
+        """Store the contents of a local file under `key`; the file may be moved away."""
 
     def get(self, key: str) -> bytes:
         """The whole object. Raises `NoSuchKey`."""
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
-        """At most `length` bytes from byte `start` on. Raises `NoSuchKey`."""
+        """Up to `length` bytes from byte `start`. Raises `NoSuchKey`."""
 
     def size(self, key: str) -> int:
         """Size of the object in bytes. Raises `NoSuchKey`."""
@@ -120,7 +120,7 @@ class Store(Protocol):
         """Whether an object is stored under `key`."""
 
     def delete(self, key: str) -> None:
-        """Remove the object; nothing happens if there is none."""
+        """Remove the object, if there is one."""
 
     def delete_all(self, keys: Iterable[str]) -> None:
         """Remove many objects, in as few requests as possible."""
@@ -134,10 +134,10 @@ class Store(Protocol):
 
 
 def check_key(key: str) -> str:
-    """The key, if it is one that every store can hold.
+    """Return the key if every store can hold it.
 
     Raises:
-        StoreError: it is not.
+        StoreError: one cannot.
     """
     parts = key.split("/")
     if not key or key.startswith("/") or any(part in ("", ".", "..") for part in parts):
@@ -170,10 +170,10 @@ def open_object(store: Store, key: str) -> BinaryIO:
 
 
 def at_once(request: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """What a request gives for each item, made for several at a time: stores answer late.
+    """The result of a request for each item, several at a time because stores answer late.
 
     Raises:
-        Exception: the first item's that failed, when all that were under way have ended.
+        Exception: of the first item that failed, once all requests under way have ended.
     """
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         return list(pool.map(request, items))

@@ -17,15 +17,16 @@ from excamera.cli.main import excamera
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from excamera.job.options import EncodeOptions
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.price.costs import Shape, actual, foretold
-from excamera.price.estimate import COLD_START_S, DEFAULT_MEMORY_MB
+from excamera.price.estimate import COLD_START_S
 from mu.timeline import attempts
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
-STEPS = ("start", "plan", "encode", "rebase", "audio", "stitch", "ended")
-TASKS = STEPS[1:-1]
+TASKS = STEP_NAMES
+STEPS = ("start", *TASKS, "ended")
 OPTIONS = EncodeOptions(chunk_frames=6, batch_chunks=2)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from excamera.cloud.cdk import PACKAGE
+from excamera.job.steps import FUNCTIONS, cpus_of
 from stacks.settings import Settings
 from tests.support.assembly import ROOT
 
@@ -40,6 +41,14 @@ def test_every_setting_is_described_with_its_default(context: dict[str, Any]) ->
     rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| (.+?) \| (.+?) \|$", section("Settings"), re.M)
     assert {name: json.loads(default) for name, default, _, _ in rows} == context
     assert {"stack_name", *(field.name for field in fields(Settings))} == set(context)
+
+
+def test_every_function_is_described_with_its_memory() -> None:
+    """If this fails, the page lacks a function, or tells a wrong memory of one."""
+    rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| ([\d.]+) \| .+ \|$", section("Functions"), re.M)
+    assert rows == [
+        (one.name, f"{one.memory_mb:,}", f"{cpus_of(one.memory_mb):.2f}") for one in FUNCTIONS
+    ]
 
 
 def test_the_cdk_is_the_one_that_our_command_runs() -> None:

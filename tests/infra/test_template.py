@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from emulator.excamera.synthesis import STACK, synthesise
+from excamera.job.steps import DEFAULT_MEMORY_MB
 from stacks.code import function_code
-from stacks.settings import STEPS
 from tests.support.assembly import ROOT, resources, template
 
 Template = dict[str, Any]
@@ -31,7 +31,7 @@ def by_step(stack: Template) -> dict[str, dict[str, Any]]:
 def test_every_step_has_a_function_of_its_own_role_and_log(stack: Template) -> None:
     """If this fails, functions share rights or logs, or keep logs for ever."""
     functions = by_step(stack)
-    assert set(functions) == set(STEPS) - {"webhook"}
+    assert set(functions) == set(DEFAULT_MEMORY_MB) - {"webhook"}
     roles = [json.dumps(function["Role"]) for function in functions.values()]
     groups = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions.values()]
     assert len(set(roles)) == len(set(groups)) == len(functions)
@@ -44,13 +44,26 @@ def test_every_step_has_a_function_of_its_own_role_and_log(stack: Template) -> N
 
 
 def test_settings_of_the_context_reach_the_functions(stack: Template) -> None:
-    """If this fails, memory and scratch space in cdk.json have no effect."""
+    """If this fails, memory and scratch space of the table and cdk.json have no effect."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    memory = {**DEFAULT_MEMORY_MB, **context["memory_mb"]}
     for step, function in by_step(stack).items():
-        assert function["MemorySize"] == context["memory_mb"][step]
+        assert function["MemorySize"] == memory[step]
         assert function["Runtime"] == f"python{context['python']}"
         scratch = context["scratch_mb"] if step == "plan" else 512
         assert function["EphemeralStorage"]["Size"] == scratch
+
+
+@pytest.mark.slow
+def test_memory_is_changed_for_one_function_alone(tmp_path: Path) -> None:
+    """If this fails, who changes one function's memory has to name that of all others."""
+    done = synthesise(tmp_path, memory_mb='{"rebase": 3008}')
+    assert done.returncode == 0, done.stderr
+    for step, function in by_step(template(tmp_path)).items():
+        memory = {**DEFAULT_MEMORY_MB, "rebase": 3008}
+        assert function["MemorySize"] == memory[step]
+        told = function["Environment"]["Variables"].get("MEMORY_MB")
+        assert told is None or json.loads(told) == memory
 
 
 def test_buckets_are_private_encrypted_and_only_for_tls(stack: Template) -> None:
@@ -221,13 +234,16 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
         ({"architecture": "mips"}, "architecture must be one of arm64, x86_64"),
         ({"chunks_at_once": "41"}, "chunks_at_once must be 1 to 40, not 41"),
         ({"memory_mb": "{"}, "memory_mb must be JSON"),
+        ({"memory_mb": "3008"}, "memory_mb must be an object"),
+        ({"memory_mb": '{"rebas": 3008}'}, "memory_mb: there is no function rebas"),
+        ({"memory_mb": '{"rebase": 64}'}, "memory_mb of rebase must be 128 to 10240, not 64"),
         ({"suffixes": '["mp4"]'}, "suffixes must be a list"),
         ({"input_bucket": "a", "output_bucket": "a"}, "different buckets"),
         ({"options": '{"crf": 99}'}, "crf must be 0 to 63"),
         ({"log_days": "2"}, "log_days must be one of 1, 3, 5"),
         ({"webhook_url": "http://example.com"}, "webhook_url must be an https:// URL"),
         ({"alarm_email": "nobody"}, "alarm_email must be an address"),
-        ({"tags": '{"stack": "x"}'}, "tags: stack is not yours to set"),
+        ({"tags": '{"stack": "x"}'}, "tags: stack is reserved"),
         ({"budget_usd": "20"}, "budget_usd needs an alarm_email"),
     ],
 )

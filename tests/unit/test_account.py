@@ -1,4 +1,4 @@
-"""The account that commands use is the one that the usual variables name."""
+"""Commands use the account that the usual variables name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_either_variable_names_the_region(monkeypatch: pytest.MonkeyPatch, name:
 
 
 def test_no_region_is_said_so() -> None:
-    """If this fails, who has configured nothing gets a traceback."""
+    """If this fails, a user without configuration gets a traceback."""
     with pytest.raises(NoRegion, match="AWS_REGION"):
         Account().region  # noqa: B018 (it raises)
 

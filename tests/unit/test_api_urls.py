@@ -1,4 +1,4 @@
-"""URLs that the API hands out: for the bucket's own region, and on no account for another host."""
+"""URLs from the API: they name the bucket's own region, and never another host."""
 
 from __future__ import annotations
 

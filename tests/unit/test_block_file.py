@@ -22,7 +22,7 @@ def pattern(size: int) -> bytes:
 
 
 def ranges_of(data: bytes, log: list[range] | None = None) -> Callable[[int, int], bytes]:
-    """A `read_range` over bytes that refuses what a real one could not answer."""
+    """A `read_range` over bytes that rejects what a real one could not answer."""
 
     def read_range(start: int, length: int) -> bytes:
         assert 0 <= start < start + length <= len(data)

@@ -39,7 +39,7 @@ Respond = Callable[[str, str, bytes, dict[str, str]], Answer]
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses between attempts are as they are; here they would only cost time."""
+    """No pauses between attempts, which would only cost time here."""
     for module in (api_module, upload_module, follow_module):
         monkeypatch.setattr(module, "pause", lambda _attempt: None)
 
@@ -67,7 +67,7 @@ def serving(respond: Respond) -> Iterator[str]:
             self.wfile.write(content)
             self.close_connection = headers.get("Connection") == "close"
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 (names of the library's)
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 (the library's names)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -107,7 +107,7 @@ def test_the_api_is_asked_again_when_no_answer_comes() -> None:
     [(400, ApiRefused), (403, NotAllowed), (404, NoSuchJob), (500, CloudUnavailable)],
 )
 def test_refusals_have_names_and_reasons(status: int, kind: type[Exception]) -> None:
-    """If this fails, a refusal is told as something else, or without its reason."""
+    """If this fails, a refusal is reported as something else, or without its reason."""
     problem = json.dumps({"detail": "because of that"}).encode()
     with (
         serving(lambda *_: (status, problem, {})) as url,
@@ -130,7 +130,7 @@ class Bucket:
         self._lock = threading.Lock()
 
     def job(self) -> dict[str, Any]:
-        """What the API tells of the job."""
+        """The job as the API describes it."""
         missing = [
             {"number": number, "offset": at, "size": min(self.part, len(self.data) - at),
              "url": f"{self.url}/part/{number}"}
@@ -180,7 +180,7 @@ def test_an_upload_survives_what_happens_on_the_way(tmp_path: Path) -> None:
 
 
 def test_an_upload_that_s3_refuses_is_given_up(tmp_path: Path) -> None:
-    """If this fails, who may not upload any more asks for new URLs for ever."""
+    """If this fails, a user who may no longer upload asks for new URLs for ever."""
     path = tmp_path / "film.mp4"
     path.write_bytes(bytes(3000))
     bucket = Bucket(bytes(3000), 1000)
@@ -194,7 +194,7 @@ def test_an_upload_that_s3_refuses_is_given_up(tmp_path: Path) -> None:
 
 
 def test_an_upload_sends_only_what_is_missing(tmp_path: Path) -> None:
-    """If this fails, going on with an upload begins it again."""
+    """If this fails, resuming an upload starts it again."""
     data = bytes(5000)
     path = tmp_path / "film.mp4"
     path.write_bytes(data)
@@ -222,7 +222,7 @@ def test_a_file_that_shrinks_is_not_sent(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str, Any]]:
-    """A result, and what the API tells of it."""
+    """A result, and the API's description of it."""
     from excamera.job.options import EncodeOptions
     from excamera.local import encode_file
 
@@ -256,7 +256,7 @@ def test_a_download_goes_on_where_it_broke(
         assert path == ("/" if len(ranges) < 3 else "/new")
         start = int(headers["Range"].removeprefix("bytes=").rstrip("-"))
         rest = data[start:]
-        if len(ranges) < 3:  # says more than it gives
+        if len(ranges) < 3:  # announces more than it sends
             whole = {"Content-Length": str(len(rest)), "Connection": "close"}
             return 206, rest[: len(rest) // 2], whole
         return 206, rest, {}
@@ -272,7 +272,7 @@ def test_a_download_goes_on_where_it_broke(
 def test_a_damaged_result_is_not_kept(
     result: tuple[bytes, dict[str, Any]], tmp_path: Path, change: str
 ) -> None:
-    """If this fails, a broken file stands under the name of the result."""
+    """If this fails, a broken file gets the name of the result."""
     data, told = result
     told = {**told, "frames": told["frames"] + (change == "other")}
     served = data[:-1000] if change == "cut" else data
@@ -283,7 +283,7 @@ def test_a_damaged_result_is_not_kept(
 
 
 def test_no_result_is_said_so(tmp_path: Path) -> None:
-    """If this fails, fetching what is not there ends in a riddle."""
+    """If this fails, fetching an absent result ends in a puzzling error."""
     for found, said in ((None, "is running"), ({"url": None, "size": 1}, "replaced")):
         job = {"id": "j", "state": "running", "result": found}
         with pytest.raises(NoResult, match=said):
@@ -291,7 +291,7 @@ def test_no_result_is_said_so(tmp_path: Path) -> None:
 
 
 class Seen(Observer):
-    """Keeps what it is told."""
+    """Keeps what it hears."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -327,7 +327,7 @@ def test_a_job_in_the_cloud_looks_like_one_at_home() -> None:
     ("line", "said"),
     [
         ("cdk.json: log_days must be one of 1, not 6", "a setting is wrong: log_days"),
-        ("npm error code ENOTFOUND", "npm gave no aws-cdk@"),
+        ("npm error code ENOTFOUND", "npm cannot get aws-cdk@"),
         ("'MemorySize' value failed to satisfy constraint: less than or equal to 3008",
          "at most 3,008 MB"),
         ("The security token included in the request is expired", "log in again"),

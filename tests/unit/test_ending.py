@@ -1,4 +1,4 @@
-"""What the world is told when a job ends."""
+"""The notice of a job's end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def told(store: MemoryStore, *args: Any, **changes: Any) -> ending.Notice:
 
 
 def test_a_success_names_source_result_and_tag() -> None:
-    """If this fails, a notice does not say which film is finished, where, or for whom."""
+    """If this fails, a notice does not say which film is finished, where it is, or for whom."""
     notice = told(MemoryStore())
     assert notice["source"] == {"bucket": "films", "key": "a b/c+d.mp4"}
     assert notice["result"] == {
@@ -68,7 +68,7 @@ def test_an_unhappy_end_is_recorded_and_told_alike(status: str, ours: str, error
 
 
 def test_the_first_failure_of_a_step_is_the_reason() -> None:
-    """If this fails, notices say "the job failed" where the step's own words are known."""
+    """If this fails, notices say "the job failed" although the step's own message is known."""
     store = MemoryStore()
     record = {"step": "encode", "error": "UnreadableFrame", "message": "frame 5"}
     store.put("jobs/j/failure.json", json.dumps(record).encode())
@@ -84,7 +84,7 @@ def test_a_redriven_job_that_times_out_is_not_stopped() -> None:
 
 
 def test_an_end_is_known_again_and_a_later_one_replaces_it() -> None:
-    """If this fails, an event that comes twice is told twice, or a redrive's end is lost."""
+    """If this fails, an event that comes twice is announced twice, or a later end is lost."""
     store = MemoryStore()
     first, second = told(store, "FAILED"), told(store, stopDate=2_000_000)
     assert not ending.is_told(first, store)
@@ -98,7 +98,7 @@ def test_an_end_is_known_again_and_a_later_one_replaces_it() -> None:
 
 
 def test_a_cancelled_job_leaves_nothing_behind_its_end() -> None:
-    """If this fails, jobs that were cancelled keep objects for a week."""
+    """If this fails, cancelled jobs keep objects for a week."""
     store = MemoryStore()
     notice = told(store, "ABORTED")
     cancel(store, Keys("j"))
@@ -109,7 +109,7 @@ def test_a_cancelled_job_leaves_nothing_behind_its_end() -> None:
 
 
 def test_the_cost_is_that_of_the_timeline() -> None:
-    """If this fails, notices tell costs of something else, or of nothing."""
+    """If this fails, notices report the cost of something else, or none."""
     store = MemoryStore()
     assert "cost_usd" not in told(store)
     store.put(Attempt("encode-000000-000000", 1, 10_000).key("jobs/j/timeline"), b"{}")
@@ -119,7 +119,7 @@ def test_the_cost_is_that_of_the_timeline() -> None:
 
 @pytest.mark.parametrize("given", [None, "", "no json", "[1]", "{}", '{"input": 3}'])
 def test_whatever_an_execution_was_started_with_its_end_is_told(given: str | None) -> None:
-    """If this fails, an execution that somebody started by hand ends in the undelivered queue."""
+    """If this fails, the end of an execution started by hand lands in the undelivered queue."""
     notice = told(MemoryStore(), input=given, output=given)
     assert notice["status"] == "succeeded"
     assert "tag" not in notice

@@ -1,4 +1,4 @@
-"""What a job costs, and what it is expected to."""
+"""What a job costs, and what it is expected to cost."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from excamera.job.flow import Limits
-from excamera.job.options import EncodeOptions
+from excamera.job.options import DEADLINES, EncodeOptions
 from excamera.job.plan import cut
+from excamera.job.steps import DEFAULT_MEMORY_MB, cpus_of
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import (
-    CPU_MB,
     CPU_USED,
     CRF_OCTAVE,
     CRF_TIME_OCTAVE,
-    DEADLINES,
-    DEFAULT_MEMORY_MB,
+    DEADLINE_FACTORS,
     Film,
     Pace,
     Workers,
@@ -33,7 +32,7 @@ WORKERS = Workers(DEFAULT_MEMORY_MB)
 
 @given(st.integers(1, 3000), st.integers(1, 40), st.integers(1, 20))
 def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int) -> None:
-    """If this fails, estimates count other chunks than jobs have."""
+    """If this fails, estimates count more or fewer chunks than jobs have."""
     options = EncodeOptions(chunk_frames=n, batch_chunks=x)
     numbers = list(range(frames))
     batches = list(cut(numbers, numbers, [(number,) for number in numbers], options))
@@ -61,7 +60,7 @@ def test_a_job_without_failures_uses_what_was_foretold() -> None:
 
 
 def test_retries_are_paid_for() -> None:
-    """If this fails, a job that was tried again looks as cheap as one that was not."""
+    """If this fails, a job with retries looks as cheap as one without."""
     shape = Shape.of(96, EncodeOptions())
     once = timeline(shape)
     again = [*once, Attempt("encode-3", 1, 900, "StoreUnavailable"), Attempt("encode-3", 2, 1000)]
@@ -82,20 +81,20 @@ def test_more_work_costs_more() -> None:
     few = estimate(FILM, EncodeOptions(), Workers(DEFAULT_MEMORY_MB, concurrency=10), warm=True)
     assert few.workers == 9
     assert few.seconds > 20 * usual.seconds
-    # Fewer at once take longer, and cost no more.
+    # With fewer at once a job takes longer and costs no more.
     assert few.usage.transitions == usual.usage.transitions
     assert few.dollars <= usual.dollars
 
 
 def test_the_pace_of_a_job_foretells_that_job() -> None:
-    """If this fails, --like takes a pace that the job it is taken from did not have."""
+    """If this fails, --like uses a pace that its job did not have."""
     options, shape = EncodeOptions(), Shape.of(FILM.frames, EncodeOptions())
     ran = [
         *(Attempt(f"encode-{number}", 1, 3000) for number in range(shape.chunks)),
         *(Attempt(f"rebase-{number}", 1, 7000) for number in range(shape.batches)),
         Attempt("plan", 1, 500), Attempt("stitch", 1, 900), Attempt("audio", 1, 100),
     ]  # fmt: skip
-    cpus = {step: memory / CPU_MB for step, memory in DEFAULT_MEMORY_MB.items()}
+    cpus = {step: cpus_of(memory) for step, memory in DEFAULT_MEMORY_MB.items()}
     pace = Pace.of_job(ran, FILM, options, cpus).with_size(50_000_000, FILM, 24)
     found = estimate(FILM, options, WORKERS, pace, warm=True)
     for step, seconds in (("encode", 3 * shape.chunks), ("rebase", 7 * shape.batches)):
@@ -109,19 +108,19 @@ MEASURED = json.loads((ROOT / "benchmarks" / "results" / "cloud.json").read_text
 
 @pytest.mark.parametrize("name", MEASURED["pace"]["medians"])
 def test_the_pace_is_what_was_measured(name: str) -> None:
-    """If this fails, estimates are made of figures that nobody measured."""
+    """If this fails, estimates use figures that nobody measured."""
     assert getattr(Pace(), name) == pytest.approx(MEASURED["pace"]["medians"][name], rel=0.25)
 
 
 def test_other_constants_are_what_was_measured() -> None:
-    """If this fails, estimates with other options are made of guesses."""
+    """If this fails, estimates with other options are guesses."""
     pace = MEASURED["pace"]
     assert pytest.approx(pace["crf_octave"], rel=0.1) == CRF_OCTAVE
     assert pytest.approx(pace["crf_time_octave"], rel=0.1) == CRF_TIME_OCTAVE
     assert pytest.approx(pace["cpu_used"], rel=0.1) == CPU_USED
     for effort, took in pace["efforts"].items():
         deadline, _, steps = effort.partition(" ")
-        assert DEADLINES[deadline] * CPU_USED ** int(steps) == pytest.approx(took, rel=0.3)
+        assert DEADLINE_FACTORS[deadline] * CPU_USED ** int(steps) == pytest.approx(took, rel=0.3)
 
 
 def test_estimates_are_near_what_was_billed() -> None:
@@ -131,10 +130,9 @@ def test_estimates_are_near_what_was_billed() -> None:
             assert job[by] == pytest.approx(job["billed"], rel=0.2), (by, job)
 
 
-def test_the_memory_is_that_of_the_stack() -> None:
-    """If this fails, estimates without a stack are of another one."""
-    memory = json.loads((ROOT / "cdk.json").read_text())["context"]["memory_mb"]
-    assert {step: memory[step] for step in DEFAULT_MEMORY_MB} == DEFAULT_MEMORY_MB
+def test_every_deadline_has_a_factor() -> None:
+    """If this fails, an estimate with a new deadline ends in a KeyError."""
+    assert set(DEADLINE_FACTORS) == set(DEADLINES)
 
 
 @given(st.integers(1, 2000), st.integers(1, 1000), st.integers(1, 40), st.integers(1, 1000))

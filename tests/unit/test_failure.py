@@ -1,4 +1,4 @@
-"""What becomes of a job after a step failed in the cloud."""
+"""What happens to a job after a step failed in the cloud."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_platforms_own_failures_say_what_to_do(platform: str, name: str, wor
 
 
 def test_frames_that_differ_from_the_containers_promise_start_the_job_again_once() -> None:
-    """If this fails, sources that only decoding can index fail in the cloud alone."""
+    """If this fails, sources that only decoding can index fail, but only in the cloud."""
     store = MemoryStore()
     with pytest.raises(JobFailed):
         leaf(store, "SourceMismatch", "frame 9", batch=0, chunk=1)
@@ -80,7 +80,7 @@ def test_frames_that_differ_from_the_containers_promise_start_the_job_again_once
 
 
 def test_a_redrive_starts_again_from_the_plan_and_a_repeated_call_does_not() -> None:
-    """If this fails, redriving a failed execution fails at once, or never ends failing."""
+    """If this fails, a redrive of a failed execution fails at once, or fails for ever."""
     store = MemoryStore()
     for _ in range(2):
         with pytest.raises(JobFailed, match="plan: not a video"):
@@ -91,7 +91,7 @@ def test_a_redrive_starts_again_from_the_plan_and_a_repeated_call_does_not() -> 
 
 
 def test_a_job_that_was_stopped_or_ran_out_of_time_leaves_a_record_too() -> None:
-    """If this fails, such jobs end without a word."""
+    """If this fails, such jobs end without an explanation."""
     store = MemoryStore()
     note_end("j", "TIMED_OUT", None, store)
     assert record(store)["error"] == "JobTimedOut"

@@ -24,7 +24,7 @@ def double(event: Event, context: Context) -> Event:
 
 
 def test_the_function_gets_its_event_and_leaves_a_record() -> None:
-    """If this fails, steps run in the cloud leave no timeline, or are told the wrong event."""
+    """If this fails, steps run in the cloud leave no timeline, or get the wrong event."""
     store = MemoryStore()
     payload = {"event": {"n": 21}, "state": STATE}
     result = call(double, payload, store, worker="w", timeline="t", task="double-7")
@@ -58,7 +58,7 @@ def test_a_record_that_cannot_be_stored_does_not_hide_the_failure() -> None:
 
 
 def test_the_peak_of_memory_is_this_processes_own() -> None:
-    """If this fails, a small function is said to need what its parent did."""
+    """If this fails, a small function seems to need the memory of its parent."""
     large = bytearray(300 << 20)
     large[::4096] = bytes(len(large[::4096]))
     program = "from mu.engines.function import peak_memory_mib; print(peak_memory_mib())"

@@ -1,4 +1,4 @@
-"""The local engine: results, order, failures, and that it leaves no process behind."""
+"""The local engine: results, order, failures, and no process left behind."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Recorder(Observer):
-    """Keeps what an engine tells."""
+    """Keeps what an engine reports."""
 
     def __init__(self) -> None:
         self.records: list[TaskRecord] = []

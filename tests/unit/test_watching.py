@@ -1,4 +1,4 @@
-"""Jobs that run and get nowhere."""
+"""Stalled jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def ago(minutes: float) -> datetime:
 
 
 def test_only_jobs_without_a_task_for_too_long_are_stalled() -> None:
-    """If this fails, a job that hangs is not seen, or one that works rings the alarm."""
+    """If this fails, a hanging job goes unnoticed, or a working one rings the alarm."""
     tasks = {"works": ago(2), "hangs": ago(31), "none yet": None, "redriven": ago(600)}
     asked = []
 

@@ -1,4 +1,4 @@
-"""Notices as signed requests: the signature, and what is tried again."""
+"""Notices as signed requests: the signature and the retries."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_signature_is_that_of_the_scheme() -> None:
 
 
 def test_the_pages_snippet_knows_genuine_requests() -> None:
-    """If this fails, users verify by docs/operations.md what is not sent, or let forgeries in."""
+    """If this fails, users who follow docs/operations.md reject notices, or accept forgeries."""
     names: dict[str, Callable[..., bool]] = {}
     exec(code_block(section("docs/operations.md", "Webhook"), "python"), names)
     is_genuine = names["is_genuine"]
@@ -70,7 +70,7 @@ def test_the_pages_snippet_knows_genuine_requests() -> None:
 
 @pytest.mark.parametrize("first", [500, 503, 408, 429, None])
 def test_what_may_pass_is_tried_again(first: int | None) -> None:
-    """If this fails, a receiver that was just away never gets the notice."""
+    """If this fails, a receiver that was away for a moment never gets the notice."""
     server = Server(first, 204)
     assert server.deliver() == 204
     assert server.slept == [PAUSES_S[0]]
@@ -79,7 +79,7 @@ def test_what_may_pass_is_tried_again(first: int | None) -> None:
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 410, 422])
 def test_what_is_refused_is_not_tried_again(status: int) -> None:
-    """If this fails, a receiver that said no is asked again, or a redirect is followed."""
+    """If this fails, a receiver that refused is asked again, or a redirect is followed."""
     server = Server(status)
     with pytest.raises(WebhookRefused, match=f"n1: status {status}"):
         server.deliver()

@@ -1,4 +1,4 @@
-"""The store in S3: `S3Store`, a bucket, and `S3Object`, one version of one object in it."""
+"""The store in S3: `S3Store` is a bucket, `S3Object` one version of one object."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from mu.store.s3.client import PastEnd, client, translated
 from mu.store.s3.join import join
 from mu.store.url import ObjectUrl
 
-_DELETED_AT_ONCE = 1000  # as many as S3 takes in a request
+_DELETED_AT_ONCE = 1000  # the most that S3 takes in one request
 
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """One version of one object; reads fail with `ObjectChanged` once it is another.
+    """One version of one object; once it is replaced, reads fail with `ObjectChanged`.
 
     Attributes:
         bucket: its bucket.
         key: its key.
-        version: its version where the bucket keeps versions, else "".
+        version: its version if the bucket keeps versions, else "".
         size: bytes.
-        etag: as S3 gives it, with its quotes.
+        etag: as S3 returns it, with its quotes.
         modified: when it was stored.
-        metadata: the user's own (``x-amz-meta-...``), names in lower case.
+        metadata: the user's own (``x-amz-meta-...``), with names in lower case.
     """
 
     bucket: str
@@ -47,8 +47,8 @@ class S3Object:
 
         Raises:
             StoreError: the text is not a URL of an object.
-            NoSuchKey: there is none.
-            StoreDenied: it may not be read.
+            NoSuchKey: there is no such object.
+            StoreDenied: this process may not read it.
             StoreUnavailable: S3 does not answer.
         """
         asked = ObjectUrl.parse(url)
@@ -71,7 +71,7 @@ class S3Object:
         return str(ObjectUrl(self.bucket, self.key, self.version))
 
     def read_range(self, start: int, length: int) -> bytes:
-        """At most `length` bytes from byte `start` on, both within the object.
+        """Up to `length` bytes from byte `start`, both within the object.
 
         Raises:
             ObjectChanged: the object was replaced or removed.
@@ -89,7 +89,7 @@ class S3Object:
                 )
                 return bytes(answer["Body"].read())
         except (ObjectExists, NoSuchKey, StoreDenied) as error:
-            # Forbidden is also what is not there, and this could be read when it was looked up.
+            # S3 also says "forbidden" of what is absent, and the look-up was allowed to read this.
             raise ObjectChanged(f"{ObjectUrl(self.bucket, self.key).name} was replaced") from error
 
     def open(self) -> BinaryIO:
@@ -98,7 +98,7 @@ class S3Object:
 
 
 class S3Store:
-    """A store in a bucket: keys of the store are keys of the bucket."""
+    """A store in a bucket, with the same keys."""
 
     def __init__(self, bucket: str) -> None:
         self.bucket = bucket

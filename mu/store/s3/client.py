@@ -1,4 +1,4 @@
-"""The client of S3 that a process has, and its errors as mu's: all that mu knows of the AWS SDK."""
+"""A process's S3 client, and its errors as mu's: all that mu knows of the AWS SDK."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONDITION = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict
 
 
 class PastEnd(StoreError):
-    """A range begins where the object has ended already."""
+    """A range begins beyond the end of the object."""
 
 
 @cache
@@ -33,7 +33,7 @@ def client() -> Any:
             retries={"mode": "standard", "total_max_attempts": 5},
             connect_timeout=5,
             read_timeout=30,
-            # Checksums of our own choice only: the pieces are verified by the plan anyway.
+            # No checksums by default: the plan verifies the pieces anyway.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         ),
@@ -48,8 +48,8 @@ def translated(key: str) -> Iterator[None]:
         NoSuchKey: nothing is stored there.
         StoreDenied: a right is missing.
         ObjectExists: a condition of the request was not met.
-        PastEnd: a range begins behind the end.
-        StoreUnavailable: everything else that trying again may mend.
+        PastEnd: a range begins beyond the end.
+        StoreUnavailable: anything else that a retry may cure.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""Joining many pieces into one S3 object: large ones are copied by S3, small ones are read.
+"""Joins many pieces into one S3 object: S3 copies large ones, this process reads small ones.
 
-S3 takes parts of 5 MiB to 5 GiB (the last may be smaller), at most 10,000 of them. So the
-pieces are laid out as a list of parts: a long run of one object becomes a part that S3
-copies by itself; what lies between is read here and uploaded.
+S3 takes up to 10,000 parts of 5 MiB to 5 GiB (the last may be smaller). So the pieces are laid
+out as a list of parts: a long run of one object becomes a part that S3 copies by itself, and
+this process reads and uploads what lies between.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from mu.store.s3.client import client, translated
 MIN_PART = 5 << 20
 MAX_PART = 5 << 30
 MAX_PARTS = 10_000
-_AT_ONCE = 8  # parts under way; each may hold some MIN_PARTs in memory
+_AT_ONCE = 8  # parts under way; each may hold a few MIN_PARTs in memory
 
 Piece = bytes | Range
 
 
 @dataclass(slots=True)
 class Part:
-    """One part of the upload: pieces to read and send, or one range for S3 to copy."""
+    """One part of the upload: pieces to read and send, or one range that S3 copies."""
 
     pieces: list[Piece] = field(default_factory=list)
     size: int = 0
@@ -36,17 +36,17 @@ class Part:
 
 
 def lay_out(pieces: Iterable[Piece], min_part: int = MIN_PART) -> Iterator[Part]:
-    """Cut pieces, whose ranges have their lengths, into parts.
+    """Cut pieces into parts; every range must have its length.
 
     Args:
         pieces: in order.
-        min_part: least size of every part but the last, in bytes.
+        min_part: smallest size of every part but the last, in bytes.
     """
     part = Part()
     for piece in pieces:
         rest = piece
         if isinstance(rest, Range) and 0 < part.size < min_part <= _size(rest):
-            # What is read already needs filling up before a copied part may follow.
+            # Fill up the part being read before a copied part may follow.
             taken = min_part - part.size
             if _size(rest) - taken >= min_part:
                 _add(part, _cut(rest, 0, taken))
@@ -70,7 +70,7 @@ def _copies(whole: Range, min_part: int) -> Iterator[Part]:
     while at < size:
         length = min(MAX_PART, size - at)
         if 0 < size - at - length < min_part:
-            length -= min_part  # leave enough for the last
+            length -= min_part  # leave enough for the last part
         yield Part([_cut(whole, at, length)], length, copied=True)
         at += length
 
@@ -121,8 +121,8 @@ def join(
                 **where, MultipartUpload={"Parts": done}, **dict(condition)
             )
     except BaseException:
-        # What the caller must see is the first error; a bucket's lifecycle rule removes
-        # the parts where this role may not.
+        # The caller must see the first error. If this role may not abort, a lifecycle rule
+        # of the bucket removes the parts.
         with contextlib.suppress(Exception):
             client().abort_multipart_upload(**where)
         raise
@@ -132,7 +132,7 @@ def join(
 def _bucket(store: Store) -> str:
     scheme, _, bucket = store.url.partition("://")
     if scheme != "s3":
-        raise StoreError(f"{store.url} does not lie in S3")
+        raise StoreError(f"{store.url} is not in S3")
     return bucket
 
 

@@ -1,0 +1,205 @@
+"""The steps of the flow and the other functions of the stack: one row for each.
+
+The flow's registry, the stack (functions, memory, rights, alarms, dashboard), prices, estimates,
+progress and logs read these rows. A new step needs a row here, a task in `excamera.job.flow`, a
+module in `excamera.steps` and a folder in `functions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+CPU_MB = 1769
+"""Memory with which a Lambda function has one CPU; CPUs grow in proportion to memory."""
+
+
+def cpus_of(memory_mb: int) -> float:
+    """CPUs of a function with that memory."""
+    return memory_mb / CPU_MB
+
+
+class Per(Enum):
+    """The unit for which a step is called once; the value names its count in the plan's result."""
+
+    JOB = "jobs"
+    BATCH = "batches"
+    CHUNK = "chunks"
+
+
+class Right(Enum):
+    """What a step may do; `stacks.workers` turns each into IAM statements, in this order."""
+
+    ASKS_FOR_LIMITS = auto()
+    READS_SOURCE = auto()
+    READS_JOBS = auto()
+    WRITES_JOBS = auto()
+    LOOKS_AT_OUTPUT = auto()
+    WRITES_OUTPUT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A number for each job, one for each of its batches and one for each of its chunks."""
+
+    job: int = 0
+    batch: int = 0
+    chunk: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.job + other.job, self.batch + other.batch, self.chunk + other.chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One Lambda function of the stack.
+
+    Attributes:
+        name: its folder below `functions`.
+        memory_mb: its memory, which the setting `memory_mb` can change.
+    """
+
+    name: str
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Function):
+    """A function that the flow calls.
+
+    The requests to S3 are those of all its calls in a job in which nothing fails, with a source
+    small enough to be read whole when opened.
+
+    Attributes:
+        task: its task function, as ``"package.module:function"``.
+        per: the unit for which it is called once.
+        rights: what it may do.
+        writes: requests that S3 prices as PUT, including records in the timeline.
+        reads: requests that S3 prices as GET.
+        reads_of_environment: further reads of each new environment.
+        phase: shown to the user while it runs; "" leaves the phase as it is.
+        weight: its share of the work on a frame, for the time left; 0 if its frames are not
+            counted.
+        frames_are: what it did to the frames that it counts, for the dashboard.
+        scratch: whether `/tmp` has the size of the setting `scratch_mb`.
+    """
+
+    task: str
+    per: Per
+    rights: frozenset[Right]
+    writes: Counts
+    reads: Counts
+    reads_of_environment: int = 0
+    phase: str = ""
+    weight: float = 0.0
+    frames_are: str = ""
+    scratch: bool = False
+
+
+_OPENED = 2
+"""Reads that open a source: one looks it up, one reads it."""
+
+# Every call ends with a record in the timeline (a write) and a check for a cancellation (a read).
+# Every call except plan's begins by reading its part of the plan.
+STEPS = (
+    Step(
+        "plan",
+        memory_mb=1769,
+        task="excamera.steps.plan:plan",
+        per=Per.JOB,
+        rights=frozenset({Right.ASKS_FOR_LIMITS, Right.READS_SOURCE, Right.WRITES_JOBS,
+                          Right.LOOKS_AT_OUTPUT}),
+        # The plan, the list of batches, the record; a part of the plan for each batch.
+        writes=Counts(job=3, batch=1),
+        # The upload, the output, the check.
+        reads=Counts(job=3 + _OPENED),
+        phase="reading the source",
+        scratch=True,
+    ),
+    Step(
+        "encode",
+        memory_mb=1769,
+        task="excamera.steps.encode:encode",
+        per=Per.CHUNK,
+        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
+        # The chunk, its record in the store, the record in the timeline.
+        writes=Counts(chunk=3),
+        # The plan, the record of an earlier attempt, the check.
+        reads=Counts(chunk=3),
+        # An environment keeps its source open.
+        reads_of_environment=_OPENED,
+        phase="encoding",
+        weight=1.0,
+        frames_are="encoded",
+    ),
+    Step(
+        "rebase",
+        memory_mb=5307,
+        task="excamera.steps.rebase:rebase",
+        per=Per.BATCH,
+        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
+        writes=Counts(batch=3),
+        # As encode, and every chunk. A batch of one chunk opens no source.
+        reads=Counts(batch=3 + _OPENED, chunk=1),
+        phase="joining",
+        # Joining a frame takes a fraction of encoding it.
+        weight=0.5,
+        frames_are="rebased",
+    ),
+    Step(
+        "audio",
+        memory_mb=1769,
+        task="excamera.steps.audio:audio",
+        per=Per.JOB,
+        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
+        writes=Counts(job=3),
+        reads=Counts(job=3 + _OPENED),
+    ),
+    Step(
+        "stitch",
+        memory_mb=1769,
+        task="excamera.steps.stitch:stitch",
+        per=Per.JOB,
+        rights=frozenset({Right.READS_JOBS, Right.WRITES_JOBS, Right.LOOKS_AT_OUTPUT,
+                          Right.WRITES_OUTPUT}),
+        # The result, the record.
+        writes=Counts(job=2),
+        # The plan, the sound's record and size, its last run, the output, the check. For a batch
+        # its record, size, frames and sound.
+        reads=Counts(job=6, batch=4),
+        phase="stitching",
+    ),
+)  # fmt: skip
+"""In the order in which they end."""
+
+FUNCTIONS: tuple[Function, ...] = (
+    Function("start", 256),
+    *STEPS,
+    Function("failure", 256),
+    Function("api", 1769),
+    Function("ended", 1024),
+    Function("watch", 1024),
+    Function("webhook", 256),
+)
+"""All functions; the last is deployed only if there is a `webhook_url`."""
+
+STEP_NAMES = tuple(step.name for step in STEPS)
+
+DEFAULT_MEMORY_MB: Mapping[str, int] = {one.name: one.memory_mb for one in FUNCTIONS}
+"""Memory of each function, by its name."""
+
+COUNTED = tuple(step for step in STEPS if step.weight)
+"""The steps whose frames are counted."""
+
+
+def step_of(name: str) -> Step:
+    """The row of a step.
+
+    Raises:
+        KeyError: there is no step of that name.
+    """
+    for step in STEPS:
+        if step.name == name:
+            return step
+    raise KeyError(name)

@@ -1,0 +1,43 @@
+"""The settings of the `api` function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from functions.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings(Settings):
+    """The settings of the API.
+
+    Attributes:
+        state_machine_arn: of the state machine that runs jobs.
+        input_bucket: name of the bucket for uploads.
+        work_bucket: name of the bucket with the jobs' objects.
+        output_bucket: name of the bucket for results.
+        default_options: the stack's, as `excamera.job.options.EncodeOptions` takes them.
+        prefix: how keys of uploads that start jobs begin.
+        suffixes: file name endings that start a job, with their dot.
+        source_buckets: names of the buckets from which the API takes sources.
+        max_source_bytes: the largest source that the API takes.
+        memory_mb: memory of each function, by its name.
+        architecture: "arm64" or "x86_64", of every function.
+        api_auth: "iam" or "key", by which callers prove who they are.
+        cors_origins: web pages' origins from which browsers may call the API.
+    """
+
+    state_machine_arn: str
+    input_bucket: str
+    work_bucket: str
+    output_bucket: str
+    default_options: dict[str, Any]
+    prefix: str
+    suffixes: list[str]
+    source_buckets: list[str]
+    max_source_bytes: int
+    memory_mb: dict[str, int]
+    architecture: str
+    api_auth: str
+    cors_origins: list[str]

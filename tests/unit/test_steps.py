@@ -1,0 +1,105 @@
+"""The table of steps, compared with the flow, the code and measured requests."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from typing import Any
+
+from excamera.cli.progress import ProgressObserver
+from excamera.job.flow import FUNCTIONS as REGISTRY
+from excamera.job.flow import excamera_flow
+from excamera.job.steps import COUNTED, FUNCTIONS, STEPS, Counts, Per, step_of
+from excamera.price import costs
+from mu import Each, Node, Sequence, Task, TaskRecord
+from mu.flow import Parallel, check
+from mu.task import resolve
+from tests.support.shared import ROOT
+
+MODEL: dict[str, dict[str, int]] = json.loads(
+    (ROOT / "benchmarks" / "results" / "cloud.json").read_text()
+)["overhead"]["model"]
+"""What a job was counted to ask for, by kind; its batches have more than one chunk."""
+
+
+def tasks(node: Node, depth: int = 0) -> dict[str, int]:
+    """How many maps are around each task."""
+    match node:
+        case Task():
+            return {node.name: depth}
+        case Each():
+            return tasks(node.body, depth + 1)
+        case Sequence():
+            inner = node.steps
+        case Parallel():
+            inner = tuple(node.branches.values())
+    return {name: found for child in inner for name, found in tasks(child, depth).items()}
+
+
+def test_the_table_has_the_tasks_of_the_flow() -> None:
+    """If this fails, a step has no row, or its row says that it is called more or less often."""
+    depths = {Per.JOB: 0, Per.BATCH: 1, Per.CHUNK: 2}
+    assert tasks(excamera_flow()) == {step.name: depths[step.per] for step in STEPS}
+    check(excamera_flow(), REGISTRY)
+
+
+def test_every_function_has_its_folder_and_every_task_its_code() -> None:
+    """If this fails, a row names a handler or a task function that does not exist."""
+    folders = {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
+    assert Counter(one.name for one in FUNCTIONS) == Counter(folders)
+    for step in STEPS:
+        assert resolve(step.task).__name__ == step.name
+        assert step_of(step.name) is step
+
+
+def test_the_steps_that_are_counted_have_phases_of_their_own() -> None:
+    """If this fails, a progress line shows the count of another step."""
+    assert len({step.phase for step in COUNTED}) == len(COUNTED)
+    assert all(step.phase and step.frames_are for step in COUNTED)
+
+
+def measured(*kinds: str) -> Counts:
+    """The counts of some kinds of requests together."""
+    return Counts(*(sum(MODEL[kind][per] for kind in kinds) for per in ("job", "batch", "chunk")))
+
+
+def test_the_rows_add_up_to_what_was_measured() -> None:
+    """If this fails, a step asks for more or less than its row says."""
+    lists_the_timeline = Counts(job=1)  # priced as a PUT
+    assert measured("invocations") == costs.INVOCATIONS == Counts(5, 1, 1)
+    assert measured("transitions") == costs.TRANSITIONS == Counts(6, 2, 1)
+    assert measured("s3:PutObject") + lists_the_timeline == costs.WRITES == Counts(12, 4, 3)
+    opens_no_source = Counts(job=-2)  # a last batch of one chunk
+    reads = measured("s3:GetObject", "s3:HeadObject")
+    assert reads + opens_no_source == costs.READS == Counts(19, 9, 4)
+    of_environment = sum(MODEL[kind]["environment"] for kind in ("s3:GetObject", "s3:HeadObject"))
+    assert of_environment == costs.READS_OF_ENVIRONMENT
+
+
+def phases(events: list[tuple[str, str]]) -> list[str]:
+    """What a progress observer shows, a line for each phase."""
+
+    def record(name: str, result: Any) -> TaskRecord:
+        return TaskRecord(name, 0, {}, 0.0, result=result)
+
+    out = io.StringIO()
+    observer = ProgressObserver(out, moving=False)
+    results = {"plan": {"frames": 12, "chunks": 2, "batches": 1}}
+    for kind, name in events:
+        getattr(observer, kind)(record(name, results.get(name, {"frames": 6})))
+    return out.getvalue().splitlines()
+
+
+def test_joining_is_shown_when_all_is_encoded() -> None:
+    """If this fails, the phase jumps between encoding and joining while both go on."""
+    shown = phases([
+        ("started", "plan"), ("finished", "plan"), ("started", "encode"), ("finished", "encode"),
+        ("started", "rebase"), ("started", "encode"), ("finished", "encode"),
+        ("started", "rebase"), ("finished", "rebase"), ("started", "stitch"),
+    ])  # fmt: skip
+    assert [line for line in shown if ":" not in line] == [
+        "reading the source", "12 frames in 2 chunks, 1 batch", "encoding", "joining", "stitching",
+    ]  # fmt: skip
+    assert any(line.startswith("encoding: 1/2 chunks") for line in shown)
+    assert any(line.startswith("joining: 1/1 batches") for line in shown)
