@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from mu.timeline import DONE, Attempt
@@ -44,6 +45,12 @@ class TaskRecord:
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object (events and results are small by design)."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> TaskRecord:
+        """The record that `to_json` returned, from its JSON; unknown fields are ignored."""
+        names = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(data).items() if name in names})
 
     def attempt(self, task: str) -> Attempt:
         """This record's place in the timeline, under the name `task`; it must have ended."""

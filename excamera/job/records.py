@@ -34,8 +34,7 @@ class Record:
         Raises:
             TypeError: a field is missing.
         """
-        known = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in json.loads(data).items() if name in known})
+        return cls(**_known(cls, json.loads(data)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +101,41 @@ class AudioRecord(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """Why a job failed.
+
+    Attributes:
+        step: the step that failed, or `excamera.lifecycle.failure.JOB`.
+        error: name of the error.
+        message: the error in a user's words.
+        batch: number of the batch that failed, if one did.
+        chunk: number of the chunk in it, if one failed.
+        cause: the cause as Step Functions caught it.
+        time: Unix time of the record.
+        redrives: how often the execution had been redriven when the job failed.
+    """
+
+    step: str
+    error: str
+    message: str
+    batch: int | None = None
+    chunk: int | None = None
+    cause: str = ""
+    time: float = 0.0
+    redrives: int | None = None
+
+    def to_json(self) -> bytes:
+        """The record as it is stored, without what is not known."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps(known, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """The record that `to_json` returned; fields that are not known here are ignored."""
+        return cls(**_known(cls, json.loads(data)))
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSummary:
     """The result of the plan step; small enough for an event.
 
@@ -141,8 +175,8 @@ class PlanSummary:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """The summary that `to_json` returned."""
-        return cls(**data)
+        """The summary that `to_json` returned; fields that are not known here are ignored."""
+        return cls(**_known(cls, data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,5 +207,10 @@ class JobResult:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """The result that `to_json` returned."""
-        return cls(**data)
+        """The result that `to_json` returned; fields that are not known here are ignored."""
+        return cls(**_known(cls, data))
+
+
+def _known(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in data.items() if name in names}

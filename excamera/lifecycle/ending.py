@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from excamera.job.objects import Keys
+from excamera.job.records import FailureRecord
 from excamera.lifecycle.cancel import is_cancelled
 from excamera.lifecycle.failure import note_end, recorded
 from excamera.price import costs
@@ -69,7 +70,7 @@ def notice_of(
     detail: Mapping[str, Any],
     *,
     stack: str,
-    reason: Mapping[str, Any] | None = None,
+    reason: FailureRecord | None = None,
     cost_usd: float | None = None,
 ) -> Notice:
     """The notice of an end, without fields whose values are unknown.
@@ -90,8 +91,8 @@ def notice_of(
         "status": STATUSES[detail["status"]],
         "source": _place(_object(job.get("input")).get("name")),
         "result": _result(detail, job) if detail["status"] == "SUCCEEDED" else None,
-        "error": reason and reason["error"],
-        "message": reason and reason["message"],
+        "error": reason and reason.error,
+        "message": reason and reason.message,
         "started": _time(detail["startDate"]),
         "ended": _time(stopped_ms),
         "cost_usd": cost_usd,

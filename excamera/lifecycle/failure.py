@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 from excamera.job.objects import Keys
+from excamera.job.records import FailureRecord
 from mu import Context, Event, NoSuchKey, Store
 
 _FLOW_ONLY = ("failed", "plan")
@@ -80,15 +82,15 @@ def failure(event: Event, context: Context) -> Event:
     return _decide(event, context.store)
 
 
-def _first(record: dict[str, Any], job: str, store: Store) -> dict[str, Any]:
+def _first(record: FailureRecord, job: str, store: Store) -> FailureRecord:
     """The first failure of this run of the job; `record` if there is none yet."""
     key = Keys(job).failure
-    if store.put_new(key, _pack(record)):
+    if store.put_new(key, record.to_json()):
         return record
     found = recorded(job, store)
-    if found is None or found["step"] == JOB:
+    if found is None or found.step == JOB:
         # The job was stopped before and went on; that is not why it fails now.
-        store.put(key, _pack(record))
+        store.put(key, record.to_json())
         return record
     return found
 
@@ -97,16 +99,17 @@ def _decide(event: Event, store: Store) -> Event:
     flow: Event = event["flow"]
     keys = Keys(flow["job"])
     record = recorded(flow["job"], store)
-    if record is None or record["step"] == JOB:
+    if record is None or record.step == JOB:
         record = _record({**event, "job": flow["job"]})
     start = {name: value for name, value in flow.items() if name not in _FLOW_ONLY}
-    again = second_try(start, record["error"])
-    if again is None and event["redrives"] > record.get("redrives", event["redrives"]):
+    again = second_try(start, record.error)
+    known = event["redrives"] if record.redrives is None else record.redrives
+    if again is None and event["redrives"] > known:
         again = start  # a user repaired the cause and redrove the execution
     if again is not None:
         store.delete(keys.failure)
         return again
-    store.put(keys.failure, _pack({**record, "redrives": event["redrives"]}))
+    store.put(keys.failure, replace(record, redrives=event["redrives"]).to_json())
     raise _error(record)
 
 
@@ -125,29 +128,24 @@ def note_end(job: str, status: str, cause: str | None, store: Store) -> None:
     since, is replaced.
     """
     error, message = _ENDS.get(status, ("JobFailed", "the job failed"))
-    record = {
-        "step": JOB,
-        "error": error,
-        "message": message + (f": {cause}" if cause else ""),
-        "time": time.time(),
-    }
+    message += f": {cause}" if cause else ""
+    record = FailureRecord(JOB, error, message, time=time.time())
     key = Keys(job).failure
-    if not store.put_new(key, _pack(record)) and status in _ENDS:
+    if not store.put_new(key, record.to_json()) and status in _ENDS:
         found = recorded(job, store)
-        if found is not None and found["step"] == JOB:
-            store.put(key, _pack(record))
+        if found is not None and found.step == JOB:
+            store.put(key, record.to_json())
 
 
-def recorded(job: str, store: Store) -> dict[str, Any] | None:
+def recorded(job: str, store: Store) -> FailureRecord | None:
     """The record of a job's failure, or None."""
     try:
-        record: dict[str, Any] = json.loads(store.get(Keys(job).failure))
+        return FailureRecord.from_json(store.get(Keys(job).failure))
     except NoSuchKey:
         return None
-    return record
 
 
-def _record(event: Event) -> dict[str, Any]:
+def _record(event: Event) -> FailureRecord:
     """The record of a caught error, in a user's words."""
     ((step, caught),) = event["failed"].items()
     cause = _parsed(caught.get("Cause", ""))
@@ -155,14 +153,15 @@ def _record(event: Event) -> dict[str, Any]:
     if name in _PLATFORM:
         name, message = _PLATFORM[name]
     where = ", ".join(f"{key} {event[key]}" for key in ("batch", "chunk") if key in event)
-    return {
-        "step": step,
-        **{key: event[key] for key in ("batch", "chunk") if key in event},
-        "error": name,
-        "message": f"{step}{f' of {where}' if where else ''}: {message}",
-        "cause": caught.get("Cause", "")[:4000],
-        "time": time.time(),
-    }
+    return FailureRecord(
+        step,
+        error=name,
+        message=f"{step}{f' of {where}' if where else ''}: {message}",
+        batch=event.get("batch"),
+        chunk=event.get("chunk"),
+        cause=caught.get("Cause", "")[:4000],
+        time=time.time(),
+    )
 
 
 def _parsed(cause: str) -> dict[str, Any]:
@@ -173,11 +172,7 @@ def _parsed(cause: str) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {"errorMessage": cause}
 
 
-def _error(record: dict[str, Any]) -> JobFailed:
+def _error(record: FailureRecord) -> JobFailed:
     # Step Functions shows and matches errors by the name of their class.
-    kind: type[JobFailed] = type(record["error"], (JobFailed,), {})
-    return kind(record["message"])
-
-
-def _pack(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, indent=1).encode()
+    kind: type[JobFailed] = type(record.error, (JobFailed,), {})
+    return kind(record.message)

@@ -6,10 +6,11 @@ import contextlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
+from excamera.job.records import JobResult, PlanSummary
+from excamera.lifecycle.failure import recorded
 from excamera.price import estimate as estimates
 from excamera.price.costs import actual
 from functions.api.executions import Execution
@@ -27,12 +28,11 @@ from functions.api.models import (
 from functions.api.problems import Malformed
 from functions.api.settings import ApiSettings
 from functions.api.uploads import Results
-from mu import Attempt, NoSuchKey, Store, at_once
+from mu import Attempt, Event, NoSuchKey, Store, TaskRecord, at_once
 from mu.timeline import attempts
 
 _USUAL_CONCURRENCY = 1000
 _NUMBERS = ("batch", "chunk")
-_MARKS = ("fetched", "computed", "stored")
 
 
 def progress(execution: Execution, store: Store, results: Results, settings: ApiSettings) -> Job:
@@ -57,14 +57,14 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         output=f"{output['store']}/{output['key']}",
         options=event["options"],
         tag=event.get("tag"),
-        frames=planned["frames"] if planned else None,
+        frames=planned.frames if planned else None,
         film=_film(planned) if planned else None,
-        chunks=Count(done=counts["encode"], total=planned["chunks"]) if planned else None,
-        batches=Count(done=counts["rebase"], total=planned["batches"]) if planned else None,
+        chunks=Count(done=counts["encode"], total=planned.chunks) if planned else None,
+        batches=Count(done=counts["rebase"], total=planned.batches) if planned else None,
         seconds={step: round(total, 3) for step, total in seconds.items()},
         retries=len(noted) - len(done),
         chunks_at_once=_at_once(planned, event) if planned else None,
-        account_concurrency=planned["concurrency"] if planned else None,
+        account_concurrency=planned.concurrency if planned else None,
         cost=_cost(noted, planned, event, settings) if planned else None,
         failure=_failure(execution, store, keys),
         result=_result(execution, results, settings),
@@ -85,12 +85,11 @@ def timeline(store: Store, job: str, after: str | None, limit: int) -> TimelineP
         keys = [key for key in keys if key > f"{prefix}/{after}"]
     some = keys[:limit]
 
-    def read(key: str) -> dict[str, Any] | None:
+    def read(key: str) -> TaskRecord | None:
         try:
-            record: dict[str, Any] = json.loads(store.get(key))
+            return TaskRecord.from_json(store.get(key))
         except NoSuchKey:  # the job was cancelled meanwhile
             return None
-        return record
 
     found = [
         _attempt(attempt, record)
@@ -101,52 +100,53 @@ def timeline(store: Store, job: str, after: str | None, limit: int) -> TimelineP
     return TimelinePage(attempts=found, next=following)
 
 
-def _attempt(attempt: Attempt, record: dict[str, Any]) -> TaskAttempt:
-    event = record["event"]
+def _attempt(attempt: Attempt, record: TaskRecord) -> TaskAttempt:
     return TaskAttempt(
         task=attempt.task,
         step=attempt.name,
         attempt=attempt.number,
         outcome=attempt.outcome,
-        started=record["started"],
-        finished=record["finished"],
-        queued=record["queued"],
-        worker=record["worker"],
-        peak_memory_mib=record["peak_memory_mib"],
-        **{name: event[name] for name in _NUMBERS if name in event},
-        **{name: record["marks"].get(name) for name in _MARKS},
+        started=record.started,
+        finished=record.finished,
+        queued=record.queued,
+        worker=record.worker,
+        peak_memory_mib=record.peak_memory_mib,
+        **{name: record.event[name] for name in _NUMBERS if name in record.event},
+        fetched=record.marks.get("fetched"),
+        computed=record.marks.get("computed"),
+        stored=record.marks.get("stored"),
     )
 
 
-def _planned(store: Store, keys: Keys, noted: Sequence[Attempt]) -> dict[str, Any] | None:
+def _planned(store: Store, keys: Keys, noted: Sequence[Attempt]) -> PlanSummary | None:
     """The result of the plan step, or None before its end."""
     for attempt in noted:
         if attempt.name == "plan" and attempt.done:
             with contextlib.suppress(NoSuchKey):
-                result: dict[str, Any] = json.loads(store.get(attempt.key(keys.timeline)))["result"]
-                return result
+                record = TaskRecord.from_json(store.get(attempt.key(keys.timeline)))
+                return PlanSummary.from_json(record.result)
     return None
 
 
-def _film(planned: dict[str, Any]) -> Film:
-    return Film(**{name: planned[name] for name in Film.model_fields})
+def _film(planned: PlanSummary) -> Film:
+    return Film(**{name: getattr(planned, name) for name in Film.model_fields})
 
 
-def _at_once(planned: dict[str, Any], event: dict[str, Any]) -> int:
-    of_batch: int = min(planned["chunks_at_once"], event["options"]["batch_chunks"])
-    return min(int(planned["chunks"]), int(planned["batches_at_once"]) * of_batch)
+def _at_once(planned: PlanSummary, event: Event) -> int:
+    of_batch: int = min(planned.chunks_at_once, event["options"]["batch_chunks"])
+    return min(planned.chunks, planned.batches_at_once * of_batch)
 
 
-def _phase(execution: Execution, planned: dict[str, Any] | None, counts: Counter[str]) -> Phase:
+def _phase(execution: Execution, planned: PlanSummary | None, counts: Counter[str]) -> Phase:
     if execution.state != "running":
         return "ended"
     if planned is None:
         return "planning"
-    return "stitching" if counts["rebase"] == planned["batches"] else "encoding"
+    return "stitching" if counts["rebase"] == planned.batches else "encoding"
 
 
 def _cost(
-    noted: Sequence[Attempt], planned: dict[str, Any], event: dict[str, Any], settings: ApiSettings
+    noted: Sequence[Attempt], planned: PlanSummary, event: Event, settings: ApiSettings
 ) -> Cost:
     used = actual(noted, settings.memory_mb)
     film = estimates.Film(**_film(planned).model_dump())
@@ -156,9 +156,9 @@ def _cost(
         estimates.Workers(
             settings.memory_mb,
             settings.architecture,
-            planned["batches_at_once"],
-            planned["chunks_at_once"],
-            planned["concurrency"] or _USUAL_CONCURRENCY,
+            planned.batches_at_once,
+            planned.chunks_at_once,
+            planned.concurrency or _USUAL_CONCURRENCY,
         ),
     )
     return Cost(
@@ -171,24 +171,23 @@ def _cost(
 def _failure(execution: Execution, store: Store, keys: Keys) -> Failure | None:
     if execution.state in ("running", "succeeded"):
         return None
-    try:
-        record = json.loads(store.get(keys.failure))
-    except NoSuchKey:
+    record = recorded(keys.job, store)
+    if record is None:
         message = execution.cause
         with contextlib.suppress(ValueError, KeyError, TypeError):
             message = json.loads(execution.cause)["errorMessage"]
         return Failure(error=execution.error or execution.state, message=message)
-    return Failure(**{name: record.get(name) for name in Failure.model_fields})
+    return Failure(**{name: getattr(record, name) for name in Failure.model_fields})
 
 
 def _result(execution: Execution, results: Results, settings: ApiSettings) -> Result | None:
     if execution.state != "succeeded" or execution.output is None:
         return None
-    output = execution.output
-    url = results.url(output["key"], execution.job)
+    output = JobResult.from_json(execution.output)
+    url = results.url(output.key, execution.job)
     return Result(
         bucket=settings.output_bucket,
-        **{name: output[name] for name in
+        **{name: getattr(output, name) for name in
            ("key", "size", "frames", "key_frames", "duration_s", "sound")},
         url=url[0] if url else None,
         expires=url[1] if url else None,
