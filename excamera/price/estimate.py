@@ -287,10 +287,11 @@ def _call_seconds(
     if options.batch_chunks > 1:
         rebase = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
         rebase *= _detail(options) / _parallel(workers.cpus("rebase"))
-    return {
-        "plan": pace.call_s + pace.plan_s * film.frames / 1000,
-        "encode": pace.call_s + encode / min(1.0, workers.cpus("encode")),
-        "rebase": pace.call_s + rebase / max(1, shape.batches),
-        "audio": pace.call_s + (pace.audio_s * film.duration_s if film.sound else 0.0),
-        "stitch": pace.call_s + pace.stitch_s * shape.batches,
+    work_of_call = {
+        "plan": pace.plan_s * film.frames / 1000,
+        "encode": encode / min(1.0, workers.cpus("encode")),
+        "rebase": rebase / max(1, shape.batches),
+        "audio": pace.audio_s * film.duration_s if film.sound else 0.0,
+        "stitch": pace.stitch_s * shape.batches,
     }
+    return {step: pace.call_s + work_of_call.get(step, 0.0) for step in STEP_NAMES}

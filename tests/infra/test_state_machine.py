@@ -9,6 +9,7 @@ import pytest
 
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Batch, cut
+from excamera.job.steps import STEP_NAMES
 from excamera.lifecycle.uploads import job_of_upload
 from tests.infra.golden import GOLDEN, derived
 from tests.support.assembly import resources
@@ -39,7 +40,7 @@ def test_the_golden_definition_is_what_is_deployed(stack: dict[str, Any]) -> Non
     (deployed,) = resources(stack, "AWS::StepFunctions::StateMachine").values()
     properties = deployed["Properties"]
     assert json.loads(properties["DefinitionString"]) == json.loads(GOLDEN.read_text())
-    names = {"plan", "encode", "rebase", "audio", "stitch", "failure", "WorkBucket", "Partition"}
+    names = {*STEP_NAMES, "failure", "WorkBucket", "Partition"}
     assert set(properties["DefinitionSubstitutions"]) == names
     assert properties["LoggingConfiguration"]["Level"] == "ALL"
     assert properties["TracingConfiguration"] == {"Enabled": True}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from excamera.job.flow import Limits
 from excamera.job.options import DEADLINES, EncodeOptions
 from excamera.job.plan import cut
-from excamera.job.steps import DEFAULT_MEMORY_MB, cpus_of
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per, cpus_of
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import (
     CPU_USED,
@@ -43,10 +43,12 @@ def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int) -> None:
 
 def timeline(shape: Shape) -> list[Attempt]:
     """The timeline of a job in which nothing failed, a second for each task."""
-    tasks = ["plan", "audio", "stitch"]
-    tasks += [f"encode-{number}" for number in range(shape.chunks)]
-    tasks += [f"rebase-{number}" for number in range(shape.batches)]
-    return [Attempt(task, 1, 1000) for task in tasks]
+    calls = {Per.JOB: 1, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
+    return [
+        Attempt(f"{step.name}-{number}", 1, 1000)
+        for step in STEPS
+        for number in range(calls[step.per])
+    ]
 
 
 def test_a_job_without_failures_uses_what_was_foretold() -> None:

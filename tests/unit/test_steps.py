@@ -67,12 +67,11 @@ def measured(*kinds: str) -> Counts:
 def test_the_rows_add_up_to_what_was_measured() -> None:
     """If this fails, a step asks for more or less than its row says."""
     lists_the_timeline = Counts(job=1)  # priced as a PUT
-    assert measured("invocations") == costs.INVOCATIONS == Counts(5, 1, 1)
-    assert measured("transitions") == costs.TRANSITIONS == Counts(6, 2, 1)
-    assert measured("s3:PutObject") + lists_the_timeline == costs.WRITES == Counts(12, 4, 3)
     opens_no_source = Counts(job=-2)  # a last batch of one chunk
-    reads = measured("s3:GetObject", "s3:HeadObject")
-    assert reads + opens_no_source == costs.READS == Counts(19, 9, 4)
+    assert measured("invocations") == costs.INVOCATIONS
+    assert measured("transitions") == costs.TRANSITIONS
+    assert measured("s3:PutObject") + lists_the_timeline == costs.WRITES
+    assert measured("s3:GetObject", "s3:HeadObject") + opens_no_source == costs.READS
     of_environment = sum(MODEL[kind]["environment"] for kind in ("s3:GetObject", "s3:HeadObject"))
     assert of_environment == costs.READS_OF_ENVIRONMENT
 
