@@ -65,8 +65,8 @@ class StateInfo(ctypes.Structure):
     ]
 
 
-class EncodeOptions(ctypes.Structure):
-    """xc_encode_options of native/src/c_api.h."""
+class NativeEncodeSettings(ctypes.Structure):
+    """xc_encode_settings of native/src/c_api.h."""
 
     _fields_ = [
         (name, ctypes.c_int32)
@@ -128,14 +128,20 @@ def _declare(library: ctypes.CDLL) -> None:
         "xc_advance": (ctypes.c_int, [Pointer, Strings, Sizes, size, int32, PointerArgument]),
         "xc_encode_key_frame": (
             ctypes.c_int,
-            [Pointer, ctypes.POINTER(EncodeOptions), int32, PointerArgument, PointerArgument],
+            [
+                Pointer,
+                ctypes.POINTER(NativeEncodeSettings),
+                int32,
+                PointerArgument,
+                PointerArgument,
+            ],
         ),
         "xc_encode_inter_frame": (
             ctypes.c_int,
             [
                 Pointer,
                 Pointer,
-                ctypes.POINTER(EncodeOptions),
+                ctypes.POINTER(NativeEncodeSettings),
                 int32,
                 PointerArgument,
                 PointerArgument,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from codec._library import EncodeOptions, FrameStart, Pointer, check, library, take_buffer
+from codec._library import FrameStart, NativeEncodeSettings, Pointer, check, library, take_buffer
 from codec.errors import FrameArgumentError
 from codec.raster import Raster
 from codec.state import Basis, State
@@ -69,8 +69,8 @@ class EncodeSettings:
     copy_to_altref: BufferCopy = BufferCopy.NONE
     filter_level: int | None = None
 
-    def _native(self, y_ac_qi: int) -> EncodeOptions:
-        return EncodeOptions(
+    def _native(self, y_ac_qi: int) -> NativeEncodeSettings:
+        return NativeEncodeSettings(
             y_ac_qi,
             self.refresh_golden,
             self.refresh_altref,

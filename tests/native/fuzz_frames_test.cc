@@ -178,14 +178,14 @@ std::vector<Bytes> own_stream(int width, int height) {
   std::vector<Bytes> frames;
   State state;
   for (int number = 0; number < 4; ++number) {
-    xc_encode_options options{30, number == 2, number == 1, 0, 0, -1};
+    xc_encode_settings settings{30, number == 2, number == 1, 0, 0, -1};
     xc_buffer* buffer = nullptr;
     xc_state* after = nullptr;
     const Raster source = picture(width, height, number);
     if (number == 0) {
-      CHECK(xc_encode_key_frame(source.get(), &options, 1, &buffer, &after) == 0);
+      CHECK(xc_encode_key_frame(source.get(), &settings, 1, &buffer, &after) == 0);
     } else {
-      CHECK(xc_encode_inter_frame(state.get(), source.get(), &options, 1, &buffer, &after) == 0);
+      CHECK(xc_encode_inter_frame(state.get(), source.get(), &settings, 1, &buffer, &after) == 0);
     }
     state.reset(after);
     frames.push_back(take(buffer));

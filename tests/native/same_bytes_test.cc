@@ -55,8 +55,8 @@ void add_and_free(Digest& digest, xc_buffer* buffer) {
 
 std::uint64_t digest_with(int threads) {
   Digest digest;
-  xc_encode_options options{};
-  options.filter_level = -1;
+  xc_encode_settings settings{};
+  settings.filter_level = -1;
   xc_buffer* frame = nullptr;
   xc_state* made_for = nullptr;
   xc_state* before = nullptr;
@@ -64,25 +64,25 @@ std::uint64_t digest_with(int threads) {
   // Two key frames of different quality begin two chains; frames made for the first are rebased
   // onto the second.
   xc_raster* first = picture(0);
-  options.y_ac_qi = 20;
-  CHECK(xc_encode_key_frame(first, &options, threads, &frame, &made_for) == 0);
+  settings.y_ac_qi = 20;
+  CHECK(xc_encode_key_frame(first, &settings, threads, &frame, &made_for) == 0);
   add_and_free(digest, frame);
-  options.y_ac_qi = 44;
-  CHECK(xc_encode_key_frame(first, &options, threads, &frame, &before) == 0);
+  settings.y_ac_qi = 44;
+  CHECK(xc_encode_key_frame(first, &settings, threads, &frame, &before) == 0);
   add_and_free(digest, frame);
   xc_raster_free(first);
 
   for (int time = 1; time < 6; ++time) {
     xc_raster* source = picture(time);
-    options.y_ac_qi = 20 + 9 * time;
-    options.refresh_golden = time == 2;
-    options.copy_to_altref = time == 3 ? 1 : 0;
+    settings.y_ac_qi = 20 + 9 * time;
+    settings.refresh_golden = time == 2;
+    settings.copy_to_altref = time == 3 ? 1 : 0;
     xc_state* after = nullptr;
     xc_state* rebased = nullptr;
     xc_basis* basis = nullptr;
     xc_buffer* moved = nullptr;
     CHECK(xc_state_basis(made_for, &basis) == 0);
-    CHECK(xc_encode_inter_frame(made_for, source, &options, threads, &frame, &after) == 0);
+    CHECK(xc_encode_inter_frame(made_for, source, &settings, threads, &frame, &after) == 0);
     const std::uint8_t* const frames[] = {xc_buffer_data(frame)};
     const std::size_t sizes[] = {xc_buffer_size(frame)};
     CHECK(xc_rebase_chunk(before, &source, frames, sizes, &basis, 1, threads, &moved, &rebased) ==

@@ -26,12 +26,12 @@ int main() {
   const std::ptrdiff_t strides[3] = {1, 1, 1};
   xc_raster* raster = nullptr;
   CHECK(xc_raster_new(1, 1, planes, strides, &raster) == 0);
-  const xc_encode_options options{};
+  const xc_encode_settings settings{};
   xc_buffer* frame = nullptr;
   xc_state* state = nullptr;
   // With several threads, too: only the caller's may throw.
   for (const int threads : {1, 3}) {
-    CHECK(xc_encode_key_frame(raster, &options, threads, &frame, &state) ==
+    CHECK(xc_encode_key_frame(raster, &settings, threads, &frame, &state) ==
           static_cast<int>(Status::kInvalidArgument));
   }
   xc_raster_free(raster);

@@ -63,13 +63,13 @@ vp8::BufferCopy copy_of(int32_t value) {
   return static_cast<vp8::BufferCopy>(value);
 }
 
-vp8::EncodeOptions options_of(const xc_encode_options& options) {
-  return {.y_ac_qi = options.y_ac_qi,
-          .refresh_golden = options.refresh_golden != 0,
-          .refresh_altref = options.refresh_altref != 0,
-          .copy_to_golden = copy_of(options.copy_to_golden),
-          .copy_to_altref = copy_of(options.copy_to_altref),
-          .filter_level = options.filter_level};
+vp8::EncodeSettings settings_of(const xc_encode_settings& settings) {
+  return {.y_ac_qi = settings.y_ac_qi,
+          .refresh_golden = settings.refresh_golden != 0,
+          .refresh_altref = settings.refresh_altref != 0,
+          .copy_to_golden = copy_of(settings.copy_to_golden),
+          .copy_to_altref = copy_of(settings.copy_to_altref),
+          .filter_level = settings.filter_level};
 }
 
 void hand_over(vp8::EncodedFrame encoded, xc_buffer** frame, xc_state** after) {
@@ -222,20 +222,20 @@ int xc_advance(const xc_state* before, const uint8_t* const* frames, const size_
   });
 }
 
-int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options, int32_t threads,
-                        xc_buffer** frame, xc_state** after) {
+int xc_encode_key_frame(const xc_raster* source, const xc_encode_settings* settings,
+                        int32_t threads, xc_buffer** frame, xc_state** after) {
   return guarded([&] {
     vp8::ThreadTeam team(checked_threads(threads));
-    hand_over(vp8::encode_key_frame(source->value, options_of(*options), team), frame, after);
+    hand_over(vp8::encode_key_frame(source->value, settings_of(*settings), team), frame, after);
   });
 }
 
 int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,
-                          const xc_encode_options* options, int32_t threads, xc_buffer** frame,
+                          const xc_encode_settings* settings, int32_t threads, xc_buffer** frame,
                           xc_state** after) {
   return guarded([&] {
     vp8::ThreadTeam team(checked_threads(threads));
-    hand_over(vp8::encode_inter_frame(before->value, source->value, options_of(*options), team),
+    hand_over(vp8::encode_inter_frame(before->value, source->value, settings_of(*settings), team),
               frame, after);
   });
 }

@@ -96,12 +96,12 @@ typedef struct {
   int32_t copy_to_golden;
   int32_t copy_to_altref;
   int32_t filter_level; /* 0 to 63, -1 to search */
-} xc_encode_options;
+} xc_encode_settings;
 
-XC_API int xc_encode_key_frame(const xc_raster* source, const xc_encode_options* options,
+XC_API int xc_encode_key_frame(const xc_raster* source, const xc_encode_settings* settings,
                                int32_t threads, xc_buffer** frame, xc_state** after);
 XC_API int xc_encode_inter_frame(const xc_state* before, const xc_raster* source,
-                                 const xc_encode_options* options, int32_t threads,
+                                 const xc_encode_settings* settings, int32_t threads,
                                  xc_buffer** frame, xc_state** after);
 
 /* Codes `count` frames, each made for the state of its basis, again for `before` and the

@@ -1,7 +1,7 @@
 // How much is tried before a macroblock is coded: one row for each level of effort.
 //
-// A new level is a new row here, and an option that picks it: EncodeOptions and
-// RebaseOptions carry a row down to the deciders.
+// A new level is a new row here, and a setting that picks it: EncodeSettings and
+// RebaseSettings carry a row down to the deciders.
 #pragma once
 
 namespace vp8 {

@@ -17,14 +17,14 @@ constexpr Probability kAssumedIntra = 30;
 constexpr Probability kAssumedLast = 220;
 constexpr Probability kAssumedGolden = 128;
 
-void check(const EncodeOptions& options) {
-  if (options.y_ac_qi < 0 || options.y_ac_qi > kMaxQuantizerIndex) {
+void check(const EncodeSettings& settings) {
+  if (settings.y_ac_qi < 0 || settings.y_ac_qi > kMaxQuantizerIndex) {
     throw CodecError(Status::kInvalidArgument,
-                     "y_ac_qi is 0 to 127, not " + std::to_string(options.y_ac_qi));
+                     "y_ac_qi is 0 to 127, not " + std::to_string(settings.y_ac_qi));
   }
-  if (options.filter_level < -1 || options.filter_level > kMaxLoopFilterLevel) {
+  if (settings.filter_level < -1 || settings.filter_level > kMaxLoopFilterLevel) {
     throw CodecError(Status::kInvalidArgument, "a filter level is 0 to 63, or -1 to search, not " +
-                                                   std::to_string(options.filter_level));
+                                                   std::to_string(settings.filter_level));
   }
 }
 
@@ -37,16 +37,16 @@ void send_changed(const std::array<std::int8_t, 4>& wanted, std::array<std::int8
   }
 }
 
-FrameHeader frame_header(const EncodeOptions& options, CodingContext& context) {
+FrameHeader frame_header(const EncodeSettings& settings, CodingContext& context) {
   FrameHeader header;
-  header.quantizer.y_ac_qi = options.y_ac_qi;
+  header.quantizer.y_ac_qi = settings.y_ac_qi;
   header.mb_no_skip_coeff = true;
   header.prob_skip_false = kAssumedSkipFalse;
   header.prob_intra = kAssumedIntra;
   header.prob_last = kAssumedLast;
   header.prob_golden = kAssumedGolden;
   LoopFilterHeader& filter = header.loop_filter;
-  filter.level = options.filter_level >= 0 ? options.filter_level : options.y_ac_qi * 3 / 8;
+  filter.level = settings.filter_level >= 0 ? settings.filter_level : settings.y_ac_qi * 3 / 8;
   filter.deltas_enabled = true;
   send_changed(kDeltas.reference, context.loop_filter_deltas.reference, filter.reference_deltas,
                filter.deltas_update);
@@ -57,15 +57,15 @@ FrameHeader frame_header(const EncodeOptions& options, CodingContext& context) {
 
 EncodedFrame encode(const State* before, const SharedRaster& picture, const FrameHeader& header,
                     const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
-                    const EncodeOptions& options, ThreadTeam& team) {
+                    const EncodeSettings& settings, ThreadTeam& team) {
   const SharedRaster source = with_repeated_edges(picture);
   const int filter_step =
-      options.filter_level < 0 ? options.effort.filter_step : FrameWriter::kNoFilterSearch;
+      settings.filter_level < 0 ? settings.effort.filter_step : FrameWriter::kNoFilterSearch;
   FrameWriter writer(before, *source, header, context, std::move(segment_map), filter_step, team);
   Wavefront wavefront(source->macroblock_rows(), source->macroblock_columns());
   wavefront.run(team, [&](int row) {
     RowWriter row_writer(writer, row);
-    SearchDecider decider(row_writer, options.effort);
+    SearchDecider decider(row_writer, settings.effort);
     int seen = 0;
     for (int column = 0; column < source->macroblock_columns(); ++column) {
       wavefront.await_above(row, column, seen);
@@ -79,22 +79,22 @@ EncodedFrame encode(const State* before, const SharedRaster& picture, const Fram
 
 }  // namespace
 
-EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& options,
+EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeSettings& settings,
                               ThreadTeam& team) {
-  check(options);
+  check(settings);
   CodingContext context = key_frame_context();
-  FrameHeader header = frame_header(options, context);
+  FrameHeader header = frame_header(settings, context);
   header.start.key_frame = true;
   header.start.width = source->width();
   header.start.height = source->height();
   auto map = std::make_shared<const SegmentMap>(
       static_cast<std::size_t>(source->macroblock_columns() * source->macroblock_rows()));
-  return encode(nullptr, source, header, context, std::move(map), options, team);
+  return encode(nullptr, source, header, context, std::move(map), settings, team);
 }
 
 EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& source,
-                                const EncodeOptions& options, ThreadTeam& team) {
-  check(options);
+                                const EncodeSettings& settings, ThreadTeam& team) {
+  check(settings);
   if (before->width != source->width() || before->height != source->height()) {
     throw CodecError(Status::kStateMismatch,
                      "a raster of " + std::to_string(source->width()) + "x" +
@@ -102,12 +102,12 @@ EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& s
                          std::to_string(before->width) + "x" + std::to_string(before->height));
   }
   CodingContext context = before->context;
-  FrameHeader header = frame_header(options, context);
-  header.refresh_golden = options.refresh_golden;
-  header.refresh_altref = options.refresh_altref;
-  if (!options.refresh_golden) header.copy_to_golden = options.copy_to_golden;
-  if (!options.refresh_altref) header.copy_to_altref = options.copy_to_altref;
-  return encode(before.get(), source, header, context, before->segment_map, options, team);
+  FrameHeader header = frame_header(settings, context);
+  header.refresh_golden = settings.refresh_golden;
+  header.refresh_altref = settings.refresh_altref;
+  if (!settings.refresh_golden) header.copy_to_golden = settings.copy_to_golden;
+  if (!settings.refresh_altref) header.copy_to_altref = settings.copy_to_altref;
+  return encode(before.get(), source, header, context, before->segment_map, settings, team);
 }
 
 }  // namespace vp8

@@ -6,7 +6,7 @@
 
 namespace vp8 {
 
-struct EncodeOptions {
+struct EncodeSettings {
   int y_ac_qi = 0;
   // What an inter frame does to golden and altref.
   bool refresh_golden = false;
@@ -18,12 +18,12 @@ struct EncodeOptions {
   SearchEffort effort = kStandardSearch;
 };
 
-// Throws CodecError(kInvalidArgument) for options out of range.
-EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeOptions& options,
+// Throws CodecError(kInvalidArgument) for settings out of range.
+EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeSettings& settings,
                               ThreadTeam& team);
 
 // Throws also CodecError(kStateMismatch) if the raster has another size than the state.
 EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& source,
-                                const EncodeOptions& options, ThreadTeam& team);
+                                const EncodeSettings& settings, ThreadTeam& team);
 
 }  // namespace vp8

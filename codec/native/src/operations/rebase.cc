@@ -112,7 +112,7 @@ struct DecidedFrame {
 // Rebases one frame up to its bytes. Runs write_previous() as soon as the frame is known
 // to be readable, beside the other work if possible.
 DecidedFrame decide_frame(const State& before, const FrameToRebase& frame,
-                          const RebaseOptions& options, ThreadTeam& team,
+                          const RebaseSettings& settings, ThreadTeam& team,
                           const std::function<void()>& write_previous) {
   check(before, frame);
   const SharedRaster source = with_repeated_edges(frame.source);
@@ -125,7 +125,7 @@ DecidedFrame decide_frame(const State& before, const FrameToRebase& frame,
     write_previous();
     carry_over(reader, *writer, team);
   } else {
-    decide_again(reader, *writer, options.effort, team, write_previous);
+    decide_again(reader, *writer, settings.effort, team, write_previous);
   }
   SharedState after = writer->finish(team);
   return {std::move(writer), std::move(after)};
@@ -136,7 +136,7 @@ DecidedFrame decide_frame(const State& before, const FrameToRebase& frame,
 // The next frame needs the state after a frame, but not its bytes: those are written
 // while the next frame is worked on.
 RebasedChunk rebase_chunk(SharedState before, std::span<const FrameToRebase> chunk,
-                          const RebaseOptions& options, ThreadTeam& team) {
+                          const RebaseSettings& settings, ThreadTeam& team) {
   const std::size_t count = chunk.size();
   RebasedChunk rebased{std::vector<std::vector<std::uint8_t>>(count), std::move(before)};
   std::unique_ptr<FrameWriter> previous;
@@ -145,7 +145,7 @@ RebasedChunk rebase_chunk(SharedState before, std::span<const FrameToRebase> chu
   };
   for (std::size_t i = 0; i < count; ++i) {
     DecidedFrame decided = for_frame(i, count, [&] {
-      return decide_frame(*rebased.state, chunk[i], options, team, [&] {
+      return decide_frame(*rebased.state, chunk[i], settings, team, [&] {
         if (i > 0) write(i - 1);
       });
     });

@@ -10,7 +10,7 @@
 
 namespace vp8 {
 
-struct RebaseOptions {
+struct RebaseSettings {
   RepeatEffort effort = kStandardRepeat;
 };
 
@@ -37,6 +37,6 @@ struct RebasedChunk {
 // frame (kInvalidArgument), states or a raster of different sizes (kStateMismatch), a
 // frame that becomes too large for VP8 (kInvalidArgument).
 RebasedChunk rebase_chunk(SharedState before, std::span<const FrameToRebase> chunk,
-                          const RebaseOptions& options, ThreadTeam& team);
+                          const RebaseSettings& settings, ThreadTeam& team);
 
 }  // namespace vp8
