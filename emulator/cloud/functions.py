@@ -31,6 +31,7 @@ from emulator.cloud import memory
 
 MEBIBYTE = 1 << 20
 _LOG_WAIT_S = 5.0
+_INIT_S = 120.0
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
 _SDK_SETTINGS = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
 _SANDBOX = Path(__file__).with_name("sandbox.py")
@@ -294,6 +295,8 @@ def install(root: Path, concurrency: int) -> None:
         execute = provided_warm if is_python(func.get("config") or func) else original_warm
         return execute(func, event, request_id)
 
+    # Lambda allows 10 s on a processor of its own; many environments share these, and start slowly.
+    lambda_runtime._PROVIDED_INIT_TIMEOUT = _INIT_S
     lambda_svc._provided_runtime_code_dir = code_directory
     lambda_svc._provided_worker_env = environment
     lambda_svc._execute_function_warm = execute_warm
