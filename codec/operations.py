@@ -292,8 +292,8 @@ def rebase(
     """Codes an inter frame again for another state (the paper's rebase).
 
     References, quantizers, filter levels and most modes and motion vectors stay.
-    Prediction and residue are made anew from `state`, and the probabilities are chosen
-    anew for the new tokens.
+    Prediction and residue are computed again from `state`, and the probabilities are chosen
+    again for the new tokens.
 
     Args:
         state: the state that really precedes the frame.

@@ -46,7 +46,7 @@ class _Segment(NamedTuple):
     align: int
 
     def holds(self, other: _Segment) -> bool:
-        """Tell whether all that another segment has in the file is a part of this one."""
+        """Whether this segment contains all bytes of another one in the file."""
         start = other.vaddr - self.vaddr
         return start >= 0 and start + other.filesz <= self.filesz
 

@@ -91,7 +91,7 @@ class Api(Construct):
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Amz-Date",
                            "X-Amz-Security-Token", "X-Api-Key"],
         )  # fmt: skip
-        why = "Browsers ask before they may send credentials; the answer tells nothing else."
+        why = "Browsers ask before they send credentials; the answer reveals nothing else."
         accept(preflight, "AwsSolutions-APIG4", why)
         accept(preflight, "AwsSolutions-COG4", why)
 
@@ -120,7 +120,7 @@ class Api(Construct):
         settings = self._settings
         plan = self.api.add_usage_plan(
             "UsagePlan",
-            description="ExCamera: who has the key",
+            description="ExCamera: callers with the key",
             throttle=apigateway.ThrottleSettings(
                 rate_limit=settings.api_rate, burst_limit=settings.api_burst
             ),

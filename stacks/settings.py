@@ -49,14 +49,14 @@ class Settings:
         prefix: only keys that begin with it start a job.
         options: default encode options, as `excamera.job.options.EncodeOptions` takes them.
         input_bucket: name of an existing bucket to use, or "" for one of the stack's own.
-        work_bucket: likewise, for intermediates.
-        output_bucket: likewise, for results.
+        work_bucket: the same for intermediates.
+        output_bucket: the same for results.
         intermediates_days: days after which intermediates expire.
         log_days: days for which logs are kept.
         removal: "retain" or "destroy", what happens to the buckets when the stack is destroyed.
         source_buckets: other buckets from which the API may take sources.
         max_source_gb: the largest upload that the API accepts, in GB.
-        api_auth: "iam" or "key", by which callers of the API prove who they are.
+        api_auth: "iam" or "key", how callers of the API authenticate.
         api_rate: requests that the API takes a second.
         api_burst: requests that it takes at once.
         api_requests_a_day: requests that it takes a day from the holder of the key.

@@ -114,7 +114,7 @@ class Storage(Construct):
         accept(
             bucket,
             "AwsSolutions-S1",
-            "Who read what is CloudTrail's to record, for the account as a whole; "
+            "CloudTrail records who read what, for the account as a whole; "
             "server access logs would need a fourth bucket that itself is not logged.",
         )
         return bucket

@@ -39,7 +39,7 @@ class Follower:
         self._begun: set[str] = set()
 
     def see(self, job: Job) -> None:
-        """Tell the observer the news."""
+        """Report what is new to the observer."""
         if job["state"] == "uploading":
             return
         self._begin("plan")
@@ -106,7 +106,7 @@ def fetch(
     """Download a job's result; the file appears only when it is complete and verified.
 
     Args:
-        api: the stack's API, which gives a new URL when the job's has expired.
+        api: the stack's API, for a new URL when the job's has expired.
         job: the job as the API describes it.
         output: path of the file; an existing file is replaced.
         got: called with the number of bytes whenever some arrive.
@@ -135,7 +135,7 @@ def fetch(
 
 
 def _blocks(api: Api, job: Job) -> Iterator[bytes]:
-    """The bytes of a result; after a broken connection it goes on from there."""
+    """The bytes of a result; after a broken connection, reading resumes where it stopped."""
     url, size = job["result"]["url"], job["result"]["size"]
     at, problem = 0, ""
     for attempt in range(_ATTEMPTS):

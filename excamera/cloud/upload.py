@@ -35,7 +35,7 @@ def upload_file(path: Path, job: dict[str, Any], api: Api, sent: Sent) -> None:
     Args:
         path: path of the file.
         job: the job as the API describes it, with `upload`.
-        api: the stack's API, which gives new URLs when these have expired.
+        api: the stack's API, for new URLs when these have expired.
         sent: called with the number of bytes whenever some have arrived.
 
     Raises:

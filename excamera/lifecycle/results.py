@@ -1,7 +1,7 @@
 """Storing a job's result under its final name, without harm to anything else of that name.
 
 A result remembers in its metadata which source it was made from, and when that was uploaded. A
-later upload of the same source replaces it; the job leaves anything else alone.
+later upload of the same source replaces it; a job leaves anything else alone.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def publish(
 
     Raises:
         OutputExists: see `replaceable`.
-        OutputNewer: likewise.
+        OutputNewer: see `replaceable`.
     """
     store = open_store(output.store)
     metadata = {_SOURCE: _identity(source), _UPLOADED: source.modified, _JOB: job}

@@ -19,7 +19,7 @@ METADATA_PREFIX = "excamera-"
 """``x-amz-meta-excamera-crf: 30`` on an uploaded object sets the option `crf`."""
 
 _TAG = "tag"
-"""``x-amz-meta-excamera-tag`` is no option: it comes back in what is told about the job."""
+"""``x-amz-meta-excamera-tag`` is not an option: the API and all notices of the job repeat it."""
 
 _AWAITED = re.compile(r"uploads/(?P<job>[A-Za-z0-9][A-Za-z0-9-]{0,79})/[^/]+")
 
@@ -60,7 +60,7 @@ def job_of_source(
         job: its name.
         options: the stack's defaults, as `EncodeOptions.to_json`.
         output_store: URL of the store for results.
-        tag: anything that is to come back in what is told about the job.
+        tag: any JSON; the API and all notices of the job repeat it.
 
     Returns:
         The event of the plan step, and `tag`.

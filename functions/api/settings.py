@@ -24,7 +24,7 @@ class ApiSettings(Settings):
         max_source_bytes: the largest source that the API takes.
         memory_mb: memory of each function, by its name.
         architecture: "arm64" or "x86_64", of every function.
-        api_auth: "iam" or "key", by which callers prove who they are.
+        api_auth: "iam" or "key", how callers authenticate.
         cors_origins: web pages' origins from which browsers may call the API.
     """
 

@@ -27,7 +27,7 @@ def open_store(url: str) -> Store:
 def look_up(place: str) -> Source:
     """The object that an `ObjectUrl` names, or the file at a path.
 
-    A file need not exist: whoever opens it finds out.
+    A file need not exist: the caller finds out when it opens it.
 
     Raises:
         NoSuchKey: there is no such object.
