@@ -34,7 +34,7 @@ PYTEST_ARGS ?=
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
-	echo 'make synth | test-fast | lint | format | sanitized | cross | bench | bench-cloud | clean'
+	echo 'make synth | test-fast | lint | format | docs | sanitized | cross | bench | bench-cloud | clean'
 
 # --- set-up ------------------------------------------------------------------
 
