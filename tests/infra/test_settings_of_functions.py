@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from emulator.excamera.synthesis import synthesise
 from excamera.job.steps import FUNCTIONS
 from functions.settings import SettingMalformed, SettingsMissing
-from tests.support.assembly import resources, synthesise, template
+from tests.support.assembly import ROOT, resources, template
 
 Environment = dict[str, str]
 NAMES = [one.name for one in FUNCTIONS]
@@ -29,19 +33,21 @@ def text(value: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Environment]:
-    """The environment of each function of a stack with a webhook."""
+def functions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The properties of each function of a stack with a webhook."""
     folder: Path = tmp_path_factory.mktemp("settings")
     done = synthesise(folder, webhook_url="https://example.com/jobs")
     assert done.returncode == 0, done.stderr
+    found = resources(template(folder), "AWS::Lambda::Function").values()
+    return {one["Properties"]["Handler"].split(".")[1]: one["Properties"] for one in found}
+
+
+@pytest.fixture(scope="module")
+def environments(functions: dict[str, Any]) -> dict[str, Environment]:
+    """The environment of each function."""
     return {
-        properties["Handler"].split(".")[1]: {
-            name: text(value) for name, value in properties["Environment"]["Variables"].items()
-        }
-        for properties in (
-            one["Properties"]
-            for one in resources(template(folder), "AWS::Lambda::Function").values()
-        )
+        name: {key: text(value) for key, value in one["Environment"]["Variables"].items()}
+        for name, one in functions.items()
     }
 
 
@@ -88,3 +94,25 @@ def test_a_setting_that_cannot_be_read_is_named(
     """If this fails, a function starts with a setting that means something else."""
     with pytest.raises(SettingMalformed, match=variable):
         begin("plan", {**environments["plan"], variable: value}, monkeypatch)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_function_imports_only_what_its_layers_hold(
+    name: str, functions: dict[str, Any], environments: dict[str, Environment]
+) -> None:
+    """If this fails, a function that has no layer with PyAV or the codec does not start on AWS."""
+    video = ("av", "numpy", "codec")
+    code = "import importlib, sys; importlib.import_module(sys.argv[1]); print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, f"functions.{name}.handler"],
+        cwd=ROOT,
+        env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1", **environments[name]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    imported = set(video) & set(ran.stdout.split())
+    layers = json.dumps(functions[name]["Layers"])
+    assert bool(imported) == ("MediaLayer" in layers and "CodecLayer" in layers), imported
