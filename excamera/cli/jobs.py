@@ -19,6 +19,7 @@ from excamera.cli.cloud import (
     when,
 )
 from excamera.errors import OptionError
+from excamera.job.plan import CLOUD_CONTAINER
 from excamera.local import check_output
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def cancel(cloud: Cloud, job: str, as_json: bool) -> None:
 @click.command()
 @click.argument("job")
 @click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="A .webm file; by default named like the source.")  # fmt: skip
+              help=f"A .{CLOUD_CONTAINER} file; by default named like the source.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @json_option
 @cloud_command
@@ -138,8 +139,8 @@ def fetch(cloud: Cloud, job: str, output: Path | None, overwrite: bool, as_json:
     """Download the result of JOB and check that it is complete."""
     found = cloud.api.get(f"/jobs/{job}")
     path = output or Path(found["output"].rpartition("/")[2])
-    if check_output(path, overwrite, "-") != "webm":
-        raise OptionError(f"{path}: results are .webm files")
+    if check_output(path, overwrite, "-") != CLOUD_CONTAINER:
+        raise OptionError(f"{path}: results are .{CLOUD_CONTAINER} files")
     fetch_result(cloud.api, found, path)
     if as_json:
         print_json({**found["result"], "path": str(path)})

@@ -20,6 +20,7 @@ from excamera.cli.jobs import fetch_result, result_line
 from excamera.cli.options import encode_options, given
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
+from excamera.job.plan import CLOUD_CONTAINER
 from excamera.local import check_input, check_output
 from mu import is_object_url
 
@@ -29,7 +30,7 @@ from mu import is_object_url
 @encode_options(show_defaults=False)
 @click.option("--wait", is_flag=True, help="Follow the job to its end.")
 @click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="Follow it, and download the result to this .webm file.")  # fmt: skip
+              help=f"Follow it, and download the result to this .{CLOUD_CONTAINER} file.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @click.option("--tag", help="JSON or text that all notices of the job repeat.")
 @click.option(
@@ -64,8 +65,8 @@ def submit(
         check_input(source)
         request |= {"upload": True, "name": file.name, "size": file.stat().st_size}
     if output is not None:
-        if check_output(output, overwrite, source if file else "-") != "webm":
-            raise OptionError(f"{output}: the stack makes .webm files only")
+        if check_output(output, overwrite, source if file else "-") != CLOUD_CONTAINER:
+            raise OptionError(f"{output}: the stack makes .{CLOUD_CONTAINER} files only")
         wait = True
     job = _make(cloud, request, file, again)
     if job["state"] == "uploading" and file is not None:

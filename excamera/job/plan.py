@@ -15,6 +15,9 @@ from excamera.job.options import EncodeOptions
 
 PLAN_VERSION = 3
 
+CLOUD_CONTAINER = "webm"
+"""The container of results that a stack makes, by its name and file ending."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

@@ -11,7 +11,7 @@ from typing import Any
 
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import SourceFile
+from excamera.job.plan import CLOUD_CONTAINER, SourceFile
 from excamera.media.source.location import look_up_source
 from mu import Event, Json, NoSuchKey, ObjectUrl, Store, StoreError, look_up
 
@@ -74,8 +74,8 @@ def job_of_source(
     return {
         "job": job,
         "input": {"name": source.name, "path": url},
-        "output": {"store": output_store, "key": f"{folder}{slash}{stem}.webm"},
-        "container": "webm",
+        "output": {"store": output_store, "key": f"{folder}{slash}{stem}.{CLOUD_CONTAINER}"},
+        "container": CLOUD_CONTAINER,
         "options": dict(options),
         "index": "auto",
         "tag": tag,

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from excamera.job.options import OFFERED, Option, Value
+from excamera.job.plan import CLOUD_CONTAINER
 
 JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9-]{0,79}$"
 State = Literal["uploading", "running", "succeeded", "failed", "stopped", "timed_out"]
@@ -83,7 +84,7 @@ class JobRequest(_Request):
     output: Annotated[
         str | None,
         Field(
-            pattern=r"^[^\x00-\x1f\x7f]+\.webm$",
+            pattern=rf"^[^\x00-\x1f\x7f]+\.{CLOUD_CONTAINER}$",
             max_length=900,
             description="Key of the result; by default the source's key with the suffix .webm.",
         ),
