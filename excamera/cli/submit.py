@@ -30,7 +30,7 @@ from mu import is_object_url
 @encode_options(show_defaults=False)
 @click.option("--wait", is_flag=True, help="Follow the job to its end.")
 @click.option("-o", "--output", type=click.Path(path_type=Path),
-              help=f"Follow it, and download the result to this .{CLOUD_CONTAINER} file.")  # fmt: skip
+              help=f"Follow it, and download the result to a .{CLOUD_CONTAINER} file.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @click.option("--tag", help="JSON or text that all notices of the job repeat.")
 @click.option(
