@@ -132,6 +132,8 @@ class DirectoryStore:
     ) -> int:
         """See `Store.concat`; a directory keeps neither type nor metadata, and has no etags."""
         target = self.path(key)
+        if replaces:
+            raise ObjectExists(key) if target.exists() else NoSuchKey(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=target.parent)
         try:

@@ -133,7 +133,9 @@ class MemoryStore:
         check_key(key)
         with self._lock:
             found = self._objects.get(key)
-            if replaces is not None and replaces != (found.etag if found else NOTHING):
+            if replaces and found is None:
+                raise NoSuchKey(key)
+            if replaces is not None and found is not None and replaces != found.etag:
                 raise ObjectExists(key)
             etag = f'"{next(self._etags)}"'
             self._objects[key] = MemoryObject(data, etag, datetime.now(UTC), metadata or {})

@@ -109,7 +109,7 @@ class Store(Protocol):
                 object may be.
 
         Raises:
-            NoSuchKey: a part is missing.
+            NoSuchKey: a part is missing, or the object that may be replaced.
             ObjectExists: `replaces` does not hold; nothing has changed.
         """
 

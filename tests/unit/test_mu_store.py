@@ -67,6 +67,8 @@ def test_concat_replaces_only_what_it_may(store: Store) -> None:
         store.concat("out", [b"two"], replaces=NOTHING)
     with pytest.raises(ObjectExists):
         store.concat("out", [b"two"], replaces='"some other version"')
+    with pytest.raises(NoSuchKey):
+        store.concat("none", [b"two"], replaces='"some other version"')
     assert store.get("out") == b"one"
     assert store.list() == ["out"]
     store.concat("out", [b"three"])
