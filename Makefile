@@ -2,7 +2,7 @@
 # make test                                      runs every test
 # make cloud                                     the stack on an emulator of AWS, to try uploads
 #
-# Each target does its own set-up, and only the part of it that is out of date.
+# Each target sets up what it needs, and only the parts that are out of date.
 
 SHELL := /bin/sh
 .SHELLFLAGS := -euc
@@ -91,7 +91,7 @@ encode: $(VENV)/.installed
 test: $(VENV)/.installed $(VENV)/.dev native-tests emulator
 	$(PY) -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
 
-# What a developer runs at every change.
+# For developers, at every change.
 test-fast: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest --numprocesses auto -m 'not slow and not aws' $(PYTEST_ARGS)
 
@@ -107,7 +107,7 @@ synth: $(VENV)/.installed $(VENV)/.stack
 	@$(PY) app.py
 	echo 'cdk.out holds the stack as it would be deployed; docs/deploy.md goes on from here.'
 
-# AWS on loopback. Its two servers need packages in versions that do not fit together.
+# AWS on loopback. Its two servers need different versions of the same packages.
 EMULATOR := build/emulator
 emulator: $(EMULATOR)/ministack/.installed $(EMULATOR)/states/.installed
 
@@ -201,7 +201,7 @@ bench-quality: $(VENV)/.installed bench-tools
 bench-speed: $(VENV)/.installed bench-tools
 	$(TOOLS_FIRST) $(PY) -m benchmarks.speed $(OPTIONS)
 
-# libvpx's own programs, which the codec is compared with, and what counts its instructions.
+# libvpx's own programs, which are the codec's peers, and valgrind, which counts instructions.
 bench-tools:
 	@for tool in vpxenc vpxdec valgrind; do
 	  if ! command -v $$tool >/dev/null; then
