@@ -127,7 +127,7 @@ def test_our_commands(
     account.client("sqs").send_message(QueueUrl=stack.queue(), MessageBody="lost")
     unwell = excamera("doctor")
     assert unwell.returncode == 2
-    assert "ExCamera is not well: undelivered events" in unwell.stderr
+    assert "ExCamera has problems: undelivered events" in unwell.stderr
 
     gone = excamera("destroy", "--yes")
     assert gone.returncode == 0, gone.stderr
