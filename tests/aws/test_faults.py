@@ -32,8 +32,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def large_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four chunks whose pictures alone exceed the smallest memory of a function."""
-    return Clip(frames=24, width=1280, height=720).write(
+    """Four chunks; joining them takes far more than the smallest memory of a function."""
+    # 720p took about as much as that memory, so that it depended on other processes what happened.
+    return Clip(frames=24, width=1920, height=1080).write(
         tmp_path_factory.mktemp("large") / "film.mp4"
     )
 
