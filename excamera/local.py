@@ -28,7 +28,7 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
-from excamera.media.container.output import OUTPUT_CONTAINERS
+from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS
 from mu import DirectoryStore, Event, LocalEngine, Observer, TaskFailed
 
 _JOB = "local"
@@ -86,8 +86,7 @@ def check_output(output: Path, overwrite: bool, source: str = "-") -> str:
     if output.is_dir():
         raise OutputIsDirectory(f"{output}: is a directory")
     if container not in OUTPUT_CONTAINERS:
-        known = " or ".join(f".{name}" for name in OUTPUT_CONTAINERS)
-        raise UnknownOutputFormat(f"{output}: the output must end in {known}")
+        raise UnknownOutputFormat(f"{output}: the output must end in {ENDINGS}")
     if not output.parent.is_dir():
         raise NoOutputFolder(f"{output}: there is no folder {output.parent}")
     if source != "-" and output.exists() and output.samefile(source):

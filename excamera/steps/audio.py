@@ -6,7 +6,7 @@ from excamera.job.objects import Job
 from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord
 from excamera.media.audio import Sound, read_sound
-from excamera.media.container import webm
+from excamera.media.container.output import output_container
 from excamera.media.source.location import locate_sound
 from mu import Context, Event
 
@@ -54,6 +54,7 @@ def audio(event: Event, context: Context) -> Event:
 def _runs(sound: Sound, plan: Plan) -> tuple[bytes, list[list[int]]]:
     """All clusters, and [offset, size] of the run that goes before each batch and of the last."""
     starts = [plan.milliseconds(batch.pts[0]) for batch in plan.batches]
+    container = output_container(plan.container)
     ends = [*starts[1:], plan.milliseconds(plan.end), None]
     data = bytearray()
     runs = []
@@ -65,7 +66,6 @@ def _runs(sound: Sound, plan: Plan) -> tuple[bytes, list[list[int]]]:
         # As early as the batch's own cluster, so that clusters are in order of time.
         start = starts[number] if number < len(starts) else None
         offset = len(data)
-        for cluster in webm.clusters(sound.blocks[first:at], start):
-            data += cluster.data
+        data += container.sound(sound.blocks[first:at], start)
         runs.append([offset, len(data) - offset])
     return bytes(data), runs

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mu.errors import NoSuchKey, ObjectExists
-from mu.store.protocol import Range, check_key, copy_range, open_object
+from mu.store.protocol import Range, check_key, write_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +138,7 @@ class DirectoryStore:
         handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as out:
-                for part in parts:
-                    if isinstance(part, Range):
-                        with open_object(part.store or self, part.key) as file:
-                            copy_range(file, out, part)
-                    else:
-                        out.write(part)
+                write_parts(out, parts, self)
                 size = out.tell()
             if replaces is None:
                 Path(temporary).replace(target)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mu.errors import NoSuchKey, ObjectExists, StoreError
-from mu.store.protocol import NOTHING, Range, check_key, copy_range, open_object
+from mu.store.protocol import NOTHING, Range, check_key, write_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,7 @@ class MemoryStore:
     ) -> int:
         """See `Store.concat`."""
         out = io.BytesIO()
-        for part in parts:
-            if isinstance(part, Range):
-                with open_object(part.store or self, part.key) as file:
-                    copy_range(file, out, part)
-            else:
-                out.write(part)
+        write_parts(out, parts, self)
         self._put(key, out.getvalue(), metadata or {}, replaces)
         return out.tell()
 

@@ -145,28 +145,38 @@ def check_key(key: str) -> str:
     return key
 
 
-def copy_range(file: BinaryIO, out: BinaryIO, part: Range) -> None:
-    """Write the bytes of `part` from `file` to `out`.
+def write_parts(out: BinaryIO, parts: Iterable[bytes | Range], store: Store) -> None:
+    """Write parts, in order, to a file.
+
+    Args:
+        out: the file.
+        parts: as for `Store.concat`.
+        store: the store of ranges that name none.
 
     Raises:
-        StoreError: the file ends before the range does.
+        NoSuchKey: an object is missing.
+        StoreError: an object ends before its range does.
     """
-    file.seek(part.start)
-    left = part.length
-    while left is None or left > 0:
-        data = file.read(1 << 20 if left is None else min(left, 1 << 20))
-        if not data:
-            if left is None:
-                return
-            raise StoreError(f"{part.key} ends before byte {part.start + (part.length or 0)}")
-        out.write(data)
-        left = None if left is None else left - len(data)
+    for part in parts:
+        if isinstance(part, Range):
+            _copy(part, part.store or store, out)
+        else:
+            out.write(part)
 
 
-def open_object(store: Store, key: str) -> BinaryIO:
-    """A store's object as a binary file."""
-    opened = store.look_up(key).open()
-    return Path(opened).open("rb") if isinstance(opened, str) else opened
+def _copy(part: Range, store: Store, out: BinaryIO) -> None:
+    opened = store.look_up(part.key).open()
+    with Path(opened).open("rb") if isinstance(opened, str) else opened as file:
+        file.seek(part.start)
+        left = part.length
+        while left is None or left > 0:
+            data = file.read(1 << 20 if left is None else min(left, 1 << 20))
+            if not data:
+                if left is None:
+                    return
+                raise StoreError(f"{part.key} ends before byte {part.start + (part.length or 0)}")
+            out.write(data)
+            left = None if left is None else left - len(data)
 
 
 def at_once(request: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

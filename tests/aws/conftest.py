@@ -61,3 +61,15 @@ def locally(tmp_path_factory: pytest.TempPathFactory) -> Locally:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half a second of moving picture with sound: two chunks and a short one."""
     return Clip(frames=14, sound="aac").write(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator that enforces roles, bucket policies and signatures; its variables are set."""
+    with (
+        an_emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in running.environment.items():
+            patch.setenv(name, value)
+        yield running

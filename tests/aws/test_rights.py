@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from excamera.cloud.api import http
 from tests.aws.rights import rights, role_name, without
 from tests.aws.test_api import complete
 from tests.pipeline.clips import Clip
-from tests.support.emulator import an_emulator
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
@@ -52,18 +50,6 @@ SCENARIOS = {
     "api": ("asks", "sends", "cancels"),
     "machine": ("encodes",),
 }
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator that enforces roles, bucket policies and signatures, over TLS."""
-    with (
-        an_emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in running.environment.items():
-            patch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -28,21 +28,8 @@ from functions.api.models import Problem
 from tests.aws.conftest import Locally
 from tests.aws.test_api import complete, ended, upload_parts
 from tests.pipeline.clips import Clip
-from tests.support.emulator import an_emulator
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator that checks signatures and rights, with its variables set."""
-    with (
-        an_emulator(tmp_path_factory.mktemp("guarded"), authenticate=True) as running,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name, value in running.environment.items():
-            patch.setenv(name, value)
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from fractions import Fraction
 import av
 import pytest
 
-from excamera.errors import ContainerError
+from excamera.errors import ContainerError, UnknownOutputFormat
 from excamera.media.container import ebml, ivf, webm, webm_reader
+from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS, output_container
 
 KEY = b"\x10\x02\x00\x9d\x01\x2a\x10\x00\x10\x00" + b"\x00" * 20
 INTER = b"\x11\x02\x00" + b"\x00" * 20
@@ -96,3 +97,17 @@ def test_sizes_read_back(value: int) -> None:
     """If this fails, elements of some sizes (all ones means "unknown") are misread."""
     data = ebml.identifier(ebml.VOID) + ebml.size_field(value)
     assert ebml.read_element(data, 0) == (ebml.VOID, value, len(data))
+
+
+def test_a_container_says_what_it_holds() -> None:
+    """If this fails, a step writes sound into a file that cannot hold it, or a file of no format."""
+    for name, container in OUTPUT_CONTAINERS.items():
+        assert output_container(name) is container
+        assert f".{name}" in ENDINGS
+        if container.holds_sound:
+            assert container.sound([], None) == b""
+        else:
+            with pytest.raises(ContainerError):
+                container.sound([], None)
+    with pytest.raises(UnknownOutputFormat, match=r"\.webm or \.ivf, not \.mp4"):
+        output_container("mp4")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-from excamera.errors import UnknownOutputFormat
+from excamera.errors import ContainerError, UnknownOutputFormat
 from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord, BatchRecord
 from excamera.media.codecs import VP8, OutputCodec
@@ -65,6 +65,14 @@ class OutputContainer(Protocol):
             The bytes and the cues.
         """
 
+    def sound(self, blocks: Sequence[webm.Block], start_ms: int | None) -> bytes:
+        """Sound as a run of the file.
+
+        Args:
+            blocks: Opus packets in order of time, perhaps none.
+            start_ms: time at which the batch behind the run begins; None for the last run.
+        """
+
     def wrap(
         self,
         plan: Plan,
@@ -96,6 +104,14 @@ class Ivf:
     ) -> tuple[bytes, list[Cue]]:
         """See `OutputContainer.batch`."""
         return ivf.frames(frames), []
+
+    def sound(self, blocks: Sequence[webm.Block], start_ms: int | None) -> bytes:
+        """IVF holds no sound.
+
+        Raises:
+            ContainerError: always.
+        """
+        raise ContainerError("IVF holds no sound")
 
     def wrap(
         self,
@@ -150,6 +166,10 @@ class WebM:
             data += cluster.data
         return bytes(data), cues
 
+    def sound(self, blocks: Sequence[webm.Block], start_ms: int | None) -> bytes:
+        """See `OutputContainer.sound`."""
+        return b"".join(cluster.data for cluster in webm.clusters(blocks, start_ms))
+
     def wrap(
         self,
         plan: Plan,
@@ -181,6 +201,9 @@ class WebM:
 OUTPUT_CONTAINERS: Mapping[str, OutputContainer] = {one.name: one for one in (WebM(), Ivf())}
 """The containers of results, by name."""
 
+ENDINGS = " or ".join(f".{name}" for name in OUTPUT_CONTAINERS)
+"""The endings of their files, for messages."""
+
 
 def output_container(name: str) -> OutputContainer:
     """The container of that name.
@@ -191,8 +214,7 @@ def output_container(name: str) -> OutputContainer:
     try:
         return OUTPUT_CONTAINERS[name]
     except KeyError:
-        known = " or ".join(f".{one}" for one in OUTPUT_CONTAINERS)
-        raise UnknownOutputFormat(f"the output must end in {known}, not .{name}") from None
+        raise UnknownOutputFormat(f"the output must end in {ENDINGS}, not .{name}") from None
 
 
 def _constant_frame_ns(plan: Plan) -> int | None:
