@@ -100,7 +100,7 @@ def test_sizes_read_back(value: int) -> None:
 
 
 def test_a_container_says_what_it_holds() -> None:
-    """If this fails, a step writes sound into a file that cannot hold it, or a file of no format."""
+    """If this fails, a step writes sound into a file that cannot hold it."""
     for name, container in OUTPUT_CONTAINERS.items():
         assert output_container(name) is container
         assert f".{name}" in ENDINGS
