@@ -65,19 +65,38 @@ class StateInfo(ctypes.Structure):
     ]
 
 
+class NativeSegments(ctypes.Structure):
+    """xc_segments of native/src/c_api.h."""
+
+    _fields_ = [
+        ("quantizer_deltas", ctypes.c_int32 * 4),
+        ("filter_deltas", ctypes.c_int32 * 4),
+        ("map", ctypes.c_char_p),
+        ("map_size", ctypes.c_size_t),
+    ]
+
+
 class NativeEncodeSettings(ctypes.Structure):
     """xc_encode_settings of native/src/c_api.h."""
 
     _fields_ = [
-        (name, ctypes.c_int32)
-        for name in (
-            "y_ac_qi",
-            "refresh_golden",
-            "refresh_altref",
-            "copy_to_golden",
-            "copy_to_altref",
-            "filter_level",
-        )
+        *(
+            (name, ctypes.c_int32)
+            for name in (
+                "y_ac_qi",
+                "show",
+                "refresh_entropy",
+                "refresh_last",
+                "refresh_golden",
+                "refresh_altref",
+                "copy_to_golden",
+                "copy_to_altref",
+                "golden_sign_bias",
+                "altref_sign_bias",
+                "filter_level",
+            )
+        ),
+        ("segments", ctypes.POINTER(NativeSegments)),
     ]
 
 

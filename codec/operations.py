@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from codec._library import FrameStart, NativeEncodeSettings, Pointer, check, library, take_buffer
+import numpy as np
+import numpy.typing as npt
+
+from codec._library import (
+    FrameStart,
+    NativeEncodeSettings,
+    NativeSegments,
+    Pointer,
+    check,
+    library,
+    take_buffer,
+)
 from codec.errors import FrameArgumentError
 from codec.raster import Raster
 from codec.state import Basis, State
@@ -42,6 +53,9 @@ class FrameHeader:
     vertical_scale: int | None
 
 
+_SEGMENTS = 4
+
+
 class BufferCopy(IntEnum):
     """Where a reference that is not refreshed is copied from (RFC 6386, 9.7)."""
 
@@ -51,32 +65,85 @@ class BufferCopy(IntEnum):
 
 
 @dataclass(frozen=True)
+class Segments:
+    """Up to four kinds of macroblocks with their own quantizers (RFC 6386, 9.3).
+
+    Attributes:
+        map: the segment of each macroblock, 0 to 3: uint8, shape (macroblock rows, columns). None
+            keeps the state's map; FFmpeg's decoder has it only if the frame before has segments,
+            too, and this one is no key frame.
+        quantizer_deltas: of each segment, added to the frame's `y_ac_qi`; -127 to 127.
+        filter_deltas: of each segment, added to the frame's filter level; -63 to 63.
+    """
+
+    map: npt.NDArray[np.uint8] | None
+    quantizer_deltas: tuple[int, int, int, int]
+    filter_deltas: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def _native(self) -> NativeSegments:
+        if self.map is not None and (self.map.dtype != np.uint8 or self.map.ndim != 2):
+            raise FrameArgumentError(
+                f"a segment map is uint8 in two dimensions, not {self.map.dtype} in {self.map.ndim}"
+            )
+        for deltas in (self.quantizer_deltas, self.filter_deltas):
+            if len(deltas) != _SEGMENTS:
+                raise FrameArgumentError(f"{_SEGMENTS} segments, not {len(deltas)}")
+        data = None if self.map is None else self.map.tobytes()
+        return NativeSegments(
+            (ctypes.c_int32 * _SEGMENTS)(*self.quantizer_deltas),
+            (ctypes.c_int32 * _SEGMENTS)(*self.filter_deltas),
+            data,
+            0 if data is None else len(data),
+        )
+
+
+@dataclass(frozen=True)
 class EncodeSettings:
     """How a frame is encoded, besides its quantizer.
 
     Attributes:
+        show: whether players show the frame; a hidden one only changes the state.
+        refresh_entropy: whether the next frame starts from this frame's probabilities; if not,
+            it starts from those before this frame.
+        refresh_last: an inter frame becomes the last reference.
         refresh_golden: an inter frame becomes the golden reference too.
         refresh_altref: an inter frame becomes the altref reference too.
         copy_to_golden: the buffer that golden is copied from, if it is not refreshed.
         copy_to_altref: the buffer that altref is copied from, if it is not refreshed.
+        golden_sign_bias: whether vectors into golden point the other way than those into last;
+            None keeps what the state has.
+        altref_sign_bias: likewise for altref.
+        segments: kinds of macroblocks with their own quantizers, if there are any.
         filter_level: of the loop filter, 0 to 63; None searches for the level that
             comes closest to the source.
     """
 
+    show: bool = True
+    refresh_entropy: bool = True
+    refresh_last: bool = True
     refresh_golden: bool = False
     refresh_altref: bool = False
     copy_to_golden: BufferCopy = BufferCopy.NONE
     copy_to_altref: BufferCopy = BufferCopy.NONE
+    golden_sign_bias: bool | None = None
+    altref_sign_bias: bool | None = None
+    segments: Segments | None = None
     filter_level: int | None = None
 
     def _native(self, y_ac_qi: int) -> NativeEncodeSettings:
         return NativeEncodeSettings(
             y_ac_qi,
+            self.show,
+            self.refresh_entropy,
+            self.refresh_last,
             self.refresh_golden,
             self.refresh_altref,
             self.copy_to_golden,
             self.copy_to_altref,
+            -1 if self.golden_sign_bias is None else self.golden_sign_bias,
+            -1 if self.altref_sign_bias is None else self.altref_sign_bias,
             -1 if self.filter_level is None else self.filter_level,
+            None if self.segments is None else ctypes.pointer(self.segments._native()),
         )
 
 
@@ -227,7 +294,7 @@ def encode_key_frame(
     Args:
         raster: the picture.
         y_ac_qi: quantizer index, 0 (finest) to 127.
-        settings: only filter_level applies.
+        settings: what the frame does to references does not apply: it becomes all three.
         threads: as for decode().
 
     Raises:
@@ -264,7 +331,7 @@ def encode_inter_frame(
         state: the state before the frame.
         raster: the picture.
         y_ac_qi: quantizer index, 0 (finest) to 127.
-        settings: what the frame does to golden and altref, and its filter level.
+        settings: what the frame does to the state, its segments and its filter level.
         threads: as for decode().
 
     Raises:

@@ -2,10 +2,13 @@
 
 import random
 import struct
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import codec
+from codec import EncodeSettings
 from tests.support.pictures import moving_pictures
 from tests.support.streams import Flag, encode_with_libvpx
 
@@ -13,9 +16,37 @@ from tests.support.streams import Flag, encode_with_libvpx
 FLUSH_BYTES = 4
 
 
+OURS = 4
+
+
+def our_stream(pictures, seed):
+    """Returns a key frame, a hidden altref, and frames that leave parts of the state alone."""
+    shape = ((pictures[0].height + 15) // 16, (pictures[0].width + 15) // 16)
+    segment_map = np.random.default_rng(seed).integers(0, 4, shape, np.uint8)
+    segments = codec.Segments(segment_map, (-30, 0, 9, 40), (-9, 0, 3, 12))
+    roles = [
+        EncodeSettings(segments=segments),
+        EncodeSettings(show=False, refresh_last=False, refresh_altref=True, altref_sign_bias=True),
+        EncodeSettings(segments=segments, refresh_entropy=False),
+        EncodeSettings(segments=replace(segments, map=segment_map % 2)),
+        EncodeSettings(refresh_last=False, copy_to_golden=codec.BufferCopy.FROM_OTHER),
+    ]
+    encoded = codec.encode_key_frame(pictures[0], 40, roles[0])
+    frames = [encoded.frame]
+    for picture, role in zip(pictures[1:], roles[1:], strict=True):
+        encoded = codec.encode_inter_frame(encoded.state, picture, 40 + seed, role)
+        frames.append(encoded.frame)
+    return frames
+
+
 def stream(seed: int) -> list[bytes]:
-    """Returns a short stream with many features: partitions, altref, split vectors, noise."""
+    """Returns a short stream with many features: partitions, altref, split vectors, noise.
+
+    Seeds from 4 on give streams of our own encoder, with segments and frames of every role.
+    """
     pictures = moving_pictures(80 + seed, 64 - seed, 5, seed=seed, noise=seed)
+    if seed >= OURS:
+        return our_stream(pictures, seed)
     options = {"slices": str(1 << seed % 4), "b": "300k", "profile": str(seed % 4)}
     only_altref = Flag.FORCE_ALTREF | Flag.NO_UPD_LAST | Flag.NO_UPD_GOLDEN
     return encode_with_libvpx(pictures, options, {2: only_altref})
@@ -40,7 +71,7 @@ def decodes_or_is_refused(state, frame):
     return True
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(6))
 def test_frame_cut_at_any_byte_is_refused(seed):
     """A broken download would be shown as a picture, or read outside its buffer."""
     for state, frame in with_states(stream(seed))[:3]:

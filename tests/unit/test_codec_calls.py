@@ -71,6 +71,24 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("segments", "message"),
+    [
+        ((np.zeros((4, 4), np.uint8), (0, 0, 0, 0)), "a segment map of 16 macroblocks for"),
+        ((np.zeros((4, 5), np.int64), (0, 0, 0, 0)), "a segment map is uint8 in two dimensions"),
+        ((np.full((4, 5), 4, np.uint8), (0, 0, 0, 0)), "a segment is 0 to 3, not 4"),
+        ((np.zeros((4, 5), np.uint8), (0, 128, 0, 0)), "quantizer delta is -127 to 127, not 128"),
+        ((np.zeros((4, 5), np.uint8), (0,) * 4, (0, 0, 0, -64)), "filter delta is -63 to 63"),
+        ((np.zeros((4, 5), np.uint8), (0, 0, 0)), "4 segments, not 3"),
+    ],
+)
+def test_segments_that_no_frame_can_have_are_refused(segments, message):
+    """A wrong map would be read past its end, or a delta cut to fewer bits."""
+    settings = codec.EncodeSettings(segments=codec.Segments(*segments))
+    with pytest.raises(codec.FrameArgumentError, match=message):
+        codec.encode_inter_frame(clip().states[0], clip().pictures[1], 40, settings)
+
+
 @pytest.mark.parametrize("threads", [0, -1, 65])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_threads_out_of_range_are_refused(operation, threads):

@@ -1,8 +1,10 @@
 #include "c_api.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,12 +65,38 @@ vp8::BufferCopy copy_of(int32_t value) {
   return static_cast<vp8::BufferCopy>(value);
 }
 
+std::optional<bool> sign_bias_of(int value) {
+  if (value < -1 || value > 1) {
+    throw vp8::CodecError(vp8::Status::kInvalidArgument,
+                          "a sign bias is 0, 1 or -1, not " + std::to_string(value));
+  }
+  if (value < 0) return std::nullopt;
+  return value != 0;
+}
+
+std::optional<vp8::SegmentSettings> segments_of(const xc_segments* segments) {
+  if (segments == nullptr) return std::nullopt;
+  vp8::SegmentSettings settings;
+  std::copy_n(segments->quantizer_deltas, vp8::kMaxSegments, settings.quantizer_deltas.begin());
+  std::copy_n(segments->filter_deltas, vp8::kMaxSegments, settings.filter_deltas.begin());
+  if (segments->map == nullptr) return settings;
+  settings.map =
+      std::make_shared<const vp8::SegmentMap>(segments->map, segments->map + segments->map_size);
+  return settings;
+}
+
 vp8::EncodeSettings settings_of(const xc_encode_settings& settings) {
   return {.y_ac_qi = settings.y_ac_qi,
+          .show = settings.show != 0,
+          .refresh_entropy = settings.refresh_entropy != 0,
+          .refresh_last = settings.refresh_last != 0,
           .refresh_golden = settings.refresh_golden != 0,
           .refresh_altref = settings.refresh_altref != 0,
           .copy_to_golden = copy_of(settings.copy_to_golden),
           .copy_to_altref = copy_of(settings.copy_to_altref),
+          .golden_sign_bias = sign_bias_of(settings.golden_sign_bias),
+          .altref_sign_bias = sign_bias_of(settings.altref_sign_bias),
+          .segments = segments_of(settings.segments),
           .filter_level = settings.filter_level};
 }
 

@@ -88,14 +88,28 @@ XC_API int xc_decode_chunk(const xc_state* before, const uint8_t* const* frames,
 XC_API int xc_advance(const xc_state* before, const uint8_t* const* frames, const size_t* sizes,
                       size_t count, int32_t threads, xc_state** after);
 
+/* Four segments, and the segment of each macroblock in raster order. */
+typedef struct {
+  int32_t quantizer_deltas[4]; /* -127 to 127, added to y_ac_qi */
+  int32_t filter_deltas[4];    /* -63 to 63, added to the filter level */
+  const uint8_t* map;          /* null: that of the state */
+  size_t map_size;
+} xc_segments;
+
 typedef struct {
   int32_t y_ac_qi; /* 0 to 127 */
+  int32_t show;
+  int32_t refresh_entropy;
   /* Inter frames only. copy_to_*: 0 nothing, 1 from last, 2 from the other. */
+  int32_t refresh_last;
   int32_t refresh_golden;
   int32_t refresh_altref;
   int32_t copy_to_golden;
   int32_t copy_to_altref;
-  int32_t filter_level; /* 0 to 63, -1 to search */
+  int32_t golden_sign_bias; /* 0 or 1, -1 keeps the state's; the next likewise */
+  int32_t altref_sign_bias;
+  int32_t filter_level;        /* 0 to 63, -1 to search */
+  const xc_segments* segments; /* may be null */
 } xc_encode_settings;
 
 XC_API int xc_encode_key_frame(const xc_raster* source, const xc_encode_settings* settings,

@@ -43,16 +43,15 @@ void filter_luma(const Raster& unfiltered, const MacroblockGrid& macroblocks,
 }  // namespace
 
 int best_filter_level(const Raster& source, const Raster& unfiltered,
-                      const MacroblockGrid& macroblocks, LoopFilterSettings settings,
-                      int first_step, ThreadTeam& team) {
-  const int start = settings.level;
+                      const MacroblockGrid& macroblocks, FrameHeader header,
+                      const CodingContext& context, int first_step, ThreadTeam& team) {
+  const int start = header.loop_filter.level;
   std::map<int, std::int64_t> tried;
   Raster filtered(unfiltered.width(), unfiltered.height());
   const auto error_at = [&](int level) {
     if (const auto found = tried.find(level); found != tried.end()) return found->second;
-    settings.level = level;
-    settings.segment_levels.fill(level);
-    filter_luma(unfiltered, macroblocks, settings, filtered, team);
+    header.loop_filter.level = level;
+    filter_luma(unfiltered, macroblocks, loop_filter_settings(header, context), filtered, team);
     return tried[level] = luma_error(source, filtered);
   };
   int best = clamp_int(start, 0, kMaxLoopFilterLevel);
@@ -70,6 +69,12 @@ int best_filter_level(const Raster& source, const Raster& unfiltered,
     }
   }
   return best;
+}
+
+void keep_levels_in_range(int level, Segmentation& segmentation) {
+  for (std::int8_t& delta : segmentation.loop_filter) {
+    delta = static_cast<std::int8_t>(clamp_int(level + delta, 0, kMaxLoopFilterLevel) - level);
+  }
 }
 
 }  // namespace vp8

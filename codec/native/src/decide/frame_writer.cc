@@ -61,7 +61,11 @@ MacroblockPixels FrameWriter::source_at(int row, int column) const {
 SharedState FrameWriter::finish(ThreadTeam& team) {
   if (!filter_behind_) {
     header_.loop_filter.level =
-        best_filter_level(source_, *raster_, macroblocks_, filter_settings_, filter_step_, team);
+        best_filter_level(source_, *raster_, macroblocks_, header_, context_, filter_step_, team);
+    if (header_.segmentation.enabled) {
+      keep_levels_in_range(header_.loop_filter.level, context_.segmentation);
+      header_.segmentation.update_data = !(context_.segmentation == context_before_.segmentation);
+    }
     filter_settings_ = loop_filter_settings(header_, context_);
     filter_frame(*raster_, macroblocks_, filter_settings_, team);
   }

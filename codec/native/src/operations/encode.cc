@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/status.h"
+#include "decide/filter_search.h"
 #include "decide/search_decider.h"
 
 namespace vp8 {
@@ -28,6 +29,50 @@ void check(const EncodeSettings& settings) {
   }
 }
 
+void check(const SegmentSettings& segments, const Raster& source) {
+  const auto within = [](const std::array<int, kMaxSegments>& deltas, int limit, const char* name) {
+    for (const int delta : deltas) {
+      if (delta >= -limit && delta <= limit) continue;
+      throw CodecError(Status::kInvalidArgument,
+                       std::string("a segment's ") + name + " delta is -" + std::to_string(limit) +
+                           " to " + std::to_string(limit) + ", not " + std::to_string(delta));
+    }
+  };
+  within(segments.quantizer_deltas, kMaxQuantizerIndex, "quantizer");
+  within(segments.filter_deltas, kMaxLoopFilterLevel, "filter");
+  if (segments.map == nullptr) return;
+  const auto macroblocks =
+      static_cast<std::size_t>(source.macroblock_columns() * source.macroblock_rows());
+  if (segments.map->size() != macroblocks) {
+    throw CodecError(Status::kInvalidArgument,
+                     "a segment map of " + std::to_string(segments.map->size()) +
+                         " macroblocks for a picture of " + std::to_string(macroblocks));
+  }
+  for (const std::uint8_t segment : *segments.map) {
+    if (segment < kMaxSegments) continue;
+    throw CodecError(Status::kInvalidArgument,
+                     "a segment is 0 to 3, not " + std::to_string(segment));
+  }
+}
+
+// Puts the segments into the header. `map` is the map before the frame, and becomes the one
+// of the frame.
+void set_segments(const EncodeSettings& settings, FrameHeader& header, CodingContext& context,
+                  std::shared_ptr<const SegmentMap>& map) {
+  const SegmentSettings& segments = *settings.segments;
+  Segmentation wanted{};
+  for (std::size_t i = 0; i < kMaxSegments; ++i) {
+    wanted.quantizer[i] = static_cast<std::int8_t>(segments.quantizer_deltas[i]);
+    wanted.loop_filter[i] = static_cast<std::int8_t>(segments.filter_deltas[i]);
+  }
+  if (settings.filter_level >= 0) keep_levels_in_range(settings.filter_level, wanted);
+  header.segmentation.enabled = true;
+  header.segmentation.update_data = !(context.segmentation == wanted);
+  context.segmentation = wanted;
+  header.segmentation.update_map = segments.map != nullptr;
+  if (segments.map != nullptr) map = segments.map;
+}
+
 void send_changed(const std::array<std::int8_t, 4>& wanted, std::array<std::int8_t, 4>& values,
                   std::array<std::optional<std::int8_t>, 4>& sent, bool& update) {
   for (std::size_t i = 0; i < 4; ++i) {
@@ -39,6 +84,8 @@ void send_changed(const std::array<std::int8_t, 4>& wanted, std::array<std::int8
 
 FrameHeader frame_header(const EncodeSettings& settings, CodingContext& context) {
   FrameHeader header;
+  header.start.show_frame = settings.show;
+  header.refresh_entropy = settings.refresh_entropy;
   header.quantizer.y_ac_qi = settings.y_ac_qi;
   header.mb_no_skip_coeff = true;
   header.prob_skip_false = kAssumedSkipFalse;
@@ -87,8 +134,12 @@ EncodedFrame encode_key_frame(const SharedRaster& source, const EncodeSettings& 
   header.start.key_frame = true;
   header.start.width = source->width();
   header.start.height = source->height();
-  auto map = std::make_shared<const SegmentMap>(
+  std::shared_ptr<const SegmentMap> map = std::make_shared<const SegmentMap>(
       static_cast<std::size_t>(source->macroblock_columns() * source->macroblock_rows()));
+  if (settings.segments) {
+    check(*settings.segments, *source);
+    set_segments(settings, header, context, map);
+  }
   return encode(nullptr, source, header, context, std::move(map), settings, team);
 }
 
@@ -103,11 +154,21 @@ EncodedFrame encode_inter_frame(const SharedState& before, const SharedRaster& s
   }
   CodingContext context = before->context;
   FrameHeader header = frame_header(settings, context);
+  header.refresh_last = settings.refresh_last;
   header.refresh_golden = settings.refresh_golden;
   header.refresh_altref = settings.refresh_altref;
   if (!settings.refresh_golden) header.copy_to_golden = settings.copy_to_golden;
   if (!settings.refresh_altref) header.copy_to_altref = settings.copy_to_altref;
-  return encode(before.get(), source, header, context, before->segment_map, settings, team);
+  context.sign_bias[kGoldenFrame] =
+      settings.golden_sign_bias.value_or(context.sign_bias[kGoldenFrame]);
+  context.sign_bias[kAltrefFrame] =
+      settings.altref_sign_bias.value_or(context.sign_bias[kAltrefFrame]);
+  std::shared_ptr<const SegmentMap> map = before->segment_map;
+  if (settings.segments) {
+    check(*settings.segments, *source);
+    set_segments(settings, header, context, map);
+  }
+  return encode(before.get(), source, header, context, std::move(map), settings, team);
 }
 
 }  // namespace vp8
