@@ -3,6 +3,7 @@
     decode:             (state, frame) -> (state', raster)
     encode_inter_frame: (state, raster, y_ac_qi) -> frame
     rebase:             (state, raster, frame) -> frame'
+    recode:             (state, frame) -> frame'
 
 A state is a value: what a decoder carries from one frame to the next. Nothing
 here keeps any other memory, so slow work can run in parallel anywhere.
@@ -29,6 +30,7 @@ from codec.operations import (
     EncodeSettings,
     FrameHeader,
     Rebased,
+    Reference,
     Segments,
     advance,
     decode,
@@ -40,6 +42,8 @@ from codec.operations import (
     read_header,
     rebase,
     rebase_chunk,
+    recode,
+    show_reference,
     simd_level,
 )
 from codec.raster import Raster
@@ -60,6 +64,7 @@ __all__ = [
     "InvalidBitstream",
     "Raster",
     "Rebased",
+    "Reference",
     "Segments",
     "State",
     "StateCorrupt",
@@ -78,5 +83,7 @@ __all__ = [
     "read_header",
     "rebase",
     "rebase_chunk",
+    "recode",
+    "show_reference",
     "simd_level",
 ]

@@ -166,6 +166,11 @@ def _declare(library: ctypes.CDLL) -> None:
                 PointerArgument,
             ],
         ),
+        "xc_show_reference": (
+            ctypes.c_int,
+            [Pointer, int32, int32, PointerArgument, PointerArgument],
+        ),
+        "xc_recode": (ctypes.c_int, [Pointer, data, size, Pointer, PointerArgument]),
         "xc_rebase_chunk": (
             ctypes.c_int,
             [

@@ -53,6 +53,14 @@ class FrameHeader:
     vertical_scale: int | None
 
 
+class Reference(IntEnum):
+    """The pictures of a state that inter frames are predicted from."""
+
+    LAST = 1
+    GOLDEN = 2
+    ALTREF = 3
+
+
 _SEGMENTS = 4
 
 
@@ -424,6 +432,55 @@ def rebase_chunk(
         )
     )
     return Rebased([take_buffer(ctypes.c_void_p(buffer)) for buffer in rebased], State(after))
+
+
+def show_reference(state: State, reference: Reference, *, threads: int = 1) -> Encoded:
+    """Makes a frame of a few bytes that shows a reference as it is.
+
+    The reference becomes the last reference, too; everything else of the state stays.
+
+    Args:
+        state: the state before the frame.
+        reference: the picture to show.
+        threads: as for decode().
+
+    Raises:
+        FrameArgumentError: no such reference; `threads` out of range.
+    """
+    frame, after = ctypes.c_void_p(), ctypes.c_void_p()
+    check(
+        library().xc_show_reference(
+            _handle(state), reference, threads, ctypes.byref(frame), ctypes.byref(after)
+        )
+    )
+    return Encoded(take_buffer(frame), State(after))
+
+
+def recode(state: State, frame: bytes, made_for: Basis) -> bytes:
+    """Writes an inter frame to follow another state that predicts the same.
+
+    The state may have other probabilities than the one the frame was made for, and other
+    segments if the frame sends its own. The frame keeps its modes, its tokens and its own
+    probabilities, so it decodes to the same picture. Only its first partition is written again.
+
+    Args:
+        state: the state that really precedes the frame.
+        frame: an inter frame.
+        made_for: the basis of the state `frame` was made for.
+
+    Raises:
+        BitstreamError: `frame` cannot be read.
+        FrameArgumentError: it is a key frame or empty, or needs a motion vector probability that
+            no header can bring back; frames of this encoder never do.
+        StateMismatch: the states differ in size or references.
+    """
+    recoded = ctypes.c_void_p()
+    check(
+        library().xc_recode(
+            _handle(state), frame, len(frame), made_for._handle, ctypes.byref(recoded)
+        )
+    )
+    return take_buffer(recoded)
 
 
 def simd_level() -> str:

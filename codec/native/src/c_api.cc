@@ -15,6 +15,8 @@
 #include "operations/decode.h"
 #include "operations/encode.h"
 #include "operations/rebase.h"
+#include "operations/recode.h"
+#include "operations/show.h"
 
 struct xc_raster {
   vp8::SharedRaster value;
@@ -285,5 +287,20 @@ int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
     }
     *after = new xc_state{std::move(result.state)};
     hand_over(buffers, rebased);
+  });
+}
+
+int xc_recode(const xc_state* before, const uint8_t* frame, size_t size, const xc_basis* made_for,
+              xc_buffer** recoded) {
+  return guarded([&] {
+    *recoded = new xc_buffer{vp8::recode(*before->value, {frame, size}, made_for->value)};
+  });
+}
+
+int xc_show_reference(const xc_state* before, int32_t reference, int32_t threads, xc_buffer** frame,
+                      xc_state** after) {
+  return guarded([&] {
+    vp8::ThreadTeam team(checked_threads(threads));
+    hand_over(vp8::show_reference(before->value, reference, team), frame, after);
   });
 }

@@ -125,6 +125,15 @@ XC_API int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sourc
                            const xc_basis* const* made_for, size_t count, int32_t threads,
                            xc_buffer** rebased, xc_state** after);
 
+/* A frame of a few bytes that shows a reference (1 last, 2 golden, 3 altref) as it is. */
+XC_API int xc_show_reference(const xc_state* before, int32_t reference, int32_t threads,
+                             xc_buffer** frame, xc_state** after);
+
+/* Writes an inter frame, made for the state of the basis, to follow `before`, which predicts the
+ * same but has other probabilities. */
+XC_API int xc_recode(const xc_state* before, const uint8_t* frame, size_t size,
+                     const xc_basis* made_for, xc_buffer** recoded);
+
 #ifdef __cplusplus
 }
 #endif

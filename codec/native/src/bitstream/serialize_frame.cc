@@ -49,13 +49,10 @@ std::vector<std::vector<std::uint8_t>> token_partitions(const FrameHeader& heade
   return partitions;
 }
 
-}  // namespace
-
-std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
-                                          const CodingContext& context, const ModeRows& modes,
-                                          const TokenRows& tokens) {
+// Everything before the token partitions.
+std::vector<std::uint8_t> begin_frame(const FrameHeader& header, const CodingContext& before,
+                                      const CodingContext& context, const ModeRows& modes) {
   const std::vector<std::uint8_t> first = first_partition(header, before, context, modes);
-  const auto partitions = token_partitions(header, context, tokens);
   if (first.size() > kMaxFirstPartition) {
     throw CodecError(Status::kInvalidArgument,
                      "the modes of this frame need more than a VP8 frame can hold");
@@ -64,6 +61,16 @@ std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const Codin
   start.first_partition_size = first.size();
   std::vector<std::uint8_t> frame = write_frame_start(start);
   frame.insert(frame.end(), first.begin(), first.end());
+  return frame;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
+                                          const CodingContext& context, const ModeRows& modes,
+                                          const TokenRows& tokens) {
+  std::vector<std::uint8_t> frame = begin_frame(header, before, context, modes);
+  const auto partitions = token_partitions(header, context, tokens);
   for (std::size_t i = 0; i + 1 < partitions.size(); ++i) {
     const std::size_t size = partitions[i].size();
     if (size > kMaxTokenPartition) {
@@ -77,6 +84,14 @@ std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const Codin
   for (const auto& partition : partitions) {
     frame.insert(frame.end(), partition.begin(), partition.end());
   }
+  return frame;
+}
+
+std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
+                                          const CodingContext& context, const ModeRows& modes,
+                                          std::span<const std::uint8_t> token_partitions) {
+  std::vector<std::uint8_t> frame = begin_frame(header, before, context, modes);
+  frame.insert(frame.end(), token_partitions.begin(), token_partitions.end());
   return frame;
 }
 

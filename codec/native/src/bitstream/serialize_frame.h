@@ -2,6 +2,7 @@
 // partitions.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "bitstream/frame_header.h"
@@ -26,5 +27,10 @@ using TokenRows = std::vector<std::vector<Token>>;
 std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
                                           const CodingContext& context, const ModeRows& modes,
                                           const TokenRows& tokens);
+
+// The same for token partitions that are written already, with their sizes before them.
+std::vector<std::uint8_t> serialize_frame(const FrameHeader& header, const CodingContext& before,
+                                          const CodingContext& context, const ModeRows& modes,
+                                          std::span<const std::uint8_t> token_partitions);
 
 }  // namespace vp8

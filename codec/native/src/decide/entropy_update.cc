@@ -62,7 +62,7 @@ void update_coefficients(const DecisionCounts& counts, CoefficientProbabilities&
   }
 }
 
-void update_motion_vectors(const BranchCount* counts, MvProbabilities& probabilities) {
+void update_motion_vectors(const BranchCount* counts, bool saved, MvProbabilities& probabilities) {
   for (std::size_t i = 0; i < 2; ++i) {
     for (std::size_t j = 0; j < MvProbabilityLayout::kCount; ++j) {
       Probability& p = probabilities[i][j];
@@ -73,6 +73,9 @@ void update_motion_vectors(const BranchCount* counts, MvProbabilities& probabili
       const int flag = kMvUpdateProbabilities[i][j];
       const std::int64_t update_rate = 7 * 256 + kBitCost[256 - flag] - kBitCost[flag];
       if (rate_of(count, p) > rate_of(count, fit) + update_rate) p = fit;
+      // Odd defaults are replaced, too, if the frame's probabilities are saved: no header
+      // could bring them back (see recode()).
+      if (saved && p != 1 && p % 2 != 0) p = fit;
     }
   }
 }
@@ -123,7 +126,8 @@ void choose_probabilities(FrameHeader& header, CodingContext& context,
   header.prob_last = fitted(counts.last, 128);
   header.prob_golden = fitted(counts.golden, 128);
   constexpr std::size_t kVectors = 2 * MvProbabilityLayout::kCount;
-  update_motion_vectors(counts.entropy_modes.data(), entropy.motion_vectors);
+  update_motion_vectors(counts.entropy_modes.data(), header.refresh_entropy,
+                        entropy.motion_vectors);
   update_modes(counts.entropy_modes.data() + kVectors, entropy.y_mode);
   update_modes(counts.entropy_modes.data() + kVectors + 4, entropy.uv_mode);
 }
