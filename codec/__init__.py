@@ -47,6 +47,7 @@ from codec.operations import (
     simd_level,
 )
 from codec.raster import Raster
+from codec.sketch import Motion, Sketch
 from codec.state import Basis, State
 
 __all__ = [
@@ -62,10 +63,12 @@ __all__ = [
     "FrameArgumentError",
     "FrameHeader",
     "InvalidBitstream",
+    "Motion",
     "Raster",
     "Rebased",
     "Reference",
     "Segments",
+    "Sketch",
     "State",
     "StateCorrupt",
     "StateError",

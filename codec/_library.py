@@ -170,6 +170,12 @@ def _declare(library: ctypes.CDLL) -> None:
             ctypes.c_int,
             [Pointer, int32, int32, PointerArgument, PointerArgument],
         ),
+        "xc_sketch_new": (ctypes.c_int, [Pointer, int32, PointerArgument]),
+        "xc_sketch_free": (None, [Pointer]),
+        "xc_sketch_rows": (int32, [Pointer]),
+        "xc_sketch_columns": (int32, [Pointer]),
+        "xc_intra_costs": (ctypes.c_int, [Pointer, Pointer]),
+        "xc_find_motion": (ctypes.c_int, [Pointer, Pointer, Pointer, Pointer]),
         "xc_recode": (ctypes.c_int, [Pointer, data, size, Pointer, PointerArgument]),
         "xc_rebase_chunk": (
             ctypes.c_int,

@@ -11,6 +11,7 @@
 
 #include "bitstream/frame_header.h"
 #include "common/status.h"
+#include "decide/sketch.h"
 #include "kernels/kernels.h"
 #include "operations/decode.h"
 #include "operations/encode.h"
@@ -26,6 +27,9 @@ struct xc_state {
 };
 struct xc_basis {
   vp8::Basis value;
+};
+struct xc_sketch {
+  vp8::Sketch value;
 };
 struct xc_buffer {
   std::vector<std::uint8_t> value;
@@ -302,5 +306,29 @@ int xc_show_reference(const xc_state* before, int32_t reference, int32_t threads
   return guarded([&] {
     vp8::ThreadTeam team(checked_threads(threads));
     hand_over(vp8::show_reference(before->value, reference, team), frame, after);
+  });
+}
+
+int xc_sketch_new(const xc_raster* raster, int32_t halvings, xc_sketch** sketch) {
+  return guarded([&] {
+    vp8::kernels();  // throws here, and not later
+    *sketch = new xc_sketch{vp8::Sketch(*raster->value, halvings)};
+  });
+}
+
+void xc_sketch_free(xc_sketch* sketch) { delete sketch; }
+int32_t xc_sketch_rows(const xc_sketch* sketch) { return sketch->value.rows(); }
+int32_t xc_sketch_columns(const xc_sketch* sketch) { return sketch->value.columns(); }
+
+int xc_intra_costs(const xc_sketch* sketch, uint16_t* costs) {
+  return guarded([&] { sketch->value.intra_costs(costs); });
+}
+
+int xc_find_motion(const xc_sketch* reference, const xc_sketch* picture, uint16_t* costs,
+                   int16_t* vectors) {
+  static_assert(sizeof(vp8::MotionVector) == 2 * sizeof(int16_t));
+  return guarded([&] {
+    vp8::find_motion(reference->value, picture->value, costs,
+                     reinterpret_cast<vp8::MotionVector*>(vectors));
   });
 }

@@ -134,6 +134,18 @@ XC_API int xc_show_reference(const xc_state* before, int32_t reference, int32_t 
 XC_API int xc_recode(const xc_state* before, const uint8_t* frame, size_t size,
                      const xc_basis* made_for, xc_buffer** recoded);
 
+/* A picture in small, for a look ahead: halved once or twice each way. Blocks are 8x8 pixels of
+ * the sketch, in raster order; costs are Hadamard differences, vectors (row, column) in quarter
+ * pixels of the sketch. Sketches of one motion have one size. */
+typedef struct xc_sketch xc_sketch;
+XC_API int xc_sketch_new(const xc_raster* raster, int32_t halvings, xc_sketch** sketch);
+XC_API void xc_sketch_free(xc_sketch* sketch);
+XC_API int32_t xc_sketch_rows(const xc_sketch* sketch);
+XC_API int32_t xc_sketch_columns(const xc_sketch* sketch);
+XC_API int xc_intra_costs(const xc_sketch* sketch, uint16_t* costs);
+XC_API int xc_find_motion(const xc_sketch* reference, const xc_sketch* picture, uint16_t* costs,
+                          int16_t* vectors);
+
 #ifdef __cplusplus
 }
 #endif
