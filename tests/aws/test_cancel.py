@@ -22,7 +22,7 @@ from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws
 
-STEPS = ("plan", "encode", "rebase", "audio", "stitch")
+STEPS = ("plan", "anchors", "encode", "join", "audio", "stitch")
 
 
 @pytest.fixture
@@ -71,12 +71,12 @@ def has_come_to(step: str, job: dict[str, Any]) -> bool:
         return bool(job["phase"] == "planning")
     if step == "encode":
         return bool(job["phase"] == "encoding")
-    if step == "rebase":
+    if step == "join":
         return bool(job["chunks"] and job["chunks"]["done"] == job["chunks"]["total"])
     return bool(job["phase"] == "stitching" and "audio" in job["seconds"])
 
 
-@pytest.mark.parametrize("step", ["plan", "encode", "rebase", "stitch"])
+@pytest.mark.parametrize("step", ["plan", "anchors", "encode", "join", "stitch"])
 def test_cancel_leaves_nothing(
     api: Api, stack: Deployed, emulator: Emulator, clip: Path, step: str
 ) -> None:

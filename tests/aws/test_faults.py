@@ -74,7 +74,7 @@ def configured(stack: Deployed, step: str, **changes: Any) -> Iterator[Callable[
         restore()
 
 
-@pytest.mark.parametrize("step", ["encode", "rebase"])
+@pytest.mark.parametrize("step", ["encode", "join"])
 def test_a_killed_worker(
     stack: Deployed, emulator: Emulator, locally: Locally, film: Path, step: str
 ) -> None:
@@ -115,15 +115,15 @@ def test_workers_that_are_refused(stack: Deployed, locally: Locally, film: Path)
 
 def test_a_worker_without_memory(stack: Deployed, locally: Locally, large_film: Path) -> None:
     """If this fails, a worker that runs out of memory once loses or changes the film."""
-    with configured(stack, "rebase", MemorySize=128) as restore:
-        died = log(stack, "rebase").count("Runtime.ExitError")
+    with configured(stack, "join", MemorySize=128) as restore:
+        died = log(stack, "join").count("Runtime.ExitError")
         arn = stack.started(stack.upload("memory.mp4", large_film))
-        until(lambda: log(stack, "rebase").count("Runtime.ExitError") > died)
+        until(lambda: log(stack, "join").count("Runtime.ExitError") > died)
         restore()
         job = stack.ended(arn)
     assert job.status == "SUCCEEDED", job
     assert digest(stack.output(job.output["key"])) == locally(large_film)
-    assert attempts(stack, job, "rebase") > 1
+    assert attempts(stack, job, "join") > 1
 
 
 def log(stack: Deployed, step: str) -> str:
@@ -140,10 +140,10 @@ def log(stack: Deployed, step: str) -> str:
 
 def test_a_job_that_never_has_memory(stack: Deployed, large_film: Path) -> None:
     """If this fails, a function that is too small ends as "unknown error"."""
-    with configured(stack, "rebase", MemorySize=128):
+    with configured(stack, "join", MemorySize=128):
         job = stack.job(stack.upload("too small.mp4", large_film))
     assert (job.status, job.error) == ("FAILED", "WorkerDied")
     record = stack.failure(job)
-    assert record["step"] == "rebase"
+    assert record["step"] == "join"
     assert "more memory for its function" in record["message"]
     assert stack.keys("OutputBucket", "too small") == []

@@ -22,6 +22,8 @@ from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
+WORKERS = ("anchors", "encode", "join", "audio", "stitch")
+
 # What each of the scenarios below must return.
 AS_IT_SHOULD_BE = {
     "encodes": ["SUCCEEDED", "SUCCEEDED"],
@@ -36,13 +38,13 @@ AS_IT_SHOULD_BE = {
     "asks": ["succeeded", "200", "gone", "True", "there is no"],
     "sends": ["1", "succeeded"],
     "cancels": ["stopped", "0", "stopped", "False"],
-    **{f"forgets_{step}": ["0"] for step in ("plan", "encode", "rebase", "audio", "stitch")},
+    **{f"forgets_{step}": ["0"] for step in ("plan", *WORKERS)},
 }
 
 # The scenarios that together need each of a role's rights.
 SCENARIOS = {
     "plan": ("encodes", "fits", "forgets_plan"),
-    **{step: ("encodes", f"forgets_{step}") for step in ("encode", "rebase", "audio", "stitch")},
+    **{step: ("encodes", f"forgets_{step}") for step in WORKERS},
     "failure": ("fails",),
     "start": ("starts", "tags", "awaits"),
     "ended": ("ends", "forgets_ends"),

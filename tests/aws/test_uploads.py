@@ -212,7 +212,7 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
     } <= keys
     assert {"plan", "encode-000000-000002", "rebase-000000", "audio", "stitch"} <= tasks
     assert "failure.json" not in keys
-    for step in ("plan", "encode", "rebase", "audio", "stitch"):
+    for step in ("plan", "anchors", "encode", "join", "audio", "stitch"):
         for record in stack.timeline(job, step):
             assert record["attempts"] == 1
             assert record["error"] is None
