@@ -69,8 +69,10 @@ def has_come_to(step: str, job: dict[str, Any]) -> bool:
     """Returns whether everything before a step is done."""
     if step == "plan":
         return bool(job["phase"] == "planning")
-    if step == "encode":
+    if step == "anchors":
         return bool(job["phase"] == "encoding")
+    if step == "encode":
+        return bool(job["phase"] == "encoding" and "anchors" in job["seconds"])
     if step == "join":
         return bool(job["chunks"] and job["chunks"]["done"] == job["chunks"]["total"])
     return bool(job["phase"] == "stitching" and "audio" in job["seconds"])
