@@ -31,7 +31,7 @@
         ├── ContainerError        an IVF or WebM file is malformed
         ├── SizeChange            a stream changes its size, but only one can be stored
         ├── ChunkError            the chunk encoder did not make a chunk
-        ├── SeamMismatch          a batch does not decode to the states the rebase predicted
+        ├── SeamMismatch          a batch does not decode to the predicted states
         ├── PlanMismatch          pieces in the store do not add up to the plan
         ├── CompareError
         │   ├── FrameCountDiffers
@@ -182,7 +182,7 @@ class ChunkError(PermanentError):
 
 
 class SeamMismatch(PermanentError):
-    """A batch does not decode to what the rebase predicted."""
+    """A batch does not decode to what was predicted."""
 
 
 class PlanMismatch(PermanentError):

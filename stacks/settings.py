@@ -188,7 +188,7 @@ def _parsed(name: str, value: Any) -> Any:
 
 def _with_defaults(memory_mb: Any) -> dict[str, int]:
     if not isinstance(memory_mb, dict):
-        raise SettingError(f'memory_mb must be an object such as {{"rebase": 3008}}, '
+        raise SettingError(f'memory_mb must be an object such as {{"join": 3008}}, '
                            f"not {memory_mb!r}")  # fmt: skip
     return {**DEFAULT_MEMORY_MB, **memory_mb}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.cloud.jobs import STEPS, deployed
 from benchmarks.cloud.memory import configured_mb
-from benchmarks.cloud.pace import attempts_of, call_s_of, tiny
+from benchmarks.cloud.pace import PUBLISHED, attempts_of, call_s_of, tiny
 from benchmarks.common.films import SIZES, source_of
 from excamera.cli.estimate import look_at
 from excamera.job.options import EncodeOptions
@@ -36,9 +36,9 @@ class Job:
 
 
 JOBS = (
-    Job(0, 96, {"batch-chunks": "4"}),
-    Job(1, 48, {"batch-chunks": "8"}),
-    Job(0, 72, {"batch-chunks": "3", "chunk-frames": "12", "crf": "36"}),
+    Job(0, 96, {**PUBLISHED, "batch-chunks": "4"}),
+    Job(1, 48, {**PUBLISHED, "batch-chunks": "8"}),
+    Job(0, 72, {**PUBLISHED, "batch-chunks": "3", "chunk-frames": "12", "crf": "36"}),
 )
 """The pace of the first is the basis of all estimates."""
 
@@ -46,7 +46,7 @@ JOBS = (
 def measure(media: Path, cache: Path, repeats: int) -> list[dict[str, Any]]:
     """Runs jobs on the emulator; returns what is billed, reported and estimated.
 
-    One function runs at a time, so that it does not share its CPU; rebase gets all CPUs there are.
+    One function runs at a time, so that it does not share its CPU; join gets all CPUs there are.
     Of each job, the round with the median bill counts.
 
     Args:
@@ -54,7 +54,7 @@ def measure(media: Path, cache: Path, repeats: int) -> list[dict[str, Any]]:
         cache: folder for the sources.
         repeats: rounds of all jobs.
     """
-    memory = {**configured_mb(), "rebase": CPU_MB * available_cpus()}
+    memory = {**configured_mb(), "join": CPU_MB * available_cpus()}
     workers = Workers(memory, "x86_64", concurrency=2)
     sources = [source_of(SIZES[job.size], job.frames, media, cache) for job in JOBS]
     with (

@@ -40,7 +40,8 @@ def on_cpus(count: int) -> Iterator[None]:
 
 def _run(source: Path, batch_chunks: int, threads: int) -> Run:
     """Runs a job on an emulator of its own, so that all its processes are new."""
-    texts = {"chunk-frames": str(CHUNK_FRAMES), "batch-chunks": str(batch_chunks)}
+    texts = {"mode": "rebase", "chunk-frames": str(CHUNK_FRAMES)}
+    texts["batch-chunks"] = str(batch_chunks)
     with on_cpus(threads), deployed(available_cpus()) as cloud:
         return cloud.run(source, texts)
 
@@ -59,7 +60,7 @@ def measure_size(size: Size, frames: int, media: Path, cache: Path) -> dict[str,
         "source_bytes": source.stat().st_size,
         "source_sha256": sha256_of(source),
         "threads": threads,
-        "batches": len(run.of("rebase")),
+        "batches": len(run.of("join")),
         "calls": {step: len(run.of(step)) for step in run.peaks_mib if step != "start"},
         "peaks_mib": run.peaks_mib,
         "seconds": time.time() - started,
@@ -75,7 +76,7 @@ def measure_growth(media: Path, cache: Path) -> list[dict[str, Any]]:
     for batch_chunks, threads in GROWTH:
         if threads > available_cpus():
             continue
-        peaks = _run(source, batch_chunks, threads).peaks_mib["rebase"]
+        peaks = _run(source, batch_chunks, threads).peaks_mib["join"]
         found.append({"batch_chunks": batch_chunks, "threads": threads, "peak_mib": max(peaks)})
         print(f"rebase: {found[-1]}", flush=True)
     return found

@@ -78,7 +78,7 @@ def phases(run: Run) -> dict[str, float]:
     """Returns the seconds of a job's phases, in order; they add up to its wall time."""
     [plan], [stitch] = run.of("plan"), run.of("stitch")
     fanned_out = min(record["started"] for record in run.of("encode"))
-    gathered = max(record["finished"] for record in [*run.of("rebase"), *run.of("audio")])
+    gathered = max(record["finished"] for record in [*run.of("join"), *run.of("audio")])
     marks = [
         run.begun,
         plan["started"],
@@ -98,16 +98,18 @@ def phases(run: Run) -> dict[str, float]:
 def waits(run: Run) -> dict[str, list[float]]:
     """Returns, by step, the time between the end of all that a task depends on and its start."""
     [plan] = run.of("plan")
+    anchored = {record["event"]["batch"]: record["finished"] for record in run.of("anchors")}
     encoded: dict[int, float] = {}
     for record in run.of("encode"):
         batch = record["event"]["batch"]
         encoded[batch] = max(encoded.get(batch, 0.0), record["finished"])
-    media = max(record["finished"] for record in [*run.of("rebase"), *run.of("audio")])
+    media = max(record["finished"] for record in [*run.of("join"), *run.of("audio")])
     ready: dict[str, Callable[[Record], float]] = {
         "plan": lambda _: run.begun,
         "audio": lambda _: plan["finished"],
-        "encode": lambda _: plan["finished"],
-        "rebase": lambda record: encoded[record["event"]["batch"]],
+        "anchors": lambda _: plan["finished"],
+        "encode": lambda record: anchored[record["event"]["batch"]],
+        "join": lambda record: encoded[record["event"]["batch"]],
         "stitch": lambda _: media,
     }
     return {
@@ -142,7 +144,9 @@ def summary(run: Run, slots: int) -> dict[str, Any]:
                 "queued_total_s": sum(queued),
             }
     [plan] = run.of("plan")
-    parallel = [*run.of("audio"), *run.of("encode"), *run.of("rebase")]
+    parallel = [
+        record for step in ("audio", "anchors", "encode", "join") for record in run.of(step)
+    ]
     span = max(record["finished"] for record in parallel) - plan["finished"]
     busy = sum(record["finished"] - record["started"] for record in parallel)
     return {

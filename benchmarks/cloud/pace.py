@@ -34,6 +34,9 @@ CLIPS = (
 EFFORTS = ("good 0", "good 1", "good 2", "good 4", "realtime 1", "realtime 4", "best 0")
 """Deadlines and `cpu_used` with which the first clip is encoded."""
 
+PUBLISHED = {"mode": "rebase", "chunk-frames": "6", "batch-chunks": "16"}
+"""The options of the published pipeline, whose constants these are."""
+
 MANY_FRAMES = 12_000
 """Frames of the film whose plan is timed."""
 
@@ -70,7 +73,7 @@ def measure(media: Path, cache: Path, repeats: int) -> dict[str, Any]:
     sources = [source_of(size, frames, media, cache, name) for name, size, frames in CLIPS]
     with on_cpus(1), tempfile.TemporaryDirectory() as folder:
         small = tiny(Path(folder))
-        idle = _each_call([run_locally(small, {}, 1) for _ in range(repeats)])
+        idle = _each_call([run_locally(small, PUBLISHED, 1) for _ in range(repeats)])
         plan_s = _plan_s(tiny(Path(folder), MANY_FRAMES), repeats, idle["plan"])
         clips = {source.name: _clip(source, repeats, idle) for source in sources}
         efforts = _efforts(sources[0])
@@ -105,9 +108,9 @@ def _each_call(runs: Iterable[Run]) -> dict[str, float]:
 
 
 def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
-    """Returns the pace with one clip at the default options, without the cost of an empty call."""
-    film, options = look_at(str(source)), EncodeOptions()
-    runs = [run_locally(source, {}, 1) for _ in range(repeats)]
+    """Returns the pace with one clip in mode rebase, without the cost of an empty call."""
+    film, options = look_at(str(source)), EncodeOptions().with_texts(PUBLISHED)
+    runs = [run_locally(source, PUBLISHED, 1) for _ in range(repeats)]
 
     def seconds(step: str) -> float:
         return statistics.median(
@@ -119,7 +122,7 @@ def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
     found = {
         "encode_s": seconds("encode") / work,
         # First frames of chunks are encoded again, in no task of their own.
-        "rebase_s": (seconds("rebase") / work - first * _first_frame_s()) / (1 - first),
+        "rebase_s": (seconds("join") / work - first * _first_frame_s()) / (1 - first),
         "bits": Pace().with_size(runs[0].output_size, film, options.crf).bits,
     }
     if film.sound:
@@ -129,7 +132,7 @@ def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
 
 def _plan_s(source: Path, repeats: int, idle_s: float) -> float:
     """Returns the seconds for planning a thousand frames, whatever their content."""
-    texts = {"chunk-frames": "1000"}
+    texts = {**PUBLISHED, "chunk-frames": "1000"}
     runs = [run_locally(source, texts, 1) for _ in range(repeats)]
     took = statistics.median(_seconds(record) for run in runs for record in run.of("plan"))
     return 1000 * (took - idle_s) / MANY_FRAMES
@@ -173,6 +176,6 @@ def _efforts(source: Path) -> dict[str, float]:
     seconds = {}
     for effort in EFFORTS:
         deadline, _, cpu_used = effort.partition(" ")
-        run = run_locally(source, {"deadline": deadline, "cpu-used": cpu_used}, 1)
+        run = run_locally(source, {**PUBLISHED, "deadline": deadline, "cpu-used": cpu_used}, 1)
         seconds[effort] = sum(map(_seconds, run.of("encode")))
     return {effort: took / seconds[EFFORTS[0]] for effort, took in seconds.items()}

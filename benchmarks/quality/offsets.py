@@ -42,6 +42,7 @@ def curve(source: Source, shape: str, pair: tuple[int, int]) -> list[tuple[float
         options = EncodeOptions(
             chunk_frames=chunk_frames,
             batch_chunks=batch_chunks,
+            mode="rebase",
             crf=crf,
             vpx=replace(VpxSettings(), key_frame_q_offset=pair[0]),
             rebase=RebaseSettings(first_frame_qi_offset=pair[1]),

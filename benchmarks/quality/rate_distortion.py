@@ -73,7 +73,9 @@ def encode_ours(shape: str, crf: int, source: Source, code: str) -> Path:
     key = f"{code} {source.sha256} {chunk_frames} {batch_chunks} {crf}"
     path = CACHE / f"ours-{hashlib.sha256(key.encode()).hexdigest()[:24]}.ivf"
     if not path.exists():
-        options = EncodeOptions(chunk_frames=chunk_frames, batch_chunks=batch_chunks, crf=crf)
+        options = EncodeOptions(
+            chunk_frames=chunk_frames, batch_chunks=batch_chunks, crf=crf, mode="rebase"
+        )
         encode_file(str(source.path), path, options)
     return path
 

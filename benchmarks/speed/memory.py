@@ -33,7 +33,9 @@ def _encoded_job(source: Path, source_sha256: str, cache: Path) -> Path:
     key = f"{source_sha256} {code_digest(('excamera', 'mu'))} {av.__version__}"
     folder = cache / f"job-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
     if not (folder / "complete").exists():
-        options = EncodeOptions(chunk_frames=films.CHUNK_FRAMES, batch_chunks=films.BATCH_CHUNKS)
+        options = EncodeOptions(
+            chunk_frames=films.CHUNK_FRAMES, batch_chunks=films.BATCH_CHUNKS, mode="rebase"
+        )
         encode_file(
             str(source), folder.with_suffix(".ivf"), options, overwrite=True, keep_job=folder
         )

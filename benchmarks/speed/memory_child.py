@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from excamera.steps.rebase import rebase
+from excamera.steps.join import join
 from mu import Context, DirectoryStore
 from mu.engines.function import peak_memory_mib
 from mu.engines.local import available_cpus
@@ -22,7 +22,7 @@ def main() -> int:
     """Runs the step."""
     store = DirectoryStore(Path(sys.argv[1]))
     before, started = peak_memory_mib(), time.perf_counter()
-    result = rebase({"job": "local", "batch": 0}, Context(store=store))
+    result = join({"job": "local", "batch": 0}, Context(store=store))
     report = {
         "peak_mib": peak_memory_mib(),
         "peak_before_mib": before,

@@ -27,8 +27,10 @@ from excamera.price.estimate import estimate as estimated
 @encode_options(show_defaults=False)
 @click.option("--encode-memory", type=click.IntRange(128, 10240),
               help="Memory of the encode function, in MB.")  # fmt: skip
-@click.option("--rebase-memory", type=click.IntRange(128, 10240),
-              help="Memory of the rebase function, in MB.")  # fmt: skip
+@click.option("--anchors-memory", type=click.IntRange(128, 10240),
+              help="Memory of the anchors function, in MB.")  # fmt: skip
+@click.option("--join-memory", type=click.IntRange(128, 10240),
+              help="Memory of the join function, in MB.")  # fmt: skip
 @click.option("--architecture", type=click.Choice(["arm64", "x86_64"]),
               help="Of the functions.  [default: arm64]")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(2),
@@ -41,7 +43,8 @@ def estimate(
     cloud: Cloud,
     source: str,
     encode_memory: int | None,
-    rebase_memory: int | None,
+    anchors_memory: int | None,
+    join_memory: int | None,
     architecture: str | None,
     concurrency: int | None,
     like: str | None,
@@ -58,7 +61,7 @@ def estimate(
     workers, pace = Workers(DEFAULT_MEMORY_MB), None
     if like is not None:
         workers, pace = _like(cloud, like)
-    memory = {"encode": encode_memory, "rebase": rebase_memory}
+    memory = {"encode": encode_memory, "anchors": anchors_memory, "join": join_memory}
     workers = replace(
         workers,
         memory_mb={**workers.memory_mb, **{step: mb for step, mb in memory.items() if mb}},

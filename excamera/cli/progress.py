@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any, TextIO
 
-from excamera.job.steps import COUNTED, STEPS
+from excamera.job.steps import COUNTED, STEP_NAMES, STEPS
 from mu import Observer, TaskRecord
 
 _PHASES = {step.name: step.phase for step in STEPS if step.phase}
@@ -31,6 +31,8 @@ class ProgressObserver(Observer):
         self._out = out
         self._moving = moving
         self._phase = ""
+        self._place = -1
+        self._anchored = False
         self._total = {step.name: 0 for step in COUNTED}
         self._done = dict(self._total)
         self._frames = dict(self._total)
@@ -44,8 +46,10 @@ class ProgressObserver(Observer):
         """A task began."""
         if self._began is None and record.name == _FIRST:
             self._began = time.monotonic()
+        if record.name == "anchors" and not self._anchored:
+            return
         if record.name in _PHASES and not self._is_early(record.name):
-            self._enter(_PHASES[record.name])
+            self._enter(record.name)
 
     def finished(self, record: TaskRecord) -> None:
         """A task ended."""
@@ -53,6 +57,7 @@ class ProgressObserver(Observer):
             return
         if record.name == "plan":
             self._all_frames = record.result["frames"]
+            self._anchored = bool(record.result["anchored"])
             for step in COUNTED:
                 self._total[step.name] = record.result[step.per.value]
             counts = (_count(record.result[f"{unit}s"], unit) for unit in ("frame", "chunk"))
@@ -97,14 +102,16 @@ class ProgressObserver(Observer):
             self._done[step.name] < self._total[step.name] for step in before
         )
 
-    def _enter(self, phase: str) -> None:
-        if phase != self._phase:
-            self._phase = phase
+    def _enter(self, step: str) -> None:
+        # A later batch may still be at an earlier step, unless the job begins again.
+        place = STEP_NAMES.index(step)
+        if place > self._place or place == 0:
+            self._place, self._phase = place, _PHASES[step]
             self._drawn = 0.0
             if self._moving:
                 self._show()
             else:
-                self._say(phase)
+                self._say(self._phase)
 
     def _show(self) -> None:
         done = sum(self._done.values())

@@ -30,7 +30,7 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
      f"npm cannot get {PACKAGE}: check that its registry is reachable (npm config get registry)"),
     (r"MemorySize.*(?:3008|less than or equal to (\d+))",
      "this account allows functions of at most 3,008 MB, as new ones do: lower memory_mb of "
-     "rebase (docs/deploy.md, Concurrency), or ask AWS support for more"),
+     "anchors and join (docs/deploy.md, Concurrency), or ask AWS support for more"),
     (r"ExpiredToken|security token included in the request is (?:expired|invalid)",
      "the credentials have expired: log in again"),
     (r"has not been bootstrapped|/cdk-bootstrap/|bootstrap stack version",

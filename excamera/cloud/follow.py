@@ -48,8 +48,9 @@ class Follower:
         chunks, batches = job["chunks"], job["batches"]
         if not self._planned:
             self._planned = True
+            # The API counts chunks and joined batches only.
             result = {"frames": job["frames"], "chunks": chunks["total"],
-                      "batches": batches["total"]}  # fmt: skip
+                      "batches": batches["total"], "anchored": 0}  # fmt: skip
             self._observer.finished(_record("plan", result))
         for step in COUNTED:
             count = job[step.per.value]

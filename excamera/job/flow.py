@@ -1,4 +1,7 @@
-"""ExCamera's flow: plan, then the sound beside all batches, then stitch."""
+"""ExCamera's flow: plan, then the sound beside all batches, then stitch.
+
+A batch codes its anchors, then all chunks at the same time, then joins them.
+"""
 
 from __future__ import annotations
 
@@ -48,12 +51,13 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         timeout_s: for one attempt of a task, in seconds.
     """
 
-    def task(name: str, **event: str) -> Task:
-        return Task(name, name, input=event, retry=_RETRY, timeout_s=timeout_s)
+    def task(name: str, *, output: str | None = None, **event: str) -> Task:
+        return Task(name, name, input=event, output=output, retry=_RETRY, timeout_s=timeout_s)
 
     batch = Sequence(
         "batch",
         (
+            task("anchors", output=DISCARD, job="$.job", batch="$.batch"),
             Each(
                 "chunks",
                 items="$.chunks",
@@ -62,7 +66,7 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
                 output=DISCARD,
                 concurrency="$.chunks_at_once",
             ),
-            task("rebase", job="$.job", batch="$.batch"),
+            task("join", job="$.job", batch="$.batch"),
         ),
     )
     batches = Each(

@@ -50,8 +50,12 @@ class Keys:
         """Video stream of a source without usable timestamps or index, not re-encoded."""
         return f"{self.prefix}/source/video.nut"
 
+    def anchors(self, batch: int) -> str:
+        """The frames of a batch that are coded ahead, in mode anchors; and their record."""
+        return f"{self.prefix}/anchors/{batch:06d}.ivf"
+
     def chunk(self, batch: int, chunk: int) -> str:
-        """A chunk as libvpx made it; its record beside it ends in ``.json``."""
+        """A chunk as libvpx made it, or in mode anchors its other frames; and its record."""
         return f"{self.prefix}/chunks/{batch:06d}/{chunk:04d}.ivf"
 
     def cluster(self, batch: int) -> str:

@@ -16,6 +16,7 @@ from excamera.errors import OptionError
 
 CRF_MAX = 63
 DEADLINES = ("good", "best", "realtime")
+MODES = ("auto", "anchors", "rebase")
 _QI_MAX = 127
 _LAG_MAX = 25  # libvpx's MAX_LAG_BUFFERS
 
@@ -127,17 +128,17 @@ class _Checked:
 
 @dataclass(frozen=True, slots=True)
 class VpxSettings(_Checked):
-    """How libvpx encodes a chunk; one quantiser for all its inter frames.
+    """How libvpx encodes a chunk, in mode rebase; one quantiser for all its inter frames.
 
     Raises:
         OptionError: a value is not allowed.
     """
 
-    deadline: str = _choice("good", DEADLINES, "Effort of libvpx", offered=True)
+    deadline: str = _choice("good", DEADLINES, "Effort of libvpx, in mode rebase", offered=True)
     # Speeds that follow the clock are not used: in realtime 0 is as 1 and the sign is ignored.
     cpu_used: int = _number(
-        0, -16, 16, "Speed of libvpx within the deadline; 0 is the most careful; in realtime the "
-        "sign has no effect", offered=True
+        0, -16, 16, "Speed of libvpx within the deadline, in mode rebase; 0 is the most careful; "
+        "in realtime the sign has no effect", offered=True
     )  # fmt: skip
     # The key frame may be better than the rest, never worse. docs/offsets.md has the figures.
     key_frame_q_offset: int = _number(
@@ -151,8 +152,22 @@ class VpxSettings(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorSettings(_Checked):
+    """How our encoder codes a batch, in mode anchors.
+
+    Raises:
+        OptionError: a value is not allowed.
+    """
+
+    effort: int = _number(
+        2, 0, 4, "How hard our encoder tries in mode anchors: 0 is the fastest, 4 the most careful",
+        offered=True
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class RebaseSettings(_Checked):
-    """How the chunks of a batch are joined.
+    """How the chunks of a batch are joined, in mode rebase.
 
     Raises:
         OptionError: a value is not allowed.
@@ -173,14 +188,20 @@ class EncodeOptions(_Checked):
         OptionError: a value is not allowed.
     """
 
-    chunk_frames: int = _number(6, 1, 1000, "N: frames of a chunk", flag="-n", offered=True)
+    chunk_frames: int = _number(12, 1, 1000, "N: frames of a chunk", flag="-n", offered=True)
     batch_chunks: int = _number(
-        16, 1, 1000, "x: chunks that share one key frame; 1 joins nothing", flag="-x",
+        8, 1, 1000, "x: chunks that share one key frame; 1 joins nothing", flag="-x",
         offered=True,
     )  # fmt: skip
     crf: int = _number(
         24, 0, CRF_MAX, "Quality on libvpx's quantiser scale; 0 is the best", offered=True
     )
+    mode: str = _choice(
+        "auto", MODES, "How the chunks of a batch come to share a key frame: anchors codes ahead "
+        "the frames that they refer to; rebase is the published method, in which libvpx encodes "
+        "them and they are rebased; auto chooses for each batch", offered=True
+    )  # fmt: skip
+    anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)
     rebase: RebaseSettings = field(default_factory=RebaseSettings)
 
@@ -246,7 +267,7 @@ class EncodeOptions(_Checked):
             raise OptionError(str(error)) from error
 
 
-_GROUPS = {"vpx": VpxSettings, "rebase": RebaseSettings}
+_GROUPS = {"anchors": AnchorSettings, "vpx": VpxSettings, "rebase": RebaseSettings}
 
 
 def _name(one: Field[Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from excamera.job.options import EncodeOptions
 
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 
 CLOUD_CONTAINER = "webm"
 """The container of results that a stack makes, by its name and file ending."""
@@ -39,13 +39,43 @@ class Chunk:
     skip: int = 0
     seek: tuple[int, ...] = ()
 
+    @property
+    def ordinary(self) -> Chunk:
+        """The part of it that is not coded ahead in mode anchors, perhaps without frames.
+
+        The last frame of every chunk is coded ahead, and the first of a batch.
+        """
+        first = 1 if self.number == 0 else 0
+        end = max(first, len(self.pts) - 1)
+        read_pts = self.read_pts[first:end]
+        same = read_pts[:1] == self.read_pts[:1]
+        return replace(
+            self,
+            first_frame=self.first_frame + first,
+            pts=self.pts[first:end],
+            read_pts=read_pts,
+            skip=self.skip + first if same else 0,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """x consecutive chunks that share one key frame."""
+    """x consecutive chunks that share one key frame.
+
+    Attributes:
+        number: place in the job, from 0.
+        chunks: in order.
+        mode: "anchors" or "rebase", see `mode_of_batch`.
+    """
 
     number: int
     chunks: tuple[Chunk, ...]
+    mode: str
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether its anchors are coded before its chunks."""
+        return self.mode == "anchors"
 
     @property
     def pts(self) -> list[int]:
@@ -247,7 +277,11 @@ class Plan:
             container=body["container"],
             options=EncodeOptions.from_json(body["options"]),
             batches=tuple(
-                Batch(batch["number"], tuple(_chunk(chunk) for chunk in batch["chunks"]))
+                Batch(
+                    batch["number"],
+                    tuple(_chunk(chunk) for chunk in batch["chunks"]),
+                    batch["mode"],
+                )
                 for batch in body["batches"]
             ),
             output=None if body["output"] is None else Output(**body["output"]),
@@ -260,6 +294,14 @@ def _chunk(data: dict[str, Any]) -> Chunk:
     return Chunk(**{**data, **lists})
 
 
+def mode_of_batch(options: EncodeOptions) -> str:
+    """How the chunks of a batch come to share a key frame: "anchors" or "rebase".
+
+    The one place where mode auto decides: for now it takes anchors for every batch.
+    """
+    return "anchors" if options.mode == "auto" else options.mode
+
+
 def cut(
     pts: list[int], read_pts: list[int], seeks: list[tuple[int, ...]], options: EncodeOptions
 ) -> Iterator[Batch]:
@@ -269,7 +311,7 @@ def cut(
         pts: timestamps of all frames in display order.
         read_pts: timestamps of the same frames in the file that workers read.
         seeks: for each frame, timestamps to seek to in order to decode it and its successors.
-        options: N and x.
+        options: N, x and the mode.
     """
     length, batch_length = options.chunk_frames, options.chunk_frames * options.batch_chunks
     for batch_number, batch_start in enumerate(range(0, len(pts), batch_length)):
@@ -290,4 +332,4 @@ def cut(
                     seek=min(seeks[start:end], key=lambda s: s[0] if s else -(1 << 62)),
                 )
             )
-        yield Batch(batch_number, tuple(chunks))
+        yield Batch(batch_number, tuple(chunks), mode_of_batch(options))

@@ -38,12 +38,32 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkRecord(Record):
-    """A chunk as encoded.
+class AnchorsRecord(Record):
+    """The frames of a batch that are coded ahead; each list has an item for each chunk.
 
     Attributes:
-        frames: shown frames.
+        opening: how many of the object's frames open the chunk.
+        closing: how many close it.
+        encode: what the chunk's worker has to know: `y_ac_qi` of its ordinary frames.
+        states: digests of the decoder's states after the frames that open the chunk and after
+            those that close it, if it decodes nothing but the object.
         bytes: of coded frames.
+    """
+
+    opening: list[int]
+    closing: list[int]
+    encode: list[dict[str, Any]]
+    states: list[list[str]]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRecord(Record):
+    """A chunk as encoded; in mode anchors without the frames that are coded ahead.
+
+    Attributes:
+        frames: shown frames of the whole chunk.
+        bytes: of the coded frames in the object.
     """
 
     frames: int
@@ -145,6 +165,7 @@ class PlanSummary:
         frames: of the source.
         chunks: of the job.
         batches: of the job.
+        anchored: how many of them are of mode anchors.
         batches_at_once: batches under way at the same time, at most.
         chunks_at_once: chunks of one batch under way at the same time, at most.
         concurrency: functions that the account can run at the same time, if known.
@@ -160,6 +181,7 @@ class PlanSummary:
     frames: int
     chunks: int
     batches: int
+    anchored: int
     batches_at_once: int
     chunks_at_once: int
     concurrency: int | None

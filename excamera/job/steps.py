@@ -7,8 +7,9 @@ module in `excamera.steps` and a folder in `functions`.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import Enum, auto
 
 CPU_MB = 1769
@@ -41,14 +42,30 @@ class Right(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """A number for each job, one for each of its batches and one for each of its chunks."""
+    """How often something happens in a job.
+
+    Attributes:
+        job: once for the job.
+        batch: for each batch.
+        chunk: for each chunk.
+        anchored_batch: for each batch of mode anchors.
+        anchored_chunk: for each chunk of such a batch.
+        rebased_batch: for each batch of mode rebase.
+    """
 
     job: int = 0
     batch: int = 0
     chunk: int = 0
+    anchored_batch: int = 0
+    anchored_chunk: int = 0
+    rebased_batch: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(self.job + other.job, self.batch + other.batch, self.chunk + other.chunk)
+        return Counts(*map(operator.add, astuple(self), astuple(other)))
+
+    def times(self, other: Counts) -> int:
+        """The sum over all units, if `other` says how many there are of each."""
+        return sum(map(operator.mul, astuple(self), astuple(other)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +135,18 @@ STEPS = (
         scratch=True,
     ),
     Step(
+        "anchors",
+        memory_mb=5307,
+        task="excamera.steps.anchors:anchors",
+        per=Per.BATCH,
+        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
+        # The record in the timeline; in mode anchors, the anchors and their record.
+        writes=Counts(batch=1, anchored_batch=2),
+        # The plan, the check; in mode anchors, the record of an earlier attempt, the source.
+        reads=Counts(batch=2, anchored_batch=1 + _OPENED),
+        phase="coding anchors",
+    ),
+    Step(
         "encode",
         memory_mb=1769,
         task="excamera.steps.encode:encode",
@@ -125,8 +154,9 @@ STEPS = (
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
         # The chunk, its record in the store, the record in the timeline.
         writes=Counts(chunk=3),
-        # The plan, the record of an earlier attempt, the check.
-        reads=Counts(chunk=3),
+        # The plan, the record of an earlier attempt, the check; in mode anchors, the anchors and
+        # their record.
+        reads=Counts(chunk=3, anchored_chunk=2),
         # An environment keeps its source open.
         reads_of_environment=_OPENED,
         phase="encoding",
@@ -134,18 +164,19 @@ STEPS = (
         frames_are="encoded",
     ),
     Step(
-        "rebase",
+        "join",
         memory_mb=5307,
-        task="excamera.steps.rebase:rebase",
+        task="excamera.steps.join:join",
         per=Per.BATCH,
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
         writes=Counts(batch=3),
-        # As encode, and every chunk. A batch of one chunk opens no source.
-        reads=Counts(batch=3 + _OPENED, chunk=1),
+        # As encode, and every chunk. In mode rebase it opens the source, unless the batch has one
+        # chunk; in mode anchors it reads the anchors and their record.
+        reads=Counts(batch=3, chunk=1, rebased_batch=_OPENED, anchored_batch=2),
         phase="joining",
         # Joining a frame takes a fraction of encoding it.
         weight=0.5,
-        frames_are="rebased",
+        frames_are="joined",
     ),
     Step(
         "audio",
@@ -171,7 +202,7 @@ STEPS = (
         phase="stitching",
     ),
 )  # fmt: skip
-"""In the order in which they end."""
+"""In the order in which they begin; the sound is made beside all batches."""
 
 FUNCTIONS: tuple[Function, ...] = (
     Function("start", 256),

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from math import ceil
+from dataclasses import dataclass, replace
 
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
+from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEPS, Counts, Per
 from mu import Attempt, Each, Node, Parallel, Sequence, Task
 
@@ -40,19 +40,48 @@ class Shape:
     Attributes:
         frames: number of frames of the source.
         chunks: number of chunks, each an encode call.
-        batches: number of batches, each a rebase call.
+        batches: number of batches, each a call of anchors and one of join.
+        anchored_batches: batches of mode anchors.
+        anchored_chunks: chunks of those batches that have ordinary frames.
+        rebased_batches: batches of mode rebase that have more than one chunk.
     """
 
     frames: int
     chunks: int
     batches: int
+    anchored_batches: int = 0
+    anchored_chunks: int = 0
+    rebased_batches: int = 0
 
     @classmethod
     def of(cls, frames: int, options: EncodeOptions) -> Shape:
         """How the options cut that many frames, as `excamera.job.plan.cut` does."""
-        full, rest = divmod(frames, options.chunk_frames * options.batch_chunks)
-        chunks = full * options.batch_chunks + ceil(rest / options.chunk_frames)
-        return cls(frames, chunks, full + bool(rest))
+        length, most = options.chunk_frames, options.batch_chunks
+        full, rest = divmod(frames, length * most)
+        last = [min(length, rest - start) for start in range(0, rest, length)]
+        kinds = [(full, [length] * most), (1, last)] if last else [(full, [length] * most)]
+        shape = cls(frames, full * most + len(last), full + bool(rest))
+        if mode_of_batch(options) == "rebase":
+            joined = sum(count for count, lengths in kinds if len(lengths) > 1)
+            return replace(shape, rebased_batches=joined)
+        ordinary = sum(count * _with_ordinary(lengths) for count, lengths in kinds)
+        return replace(shape, anchored_batches=shape.batches, anchored_chunks=ordinary)
+
+    @property
+    def ahead(self) -> float:
+        """Share of the frames that are coded ahead, if all batches are of mode anchors."""
+        return min(1.0, (self.chunks + self.batches) / max(1, self.frames))
+
+    @property
+    def counts(self) -> Counts:
+        """How many there are of each unit."""
+        return Counts(1, self.batches, self.chunks, self.anchored_batches, self.anchored_chunks,
+                      self.rebased_batches)  # fmt: skip
+
+
+def _with_ordinary(lengths: list[int]) -> int:
+    """How many chunks of a batch have frames that are not coded ahead."""
+    return sum(length > (1 if number else 2) for number, length in enumerate(lengths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +126,9 @@ def foretold(
         shape: the job's shape.
         gb_seconds: Lambda's time for the whole job, by function.
         environments: how many encode environments will open the source.
-        source_reads: requests that encode and rebase each make to read a chunk's part of the
-            source; 0 for a source of at most half a mebibyte, which is read whole when opened.
+        source_reads: requests to read a chunk's part of the source, which two steps do: encode,
+            and anchors or join; 0 for a source of at most half a mebibyte, which is read whole
+            when opened.
     """
     return Usage(
         gb_seconds,
@@ -115,7 +145,8 @@ def actual(attempts: Iterable[Attempt], memory_mb: Mapping[str, int]) -> Usage:
     """The usage of a job so far, from its timeline.
 
     It includes retries that left a record; an attempt whose worker died leaves none. Requests are
-    those that the recorded tasks make if nothing fails.
+    those that the recorded tasks make if nothing fails. A timeline does not tell the modes of
+    batches: all count as mode anchors, with two writes a batch and some reads more than rebase.
 
     Args:
         attempts: all attempts of its timeline.
@@ -132,7 +163,8 @@ def actual(attempts: Iterable[Attempt], memory_mb: Mapping[str, int]) -> Usage:
     for name, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[name] = seconds * memory_mb.get(name, 0) / 1024
     tasks = Counter(task.partition("-")[0] for task in numbers)
-    done = Shape(0, chunks=_most(tasks, Per.CHUNK), batches=_most(tasks, Per.BATCH))
+    chunks, batches = _most(tasks, Per.CHUNK), _most(tasks, Per.BATCH)
+    done = Shape(0, chunks, batches, anchored_batches=batches, anchored_chunks=chunks)
     retries = sum(number - 1 for number in numbers.values())
     return Usage(
         dict(gb_seconds),
@@ -163,8 +195,6 @@ _BESIDES = {
     # Lists the timeline and stores the end; looks twice for an earlier end, and once for a
     # cancellation.
     "ended": _Asked(invocations=1, writes=2, reads=3),
-    # A last batch of one chunk opens no source. test_costs counts such a job; most have none.
-    "short last batch": _Asked(reads=-2),
 }
 
 _WITHIN = {Per.JOB: Per.BATCH, Per.BATCH: Per.CHUNK}
@@ -204,7 +234,7 @@ READS_OF_ENVIRONMENT = sum(step.reads_of_environment for step in STEPS)
 
 
 def _counted(shape: Shape, counts: Counts) -> int:
-    return counts.job + counts.batch * shape.batches + counts.chunk * shape.chunks
+    return counts.times(shape.counts)
 
 
 def _most(tasks: Mapping[str, int], per: Per) -> int:

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from excamera.job.options import EncodeOptions
+from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, Per, cpus_of
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
 
-CPUS_OF_REBASE = 0.9
-"""What each further CPU adds to rebase: two threads were measured at 1.81 to 1.86 times one."""
+CPUS_OF_JOIN = 0.9
+"""What each further CPU adds to anchors and join: two threads rebase 1.81 to 1.86 times as fast."""
 
 COLD_START_S = 2.5
 """Seconds until a new environment of a function that works on video runs its first call."""
@@ -37,8 +38,10 @@ _CHILDREN_A_SECOND = 100  # children that a distributed map starts, one for each
 class Pace:
     """How fast one CPU works and S3 answers.
 
-    All but `call_s` and `stitch_s`, which are S3's, are rounded medians of what `make bench-cloud`
-    measures on real clips; a test compares them with its results.
+    `call_s` and `stitch_s` are S3's. Those of mode anchors were not measured on jobs: they follow
+    from `first_frame_s`, which is our encoder's time, and from the speed of our decoder. The others
+    are rounded medians of what `make bench-cloud` measures on real clips; a test compares them with
+    its results.
 
     Attributes:
         call_s: seconds of a call's requests: six, one after another, of S3's usual 25 ms.
@@ -46,6 +49,10 @@ class Pace:
             at `crf` 24, as for all of these.
         rebase_s: seconds to read and rebase a megapixel.
         first_frame_s: seconds to encode a megapixel of a chunk's first frame again.
+        anchor_s: seconds to encode a megapixel of a frame that is coded ahead, and to read the
+            pictures up to it.
+        between_s: seconds to read, encode and check a megapixel of other frames in mode anchors.
+        check_s: seconds to join and check a megapixel in mode anchors.
         audio_s: seconds for a second of sound.
         plan_s: seconds for the plan of a thousand frames.
         stitch_s: seconds for a batch.
@@ -56,6 +63,9 @@ class Pace:
     encode_s: float = 0.088
     rebase_s: float = 0.0145
     first_frame_s: float = 0.082
+    anchor_s: float = 0.12
+    between_s: float = 0.088
+    check_s: float = 0.006
     audio_s: float = 0.011
     plan_s: float = 0.012
     stitch_s: float = 0.02
@@ -89,18 +99,26 @@ class Pace:
                 seconds[attempt.name] += max(took / 2, took - call_s)
                 calls[attempt.name] += 1
         work = max(1e-9, film.frames * film.megapixels)
-        encode = seconds["encode"] * min(1.0, cpus["encode"]) / work / _effort(options)
-        # One figure for both kinds of frames, which a timeline does not distinguish.
-        rebase = seconds["rebase"] * _parallel(cpus["rebase"]) / work / _detail(options)
+        encode = seconds["encode"] * min(1.0, cpus["encode"]) / work
+        join = seconds["join"] * _parallel(cpus["join"]) / work / _detail(options)
+        if mode_of_batch(options) == "rebase":
+            # One figure for both kinds of frames, which a timeline does not distinguish.
+            of_mode = {"encode_s": encode / _effort(options), "rebase_s": join,
+                       "first_frame_s": join}  # fmt: skip
+        else:
+            ahead = Shape.of(film.frames, options).ahead
+            anchors = seconds["anchors"] * _parallel(cpus["anchors"]) / work / _detail(options)
+            of_mode = {
+                "anchor_s": anchors / ahead,
+                "between_s": encode / _detail(options) / max(1e-9, 1 - ahead),
+                "check_s": join,
+            }
         return replace(
-            cls(),
+            cls(**of_mode),
             call_s=call_s,
-            encode_s=encode,
-            rebase_s=rebase,
-            first_frame_s=rebase,
             plan_s=1000 * seconds["plan"] / max(1, film.frames),
             audio_s=seconds["audio"] / max(1e-9, film.duration_s),
-            stitch_s=seconds["stitch"] / max(1, calls["rebase"]),
+            stitch_s=seconds["stitch"] / max(1, calls["join"]),
         )
 
     def with_size(self, size: int, film: Film, crf: int) -> Pace:
@@ -117,7 +135,7 @@ CRF_OCTAVE = 14.0
 """Steps of `crf` that halve the bits."""
 
 CRF_TIME_OCTAVE = 28.0
-"""Steps of `crf` that halve the time of encode and rebase."""
+"""Steps of `crf` that halve the time of encode and join."""
 
 DEADLINE_FACTORS = {"good": 1.0, "best": 1.5, "realtime": 0.74}
 """The time of encode at each deadline, as a multiple of that of "good"."""
@@ -234,11 +252,11 @@ def estimate(
     for step, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
     usage = foretold(shape, gb_seconds, environments["encode"], source_reads=source_reads)
-    encode_s, rebase_s = calls["encode"] + STATE_S, calls["rebase"] + STATE_S
-    batch_s = ceil(shape.chunks / shape.batches / chunks) * encode_s + rebase_s
+    anchors_s, encode_s, join_s = (calls[name] + STATE_S for name in ("anchors", "encode", "join"))
+    batch_s = anchors_s + ceil(shape.chunks / shape.batches / chunks) * encode_s + join_s
     seconds = (
         START_S
-        + len(("plan", "encode", "stitch")) * cold
+        + len(("plan", "anchors", "encode", "stitch")) * cold
         + calls["plan"]
         + max(
             calls["audio"],
@@ -272,8 +290,8 @@ def _detail(options: EncodeOptions) -> float:
 
 
 def _parallel(cpus: float) -> float:
-    """The speed of rebase as a multiple of that on one CPU."""
-    return cpus if cpus <= 1 else 1 + CPUS_OF_REBASE * (cpus - 1)
+    """The speed of anchors and join as a multiple of that on one CPU."""
+    return cpus if cpus <= 1 else 1 + CPUS_OF_JOIN * (cpus - 1)
 
 
 def _call_seconds(
@@ -281,16 +299,21 @@ def _call_seconds(
 ) -> dict[str, float]:
     """Seconds of the mean call of each function in a warm environment."""
     work = film.frames * film.megapixels
-    encode = work / max(1, shape.chunks) * pace.encode_s * _effort(options)
-    first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
-    rebase = 0.0
-    if options.batch_chunks > 1:
-        rebase = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
-        rebase *= _detail(options) / _parallel(workers.cpus("rebase"))
+    anchors, join = 0.0, 0.0
+    if mode_of_batch(options) == "rebase":
+        encode = work * pace.encode_s * _effort(options)
+        first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
+        if options.batch_chunks > 1:
+            join = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
+    else:
+        anchors = work * shape.ahead * pace.anchor_s * _detail(options)
+        encode = work * (1 - shape.ahead) * pace.between_s * _detail(options)
+        join = work * pace.check_s
     work_of_call = {
         "plan": pace.plan_s * film.frames / 1000,
-        "encode": encode / min(1.0, workers.cpus("encode")),
-        "rebase": rebase / max(1, shape.batches),
+        "anchors": anchors / _parallel(workers.cpus("anchors")) / max(1, shape.batches),
+        "encode": encode / min(1.0, workers.cpus("encode")) / max(1, shape.chunks),
+        "join": join * _detail(options) / _parallel(workers.cpus("join")) / max(1, shape.batches),
         "audio": pace.audio_s * film.duration_s if film.sound else 0.0,
         "stitch": pace.stitch_s * shape.batches,
     }

@@ -5,10 +5,11 @@ and numbers. Every step can run again: it finds its own result and skips, or wri
 bytes.
 """
 
+from excamera.steps.anchors import anchors
 from excamera.steps.audio import audio
 from excamera.steps.encode import encode
+from excamera.steps.join import join
 from excamera.steps.plan import plan
-from excamera.steps.rebase import rebase
 from excamera.steps.stitch import stitch
 
-__all__ = ["audio", "encode", "plan", "rebase", "stitch"]
+__all__ = ["anchors", "audio", "encode", "join", "plan", "stitch"]

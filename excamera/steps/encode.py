@@ -1,63 +1,67 @@
-"""Step 2: encode one chunk with libvpx."""
+"""Step 3: encode one chunk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
-
 from excamera.job.objects import Job
+from excamera.job.plan import Batch, Chunk
 from excamera.job.records import ChunkRecord
+from excamera.media.anchors import encode_between
 from excamera.media.chunk_encoder import encode_chunk
-from excamera.media.container.output import Ivf, stamped
+from excamera.media.container.output import Stamped, stamped
 from excamera.media.source.reader import FrameReader
+from excamera.steps.anchors import anchors_of
+from excamera.steps.pieces import CODEC, marked, piece, raster_of
 from mu import Context, Event
-
-Item = TypeVar("Item")
-
-CHUNKS = Ivf()
-"""The container of chunks."""
 
 _open_readers: dict[str, FrameReader] = {}
 """The source that this process read last, still open: most workers continue in it."""
 
 
 def encode(event: Event, context: Context) -> Event:
-    """Encode one chunk to its IVF object.
+    """Encode one chunk to its IVF object; in mode anchors, without what was coded ahead.
 
     Args:
         event: `job`, `batch` and `chunk` numbers.
         context: the store.
 
     Returns:
-        `frames` (shown) and `bytes` of the chunk.
+        `frames` (shown) of the chunk, and `bytes` of what was encoded.
 
     Raises:
         SourceMismatch: the source does not have exactly the planned frames.
-        ChunkError: libvpx did not make a chunk of them.
+        ChunkError: the encoder did not make a chunk of them.
     """
     job = Job.load(context.store, event["job"], event["batch"])
 
     def make() -> tuple[bytes, ChunkRecord]:
-        plan = job.plan
-        chunk = plan.batch(event["batch"]).chunks[event["chunk"]]
-        frames = _reader(job).read(chunk)
-        coded = encode_chunk(marked(frames, context), plan.options)
-        data, _ = CHUNKS.batch(plan, stamped(coded, chunk.pts, CHUNKS.codec), last=False)
-        record = ChunkRecord(frames=len(chunk.pts), bytes=sum(map(len, coded)))
-        return CHUNKS.header(plan, len(coded)) + data, record
+        batch = job.plan.batch(event["batch"])
+        chunk = batch.chunks[event["chunk"]]
+        of_mode = _between if batch.is_anchored else _whole
+        frames = of_mode(job, batch, chunk, context)
+        record = ChunkRecord(frames=len(chunk.pts), bytes=sum(len(frame) for _, frame in frames))
+        return piece(job.plan, frames), record
 
     key = job.keys.chunk(event["batch"], event["chunk"])
     record = job.once(key, ChunkRecord, make, context)
     return {"frames": record.frames, "bytes": record.bytes}
 
 
-def marked(items: Iterable[Item], context: Context) -> Iterator[Item]:
-    """The items; the timeline gets the mark "fetched" after the last one.
+def _whole(job: Job, batch: Batch, chunk: Chunk, context: Context) -> list[Stamped]:
+    """All frames of a chunk, by libvpx."""
+    pictures = marked(_reader(job).read(chunk), context)
+    return stamped(encode_chunk(pictures, job.plan.options), chunk.pts, CODEC)
 
-    A worker reads its source while it works: after the mark only the last item's work is left.
-    """
-    yield from items
-    context.mark("fetched")
+
+def _between(job: Job, batch: Batch, chunk: Chunk, context: Context) -> list[Stamped]:
+    """The frames of a chunk that were not coded ahead, by our encoder."""
+    ordinary = chunk.ordinary
+    if not ordinary.pts:
+        context.mark("fetched")
+        return []
+    anchors = anchors_of(job, batch)[: chunk.number + 1]
+    pictures = marked(map(raster_of, _reader(job).read(ordinary)), context)
+    frames = encode_between(anchors, chunk.number, pictures, job.plan.options)
+    return stamped(frames, ordinary.pts, CODEC)
 
 
 def _reader(job: Job) -> FrameReader:

@@ -94,6 +94,7 @@ def plan(event: Event, context: Context) -> Event:
         frames=made.frame_count,
         chunks=sum(len(batch.chunks) for batch in made.batches),
         batches=len(made.batches),
+        anchored=sum(batch.is_anchored for batch in made.batches),
         batches_at_once=limits.batches_at_once,
         chunks_at_once=limits.chunks_at_once,
         concurrency=limits.concurrency,

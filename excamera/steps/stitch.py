@@ -1,4 +1,4 @@
-"""Step 4: check the pieces against the plan, and join them into the result."""
+"""Step 5: check the pieces against the plan, and join them into the result."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         frames=planned.frames if planned else None,
         film=_film(planned) if planned else None,
         chunks=Count(done=counts["encode"], total=planned.chunks) if planned else None,
-        batches=Count(done=counts["rebase"], total=planned.batches) if planned else None,
+        batches=Count(done=counts["join"], total=planned.batches) if planned else None,
         seconds={step: round(total, 3) for step, total in seconds.items()},
         retries=len(noted) - len(done),
         chunks_at_once=_at_once(planned, event) if planned else None,
@@ -142,7 +142,7 @@ def _phase(execution: Execution, planned: PlanSummary | None, counts: Counter[st
         return "ended"
     if planned is None:
         return "planning"
-    return "stitching" if counts["rebase"] == planned.batches else "encoding"
+    return "stitching" if counts["join"] == planned.batches else "encoding"
 
 
 def _cost(

@@ -1,4 +1,4 @@
-"""Step 2: encodes one chunk, reading its frames from S3 by byte ranges."""
+"""Step 3: encodes one chunk, reading its frames from S3 by byte ranges."""
 
 from functions.task import task_handler
 

@@ -1,4 +1,4 @@
-"""Step 4: joins the batches into the result, in the output bucket."""
+"""Step 5: joins the batches into the result, in the output bucket."""
 
 from functions.task import task_handler
 

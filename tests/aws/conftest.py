@@ -59,8 +59,8 @@ def locally(tmp_path_factory: pytest.TempPathFactory) -> Locally:
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Half a second of moving picture with sound: two chunks and a short one."""
-    return Clip(frames=14, sound="aac").write(tmp_path_factory.mktemp("clip") / "clip.mp4")
+    """A second of moving picture with sound: two chunks and a short one."""
+    return Clip(frames=26, sound="aac").write(tmp_path_factory.mktemp("clip") / "clip.mp4")
 
 
 @pytest.fixture(scope="module")

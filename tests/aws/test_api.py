@@ -80,7 +80,7 @@ def test_an_upload_becomes_a_job(api: Api, stack: Deployed, locally: Locally, cl
     assert done["tag"] == {"order": 7}
     assert done["chunks"] == {"done": 3, "total": 3}
     assert done["batches"] == {"done": 1, "total": 1}
-    assert done["frames"] == 14
+    assert done["frames"] == 26
     assert done["retries"] == 0
     assert 0 < done["cost"]["so_far_usd"] < 0.01
     assert api.get("/jobs", state="uploading")["jobs"] == []
@@ -134,8 +134,8 @@ def test_the_timeline(api: Api, stack: Deployed, clip: Path) -> None:
     assert rest["next"] is None
     attempts = page["attempts"] + rest["attempts"]
     assert sorted(one["task"] for one in attempts) == [
-        "audio", "encode-000000-000000", "encode-000000-000001", "encode-000000-000002",
-        "plan", "rebase-000000", "stitch",
+        "anchors-000000", "audio", "encode-000000-000000", "encode-000000-000001",
+        "encode-000000-000002", "join-000000", "plan", "stitch",
     ]  # fmt: skip
     for one in attempts:
         times = [one[name] for name in

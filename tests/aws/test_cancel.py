@@ -22,7 +22,7 @@ from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws
 
-STEPS = ("plan", "encode", "rebase", "audio", "stitch")
+STEPS = ("plan", "anchors", "encode", "join", "audio", "stitch")
 
 
 @pytest.fixture
@@ -69,14 +69,16 @@ def has_come_to(step: str, job: dict[str, Any]) -> bool:
     """Returns whether everything before a step is done."""
     if step == "plan":
         return bool(job["phase"] == "planning")
-    if step == "encode":
+    if step == "anchors":
         return bool(job["phase"] == "encoding")
-    if step == "rebase":
+    if step == "encode":
+        return bool(job["phase"] == "encoding" and "anchors" in job["seconds"])
+    if step == "join":
         return bool(job["chunks"] and job["chunks"]["done"] == job["chunks"]["total"])
     return bool(job["phase"] == "stitching" and "audio" in job["seconds"])
 
 
-@pytest.mark.parametrize("step", ["plan", "encode", "rebase", "stitch"])
+@pytest.mark.parametrize("step", ["plan", "anchors", "encode", "join", "stitch"])
 def test_cancel_leaves_nothing(
     api: Api, stack: Deployed, emulator: Emulator, clip: Path, step: str
 ) -> None:

@@ -92,7 +92,7 @@ def test_a_newcomer_tries_the_stack(terminal: Terminal, locally: Locally, clip: 
     terminal.wait_for("Ctrl-C ends it")
     put(f"{inbox}/my%20film.mp4", clip.read_bytes())
     terminal.wait_for(r"my-film-\w+: started")
-    url = terminal.wait_for(r"(http\S+/my%20film\.webm) has 14 frames").group(1)
+    url = terminal.wait_for(r"(http\S+/my%20film\.webm) has 26 frames").group(1)
     with urllib.request.urlopen(url) as answer:
         assert digest(answer.read()) == locally(clip)
     put(f"{inbox}/broken.mp4", b"no video")

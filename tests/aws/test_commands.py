@@ -90,7 +90,7 @@ def test_submit_and_download(
     assert done.returncode == 0, done.stderr
     assert digest((tmp_path / "out.webm").read_bytes()) == locally(clip)
     job = re.findall(r"job (\S+)", done.stdout)[0]
-    assert "14 frames in 3 chunks, 1 batch" in done.stderr
+    assert "26 frames in 3 chunks, 1 batch" in done.stderr
     shown = json.loads(excamera("status", job, "--json").stdout)
     assert (shown["state"], shown["tag"]) == ("succeeded", {"order": 9})
     table = excamera("status", job).stdout
@@ -127,7 +127,7 @@ def test_a_failed_job_and_its_log(excamera: Command, tmp_path: Path) -> None:
 def test_the_log_of_a_job(excamera: Command, clip: Path) -> None:
     """If this fails, the lines of a job's log come out of order."""
     job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]
-    steps = {"plan", "encode", "rebase", "audio", "stitch"}
+    steps = {"plan", "anchors", "encode", "join", "audio", "stitch"}
 
     def found() -> list[dict[str, Any]]:
         logged: list[dict[str, Any]] = json.loads(excamera("logs", job, "--json").stdout)
@@ -165,7 +165,9 @@ def test_progress_in_a_terminal(environment: dict[str, str], tmp_path: Path) -> 
     film = Clip(frames=60).write(tmp_path / "sixty.mp4")
     output = str(tmp_path / "sixty.webm")
     shown, code = in_a_terminal(
-        [EXCAMERA, "submit", str(film), "-x", "2", "-o", output], environment, lambda _: False
+        [EXCAMERA, "submit", str(film), "-n", "6", "-x", "2", "-o", output],
+        environment,
+        lambda _: False,
     )
     assert code == 0, shown
     for part in ("uploading: ", "reading the source", "] encoding: ", "10 chunks", "60 frames"):
@@ -180,7 +182,7 @@ def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path
     cancelled = excamera("cancel", job["id"])
     assert cancelled.returncode == 0, cancelled.stderr
     assert "stopped" in cancelled.stdout
-    steps = ("plan", "encode", "rebase", "audio", "stitch")
+    steps = ("plan", "anchors", "encode", "join", "audio", "stitch")
     until(lambda: not any(emulator.workers(stack.function(step)) for step in steps))
     left = stack.keys("WorkBucket", f"jobs/{job['id']}/")
     assert [key for key in left if not key.endswith(("failure.json", "end.json"))] == []
@@ -192,7 +194,8 @@ def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path
 def test_estimate(excamera: Command, clip: Path, tmp_path: Path) -> None:
     """If this fails, a user cannot learn what a film costs before sending it."""
     alone = json.loads(excamera("estimate", clip, "--json", "--stack", "Nothing").stdout)
-    assert alone["shape"] == {"frames": 14, "chunks": 3, "batches": 1}
+    shape = alone["shape"]
+    assert (shape["frames"], shape["chunks"], shape["batches"]) == (26, 3, 1)
     assert 0 < alone["dollars"] == pytest.approx(sum(alone["bill"].values()))
     film = Clip(frames=24, width=640, height=360).write(tmp_path / "like.mp4")
     job = json.loads(excamera("submit", film, "--wait", "--json").stdout)

@@ -17,7 +17,8 @@ from excamera.cli.main import excamera
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from excamera.job.options import EncodeOptions
-from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES, Per
+from excamera.job.steps import STEPS as ALL
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import COLD_START_S
 from mu.timeline import attempts
@@ -27,13 +28,15 @@ pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 TASKS = STEP_NAMES
 STEPS = ("start", *TASKS, "ended")
-OPTIONS = EncodeOptions(chunk_frames=6, batch_chunks=2)
+OPTIONS = {
+    mode: EncodeOptions(chunk_frames=6, batch_chunks=2, mode=mode) for mode in ("anchors", "rebase")
+}
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three batches, the last of one short chunk; small enough to read in one request."""
-    clip = Clip(frames=26, width=48, height=32, sound="aac")
+    clip = Clip(frames=29, width=48, height=32, sound="aac")
     return clip.write(tmp_path_factory.mktemp("film") / "film.mp4")
 
 
@@ -46,27 +49,32 @@ def reports(emulator: Emulator, stack: Deployed) -> dict[str, tuple[int, float]]
     return found
 
 
-def run(emulator: Emulator, stack: Deployed, film: Path, key: str) -> Job:
+def run(emulator: Emulator, stack: Deployed, film: Path, key: str, mode: str = "anchors") -> Job:
     """Runs an upload's job and what follows its end, without sending S3 other requests."""
 
     def told() -> int:
         return emulator.logs(stack.function("ended")).count("REPORT")
 
     before = told()
-    job = stack.job(stack.upload(key, film, {"excamera-batch-chunks": "2"}))
+    options = {"batch-chunks": "2", "chunk-frames": "6", "mode": mode}
+    metadata = {f"excamera-{name}": text for name, text in options.items()}
+    job = stack.job(stack.upload(key, film, metadata))
     assert job.status == "SUCCEEDED", job
     until(lambda: told() > before)
     return job
 
 
-def test_a_job_asks_for_what_was_foretold(emulator: Emulator, stack: Deployed, film: Path) -> None:
+@pytest.mark.parametrize("mode", OPTIONS)
+def test_a_job_asks_for_what_was_foretold(
+    emulator: Emulator, stack: Deployed, film: Path, mode: str
+) -> None:
     """If this fails, the estimate's requests and transitions are not those that are billed."""
-    run(emulator, stack, film, "costs/warm.mp4")  # warm environments open no source
+    run(emulator, stack, film, f"costs/{mode}/warm.mp4", mode)  # warm environments open no source
     asked, called = quiet(emulator), reports(emulator, stack)
-    job = run(emulator, stack, film, "costs/counted.mp4")
+    job = run(emulator, stack, film, f"costs/{mode}/counted.mp4", mode)
     after, reported = quiet(emulator), reports(emulator, stack)
 
-    shape = Shape.of(26, OPTIONS)
+    shape = Shape.of(29, OPTIONS[mode])
     assert (shape.chunks, shape.batches) == (5, 3)
     environments = len({record["worker"] for record in stack.timeline(job, "encode")})
     expected = foretold(shape, {}, environments)
@@ -126,7 +134,17 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
 
     # Another film, at the pace of the first.
     further = Clip(frames=20, width=1920, height=1080, sound="aac").write(tmp_path / "further.mp4")
-    like = ("--like", job.name, "--batch-chunks", "2", "--concurrency", "1000", "--json")
+    like = (
+        "--like",
+        job.name,
+        "--batch-chunks",
+        "2",
+        "--chunk-frames",
+        "6",
+        "--concurrency",
+        "1000",
+        "--json",
+    )
     told_before = CliRunner().invoke(excamera, ["estimate", str(further), *like])
     assert told_before.exit_code == 0, told_before.output
     foretold_of = json.loads(told_before.output)["usage"]["gb_seconds"]
@@ -137,13 +155,14 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
     expected = sum(foretold_of[step] for step in TASKS)
     # Within a fifth on a quiet machine (docs/cloud-overhead.md). A busy one has a different pace
     # for each of two jobs, so this tests only the model, not its figures.
-    expected -= cold_gb_seconds(Shape.of(20, OPTIONS))
+    expected -= cold_gb_seconds(Shape.of(20, OPTIONS["anchors"]))
     assert 1 / 3 < expected / measured < 3
 
 
 def cold_gb_seconds(shape: Shape) -> float:
     """Returns what an estimate adds for new environments; the emulator has some warm ones left."""
-    calls = {"plan": 1, "audio": 1, "encode": shape.chunks, "rebase": shape.batches, "stitch": 1}
+    multiples = {Per.JOB: 1, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
+    calls = {step.name: multiples[step.per] for step in ALL}
     return sum(
         calls[step] * COLD_START_S * memory / 1024
         for step, memory in DEFAULT_MEMORY_MB.items()

@@ -82,7 +82,8 @@ def damaged(path: Path) -> bytes:
 
 def test_a_chunk_that_always_fails(stack: Deployed, tmp_path: Path) -> None:
     """If this fails, a damaged film ends with "some child failed", or with an output."""
-    upload = stack.upload("damaged.mkv", damaged(tmp_path / "damaged.mkv"))
+    options = {"excamera-mode": "rebase", "excamera-chunk-frames": "6"}
+    upload = stack.upload("damaged.mkv", damaged(tmp_path / "damaged.mkv"), options)
     job = stack.job(upload)
     message = failed(stack, job, "encode", "UnreadableFrame")
     record = stack.failure(job)
@@ -116,7 +117,8 @@ def test_a_redrive_of_what_cannot_be_mended_fails_alike(stack: Deployed, tmp_pat
     upload = stack.upload("damaged again.mkv", damaged(tmp_path / "damaged.mkv"))
     job = stack.job(upload)
     stack.client("stepfunctions").redrive_execution(executionArn=job.arn)
-    failed(stack, stack.ended(job.arn), "encode", "UnreadableFrame")
+    message = failed(stack, stack.ended(job.arn), "anchors", "UnreadableFrame")
+    assert message.startswith("anchors of batch 0: ")
 
 
 def test_a_stopped_job_is_recorded(stack: Deployed, tmp_path: Path) -> None:

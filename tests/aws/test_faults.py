@@ -15,11 +15,21 @@ import pytest
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, Job, digest
 from emulator.runs import until
+from excamera.job.options import EncodeOptions
 from tests.pipeline.clips import Clip
 
 Locally = Callable[..., str]
 
 pytestmark = pytest.mark.aws
+
+SHORT = EncodeOptions(chunk_frames=6)
+PUBLISHED = EncodeOptions(chunk_frames=6, mode="rebase")
+
+
+def metadata(options: EncodeOptions) -> dict[str, str]:
+    """Returns the options as an upload's metadata."""
+    offered = options.offered().items()
+    return {f"excamera-{name.replace('_', '-')}": str(value) for name, value in offered}
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +84,26 @@ def configured(stack: Deployed, step: str, **changes: Any) -> Iterator[Callable[
         restore()
 
 
-@pytest.mark.parametrize("step", ["encode", "rebase"])
+# In mode anchors a call of join is too short to be struck.
+@pytest.mark.parametrize(
+    ("step", "options"),
+    [("anchors", SHORT), ("encode", SHORT), ("join", PUBLISHED)],
+    ids=["anchors", "encode", "join"],
+)
 def test_a_killed_worker(
-    stack: Deployed, emulator: Emulator, locally: Locally, film: Path, step: str
+    stack: Deployed,
+    emulator: Emulator,
+    locally: Locally,
+    film: Path,
+    step: str,
+    options: EncodeOptions,
 ) -> None:
     """If this fails, one lost machine loses or changes the film."""
-    upload = stack.upload(f"killed {step}.mp4", film)
+    upload = stack.upload(f"killed {step}.mp4", film, metadata(options))
     strike(emulator, stack.function(step), signal.SIGKILL)
     job = stack.job(upload)
     assert job.status == "SUCCEEDED", job
-    assert digest(stack.output(job.output["key"])) == locally(film)
+    assert digest(stack.output(job.output["key"])) == locally(film, options)
     assert attempts(stack, job, step) > len(stack.timeline(job, step))
 
 
@@ -92,11 +112,11 @@ def test_a_worker_that_hangs(
 ) -> None:
     """If this fails, one hung worker hangs the job or changes the film."""
     with configured(stack, "encode", Timeout=5):
-        upload = stack.upload("hangs.mp4", film)
+        upload = stack.upload("hangs.mp4", film, metadata(SHORT))
         strike(emulator, stack.function("encode"), signal.SIGSTOP)
         job = stack.job(upload)
     assert job.status == "SUCCEEDED", job
-    assert digest(stack.output(job.output["key"])) == locally(film)
+    assert digest(stack.output(job.output["key"])) == locally(film, SHORT)
     assert attempts(stack, job, "encode") > len(stack.timeline(job, "encode"))
 
 
@@ -105,25 +125,25 @@ def test_workers_that_are_refused(stack: Deployed, locally: Locally, film: Path)
     functions, name = stack.client("lambda"), stack.function("encode")
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     try:
-        job = stack.job(stack.upload("refused.mp4", film))
+        job = stack.job(stack.upload("refused.mp4", film, metadata(SHORT)))
     finally:
         functions.delete_function_concurrency(FunctionName=name)
     assert job.status == "SUCCEEDED", job
-    assert digest(stack.output(job.output["key"])) == locally(film)
+    assert digest(stack.output(job.output["key"])) == locally(film, SHORT)
     assert attempts(stack, job, "encode") > len(stack.timeline(job, "encode"))
 
 
 def test_a_worker_without_memory(stack: Deployed, locally: Locally, large_film: Path) -> None:
     """If this fails, a worker that runs out of memory once loses or changes the film."""
-    with configured(stack, "rebase", MemorySize=128) as restore:
-        died = log(stack, "rebase").count("Runtime.ExitError")
-        arn = stack.started(stack.upload("memory.mp4", large_film))
-        until(lambda: log(stack, "rebase").count("Runtime.ExitError") > died)
+    with configured(stack, "join", MemorySize=128) as restore:
+        died = log(stack, "join").count("Runtime.ExitError")
+        arn = stack.started(stack.upload("memory.mp4", large_film, metadata(PUBLISHED)))
+        until(lambda: log(stack, "join").count("Runtime.ExitError") > died)
         restore()
         job = stack.ended(arn)
     assert job.status == "SUCCEEDED", job
-    assert digest(stack.output(job.output["key"])) == locally(large_film)
-    assert attempts(stack, job, "rebase") > 1
+    assert digest(stack.output(job.output["key"])) == locally(large_film, PUBLISHED)
+    assert attempts(stack, job, "join") > 1
 
 
 def log(stack: Deployed, step: str) -> str:
@@ -140,10 +160,10 @@ def log(stack: Deployed, step: str) -> str:
 
 def test_a_job_that_never_has_memory(stack: Deployed, large_film: Path) -> None:
     """If this fails, a function that is too small ends as "unknown error"."""
-    with configured(stack, "rebase", MemorySize=128):
-        job = stack.job(stack.upload("too small.mp4", large_film))
+    with configured(stack, "join", MemorySize=128):
+        job = stack.job(stack.upload("too small.mp4", large_film, metadata(PUBLISHED)))
     assert (job.status, job.error) == ("FAILED", "WorkerDied")
     record = stack.failure(job)
-    assert record["step"] == "rebase"
+    assert record["step"] == "join"
     assert "more memory for its function" in record["message"]
     assert stack.keys("OutputBucket", "too small") == []

@@ -17,7 +17,18 @@ from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
-FUNCTIONS = ("start", "plan", "encode", "rebase", "audio", "stitch", "failure", "ended", "watch")
+FUNCTIONS = (
+    "start",
+    "plan",
+    "anchors",
+    "encode",
+    "join",
+    "audio",
+    "stitch",
+    "failure",
+    "ended",
+    "watch",
+)
 Metric = tuple[str, str]
 """Its name, `service=...`, and the names of its other dimensions."""
 

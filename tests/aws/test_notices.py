@@ -74,7 +74,7 @@ def test_a_job_that_succeeds_is_told(
     size = len(stack.output("films/told.webm"))
     assert message["result"] == {
         "bucket": stack.outputs["OutputBucket"], "key": "films/told.webm",
-        "size": size, "frames": 14, "duration_s": job.output["duration_s"],
+        "size": size, "frames": 26, "duration_s": job.output["duration_s"],
     }  # fmt: skip
     assert message["started"] < message["ended"]
     assert message["cost_usd"] > 0

@@ -22,9 +22,12 @@ from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
+WORKERS = ("anchors", "encode", "join", "audio", "stitch")
+
 # What each of the scenarios below must return.
 AS_IT_SHOULD_BE = {
     "encodes": ["SUCCEEDED", "SUCCEEDED"],
+    "rebases": ["SUCCEEDED"],
     "fails": ["OutputExists", "True", "SUCCEEDED", "False"],
     "starts": ["SUCCEEDED"],
     "ends": ["succeeded", "stopped"],
@@ -36,13 +39,14 @@ AS_IT_SHOULD_BE = {
     "asks": ["succeeded", "200", "gone", "True", "there is no"],
     "sends": ["1", "succeeded"],
     "cancels": ["stopped", "0", "stopped", "False"],
-    **{f"forgets_{step}": ["0"] for step in ("plan", "encode", "rebase", "audio", "stitch")},
+    **{f"forgets_{step}": ["0"] for step in ("plan", *WORKERS)},
 }
 
 # The scenarios that together need each of a role's rights.
 SCENARIOS = {
     "plan": ("encodes", "fits", "forgets_plan"),
-    **{step: ("encodes", f"forgets_{step}") for step in ("encode", "rebase", "audio", "stitch")},
+    **{step: ("encodes", f"forgets_{step}") for step in WORKERS},
+    "join": ("rebases", "forgets_join"),  # which reads the source in mode rebase alone
     "failure": ("fails",),
     "start": ("starts", "tags", "awaits"),
     "ended": ("ends", "forgets_ends"),
@@ -61,7 +65,7 @@ def stack(guarded: Emulator, assembly: Path) -> Deployed:
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shortest film that needs every step: two chunks, and sound."""
-    clip = Clip(frames=7, width=32, height=32, sound="aac")
+    clip = Clip(frames=14, width=32, height=32, sound="aac")
     return clip.write(tmp_path_factory.mktemp("film") / "film.mp4")
 
 
@@ -95,6 +99,11 @@ class Scenarios:
             if seen[-1] != "SUCCEEDED":
                 break
         return seen
+
+    def rebases(self) -> list[str]:
+        """Encodes a film in the published way."""
+        upload = self._stack.upload(self._key(), self._film, {"excamera-mode": "rebase"})
+        return [self._stack.job(upload).status]
 
     def fails(self) -> list[str]:
         """Makes a job fail, then redrives it to success, which removes the failure's record."""

@@ -94,8 +94,8 @@ def test_multipart_uploads(stack: Deployed, locally: Locally, large: Path) -> No
 @pytest.mark.slow
 def test_large_results_are_joined_by_s3(stack: Deployed, locally: Locally, large: Path) -> None:
     """If this fails, stitch copies a long film's bytes itself, or cannot join them."""
-    metadata = {"excamera-crf": "0", "excamera-batch-chunks": "3", "excamera-cpu-used": "5"}
-    options = EncodeOptions(crf=0, batch_chunks=3, vpx=VpxSettings(cpu_used=5))
+    metadata = {"excamera-crf": "0", "excamera-chunk-frames": "6", "excamera-batch-chunks": "3"}
+    options = EncodeOptions(crf=0, chunk_frames=6, batch_chunks=3)
     job = stack.job(stack.upload("large result.mkv", large, metadata))
     assert job.status == "SUCCEEDED", job
     assert job.output["size"] > 2 * MIN_PART
@@ -134,13 +134,15 @@ def test_options_of_one_upload(stack: Deployed, locally: Locally, clip: Path) ->
         "excamera-crf": "33",
         "excamera-chunk-frames": "4",
         "excamera-batch-chunks": "2",
+        "excamera-mode": "rebase",
         "excamera-deadline": "realtime",
         "excamera-cpu-used": "8",
         "other": "is left alone",
     }
     options = EncodeOptions(
-        crf=33, chunk_frames=4, batch_chunks=2, vpx=VpxSettings(deadline="realtime", cpu_used=8)
-    )
+        crf=33, chunk_frames=4, batch_chunks=2, mode="rebase",
+        vpx=VpxSettings(deadline="realtime", cpu_used=8),
+    )  # fmt: skip
     result = stack.result(stack.upload("options.mp4", clip, metadata))
     assert digest(result) == locally(clip, options)
     assert digest(result) != locally(clip)
@@ -196,7 +198,7 @@ def test_other_objects_start_nothing(stack: Deployed, clip: Path) -> None:
 
 def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
     """If this fails, a job's objects have other keys, or the timeline hides what was slow."""
-    source = Clip(frames=14, sound="aac").write(tmp_path / "kept.mp4")
+    source = Clip(frames=26, sound="aac").write(tmp_path / "kept.mp4")
     job = stack.job(stack.upload("kept.mp4", source))
     keys = {
         key.removeprefix(f"jobs/{job.name}/")
@@ -205,14 +207,22 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
     tasks = {a.task for a in attempts("timeline", keys) if a.done and a.number == 1}
     assert {
         "plan.json",
+        "anchors/000000.ivf",
         "chunks/000000/0000.ivf",
         "chunks/000000/0002.ivf",
         "batches/000000.cluster",
         "audio.clusters",
     } <= keys
-    assert {"plan", "encode-000000-000002", "rebase-000000", "audio", "stitch"} <= tasks
+    assert {
+        "plan",
+        "anchors-000000",
+        "encode-000000-000002",
+        "join-000000",
+        "audio",
+        "stitch",
+    } <= tasks
     assert "failure.json" not in keys
-    for step in ("plan", "encode", "rebase", "audio", "stitch"):
+    for step in ("plan", "anchors", "encode", "join", "audio", "stitch"):
         for record in stack.timeline(job, step):
             assert record["attempts"] == 1
             assert record["error"] is None
@@ -236,9 +246,10 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
         ),
         pytest.param(
             "street_1080p.264",
-            {"excamera-batch-chunks": "3", "excamera-cpu-used": "8",
-             "excamera-deadline": "realtime"},
-            EncodeOptions(batch_chunks=3, vpx=VpxSettings(deadline="realtime", cpu_used=8)),
+            {"excamera-mode": "rebase", "excamera-chunk-frames": "6", "excamera-batch-chunks": "3",
+             "excamera-cpu-used": "8", "excamera-deadline": "realtime"},
+            EncodeOptions(mode="rebase", chunk_frames=6, batch_chunks=3,
+                          vpx=VpxSettings(deadline="realtime", cpu_used=8)),
             marks=needs(MEDIA / "street_1080p.264"),
         ),
     ],

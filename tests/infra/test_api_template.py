@@ -79,7 +79,7 @@ def test_other_buckets_are_read_where_asked(made: Made) -> None:
         for logical, policy in resources(document, "AWS::IAM::Policy").items()
         if "our-archive/*" in str(policy)
     ]
-    assert len(readers) == 6  # start, plan, encode, rebase, audio; api checks that it exists
+    assert len(readers) == 7  # start, plan, anchors, encode, join, audio; api checks that it exists
     assert all(logical.startswith("Workers") for logical in readers)
 
 

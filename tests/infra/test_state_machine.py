@@ -69,7 +69,7 @@ def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
     assert batches["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
     chunks = batches["ItemProcessor"]["States"]["chunks"]
     assert chunks["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
-    assert chunks["Next"] == "rebase"
+    assert chunks["Next"] == "join"
     # The plan fits them to the account.
     assert batches["MaxConcurrencyPath"] == "$.plan.batches_at_once"
     assert chunks["MaxConcurrencyPath"] == "$.chunks_at_once"

@@ -57,10 +57,10 @@ def test_settings_of_the_context_reach_the_functions(stack: Template) -> None:
 @pytest.mark.slow
 def test_memory_is_changed_for_one_function_alone(tmp_path: Path) -> None:
     """If this fails, who changes one function's memory has to name that of all others."""
-    done = synthesise(tmp_path, memory_mb='{"rebase": 3008}')
+    done = synthesise(tmp_path, memory_mb='{"join": 3008}')
     assert done.returncode == 0, done.stderr
     for step, function in by_step(template(tmp_path)).items():
-        memory = {**DEFAULT_MEMORY_MB, "rebase": 3008}
+        memory = {**DEFAULT_MEMORY_MB, "join": 3008}
         assert function["MemorySize"] == memory[step]
         told = function["Environment"]["Variables"].get("MEMORY_MB")
         assert told is None or json.loads(told) == memory
@@ -236,7 +236,7 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
         ({"memory_mb": "{"}, "memory_mb must be JSON"),
         ({"memory_mb": "3008"}, "memory_mb must be an object"),
         ({"memory_mb": '{"rebas": 3008}'}, "memory_mb: there is no function rebas"),
-        ({"memory_mb": '{"rebase": 64}'}, "memory_mb of rebase must be 128 to 10240, not 64"),
+        ({"memory_mb": '{"join": 64}'}, "memory_mb of join must be 128 to 10240, not 64"),
         ({"suffixes": '["mp4"]'}, "suffixes must be a list"),
         ({"input_bucket": "a", "output_bucket": "a"}, "different buckets"),
         ({"options": '{"crf": 99}'}, "crf must be 0 to 63"),

@@ -53,9 +53,10 @@ def decoded_times(path: Path) -> list[Fraction]:
 
 
 def packet_times(path: Path) -> list[Fraction]:
-    """Presentation times of the video packets of a result, in seconds."""
+    """Presentation times of the shown video packets of a result, in seconds."""
     with av.open(str(path)) as container:
-        return [p.pts * p.time_base for p in container.demux(video=0) if p.size]
+        packets = [p for p in container.demux(video=0) if p.size]
+        return [p.pts * p.time_base for p in packets if is_shown(bytes(p))]
 
 
 def in_milliseconds(times: list[Fraction]) -> list[int]:

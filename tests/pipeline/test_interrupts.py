@@ -60,7 +60,16 @@ class Running:
         self.errors = folder / "errors"
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [*COMMAND, "encode", str(source), str(self.outputs / "out.webm"), "-j", "2"],
+                [
+                    *COMMAND,
+                    "encode",
+                    str(source),
+                    str(self.outputs / "out.webm"),
+                    "-j",
+                    "2",
+                    "-n",
+                    "6",
+                ],
                 cwd=ROOT,
                 env={**os.environ, "TMPDIR": str(self.temporary)},
                 stderr=errors,
@@ -166,5 +175,6 @@ def test_elsewhere_progress_is_plain_lines(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "\r" not in done.stderr
-    assert "24 frames in 4 chunks, 1 batch\n" in done.stderr
+    assert "24 frames in 2 chunks, 1 batch\n" in done.stderr
+    assert "coding anchors\nencoding\n" in done.stderr
     assert "1 key frame," in done.stdout

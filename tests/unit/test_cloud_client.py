@@ -317,8 +317,8 @@ def test_a_job_in_the_cloud_looks_like_one_at_home() -> None:
         job |= {"chunks": {"done": chunks, "total": 17}, "batches": {"done": batches, "total": 2}}
         follower.see(job)
     follower.see({**job, "phase": "ended"})
-    assert seen.begun == ["plan", "encode", "rebase", "stitch"]
-    for step, count in (("encode", 17), ("rebase", 2)):
+    assert seen.begun == ["plan", "encode", "join", "stitch"]
+    for step, count in (("encode", 17), ("join", 2)):
         frames = [record.result["frames"] for record in seen.done if record.name == step]
         assert (len(frames), sum(frames)) == (count, 100)
 

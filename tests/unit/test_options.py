@@ -82,10 +82,18 @@ def test_unknown_names_are_refused(unknown: dict[str, Any]) -> None:
 def test_options_as_text_replace_those_they_name() -> None:
     """If this fails, x-amz-meta-excamera-crf has no effect."""
     options = EncodeOptions(crf=20).with_texts(
-        {"crf": " 30 ", "chunk-frames": "12", "deadline": "best", "cpu-used": "-2"}
+        {
+            "crf": " 30 ",
+            "chunk-frames": "12",
+            "mode": "rebase",
+            "effort": "4",
+            "deadline": "best",
+            "cpu-used": "-2",
+        }
     )
-    assert (options.crf, options.chunk_frames, options.batch_chunks) == (30, 12, 16)
+    assert (options.crf, options.chunk_frames, options.batch_chunks) == (30, 12, 8)
     assert (options.vpx.deadline, options.vpx.cpu_used) == ("best", -2)
+    assert (options.mode, options.anchors.effort) == ("rebase", 4)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
-from excamera.job.plan import Batch, Geometry, Plan, SourceFile, cut
+from excamera.job.plan import Batch, Geometry, Plan, SourceFile, cut, mode_of_batch
 from excamera.job.records import ChunkRecord
 from excamera.media.source.index import Entry, make_index
 from excamera.media.source.remux import Decoded, presentation
@@ -49,6 +49,26 @@ def test_frames_with_equal_timestamps_are_told_apart() -> None:
     """If this fails, a chunk that begins among duplicates takes its neighbour's frame."""
     made = batches(6, 2, 9, [0, 5, 5, 5, 5, 9])
     assert [chunk.skip for chunk in made[0].chunks] == [0, 1, 3]
+
+
+def test_ordinary_frames_are_those_that_are_not_coded_ahead() -> None:
+    """If this fails, a worker of mode anchors reads and encodes the wrong pictures."""
+    first, second, last = batches(9, 4, 3)[0].chunks
+    assert [list(one.ordinary.pts) for one in (first, second, last)] == [[1, 2], [4, 5, 6], []]
+    assert [one.ordinary.first_frame for one in (first, second)] == [1, 4]
+    assert batches(1, 4, 3)[0].chunks[0].ordinary.pts == ()
+    # Among equal timestamps it counts how many go before.
+    for times, skip in (([5, 5, 5, 5, 9, 9], 1), ([0, 5, 5, 5, 9, 9], 0)):
+        assert batches(6, 3, 2, times)[0].chunks[0].ordinary.skip == skip
+    assert batches(6, 3, 2, [0, 0, 5, 5, 5, 9])[0].chunks[1].ordinary.skip == 1
+
+
+def test_the_mode_of_a_batch() -> None:
+    """If this fails, a job does not do what its option says."""
+    for mode, done in (("auto", "anchors"), ("anchors", "anchors"), ("rebase", "rebase")):
+        options = EncodeOptions(mode=mode)
+        assert mode_of_batch(options) == done
+        assert [one.mode for one in cut([0], [0], [()], options)] == [done]
 
 
 def test_seek_points_never_lie_after_what_is_needed() -> None:

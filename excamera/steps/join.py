@@ -1,28 +1,28 @@
-"""Step 3: join the chunks of one batch into the bytes that go into the result."""
+"""Step 4: join the chunks of one batch into the bytes that go into the result."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
 
-import codec
 from excamera.errors import PlanMismatch
 from excamera.job.objects import Job
 from excamera.job.plan import Batch, Chunk
 from excamera.job.records import BatchRecord
+from excamera.media import join as media
+from excamera.media.anchors import join_anchored
 from excamera.media.chunk_encoder import check_chunk
-from excamera.media.container import ivf
 from excamera.media.container.output import output_container, stamped
-from excamera.media.join import JoinedChunk, SourceChunk, Timings, join
-from excamera.media.source.picture import planes_of
+from excamera.media.join import JoinedChunk, SourceChunk, Timings
 from excamera.media.source.reader import FrameReader
-from excamera.steps.encode import CHUNKS, marked
+from excamera.steps.anchors import anchors_of
+from excamera.steps.pieces import CODEC, frames_of, marked, raster_of
 from mu import Context, Event, at_once
 from mu.engines.local import available_cpus
 
 
-def rebase(event: Event, context: Context) -> Event:
-    """Join one batch; a batch of one chunk stays as it is.
+def join(event: Event, context: Context) -> Event:
+    """Join one batch; in mode rebase, a batch of one chunk stays as it is.
 
     Args:
         event: `job` and `batch` number.
@@ -43,7 +43,12 @@ def rebase(event: Event, context: Context) -> Event:
         container = output_container(plan.container)
         timings = Timings()
         joined = []
-        for chunk in _joined(job, batch, context, timings):
+        chunks = (
+            _anchored(job, batch, context)
+            if batch.is_anchored
+            else _rebased(job, batch, context, timings)
+        )
+        for chunk in chunks:
             joined.append(chunk)
             context.report({"batch": batch.number, "chunks": len(joined)})
         frames = [
@@ -67,14 +72,27 @@ def rebase(event: Event, context: Context) -> Event:
     return {"frames": record.frames, "bytes": record.bytes}
 
 
-def _joined(job: Job, batch: Batch, context: Context, timings: Timings) -> Iterator[JoinedChunk]:
+def _anchored(job: Job, batch: Batch, context: Context) -> Iterator[JoinedChunk]:
+    """The chunks with what was coded ahead; the source is not needed."""
+
     def fetched(chunk: Chunk) -> list[bytes]:
-        file = ivf.parse(job.store.get(job.keys.chunk(batch.number, chunk.number)), CHUNKS.codec)
-        frames = [frame.data for frame in file.frames]
+        frames = _fetched(job, batch, chunk.ordinary)
+        if not all(CODEC.is_shown(frame) and not CODEC.is_key_frame(frame) for frame in frames):
+            raise PlanMismatch(f"chunk {batch.number}/{chunk.number}: not only ordinary frames")
+        return frames
+
+    between = at_once(fetched, batch.chunks)
+    anchors = anchors_of(job, batch)
+    context.mark("fetched")
+    yield from join_anchored(anchors, between)
+
+
+def _rebased(job: Job, batch: Batch, context: Context, timings: Timings) -> Iterator[JoinedChunk]:
+    """The chunks as the published method joins them."""
+
+    def fetched(chunk: Chunk) -> list[bytes]:
+        frames = _fetched(job, batch, chunk)
         check_chunk(frames, len(chunk.pts))
-        shown = [frame.pts for frame in file.frames if CHUNKS.codec.is_shown(frame.data)]
-        if shown != list(chunk.pts):
-            raise PlanMismatch(f"chunk {batch.number}/{chunk.number}: wrong timestamps")
         return frames
 
     coded = at_once(fetched, batch.chunks)
@@ -84,11 +102,16 @@ def _joined(job: Job, batch: Batch, context: Context, timings: Timings) -> Itera
         return
     with FrameReader.for_plan(job.plan, job.store) as reader:
         chunks = (
-            SourceChunk(
-                frames,
-                [codec.Raster.from_planes(*planes_of(one)) for one in reader.read(chunk)],
-            )
+            SourceChunk(frames, [raster_of(one) for one in reader.read(chunk)])
             for chunk, frames in zip(batch.chunks, coded, strict=True)
         )
         first_frame_qi = job.plan.options.first_frame_qi
-        yield from join(marked(chunks, context), first_frame_qi, available_cpus(), timings)
+        yield from media.join(marked(chunks, context), first_frame_qi, available_cpus(), timings)
+
+
+def _fetched(job: Job, batch: Batch, chunk: Chunk) -> list[bytes]:
+    """The frames of a chunk's object, which must have the chunk's times."""
+    stamps = frames_of(job.store.get(job.keys.chunk(batch.number, chunk.number)))
+    if [pts for pts, frame in stamps if CODEC.is_shown(frame)] != list(chunk.pts):
+        raise PlanMismatch(f"chunk {batch.number}/{chunk.number}: wrong timestamps")
+    return [frame for _, frame in stamps]

@@ -1,0 +1,5 @@
+"""Step 4: joins the chunks of one batch."""
+
+from functions.task import task_handler
+
+handler = task_handler("join")

@@ -1,5 +1,0 @@
-"""Step 3: joins the chunks of one batch."""
-
-from functions.task import task_handler
-
-handler = task_handler("rebase")
