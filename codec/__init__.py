@@ -39,12 +39,14 @@ from codec.operations import (
     encode_key_frame,
     is_key_frame,
     is_shown,
+    quantizer_steps,
     read_header,
     rebase,
     rebase_chunk,
     recode,
     show_reference,
     simd_level,
+    skim,
 )
 from codec.raster import Raster
 from codec.sketch import Motion, Sketch
@@ -83,10 +85,12 @@ __all__ = [
     "encode_key_frame",
     "is_key_frame",
     "is_shown",
+    "quantizer_steps",
     "read_header",
     "rebase",
     "rebase_chunk",
     "recode",
     "show_reference",
     "simd_level",
+    "skim",
 ]

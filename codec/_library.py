@@ -118,6 +118,7 @@ def _declare(library: ctypes.CDLL) -> None:
     int32 = ctypes.c_int32
     signatures: dict[str, tuple[type | None, list[type]]] = {
         "xc_error_message": (ctypes.c_char_p, []),
+        "xc_quantizer_steps": (ctypes.POINTER(ctypes.c_uint16 * 128), []),
         "xc_simd_level": (ctypes.c_int, [ctypes.POINTER(ctypes.c_char_p)]),
         "xc_buffer_size": (size, [Pointer]),
         "xc_buffer_data": (Pointer, [Pointer]),
@@ -145,6 +146,7 @@ def _declare(library: ctypes.CDLL) -> None:
             [Pointer, Strings, Sizes, size, int32, PointerArgument, PointerArgument],
         ),
         "xc_advance": (ctypes.c_int, [Pointer, Strings, Sizes, size, int32, PointerArgument]),
+        "xc_skim": (ctypes.c_int, [Pointer, Strings, Sizes, size, PointerArgument]),
         "xc_encode_key_frame": (
             ctypes.c_int,
             [

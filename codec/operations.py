@@ -287,6 +287,26 @@ def advance(state: State | None, frames: Sequence[bytes], *, threads: int = 1) -
     return State(after)
 
 
+def skim(state: State, frames: Sequence[bytes]) -> State:
+    """Reads only the headers of consecutive inter frames, and applies them to a state.
+
+    The result has the probabilities, segments and deltas that the frames leave. Its references
+    are those of `state`, whatever the frames do to them.
+
+    Args:
+        state: the state before the first frame.
+        frames: the frames' bytes, as for decode().
+
+    Raises:
+        BitstreamError: a header cannot be read; names the frame, counted from 1.
+        FrameArgumentError: a key frame.
+    """
+    data, sizes = _frames(frames)
+    after = ctypes.c_void_p()
+    check(library().xc_skim(_handle(state), data, sizes, len(frames), ctypes.byref(after)))
+    return State(after)
+
+
 _DEFAULT_SETTINGS = EncodeSettings()
 
 
@@ -481,6 +501,11 @@ def recode(state: State, frame: bytes, made_for: Basis) -> bytes:
         )
     )
     return take_buffer(recoded)
+
+
+def quantizer_steps() -> tuple[int, ...]:
+    """The quantizer step of AC coefficients in luma for each `y_ac_qi` (RFC 6386, 14.1)."""
+    return tuple(library().xc_quantizer_steps().contents)
 
 
 def simd_level() -> str:

@@ -64,10 +64,12 @@ class ChunkRecord(Record):
     Attributes:
         frames: shown frames of the whole chunk.
         bytes: of the coded frames in the object.
+        digest: in mode anchors, see `excamera.media.anchors.digest_of`.
     """
 
     frames: int
     bytes: int
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

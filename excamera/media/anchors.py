@@ -3,32 +3,26 @@
 The last frame of every chunk is its anchor. All anchors of a batch are coded ahead, one after
 another, as hidden altref frames; the first frame of the batch is a key frame. Then every chunk is
 coded against pictures that are exactly those of the result: golden is the anchor before the chunk,
-altref its own. After the chunk a small frame shows the anchor. The pictures never change again;
-only the probabilities with which they are written depend on what really precedes them.
+altref its own, and the first frame finds the anchor before it in last, too. After the chunk a
+frame of a few bytes shows the anchor.
+
+No pixel changes afterwards. Within a chunk the probabilities run from frame to frame; only the
+next anchor, which was coded before these frames, has to be told about them: its first partition
+is written again.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 import codec
-from codec import BufferCopy, EncodeSettings
+from codec import BufferCopy, EncodeSettings, Reference
 from excamera.errors import ChunkError, SeamMismatch
-from excamera.job.options import QI_OF_CRF, EncodeOptions
+from excamera.job.options import EncodeOptions
 from excamera.media.join import JoinedChunk
-
-_KEY_SHARE, _ANCHOR_SHARE = 0.5, 0.4
-"""By what share of `y_ac_qi` the key frame and the anchors are better than ordinary frames."""
-
-_SHOWN = 0x10  # of a frame's first byte
-_COARSE = 60
-_TRIED = (4, 10, 20, 40, 80)
-"""`y_ac_qi` of the frame that shows an anchor: the first that shows it exactly is taken."""
-
-_AS_IT_IS = EncodeSettings(filter_level=0)
+from excamera.media.lookahead import Lookahead, Quantizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +41,19 @@ class ChunkAnchors:
     y_ac_qi: int
 
 
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The ordinary frames of a chunk.
+
+    Attributes:
+        frames: in order.
+        digest: see `digest_of`.
+    """
+
+    frames: list[bytes]
+    digest: str
+
+
 def encode_anchors(
     pictures: Iterable[codec.Raster], lengths: Sequence[int], options: EncodeOptions, threads: int
 ) -> list[ChunkAnchors]:
@@ -58,35 +65,31 @@ def encode_anchors(
         options: quality and effort.
         threads: how many share a frame; the result is the same for any number.
     """
-    source = iter(pictures)
-    y_ac_qi = QI_OF_CRF[options.crf]
-    state: codec.State | None = None
+    ahead = Lookahead(pictures, lengths)
+    quantizers = ahead.quantizers(options.crf)
+    key = quantizers.ahead[0]
+    settings = EncodeSettings(segments=key.segments)
+    coded = codec.encode_key_frame(ahead.pictures[0], key.y_ac_qi, settings, threads=threads)
+    opening, state = [coded.frame], coded.state
+    remaining = iter(zip(ahead.pictures[1:], quantizers.ahead[1:], strict=True))
     found: list[ChunkAnchors] = []
-    for length in lengths:
-        opening: list[bytes] = []
-        ordinary = length - 1
-        if state is None:
-            key = codec.encode_key_frame(
-                next(source), y_ac_qi - int(y_ac_qi * _KEY_SHARE), threads=threads
-            )
-            opening.append(key.frame)
-            state, ordinary = key.state, length - 2
+    for number, length in enumerate(lengths):
         closing: list[bytes] = []
-        if ordinary >= 0:
-            for _ in range(ordinary):
-                next(source)
-            settings = EncodeSettings(
-                refresh_altref=True,
-                copy_to_golden=BufferCopy.FROM_OTHER if found else BufferCopy.NONE,
+        if length > len(opening):
+            hidden = length > len(opening) + 1
+            picture, quantizer = next(remaining)
+            settings = _anchor_settings(quantizer, hidden=hidden, first=number == 0)
+            coded = codec.encode_inter_frame(
+                state, picture, quantizer.y_ac_qi, settings, threads=threads
             )
-            qi = y_ac_qi - int(y_ac_qi * _ANCHOR_SHARE)
-            anchor = codec.encode_inter_frame(state, next(source), qi, settings, threads=threads)
-            state = anchor.state
-            opening.append(_hidden(anchor.frame) if ordinary else anchor.frame)
-            if ordinary:
-                closing.append(_shows_altref(state, threads))
-                state = codec.advance(state, closing)
-        found.append(ChunkAnchors(opening, closing, y_ac_qi))
+            opening.append(coded.frame)
+            state = coded.state
+            if hidden:
+                shows = codec.show_reference(state, Reference.ALTREF, threads=threads)
+                closing.append(shows.frame)
+                state = shows.state
+        found.append(ChunkAnchors(opening, closing, quantizers.ordinary))
+        opening = []
     return found
 
 
@@ -95,7 +98,7 @@ def encode_between(
     chunk: int,
     pictures: Iterable[codec.Raster],
     options: EncodeOptions,
-) -> list[bytes]:
+) -> Between:
     """Code the ordinary frames of a chunk.
 
     Args:
@@ -113,17 +116,30 @@ def encode_between(
         coded = codec.encode_inter_frame(state, picture, anchors[chunk].y_ac_qi)
         frames.append(coded.frame)
         state = coded.state
-    if codec.advance(before, frames).digest() != state.digest():
+    if codec.advance(before, frames) != state:
         raise ChunkError(f"the frames of chunk {chunk} do not decode to what was coded")
-    return frames
+    return Between(frames, digest_of(before, frames))
+
+
+def digest_of(before: codec.State, frames: Sequence[bytes]) -> str:
+    """SHA-256 of a state and the frames that were made for it.
+
+    It ties frames to what their worker verified, so that join need not decode them again.
+    """
+    digest = hashlib.sha256(bytes.fromhex(before.digest()))
+    for frame in frames:
+        digest.update(len(frame).to_bytes(4, "little"))
+        digest.update(frame)
+    return digest.hexdigest()
 
 
 def join_anchored(
-    anchors: Sequence[ChunkAnchors], between: Sequence[list[bytes]]
+    anchors: Sequence[ChunkAnchors], between: Sequence[Between]
 ) -> Iterator[JoinedChunk]:
     """Put the frames of a batch into the order of the result.
 
-    The pictures stay as they are, the probabilities are chosen again for what really precedes.
+    The workers of the chunks have decoded their frames. Here every anchor is decoded as it stands
+    in the result, and every chunk is compared with the state that now precedes it.
 
     Args:
         anchors: of all chunks.
@@ -132,66 +148,39 @@ def join_anchored(
     Raises:
         SeamMismatch: the result does not decode to the predicted pictures.
     """
-    # What anchors and ordinary frames were made for, and what the result leads to.
-    ahead: codec.State | None = None
+    # The anchors as they were made, and what the result leads to.
+    made: codec.State | None = None
     true: codec.State | None = None
-    seen: codec.State | None = None
     try:
-        for one, ordinary in zip(anchors, between, strict=True):
-            made: list[bytes] = []
-            coded = [*one.opening, *ordinary]
-            if ahead is None or true is None:
-                made, coded = coded[:1], coded[1:]
-                ahead = true = codec.decode(None, made[0]).state
-            bases, made_for = [], ahead
-            for number, decoded in enumerate(codec.decode_chunk(ahead, coded)):
-                bases.append(made_for.basis())
-                made_for = decoded.state
-                if number == len(coded) - len(ordinary) - 1:
-                    ahead = made_for
-            rasters = [ahead.last] * len(coded)
-            rebased = codec.rebase_chunk(true, rasters, coded, bases)
-            true = codec.advance(rebased.state, one.closing)
-            ahead = codec.advance(ahead, one.closing)
-            frames = [*made, *rebased.frames, *one.closing]
-            seen = codec.advance(seen, frames)
-            if seen.digest() != true.digest() or not _predict_alike(seen, ahead):
-                raise SeamMismatch("a joined chunk does not decode to the predicted pictures")
-            yield JoinedChunk(frames, seen.digest())
-    except codec.BitstreamError as error:
+        for number, (one, ordinary) in enumerate(zip(anchors, between, strict=True)):
+            opening = list(one.opening)
+            if made is not None and true is not None and opening:
+                opening[0] = codec.recode(true, opening[0], made.basis())
+            opened = codec.advance(true, opening)
+            if ordinary.frames and digest_of(opened, ordinary.frames) != ordinary.digest:
+                raise SeamMismatch(f"chunk {number} was not made for the state before it")
+            made = codec.advance(opened, one.closing)
+            true = codec.advance(codec.skim(opened, ordinary.frames), one.closing)
+            yield JoinedChunk([*opening, *ordinary.frames, *one.closing], true.digest())
+    except (codec.BitstreamError, codec.StateError, codec.FrameArgumentError) as error:
         raise SeamMismatch(f"a joined chunk does not decode: {error}") from error
+
+
+def _anchor_settings(quantizer: Quantizer, *, hidden: bool, first: bool) -> EncodeSettings:
+    """An anchor becomes altref, and the anchor before it golden.
+
+    The key frame is in golden already: copying would be the same, and cost nothing.
+    """
+    return EncodeSettings(
+        segments=quantizer.segments,
+        show=not hidden,
+        refresh_last=not hidden,
+        refresh_altref=True,
+        copy_to_golden=BufferCopy.NONE if first else BufferCopy.FROM_OTHER,
+    )
 
 
 def _opened(anchors: Sequence[ChunkAnchors], chunk: int) -> codec.State:
     """The state that precedes the ordinary frames of a chunk."""
     frames = [frame for one in anchors[:chunk] for frame in (*one.opening, *one.closing)]
     return codec.advance(None, [*frames, *anchors[chunk].opening])
-
-
-def _hidden(frame: bytes) -> bytes:
-    return bytes([frame[0] & ~_SHOWN]) + frame[1:]
-
-
-def _shows_altref(state: codec.State, threads: int) -> bytes:
-    """A frame that shows altref, whatever the last picture and the probabilities are.
-
-    It is coded after a picture that has no pixel of altref, so that it refers to altref alone. As
-    it has neither residue nor vectors, it changes no probabilities.
-
-    Raises:
-        ChunkError: it shows something else.
-    """
-    opposite = codec.Raster.from_planes(
-        *(np.where(plane < 128, 255, 0).astype(np.uint8) for plane in state.altref.planes())
-    )
-    other = codec.encode_inter_frame(state, opposite, _COARSE, _AS_IT_IS, threads=threads).state
-    for y_ac_qi in _TRIED:
-        shows = codec.encode_inter_frame(other, state.altref, y_ac_qi, _AS_IT_IS, threads=threads)
-        if shows.state.last == state.altref:
-            return shows.frame
-    raise ChunkError("an anchor is not shown as it was coded")
-
-
-def _predict_alike(one: codec.State, other: codec.State) -> bool:
-    """Whether what the next chunk refers to is the same in both states."""
-    return (one.last, one.golden, one.altref) == (other.last, other.golden, other.altref)

@@ -36,9 +36,12 @@ def encode(event: Event, context: Context) -> Event:
     def make() -> tuple[bytes, ChunkRecord]:
         batch = job.plan.batch(event["batch"])
         chunk = batch.chunks[event["chunk"]]
-        of_mode = _between if batch.is_anchored else _whole
-        frames = of_mode(job, batch, chunk, context)
-        record = ChunkRecord(frames=len(chunk.pts), bytes=sum(len(frame) for _, frame in frames))
+        if batch.is_anchored:
+            frames, digest = _between(job, batch, chunk, context)
+        else:
+            frames, digest = _whole(job, chunk, context), ""
+        size = sum(len(frame) for _, frame in frames)
+        record = ChunkRecord(frames=len(chunk.pts), bytes=size, digest=digest)
         return piece(job.plan, frames), record
 
     key = job.keys.chunk(event["batch"], event["chunk"])
@@ -46,22 +49,22 @@ def encode(event: Event, context: Context) -> Event:
     return {"frames": record.frames, "bytes": record.bytes}
 
 
-def _whole(job: Job, batch: Batch, chunk: Chunk, context: Context) -> list[Stamped]:
+def _whole(job: Job, chunk: Chunk, context: Context) -> list[Stamped]:
     """All frames of a chunk, by libvpx."""
     pictures = marked(_reader(job).read(chunk), context)
     return stamped(encode_chunk(pictures, job.plan.options), chunk.pts, CODEC)
 
 
-def _between(job: Job, batch: Batch, chunk: Chunk, context: Context) -> list[Stamped]:
-    """The frames of a chunk that were not coded ahead, by our encoder."""
+def _between(job: Job, batch: Batch, chunk: Chunk, context: Context) -> tuple[list[Stamped], str]:
+    """The frames of a chunk that were not coded ahead, by our encoder; and their digest."""
     ordinary = chunk.ordinary
     if not ordinary.pts:
         context.mark("fetched")
-        return []
+        return [], ""
     anchors = anchors_of(job, batch)[: chunk.number + 1]
     pictures = marked(map(raster_of, _reader(job).read(ordinary)), context)
-    frames = encode_between(anchors, chunk.number, pictures, job.plan.options)
-    return stamped(frames, ordinary.pts, CODEC)
+    coded = encode_between(anchors, chunk.number, pictures, job.plan.options)
+    return stamped(coded.frames, ordinary.pts, CODEC), coded.digest
 
 
 def _reader(job: Job) -> FrameReader:

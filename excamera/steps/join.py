@@ -8,9 +8,9 @@ from dataclasses import asdict
 from excamera.errors import PlanMismatch
 from excamera.job.objects import Job
 from excamera.job.plan import Batch, Chunk
-from excamera.job.records import BatchRecord
+from excamera.job.records import BatchRecord, ChunkRecord
 from excamera.media import join as media
-from excamera.media.anchors import join_anchored
+from excamera.media.anchors import Between, join_anchored
 from excamera.media.chunk_encoder import check_chunk
 from excamera.media.container.output import output_container, stamped
 from excamera.media.join import JoinedChunk, SourceChunk, Timings
@@ -75,11 +75,14 @@ def join(event: Event, context: Context) -> Event:
 def _anchored(job: Job, batch: Batch, context: Context) -> Iterator[JoinedChunk]:
     """The chunks with what was coded ahead; the source is not needed."""
 
-    def fetched(chunk: Chunk) -> list[bytes]:
+    def fetched(chunk: Chunk) -> Between:
+        record = job.finished(job.keys.chunk(batch.number, chunk.number), ChunkRecord)
         frames = _fetched(job, batch, chunk.ordinary)
+        if record is None:
+            raise PlanMismatch(f"chunk {batch.number}/{chunk.number}: missing, or of another plan")
         if not all(CODEC.is_shown(frame) and not CODEC.is_key_frame(frame) for frame in frames):
             raise PlanMismatch(f"chunk {batch.number}/{chunk.number}: not only ordinary frames")
-        return frames
+        return Between(frames, record.digest)
 
     between = at_once(fetched, batch.chunks)
     anchors = anchors_of(job, batch)

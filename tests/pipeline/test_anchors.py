@@ -15,7 +15,13 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import AnchorsRecord, ChunkRecord
 from excamera.local import encode_file
-from excamera.media.anchors import ChunkAnchors, encode_anchors, encode_between, join_anchored
+from excamera.media.anchors import (
+    Between,
+    ChunkAnchors,
+    encode_anchors,
+    encode_between,
+    join_anchored,
+)
 from excamera.media.playback import read_file
 from excamera.steps.anchors import anchors_of
 from excamera.steps.pieces import frames_of
@@ -24,7 +30,7 @@ from tests.pipeline.clips import Clip, check_plays_alike, key_frames, mean_error
 
 OPTIONS = EncodeOptions(crf=20, mode="anchors")
 
-Coded = tuple[list[ChunkAnchors], list[list[bytes]]]
+Coded = tuple[list[ChunkAnchors], list[Between]]
 
 
 def rasters(first: int, end: int) -> list[codec.Raster]:
@@ -88,7 +94,7 @@ def test_threads_do_not_change_the_anchors() -> None:
 def test_a_frame_that_shows_something_else_than_the_anchor_is_refused() -> None:
     """If this fails, a batch with pictures that drift is taken for good."""
     (first, second), between = coded([4, 4])
-    wrong = replace(first, closing=[between[0][1]])
+    wrong = replace(first, closing=[between[0].frames[1]])
     with pytest.raises(SeamMismatch):
         list(join_anchored([wrong, second], between))
 
@@ -96,7 +102,7 @@ def test_a_frame_that_shows_something_else_than_the_anchor_is_refused() -> None:
 def test_a_damaged_chunk_is_refused() -> None:
     """If this fails, damage in the store ends up in the film."""
     anchors, between = coded([4, 4])
-    between[1][0] = between[1][0][:12]
+    between[1].frames[0] = between[1].frames[0][:12]
     with pytest.raises(SeamMismatch):
         list(join_anchored(anchors, between))
 

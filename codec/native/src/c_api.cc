@@ -11,6 +11,7 @@
 
 #include "bitstream/frame_header.h"
 #include "common/status.h"
+#include "common/tables.h"
 #include "decide/sketch.h"
 #include "kernels/kernels.h"
 #include "operations/decode.h"
@@ -145,6 +146,8 @@ vp8::SharedState state_of(const xc_state* state) { return state ? state->value :
 
 const char* xc_error_message(void) { return last_error.c_str(); }
 
+const uint16_t* xc_quantizer_steps(void) { return vp8::kAcQuantizerLookup; }
+
 int xc_simd_level(const char** name) {
   return guarded([&] { *name = vp8::simd_level_name(vp8::simd_level()); });
 }
@@ -254,6 +257,12 @@ int xc_advance(const xc_state* before, const uint8_t* const* frames, const size_
     vp8::ThreadTeam team(checked_threads(threads));
     *after = new xc_state{vp8::advance(state_of(before), frames_of(frames, sizes, count), team)};
   });
+}
+
+int xc_skim(const xc_state* before, const uint8_t* const* frames, const size_t* sizes, size_t count,
+            xc_state** after) {
+  return guarded(
+      [&] { *after = new xc_state{vp8::skim(before->value, frames_of(frames, sizes, count))}; });
 }
 
 int xc_encode_key_frame(const xc_raster* source, const xc_encode_settings* settings,

@@ -20,6 +20,9 @@ typedef struct xc_state xc_state;
 typedef struct xc_basis xc_basis;
 typedef struct xc_buffer xc_buffer;
 
+/* The quantizer steps of AC coefficients in luma, by index: 128 values. */
+XC_API const uint16_t* xc_quantizer_steps(void);
+
 typedef struct {
   int32_t key_frame;
   int32_t version;
@@ -87,6 +90,10 @@ XC_API int xc_decode_chunk(const xc_state* before, const uint8_t* const* frames,
 /* The same, but returns only the state after the last. */
 XC_API int xc_advance(const xc_state* before, const uint8_t* const* frames, const size_t* sizes,
                       size_t count, int32_t threads, xc_state** after);
+
+/* The state with what `count` consecutive inter frames do to it, except to its references. */
+XC_API int xc_skim(const xc_state* before, const uint8_t* const* frames, const size_t* sizes,
+                   size_t count, xc_state** after);
 
 /* Four segments, and the segment of each macroblock in raster order. */
 typedef struct {

@@ -72,6 +72,25 @@ DecodedFrame decode_frame(const SharedState& before, FrameBytes frame, ThreadTea
   return {next_state(before.get(), header, reader.context(), raster, reader.segment_map()), raster};
 }
 
+SharedState skim_frame(const SharedState& before, FrameBytes frame) {
+  if (frame.empty()) return before;
+  FrameReader reader(before.get(), frame.data(), frame.size());
+  FrameHeader header = reader.header();
+  if (header.start.key_frame) {
+    throw CodecError(Status::kInvalidArgument, "a key frame leaves nothing of a state");
+  }
+  if (header.segmentation.update_map) {
+    for (int row = 0; row < reader.macroblocks().rows(); ++row) {
+      for (int column = 0; column < reader.macroblocks().columns(); ++column) {
+        reader.read_modes(row, column);
+      }
+    }
+  }
+  header.refresh_last = header.refresh_golden = header.refresh_altref = false;
+  header.copy_to_golden = header.copy_to_altref = BufferCopy::kNone;
+  return next_state(before.get(), header, reader.context(), nullptr, reader.segment_map());
+}
+
 // Hands each decoded frame to take() and returns the state after the last.
 template <typename Take>
 SharedState decode_each(SharedState state, std::span<const FrameBytes> frames, ThreadTeam& team,
@@ -101,6 +120,13 @@ SharedState advance(SharedState before, std::span<const FrameBytes> frames, Thre
     throw CodecError(Status::kInvalidArgument, "no state and no frames: nothing to return");
   }
   return after;
+}
+
+SharedState skim(SharedState before, std::span<const FrameBytes> frames) {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    before = for_frame(i, frames.size(), [&] { return skim_frame(before, frames[i]); });
+  }
+  return before;
 }
 
 }  // namespace vp8

@@ -23,4 +23,9 @@ std::vector<DecodedFrame> decode_chunk(SharedState before, std::span<const Frame
 // CodecError(kInvalidArgument) if there is neither a state nor a frame.
 SharedState advance(SharedState before, std::span<const FrameBytes> frames, ThreadTeam& team);
 
+// What consecutive inter frames do to a state besides its references, which stay as they are:
+// only headers are read. Throws CodecError, which names the frame; kInvalidArgument for a key
+// frame.
+SharedState skim(SharedState before, std::span<const FrameBytes> frames);
+
 }  // namespace vp8
