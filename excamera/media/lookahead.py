@@ -41,8 +41,9 @@ _COPIED = 10.0
 _SMALLEST_COST = 32.0
 """Blocks that cost less alone are all alike: there is nothing to explain in them."""
 
-_EVEN = 0.7
-"""How much of the pictures' mean gain all steps give back, so that `crf` keeps its meaning."""
+_EVEN = 0.35
+"""How much of the square of the pictures' mean gain all steps give back: `crf` then means about the
+same quality as in one sequential encode. Small gains change what is seen less than large ones."""
 
 _QUARTER_FROM_PX = 1_500_000
 """Pictures of more pixels are halved twice for their sketches."""
@@ -162,7 +163,7 @@ class Lookahead:
         """The quantizers of the batch for a quality."""
         step = codec.quantizer_steps()[QI_OF_CRF[crf]]
         octaves, mean = self._octaves(step)
-        base = step * 2.0 ** (-_EVEN * mean)
+        base = step * 2.0 ** (_EVEN * mean**2)
         return Quantizers(
             [_quantizer(self._of_macroblocks(one), base) for one in octaves], _nearest_qi(base)
         )
