@@ -77,6 +77,7 @@ class NativeEncodeSettings(ctypes.Structure):
             "copy_to_golden",
             "copy_to_altref",
             "filter_level",
+            "effort",
         )
     ]
 

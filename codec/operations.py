@@ -50,6 +50,9 @@ class BufferCopy(IntEnum):
     FROM_OTHER = 2  # golden from altref, altref from golden
 
 
+DEFAULT_EFFORT = 2
+
+
 @dataclass(frozen=True)
 class EncodeSettings:
     """How a frame is encoded, besides its quantizer.
@@ -61,6 +64,7 @@ class EncodeSettings:
         copy_to_altref: the buffer that altref is copied from, if it is not refreshed.
         filter_level: of the loop filter, 0 to 63; None searches for the level that
             comes closest to the source.
+        effort: how much is tried, 0 (the fastest) to 4 (the smallest frames).
     """
 
     refresh_golden: bool = False
@@ -68,6 +72,7 @@ class EncodeSettings:
     copy_to_golden: BufferCopy = BufferCopy.NONE
     copy_to_altref: BufferCopy = BufferCopy.NONE
     filter_level: int | None = None
+    effort: int = DEFAULT_EFFORT
 
     def _native(self, y_ac_qi: int) -> NativeEncodeSettings:
         return NativeEncodeSettings(
@@ -77,6 +82,7 @@ class EncodeSettings:
             self.copy_to_golden,
             self.copy_to_altref,
             -1 if self.filter_level is None else self.filter_level,
+            self.effort,
         )
 
 
@@ -231,7 +237,7 @@ def encode_key_frame(
         threads: as for decode().
 
     Raises:
-        FrameArgumentError: an index, level or number of threads out of range.
+        FrameArgumentError: an index, level, effort or number of threads out of range.
     """
     frame, after = ctypes.c_void_p(), ctypes.c_void_p()
     options = settings._native(y_ac_qi)
@@ -268,7 +274,7 @@ def encode_inter_frame(
         threads: as for decode().
 
     Raises:
-        FrameArgumentError: an index, level or number of threads out of range.
+        FrameArgumentError: an index, level, effort or number of threads out of range.
         StateMismatch: state and raster differ in size.
     """
     frame, after = ctypes.c_void_p(), ctypes.c_void_p()

@@ -69,7 +69,8 @@ vp8::EncodeSettings settings_of(const xc_encode_settings& settings) {
           .refresh_altref = settings.refresh_altref != 0,
           .copy_to_golden = copy_of(settings.copy_to_golden),
           .copy_to_altref = copy_of(settings.copy_to_altref),
-          .filter_level = settings.filter_level};
+          .filter_level = settings.filter_level,
+          .effort = settings.effort};
 }
 
 void hand_over(vp8::EncodedFrame encoded, xc_buffer** frame, xc_state** after) {

@@ -96,6 +96,7 @@ typedef struct {
   int32_t copy_to_golden;
   int32_t copy_to_altref;
   int32_t filter_level; /* 0 to 63, -1 to search */
+  int32_t effort;       /* 0, the fastest, to 4 */
 } xc_encode_settings;
 
 XC_API int xc_encode_key_frame(const xc_raster* source, const xc_encode_settings* settings,

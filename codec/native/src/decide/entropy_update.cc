@@ -25,6 +25,15 @@ Probability fitted(const BranchCount& count, Probability otherwise) {
   return static_cast<Probability>(std::clamp<std::uint64_t>(scaled, 1, 255));
 }
 
+// Between what a count says and what was assumed: the assumption weighs like so many decisions.
+Probability estimated(const BranchCount& count, Probability assumed) {
+  constexpr std::uint64_t kWeight = 8;
+  const std::uint64_t total = count.total() + kWeight;
+  const std::uint64_t scaled =
+      (static_cast<std::uint64_t>(count.zeros) * 256 + assumed * kWeight + total / 2) / total;
+  return static_cast<Probability>(std::clamp<std::uint64_t>(scaled, 1, 255));
+}
+
 // What the tokens at one place decide at each node.
 std::array<BranchCount, 11> branches_of(
     const std::array<std::array<std::uint32_t, kTokenKinds>, 2>& tokens) {
@@ -126,6 +135,13 @@ void choose_probabilities(FrameHeader& header, CodingContext& context,
   update_motion_vectors(counts.entropy_modes.data(), entropy.motion_vectors);
   update_modes(counts.entropy_modes.data() + kVectors, entropy.y_mode);
   update_modes(counts.entropy_modes.data() + kVectors + 4, entropy.uv_mode);
+}
+
+void estimate_modes(FrameHeader& header, const DecisionCounts& counts) {
+  header.prob_skip_false = estimated(counts.skip, header.prob_skip_false);
+  header.prob_intra = estimated(counts.intra, header.prob_intra);
+  header.prob_last = estimated(counts.last, header.prob_last);
+  header.prob_golden = estimated(counts.golden, header.prob_golden);
 }
 
 }  // namespace vp8

@@ -15,7 +15,8 @@ struct EncodeSettings {
   BufferCopy copy_to_altref = BufferCopy::kNone;
   // 0 to 63, or -1 to search for the best.
   int filter_level = -1;
-  SearchEffort effort = kStandardSearch;
+  // A row of kEfforts.
+  int effort = kDefaultEffort;
 };
 
 // Throws CodecError(kInvalidArgument) for settings out of range.
