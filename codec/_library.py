@@ -94,6 +94,7 @@ class NativeEncodeSettings(ctypes.Structure):
                 "golden_sign_bias",
                 "altref_sign_bias",
                 "filter_level",
+                "effort",
             )
         ),
         ("segments", ctypes.POINTER(NativeSegments)),

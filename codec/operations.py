@@ -72,6 +72,9 @@ class BufferCopy(IntEnum):
     FROM_OTHER = 2  # golden from altref, altref from golden
 
 
+DEFAULT_EFFORT = 2
+
+
 @dataclass(frozen=True)
 class Segments:
     """Up to four kinds of macroblocks with their own quantizers (RFC 6386, 9.3).
@@ -124,6 +127,7 @@ class EncodeSettings:
         segments: kinds of macroblocks with their own quantizers, if there are any.
         filter_level: of the loop filter, 0 to 63; None searches for the level that
             comes closest to the source.
+        effort: how much is tried, 0 (the fastest) to 4 (the smallest frames).
     """
 
     show: bool = True
@@ -137,6 +141,7 @@ class EncodeSettings:
     altref_sign_bias: bool | None = None
     segments: Segments | None = None
     filter_level: int | None = None
+    effort: int = DEFAULT_EFFORT
 
     def _native(self, y_ac_qi: int) -> NativeEncodeSettings:
         return NativeEncodeSettings(
@@ -151,6 +156,7 @@ class EncodeSettings:
             -1 if self.golden_sign_bias is None else self.golden_sign_bias,
             -1 if self.altref_sign_bias is None else self.altref_sign_bias,
             -1 if self.filter_level is None else self.filter_level,
+            self.effort,
             None if self.segments is None else ctypes.pointer(self.segments._native()),
         )
 
@@ -326,7 +332,7 @@ def encode_key_frame(
         threads: as for decode().
 
     Raises:
-        FrameArgumentError: an index, level or number of threads out of range.
+        FrameArgumentError: an index, level, effort or number of threads out of range.
     """
     frame, after = ctypes.c_void_p(), ctypes.c_void_p()
     options = settings._native(y_ac_qi)
@@ -363,7 +369,7 @@ def encode_inter_frame(
         threads: as for decode().
 
     Raises:
-        FrameArgumentError: an index, level or number of threads out of range.
+        FrameArgumentError: an index, level, effort or number of threads out of range.
         StateMismatch: state and raster differ in size.
     """
     frame, after = ctypes.c_void_p(), ctypes.c_void_p()

@@ -22,7 +22,7 @@ from codec import BufferCopy, EncodeSettings, Reference
 from excamera.errors import ChunkError, SeamMismatch
 from excamera.job.options import EncodeOptions
 from excamera.media.join import JoinedChunk
-from excamera.media.lookahead import Lookahead, Quantizer
+from excamera.media.lookahead import Lookahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def encode_anchors(
     ahead = Lookahead(pictures, lengths)
     quantizers = ahead.quantizers(options.crf)
     key = quantizers.ahead[0]
-    settings = EncodeSettings(segments=key.segments)
+    settings = EncodeSettings(segments=key.segments, effort=options.anchors.effort)
     coded = codec.encode_key_frame(ahead.pictures[0], key.y_ac_qi, settings, threads=threads)
     opening, state = [coded.frame], coded.state
     remaining = iter(zip(ahead.pictures[1:], quantizers.ahead[1:], strict=True))
@@ -78,7 +78,15 @@ def encode_anchors(
         if length > len(opening):
             hidden = length > len(opening) + 1
             picture, quantizer = next(remaining)
-            settings = _anchor_settings(quantizer, hidden=hidden, first=number == 0)
+            settings = EncodeSettings(
+                segments=quantizer.segments,
+                effort=options.anchors.effort,
+                show=not hidden,
+                refresh_last=not hidden,
+                refresh_altref=True,
+                # The anchor before becomes golden; the key frame is there already.
+                copy_to_golden=BufferCopy.FROM_OTHER if number else BufferCopy.NONE,
+            )
             coded = codec.encode_inter_frame(
                 state, picture, quantizer.y_ac_qi, settings, threads=threads
             )
@@ -111,9 +119,10 @@ def encode_between(
         ChunkError: the frames do not decode to what was coded.
     """
     before = state = _opened(anchors, chunk)
+    settings = EncodeSettings(effort=options.anchors.effort)
     frames = []
     for picture in pictures:
-        coded = codec.encode_inter_frame(state, picture, anchors[chunk].y_ac_qi)
+        coded = codec.encode_inter_frame(state, picture, anchors[chunk].y_ac_qi, settings)
         frames.append(coded.frame)
         state = coded.state
     if codec.advance(before, frames) != state:
@@ -164,20 +173,6 @@ def join_anchored(
             yield JoinedChunk([*opening, *ordinary.frames, *one.closing], true.digest())
     except (codec.BitstreamError, codec.StateError, codec.FrameArgumentError) as error:
         raise SeamMismatch(f"a joined chunk does not decode: {error}") from error
-
-
-def _anchor_settings(quantizer: Quantizer, *, hidden: bool, first: bool) -> EncodeSettings:
-    """An anchor becomes altref, and the anchor before it golden.
-
-    The key frame is in golden already: copying would be the same, and cost nothing.
-    """
-    return EncodeSettings(
-        segments=quantizer.segments,
-        show=not hidden,
-        refresh_last=not hidden,
-        refresh_altref=True,
-        copy_to_golden=BufferCopy.NONE if first else BufferCopy.FROM_OTHER,
-    )
 
 
 def _opened(anchors: Sequence[ChunkAnchors], chunk: int) -> codec.State:

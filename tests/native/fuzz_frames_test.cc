@@ -178,7 +178,7 @@ std::vector<Bytes> own_stream(int width, int height) {
   std::vector<Bytes> frames;
   State state;
   for (int number = 0; number < 4; ++number) {
-    xc_encode_settings settings{30, number == 2, number == 1, 0, 0, -1};
+    xc_encode_settings settings{30, number == 2, number == 1, 0, 0, -1, number % 5};
     xc_buffer* buffer = nullptr;
     xc_state* after = nullptr;
     const Raster source = picture(width, height, number);

@@ -11,8 +11,10 @@ namespace {
 constexpr int kWidth = 85;
 constexpr int kHeight = 61;
 
-// The digest of every build. Only a change that is meant to change decisions may change it.
-constexpr std::uint64_t kExpected = 0xb62a4958636b4fb6;
+// The digests of every build, by effort. Only a change that is meant to change decisions may change
+// them.
+constexpr std::uint64_t kExpected[] = {0xb07abf6c895f5f06, 0xaec5b4371d9b26b3, 0x2857a2c72d406112,
+                                       0x3bb8792cd621fa94, 0x894f0903e3e431f2};
 
 class Digest {
  public:
@@ -53,10 +55,11 @@ void add_and_free(Digest& digest, xc_buffer* buffer) {
   xc_buffer_free(buffer);
 }
 
-std::uint64_t digest_with(int threads) {
+std::uint64_t digest_with(int effort, int threads) {
   Digest digest;
   xc_encode_settings settings{};
   settings.filter_level = -1;
+  settings.effort = effort;
   xc_buffer* frame = nullptr;
   xc_state* made_for = nullptr;
   xc_state* before = nullptr;
@@ -107,9 +110,12 @@ std::uint64_t digest_with(int threads) {
 }  // namespace
 
 int main() {
-  const std::uint64_t digest = digest_with(1);
-  std::printf("%016llx\n", static_cast<unsigned long long>(digest));
-  CHECK(digest_with(3) == digest);
-  CHECK(digest == kExpected);
+  std::uint64_t digests[5];
+  for (int effort = 0; effort < 5; ++effort) {
+    digests[effort] = digest_with(effort, 1);
+    std::printf("%016llx\n", static_cast<unsigned long long>(digests[effort]));
+    CHECK(digest_with(effort, 3) == digests[effort]);
+  }
+  for (int effort = 0; effort < 5; ++effort) CHECK(digests[effort] == kExpected[effort]);
   return 0;
 }

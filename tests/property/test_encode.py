@@ -46,11 +46,15 @@ def assert_plays_as_predicted(frames, after):
     seed=st.integers(0, 1000),
     noise=st.sampled_from([0, 3, 30]),
     y_ac_qi=st.integers(0, 127),
+    effort=st.integers(0, 4),
 )
-def test_every_decoder_agrees_with_our_own_reconstruction(width, height, seed, noise, y_ac_qi):
+def test_every_decoder_agrees_with_our_own_reconstruction(
+    width, height, seed, noise, y_ac_qi, effort
+):
     """The picture would drift away from what the encoder thinks it shows."""
     pictures = moving_pictures(width, height, 4, seed=seed, noise=noise)
-    assert_plays_as_predicted(*encode_stream(pictures, y_ac_qi))
+    encode_settings = EncodeSettings(effort=effort)
+    assert_plays_as_predicted(*encode_stream(pictures, y_ac_qi, lambda _: encode_settings))
 
 
 @SETTINGS
@@ -90,6 +94,7 @@ def test_reference_settings_do_what_they_say(data, seed):
         copy_to_golden=copies,
         copy_to_altref=copies,
         filter_level=st.sampled_from([None, 0, 1, 40, 63]),
+        effort=st.integers(0, 4),
     )
     # FFmpeg copies golden from the altref before the frame; libvpx from the one just copied.
     unambiguous = drawn.filter(
@@ -247,6 +252,31 @@ def test_quantizer_out_of_range_is_refused(y_ac_qi):
     picture = moving_pictures(16, 16, 1)[0]
     with pytest.raises(codec.FrameArgumentError):
         codec.encode_key_frame(picture, y_ac_qi)
+
+
+@pytest.mark.parametrize("effort", [-1, 5])
+def test_effort_out_of_range_is_refused(effort):
+    """The codec would read past its table of efforts."""
+    picture = moving_pictures(16, 16, 1)[0]
+    state = codec.encode_key_frame(picture, 30).state
+    with pytest.raises(codec.FrameArgumentError, match="effort"):
+        codec.encode_key_frame(picture, 30, EncodeSettings(effort=effort))
+    with pytest.raises(codec.FrameArgumentError, match="effort"):
+        codec.encode_inter_frame(state, picture, 30, EncodeSettings(effort=effort))
+
+
+def test_more_effort_gives_smaller_frames_as_good():
+    """Users would pay for a higher effort and get nothing."""
+    pictures = moving_pictures(240, 176, 5, seed=5, noise=2)
+    found = []
+    for effort in range(5):
+        encode_settings = EncodeSettings(effort=effort)
+        frames, after = encode_stream(pictures, 50, lambda _, one=encode_settings: one)
+        quality_db = sum(map(psnr, pictures, (state.last for state in after))) / len(pictures)
+        # One decibel is worth about 15% of the bytes here.
+        found.append(sum(map(len, frames)) * 0.85**quality_db)
+    assert len(set(found)) == 5
+    assert found[4] < found[2] < found[0]
 
 
 def test_state_of_another_size_is_refused():

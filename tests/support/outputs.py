@@ -9,12 +9,14 @@ import codec
 from codec import Basis, BufferCopy, Decoded, Encoded, EncodeSettings, Raster, State
 from tests.support.streams import md5, read_ivf
 
-# One per frame, in turn: its effect on golden and altref, and the source of its filter level.
+# One per frame, in turn: its effect on golden and altref, the source of its filter level, and its
+# effort.
 SETTINGS = (
     EncodeSettings(),
-    EncodeSettings(refresh_golden=True, filter_level=40),
-    EncodeSettings(copy_to_altref=BufferCopy.FROM_OTHER, filter_level=0),
-    EncodeSettings(refresh_altref=True, copy_to_golden=BufferCopy.FROM_LAST),
+    EncodeSettings(refresh_golden=True, filter_level=40, effort=4),
+    EncodeSettings(copy_to_altref=BufferCopy.FROM_OTHER, filter_level=0, effort=0),
+    EncodeSettings(refresh_altref=True, copy_to_golden=BufferCopy.FROM_LAST, effort=3),
+    EncodeSettings(effort=1),
 )
 
 
@@ -45,7 +47,8 @@ def decoded(frames: Sequence[bytes], threads: int) -> list[Decoded]:
 
 def encoded(pictures: Sequence[Raster], y_ac_qi: int, threads: int) -> list[Encoded]:
     """Returns a key frame of the first picture and inter frames of the others."""
-    found = [codec.encode_key_frame(pictures[0], y_ac_qi, threads=threads)]
+    first = EncodeSettings(effort=y_ac_qi % 5)
+    found = [codec.encode_key_frame(pictures[0], y_ac_qi, first, threads=threads)]
     for index, picture in enumerate(pictures[1:]):
         settings = SETTINGS[index % len(SETTINGS)]
         before = found[-1].state

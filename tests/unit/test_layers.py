@@ -26,7 +26,7 @@ ROOMS = {
     "decide": (
         "effort", "rate_distortion", "mode_rates", "entropy_update", "activity_mask",
         "residue_coder", "filter_search", "frame_writer", "motion_search", "macroblock_trial",
-        "intra_trial", "search_decider", "repeat_decider",
+        "intra_trial", "search_decider", "first_look", "repeat_decider",
     ),
     "operations": ("chunk", "decode", "encode", "rebase"),
 }  # fmt: skip

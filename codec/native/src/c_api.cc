@@ -104,7 +104,8 @@ vp8::EncodeSettings settings_of(const xc_encode_settings& settings) {
           .golden_sign_bias = sign_bias_of(settings.golden_sign_bias),
           .altref_sign_bias = sign_bias_of(settings.altref_sign_bias),
           .segments = segments_of(settings.segments),
-          .filter_level = settings.filter_level};
+          .filter_level = settings.filter_level,
+          .effort = settings.effort};
 }
 
 void hand_over(vp8::EncodedFrame encoded, xc_buffer** frame, xc_state** after) {

@@ -116,6 +116,7 @@ typedef struct {
   int32_t golden_sign_bias; /* 0 or 1, -1 keeps the state's; the next likewise */
   int32_t altref_sign_bias;
   int32_t filter_level;        /* 0 to 63, -1 to search */
+  int32_t effort;              /* 0, the fastest, to 4 */
   const xc_segments* segments; /* may be null */
 } xc_encode_settings;
 

@@ -1,7 +1,7 @@
 // How much is tried before a macroblock is coded: one row for each level of effort.
 //
-// A new level is a new row here, and a setting that picks it: EncodeSettings and
-// RebaseSettings carry a row down to the deciders.
+// EncodeSettings names a row of kEfforts, which goes down to the deciders; a new level is a new
+// row. RebaseSettings carries a row of its own.
 #pragma once
 
 namespace vp8 {
@@ -11,6 +11,12 @@ struct VectorEffort {
   int first_step_px;   // of whole pixels; halved until it is 1
   int moves;           // at most so many with each step of whole pixels
   int fraction_moves;  // at most so many with a step of a half pixel, and of a quarter
+};
+
+// How far intra modes are tried.
+struct IntraEffort {
+  bool subblocks;          // B_PRED is tried even if an inter candidate is the best so far
+  int subblock_finalists;  // so many modes of a subblock are coded before one is chosen, 1 to 4
 };
 
 // How a macroblock is decided from nothing.
@@ -25,10 +31,14 @@ struct SearchEffort {
   // than so many halves of the best.
   int finalists;
   int finalist_halves;
-  bool splits;           // SPLITMV is tried
-  bool smallest_splits;  // and in 4x4 parts, if larger ones won
-  bool subblock_intra;   // B_PRED is tried even if an inter candidate is the best so far
-  int filter_step;       // first step of the search for the frame's filter level
+  bool splits;                   // SPLITMV is tried
+  bool smallest_splits;          // and in 4x4 parts, if larger ones won
+  bool every_partitioning;       // all are coded to the end, not only the most promising
+  bool second_reference_splits;  // and those of the second best reference
+  IntraEffort inter_intra;       // in inter frames
+  IntraEffort key_intra;         // in key frames
+  int filter_step;               // first step of the search for the frame's filter level
+  int first_look;  // one row of so many is looked at before an inter frame is decided; 0: none
 };
 
 // How a macroblock is decided that was decided before, against other references.
@@ -43,19 +53,68 @@ struct RepeatEffort {
   int chroma_steps;
 };
 
-// ADR 15 has the measurements behind these numbers.
-inline constexpr SearchEffort kStandardSearch{
-    .whole = {.first_step_px = 8, .moves = 16, .fraction_moves = 2},
+inline constexpr SearchEffort kEffort0{
+    .whole = {.first_step_px = 4, .moves = 8, .fraction_moves = 1},
     .split = {.first_step_px = 2, .moves = 16, .fraction_moves = 2},
     .smallest = {.first_step_px = 2, .moves = 16, .fraction_moves = 1},
     .fraction_quarters = 5,
-    .finalists = 3,
+    .finalists = 1,
     .finalist_halves = 3,
-    .splits = true,
-    .smallest_splits = true,
-    .subblock_intra = true,
-    .filter_step = 8,
+    .splits = false,
+    .smallest_splits = false,
+    .every_partitioning = false,
+    .second_reference_splits = false,
+    .inter_intra = {.subblocks = false, .subblock_finalists = 1},
+    .key_intra = {.subblocks = true, .subblock_finalists = 1},
+    .filter_step = 4,
+    .first_look = 8,
 };
+
+// Each level is the one before with more. ADR 15 and 21 have the measurements behind these numbers.
+constexpr SearchEffort effort1() {
+  SearchEffort effort = kEffort0;
+  effort.whole = {.first_step_px = 8, .moves = 16, .fraction_moves = 2};
+  effort.finalists = 2;
+  effort.splits = true;
+  effort.filter_step = 8;
+  return effort;
+}
+constexpr SearchEffort effort2() {
+  SearchEffort effort = effort1();
+  effort.finalists = 3;
+  effort.smallest_splits = true;
+  effort.inter_intra = {.subblocks = true, .subblock_finalists = 2};
+  effort.key_intra.subblock_finalists = 3;
+  effort.first_look = 4;
+  return effort;
+}
+constexpr SearchEffort effort3() {
+  SearchEffort effort = effort2();
+  effort.every_partitioning = true;
+  effort.inter_intra.subblock_finalists = 3;
+  effort.first_look = 2;
+  return effort;
+}
+constexpr SearchEffort effort4() {
+  SearchEffort effort = effort3();
+  effort.finalists = 5;
+  effort.second_reference_splits = true;
+  effort.inter_intra.subblock_finalists = effort.key_intra.subblock_finalists = 4;
+  effort.first_look = 1;
+  return effort;
+}
+inline constexpr SearchEffort kEfforts[] = {kEffort0, effort1(), effort2(), effort3(), effort4()};
+inline constexpr int kHighestEffort = 4;
+inline constexpr int kDefaultEffort = 2;
+
+// For looking first: only which kind of prediction wins matters, not by how much.
+constexpr SearchEffort first_look_effort() {
+  SearchEffort effort = kEffort0;
+  effort.whole.first_step_px = 8;
+  return effort;
+}
+inline constexpr SearchEffort kFirstLook = first_look_effort();
+
 inline constexpr RepeatEffort kStandardRepeat{
     .splits = true,
     .promising_halves = 3,

@@ -25,6 +25,15 @@ Probability fitted(const BranchCount& count, Probability otherwise) {
   return static_cast<Probability>(std::clamp<std::uint64_t>(scaled, 1, 255));
 }
 
+// Between what a count says and what was assumed: the assumption weighs like so many decisions.
+Probability estimated(const BranchCount& count, Probability assumed) {
+  constexpr std::uint64_t kWeight = 8;
+  const std::uint64_t total = count.total() + kWeight;
+  const std::uint64_t scaled =
+      (static_cast<std::uint64_t>(count.zeros) * 256 + assumed * kWeight + total / 2) / total;
+  return static_cast<Probability>(std::clamp<std::uint64_t>(scaled, 1, 255));
+}
+
 // What the tokens at one place decide at each node.
 std::array<BranchCount, 11> branches_of(
     const std::array<std::array<std::uint32_t, kTokenKinds>, 2>& tokens) {
@@ -62,7 +71,7 @@ void update_coefficients(const DecisionCounts& counts, CoefficientProbabilities&
   }
 }
 
-void update_motion_vectors(const BranchCount* counts, bool saved, MvProbabilities& probabilities) {
+void update_motion_vectors(const BranchCount* counts, bool no_odd, MvProbabilities& probabilities) {
   for (std::size_t i = 0; i < 2; ++i) {
     for (std::size_t j = 0; j < MvProbabilityLayout::kCount; ++j) {
       Probability& p = probabilities[i][j];
@@ -73,9 +82,7 @@ void update_motion_vectors(const BranchCount* counts, bool saved, MvProbabilitie
       const int flag = kMvUpdateProbabilities[i][j];
       const std::int64_t update_rate = 7 * 256 + kBitCost[256 - flag] - kBitCost[flag];
       if (rate_of(count, p) > rate_of(count, fit) + update_rate) p = fit;
-      // Odd defaults are replaced, too, if the frame's probabilities are saved: no header
-      // could bring them back (see recode()).
-      if (saved && p != 1 && p % 2 != 0) p = fit;
+      if (no_odd && p != 1 && p % 2 != 0) p = fit;
     }
   }
 }
@@ -126,10 +133,19 @@ void choose_probabilities(FrameHeader& header, CodingContext& context,
   header.prob_last = fitted(counts.last, 128);
   header.prob_golden = fitted(counts.golden, 128);
   constexpr std::size_t kVectors = 2 * MvProbabilityLayout::kCount;
-  update_motion_vectors(counts.entropy_modes.data(), header.refresh_entropy,
-                        entropy.motion_vectors);
+  // Frames between a hidden frame and the next may change odd defaults, and no header could
+  // bring them back for that: see recode().
+  const bool no_odd = !header.start.show_frame && header.refresh_entropy;
+  update_motion_vectors(counts.entropy_modes.data(), no_odd, entropy.motion_vectors);
   update_modes(counts.entropy_modes.data() + kVectors, entropy.y_mode);
   update_modes(counts.entropy_modes.data() + kVectors + 4, entropy.uv_mode);
+}
+
+void estimate_modes(FrameHeader& header, const DecisionCounts& counts) {
+  header.prob_skip_false = estimated(counts.skip, header.prob_skip_false);
+  header.prob_intra = estimated(counts.intra, header.prob_intra);
+  header.prob_last = estimated(counts.last, header.prob_last);
+  header.prob_golden = estimated(counts.golden, header.prob_golden);
 }
 
 }  // namespace vp8

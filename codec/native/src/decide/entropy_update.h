@@ -86,4 +86,8 @@ class ModeRecorder {
 void choose_probabilities(FrameHeader& header, CodingContext& context,
                           const DecisionCounts& counts);
 
+// Sets the header's probabilities of skipping and of references to what a part of the frame
+// suggests. Those in the header before count for a little, too.
+void estimate_modes(FrameHeader& header, const DecisionCounts& counts);
+
 }  // namespace vp8

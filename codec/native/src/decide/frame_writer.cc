@@ -1,5 +1,7 @@
 #include "decide/frame_writer.h"
 
+#include <cstring>
+#include <memory>
 #include <utility>
 
 #include "bitstream/macroblock_header.h"
@@ -8,6 +10,10 @@
 
 namespace vp8 {
 namespace {
+
+// What a bit is worth in a key frame, in 65536ths of its worth elsewhere: every frame until the
+// next key frame gains by what a key frame does better.
+constexpr std::int64_t kKeyFrameBit = 65536 * 4 / 5;
 
 // Every frame has skip flags.
 FrameHeader with_skip_flags(FrameHeader header) {
@@ -42,7 +48,8 @@ FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameH
   if (filter_step == kNoFilterSearch)
     filter_behind_.emplace(*raster_, macroblocks_, filter_settings_, team);
   for (const QuantizerSteps& steps : reconstruction_.steps) {
-    lagrangians_.emplace_back(steps.y[1]);
+    const Lagrangian lagrangian(steps.y[1]);
+    lagrangians_.push_back(header.start.key_frame ? lagrangian.scaled(kKeyFrameBit) : lagrangian);
     quantizers_.emplace_back(steps);
   }
 }
@@ -56,6 +63,19 @@ MacroblockPixels FrameWriter::source_at(int row, int column) const {
     found.stride[i] = plane.stride;
   }
   return found;
+}
+
+void FrameWriter::pretend_above(int row) {
+  if (row == 0) return;
+  for (int i = 0; i < kPlanes; ++i) {
+    const int y = row * (i == 0 ? 16 : 8) - 1;
+    const Plane plane = source_.plane(i);
+    std::memcpy(raster_->mutable_plane(i).at(0, y), plane.at(0, y),
+                static_cast<std::size_t>(plane.width));
+  }
+  for (int column = 0; column < macroblocks_.columns(); ++column) {
+    std::construct_at(&macroblocks_.at(row - 1, column));
+  }
 }
 
 SharedState FrameWriter::finish(ThreadTeam& team) {

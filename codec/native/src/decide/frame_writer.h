@@ -67,6 +67,12 @@ class FrameWriter {
     return macroblock_pixels(*raster_, row, column);
   }
 
+  // Makes it possible to write a row without the row above: the source's last line of pixels
+  // and macroblocks without vectors stand in for it.
+  void pretend_above(int row);
+  // Sets the header's probabilities of modes from the macroblocks written so far.
+  void estimate_modes(FrameHeader& header) const { vp8::estimate_modes(header, counts_); }
+
   // Called after the last macroblock. Searches for the filter level, unless the filter has
   // followed behind, and chooses probabilities. Returns the state after the frame; only
   // serialize() is left to be done.

@@ -1,5 +1,6 @@
 #include "decide/intra_trial.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -62,9 +63,43 @@ void evaluate_whole(MacroblockTrial& trial, MacroblockMode mode, MacroblockMode 
   trial.evaluate(trial.rates().y_mode(mode) + trial.rates().uv_mode(uv_mode));
 }
 
-SubblockMode choose_subblock_mode(const MacroblockTrial& trial, int subblock,
-                                  const MacroblockInfo& info, const std::uint8_t* source,
-                                  const std::uint8_t (*predictions)[16], Rate& rate) {
+// A mode of a subblock, and the rate of naming it.
+struct SubblockChoice {
+  SubblockMode mode = B_DC_PRED;
+  Rate rate = 0;
+};
+
+// The modes of one subblock that cost least by Hadamard differences, at most kMaxFinalists,
+// the cheapest first.
+class SubblockFinalists {
+ public:
+  SubblockFinalists(int wanted) : wanted_(std::min(wanted, kMaxFinalists)) {}
+
+  void add(SubblockChoice choice, Cost cost) {
+    if (count_ == wanted_ && cost >= costs_[count_ - 1]) return;
+    int at = count_ < wanted_ ? count_++ : count_ - 1;
+    // The first of equals stays before the others.
+    for (; at > 0 && costs_[at - 1] > cost; --at) {
+      choices_[at] = choices_[at - 1];
+      costs_[at] = costs_[at - 1];
+    }
+    choices_[at] = choice;
+    costs_[at] = cost;
+  }
+  int count() const { return count_; }
+  const SubblockChoice& operator[](int index) const { return choices_[index]; }
+
+ private:
+  static constexpr int kMaxFinalists = 4;
+  int wanted_;
+  int count_ = 0;
+  SubblockChoice choices_[kMaxFinalists];
+  Cost costs_[kMaxFinalists];
+};
+
+SubblockFinalists subblock_finalists(const MacroblockTrial& trial, int subblock,
+                                     const MacroblockInfo& info, const std::uint8_t* source,
+                                     const std::uint8_t (*predictions)[16], int wanted) {
   const auto i = static_cast<std::size_t>(subblock);
   const SubblockMode above =
       subblock >= 4 ? info.subblock_modes[i - 4] : trial.above().subblock_modes[i + 12];
@@ -72,22 +107,16 @@ SubblockMode choose_subblock_mode(const MacroblockTrial& trial, int subblock,
       (subblock & 3) ? info.subblock_modes[i - 1] : trial.left().subblock_modes[i + 3];
   int differences[kSubblockModes];
   kernels().satd_many(source, trial.source().stride[0], predictions, kSubblockModes, differences);
-  Cost best = kNever;
-  SubblockMode chosen = B_DC_PRED;
+  SubblockFinalists finalists(wanted);
   for (int m = 0; m < kSubblockModes; ++m) {
     const auto mode = static_cast<SubblockMode>(m);
     const Rate own = trial.rates().subblock_mode(mode, above, left);
-    const Cost cost = trial.lagrangian().absolute_cost(differences[m], own);
-    if (cost < best) {
-      best = cost;
-      chosen = mode;
-      rate = own;
-    }
+    finalists.add({mode, own}, trial.lagrangian().absolute_cost(differences[m], own));
   }
-  return chosen;
+  return finalists;
 }
 
-void try_subblocks(MacroblockTrial& trial, MacroblockMode uv_mode) {
+void try_subblocks(MacroblockTrial& trial, MacroblockMode uv_mode, int finalists) {
   auto& [info, coefficients, cost] = trial.new_candidate();
   info.y_mode = B_PRED;
   info.uv_mode = uv_mode;
@@ -111,16 +140,34 @@ void try_subblocks(MacroblockTrial& trial, MacroblockMode uv_mode) {
     alignas(32) std::uint8_t predictions[kSubblockModes][16];
     const SubblockEdge edge = subblock_edge(pixels, stride, above_right.of(i));
     kernels().predict_all_subblocks(edge.pixels, predictions);
-    Rate own = 0;
-    const SubblockMode mode = choose_subblock_mode(trial, i, info, source, predictions, own);
-    info.subblock_modes[static_cast<std::size_t>(i)] = mode;
-    rate += own;
-    const std::uint8_t* prediction = predictions[mode];
+    const auto distortion = [&](const SubblockChoice& choice) {
+      return lagrangian.cost(
+          std::int64_t{16} * kernels().sse[0](source, source_stride, predictions[choice.mode], 4),
+          0);
+    };
+    const auto code = [&](const SubblockChoice& choice, TokenContext& a, TokenContext& l) {
+      return residue.code_subblock(i, source, source_stride, predictions[choice.mode], 4, a, l,
+                                   coefficients);
+    };
+    const SubblockFinalists best =
+        subblock_finalists(trial, i, info, source, predictions, finalists);
+    SubblockChoice chosen = best[0];
+    Cost least = kNever;
+    for (int n = 0; best.count() > 1 && n < best.count(); ++n) {
+      TokenContext a = above;
+      TokenContext l = left;
+      const Cost cost =
+          distortion(best[n]) + code(best[n], a, l) + lagrangian.cost(0, best[n].rate);
+      if (cost >= least) continue;
+      least = cost;
+      chosen = best[n];
+    }
+    info.subblock_modes[static_cast<std::size_t>(i)] = chosen.mode;
+    rate += chosen.rate;
+    const std::uint8_t* prediction = predictions[chosen.mode];
     for (int y = 0; y < 4; ++y) std::memcpy(pixels + y * stride, prediction + 4 * y, 4);
-    base += lagrangian.cost(
-        std::int64_t{16} * kernels().sse[0](source, source_stride, prediction, 4), 0);
-    coded +=
-        residue.code_subblock(i, source, source_stride, prediction, 4, above, left, coefficients);
+    base += distortion(chosen);
+    coded += code(chosen, above, left);
     if (base + coded + lagrangian.cost(0, rate) >= trial.best().cost) return;
     add_block(coefficients.values[i], coefficients.ends[i], steps, pixels, stride);
   }
@@ -135,7 +182,7 @@ void try_subblocks(MacroblockTrial& trial, MacroblockMode uv_mode) {
 
 }  // namespace
 
-void try_intra(MacroblockTrial& trial, bool subblocks) {
+void try_intra(MacroblockTrial& trial, const IntraEffort& effort) {
   const bool key_frame = trial.frame().header().start.key_frame;
   const MacroblockMode uv_mode = choose_uv_mode(trial);
   if (key_frame) {
@@ -143,7 +190,9 @@ void try_intra(MacroblockTrial& trial, bool subblocks) {
   } else {
     evaluate_whole(trial, choose_y_mode(trial), uv_mode);
   }
-  if (key_frame || subblocks || !trial.best().info.is_inter()) try_subblocks(trial, uv_mode);
+  if (key_frame || effort.subblocks || !trial.best().info.is_inter()) {
+    try_subblocks(trial, uv_mode, effort.subblock_finalists);
+  }
 }
 
 }  // namespace vp8

@@ -1,14 +1,15 @@
 // Trying a macroblock's intra modes.
 #pragma once
 
+#include "decide/effort.h"
 #include "decide/macroblock_trial.h"
 
 namespace vp8 {
 
 // Evaluates intra candidates for the macroblock on trial: in a key frame all modes, else
-// the whole mode that differs least. Tries B_PRED, too, in a key frame, if `subblocks`
+// the whole mode that differs least. Tries B_PRED, too, in a key frame, if `effort`
 // says so, or if no inter candidate is the best so far.
-void try_intra(MacroblockTrial& trial, bool subblocks);
+void try_intra(MacroblockTrial& trial, const IntraEffort& effort);
 
 // Whether the target holds the best candidate after try_intra(): B_PRED comes last, and
 // reconstructs its subblocks, since they are predicted from each other.

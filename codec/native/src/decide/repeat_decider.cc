@@ -114,7 +114,7 @@ void RepeatDecider::decide(int column, const MacroblockInfo& old) {
   bool predicted = true;
   if (!old.is_inter() || (trial_.best_has_tokens() && intra_promises())) {
     trial_.add_to_best(trial_.prediction_cost(true));
-    try_intra(trial_, old.y_mode == B_PRED);
+    try_intra(trial_, {.subblocks = old.y_mode == B_PRED, .subblock_finalists = 1});
     predicted = target_holds_best(trial_);
   }
   trial_.commit(predicted);

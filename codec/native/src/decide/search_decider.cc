@@ -15,8 +15,9 @@ constexpr Cost kNever = std::numeric_limits<Cost>::max();
 void SearchDecider::decide(int column) {
   const FrameWriter& frame = trial_.frame();
   trial_.begin(column, frame.segment_at(trial_.row(), column));
-  if (!frame.header().start.key_frame) try_inter();
-  try_intra(trial_, effort_.subblock_intra);
+  const bool key_frame = frame.header().start.key_frame;
+  if (!key_frame) try_inter();
+  try_intra(trial_, key_frame ? effort_.key_intra : effort_.inter_intra);
   trial_.commit(target_holds_best(trial_));
 }
 
@@ -106,7 +107,7 @@ void SearchDecider::try_inter() {
   if (rough.size() > finalists) rough.resize(finalists);
   while (rough.back().cost > rough.front().cost * effort_.finalist_halves / 2) rough.pop_back();
   for (const RoughCandidate& candidate : rough) evaluate_whole(candidate);
-  if (effort_.splits && trial_.best_has_tokens()) try_splits(trial_.best().info);
+  if (effort_.splits && trial_.best_has_tokens()) try_splits(rough);
 }
 
 SearchDecider::SplitPart SearchDecider::choose_part(const MotionSearch& search,
@@ -165,27 +166,67 @@ Cost SearchDecider::search_split(SplitPartitioning partitioning, MacroblockInfo&
   return total;
 }
 
-void SearchDecider::try_splits(const MacroblockInfo& whole) {
-  const MacroblockInfo start = whole;
-  const auto evaluate_best_of = [&](std::initializer_list<SplitPartitioning> partitionings) {
-    Cost best = kNever;
-    MacroblockInfo chosen;
-    Rate chosen_rate = 0;
-    for (const SplitPartitioning partitioning : partitionings) {
-      MacroblockInfo info = start;
-      Rate rate = 0;
-      const Cost cost = search_split(partitioning, info, rate);
-      if (cost < best) {
-        best = cost;
-        chosen = info;
-        chosen_rate = rate;
-      }
+void SearchDecider::evaluate_best_split(const MacroblockInfo& whole,
+                                        std::initializer_list<SplitPartitioning> partitionings) {
+  Cost best = kNever;
+  MacroblockInfo chosen;
+  Rate chosen_rate = 0;
+  for (const SplitPartitioning partitioning : partitionings) {
+    MacroblockInfo info = whole;
+    Rate rate = 0;
+    const Cost cost = search_split(partitioning, info, rate);
+    if (cost < best) {
+      best = cost;
+      chosen = info;
+      chosen_rate = rate;
     }
-    trial_.candidate().info = chosen;
-    trial_.evaluate(chosen_rate);
-  };
-  evaluate_best_of({kQuarters, k16x8, k8x16});
-  if (effort_.smallest_splits && trial_.best().info.y_mode == SPLITMV) evaluate_best_of({k4x4});
+  }
+  trial_.candidate().info = chosen;
+  trial_.evaluate(chosen_rate);
+}
+
+void SearchDecider::try_splits(const MacroblockInfo& whole) {
+  if (effort_.every_partitioning) {
+    for (const SplitPartitioning partitioning : {kQuarters, k16x8, k8x16}) {
+      evaluate_best_split(whole, {partitioning});
+    }
+  } else {
+    evaluate_best_split(whole, {kQuarters, k16x8, k8x16});
+  }
+  if (effort_.smallest_splits && trial_.best().info.y_mode == SPLITMV) {
+    evaluate_best_split(whole, {k4x4});
+  }
+}
+
+void SearchDecider::try_splits(const std::vector<RoughCandidate>& rough) {
+  const MacroblockInfo whole = trial_.best().info;
+  try_splits(whole);
+  if (!effort_.second_reference_splits) return;
+  const auto other = std::find_if(rough.begin(), rough.end(), [&](const auto& candidate) {
+    return candidate.reference != whole.reference;
+  });
+  if (other == rough.end()) return;
+  MacroblockInfo info = whole;
+  info.reference = other->reference;
+  info.y_mode = other->mode;
+  info.mvs.fill(other->mv);
+  try_splits(info);
+}
+
+void decide_rows(FrameWriter& frame, const SearchEffort& effort, const RowRange& rows,
+                 ThreadTeam& team) {
+  const int columns = frame.macroblocks().columns();
+  Wavefront wavefront(rows.count, columns);
+  wavefront.run(team, [&](int index) {
+    RowWriter row_writer(frame, rows.first + index * rows.every);
+    SearchDecider decider(row_writer, effort);
+    int seen = 0;
+    for (int column = 0; column < columns; ++column) {
+      wavefront.await_above(index, column, seen);
+      decider.decide(column);
+      wavefront.publish(index, column);
+    }
+  });
 }
 
 }  // namespace vp8

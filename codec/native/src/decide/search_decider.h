@@ -37,7 +37,11 @@ class SearchDecider {
   void search_whole(ReferenceFrame reference, Cost& best_by_whole_pixels,
                     std::vector<RoughCandidate>& rough);
   void evaluate_whole(const RoughCandidate& rough);
+  void try_splits(const std::vector<RoughCandidate>& rough);
   void try_splits(const MacroblockInfo& whole);
+  // Evaluates the partitioning that costs least by Hadamard differences.
+  void evaluate_best_split(const MacroblockInfo& whole,
+                           std::initializer_list<SplitPartitioning> partitionings);
   // Fills in the vectors of a partitioning and the rate of naming them; returns their
   // cost by Hadamard differences.
   Cost search_split(SplitPartitioning partitioning, MacroblockInfo& info, Rate& rate) const;
@@ -49,5 +53,16 @@ class SearchDecider {
   MacroblockTrial trial_;
   const SearchEffort effort_;
 };
+
+// Rows of a frame: `count` of them from `first` on, each `every` below the one before.
+struct RowRange {
+  int first;
+  int every;
+  int count;
+};
+
+// Decides and writes rows, which the threads of a team share.
+void decide_rows(FrameWriter& frame, const SearchEffort& effort, const RowRange& rows,
+                 ThreadTeam& team);
 
 }  // namespace vp8

@@ -4,6 +4,7 @@
 
 #include "common/status.h"
 #include "decide/filter_search.h"
+#include "decide/first_look.h"
 #include "decide/search_decider.h"
 
 namespace vp8 {
@@ -12,7 +13,8 @@ namespace {
 // Smooth macroblocks need more filtering, moving and golden ones less.
 constexpr LoopFilterDeltas kDeltas{{2, 0, -2, -2}, {4, -2, 2, 4}};
 
-// Decisions assume these probabilities, which are known only after them.
+// Decisions assume these probabilities, which are known only after them; a first look at the
+// frame makes better ones.
 constexpr Probability kAssumedSkipFalse = 160;
 constexpr Probability kAssumedIntra = 30;
 constexpr Probability kAssumedLast = 220;
@@ -26,6 +28,10 @@ void check(const EncodeSettings& settings) {
   if (settings.filter_level < -1 || settings.filter_level > kMaxLoopFilterLevel) {
     throw CodecError(Status::kInvalidArgument, "a filter level is 0 to 63, or -1 to search, not " +
                                                    std::to_string(settings.filter_level));
+  }
+  if (settings.effort < 0 || settings.effort > kHighestEffort) {
+    throw CodecError(Status::kInvalidArgument,
+                     "an effort is 0 to 4, not " + std::to_string(settings.effort));
   }
 }
 
@@ -102,24 +108,18 @@ FrameHeader frame_header(const EncodeSettings& settings, CodingContext& context)
   return header;
 }
 
-EncodedFrame encode(const State* before, const SharedRaster& picture, const FrameHeader& header,
+EncodedFrame encode(const State* before, const SharedRaster& picture, FrameHeader header,
                     const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
                     const EncodeSettings& settings, ThreadTeam& team) {
   const SharedRaster source = with_repeated_edges(picture);
+  const SearchEffort& effort = kEfforts[settings.effort];
+  if (!header.start.key_frame && effort.first_look > 0) {
+    look_first(*before, *source, header, context, segment_map, effort.first_look, team);
+  }
   const int filter_step =
-      settings.filter_level < 0 ? settings.effort.filter_step : FrameWriter::kNoFilterSearch;
+      settings.filter_level < 0 ? effort.filter_step : FrameWriter::kNoFilterSearch;
   FrameWriter writer(before, *source, header, context, std::move(segment_map), filter_step, team);
-  Wavefront wavefront(source->macroblock_rows(), source->macroblock_columns());
-  wavefront.run(team, [&](int row) {
-    RowWriter row_writer(writer, row);
-    SearchDecider decider(row_writer, settings.effort);
-    int seen = 0;
-    for (int column = 0; column < source->macroblock_columns(); ++column) {
-      wavefront.await_above(row, column, seen);
-      decider.decide(column);
-      wavefront.publish(row, column);
-    }
-  });
+  decide_rows(writer, effort, {.first = 0, .every = 1, .count = source->macroblock_rows()}, team);
   SharedState after = writer.finish(team);
   return {writer.serialize(), std::move(after)};
 }

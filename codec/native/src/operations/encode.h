@@ -36,7 +36,8 @@ struct EncodeSettings {
   std::optional<SegmentSettings> segments;
   // 0 to 63, or -1 to search for the best.
   int filter_level = -1;
-  SearchEffort effort = kStandardSearch;
+  // A row of kEfforts.
+  int effort = kDefaultEffort;
 };
 
 // Throws CodecError(kInvalidArgument) for settings out of range.
