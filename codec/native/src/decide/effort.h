@@ -37,6 +37,7 @@ struct SearchEffort {
   bool second_reference_splits;  // and those of the second best reference
   IntraEffort inter_intra;       // in inter frames
   IntraEffort key_intra;         // in key frames
+  bool far_vectors;              // vectors of sketches are tried, too
   int filter_step;               // first step of the search for the frame's filter level
   int first_look;  // one row of so many is looked at before an inter frame is decided; 0: none
 };
@@ -66,6 +67,7 @@ inline constexpr SearchEffort kEffort0{
     .second_reference_splits = false,
     .inter_intra = {.subblocks = false, .subblock_finalists = 1},
     .key_intra = {.subblocks = true, .subblock_finalists = 1},
+    .far_vectors = false,
     .filter_step = 4,
     .first_look = 8,
 };
@@ -76,6 +78,7 @@ constexpr SearchEffort effort1() {
   effort.whole = {.first_step_px = 8, .moves = 16, .fraction_moves = 2};
   effort.finalists = 2;
   effort.splits = true;
+  effort.far_vectors = true;
   effort.filter_step = 8;
   return effort;
 }

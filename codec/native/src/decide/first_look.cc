@@ -6,7 +6,7 @@ namespace vp8 {
 
 void look_first(const State& before, const Raster& source, FrameHeader& header,
                 const CodingContext& context, const std::shared_ptr<const SegmentMap>& segment_map,
-                int every, ThreadTeam& team) {
+                const FarVectors* far, int every, ThreadTeam& team) {
   const int first = every / 2;
   const int rows = (source.macroblock_rows() - first + every - 1) / every;
   if (rows <= 0) return;
@@ -16,7 +16,7 @@ void look_first(const State& before, const Raster& source, FrameHeader& header,
   if (every > 1) {
     for (int i = 0; i < rows; ++i) writer.pretend_above(first + i * every);
   }
-  decide_rows(writer, kFirstLook, {.first = first, .every = every, .count = rows}, team);
+  decide_rows(writer, kFirstLook, far, {.first = first, .every = every, .count = rows}, team);
   writer.estimate_modes(header);
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "decide/effort.h"
+#include "decide/far_vectors.h"
 #include "decide/frame_writer.h"
 
 namespace vp8 {
@@ -18,6 +19,6 @@ namespace vp8 {
 // unknown: the source's pixels stand in for them.
 void look_first(const State& before, const Raster& source, FrameHeader& header,
                 const CodingContext& context, const std::shared_ptr<const SegmentMap>& segment_map,
-                int every, ThreadTeam& team);
+                const FarVectors* far, int every, ThreadTeam& team);
 
 }  // namespace vp8

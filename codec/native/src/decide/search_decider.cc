@@ -52,7 +52,8 @@ void SearchDecider::search_whole(ReferenceFrame reference, Cost& best_by_whole_p
                                    : best_by_whole_pixels / 4 * effort_.fraction_quarters;
   const MotionSearch::Found found = search.search(
       block,
-      {MotionVector{}, suggested.nearest, suggested.near, trial_.left().mv(), trial_.above().mv()},
+      {MotionVector{}, suggested.nearest, suggested.near, trial_.left().mv(), trial_.above().mv(),
+       far_ != nullptr ? far_->at(reference, trial_.row(), trial_.column()) : MotionVector{}},
       effort_.whole, fractions_below);
   best_by_whole_pixels = std::min(best_by_whole_pixels, found.by_whole_pixels);
   const Lagrangian& lagrangian = trial_.lagrangian();
@@ -213,13 +214,13 @@ void SearchDecider::try_splits(const std::vector<RoughCandidate>& rough) {
   try_splits(info);
 }
 
-void decide_rows(FrameWriter& frame, const SearchEffort& effort, const RowRange& rows,
-                 ThreadTeam& team) {
+void decide_rows(FrameWriter& frame, const SearchEffort& effort, const FarVectors* far,
+                 const RowRange& rows, ThreadTeam& team) {
   const int columns = frame.macroblocks().columns();
   Wavefront wavefront(rows.count, columns);
   wavefront.run(team, [&](int index) {
     RowWriter row_writer(frame, rows.first + index * rows.every);
-    SearchDecider decider(row_writer, effort);
+    SearchDecider decider(row_writer, effort, far);
     int seen = 0;
     for (int column = 0; column < columns; ++column) {
       wavefront.await_above(index, column, seen);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "decide/effort.h"
+#include "decide/far_vectors.h"
 #include "decide/macroblock_trial.h"
 #include "decide/motion_search.h"
 
@@ -11,7 +12,9 @@ namespace vp8 {
 
 class SearchDecider {
  public:
-  SearchDecider(RowWriter& row, const SearchEffort& effort) : trial_(row), effort_(effort) {}
+  // `far` may be null.
+  SearchDecider(RowWriter& row, const SearchEffort& effort, const FarVectors* far)
+      : trial_(row), effort_(effort), far_(far) {}
 
   // Decides the next macroblock of the row and commits it.
   void decide(int column);
@@ -52,6 +55,7 @@ class SearchDecider {
 
   MacroblockTrial trial_;
   const SearchEffort effort_;
+  const FarVectors* const far_;
 };
 
 // Rows of a frame: `count` of them from `first` on, each `every` below the one before.
@@ -61,8 +65,8 @@ struct RowRange {
   int count;
 };
 
-// Decides and writes rows, which the threads of a team share.
-void decide_rows(FrameWriter& frame, const SearchEffort& effort, const RowRange& rows,
-                 ThreadTeam& team);
+// Decides and writes rows, which the threads of a team share. `far` may be null.
+void decide_rows(FrameWriter& frame, const SearchEffort& effort, const FarVectors* far,
+                 const RowRange& rows, ThreadTeam& team);
 
 }  // namespace vp8

@@ -114,6 +114,7 @@ class SketchMotion {
   SketchMotion(const Sketch& reference, const Sketch& picture)
       : reference_(reference), picture_(picture) {}
 
+  // `costs` may be null: then fractions are not searched.
   void run(std::uint16_t* costs, MotionVector* vectors) {
     std::vector<MotionVector> coarser;
     int coarser_columns = 0;
@@ -140,8 +141,9 @@ class SketchMotion {
           }
           descend();
           found[static_cast<std::size_t>(row * level.columns + column)] = best_;
-          if (index == 0) *costs++ = static_cast<std::uint16_t>(refine());
-          if (index == 0) *vectors++ = best_;
+          if (index != 0) continue;
+          if (costs != nullptr) *costs++ = static_cast<std::uint16_t>(refine());
+          *vectors++ = best_;
         }
       }
       coarser = std::move(found);
@@ -259,12 +261,25 @@ class SketchMotion {
   int best_cost_ = 0;
 };
 
-void find_motion(const Sketch& reference, const Sketch& picture, std::uint16_t* costs,
-                 MotionVector* vectors) {
+namespace {
+
+void check_sizes(const Sketch& reference, const Sketch& picture) {
   if (reference.width() != picture.width() || reference.height() != picture.height()) {
     throw CodecError(Status::kInvalidArgument, "two sketches differ in size");
   }
+}
+
+}  // namespace
+
+void find_motion(const Sketch& reference, const Sketch& picture, std::uint16_t* costs,
+                 MotionVector* vectors) {
+  check_sizes(reference, picture);
   SketchMotion(reference, picture).run(costs, vectors);
+}
+
+void find_whole_motion(const Sketch& reference, const Sketch& picture, MotionVector* vectors) {
+  check_sizes(reference, picture);
+  SketchMotion(reference, picture).run(nullptr, vectors);
 }
 
 }  // namespace vp8

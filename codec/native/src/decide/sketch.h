@@ -55,7 +55,10 @@ class Sketch {
 // Where each block of a picture comes from in another picture of the same size, and the
 // Hadamard difference of that prediction. Vectors are in quarter pixels of the sketch. Throws
 // CodecError(kInvalidArgument) for sketches of different sizes.
+//
+// find_whole_motion() stops at whole pixels of the sketch, and does not say what they cost.
 void find_motion(const Sketch& reference, const Sketch& picture, std::uint16_t* costs,
                  MotionVector* vectors);
+void find_whole_motion(const Sketch& reference, const Sketch& picture, MotionVector* vectors);
 
 }  // namespace vp8

@@ -113,13 +113,17 @@ EncodedFrame encode(const State* before, const SharedRaster& picture, FrameHeade
                     const EncodeSettings& settings, ThreadTeam& team) {
   const SharedRaster source = with_repeated_edges(picture);
   const SearchEffort& effort = kEfforts[settings.effort];
+  std::optional<FarVectors> far;
+  if (!header.start.key_frame && effort.far_vectors) far.emplace(*before, *source, team);
+  const FarVectors* const vectors = far ? &*far : nullptr;
   if (!header.start.key_frame && effort.first_look > 0) {
-    look_first(*before, *source, header, context, segment_map, effort.first_look, team);
+    look_first(*before, *source, header, context, segment_map, vectors, effort.first_look, team);
   }
   const int filter_step =
       settings.filter_level < 0 ? effort.filter_step : FrameWriter::kNoFilterSearch;
   FrameWriter writer(before, *source, header, context, std::move(segment_map), filter_step, team);
-  decide_rows(writer, effort, {.first = 0, .every = 1, .count = source->macroblock_rows()}, team);
+  decide_rows(writer, effort, vectors, {.first = 0, .every = 1, .count = source->macroblock_rows()},
+              team);
   SharedState after = writer.finish(team);
   return {writer.serialize(), std::move(after)};
 }
