@@ -25,7 +25,7 @@ _KEY_SHARE, _ANCHOR_SHARE = 0.5, 0.4
 
 _SHOWN = 0x10  # of a frame's first byte
 _COARSE = 60
-_TRIED = (4, 10, 20, 40, 80)
+_TRIED = (10, 20, 40, 80, 127, 4)
 """`y_ac_qi` of the frame that shows an anchor: the first that shows it exactly is taken."""
 
 _AS_IT_IS = EncodeSettings(filter_level=0)
@@ -123,7 +123,7 @@ def join_anchored(
 ) -> Iterator[JoinedChunk]:
     """Put the frames of a batch into the order of the result.
 
-    The pictures stay as they are, the probabilities are chosen again for what really precedes.
+    The pictures stay as they are; the probabilities are chosen again for what really precedes.
 
     Args:
         anchors: of all chunks.
@@ -151,9 +151,15 @@ def join_anchored(
                     ahead = made_for
             rasters = [ahead.last] * len(coded)
             rebased = codec.rebase_chunk(true, rasters, coded, bases)
-            true = codec.advance(rebased.state, one.closing)
-            ahead = codec.advance(ahead, one.closing)
-            frames = [*made, *rebased.frames, *one.closing]
+            true = rebased.state
+            frames = [*made, *rebased.frames]
+            if one.closing:
+                [closing] = one.closing
+                ahead = codec.advance(ahead, [closing])
+                if not _is_shown_by(closing, true):
+                    closing = _shows_altref(true, 1)
+                true = codec.advance(true, [closing])
+                frames.append(closing)
             seen = codec.advance(seen, frames)
             if seen.digest() != true.digest() or not _predict_alike(seen, ahead):
                 raise SeamMismatch("a joined chunk does not decode to the predicted pictures")
@@ -173,13 +179,13 @@ def _hidden(frame: bytes) -> bytes:
 
 
 def _shows_altref(state: codec.State, threads: int) -> bytes:
-    """A frame that shows altref, whatever the last picture and the probabilities are.
+    """A small frame that shows altref exactly, whatever the last picture and the probabilities are.
 
-    It is coded after a picture that has no pixel of altref, so that it refers to altref alone. As
-    it has neither residue nor vectors, it changes no probabilities.
+    It is coded after a picture that has no pixel of altref, so that it refers to altref alone. If
+    it has neither residue nor vectors, probabilities do not matter to it.
 
     Raises:
-        ChunkError: it shows something else.
+        ChunkError: no such frame was found.
     """
     opposite = codec.Raster.from_planes(
         *(np.where(plane < 128, 255, 0).astype(np.uint8) for plane in state.altref.planes())
@@ -187,9 +193,17 @@ def _shows_altref(state: codec.State, threads: int) -> bytes:
     other = codec.encode_inter_frame(state, opposite, _COARSE, _AS_IT_IS, threads=threads).state
     for y_ac_qi in _TRIED:
         shows = codec.encode_inter_frame(other, state.altref, y_ac_qi, _AS_IT_IS, threads=threads)
-        if shows.state.last == state.altref:
+        if shows.state.last == state.altref and _is_shown_by(shows.frame, state):
             return shows.frame
-    raise ChunkError("an anchor is not shown as it was coded")
+    raise ChunkError("an anchor cannot be shown as it was coded")
+
+
+def _is_shown_by(closing: bytes, state: codec.State) -> bool:
+    """Whether the frame shows altref if it follows this state."""
+    try:
+        return codec.advance(state, [closing]).last == state.altref
+    except codec.BitstreamError:
+        return False
 
 
 def _predict_alike(one: codec.State, other: codec.State) -> bool:
