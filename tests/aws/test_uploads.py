@@ -24,14 +24,15 @@ MEDIA = SHARED / "media"
 pytestmark = pytest.mark.aws
 
 
+@pytest.mark.parametrize("mode", ["anchors", "rebase"])
 def test_an_upload_becomes_the_local_engines_result(
-    stack: Deployed, locally: Locally, clip: Path, tmp_path: Path
+    stack: Deployed, locally: Locally, clip: Path, tmp_path: Path, mode: str
 ) -> None:
     """If this fails, the stack does not encode, or its result differs from one machine's."""
-    result = stack.result(stack.upload("film.mp4", clip))
-    assert digest(result) == locally(clip)
+    result = stack.result(stack.upload(f"film {mode}.mp4", clip, {"excamera-mode": mode}))
+    assert digest(result) == locally(clip, EncodeOptions(mode=mode))
     (tmp_path / "film.webm").write_bytes(result)
-    assert len(check_plays_alike(tmp_path / "film.webm")) == 14
+    assert len(check_plays_alike(tmp_path / "film.webm")) == 26
     assert key_frames(tmp_path / "film.webm") == 1
     with av.open(str(tmp_path / "film.webm")) as film:
         assert [stream.type for stream in film.streams] == ["video", "audio"]
