@@ -45,15 +45,12 @@ class AnchorsRecord(Record):
         opening: how many of the object's frames open the chunk.
         closing: how many close it.
         encode: what the chunk's worker has to know: `y_ac_qi` of its ordinary frames.
-        states: digests of the decoder's states after the frames that open the chunk and after
-            those that close it, if it decodes nothing but the object.
         bytes: of coded frames.
     """
 
     opening: list[int]
     closing: list[int]
     encode: list[dict[str, Any]]
-    states: list[list[str]]
     bytes: int
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-import codec
 from excamera.errors import PlanMismatch
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Batch, Chunk
@@ -48,7 +47,6 @@ def anchors(event: Event, context: Context) -> Event:
             opening=[len(one.opening) for one in made],
             closing=[len(one.closing) for one in made],
             encode=[{"y_ac_qi": one.y_ac_qi} for one in made],
-            states=_states(made),
             bytes=sum(len(frame) for _, frame in frames),
         )
 
@@ -90,14 +88,3 @@ def _stamped(made: Sequence[ChunkAnchors], batch: Batch) -> list[Stamped]:
         for chunk, one in zip(batch.chunks, made, strict=True)
         for stamp in zip(times(chunk, one), [*one.opening, *one.closing], strict=True)
     ]
-
-
-def _states(made: Sequence[ChunkAnchors]) -> list[list[str]]:
-    """Digests of the states after the frames that open a chunk, and after those that close it."""
-    state: codec.State | None = None
-    found = []
-    for one in made:
-        opened = codec.advance(state, one.opening)
-        state = codec.advance(opened, one.closing)
-        found.append([opened.digest(), state.digest()])
-    return found
