@@ -33,6 +33,7 @@ struct SearchEffort {
   int finalist_halves;
   bool splits;                   // SPLITMV is tried
   bool smallest_splits;          // and in 4x4 parts, if larger ones won
+  bool smallest_splits_always;   // and if those did not win, too
   bool every_partitioning;       // all are coded to the end, not only the most promising
   bool second_reference_splits;  // and those of the second best reference
   IntraEffort inter_intra;       // in inter frames
@@ -54,15 +55,17 @@ struct RepeatEffort {
   int chroma_steps;
 };
 
+// ADR 15 and 21 have the measurements behind these numbers.
 inline constexpr SearchEffort kEffort0{
-    .whole = {.first_step_px = 4, .moves = 8, .fraction_moves = 1},
-    .split = {.first_step_px = 2, .moves = 16, .fraction_moves = 2},
+    .whole = {.first_step_px = 4, .moves = 16, .fraction_moves = 1},
+    .split = {.first_step_px = 1, .moves = 4, .fraction_moves = 1},
     .smallest = {.first_step_px = 2, .moves = 16, .fraction_moves = 1},
     .fraction_quarters = 5,
     .finalists = 1,
     .finalist_halves = 3,
-    .splits = false,
+    .splits = true,
     .smallest_splits = false,
+    .smallest_splits_always = false,
     .every_partitioning = false,
     .second_reference_splits = false,
     .inter_intra = {.subblocks = false, .subblock_finalists = 1},
@@ -72,13 +75,14 @@ inline constexpr SearchEffort kEffort0{
     .first_look = 8,
 };
 
-// Each level is the one before with more. ADR 15 and 21 have the measurements behind these numbers.
+// Each level is the one before with more.
 constexpr SearchEffort effort1() {
   SearchEffort effort = kEffort0;
-  effort.whole = {.first_step_px = 8, .moves = 16, .fraction_moves = 2};
+  effort.whole.fraction_moves = 2;
+  effort.split = {.first_step_px = 2, .moves = 16, .fraction_moves = 2};
   effort.finalists = 2;
-  effort.splits = true;
   effort.far_vectors = true;
+  effort.inter_intra.subblocks = true;
   effort.filter_step = 8;
   return effort;
 }
@@ -86,7 +90,7 @@ constexpr SearchEffort effort2() {
   SearchEffort effort = effort1();
   effort.finalists = 3;
   effort.smallest_splits = true;
-  effort.inter_intra = {.subblocks = true, .subblock_finalists = 2};
+  effort.inter_intra.subblock_finalists = 2;
   effort.key_intra.subblock_finalists = 3;
   effort.first_look = 4;
   return effort;
@@ -94,14 +98,14 @@ constexpr SearchEffort effort2() {
 constexpr SearchEffort effort3() {
   SearchEffort effort = effort2();
   effort.every_partitioning = true;
-  effort.inter_intra.subblock_finalists = 3;
+  effort.second_reference_splits = true;
   effort.first_look = 2;
   return effort;
 }
 constexpr SearchEffort effort4() {
   SearchEffort effort = effort3();
   effort.finalists = 5;
-  effort.second_reference_splits = true;
+  effort.smallest_splits_always = true;
   effort.inter_intra.subblock_finalists = effort.key_intra.subblock_finalists = 4;
   effort.first_look = 1;
   return effort;
@@ -113,7 +117,7 @@ inline constexpr int kDefaultEffort = 2;
 // For looking first: only which kind of prediction wins matters, not by how much.
 constexpr SearchEffort first_look_effort() {
   SearchEffort effort = kEffort0;
-  effort.whole.first_step_px = 8;
+  effort.splits = false;
   return effort;
 }
 inline constexpr SearchEffort kFirstLook = first_look_effort();

@@ -59,6 +59,11 @@ class MacroblockTrial {
   const MacroblockPixels& target() const { return target_; }
   const MacroblockInfo& above() const { return frame_.macroblocks().at(row() - 1, column_); }
   const MacroblockInfo& left() const { return frame_.macroblocks().at(row(), column_ - 1); }
+  // The one above, in the last column.
+  const MacroblockInfo& above_right() const {
+    const int last = frame_.macroblocks().columns() - 1;
+    return frame_.macroblocks().at(row() - 1, column_ < last ? column_ + 1 : last);
+  }
   const TokenContext& tokens_above() const { return row_.above(column_); }
   const TokenContext& tokens_left() const { return row_.left(); }
   const SegmentQuantizers& quantizers() const { return frame_.quantizers(segment_); }

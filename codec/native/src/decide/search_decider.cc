@@ -53,9 +53,11 @@ void SearchDecider::search_whole(ReferenceFrame reference, Cost& best_by_whole_p
   const MotionSearch::Found found = search.search(
       block,
       {MotionVector{}, suggested.nearest, suggested.near, trial_.left().mv(), trial_.above().mv(),
+       trial_.above_right().mv(), whole_best_.mv,
        far_ != nullptr ? far_->at(reference, trial_.row(), trial_.column()) : MotionVector{}},
       effort_.whole, fractions_below);
   best_by_whole_pixels = std::min(best_by_whole_pixels, found.by_whole_pixels);
+  if (found.cost < whole_best_.cost) whole_best_ = found;
   const Lagrangian& lagrangian = trial_.lagrangian();
   const Rate reference_rate = trial_.rates().reference(reference);
   const std::size_t before = rough.size();
@@ -95,6 +97,7 @@ void SearchDecider::try_inter() {
   std::vector<RoughCandidate> rough;
   rough.reserve(12);
   Cost best_by_whole_pixels = kNever;
+  whole_best_ = {.mv = {}, .difference = 0, .cost = kNever, .by_whole_pixels = kNever};
   const auto& references = trial_.frame().reconstruction().references;
   for (const ReferenceFrame reference : {kLastFrame, kGoldenFrame, kAltrefFrame}) {
     const bool seen =
@@ -194,7 +197,8 @@ void SearchDecider::try_splits(const MacroblockInfo& whole) {
   } else {
     evaluate_best_split(whole, {kQuarters, k16x8, k8x16});
   }
-  if (effort_.smallest_splits && trial_.best().info.y_mode == SPLITMV) {
+  if (effort_.smallest_splits &&
+      (effort_.smallest_splits_always || trial_.best().info.y_mode == SPLITMV)) {
     evaluate_best_split(whole, {k4x4});
   }
 }

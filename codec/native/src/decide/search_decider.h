@@ -54,6 +54,8 @@ class SearchDecider {
   SearchBlock search_block(int x, int y, int width, int height) const;
 
   MacroblockTrial trial_;
+  // The best whole vector so far, of any reference: where the search in the next one starts, too.
+  MotionSearch::Found whole_best_{};
   const SearchEffort effort_;
   const FarVectors* const far_;
 };
