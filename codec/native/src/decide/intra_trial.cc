@@ -73,7 +73,7 @@ struct SubblockChoice {
 // the cheapest first.
 class SubblockFinalists {
  public:
-  SubblockFinalists(int wanted) : wanted_(std::min(wanted, kMaxFinalists)) {}
+  explicit SubblockFinalists(int wanted) : wanted_(std::min(wanted, kMaxFinalists)) {}
 
   void add(SubblockChoice choice, Cost cost) {
     if (count_ == wanted_ && cost >= costs_[count_ - 1]) return;
@@ -86,8 +86,19 @@ class SubblockFinalists {
     choices_[at] = choice;
     costs_[at] = cost;
   }
-  int count() const { return count_; }
-  const SubblockChoice& operator[](int index) const { return choices_[index]; }
+  // The one that costs least by cost_of(choice); a single one wins without it.
+  template <typename CostOf>
+  SubblockChoice cheapest(CostOf&& cost_of) const {
+    SubblockChoice chosen = choices_[0];
+    Cost least = kNever;
+    for (int i = 0; count_ > 1 && i < count_; ++i) {
+      const Cost cost = cost_of(choices_[i]);
+      if (cost >= least) continue;
+      least = cost;
+      chosen = choices_[i];
+    }
+    return chosen;
+  }
 
  private:
   static constexpr int kMaxFinalists = 4;
@@ -151,17 +162,11 @@ void try_subblocks(MacroblockTrial& trial, MacroblockMode uv_mode, int finalists
     };
     const SubblockFinalists best =
         subblock_finalists(trial, i, info, source, predictions, finalists);
-    SubblockChoice chosen = best[0];
-    Cost least = kNever;
-    for (int n = 0; best.count() > 1 && n < best.count(); ++n) {
+    const SubblockChoice chosen = best.cheapest([&](const SubblockChoice& choice) {
       TokenContext a = above;
       TokenContext l = left;
-      const Cost cost =
-          distortion(best[n]) + code(best[n], a, l) + lagrangian.cost(0, best[n].rate);
-      if (cost >= least) continue;
-      least = cost;
-      chosen = best[n];
-    }
+      return distortion(choice) + code(choice, a, l) + lagrangian.cost(0, choice.rate);
+    });
     info.subblock_modes[static_cast<std::size_t>(i)] = chosen.mode;
     rate += chosen.rate;
     const std::uint8_t* prediction = predictions[chosen.mode];
