@@ -49,7 +49,7 @@ from codec.operations import (
     skim,
 )
 from codec.raster import Raster
-from codec.sketch import Motion, Sketch
+from codec.sketch import Motion, Sketch, steady
 from codec.state import Basis, State
 
 __all__ = [
@@ -93,4 +93,5 @@ __all__ = [
     "show_reference",
     "simd_level",
     "skim",
+    "steady",
 ]

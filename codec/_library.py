@@ -173,6 +173,10 @@ def _declare(library: ctypes.CDLL) -> None:
             ctypes.c_int,
             [Pointer, int32, int32, PointerArgument, PointerArgument],
         ),
+        "xc_steady": (
+            ctypes.c_int,
+            [Pointer, PointerArgument, size, int32, int32, PointerArgument],
+        ),
         "xc_sketch_new": (ctypes.c_int, [Pointer, int32, PointerArgument]),
         "xc_sketch_free": (None, [Pointer]),
         "xc_sketch_rows": (int32, [Pointer]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -84,3 +85,33 @@ class Sketch:
             )
         )
         return Motion(costs, vectors)
+
+
+def steady(
+    picture: Raster, neighbours: Sequence[Raster], most: float, *, threads: int = 1
+) -> Raster:
+    """A picture with less noise: each part is averaged with where it is in pictures around it.
+
+    Args:
+        picture: the picture.
+        neighbours: up to 14 others of the same size; what cannot be found in one is not taken.
+        most: the mean difference of a block in grey levels from which on it counts nothing,
+            0.5 to 15.
+        threads: how many work on it, 1 to 64; the result is the same for any number.
+
+    Raises:
+        FrameArgumentError: sizes differ, or an argument is out of range.
+    """
+    handles = (ctypes.c_void_p * len(neighbours))(*(one._handle.value for one in neighbours))
+    result = ctypes.c_void_p()
+    check(
+        library().xc_steady(
+            picture._handle,
+            handles,
+            len(neighbours),
+            round(16 * most),
+            threads,
+            ctypes.byref(result),
+        )
+    )
+    return Raster(result)

@@ -65,8 +65,8 @@ def encode_anchors(
         options: quality and effort.
         threads: how many share a frame; the result is the same for any number.
     """
-    ahead = Lookahead(pictures, lengths)
-    quantizers = ahead.quantizers(options.crf)
+    ahead = Lookahead(pictures, lengths, options.crf, threads)
+    quantizers = ahead.quantizers()
     key = quantizers.ahead[0]
     settings = EncodeSettings(segments=key.segments, effort=options.anchors.effort)
     coded = codec.encode_key_frame(ahead.pictures[0], key.y_ac_qi, settings, threads=threads)

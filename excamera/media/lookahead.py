@@ -6,6 +6,9 @@ evenly. The measure is that of x264's macroblock tree: what a macroblock passes 
 a later one that its prediction explains, with all that the later one passes on itself. An anchor
 is boosted only for what it adds: what it copies from the anchor before has that quality already.
 
+What is coded ahead is coded from pictures with less noise (`codec.steady`): noise costs bits, and
+the pictures that would inherit it have noise of their own.
+
 Shares are estimated on sketches of the source (`codec.Sketch`). A batch has many pictures, so those
 between two anchors are represented by a few.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -57,6 +61,15 @@ _ROUNDS = 12
 """Of the search for segments."""
 
 _QUARTERS_OF_BLOCK = 32
+
+_REACH, _REACH_OF_FIRST = 3, 6
+"""How many pictures before and after an anchor are averaged with it, and after the key frame."""
+
+_NOISE = 5.0
+"""Blocks whose mean difference is as much, in grey levels, are not the same but for noise."""
+
+_NOISE_OF_STEP = 0.25
+"""Less is averaged if the quantizer step is small: noise is then to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,28 +131,34 @@ class Lookahead:
     """What the pictures of a batch are to each other.
 
     Attributes:
-        pictures: those that are coded ahead.
+        pictures: those that are coded ahead, with less noise.
     """
 
-    def __init__(self, pictures: Iterable[codec.Raster], lengths: Sequence[int]) -> None:
+    def __init__(
+        self, pictures: Iterable[codec.Raster], lengths: Sequence[int], crf: int, threads: int
+    ) -> None:
         """Reads a batch.
 
         Args:
-            pictures: all of the batch, in order; only those coded ahead are kept.
+            pictures: all of the batch, in order; only a few are kept at a time.
             lengths: frames of each chunk.
+            crf: quality.
+            threads: how many share the work on a picture.
         """
+        self._step = codec.quantizer_steps()[QI_OF_CRF[crf]]
         numbers = coded_ahead(lengths)
-        wanted = set(numbers)
         samples = dict(_sample_numbers(numbers))
-        neighbours = {number - 1 for number in samples}
-        self.pictures: list[codec.Raster] = []
+        sketched = {*numbers, *samples, *(number - 1 for number in samples)}
         sketches: dict[int, codec.Sketch] = {}
-        for number, picture in enumerate(pictures):
-            if number in wanted:
-                self.pictures.append(picture)
-            if number in wanted or number in samples or number in neighbours:
-                halvings = 2 if picture.width * picture.height > _QUARTER_FROM_PX else 1
-                sketches[number] = codec.Sketch(picture, halvings)
+
+        def watched() -> Iterator[codec.Raster]:
+            for number, picture in enumerate(pictures):
+                if number in sketched:
+                    halvings = 2 if picture.width * picture.height > _QUARTER_FROM_PX else 1
+                    sketches[number] = codec.Sketch(picture, halvings)
+                yield picture
+
+        self.pictures = list(_steadied(watched(), numbers, self._step, threads))
         self._shape = _macroblocks(self.pictures[0])
         self._intra = [sketches[number].intra_costs() for number in numbers]
         self._motion = [
@@ -159,11 +178,10 @@ class Lookahead:
             for number, (gap, weight) in samples.items()
         ]
 
-    def quantizers(self, crf: int) -> Quantizers:
-        """The quantizers of the batch for a quality."""
-        step = codec.quantizer_steps()[QI_OF_CRF[crf]]
-        octaves, mean = self._octaves(step)
-        base = step * 2.0 ** (_EVEN * mean**2)
+    def quantizers(self) -> Quantizers:
+        """The quantizers of the batch."""
+        octaves, mean = self._octaves(self._step)
+        base = self._step * 2.0 ** (_EVEN * mean**2)
         return Quantizers(
             [_quantizer(self._of_macroblocks(one), base) for one in octaves], _nearest_qi(base)
         )
@@ -238,6 +256,31 @@ def _sample_numbers(numbers: Sequence[int]) -> Iterator[tuple[int, tuple[int, fl
         for index in range(count):
             place = (2 * index + 1) * between // (2 * count)
             yield before + 1 + place, (gap, between / count)
+
+
+def _steadied(
+    pictures: Iterable[codec.Raster], numbers: Sequence[int], step: float, threads: int
+) -> Iterator[codec.Raster]:
+    """The pictures of these numbers, each averaged with what is the same in those around it."""
+    most = min(_NOISE, step * _NOISE_OF_STEP)
+    kept: dict[int, codec.Raster] = {}
+    waiting = deque(numbers)
+
+    def ready() -> codec.Raster:
+        number = waiting.popleft()
+        reach = _REACH if number else _REACH_OF_FIRST
+        around = [kept[one] for one in sorted(kept) if 0 < abs(one - number) <= reach]
+        return codec.steady(kept[number], around, most, threads=threads)
+
+    for number, picture in enumerate(pictures):
+        kept[number] = picture
+        while waiting and number >= waiting[0] + (_REACH if waiting[0] else _REACH_OF_FIRST):
+            yield ready()
+        oldest = waiting[0] - _REACH if waiting else number
+        for old in [one for one in kept if one < oldest]:
+            del kept[old]
+    while waiting:
+        yield ready()
 
 
 def _macroblocks(picture: codec.Raster) -> tuple[int, int]:

@@ -72,12 +72,69 @@ def test_sketches_that_do_not_fit_are_refused():
         Sketch(picture(texture(64, 64)), 3)
 
 
+def noisy(luma, seed, deviation=2.0):
+    """Returns a picture of this luma with noise."""
+    noise = np.random.default_rng(seed).normal(0, deviation, luma.shape)
+    return picture(np.clip(luma + noise, 0, 255).astype(np.uint8))
+
+
+def error(raster, luma):
+    """Returns the mean squared error of a picture's luma."""
+    return float(((raster.planes()[0].astype(float) - luma) ** 2).mean())
+
+
+@pytest.mark.parametrize("shift", [0, 2, 9])
+def test_noise_is_averaged_away(shift):
+    """Still scenes would pay for the noise of every anchor."""
+    big = texture(160, 260)
+    luma = big[:, 40:232]
+    around = [
+        noisy(big[:, 40 + k * shift : 232 + k * shift], 10 + k) for k in (-3, -2, -1, 1, 2, 3)
+    ]
+    one = noisy(luma, 9)
+    assert error(codec.steady(one, around, 5), luma) * 2 < error(one, luma)
+
+
+def test_what_differs_is_not_averaged():
+    """A moving subject would leave ghosts in the pictures that all others refer to."""
+    luma = texture(96, 112) // 2
+    one, others = picture(luma), [picture(luma + by) for by in (40, 120)]
+    assert codec.steady(one, others, 5) == one
+    assert codec.steady(one, [], 5) == one
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 33), (100, 135)])
+def test_threads_and_edges_do_not_change_what_is_averaged(size):
+    """Results would depend on the memory of a function."""
+    luma = texture(*size)
+    one, *others = (noisy(luma, seed) for seed in range(5))
+    alone = codec.steady(one, others, 5)
+    assert codec.steady(one, others, 5, threads=3) == alone
+    assert (alone.width, alone.height) == (one.width, one.height)
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "message"),
+    [(15, 5, "at most 14 neighbours, not 15"), (1, 0.1, "8 to 255, not 2"), (1, 16, "not 256")],
+)
+def test_what_cannot_be_averaged_is_refused(count, most, message):
+    """Sums would overflow, or nothing would happen without a word."""
+    one = picture(texture(32, 32))
+    with pytest.raises(codec.FrameArgumentError, match=message):
+        codec.steady(one, [one] * count, most)
+    with pytest.raises(codec.FrameArgumentError, match="differ in size"):
+        codec.steady(one, [picture(texture(32, 40))], 5)
+
+
 def digest() -> str:
     """Returns a digest of everything that sketches of two pictures say."""
     one, two = (Sketch(picture(texture(203, 301, seed))) for seed in (1, 2))
     motion = two.motion_from(one)
-    parts = (motion.costs, motion.vectors, one.intra_costs())
-    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+    luma = texture(99, 140)
+    first, *others = (noisy(luma, seed) for seed in range(4))
+    parts = [motion.costs.tobytes(), motion.vectors.tobytes(), one.intra_costs().tobytes()]
+    parts.append(codec.steady(first, others, 5).i420())
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def test_every_instruction_set_sees_the_same():

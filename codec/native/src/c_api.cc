@@ -13,6 +13,7 @@
 #include "common/status.h"
 #include "common/tables.h"
 #include "decide/sketch.h"
+#include "decide/steady.h"
 #include "kernels/kernels.h"
 #include "operations/decode.h"
 #include "operations/encode.h"
@@ -340,5 +341,15 @@ int xc_find_motion(const xc_sketch* reference, const xc_sketch* picture, uint16_
   return guarded([&] {
     vp8::find_motion(reference->value, picture->value, costs,
                      reinterpret_cast<vp8::MotionVector*>(vectors));
+  });
+}
+
+int xc_steady(const xc_raster* picture, const xc_raster* const* neighbours, size_t count,
+              int32_t most, int32_t threads, xc_raster** result) {
+  return guarded([&] {
+    vp8::ThreadTeam team(checked_threads(threads));
+    std::vector<vp8::SharedRaster> others;
+    for (size_t i = 0; i < count; ++i) others.push_back(neighbours[i]->value);
+    *result = new xc_raster{vp8::steady(picture->value, others, most, team)};
   });
 }

@@ -154,6 +154,11 @@ XC_API int xc_intra_costs(const xc_sketch* sketch, uint16_t* costs);
 XC_API int xc_find_motion(const xc_sketch* reference, const xc_sketch* picture, uint16_t* costs,
                           int16_t* vectors);
 
+/* A picture with less noise, from up to 14 pictures around it. `most`: 8 to 255, the mean
+ * difference in 16ths of a grey level from which on a block of a neighbour counts nothing. */
+XC_API int xc_steady(const xc_raster* picture, const xc_raster* const* neighbours, size_t count,
+                     int32_t most, int32_t threads, xc_raster** result);
+
 #ifdef __cplusplus
 }
 #endif
