@@ -77,7 +77,7 @@ def estimate(
         [
             ("source", f"{film.width}x{film.height}, {film.frames:,} frames, "
              f"{film.duration_s:,.1f} s"),
-            ("cut", f"ExCamera[{chosen.chunk_frames},{chosen.batch_chunks}]: {shape.chunks:,} "
+            ("cut", f"ExCamera[{chosen.usual_frames},{chosen.usual_chunks}]: {shape.chunks:,} "
              f"chunks in {shape.batches:,} batches, {found.workers:,} at once"),
             ("time", f"about {found.seconds:,.0f} s from the end of the upload"),
             ("size", f"about {found.size / 1e6:,.1f} MB"),

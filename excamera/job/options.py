@@ -19,6 +19,8 @@ DEADLINES = ("good", "best", "realtime")
 MODES = ("auto", "anchors", "rebase")
 _QI_MAX = 127
 _LAG_MAX = 25  # libvpx's MAX_LAG_BUFFERS
+_MOST_CHUNKS = 1000  # of a batch
+_USUAL_FRAMES, _SHORTEST_FRAMES = 12, 6  # of a chunk, if N is chosen
 
 QI_OF_CRF: tuple[int, ...] = (
     *(0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 15, 17, 18, 19),
@@ -188,10 +190,13 @@ class EncodeOptions(_Checked):
         OptionError: a value is not allowed.
     """
 
-    chunk_frames: int = _number(12, 1, 1000, "N: frames of a chunk", flag="-n", offered=True)
+    chunk_frames: int = _number(
+        0, 0, 1000, "N: frames of a chunk; 0 chooses it for each batch, and batches end where "
+        "scenes do", flag="-n", offered=True
+    )  # fmt: skip
     batch_chunks: int = _number(
-        8, 1, 1000, "x: chunks that share one key frame; 1 joins nothing", flag="-x",
-        offered=True,
+        8, 1, _MOST_CHUNKS, "x: chunks that share one key frame; 1 joins nothing; if N is chosen, "
+        "a batch has at most 12 x frames", flag="-x", offered=True
     )  # fmt: skip
     crf: int = _number(
         24, 0, CRF_MAX, "Quality on libvpx's quantiser scale; 0 is the best", offered=True
@@ -243,6 +248,37 @@ class EncodeOptions(_Checked):
                                   option.field)
             for option in OFFERED
         }  # fmt: skip
+
+    @property
+    def follows_scenes(self) -> bool:
+        """Whether the pictures decide where batches end, and N if that may vary."""
+        return self.chunk_frames == 0
+
+    @property
+    def varies_chunks(self) -> bool:
+        """Whether N may differ from batch to batch; else it is `usual_frames`."""
+        return self.follows_scenes and self.batch_chunks > 1 and self.mode != "rebase"
+
+    @property
+    def usual_frames(self) -> int:
+        """N of a batch for which nothing else is chosen."""
+        if self.chunk_frames:
+            return self.chunk_frames
+        # A batch of one chunk has nothing to join, whatever the mode.
+        rebased = self.mode == "rebase" and self.batch_chunks > 1
+        return _SHORTEST_FRAMES if rebased else _USUAL_FRAMES
+
+    @property
+    def longest_batch(self) -> int:
+        """The most frames of a batch, a multiple of `usual_frames`."""
+        if self.chunk_frames:
+            return self.chunk_frames * self.batch_chunks
+        return min(_USUAL_FRAMES * self.batch_chunks, _SHORTEST_FRAMES * _MOST_CHUNKS)
+
+    @property
+    def usual_chunks(self) -> int:
+        """The chunks of a longest batch with `usual_frames`."""
+        return self.longest_batch // self.usual_frames
 
     @property
     def first_frame_qi(self) -> int:

@@ -165,6 +165,7 @@ class PlanSummary:
         chunks: of the job.
         batches: of the job.
         anchored: how many of them are of mode anchors.
+        most_chunks: chunks of the batch that has most.
         batches_at_once: batches under way at the same time, at most.
         chunks_at_once: chunks of one batch under way at the same time, at most.
         concurrency: functions that the account can run at the same time, if known.
@@ -181,6 +182,7 @@ class PlanSummary:
     chunks: int
     batches: int
     anchored: int
+    most_chunks: int
     batches_at_once: int
     chunks_at_once: int
     concurrency: int | None

@@ -55,8 +55,11 @@ class Shape:
 
     @classmethod
     def of(cls, frames: int, options: EncodeOptions) -> Shape:
-        """How the options cut that many frames, as `excamera.job.plan.cut` does."""
-        length, most = options.chunk_frames, options.batch_chunks
+        """How the options cut that many frames, as `excamera.job.plan.cut` does.
+
+        Without a survey, that is: the scenes of a film are not known before its plan.
+        """
+        length, most = options.usual_frames, options.usual_chunks
         full, rest = divmod(frames, length * most)
         last = [min(length, rest - start) for start in range(0, rest, length)]
         kinds = [(full, [length] * most), (1, last)] if last else [(full, [length] * most)]

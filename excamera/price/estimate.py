@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import mode_of_batch
+from excamera.job.plan import is_surveyed, mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, Per, cpus_of
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
@@ -39,9 +39,10 @@ class Pace:
     """How fast one CPU works and S3 answers.
 
     `call_s` and `stitch_s` are S3's. Those of mode anchors were not measured on jobs: they follow
-    from `first_frame_s`, which is our encoder's time, and from the speed of our decoder. The others
-    are rounded medians of what `make bench-cloud` measures on real clips; a test compares them with
-    its results.
+    from `first_frame_s`, which is our encoder's time, and from the speed of our decoder. `survey_s`
+    is that of H.264 from 720p to 1080p, likewise not measured on jobs. The others are rounded
+    medians of what `make bench-cloud` measures on real clips; a test compares them with its
+    results.
 
     Attributes:
         call_s: seconds of a call's requests: six, one after another, of S3's usual 25 ms.
@@ -54,7 +55,8 @@ class Pace:
         between_s: seconds to read, encode and check a megapixel of other frames in mode anchors.
         check_s: seconds to join and check a megapixel in mode anchors.
         audio_s: seconds for a second of sound.
-        plan_s: seconds for the plan of a thousand frames.
+        plan_s: seconds for the plan of a thousand frames whose pictures it does not look at.
+        survey_s: seconds to decode and survey a megapixel in the plan.
         stitch_s: seconds for a batch.
         bits: bits of a megapixel at `crf` 24.
     """
@@ -68,6 +70,7 @@ class Pace:
     check_s: float = 0.006
     audio_s: float = 0.011
     plan_s: float = 0.012
+    survey_s: float = 0.01
     stitch_s: float = 0.02
     bits: float = 125_000
 
@@ -113,10 +116,16 @@ class Pace:
                 "between_s": encode / _detail(options) / max(1e-9, 1 - ahead),
                 "check_s": join,
             }
+        if is_surveyed(film.frames, options):
+            of_plan = {
+                "survey_s": max(0.0, seconds["plan"] - cls().plan_s * film.frames / 1000) / work
+            }
+        else:
+            of_plan = {"plan_s": 1000 * seconds["plan"] / max(1, film.frames)}
         return replace(
             cls(**of_mode),
             call_s=call_s,
-            plan_s=1000 * seconds["plan"] / max(1, film.frames),
+            **of_plan,
             audio_s=seconds["audio"] / max(1e-9, film.duration_s),
             stitch_s=seconds["stitch"] / max(1, calls["join"]),
         )
@@ -238,7 +247,7 @@ def estimate(
     counts = {step.name: multiples[step.per] for step in STEPS}
     # Of a batch, then of the job; one call is left for the sound.
     free = max(1, workers.concurrency - 1)
-    chunks = min(options.batch_chunks, shape.chunks, workers.chunks_at_once, free)
+    chunks = min(options.usual_chunks, shape.chunks, workers.chunks_at_once, free)
     batches = min(shape.batches, workers.batches_at_once, max(1, free // chunks))
     at_once = min(shape.chunks, batches * chunks)
     environments = {step: min(count, at_once) for step, count in counts.items()}
@@ -303,14 +312,15 @@ def _call_seconds(
     if mode_of_batch(options) == "rebase":
         encode = work * pace.encode_s * _effort(options)
         first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
-        if options.batch_chunks > 1:
+        if options.usual_chunks > 1:
             join = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
     else:
         anchors = work * shape.ahead * pace.anchor_s * _detail(options)
         encode = work * (1 - shape.ahead) * pace.between_s * _detail(options)
         join = work * pace.check_s
+    survey = work * pace.survey_s if is_surveyed(film.frames, options) else 0.0
     work_of_call = {
-        "plan": pace.plan_s * film.frames / 1000,
+        "plan": pace.plan_s * film.frames / 1000 + survey,
         "anchors": anchors / _parallel(workers.cpus("anchors")) / max(1, shape.batches),
         "encode": encode / min(1.0, workers.cpus("encode")) / max(1, shape.chunks),
         "join": join * _detail(options) / _parallel(workers.cpus("join")) / max(1, shape.batches),

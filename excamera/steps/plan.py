@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import av
+from av.video.frame import VideoFrame
 
+import codec
 from excamera.errors import (
     NoFrames,
     SourceMismatch,
@@ -22,17 +24,20 @@ from excamera.errors import (
 from excamera.job.flow import Limits
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Output, Plan, SourceFile, cut
+from excamera.job.plan import Chunk, Geometry, Output, Plan, SourceFile, cut, is_surveyed
 from excamera.job.records import PlanSummary
 from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded
 from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
+from excamera.media.scenes import Survey
 from excamera.media.source.index import Index, index_packets
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
-from excamera.media.source.picture import geometry_of
+from excamera.media.source.picture import geometry_of, to_i420
+from excamera.media.source.reader import FrameReader
 from excamera.media.source.remux import decode_once, presentation, write_nut
+from excamera.steps.pieces import raster_of
 from mu import Context, Event, Store
 
 
@@ -45,6 +50,7 @@ class _Frames:
     read_pts: list[int]
     seeks: list[tuple[int, ...]]
     end: int
+    survey: Survey | None = None
 
 
 def plan(event: Event, context: Context) -> Event:
@@ -78,14 +84,23 @@ def plan(event: Event, context: Context) -> Event:
     if event.get("index") != "decoding":
         frames = _by_packets(original, media)
     if frames is None:
-        frames = _by_decoding(original, media, context.store, keys)
+        frames = _by_decoding(original, media, context.store, keys, options)
     context.mark("fetched")
     with open_media(media, original.name) as opened:
         container = output_container(event["container"])
         made = _make_plan(opened, frames, original, fingerprint(media), container, options)
-    made = replace(made, output=output)
+    survey = frames.survey
+    if survey is None and made.source.indexed_by == "packets":
+        survey = _by_reading(made, frames, media)
+    if survey is not None and survey.count != len(frames.pts):
+        survey = None
+    origin = round(made.origin_s / made.time_base)
+    shown = [pts - origin for pts in frames.pts]
+    batches = tuple(cut(shown, frames.read_pts, frames.seeks, options, survey))
+    made = replace(made, batches=batches, output=output)
     context.mark("computed")
-    limits = Limits(**event.get("limits", {})).fit(made.options.batch_chunks)
+    most_chunks = max(len(batch.chunks) for batch in batches)
+    limits = Limits(**event.get("limits", {})).fit(most_chunks)
     Job(context.store, keys, made).save()
     context.mark("stored")
     return PlanSummary(
@@ -95,6 +110,7 @@ def plan(event: Event, context: Context) -> Event:
         chunks=sum(len(batch.chunks) for batch in made.batches),
         batches=len(made.batches),
         anchored=sum(batch.is_anchored for batch in made.batches),
+        most_chunks=most_chunks,
         batches_at_once=limits.batches_at_once,
         chunks_at_once=limits.chunks_at_once,
         concurrency=limits.concurrency,
@@ -116,10 +132,13 @@ def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:
     return _Frames(source, index.pts, index.pts, index.seeks, index.end)
 
 
-def _by_decoding(original: SourceFile, media: str | BinaryIO, store: Store, keys: Keys) -> _Frames:
+def _by_decoding(
+    original: SourceFile, media: str | BinaryIO, store: Store, keys: Keys, options: EncodeOptions
+) -> _Frames:
     """Learn the frames by decoding once, and remux the video stream to read it by number."""
+    surveyor = _Surveyor(options)
     with open_media(media, original.name) as opened:
-        decoded = decode_once(opened)
+        decoded = decode_once(opened, surveyor.look)
         pts, end = presentation(decoded, opened.time_base, opened.frame_rate)
     with tempfile.TemporaryDirectory(prefix="excamera-") as folder:
         path = Path(folder) / "video.nut"
@@ -140,7 +159,51 @@ def _by_decoding(original: SourceFile, media: str | BinaryIO, store: Store, keys
             "sources with several frames in a packet are not supported"
         )
     source = replace(original, path=None, key=keys.remux, indexed_by="decoding")
-    return _Frames(source, pts, index.pts, index.seeks, end)
+    return _Frames(source, pts, index.pts, index.seeks, end, surveyor.survey)
+
+
+class _Surveyor:
+    """Looks at the frames of a source while they are decoded for another purpose.
+
+    Attributes:
+        survey: of the frames so far; None if there is none of this source.
+    """
+
+    def __init__(self, options: EncodeOptions) -> None:
+        self.survey: Survey | None = Survey() if options.follows_scenes else None
+        self._options = options
+        self._geometry: Geometry | None = None
+
+    def look(self, frame: VideoFrame) -> None:
+        """Look at the next frame."""
+        if self.survey is None:
+            return
+        if not is_surveyed(self.survey.count + 1, self._options):
+            self.survey = None
+            return
+        self._geometry = self._geometry or geometry_of(frame, (1, 1))
+        try:
+            self.survey.add(raster_of(to_i420(frame, self._geometry)))
+        except codec.FrameArgumentError:
+            self.survey = None  # too large, which is refused later
+
+
+def _by_reading(made: Plan, frames: _Frames, media: str | BinaryIO) -> Survey | None:
+    """Survey a source by decoding it with all threads, or None if it is not to be surveyed.
+
+    Damaged frames are reported by the workers that need them.
+    """
+    if not is_surveyed(len(frames.pts), made.options):
+        return None
+    whole = Chunk(0, 0, tuple(frames.pts), tuple(frames.read_pts))
+    survey = Survey()
+    try:
+        with FrameReader(media, made, threads=0) as reader:
+            for picture in reader.read(whole):
+                survey.add(raster_of(picture))
+    except (UnreadableFrame, SourceMismatch):
+        return None
+    return survey
 
 
 def _make_plan(
@@ -191,7 +254,5 @@ def _make_plan(
         end=frames.end - origin,
         container=container.name,
         options=options,
-        batches=tuple(
-            cut([pts - origin for pts in frames.pts], frames.read_pts, frames.seeks, options)
-        ),
+        batches=(),
     )

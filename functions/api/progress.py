@@ -63,7 +63,7 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         batches=Count(done=counts["join"], total=planned.batches) if planned else None,
         seconds={step: round(total, 3) for step, total in seconds.items()},
         retries=len(noted) - len(done),
-        chunks_at_once=_at_once(planned, event) if planned else None,
+        chunks_at_once=_at_once(planned) if planned else None,
         account_concurrency=planned.concurrency if planned else None,
         cost=_cost(noted, planned, event, settings) if planned else None,
         failure=_failure(execution, store, keys),
@@ -132,8 +132,8 @@ def _film(planned: PlanSummary) -> Film:
     return Film(**{name: getattr(planned, name) for name in Film.model_fields})
 
 
-def _at_once(planned: PlanSummary, event: Event) -> int:
-    of_batch: int = min(planned.chunks_at_once, event["options"]["batch_chunks"])
+def _at_once(planned: PlanSummary) -> int:
+    of_batch = min(planned.chunks_at_once, planned.most_chunks)
     return min(planned.chunks, planned.batches_at_once * of_batch)
 
 

@@ -197,7 +197,7 @@ def test_outputs_that_cannot_be(clip: Path, tmp_path: Path, capfd: Capture) -> N
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("--chunk-frames", "0"), ("--chunk-frames", "1001"), ("--batch-chunks", "0"),
+        ("--chunk-frames", "-1"), ("--chunk-frames", "1001"), ("--batch-chunks", "0"),
         ("--crf", "64"), ("--crf", "-1"), ("--crf", "good"), ("--workers", "0"),
         ("--cpu-used", "17"), ("--deadline", "soon"), ("--no-such-option", "1"),
     ],

@@ -119,6 +119,23 @@ def test_the_pace_of_a_job_foretells_that_job(mode: str) -> None:
     assert found.size == pytest.approx(50_000_000, rel=0.01)
 
 
+def test_the_time_to_look_for_scenes_is_counted() -> None:
+    """If this fails, the plan of a job takes much longer than estimated."""
+    short = Film(1000, 1920, 1080, 40.0)
+    fixed, chosen = EncodeOptions(chunk_frames=12), EncodeOptions()
+
+    def plan_s(film: Film, options: EncodeOptions, pace: Pace | None = None) -> float:
+        return estimate(film, options, WORKERS, pace, warm=True).usage.gb_seconds["plan"]
+
+    assert plan_s(short, chosen) > 10 * plan_s(short, fixed)
+    assert plan_s(FILM, chosen) == plan_s(FILM, fixed)  # too long
+    # The pace of a job that was surveyed says how long that takes, and nothing of the index.
+    cpus = {step: cpus_of(memory) for step, memory in DEFAULT_MEMORY_MB.items()}
+    pace = Pace.of_job([Attempt("plan", 1, 30_000)], short, chosen, cpus)
+    assert plan_s(short, chosen, pace) == pytest.approx(30 * 1769 / 1024, rel=0.02)
+    assert plan_s(short, fixed, pace) == plan_s(short, fixed)
+
+
 MEASURED = json.loads((ROOT / "benchmarks" / "results" / "cloud.json").read_text())
 
 

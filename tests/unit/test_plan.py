@@ -8,7 +8,16 @@ from fractions import Fraction
 
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
-from excamera.job.plan import Batch, Geometry, Plan, SourceFile, cut, mode_of_batch
+from excamera.job.plan import (
+    SURVEYED_FRAMES,
+    Batch,
+    Geometry,
+    Plan,
+    SourceFile,
+    cut,
+    is_surveyed,
+    mode_of_batch,
+)
 from excamera.job.records import ChunkRecord
 from excamera.media.source.index import Entry, make_index
 from excamera.media.source.remux import Decoded, presentation
@@ -43,6 +52,91 @@ def test_the_last_chunk_and_batch_may_be_short() -> None:
     assert [[len(c.pts) for c in batch.chunks] for batch in made] == [[3, 3, 3], [3, 3, 3], [2]]
     assert [p for batch in made for p in batch.pts] == list(range(20))
     assert [c.first_frame for batch in made for c in batch.chunks] == [0, 3, 6, 9, 12, 15, 18]
+
+
+class Known:
+    """A survey with given cuts, and one N for all batches that begin at a frame or later."""
+
+    def __init__(self, cuts: list[int], lengths: dict[int, int] | None = None) -> None:
+        self._cuts = cuts
+        self._lengths = lengths or {0: 12}
+
+    def cuts(self) -> list[int]:
+        return self._cuts
+
+    def chunk_frames(self, first: int, end: int) -> int:
+        assert first < end
+        return self._lengths[max(start for start in self._lengths if start <= first)]
+
+
+def lengths(count: int, options: EncodeOptions, survey: Known | None) -> list[list[int]]:
+    """Frames of each chunk of each batch; checks that no frame is lost."""
+    times = list(range(count))
+    made = list(cut(times, times, [()] * count, options, survey))
+    assert [pts for batch in made for pts in batch.pts] == times
+    assert [batch.number for batch in made] == list(range(len(made)))
+    return [[len(chunk.pts) for chunk in batch.chunks] for batch in made]
+
+
+def test_batches_begin_where_scenes_do() -> None:
+    """If this fails, a chunk refers to pictures of another scene."""
+    found = lengths(60, EncodeOptions(), Known([7, 31]))
+    assert found == [[7], [12, 12], [12, 12, 5]]
+    assert lengths(20, EncodeOptions(mode="rebase"), Known([13])) == [[6, 6, 1], [6, 1]]
+    assert lengths(1, EncodeOptions(), Known([])) == [[1]]
+
+
+def test_a_long_scene_is_split_evenly() -> None:
+    """If this fails, one short batch pays for a key frame that few pictures use."""
+    found = lengths(200, EncodeOptions(), Known([]))
+    assert found == [[12] * 5, [12] * 6, [*[12] * 5, 8]]
+    for count in range(1, 400):
+        for x in (1, 3, 8):
+            for length in (6, 12, 24):
+                options = EncodeOptions(batch_chunks=x)
+                sizes = [sum(one) for one in lengths(count, options, Known([], {0: length}))]
+                assert len(sizes) == -(-count // options.longest_batch)
+                assert max(sizes) <= options.longest_batch
+                assert max(sizes) - min(sizes) <= 24
+
+
+def test_each_batch_has_its_own_n() -> None:
+    """If this fails, fast scenes have anchors that are too far apart, or slow ones too many."""
+    found = lengths(100, EncodeOptions(), Known([30, 80], {0: 6, 30: 24, 80: 12}))
+    assert found == [[6] * 5, [24, 24, 2], [12, 8]]
+    # The published method has one N, and a batch of one chunk has nothing to join.
+    slow = Known([], {0: 24})
+    assert lengths(24, EncodeOptions(mode="rebase"), slow) == [[6] * 4]
+    assert lengths(24, EncodeOptions(batch_chunks=1), slow) == [[12], [12]]
+
+
+def test_the_longest_batch() -> None:
+    """If this fails, batches are longer than their steps can take, or key frames too many."""
+    for options, frames, longest, chunks in (
+        (EncodeOptions(), 12, 96, 8),
+        (EncodeOptions(batch_chunks=16), 12, 192, 16),
+        (EncodeOptions(mode="rebase"), 6, 96, 16),
+        (EncodeOptions(chunk_frames=7, batch_chunks=3), 7, 21, 3),
+        (EncodeOptions(chunk_frames=5, mode="rebase"), 5, 40, 8),
+        (EncodeOptions(batch_chunks=1000), 12, 6000, 500),
+    ):
+        found = (options.usual_frames, options.longest_batch, options.usual_chunks)
+        assert found == (frames, longest, chunks)
+
+
+def test_without_a_survey_all_batches_are_equal() -> None:
+    """If this fails, films that are not surveyed are cut in another way than estimated."""
+    assert lengths(230, EncodeOptions(), None) == [[12] * 8, [12] * 8, [12, 12, 12, 2]]
+    fixed = EncodeOptions(chunk_frames=12, batch_chunks=8)
+    assert lengths(230, fixed, None) == lengths(230, EncodeOptions(), None)
+
+
+def test_who_is_surveyed() -> None:
+    """If this fails, a film is decoded for nothing, or its scenes are not found."""
+    assert is_surveyed(SURVEYED_FRAMES, EncodeOptions())
+    assert is_surveyed(SURVEYED_FRAMES, EncodeOptions(mode="rebase"))
+    assert not is_surveyed(SURVEYED_FRAMES + 1, EncodeOptions())
+    assert not is_surveyed(10, EncodeOptions(chunk_frames=12))
 
 
 def test_frames_with_equal_timestamps_are_told_apart() -> None:

@@ -9,6 +9,7 @@ workers find frames by number whatever the source's clock does; the plan holds t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -44,8 +45,12 @@ class Decoded:
     first: VideoFrame
 
 
-def decode_once(opened: Opened) -> Decoded:
+def decode_once(opened: Opened, look: Callable[[VideoFrame], None]) -> Decoded:
     """Decode a whole source and note which packet shows which frame, and when.
+
+    Args:
+        opened: the source.
+        look: is given every frame, in order.
 
     Raises:
         NoFrames: there are none.
@@ -71,6 +76,7 @@ def decode_once(opened: Opened) -> Decoded:
                 keys.append(packet.is_keyframe)
             for frame in packet.decode():
                 first = first or frame
+                look(frame)
                 if isinstance(frame.opaque, int):
                     shown_as[frame.opaque] = len(pts)
                 pts.append(frame.pts)

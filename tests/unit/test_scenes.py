@@ -1,0 +1,79 @@
+"""Where scenes begin, and how far apart anchors may be, by the pictures of a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+
+import codec
+from excamera.media.scenes import Survey
+from tests.support.scenes import HEIGHT, WIDTH, Luma, fade, flash, pan, planes, still, zoom
+
+
+def survey(pictures: Iterable[Luma]) -> Survey:
+    """A survey of these pictures."""
+    made = Survey()
+    for picture in pictures:
+        made.add(codec.Raster.from_planes(*planes(picture)))
+    return made
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        still(1, 30),
+        still(2, 30, noise=6.0),
+        pan(3, 40),
+        pan(4, 30, step=7),
+        zoom(5, 40),
+        fade(6, 24),
+        flash(8, 30, 13),
+        flash(8, 30, 29),
+        flash(8, 30, 1),
+        [np.full((HEIGHT, WIDTH), 16.0 + number % 2) for number in range(20)],
+    ],
+    ids=["still", "noise", "pan", "fast pan", "zoom", "fades", "flash", "flash at the end",
+         "flash at the start", "black"],
+)  # fmt: skip
+def test_one_scene_has_no_cuts(pictures: list[Luma]) -> None:
+    """If this fails, key frames are spent where nothing begins."""
+    assert survey(pictures).cuts() == []
+
+
+@pytest.mark.parametrize("lengths", [[7] * 6, [17, 23, 11], [6, 6], [40, 9, 31]], ids=str)
+@pytest.mark.parametrize("kind", [still, pan, zoom])
+def test_every_cut_is_found(lengths: list[int], kind: type) -> None:
+    """If this fails, a chunk has to code a new scene from pictures of another."""
+    pictures = [one for seed, length in enumerate(lengths) for one in kind(seed, length)]
+    assert survey(pictures).cuts() == [int(end) for end in np.cumsum(lengths)[:-1]]
+
+
+def test_scenes_too_short_for_a_batch_are_passed_over() -> None:
+    """If this fails, a strobe costs a key frame for each picture."""
+    strobe = [one for seed in range(30) for one in still(seed, 2)]
+    assert survey([*pan(50, 20), *strobe, *pan(51, 20)]).cuts() == [80]
+    assert survey(strobe).cuts() == []
+    # The longer neighbour begins a batch; the few pictures before it are added to the other.
+    assert survey([*pan(1, 20), *pan(2, 4), *pan(3, 20)]).cuts() == [24]
+    assert survey([*pan(1, 3), *pan(2, 20), *pan(3, 20), *pan(4, 2)]).cuts() == [23]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_clips_of_a_few_frames(count: int) -> None:
+    """If this fails, very short films cannot be planned."""
+    few = survey(one for seed in range(count) for one in still(seed, 1))
+    assert (few.count, few.cuts()) == (count, [])
+    assert few.chunk_frames(0, count) == 12
+
+
+def test_chunks_are_long_where_pictures_stay_alike() -> None:
+    """If this fails, N does not follow the pictures."""
+    assert survey(still(1, 96, noise=2.0)).chunk_frames(0, 96) == 24
+    restless = [one for seed in range(32) for one in still(seed, 3)]
+    calm = survey([*restless, *still(40, 96)])
+    assert calm.chunk_frames(96, 192) == 24
+    assert survey(zoom(2, 96)).chunk_frames(0, 96) in (6, 12)
+    # Too short to know.
+    assert calm.chunk_frames(180, 192) == 12
