@@ -22,25 +22,18 @@ from codec.errors import (
     TruncatedBitstream,
     UnsupportedBitstream,
 )
+from codec.frame_start import FrameHeader, is_key_frame, is_shown, read_header
 from codec.operations import (
     USEFUL_THREADS,
-    BufferCopy,
     Decoded,
     Encoded,
-    EncodeSettings,
-    FrameHeader,
     Rebased,
-    Reference,
-    Segments,
     advance,
     decode,
     decode_chunk,
     encode_inter_frame,
     encode_key_frame,
-    is_key_frame,
-    is_shown,
     quantizer_steps,
-    read_header,
     rebase,
     rebase_chunk,
     recode,
@@ -49,6 +42,7 @@ from codec.operations import (
     skim,
 )
 from codec.raster import Raster
+from codec.settings import BufferCopy, EncodeSettings, Reference, Segments
 from codec.sketch import Motion, Sketch, steady
 from codec.state import Basis, State
 

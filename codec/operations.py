@@ -4,161 +4,16 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from codec._library import (
-    FrameStart,
-    NativeEncodeSettings,
-    NativeSegments,
-    Pointer,
-    check,
-    library,
-    take_buffer,
-)
+from codec._library import Pointer, check, library, take_buffer
 from codec.errors import FrameArgumentError
 from codec.raster import Raster
+from codec.settings import EncodeSettings, Reference
 from codec.state import Basis, State
 
 USEFUL_THREADS = 8
 """The most threads that help: more find no rows to work on in most frames."""
-
-
-@dataclass(frozen=True)
-class FrameHeader:
-    """The uncompressed start of a frame (RFC 6386, 9.1).
-
-    Attributes:
-        key_frame: whether it can be decoded without a state.
-        version: 0 to 3; decides which interpolation filters it uses.
-        show_frame: whether it is displayed.
-        first_partition_size: in bytes.
-        width: display width in pixels; None for inter frames, like the next three.
-        height: display height in pixels.
-        horizontal_scale: the upscaling that players are asked for, 0 to 3.
-        vertical_scale: likewise.
-    """
-
-    key_frame: bool
-    version: int
-    show_frame: bool
-    first_partition_size: int
-    width: int | None
-    height: int | None
-    horizontal_scale: int | None
-    vertical_scale: int | None
-
-
-class Reference(IntEnum):
-    """The pictures of a state that inter frames are predicted from."""
-
-    LAST = 1
-    GOLDEN = 2
-    ALTREF = 3
-
-
-_SEGMENTS = 4
-
-
-class BufferCopy(IntEnum):
-    """Where a reference that is not refreshed is copied from (RFC 6386, 9.7)."""
-
-    NONE = 0
-    FROM_LAST = 1
-    FROM_OTHER = 2  # golden from altref, altref from golden
-
-
-DEFAULT_EFFORT = 2
-
-
-@dataclass(frozen=True)
-class Segments:
-    """Up to four kinds of macroblocks with their own quantizers (RFC 6386, 9.3).
-
-    Attributes:
-        map: the segment of each macroblock, 0 to 3: uint8, shape (macroblock rows, columns). None
-            keeps the state's map; FFmpeg's decoder has it only if the frame before has segments,
-            too, and this one is no key frame.
-        quantizer_deltas: of each segment, added to the frame's `y_ac_qi`; -127 to 127.
-        filter_deltas: of each segment, added to the frame's filter level; -63 to 63.
-    """
-
-    map: npt.NDArray[np.uint8] | None
-    quantizer_deltas: tuple[int, int, int, int]
-    filter_deltas: tuple[int, int, int, int] = (0, 0, 0, 0)
-
-    def _native(self) -> NativeSegments:
-        if self.map is not None and (self.map.dtype != np.uint8 or self.map.ndim != 2):
-            raise FrameArgumentError(
-                f"a segment map is uint8 in two dimensions, not {self.map.dtype} in {self.map.ndim}"
-            )
-        for deltas in (self.quantizer_deltas, self.filter_deltas):
-            if len(deltas) != _SEGMENTS:
-                raise FrameArgumentError(f"{_SEGMENTS} segments, not {len(deltas)}")
-        data = None if self.map is None else self.map.tobytes()
-        return NativeSegments(
-            (ctypes.c_int32 * _SEGMENTS)(*self.quantizer_deltas),
-            (ctypes.c_int32 * _SEGMENTS)(*self.filter_deltas),
-            data,
-            0 if data is None else len(data),
-        )
-
-
-@dataclass(frozen=True)
-class EncodeSettings:
-    """How a frame is encoded, besides its quantizer.
-
-    Attributes:
-        show: whether players show the frame; a hidden one only changes the state.
-        refresh_entropy: whether the next frame starts from this frame's probabilities; if not,
-            it starts from those before this frame.
-        refresh_last: an inter frame becomes the last reference.
-        refresh_golden: an inter frame becomes the golden reference too.
-        refresh_altref: an inter frame becomes the altref reference too.
-        copy_to_golden: the buffer that golden is copied from, if it is not refreshed.
-        copy_to_altref: the buffer that altref is copied from, if it is not refreshed.
-        golden_sign_bias: whether vectors into golden point the other way than those into last;
-            None keeps what the state has.
-        altref_sign_bias: likewise for altref.
-        segments: kinds of macroblocks with their own quantizers, if there are any.
-        filter_level: of the loop filter, 0 to 63; None searches for the level that
-            comes closest to the source.
-        effort: how much is tried, 0 (the fastest) to 4 (the smallest frames).
-    """
-
-    show: bool = True
-    refresh_entropy: bool = True
-    refresh_last: bool = True
-    refresh_golden: bool = False
-    refresh_altref: bool = False
-    copy_to_golden: BufferCopy = BufferCopy.NONE
-    copy_to_altref: BufferCopy = BufferCopy.NONE
-    golden_sign_bias: bool | None = None
-    altref_sign_bias: bool | None = None
-    segments: Segments | None = None
-    filter_level: int | None = None
-    effort: int = DEFAULT_EFFORT
-
-    def _native(self, y_ac_qi: int) -> NativeEncodeSettings:
-        return NativeEncodeSettings(
-            y_ac_qi,
-            self.show,
-            self.refresh_entropy,
-            self.refresh_last,
-            self.refresh_golden,
-            self.refresh_altref,
-            self.copy_to_golden,
-            self.copy_to_altref,
-            -1 if self.golden_sign_bias is None else self.golden_sign_bias,
-            -1 if self.altref_sign_bias is None else self.altref_sign_bias,
-            -1 if self.filter_level is None else self.filter_level,
-            self.effort,
-            None if self.segments is None else ctypes.pointer(self.segments._native()),
-        )
 
 
 class Encoded(NamedTuple):
@@ -180,37 +35,6 @@ class Decoded(NamedTuple):
 
     state: State
     raster: Raster
-
-
-def read_header(frame: bytes) -> FrameHeader:
-    """Reads a frame's first bytes without decoding it.
-
-    Raises:
-        BitstreamError: too short, no start code, zero size, or version over 3.
-    """
-    start = FrameStart()
-    check(library().xc_parse_frame_start(frame, len(frame), ctypes.byref(start)))
-    key_frame = bool(start.key_frame)
-    return FrameHeader(
-        key_frame=key_frame,
-        version=start.version,
-        show_frame=bool(start.show_frame),
-        first_partition_size=start.first_partition_size,
-        width=start.width if key_frame else None,
-        height=start.height if key_frame else None,
-        horizontal_scale=start.horizontal_scale if key_frame else None,
-        vertical_scale=start.vertical_scale if key_frame else None,
-    )
-
-
-def is_shown(frame: bytes) -> bool:
-    """Whether a frame is displayed, by its first byte. An empty one is: it repeats the last."""
-    return not frame or bool(frame[0] & 0x10)
-
-
-def is_key_frame(frame: bytes) -> bool:
-    """Whether a frame can be decoded without a state, by its first byte."""
-    return bool(frame) and not frame[0] & 1
 
 
 def _handle(value: Raster | State | None) -> Pointer | None:
@@ -335,7 +159,7 @@ def encode_key_frame(
         FrameArgumentError: an index, level, effort or number of threads out of range.
     """
     frame, after = ctypes.c_void_p(), ctypes.c_void_p()
-    options = settings._native(y_ac_qi)
+    options = settings.native(y_ac_qi)
     check(
         library().xc_encode_key_frame(
             _handle(raster),
@@ -373,7 +197,7 @@ def encode_inter_frame(
         StateMismatch: state and raster differ in size.
     """
     frame, after = ctypes.c_void_p(), ctypes.c_void_p()
-    options = settings._native(y_ac_qi)
+    options = settings.native(y_ac_qi)
     check(
         library().xc_encode_inter_frame(
             _handle(state),

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import pytest
 
+import codec
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
 from excamera.cli.submit import submit
@@ -149,3 +150,8 @@ def test_quantizer_scale() -> None:
     assert (QI_OF_CRF[0], QI_OF_CRF[24], QI_OF_CRF[63]) == (0, 29, 127)
     assert list(QI_OF_CRF) == sorted(QI_OF_CRF)
     assert EncodeOptions(crf=63, rebase=RebaseSettings(9)).first_frame_qi == 127
+
+
+def test_the_default_effort_is_the_codecs() -> None:
+    """If this fails, the command line and Python's codec try differently hard."""
+    assert EncodeOptions().anchors.effort == codec.EncodeSettings().effort
