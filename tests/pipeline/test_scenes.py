@@ -11,10 +11,11 @@ from excamera.cli import main
 from excamera.job import plan as plans
 from excamera.job.objects import Job
 from excamera.job.options import EncodeOptions
+from excamera.job.plan import Plan
 from excamera.local import encode_file
 from excamera.media.playback import read_file
 from excamera.steps import plan
-from mu import Context, DirectoryStore, MemoryStore
+from mu import Context, DirectoryStore, Event, MemoryStore
 from tests.pipeline.clips import check_plays_alike
 from tests.support.scenes import film, flash, pan, still, zoom
 
@@ -30,19 +31,26 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film(tmp_path_factory.mktemp("scenes") / "a.mp4", SCENES)
 
 
-def batches(source: Path, **options: object) -> list[tuple[int, list[int]]]:
-    """The first frame of each planned batch, and the frames of its chunks."""
+def planned(source: Path, options: EncodeOptions, **limits: int) -> tuple[Plan, Event]:
+    """The plan of a film, and the result of its step."""
     context = Context(MemoryStore())
     event = {
         "job": "j",
         "input": {"name": source.name, "path": str(source)},
         "container": "webm",
-        "options": EncodeOptions(**options).to_json(),  # type: ignore[arg-type]
+        "options": options.to_json(),
+        "limits": limits,
     }
-    plan(event, context)
+    result = plan(event, context)
+    return Job.load(context.store, "j").plan, result
+
+
+def batches(source: Path, options: EncodeOptions | None = None) -> list[tuple[int, list[int]]]:
+    """The first frame of each planned batch, and the frames of its chunks."""
+    made, _ = planned(source, options or EncodeOptions())
     return [
         (batch.chunks[0].first_frame, [len(chunk.pts) for chunk in batch.chunks])
-        for batch in Job.load(context.store, "j").plan.batches
+        for batch in made.batches
     ]
 
 
@@ -64,7 +72,7 @@ def test_key_frames_are_where_scenes_begin(source: Path, tmp_path: Path, mode: s
     assert key_frames(output) == BEGIN
     assert len(check_plays_alike(output)) == len(SCENES)
     usual = 6 if mode == "rebase" else 12
-    for _, lengths in batches(source, mode=mode):
+    for _, lengths in batches(source, EncodeOptions(mode=mode)):
         assert set(lengths[:-1]) <= {usual}
         assert lengths[-1] <= usual
 
@@ -116,10 +124,23 @@ def test_the_way_of_indexing_does_not_change_the_batches(source: Path, tmp_path:
     assert key_frames(tmp_path / "a.webm") == BEGIN
 
 
+def test_limits_fit_the_longest_batch_of_the_plan(tmp_path: Path) -> None:
+    """If this fails, more functions are called at once than the account allows."""
+    source = film(tmp_path / "a.mp4", [*pan(1, 20), *still(2, 80)])
+    for mode, most in (("anchors", 4), ("rebase", 14)):
+        made, told = planned(source, EncodeOptions(mode=mode), concurrency=15)
+        lengths = [len(batch.chunks) for batch in made.batches]
+        assert max(lengths) == most == told["most_chunks"]
+        assert told["batches_at_once"] == 14 // most
+    # Nothing moves in the second scene.
+    made, _ = planned(source, EncodeOptions())
+    assert [len(chunk.pts) for chunk in made.batches[1].chunks] == [24, 24, 24, 8]
+
+
 def test_a_given_n_cuts_all_batches_alike(source: Path) -> None:
     """If this fails, ExCamera[N, x] is no longer what it says."""
     expected = [(0, [12, 12, 12]), (36, [12, 12, 12]), (72, [2])]
-    assert batches(source, chunk_frames=12, batch_chunks=3) == expected
+    assert batches(source, EncodeOptions(chunk_frames=12, batch_chunks=3)) == expected
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.264"])
