@@ -16,8 +16,11 @@ from excamera.job.options import EncodeOptions
 
 PLAN_VERSION = 5
 
-SURVEYED_FRAMES = 3000
-"""The most frames of a source that the plan looks at to find its scenes."""
+SURVEYED_MEGAPIXELS = 1_500
+"""The most that the plan looks at to find a source's scenes: frames times millions of pixels.
+
+One function makes the plan, and the job waits for it: these take it about 15 seconds.
+"""
 
 CLOUD_CONTAINER = "webm"
 """The container of results that a stack makes, by its name and file ending."""
@@ -316,9 +319,9 @@ class Survey(Protocol):
         """The best N of a batch of the frames from `first` to before `end`."""
 
 
-def is_surveyed(frames: int, options: EncodeOptions) -> bool:
-    """Whether the plan looks at all pictures of a source of so many frames."""
-    return options.follows_scenes and frames <= SURVEYED_FRAMES
+def is_surveyed(frames: int, pixels: int, options: EncodeOptions) -> bool:
+    """Whether the plan looks at all pictures of a source: so many frames of so many pixels."""
+    return options.follows_scenes and frames * pixels <= SURVEYED_MEGAPIXELS * 1_000_000
 
 
 def cut(

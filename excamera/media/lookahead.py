@@ -33,7 +33,7 @@ Blocks = NDArray[np.float64]
 _SAMPLES = 2
 """Pictures that represent those between two anchors."""
 
-_STRENGTH = 0.333
+_STRENGTH = 0.4
 """Halvings of the quantizer step for each doubling of what is predicted from a macroblock."""
 
 _UNCODED = 2.0

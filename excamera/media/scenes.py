@@ -160,10 +160,10 @@ class Survey:
 
 def _chunk_frames(near: float, middle: float, far: float) -> int:
     """The length of chunks, from costs at the three distances as shares of the cost alone."""
-    if far - middle < _STILL:
-        return _FAR
     if middle > _RESTLESS:
         return _NEAR
+    if far - middle < _STILL:
+        return _FAR
     return _MIDDLE
 
 

@@ -116,7 +116,7 @@ class Pace:
                 "between_s": encode / _detail(options) / max(1e-9, 1 - ahead),
                 "check_s": join,
             }
-        if is_surveyed(film.frames, options):
+        if is_surveyed(film.frames, film.width * film.height, options):
             of_plan = {
                 "survey_s": max(0.0, seconds["plan"] - cls().plan_s * film.frames / 1000) / work
             }
@@ -318,7 +318,9 @@ def _call_seconds(
         anchors = work * shape.ahead * pace.anchor_s * _detail(options)
         encode = work * (1 - shape.ahead) * pace.between_s * _detail(options)
         join = work * pace.check_s
-    survey = work * pace.survey_s if is_surveyed(film.frames, options) else 0.0
+    survey = (
+        work * pace.survey_s if is_surveyed(film.frames, film.width * film.height, options) else 0.0
+    )
     work_of_call = {
         "plan": pace.plan_s * film.frames / 1000 + survey,
         "anchors": anchors / _parallel(workers.cpus("anchors")) / max(1, shape.batches),

@@ -178,10 +178,11 @@ class _Surveyor:
         """Look at the next frame."""
         if self.survey is None:
             return
-        if not is_surveyed(self.survey.count + 1, self._options):
+        self._geometry = self._geometry or geometry_of(frame, (1, 1))
+        pixels = self._geometry.width * self._geometry.height
+        if not is_surveyed(self.survey.count + 1, pixels, self._options):
             self.survey = None
             return
-        self._geometry = self._geometry or geometry_of(frame, (1, 1))
         try:
             self.survey.add(raster_of(to_i420(frame, self._geometry)))
         except codec.FrameArgumentError:
@@ -193,7 +194,8 @@ def _by_reading(made: Plan, frames: _Frames, media: str | BinaryIO) -> Survey | 
 
     Damaged frames are reported by the workers that need them.
     """
-    if not is_surveyed(len(frames.pts), made.options):
+    pixels = made.geometry.width * made.geometry.height
+    if not is_surveyed(len(frames.pts), pixels, made.options):
         return None
     whole = Chunk(0, 0, tuple(frames.pts), tuple(frames.read_pts))
     survey = Survey()

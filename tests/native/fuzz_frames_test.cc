@@ -104,6 +104,26 @@ void rebase_onto(const State& before, const Raster& source, const Bytes& frame,
   CHECK(xc_state_equal(after.get(), expected.get()));
 }
 
+// The first partition written again for other probabilities, and headers read alone.
+void recode_onto(const State& before, const Bytes& frame, const State& made_for) {
+  xc_basis* basis = nullptr;
+  CHECK(xc_state_basis(made_for.get(), &basis) == 0);
+  xc_buffer* buffer = nullptr;
+  const int status = xc_recode(before.get(), frame.data(), frame.size(), basis, &buffer);
+  xc_basis_free(basis);
+  if (status == 0) take(buffer);
+  const std::uint8_t* const frames[] = {frame.data()};
+  const std::size_t sizes[] = {frame.size()};
+  xc_state* skimmed = nullptr;
+  if (xc_skim(made_for.get(), frames, sizes, 1, &skimmed) != 0) return;
+  const State read(skimmed);
+  // The same references and other probabilities: this is what recode is for.
+  xc_basis* of_read = nullptr;
+  CHECK(xc_state_basis(read.get(), &of_read) == 0);
+  if (xc_recode(made_for.get(), frame.data(), frame.size(), of_read, &buffer) == 0) take(buffer);
+  xc_basis_free(of_read);
+}
+
 void break_state(const State& state, const Bytes& frame, Random& random) {
   xc_buffer* buffer = nullptr;
   CHECK(xc_state_serialize(state.get(), &buffer) == 0);
@@ -138,6 +158,7 @@ void fuzz(const std::vector<Bytes>& frames, int rounds, Random& random) {
       decode(before, mutated, &ignored, &shown);
       if (before && random.below(4) == 0) {
         rebase_onto(first, raster, mutated, before);
+        recode_onto(first, mutated, before);
         break_state(before, frame, random);
       }
     }
@@ -177,8 +198,26 @@ Raster picture(int width, int height, int number) {
 std::vector<Bytes> own_stream(int width, int height) {
   std::vector<Bytes> frames;
   State state;
-  for (int number = 0; number < 4; ++number) {
-    xc_encode_settings settings{30, number == 2, number == 1, 0, 0, -1, number % 5};
+  // A key frame with segments, a hidden altref, a frame that leaves no probabilities behind, one
+  // that becomes golden, one with the segments of the frame before.
+  const Bytes map((width + 15) / 16 * ((height + 15) / 16), 2);
+  const xc_segments sent{{-20, 0, 9, 40}, {-9, 0, 3, 12}, map.data(), map.size()};
+  xc_segments kept = sent;
+  kept.map = nullptr;
+  kept.map_size = 0;
+  for (int number = 0; number < 5; ++number) {
+    xc_encode_settings settings{};
+    settings.y_ac_qi = 30;
+    settings.show = number != 1;
+    settings.refresh_entropy = number != 2;
+    settings.refresh_last = number != 1;
+    settings.refresh_altref = number == 1;
+    settings.refresh_golden = number == 3;
+    settings.golden_sign_bias = settings.altref_sign_bias = number - 1 > 1 ? 1 : number - 1;
+    settings.filter_level = -1;
+    settings.effort = number;
+    if (number == 0 || number == 3) settings.segments = &sent;
+    if (number == 4) settings.segments = &kept;
     xc_buffer* buffer = nullptr;
     xc_state* after = nullptr;
     const Raster source = picture(width, height, number);

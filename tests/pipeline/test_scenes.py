@@ -149,7 +149,9 @@ def test_a_long_film_is_not_surveyed(
 ) -> None:
     """If this fails, the plan of a long film takes longer than a function may run."""
     source = film(tmp_path / name, SCENES, "h264" if name == "a.264" else None)
-    monkeypatch.setattr(plans, "SURVEYED_FRAMES", len(SCENES) - 1)
+    size = planned(source, EncodeOptions(chunk_frames=1))[0].geometry
+    megapixels = len(SCENES) * size.width * size.height / 1_000_000
+    monkeypatch.setattr(plans, "SURVEYED_MEGAPIXELS", megapixels * 0.99)
     assert batches(source) == [(0, [12, 12, 12, 12, 12, 12, 2])]
-    monkeypatch.setattr(plans, "SURVEYED_FRAMES", len(SCENES))
+    monkeypatch.setattr(plans, "SURVEYED_MEGAPIXELS", megapixels)
     assert [first for first, _ in batches(source)] == BEGIN

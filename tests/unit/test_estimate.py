@@ -121,7 +121,7 @@ def test_the_pace_of_a_job_foretells_that_job(mode: str) -> None:
 
 def test_the_time_to_look_for_scenes_is_counted() -> None:
     """If this fails, the plan of a job takes much longer than estimated."""
-    short = Film(1000, 1920, 1080, 40.0)
+    short = Film(700, 1920, 1080, 28.0)
     fixed, chosen = EncodeOptions(chunk_frames=12), EncodeOptions()
 
     def plan_s(film: Film, options: EncodeOptions, pace: Pace | None = None) -> float:

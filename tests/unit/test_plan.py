@@ -9,7 +9,7 @@ from fractions import Fraction
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.job.plan import (
-    SURVEYED_FRAMES,
+    SURVEYED_MEGAPIXELS,
     Batch,
     Geometry,
     Plan,
@@ -133,10 +133,12 @@ def test_without_a_survey_all_batches_are_equal() -> None:
 
 def test_who_is_surveyed() -> None:
     """If this fails, a film is decoded for nothing, or its scenes are not found."""
-    assert is_surveyed(SURVEYED_FRAMES, EncodeOptions())
-    assert is_surveyed(SURVEYED_FRAMES, EncodeOptions(mode="rebase"))
-    assert not is_surveyed(SURVEYED_FRAMES + 1, EncodeOptions())
-    assert not is_surveyed(10, EncodeOptions(chunk_frames=12))
+    megapixel = 1_000_000
+    assert is_surveyed(SURVEYED_MEGAPIXELS, megapixel, EncodeOptions())
+    assert is_surveyed(SURVEYED_MEGAPIXELS, megapixel, EncodeOptions(mode="rebase"))
+    assert not is_surveyed(SURVEYED_MEGAPIXELS + 1, megapixel, EncodeOptions())
+    assert not is_surveyed(SURVEYED_MEGAPIXELS, megapixel + 1, EncodeOptions())
+    assert not is_surveyed(10, megapixel, EncodeOptions(chunk_frames=12))
 
 
 def test_frames_with_equal_timestamps_are_told_apart() -> None:
