@@ -41,15 +41,15 @@ class Sketch:
 
     __slots__ = ("__weakref__", "_handle", "columns", "rows")
 
-    def __init__(self, raster: Raster, halvings: int = 1) -> None:
+    def __init__(self, raster: Raster, halvings: int = 0) -> None:
         """Makes the sketch of a picture.
 
         Args:
             raster: the picture.
-            halvings: 1 for half its size, 2 for a quarter.
+            halvings: 1 for half its size, 2 for a quarter, 0 for what suits its size.
 
         Raises:
-            FrameArgumentError: `halvings` is neither.
+            FrameArgumentError: `halvings` is none of these.
         """
         native = library()
         handle = ctypes.c_void_p()

@@ -49,9 +49,6 @@ _EVEN = 0.35
 """How much of the square of the pictures' mean gain all steps give back: `crf` then means about the
 same quality as in one sequential encode. Small gains change what is seen less than large ones."""
 
-_QUARTER_FROM_PX = 1_500_000
-"""Pictures of more pixels are halved twice for their sketches."""
-
 _SEGMENTS = 4
 _LEAST_SPREAD_QI = 6
 """Macroblocks get segments if their quantizers differ by as much as this."""
@@ -154,8 +151,7 @@ class Lookahead:
         def watched() -> Iterator[codec.Raster]:
             for number, picture in enumerate(pictures):
                 if number in sketched:
-                    halvings = 2 if picture.width * picture.height > _QUARTER_FROM_PX else 1
-                    sketches[number] = codec.Sketch(picture, halvings)
+                    sketches[number] = codec.Sketch(picture)
                 yield picture
 
         self.pictures = list(_steadied(watched(), numbers, self._step, threads))

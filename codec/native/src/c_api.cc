@@ -323,7 +323,9 @@ int xc_show_reference(const xc_state* before, int32_t reference, int32_t threads
 int xc_sketch_new(const xc_raster* raster, int32_t halvings, xc_sketch** sketch) {
   return guarded([&] {
     vp8::kernels();  // throws here, and not later
-    *sketch = new xc_sketch{vp8::Sketch(*raster->value, halvings)};
+    const vp8::Raster& picture = *raster->value;
+    const int chosen = halvings == 0 ? vp8::Sketch::halvings_for(picture) : halvings;
+    *sketch = new xc_sketch{vp8::Sketch(picture, chosen)};
   });
 }
 

@@ -142,7 +142,8 @@ XC_API int xc_show_reference(const xc_state* before, int32_t reference, int32_t 
 XC_API int xc_recode(const xc_state* before, const uint8_t* frame, size_t size,
                      const xc_basis* made_for, xc_buffer** recoded);
 
-/* A picture in small, for a look ahead: halved once or twice each way. Blocks are 8x8 pixels of
+/* A picture in small, for a look ahead: halved once or twice each way, or as
+ * suits its size if `halvings` is 0. Blocks are 8x8 pixels of
  * the sketch, in raster order; costs are Hadamard differences, vectors (row, column) in quarter
  * pixels of the sketch. Sketches of one motion have one size. */
 typedef struct xc_sketch xc_sketch;

@@ -5,15 +5,8 @@
 #include "decide/sketch.h"
 
 namespace vp8 {
-namespace {
-
-// Pictures of more pixels are halved twice for their sketches.
-constexpr int kQuarterFromPx = 1'500'000;
-
-}  // namespace
-
 FarVectors::FarVectors(const State& before, const Raster& source, ThreadTeam& team)
-    : shift_(source.width() * source.height() > kQuarterFromPx ? 1 : 0) {
+    : shift_(Sketch::halvings_for(source) - 1) {
   const int halvings = shift_ + 1;
   const Sketch sketch(source, halvings);
   columns_ = sketch.columns();

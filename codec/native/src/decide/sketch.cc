@@ -14,6 +14,8 @@ namespace {
 
 constexpr int kSmallestSide = 24;
 constexpr int kMostCost = 0xffff;
+// A quarter of the size of larger pictures shows enough.
+constexpr int kLargestHalvedPx = 1'500'000;
 // What a whole pixel of difference to the neighbours' vector must gain, in absolute
 // differences of a block: still noise would make vectors of its own otherwise.
 constexpr int kVectorPrice = 2;
@@ -59,6 +61,10 @@ void Sketch::Level::repeat_edges() {
   for (int y = height; y < rows * kBlock + kBorder; ++y) {
     std::memcpy(at(-kBorder, y), at(-kBorder, height - 1), row_bytes);
   }
+}
+
+int Sketch::halvings_for(const Raster& raster) {
+  return raster.width() * raster.height() > kLargestHalvedPx ? 2 : 1;
 }
 
 Sketch::Sketch(const Raster& raster, int halvings) {

@@ -16,7 +16,9 @@ class Sketch {
  public:
   static constexpr int kBlock = 8;  // pixels of the largest level, each way
 
-  // `halvings`: 1 for half the size, 2 for a quarter.
+  // The halvings that suit a picture: 1 for half the size, 2 for a quarter.
+  static int halvings_for(const Raster& raster);
+
   Sketch(const Raster& raster, int halvings);
 
   int width() const { return levels_[0].width; }

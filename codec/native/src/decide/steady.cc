@@ -14,7 +14,6 @@ namespace vp8 {
 namespace {
 
 constexpr int kFullWeight = 16;
-constexpr int kQuarterFromPx = 1'500'000;
 // Sums and weights then fit into 16 bits, products into 32.
 constexpr std::size_t kMostNeighbours = 14;
 constexpr int kSmallestMost = 8;
@@ -122,7 +121,7 @@ SharedRaster steady(const SharedRaster& picture, const std::vector<SharedRaster>
                      "at most 14 neighbours, not " + std::to_string(neighbours.size()));
   }
   const SharedRaster source = with_repeated_edges(picture);
-  const int shift = source->width() * source->height() > kQuarterFromPx ? 1 : 0;
+  const int shift = Sketch::halvings_for(*source) - 1;
   const Sketch sketch(*source, shift + 1);
   std::vector<SharedRaster> kept;
   std::vector<Neighbour> others;
