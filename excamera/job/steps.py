@@ -171,8 +171,8 @@ STEPS = (
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
         writes=Counts(batch=3),
         # As encode, and every chunk. In mode rebase it opens the source, unless the batch has one
-        # chunk; in mode anchors it reads the anchors and their record.
-        reads=Counts(batch=3, chunk=1, rebased_batch=_OPENED, anchored_batch=2),
+        # chunk; in mode anchors it reads the anchors, and the records and sizes of all pieces.
+        reads=Counts(batch=3, chunk=1, rebased_batch=_OPENED, anchored_batch=2, anchored_chunk=2),
         phase="joining",
         # Joining a frame takes a fraction of encoding it.
         weight=0.5,

@@ -76,8 +76,10 @@ def _anchored(job: Job, batch: Batch, context: Context) -> Iterator[JoinedChunk]
     """The chunks with what was coded ahead; the source is not needed."""
 
     def fetched(chunk: Chunk) -> Between:
-        record = job.finished(job.keys.chunk(batch.number, chunk.number), ChunkRecord)
         frames = _fetched(job, batch, chunk.ordinary)
+        if not frames:
+            return Between([], "")
+        record = job.finished(job.keys.chunk(batch.number, chunk.number), ChunkRecord)
         if record is None:
             raise PlanMismatch(f"chunk {batch.number}/{chunk.number}: missing, or of another plan")
         if not all(CODEC.is_shown(frame) and not CODEC.is_key_frame(frame) for frame in frames):
