@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-CQ_LEVELS = (12, 20, 30, 40, 50)
+CQ_LEVELS = (8, 16, 26, 38, 50, 60)
+
+Level = int | str
+"""A quality level, or a word that stands for it where the options are only shown."""
 
 _COMMON = (
     "--codec=vp8",
@@ -24,23 +28,25 @@ _COMMON = (
 )
 
 
-def _paper(level: int) -> tuple[str, ...]:
+def _paper(level: Level) -> tuple[str, ...]:
     return (*_COMMON, "--good", "--cpu-used=0", "--end-usage=cq", f"--cq-level={level}")
 
 
-def _best_with_altref(level: int) -> tuple[str, ...]:
+def _best_with_altref(level: Level) -> tuple[str, ...]:
     return (*_COMMON, "--best", "--lag-in-frames=25", "--end-usage=cq", f"--cq-level={level}")
 
 
-def _one_quantizer(level: int) -> tuple[str, ...]:
+def _one_quantizer(level: Level) -> tuple[str, ...]:
     # vpxenc asks whether equal quantizers are intended: they are.
     return (*_paper(level), f"--min-q={level}", f"--max-q={level}", "--disable-warning-prompt")
 
 
-PEERS: Mapping[str, Callable[[int], tuple[str, ...]]] = {
-    "vpxenc": _paper,
-    "vpxenc best, altref": _best_with_altref,
-    "vpxenc one quantizer": _one_quantizer,
+GOOD, BEST, ONE_QUANTIZER = "vpxenc", "vpxenc best, altref", "vpxenc one quantizer"
+
+PEERS: Mapping[str, Callable[[Level], tuple[str, ...]]] = {
+    GOOD: _paper,
+    BEST: _best_with_altref,
+    ONE_QUANTIZER: _one_quantizer,
 }
 
 
@@ -65,6 +71,20 @@ def encode(peer: str, level: int, source: Path, source_sha256: str, cache: Path)
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part")
-        subprocess.run(["vpxenc", *options, "-o", str(partial), str(source)], check=True)
+        _run(options, source, partial)
         partial.replace(path)
     return path
+
+
+def cpu_seconds(peer: str, level: int, source: Path, cache: Path) -> float:
+    """Returns the user and system time of one encode by the peer, in seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    target = cache / "peer-timed.ivf"
+    _run(PEERS[peer](level), source, target)
+    target.unlink()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _run(options: Sequence[str], source: Path, target: Path) -> None:
+    subprocess.run(["vpxenc", *options, "-o", str(target), str(source)], check=True)

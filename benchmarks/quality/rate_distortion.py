@@ -1,10 +1,10 @@
-"""Measures size against quality: ExCamera, one whole-clip encode, and vpxenc.
+"""Measures size against quality: ExCamera, its encoder in sequence, and vpxenc.
 
-    python -m benchmarks.quality.rate_distortion [--clips NAME ...] [--render]
+    python -m benchmarks.quality.rate_distortion [--clips NAME ...] [--processes N] [--render]
 
-Writes benchmarks/results/rate-distortion.json and, from it, docs/rate-distortion.md.
-Streams and measurements are kept in build/benchmarks, and reused as long as nothing that
-influences them changes.
+Writes benchmarks/results/rate-distortion.json and, from it, docs/rate-distortion.md and the plot on
+it. Streams and measurements are kept in build/benchmarks, and reused as long as nothing that
+influences them changes. CPU time is measured last, one encoder at a time, and always anew.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
-import codec
 from benchmarks.common import clips
 from benchmarks.common.circumstances import (
     CACHE,
@@ -35,27 +36,21 @@ from benchmarks.common.circumstances import (
     cpu_model,
     git,
 )
-from benchmarks.quality import peers
+from benchmarks.common.generated import GENERATED
+from benchmarks.quality import cpu, ours, peers
+from benchmarks.quality.bits import bits_by_role
 from benchmarks.quality.report import render
-from excamera.job.options import EncodeOptions
-from excamera.local import encode_file
 from excamera.media.compare import compare_files
 from excamera.media.playback import read_file
-from excamera.media.quality import ssim_db, summarise
+from excamera.media.quality import FrameQuality, ssim_db, summarise
 
 RESULT = RESULTS / "rate-distortion.json"
 PAGE = ROOT / "docs" / "rate-distortion.md"
 
-CRFS = (16, 24, 32, 40)
-# More frames than any clip has: a single chunk, so only libvpx and one key frame.
-WHOLE_CLIP_FRAMES = 1000
-SHAPES = {
-    "ExCamera[6,1]": (6, 1),
-    "ExCamera[6,16]": (6, 16),
-    "ExCamera[24,1]": (24, 1),
-    "ExCamera[24,4]": (24, 4),
-    "libvpx, whole clip": (WHOLE_CLIP_FRAMES, 1),
-}
+CLIPS = (*clips.CLIPS, *GENERATED)
+CRFS = (8, 18, 28, 38, 48, 58)
+EQUAL_DB = 60.0
+"""Of frames without error, so that the step to them is finite."""
 
 
 @dataclass(frozen=True)
@@ -67,39 +62,34 @@ class Source:
     sha256: str
 
 
-def encode_ours(shape: str, crf: int, source: Source, code: str) -> Path:
-    """Returns our IVF for a source; encodes it if the cache lacks it."""
-    chunk_frames, batch_chunks = SHAPES[shape]
-    key = f"{code} {source.sha256} {chunk_frames} {batch_chunks} {crf}"
-    path = CACHE / f"ours-{hashlib.sha256(key.encode()).hexdigest()[:24]}.ivf"
-    if not path.exists():
-        options = EncodeOptions(
-            chunk_frames=chunk_frames, batch_chunks=batch_chunks, crf=crf, mode="rebase"
-        )
-        encode_file(str(source.path), path, options)
-    return path
-
-
-def measure(source: Source, stream: Path) -> dict[str, float | int]:
-    """Returns a stream's size and quality; curves compare luma."""
+def measure(source: Source, stream: Path) -> dict[str, Any]:
+    """Returns a stream's size and quality, its pulse, and where its bits went."""
     key = f"{source.sha256} {clips.sha256_of(stream)}"
-    kept = CACHE / f"quality-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    kept = CACHE / f"point-{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     if not kept.exists():
         frames = read_file(stream).frames
-        quality = summarise(list(compare_files(str(source.path), str(stream))))
+        compared = list(compare_files(str(source.path), str(stream)))
+        quality = summarise(compared)
+        steps = np.abs(np.diff([_luma_db(frame) for frame in compared]))
         point = {
             "bytes": sum(map(len, frames)),
             "coded_frames": len(frames),
-            "key_frames": sum(map(codec.is_key_frame, frames)),
             "psnr_y_db": quality["y"].psnr_db,
             "ssim_y": quality["y"].ssim,
             "ssim_y_db": ssim_db(quality["y"].ssim),
             "psnr_db": quality["all"].psnr_db,
             "ssim": quality["all"].ssim,
+            "pulse_mean_db": float(steps.mean()),
+            "pulse_most_db": float(steps.max()),
+            "bits": bits_by_role(frames),
         }
         kept.write_text(json.dumps(point))
-    found: dict[str, float | int] = json.loads(kept.read_text())
+    found: dict[str, Any] = json.loads(kept.read_text())
     return found
+
+
+def _luma_db(frame: FrameQuality) -> float:
+    return min(EQUAL_DB, ssim_db(frame.ssim[0]))
 
 
 def curves(source: Source, code: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -111,10 +101,10 @@ def curves(source: Source, code: str) -> Iterator[tuple[str, list[dict[str, Any]
             return peers.encode(peer, level, source.path, source.sha256, CACHE)
 
         makers.append((peer, peers.CQ_LEVELS, from_peer))
-    for shape in SHAPES:
+    for shape in ours.SHAPES:
 
         def from_us(level: int, shape: str = shape) -> Path:
-            return encode_ours(shape, level, source, code)
+            return ours.encode(shape, level, source.path, source.sha256, code, CACHE)
 
         makers.append((shape, CRFS, from_us))
     for name, levels, make in makers:
@@ -143,10 +133,27 @@ def circumstances(code: str) -> dict[str, Any]:
         "ffmpeg": {name: ".".join(map(str, v)) for name, v in av.library_versions.items()},
         "numpy": np.__version__,
         "vpxenc": peers.vpxenc_version(),
-        "peers": {
-            peer: " ".join(arguments(0)).replace("=0 ", "=LEVEL ")
-            for peer, arguments in peers.PEERS.items()
-        },
+        "peers": {peer: " ".join(arguments("LEVEL")) for peer, arguments in peers.PEERS.items()},
+    }
+
+
+def _source(clip: clips.Clip, media: Path) -> Source:
+    path = clips.source_of(clip, media, CACHE)
+    return Source(clip, path, clips.sha256_of(path))
+
+
+def measure_clip(name: str, media: Path, code: str) -> dict[str, Any]:
+    """Returns all curves of one clip."""
+    clip = next(clip for clip in CLIPS if clip.name == name)
+    source = _source(clip, media)
+    return {
+        "file": clip.file,
+        "generated": clip.make is not None,
+        "file_sha256": clips.sha256_of(media / clip.file),
+        "frames": clip.frames,
+        "y4m_sha256": source.sha256,
+        "code_sha256": code,
+        "curves": dict(curves(source, code)),
     }
 
 
@@ -157,9 +164,10 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    names = [clip.name for clip in clips.CLIPS]
+    names = [clip.name for clip in CLIPS]
     parser.add_argument("--clips", nargs="+", choices=names, default=names)
     parser.add_argument("--media", type=Path, default=MEDIA)
+    parser.add_argument("--processes", type=int, default=1, help="clips at the same time")
     parser.add_argument("--render", action="store_true", help="only write the page again")
     arguments = parser.parse_args()
     result: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {"clips": {}}
@@ -168,19 +176,18 @@ def main() -> int:
             sys.exit(f"{arguments.media}: the folder of clips is missing (--media)")
         code = code_digest()
         result["circumstances"] = circumstances(code)
-        for clip in clips.CLIPS:
-            if clip.name not in arguments.clips:
-                continue
-            path = clips.source_of(clip, arguments.media, CACHE)
-            source = Source(clip, path, clips.sha256_of(path))
-            result["clips"][clip.name] = {
-                "file": clip.file,
-                "file_sha256": clips.sha256_of(arguments.media / clip.file),
-                "frames": clip.frames,
-                "y4m_sha256": source.sha256,
-                "code_sha256": code,
-                "curves": dict(curves(source, code)),
+        with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
+            measured = {
+                name: pool.submit(measure_clip, name, arguments.media, code)
+                for name in arguments.clips
             }
+            result["clips"].update({name: one.result() for name, one in measured.items()})
+        for clip in CLIPS:
+            if clip.name in arguments.clips:
+                found = result["clips"][clip.name]
+                found["cpu"] = cpu.measure(
+                    _source(clip, arguments.media).path, clip.frames, found["curves"]
+                )
         result["clips"] = {name: result["clips"][name] for name in names if name in result["clips"]}
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(result, indent=1) + "\n")

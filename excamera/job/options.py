@@ -195,8 +195,8 @@ class EncodeOptions(_Checked):
         "scenes do", flag="-n", offered=True
     )  # fmt: skip
     batch_chunks: int = _number(
-        8, 1, _MOST_CHUNKS, "x: chunks that share one key frame; 1 joins nothing; if N is chosen, "
-        "a batch has at most 12 x frames", flag="-x", offered=True
+        16, 1, _MOST_CHUNKS, "x: chunks that share one key frame; 1 joins nothing; if N is chosen, "
+        "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True
     )  # fmt: skip
     crf: int = _number(
         24, 0, CRF_MAX, "Quality on libvpx's quantiser scale; 0 is the best", offered=True
@@ -271,9 +271,8 @@ class EncodeOptions(_Checked):
     @property
     def longest_batch(self) -> int:
         """The most frames of a batch, a multiple of `usual_frames`."""
-        if self.chunk_frames:
-            return self.chunk_frames * self.batch_chunks
-        return min(_USUAL_FRAMES * self.batch_chunks, _SHORTEST_FRAMES * _MOST_CHUNKS)
+        longest = self.usual_frames * self.batch_chunks
+        return longest if self.chunk_frames else min(longest, _SHORTEST_FRAMES * _MOST_CHUNKS)
 
     @property
     def usual_chunks(self) -> int:

@@ -1,0 +1,64 @@
+"""The pipeline's steps, one task after another in this process, to see what each of them costs."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.common.timing import Spent
+from excamera.job.flow import FUNCTIONS
+from excamera.job.objects import Job
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Plan
+from mu import Context, DirectoryStore, Event
+from mu.task import resolve
+
+_JOB = "serial"
+
+
+class SerialJob:
+    """A job that runs its tasks here.
+
+    Attributes:
+        spent: time by step.
+    """
+
+    def __init__(self, source: Path, options: EncodeOptions, directory: Path) -> None:
+        """Prepares the job of a source; its objects go below a directory."""
+        self._store = DirectoryStore(directory)
+        self._start: Event = {
+            "job": _JOB,
+            "input": {"name": source.name, "path": str(source.resolve())},
+            "container": "ivf",
+            "options": options.to_json(),
+            "index": "auto",
+        }
+        self.spent: dict[str, Spent] = {}
+
+    def plan(self) -> Plan:
+        """Runs the step plan and returns what it made."""
+        self._call("plan", self._start)
+        return Job.load(self._store, _JOB).plan
+
+    def run(self) -> None:
+        """Runs all steps but the sound's and the last, which have little to do for y4m files."""
+        for batch in self.plan().batches:
+            place: Event = {"job": _JOB, "batch": batch.number}
+            self._call("anchors", place)
+            for chunk in batch.chunks:
+                self._call("encode", {**place, "chunk": chunk.number})
+            self._call("join", place)
+
+    def _call(self, step: str, event: Event) -> None:
+        function = resolve(FUNCTIONS[step])
+        with self.spent.setdefault(step, Spent()).more():
+            function(event, Context(self._store, step))
+
+
+@contextlib.contextmanager
+def serial_job(source: Path, options: EncodeOptions) -> Iterator[SerialJob]:
+    """A job whose objects are removed at the end."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield SerialJob(source, options, Path(directory))
