@@ -92,7 +92,7 @@ def test_options_as_text_replace_those_they_name() -> None:
             "cpu-used": "-2",
         }
     )
-    assert (options.crf, options.chunk_frames, options.batch_chunks) == (30, 12, 8)
+    assert (options.crf, options.chunk_frames, options.batch_chunks) == (30, 12, 16)
     assert (options.vpx.deadline, options.vpx.cpu_used) == ("best", -2)
     assert (options.mode, options.anchors.effort) == ("rebase", 4)
 

@@ -88,7 +88,7 @@ def test_batches_begin_where_scenes_do() -> None:
 
 def test_a_long_scene_is_split_evenly() -> None:
     """If this fails, one short batch pays for a key frame that few pictures use."""
-    found = lengths(200, EncodeOptions(), Known([]))
+    found = lengths(200, EncodeOptions(batch_chunks=8), Known([]))
     assert found == [[12] * 5, [12] * 6, [*[12] * 5, 8]]
     for count in range(1, 400):
         for x in (1, 3, 8):
@@ -113,11 +113,11 @@ def test_each_batch_has_its_own_n() -> None:
 def test_the_longest_batch() -> None:
     """If this fails, batches are longer than their steps can take, or key frames too many."""
     for options, frames, longest, chunks in (
-        (EncodeOptions(), 12, 96, 8),
-        (EncodeOptions(batch_chunks=16), 12, 192, 16),
+        (EncodeOptions(), 12, 192, 16),
+        (EncodeOptions(batch_chunks=8), 12, 96, 8),
         (EncodeOptions(mode="rebase"), 6, 96, 16),
         (EncodeOptions(chunk_frames=7, batch_chunks=3), 7, 21, 3),
-        (EncodeOptions(chunk_frames=5, mode="rebase"), 5, 40, 8),
+        (EncodeOptions(chunk_frames=5, mode="rebase"), 5, 80, 16),
         (EncodeOptions(batch_chunks=1000), 12, 6000, 500),
     ):
         found = (options.usual_frames, options.longest_batch, options.usual_chunks)
@@ -126,8 +126,8 @@ def test_the_longest_batch() -> None:
 
 def test_without_a_survey_all_batches_are_equal() -> None:
     """If this fails, films that are not surveyed are cut in another way than estimated."""
-    assert lengths(230, EncodeOptions(), None) == [[12] * 8, [12] * 8, [12, 12, 12, 2]]
-    fixed = EncodeOptions(chunk_frames=12, batch_chunks=8)
+    assert lengths(230, EncodeOptions(), None) == [[12] * 16, [12, 12, 12, 2]]
+    fixed = EncodeOptions(chunk_frames=12, batch_chunks=16)
     assert lengths(230, fixed, None) == lengths(230, EncodeOptions(), None)
 
 
