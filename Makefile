@@ -30,7 +30,7 @@ OPTIONS ?=
 PYTEST_ARGS ?=
 
 .PHONY: docs help encode test test-fast cloud synth emulator lint format types layers native-tests \
-  sanitized cross bench bench-quality bench-speed bench-tools bench-cloud clean
+  sanitized cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
@@ -192,7 +192,7 @@ docs: $(VENV)/.installed $(VENV)/.dev
 
 # -----------------------------------------------------------------------------
 
-bench: bench-quality bench-speed
+bench: bench-quality bench-speed bench-figure
 
 bench-quality: $(VENV)/.installed bench-tools
 	$(PY) -m benchmarks.quality.rate_distortion $(OPTIONS)
@@ -200,6 +200,15 @@ bench-quality: $(VENV)/.installed bench-tools
 
 bench-speed: $(VENV)/.installed bench-tools
 	$(TOOLS_FIRST) $(PY) -m benchmarks.speed $(OPTIONS)
+
+# From the results of both.
+bench-figure: $(VENV)/.installed $(VENV)/.bench
+	$(PY) -m benchmarks.quality.rate_distortion --render
+	$(PY) -m benchmarks.quality.figure
+
+$(VENV)/.bench: constraints.txt pyproject.toml $(VENV)/.tools
+	@$(PIP_INSTALL) --group bench
+	touch $@
 
 # libvpx's own programs, which are the codec's peers, and valgrind, which counts instructions.
 bench-tools:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common.circumstances import CACHE
 from benchmarks.quality import ours, peers
+from benchmarks.quality.curves import SSIM, Curves, Points
 from benchmarks.quality.serial import serial_job
 
 CRF = 28
 """Of our encode; the peers' levels are those that come closest to its quality."""
 
 _PEERS = (peers.GOOD, peers.BEST)
-_QUALITY = "ssim_y_db"
 
 
-def nearest(points: Sequence[Mapping[str, Any]], quality_db: float) -> Mapping[str, Any]:
+def nearest(points: Points, quality_db: float) -> Mapping[str, Any]:
     """Returns the point of a curve whose luma SSIM is closest."""
-    return min(points, key=lambda point: abs(point[_QUALITY] - quality_db))
+    return min(points, key=lambda point: abs(point[SSIM] - quality_db))
 
 
-def measure(
-    source: Path, frames: int, curves: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> dict[str, Any]:
+def measure(source: Path, frames: int, curves: Curves) -> dict[str, Any]:
     """Returns CPU seconds a frame of the pipeline, by step, and of the peers.
 
     Args:
@@ -32,7 +30,7 @@ def measure(
         frames: of the source.
         curves: of the source, to choose levels from.
     """
-    quality = next(point for point in curves[ours.ANCHORS] if point["level"] == CRF)[_QUALITY]
+    quality = next(point for point in curves[ours.ANCHORS] if point["level"] == CRF)[SSIM]
     with serial_job(source, ours.options_of(ours.ANCHORS, CRF)) as job:
         job.run()
         steps = {step: spent.cpu_s / frames for step, spent in job.spent.items()}

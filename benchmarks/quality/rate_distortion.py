@@ -2,8 +2,8 @@
 
     python -m benchmarks.quality.rate_distortion [--clips NAME ...] [--processes N] [--render]
 
-Writes benchmarks/results/rate-distortion.json and, from it, docs/rate-distortion.md and the plot on
-it. Streams and measurements are kept in build/benchmarks, and reused as long as nothing that
+Writes benchmarks/results/rate-distortion.json and, from it, docs/rate-distortion.md. Streams and
+measurements are kept in build/benchmarks, and reused as long as nothing that
 influences them changes. CPU time is measured last, one encoder at a time, and always anew.
 """
 
@@ -45,6 +45,7 @@ from excamera.media.playback import read_file
 from excamera.media.quality import FrameQuality, ssim_db, summarise
 
 RESULT = RESULTS / "rate-distortion.json"
+SPEED = RESULTS / "speed.json"
 PAGE = ROOT / "docs" / "rate-distortion.md"
 
 CLIPS = (*clips.CLIPS, *GENERATED)
@@ -192,7 +193,7 @@ def main() -> int:
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(render(result))
+    PAGE.write_text(render(result, json.loads(SPEED.read_text())))
     print(f"{PAGE.relative_to(ROOT)} is written")
     return 0
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common.markdown import paragraph, table
-from benchmarks.quality import bits, cpu, ours, peers
-from benchmarks.quality.bjontegaard import Curve, rate_difference, shared_quality
+from benchmarks.quality import bits, cpu, finishing, ours, peers
+from benchmarks.quality.bjontegaard import shared_quality
+from benchmarks.quality.curves import PSNR, SSIM, Curves, best_peer, curve, difference
 
-SSIM, PSNR = "ssim_y_db", "psnr_y_db"
 DETAILED_LEVEL = 28
 
 # The rate that the published codec needed in [6,16] against the same vpxenc stream.
@@ -42,31 +42,6 @@ Quality is the mean over frames of linear luma SSIM, in dB, or luma PSNR of the 
 
 Clips are whole. Generated ones are made of real pictures (`benchmarks/common/generated.py`).
 """
-
-Points = Sequence[Mapping[str, Any]]
-Curves = Mapping[str, Points]
-
-
-def curve(points: Points, quality: str) -> Curve:
-    """Returns the (bytes, quality) of points that grow in both.
-
-    An encoder at its limit may need more bytes for less quality; nobody would use such a point.
-    """
-    kept: list[tuple[float, float]] = []
-    for size, value in sorted((point["bytes"], point[quality]) for point in points):
-        if not kept or (size > kept[-1][0] and value > kept[-1][1]):
-            kept.append((size, value))
-    return kept
-
-
-def difference(curves: Curves, tested: str, reference: str, quality: str) -> float:
-    """Returns how much more rate one curve needs than another."""
-    return rate_difference(curve(curves[reference], quality), curve(curves[tested], quality))
-
-
-def best_peer(curves: Curves, quality: str) -> str:
-    """Returns the vpxenc setting with the fewest bits, by its difference to the first one."""
-    return min(peers.PEERS, key=lambda peer: difference(curves, peer, peers.GOOD, quality))
 
 
 def crf_offsets(curves: Curves) -> list[float]:
@@ -265,8 +240,13 @@ def _clip(name: str, clip: Mapping[str, Any]) -> str:
     )
 
 
-def render(result: Mapping[str, Any]) -> str:
-    """Returns the page as markdown."""
+def render(result: Mapping[str, Any], speed: Mapping[str, Any]) -> str:
+    """Returns the page as markdown.
+
+    Args:
+        result: what `benchmarks.quality.rate_distortion` found.
+        speed: what `benchmarks.speed` found.
+    """
     made, clips = result["circumstances"], result["clips"]
     changes = ", with uncommitted changes" if made["uncommitted_changes"] else ""
     how = [
@@ -275,6 +255,7 @@ def render(result: Mapping[str, Any]) -> str:
         f"{made['python']}, PyAV {made['pyav']}, numpy {made['numpy']}; {made['vpxenc']}.",
         "\n".join(f"- {peer}: `vpxenc {options}`" for peer, options in made["peers"].items()),
     ]
-    parts = [_summary(clips), _even(clips), _cpu(clips), _bits(clips), _published(clips)]
+    parts = [_summary(clips), _even(clips), _cpu(clips), _bits(clips)]
+    parts += [finishing.section(result, speed), _published(clips)]
     pages = ["## All curves", *(_clip(name, clip) for name, clip in clips.items())]
     return "\n\n".join([HEAD.rstrip(), *(part for part in parts if part), *pages, *how]) + "\n"
