@@ -22,6 +22,7 @@ from excamera.media.anchors import (
 )
 from excamera.media.lookahead import Lookahead
 from excamera.media.source.reader import read_all
+from excamera.price.estimate import CRF_TIME_OCTAVE
 from excamera.steps.pieces import raster_of
 from mu.engines.local import available_cpus
 
@@ -29,12 +30,24 @@ THREADS = (1, 2)
 MODELLED = 6
 """Threads for which times are computed from those on one and two."""
 
+PACE_CRF = 24
+"""Quality of the estimate's constants. Reading and lookahead take as long at any."""
+
 LOOKAHEAD, CODING, CHUNK, JOIN, READING = "lookahead", "coding", "chunk", "join", "reading"
 ANCHORS = "anchors"
 """Lookahead and coding of what is coded ahead."""
 
 ANCHORS_AND_JOIN = "anchors and join"
 """What of a batch is serial: nothing else of it runs at the same time."""
+
+PACES = {
+    "read_s": READING,
+    "lookahead_s": LOOKAHEAD,
+    "anchor_s": CODING,
+    "between_s": CHUNK,
+    "check_s": JOIN,
+}
+"""The constants of `excamera.price.estimate.Pace` in mode anchors, and the stages they are of."""
 
 _Result = TypeVar("_Result")
 
@@ -210,13 +223,16 @@ def measure(clips: Iterable[Played], rounds: int, cache: Path) -> dict[str, Any]
         )
         sizes.setdefault(clip.size, {})[clip.name] = row
     rows = [row for by_clip in sizes.values() for row in by_clip.values()]
-    return {
-        "sizes": sizes,
-        "crf": CRF,
-        "effort": EncodeOptions().anchors.effort,
-        "s_per_megapixel": _medians([row["s_per_megapixel"] for row in rows]),
-    }
+    pace = _pace([row["s_per_megapixel"] for row in rows])
+    print(f"batch: constants of the estimate: {pace}", flush=True)
+    return {"sizes": sizes, "crf": CRF, "effort": EncodeOptions().anchors.effort, "pace": pace}
 
 
-def _medians(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: round(statistics.median(row[name] for row in rows), 5) for name in rows[0]}
+def _pace(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Returns the constants of the estimate: medians, at its `crf`."""
+    detail = 2 ** ((CRF - PACE_CRF) / CRF_TIME_OCTAVE)
+    found = {}
+    for name, stage in PACES.items():
+        factor = 1 if stage in (READING, LOOKAHEAD) else detail
+        found[name] = round(factor * statistics.median(row[stage] for row in rows), 5)
+    return found

@@ -1,6 +1,7 @@
 """docs/benchmarks.md says what was measured, and says it right."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from benchmarks.speed.report import render
 from benchmarks.speed.schedule import Parts, share_of_time
 from benchmarks.speed.stages import MEMORY, OTHER, STAGES, stage_of
 from benchmarks.speed.targets import Verdict, verdicts
+from excamera.price.estimate import Pace
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "speed.json"
@@ -196,7 +198,8 @@ def test_batches_are_measured_and_shown(tmp_path):
     )
     page = render(result)
     assert "| 2160p, street: anchors and join together |" in page
-    assert "| median |" in page
+    assert "| median, at crf 24 |" in page
+    assert set(found["pace"]) <= {one.name for one in fields(Pace)}
     of_batch = verdicts(result)[-3:-1]
     assert [one.wanted for one in of_batch] == [2.5, 0.83]
     assert all(one.measured and one.where for one in of_batch)
