@@ -16,7 +16,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,20 @@ from benchmarks.common.circumstances import (
     cpu_model,
     git,
 )
-from benchmarks.speed import decode, encode, memory, profile, rebase, streams, threads, vpxdec
+from benchmarks.common.films import SIZES, Size
+from benchmarks.speed import (
+    batch,
+    command,
+    decode,
+    encode,
+    memory,
+    played,
+    profile,
+    rebase,
+    streams,
+    threads,
+    vpxdec,
+)
 from benchmarks.speed.report import render
 
 RESULT = RESULTS / "speed.json"
@@ -50,6 +63,9 @@ def sections(media: Path, rounds: int, quick: bool) -> Mapping[str, Section]:
     def sources() -> Iterator[streams.Source]:
         return streams.sources(quick, media, CACHE)
 
+    def clips(sizes: Sequence[Size]) -> Iterator[played.Played]:
+        return played.played(quick, media, CACHE, sizes)
+
     return {
         "decode": lambda: {"sizes": decode.measure(sources, rounds, CACHE)},
         "rebase": lambda: {"sizes": rebase.measure(sources, rounds, CACHE)},
@@ -58,6 +74,8 @@ def sections(media: Path, rounds: int, quick: bool) -> Mapping[str, Section]:
         "threads": lambda: {"found": threads.measure(sources, rounds, CACHE)},
         "memory": lambda: {"sizes": memory.measure_peaks(quick, media, CACHE)},
         "state": lambda: {"sizes": memory.measure_states(sources, rounds, CACHE)},
+        "batch": lambda: {"found": batch.measure(clips(SIZES), rounds, CACHE)},
+        "command": lambda: {"sizes": command.measure(clips(command.SIZES), rounds, CACHE)},
         "profile": lambda: {"found": profile.measure(media, CACHE)},
     }
 

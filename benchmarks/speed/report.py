@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.common.markdown import paragraph, table
+from benchmarks.common.markdown import paragraph, table, with_spread
+from benchmarks.speed.batch_report import batch, command
 from benchmarks.speed.profile_report import profile
 from benchmarks.speed.targets import Verdict, verdicts
 
@@ -16,12 +17,6 @@ HEAD = """\
 
 # Speed and memory
 """
-
-
-def _spread(found: Tree, digits: int = 2) -> str:
-    """Returns a median, and in brackets the least and the greatest."""
-    low, middle, high = (f"{found[key]:,.{digits}f}" for key in ("min", "median", "max"))
-    return f"{middle} ({low} to {high})"
 
 
 def _rows(section: Tree) -> Iterator[tuple[str, Tree]]:
@@ -47,8 +42,9 @@ def _targets(result: Tree) -> str:
             "## Targets",
             table(["target", "wanted", "measured", ""], rows),
             paragraph(
-                """If a target covers many sizes and rates, the table names the worst. All but
-                threads and memory are ratios of CPU times."""
+                """If a target covers many sizes, rates or clips, the table names the worst.
+                Threads, batches and commands are times on the clock; other ratios are of CPU
+                times."""
             ),
         ]
     )
@@ -73,7 +69,8 @@ def _decode(section: Tree) -> str:
     ]
     others = [name for name in names if name != "ours"]
     ratios = [
-        [where, *(_spread(row["ratios"][name]) for name in others)] for where, row in _rows(section)
+        [where, *(with_spread(row["ratios"][name]) for name in others)]
+        for where, row in _rows(section)
     ]
     absent = "" if "vpxdec" in names else "vpxdec (Debian's vpx-tools) was not installed."
     return "\n\n".join(
@@ -105,7 +102,7 @@ def _rebase(section: Tree) -> str:
             where,
             f"{row['rebase']['fps']:,.1f}",
             f"{row['decode']['fps']:,.1f}",
-            _spread(row["ratio"]),
+            with_spread(row["ratio"]),
             f"{row['bytes_after'] / row['bytes_before'] - 1:+.1%}",
         ]
         for where, row in _rows(section)
@@ -136,8 +133,8 @@ def _encode(section: Tree, first: Tree | None) -> str:
         rows.append(
             [
                 where,
-                *(_spread(one["cpu_ms"], 1) for one in (ours, theirs)),
-                _spread(row["ratio"]),
+                *(with_spread(one["cpu_ms"], 1) for one in (ours, theirs)),
+                with_spread(row["ratio"]),
                 f"{ours['bytes'] / theirs['bytes'] - 1:+.1%}",
                 f"{ours['psnr_y_db'] - theirs['psnr_y_db']:+.2f}",
             ]
@@ -164,8 +161,8 @@ def _encode(section: Tree, first: Tree | None) -> str:
         parts.append(
             paragraph(
                 f"""Re-encoding the first frame of a chunk against the end of the chunk before it
-                takes {_spread(found["cpu_ms"], 0)} ms of CPU time and
-                {_spread(found["wall_ms"], 0)} ms on the clock, at
+                takes {with_spread(found["cpu_ms"], 0)} ms of CPU time and
+                {with_spread(found["wall_ms"], 0)} ms on the clock, at
                 {found["source"]["width"]}x{found["source"]["height"]}, crf {found["crf"]}
                 (`y_ac_qi` {found["y_ac_qi"]}), with one thread, over {found["first_frames"]} frames
                 in {found["rounds"]} rounds."""
@@ -187,7 +184,7 @@ def _threads(section: Tree) -> str:
         [
             f"{operation}, {size}",
             *(f"{threads[str(n)]['wall_ms']['median']:,.1f}" for n in used),
-            *(_spread(threads[str(n)]["speedup"]) for n in used if n > 1),
+            *(with_spread(threads[str(n)]["speedup"]) for n in used if n > 1),
         ]
         for size, row in found["sizes"].items()
         for operation, threads in row["operations"].items()
@@ -205,8 +202,8 @@ def _memory(section: Tree) -> str:
             size,
             f"{row['frames']}, {row['chunks']} chunks",
             str(row["threads"]),
-            _spread(row["peak_mib"], 0),
-            _spread(row["peak_before_mib"], 0),
+            with_spread(row["peak_mib"], 0),
+            with_spread(row["peak_before_mib"], 0),
         ]
         for size, row in section["sizes"].items()
     ]
@@ -230,8 +227,8 @@ def _state(section: Tree) -> str:
             size,
             f"{row['bytes']:,}",
             f"{row['bytes_after_key_frame']:,}",
-            _spread(row["serialise"]["cpu_ms"]),
-            _spread(row["deserialise"]["cpu_ms"]),
+            with_spread(row["serialise"]["cpu_ms"]),
+            with_spread(row["deserialise"]["cpu_ms"]),
         ]
         for size, row in section["sizes"].items()
     ]
@@ -307,6 +304,10 @@ def render(result: Tree) -> str:
         parts.append(profile(result["profile"]["found"]))
     if "threads" in result:
         parts.append(_threads(result["threads"]))
+    if "batch" in result:
+        parts.append(batch(result["batch"]["found"]))
+    if "command" in result:
+        parts.append(command(result["command"]["sizes"]))
     if "memory" in result:
         parts.append(_memory(result["memory"]))
     if "state" in result:

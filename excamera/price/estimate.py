@@ -20,7 +20,8 @@ from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
 
 CPUS_OF_JOIN = 0.9
-"""What each further CPU adds to anchors and join: two threads rebase 1.81 to 1.86 times as fast."""
+"""What each further CPU adds to anchors, and to join in mode rebase: two threads rebase 1.81 to
+1.86 times as fast."""
 
 COLD_START_S = 2.5
 """Seconds until a new environment of a function that works on video runs its first call."""
@@ -38,10 +39,10 @@ _CHILDREN_A_SECOND = 100  # children that a distributed map starts, one for each
 class Pace:
     """How fast one CPU works and S3 answers.
 
-    `call_s` and `stitch_s` are S3's. Those of mode anchors were not measured on jobs: they follow
-    from `first_frame_s`, which is our encoder's time, and from the speed of our decoder. `survey_s`
-    is that of H.264 from 720p to 1080p, likewise not measured on jobs. The others are rounded
-    medians of what `make bench-cloud` measures on real clips; a test compares them with its
+    `call_s` and `stitch_s` are S3's. `survey_s` is that of H.264 from 720p to 1080p, not measured
+    on jobs. `read_s`, `lookahead_s`, `anchor_s`, `between_s` and `check_s` are rounded medians of
+    what `make bench-speed` measures in its section `batch`, on one thread and brought to `crf` 24;
+    the others of what `make bench-cloud` measures on real clips. Tests compare them with the
     results.
 
     Attributes:
@@ -50,9 +51,12 @@ class Pace:
             at `crf` 24, as for all of these.
         rebase_s: seconds to read and rebase a megapixel.
         first_frame_s: seconds to encode a megapixel of a chunk's first frame again.
-        anchor_s: seconds to encode a megapixel of a frame that is coded ahead, and to read the
-            pictures up to it.
-        between_s: seconds to read, encode and check a megapixel of other frames in mode anchors.
+        read_s: seconds to read a megapixel of the source in mode anchors, which anchors and encode
+            both do. In a job's pace it is 0: what follows then includes it.
+        lookahead_s: seconds to look at a megapixel before anchors are coded; 0 likewise.
+        anchor_s: seconds to encode a megapixel of a frame that is coded ahead, at effort 2.
+        between_s: seconds to encode and check a megapixel of other frames in mode anchors, and to
+            decode the anchors before them, at effort 2.
         check_s: seconds to join and check a megapixel in mode anchors.
         audio_s: seconds for a second of sound.
         plan_s: seconds for the plan of a thousand frames whose pictures it does not look at.
@@ -65,9 +69,11 @@ class Pace:
     encode_s: float = 0.088
     rebase_s: float = 0.0145
     first_frame_s: float = 0.082
-    anchor_s: float = 0.12
-    between_s: float = 0.088
-    check_s: float = 0.006
+    read_s: float = 0.009
+    lookahead_s: float = 0.0045
+    anchor_s: float = 0.2
+    between_s: float = 0.13
+    check_s: float = 0.002
     audio_s: float = 0.011
     plan_s: float = 0.012
     survey_s: float = 0.01
@@ -103,17 +109,19 @@ class Pace:
                 calls[attempt.name] += 1
         work = max(1e-9, film.frames * film.megapixels)
         encode = seconds["encode"] * min(1.0, cpus["encode"]) / work
-        join = seconds["join"] * _parallel(cpus["join"]) / work / _detail(options)
+        join = seconds["join"] * _speed_of_join(options, cpus["join"]) / work / _detail(options)
         if mode_of_batch(options) == "rebase":
             # One figure for both kinds of frames, which a timeline does not distinguish.
             of_mode = {"encode_s": encode / _effort(options), "rebase_s": join,
                        "first_frame_s": join}  # fmt: skip
         else:
             ahead = Shape.of(film.frames, options).ahead
-            anchors = seconds["anchors"] * _parallel(cpus["anchors"]) / work / _detail(options)
+            anchors = seconds["anchors"] * _parallel(cpus["anchors"]) / work
             of_mode = {
-                "anchor_s": anchors / ahead,
-                "between_s": encode / _detail(options) / max(1e-9, 1 - ahead),
+                "read_s": 0.0,
+                "lookahead_s": 0.0,
+                "anchor_s": anchors / ahead / _effort_of_anchors(options),
+                "between_s": encode / max(1e-9, 1 - ahead) / _effort_of_anchors(options),
                 "check_s": join,
             }
         if is_surveyed(film.frames, film.width * film.height, options):
@@ -148,6 +156,11 @@ CRF_TIME_OCTAVE = 28.0
 
 DEADLINE_FACTORS = {"good": 1.0, "best": 1.5, "realtime": 0.74}
 """The time of encode at each deadline, as a multiple of that of "good"."""
+
+EFFORT_TIMES = (0.7, 0.75, 1.1, 1.3, 1.9)
+"""The time of our encoder at each effort, all relative to the same: docs/adr/0021-effort.md."""
+
+_EFFORT_OF_PACE = 2
 
 CPU_USED = 0.72
 """The factor by which each step of `cpu_used` changes that time."""
@@ -293,14 +306,25 @@ def _effort(options: EncodeOptions) -> float:
     return DEADLINE_FACTORS[options.vpx.deadline] * CPU_USED**steps * _detail(options)
 
 
+def _effort_of_anchors(options: EncodeOptions) -> float:
+    """The time of our encoder with these options as a multiple of effort 2, `crf` 24."""
+    of_pace = EFFORT_TIMES[_EFFORT_OF_PACE]
+    return EFFORT_TIMES[options.anchors.effort] / of_pace * _detail(options)
+
+
 def _detail(options: EncodeOptions) -> float:
     """The time of a frame for its bits as a multiple of that at `crf` 24."""
     return float(2 ** ((24 - options.crf) / CRF_TIME_OCTAVE))
 
 
 def _parallel(cpus: float) -> float:
-    """The speed of anchors and join as a multiple of that on one CPU."""
+    """The speed of what threads share as a multiple of that on one CPU."""
     return cpus if cpus <= 1 else 1 + CPUS_OF_JOIN * (cpus - 1)
+
+
+def _speed_of_join(options: EncodeOptions, cpus: float) -> float:
+    """The speed of join likewise: in mode anchors it has one thread."""
+    return _parallel(cpus) if mode_of_batch(options) == "rebase" else min(1.0, cpus)
 
 
 def _call_seconds(
@@ -309,23 +333,30 @@ def _call_seconds(
     """Seconds of the mean call of each function in a warm environment."""
     work = film.frames * film.megapixels
     anchors, join = 0.0, 0.0
+    anchors_cpus = workers.cpus("anchors")
     if mode_of_batch(options) == "rebase":
         encode = work * pace.encode_s * _effort(options)
         first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
         if options.usual_chunks > 1:
             join = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
     else:
-        anchors = work * shape.ahead * pace.anchor_s * _detail(options)
-        encode = work * (1 - shape.ahead) * pace.between_s * _detail(options)
+        effort = _effort_of_anchors(options)
+        ahead = work * (pace.lookahead_s + shape.ahead * pace.anchor_s * effort)
+        # One thread reads.
+        anchors = work * pace.read_s / min(1.0, anchors_cpus) + ahead / _parallel(anchors_cpus)
+        encode = work * (1 - shape.ahead) * (pace.read_s + pace.between_s * effort)
         join = work * pace.check_s
     survey = (
         work * pace.survey_s if is_surveyed(film.frames, film.width * film.height, options) else 0.0
     )
     work_of_call = {
         "plan": pace.plan_s * film.frames / 1000 + survey,
-        "anchors": anchors / _parallel(workers.cpus("anchors")) / max(1, shape.batches),
+        "anchors": anchors / max(1, shape.batches),
         "encode": encode / min(1.0, workers.cpus("encode")) / max(1, shape.chunks),
-        "join": join * _detail(options) / _parallel(workers.cpus("join")) / max(1, shape.batches),
+        "join": join
+        * _detail(options)
+        / _speed_of_join(options, workers.cpus("join"))
+        / max(1, shape.batches),
         "audio": pace.audio_s * film.duration_s if film.sound else 0.0,
         "stitch": pace.stitch_s * shape.batches,
     }

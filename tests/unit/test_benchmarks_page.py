@@ -1,15 +1,23 @@
 """docs/benchmarks.md says what was measured, and says it right."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from benchmarks.common.films import Size
+from benchmarks.common.synthetic import Clip
 from benchmarks.common.timing import Spent, cpu_ratio, interleaved, summary
+from benchmarks.speed import batch, command
+from benchmarks.speed.__main__ import circumstances
 from benchmarks.speed.callgrind import Place, instructions
+from benchmarks.speed.played import FILMS, Played, played, there_and_back
 from benchmarks.speed.report import render
+from benchmarks.speed.schedule import Parts, share_of_time
 from benchmarks.speed.stages import MEMORY, OTHER, STAGES, stage_of
 from benchmarks.speed.targets import Verdict, verdicts
+from excamera.price.estimate import Pace
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "speed.json"
@@ -162,3 +170,89 @@ def test_the_worst_size_and_rate_decides():
     result = {"decode": {"sizes": {"CIF": {"low": row, "high": worse}}}}
     first = verdicts(result)[0]
     assert (first.measured, first.where, first.met) == (0.8, "CIF, high rate", False)
+
+
+def tiny(folder: Path, size: str) -> list[Played]:
+    """Every film as --quick plays it, but generated, and tiny whatever its size is called."""
+    cache = folder / "cache"
+    cache.mkdir()
+    for film in FILMS:
+        Clip(8, 96, 64).write(folder / film.file)
+    return list(played(True, folder, cache, [Size(size, 96, 64)]))
+
+
+def test_batches_are_measured_and_shown(tmp_path):
+    """The section would fail after an hour of measuring the others, or leave a target open."""
+    clips = tiny(tmp_path, "2160p")
+    found = batch.measure(clips, 2, tmp_path / "cache")
+    result = {"batch": {"circumstances": circumstances_of_section(), "found": found}}
+    result = json.loads(json.dumps(result))
+    row = result["batch"]["found"]["sizes"]["2160p"]["street"]
+    assert row["frames"] == 8 > row["source"]["frames"]
+    stages, together = row["stages"], "anchors and join"
+    assert set(stages["coding"]["wall_s"]) == {"1", "2"}
+    assert set(stages["join"]["wall_s"]) == {"1"}
+    assert all(
+        ("modelled_s" in stages[name]) == (name in ("lookahead", "coding", "anchors", together))
+        for name in stages
+    )
+    page = render(result)
+    assert "| 2160p, street: anchors and join together |" in page
+    assert "| median, at crf 24 |" in page
+    assert set(found["pace"]) <= {one.name for one in fields(Pace)}
+    of_batch = verdicts(result)[-3:-1]
+    assert [one.wanted for one in of_batch] == [2.5, 0.83]
+    assert all(one.measured and one.where for one in of_batch)
+
+
+@pytest.mark.slow
+def test_commands_are_measured_and_shown(tmp_path):
+    """The section would fail after an hour of measuring the others, or leave a target open."""
+    clips = tiny(tmp_path, "720p")[:1]
+    sizes = command.measure(clips, 1, tmp_path / "cache")
+    result = {"command": {"circumstances": circumstances_of_section(), "sizes": sizes}}
+    result = json.loads(json.dumps(result))
+    page = render(result)
+    assert "| 720p, bigbuckbunny |" in page
+    last = verdicts(result)[-1]
+    assert (last.wanted, last.at_least, last.where) == (0.7, False, "720p, bigbuckbunny")
+    ours, theirs = (
+        sizes["720p"]["bigbuckbunny"]["contenders"][name]["wall_s"]["median"]
+        for name in (command.OURS, command.THEIRS)
+    )
+    assert last.measured == pytest.approx(ours / theirs, rel=1e-3)
+
+
+def circumstances_of_section():
+    return {**circumstances(2, True), "load_after": 0.0, "seconds": 1}
+
+
+def test_short_clips_are_played_back_and_forth():
+    """A jump back to the first picture would be a scene cut, which no chunk has inside."""
+    assert [there_and_back(number, 4) for number in range(9)] == [0, 1, 2, 3, 2, 1, 0, 1, 2]
+    assert [there_and_back(number, 1) for number in range(3)] == [0, 0, 0]
+
+
+def test_the_schedule_of_rows():
+    """The model would promise what the wavefront cannot give."""
+    assert share_of_time(7, 9, 1) == 1
+    # Of 8 macroblocks of the row above, it is told after 4 and after 8. The first 4 let it do 3;
+    # the fourth needs the fifth above.
+    assert share_of_time(2, 8, 2) == (8 + 5) / 16
+    assert share_of_time(3, 8, 6) == (8 + 5 + 5) / 24
+    # Two threads do six rows in pairs; the last begins when two rows have passed.
+    assert share_of_time(6, 16, 2) == (16 + 16 + 16 + 5) / 96
+    assert share_of_time(6, 16, 6) == (16 + 5 * 5) / 96
+    for threads in (2, 4, 6):
+        assert 1 / threads <= share_of_time(135, 240, threads) < 1.1 / threads
+
+
+def test_two_times_give_the_parts():
+    """The modelled time on two threads would not be the measured one."""
+    parts = Parts.of(4.0, 2.5, 3840, 2160)
+    assert parts.seconds(1) == pytest.approx(4.0)
+    assert parts.seconds(2) == pytest.approx(2.5)
+    assert parts.serial_s + parts.shared_s / 6 < parts.seconds(6) < 2.0
+    # More than the wavefront gives, or nothing at all, is the noise of the clock.
+    assert Parts.of(4.0, 1.9, 3840, 2160).serial_s == 0
+    assert Parts.of(4.0, 4.2, 3840, 2160).seconds(6) == 4.0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from excamera.job.flow import Limits
-from excamera.job.options import DEADLINES, EncodeOptions
+from excamera.job.options import DEADLINES, AnchorSettings, EncodeOptions
 from excamera.job.plan import cut
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per, cpus_of
 from excamera.price.costs import Shape, actual, foretold
@@ -18,6 +18,7 @@ from excamera.price.estimate import (
     CRF_OCTAVE,
     CRF_TIME_OCTAVE,
     DEADLINE_FACTORS,
+    EFFORT_TIMES,
     Film,
     Pace,
     Workers,
@@ -136,6 +137,30 @@ def test_the_time_to_look_for_scenes_is_counted() -> None:
     assert plan_s(short, fixed, pace) == plan_s(short, fixed)
 
 
+def test_effort_takes_time_in_mode_anchors() -> None:
+    """If this fails, a careful encode is promised at the price of a fast one."""
+
+    def seconds(effort: int, mode: str) -> dict[str, float]:
+        options = EncodeOptions(mode=mode, anchors=AnchorSettings(effort=effort))
+        return estimate(FILM, options, WORKERS, warm=True).usage.gb_seconds
+
+    for step in ("anchors", "encode"):
+        each = [seconds(effort, "anchors")[step] for effort in range(len(EFFORT_TIMES))]
+        assert sorted(set(each)) == each
+        if step == "encode":  # anchors begin with what takes as long at every effort
+            assert each[0] < 0.75 * each[2] < 1.5 * each[2] < each[4]
+    assert seconds(0, "anchors")["join"] == seconds(4, "anchors")["join"]
+    assert seconds(0, "rebase") == seconds(4, "rebase")
+
+
+def test_the_times_of_efforts_are_those_of_the_decision() -> None:
+    """If this fails, two places say what an effort takes, and differ."""
+    text = (ROOT / "docs" / "adr" / "0021-effort.md").read_text()
+    rows = [line.strip(" |").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    times = {row[0]: float(row[-1]) for row in rows if row[0].isdigit()}
+    assert times == {str(effort): took for effort, took in enumerate(EFFORT_TIMES)}
+
+
 MEASURED = json.loads((ROOT / "benchmarks" / "results" / "cloud.json").read_text())
 
 
@@ -143,6 +168,16 @@ MEASURED = json.loads((ROOT / "benchmarks" / "results" / "cloud.json").read_text
 def test_the_pace_is_what_was_measured(name: str) -> None:
     """If this fails, estimates use figures that nobody measured."""
     assert getattr(Pace(), name) == pytest.approx(MEASURED["pace"]["medians"][name], rel=0.25)
+
+
+SPEED = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())
+
+
+@pytest.mark.skipif("batch" not in SPEED, reason="`make bench-speed` has not measured batches yet")
+@pytest.mark.parametrize("name", ["read_s", "lookahead_s", "anchor_s", "between_s", "check_s"])
+def test_the_pace_of_mode_anchors_is_what_was_measured(name: str) -> None:
+    """If this fails, estimates use figures that nobody measured."""
+    assert getattr(Pace(), name) == pytest.approx(SPEED["batch"]["found"]["pace"][name], rel=0.25)
 
 
 def test_other_constants_are_what_was_measured() -> None:
