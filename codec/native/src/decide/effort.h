@@ -19,6 +19,14 @@ struct IntraEffort {
   int subblock_finalists;  // so many modes of a subblock are coded before one is chosen, 1 to 4
 };
 
+// How far the search for a frame's loop filter goes.
+struct FilterEffort {
+  int first_step;  // of levels; halved until it is 1. 0: no search
+  bool sharpness;  // it is searched, too
+};
+
+inline constexpr FilterEffort kNoFilterSearch{.first_step = 0, .sharpness = false};
+
 // How a macroblock is decided from nothing.
 struct SearchEffort {
   VectorEffort whole;     // for the macroblock
@@ -39,7 +47,7 @@ struct SearchEffort {
   IntraEffort inter_intra;       // in inter frames
   IntraEffort key_intra;         // in key frames
   bool far_vectors;              // vectors of sketches are tried, too
-  int filter_step;               // first step of the search for the frame's filter level
+  FilterEffort filter;
   int first_look;  // one row of so many is looked at before an inter frame is decided; 0: none
 };
 
@@ -71,7 +79,7 @@ inline constexpr SearchEffort kEffort0{
     .inter_intra = {.subblocks = false, .subblock_finalists = 1},
     .key_intra = {.subblocks = true, .subblock_finalists = 1},
     .far_vectors = false,
-    .filter_step = 4,
+    .filter = {.first_step = 4, .sharpness = false},
     .first_look = 8,
 };
 
@@ -83,7 +91,7 @@ constexpr SearchEffort effort1() {
   effort.finalists = 2;
   effort.far_vectors = true;
   effort.inter_intra.subblocks = true;
-  effort.filter_step = 8;
+  effort.filter.first_step = 8;
   return effort;
 }
 constexpr SearchEffort effort2() {
@@ -99,6 +107,7 @@ constexpr SearchEffort effort3() {
   SearchEffort effort = effort2();
   effort.every_partitioning = true;
   effort.second_reference_splits = true;
+  effort.filter.sharpness = true;
   effort.first_look = 2;
   return effort;
 }

@@ -2,12 +2,15 @@
 
 #include <cstring>
 #include <map>
+#include <utility>
 
 #include "kernels/kernels.h"
 #include "parallel/wavefront.h"
 
 namespace vp8 {
 namespace {
+
+constexpr int kMaxSharpness = 7;
 
 std::int64_t luma_error(const Raster& a, const Raster& b) {
   const Plane p = a.plane(0);
@@ -42,31 +45,40 @@ void filter_luma(const Raster& unfiltered, const MacroblockGrid& macroblocks,
 
 }  // namespace
 
-int best_filter_level(const Raster& source, const Raster& unfiltered,
-                      const MacroblockGrid& macroblocks, FrameHeader header,
-                      const CodingContext& context, int first_step, ThreadTeam& team) {
-  const int start = header.loop_filter.level;
-  std::map<int, std::int64_t> tried;
+LoopFilterHeader best_filter(const Raster& source, const Raster& unfiltered,
+                             const MacroblockGrid& macroblocks, FrameHeader header,
+                             const CodingContext& context, const FilterEffort& effort,
+                             ThreadTeam& team) {
+  LoopFilterHeader best = header.loop_filter;
+  std::map<std::pair<int, int>, std::int64_t> tried;
   Raster filtered(unfiltered.width(), unfiltered.height());
-  const auto error_at = [&](int level) {
-    if (const auto found = tried.find(level); found != tried.end()) return found->second;
-    header.loop_filter.level = level;
+  const auto error_of = [&](const LoopFilterHeader& filter) {
+    const std::pair key{filter.sharpness_level, filter.level};
+    if (const auto found = tried.find(key); found != tried.end()) return found->second;
+    header.loop_filter = filter;
     filter_luma(unfiltered, macroblocks, loop_filter_settings(header, context), filtered, team);
-    return tried[level] = luma_error(source, filtered);
+    return tried[key] = luma_error(source, filtered);
   };
-  int best = clamp_int(start, 0, kMaxLoopFilterLevel);
-  for (int step = first_step; step >= 1; step /= 2) {
-    for (bool improved = true; improved;) {
-      improved = false;
-      for (const int level : {best - step, best + step}) {
-        if (level < 0 || level > kMaxLoopFilterLevel) continue;
-        if (error_at(level) < error_at(best)) {
-          best = level;
-          improved = true;
-          break;
-        }
-      }
+  const auto improve = [&](int level, int sharpness) {
+    if (level < 0 || level > kMaxLoopFilterLevel || sharpness > kMaxSharpness) return false;
+    LoopFilterHeader other = best;
+    other.level = level;
+    other.sharpness_level = sharpness;
+    if (error_of(other) >= error_of(best)) return false;
+    best = other;
+    return true;
+  };
+  const auto improve_level = [&](int step) {
+    while (improve(best.level - step, best.sharpness_level) ||
+           improve(best.level + step, best.sharpness_level)) {
     }
+  };
+  best.level = clamp_int(best.level, 0, kMaxLoopFilterLevel);
+  for (int step = effort.first_step; step >= 1; step /= 2) improve_level(step);
+  // A sharper filter spares edges, so that a higher level may serve the rest.
+  while (effort.sharpness && (improve(best.level, best.sharpness_level + 1) ||
+                              improve(best.level + 2, best.sharpness_level + 1))) {
+    improve_level(1);
   }
   return best;
 }

@@ -1,16 +1,18 @@
-// Choosing the loop filter's level.
+// Choosing the loop filter's level and sharpness.
 #pragma once
 
+#include "decide/effort.h"
 #include "parallel/thread_team.h"
 #include "picture/reconstruct.h"
 
 namespace vp8 {
 
-// Returns the level (0 to 63) that brings filtered luma closest to the source. Starts at
-// the header's level with steps of `first_step`, which are halved down to 1.
-int best_filter_level(const Raster& source, const Raster& unfiltered,
-                      const MacroblockGrid& macroblocks, FrameHeader header,
-                      const CodingContext& context, int first_step, ThreadTeam& team);
+// Returns the header's filter with the level (0 to 63) and, if wanted, the sharpness (0 to 7) that
+// bring filtered luma closest to the source. Starts at the header's.
+LoopFilterHeader best_filter(const Raster& source, const Raster& unfiltered,
+                             const MacroblockGrid& macroblocks, FrameHeader header,
+                             const CodingContext& context, const FilterEffort& effort,
+                             ThreadTeam& team);
 
 // Changes the segments' level deltas so that no sum with `level` leaves 0 to 63. Decoders
 // disagree about what sums outside mean: docs/spec-notes.md.

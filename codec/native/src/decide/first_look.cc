@@ -11,8 +11,7 @@ void look_first(const State& before, const Raster& source, FrameHeader& header,
   const int rows = (source.macroblock_rows() - first + every - 1) / every;
   if (rows <= 0) return;
   // The filter's level is not needed, so nothing follows behind to filter.
-  constexpr int kFilterStep = 1;
-  FrameWriter writer(&before, source, header, context, segment_map, kFilterStep, team);
+  FrameWriter writer(&before, source, header, context, segment_map, kFirstLook.filter, team);
   if (every > 1) {
     for (int i = 0; i < rows; ++i) writer.pretend_above(first + i * every);
   }

@@ -26,8 +26,8 @@ FrameHeader with_skip_flags(FrameHeader header) {
 
 FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
                          const CodingContext& context,
-                         std::shared_ptr<const SegmentMap> segment_map, int filter_step,
-                         ThreadTeam& team)
+                         std::shared_ptr<const SegmentMap> segment_map,
+                         const FilterEffort& filter_effort, ThreadTeam& team)
     : before_(before),
       source_(source),
       header_(with_skip_flags(header)),
@@ -41,11 +41,11 @@ FrameWriter::FrameWriter(const State* before, const Raster& source, const FrameH
       reconstruction_(before, header, context),
       raster_(begin_raster(source.width(), source.height())),
       filter_settings_(loop_filter_settings(header, context)),
-      filter_step_(filter_step),
+      filter_effort_(filter_effort),
       token_rates_(context.entropy.coefficients),
       mode_rates_(header_, context),
       activity_mask_(source, team) {
-  if (filter_step == kNoFilterSearch)
+  if (filter_effort.first_step == 0)
     filter_behind_.emplace(*raster_, macroblocks_, filter_settings_, team);
   for (const QuantizerSteps& steps : reconstruction_.steps) {
     const Lagrangian lagrangian(steps.y[1]);
@@ -80,8 +80,8 @@ void FrameWriter::pretend_above(int row) {
 
 SharedState FrameWriter::finish(ThreadTeam& team) {
   if (!filter_behind_) {
-    header_.loop_filter.level =
-        best_filter_level(source_, *raster_, macroblocks_, header_, context_, filter_step_, team);
+    header_.loop_filter =
+        best_filter(source_, *raster_, macroblocks_, header_, context_, filter_effort_, team);
     if (header_.segmentation.enabled) {
       keep_levels_in_range(header_.loop_filter.level, context_.segmentation);
       header_.segmentation.update_data = !(context_.segmentation == context_before_.segmentation);

@@ -11,6 +11,7 @@
 #include "bitstream/macroblock_grid.h"
 #include "bitstream/serialize_frame.h"
 #include "decide/activity_mask.h"
+#include "decide/effort.h"
 #include "decide/entropy_update.h"
 #include "decide/mode_rates.h"
 #include "decide/rate_distortion.h"
@@ -31,15 +32,13 @@ class RowWriter;
 
 class FrameWriter {
  public:
-  static constexpr int kNoFilterSearch = 0;
   // `before` may be null for a key frame. `context` has the header's changes of
   // segmentation, deltas and sign biases, and the probabilities from before the frame.
-  // `segment_map` is the map before the frame. `filter_step` is the first step of the
-  // search for the filter level; with kNoFilterSearch the header's level is final. `before` and
-  // `source` must live until finish() returns.
+  // `segment_map` is the map before the frame. With kNoFilterSearch the header's
+  // filter is final. `before` and `source` must live until finish() returns.
   FrameWriter(const State* before, const Raster& source, const FrameHeader& header,
               const CodingContext& context, std::shared_ptr<const SegmentMap> segment_map,
-              int filter_step, ThreadTeam& team);
+              const FilterEffort& filter_effort, ThreadTeam& team);
 
   const FrameHeader& header() const { return header_; }
   const CodingContext& context() const { return context_; }
@@ -95,7 +94,7 @@ class FrameWriter {
   ReconstructionContext reconstruction_;
   std::shared_ptr<Raster> raster_;
   LoopFilterSettings filter_settings_;
-  const int filter_step_;
+  const FilterEffort filter_effort_;
   std::optional<FilterRows> filter_behind_;
   TokenRates token_rates_;
   ModeRates mode_rates_;

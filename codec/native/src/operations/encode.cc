@@ -119,9 +119,8 @@ EncodedFrame encode(const State* before, const SharedRaster& picture, FrameHeade
   if (!header.start.key_frame && effort.first_look > 0) {
     look_first(*before, *source, header, context, segment_map, vectors, effort.first_look, team);
   }
-  const int filter_step =
-      settings.filter_level < 0 ? effort.filter_step : FrameWriter::kNoFilterSearch;
-  FrameWriter writer(before, *source, header, context, std::move(segment_map), filter_step, team);
+  const FilterEffort filter = settings.filter_level < 0 ? effort.filter : kNoFilterSearch;
+  FrameWriter writer(before, *source, header, context, std::move(segment_map), filter, team);
   decide_rows(writer, effort, vectors, {.first = 0, .every = 1, .count = source->macroblock_rows()},
               team);
   SharedState after = writer.finish(team);

@@ -119,7 +119,7 @@ DecidedFrame decide_frame(const State& before, const FrameToRebase& frame,
   FrameReader reader(frame.made_for, frame.frame.data(), frame.frame.size());
   auto writer =
       std::make_unique<FrameWriter>(&before, *source, reader.header(), context_on(before, reader),
-                                    before.segment_map, FrameWriter::kNoFilterSearch, team);
+                                    before.segment_map, kNoFilterSearch, team);
   // If nothing that macroblocks are predicted from has changed, the macroblocks stay.
   if (predicts_as(before, *frame.made_for)) {
     write_previous();

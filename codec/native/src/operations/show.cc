@@ -19,7 +19,7 @@ EncodedFrame show_reference(const SharedState& before, int reference, ThreadTeam
   header.mb_no_skip_coeff = true;
   const SharedRaster& raster = before->references[static_cast<std::size_t>(reference)];
   FrameWriter writer(before.get(), *raster, header, before->context, before->segment_map,
-                     FrameWriter::kNoFilterSearch, team);
+                     kNoFilterSearch, team);
   MacroblockInfo info;
   info.reference = static_cast<ReferenceFrame>(reference);
   info.y_mode = ZEROMV;
