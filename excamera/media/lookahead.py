@@ -10,13 +10,14 @@ What is coded ahead is coded from pictures with less noise (`codec.steady`): noi
 the pictures that would inherit it have noise of their own.
 
 Shares are estimated on sketches of the source (`codec.Sketch`). A batch has many pictures, so those
-between two anchors are represented by a few.
+between two anchors are represented by a few. What all this does to quality is not estimated but
+tried on some of these pictures (`excamera/media/trials.py`). So `crf` means about the same as in
+one sequential encode.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,9 +27,8 @@ from numpy.typing import NDArray
 
 import codec
 from excamera.job.options import QI_OF_CRF
-
-Blocks = NDArray[np.float64]
-"""A number for each block of a sketch: shape (rows, columns)."""
+from excamera.media.quantizers import Blocks, Quantizer, nearest_qi, quantizer
+from excamera.media.trials import Ahead, Tiles, Trial, even_octaves
 
 _SAMPLES = 2
 """Pictures that represent those between two anchors."""
@@ -45,17 +45,17 @@ _COPIED = 10.0
 _SMALLEST_COST = 32.0
 """Blocks that cost less alone are all alike: there is nothing to explain in them."""
 
-_EVEN = 0.35
-"""How much of the square of the pictures' mean gain all steps give back: `crf` then means about the
-same quality as in one sequential encode. Small gains change what is seen less than large ones."""
+_KEPT = 2.0
+"""Anchors copy differences so many times larger: their own finer steps add to what they copy."""
 
-_SEGMENTS = 4
-_LEAST_SPREAD_QI = 6
-"""Macroblocks get segments if their quantizers differ by as much as this."""
+_SHARP_IF_MOVED = 0.85
+"""What is left of finer steps if an anchor copies with motion, which interpolates pixels."""
 
-_FIRST_CENTRES = (0.08, 0.35, 0.65, 0.92)
-_ROUNDS = 12
-"""Of the search for segments."""
+_EVEN = 0.6
+"""How much of the pictures' mean gain all steps give back, if trials do not find another share."""
+
+_TRIALS = 4
+"""How many of the samples of a batch are tried."""
 
 _QUARTERS_OF_BLOCK = 32
 
@@ -67,19 +67,6 @@ _NOISE = 5.0
 
 _NOISE_OF_STEP = 0.25
 """Less is averaged if the quantizer step is small: noise is then to be seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quantizer:
-    """How finely a frame is coded.
-
-    Attributes:
-        y_ac_qi: of the frame.
-        segments: kinds of macroblocks with other quantizers; None if all have the frame's.
-    """
-
-    y_ac_qi: int
-    segments: codec.Segments | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +129,24 @@ class Lookahead:
             crf: quality.
             threads: how many share the work on a picture.
         """
-        self._step = codec.quantizer_steps()[QI_OF_CRF[crf]]
+        self._y_ac_qi = QI_OF_CRF[crf]
+        self._step = codec.quantizer_steps()[self._y_ac_qi]
+        self._threads = threads
         numbers = coded_ahead(lengths)
         samples = dict(_sample_numbers(numbers))
+        tried = _spread(list(samples), _TRIALS)
         sketched = {*numbers, *samples, *(number - 1 for number in samples)}
         sketches: dict[int, codec.Sketch] = {}
+        tiles: dict[int, Tiles] = {}
 
         def watched() -> Iterator[codec.Raster]:
+            previous: codec.Raster | None = None
             for number, picture in enumerate(pictures):
                 if number in sketched:
                     sketches[number] = codec.Sketch(picture)
+                if number in tried and previous is not None:
+                    tiles[number] = Tiles.of(picture, previous, len(tiles))
+                previous = picture
                 yield picture
 
         self.pictures = list(_steadied(watched(), numbers, self._step, threads))
@@ -173,14 +168,37 @@ class Lookahead:
             )
             for number, (gap, weight) in samples.items()
         ]
+        self._tiles = [tiles.get(number) for number in samples]
 
     def quantizers(self) -> Quantizers:
         """The quantizers of the batch."""
-        octaves, mean = self._octaves(self._step)
-        base = self._step * 2.0 ** (_EVEN * mean**2)
-        return Quantizers(
-            [_quantizer(self._of_macroblocks(one), base) for one in octaves], _nearest_qi(base)
-        )
+        octaves = self._octaves(self._step)
+        effective = self._effective(octaves, self._step)
+        expected = -_EVEN * self._mean_gain(effective, self._step)
+        ahead = [self._of_macroblocks(one) for one in octaves]
+        trials = list(self._trials(ahead, [self._of_macroblocks(one) for one in effective]))
+        even = even_octaves(trials, self._y_ac_qi, expected, self._threads)
+        base = self._step * 2.0**even
+        return Quantizers([quantizer(one, base) for one in ahead], nearest_qi(base))
+
+    def _trials(self, octaves: Sequence[Blocks], effective: Sequence[Blocks]) -> Iterator[Trial]:
+        """The trials of a batch.
+
+        Args:
+            octaves: of the macroblocks of each frame coded ahead, as in `_octaves`.
+            effective: likewise, as in `_effective`.
+        """
+        for sample, tiles in zip(self._samples, self._tiles, strict=True):
+            if tiles is not None:
+                gap = sample.gap
+                yield Trial(
+                    tiles,
+                    # As it looks, in one frame: the pictures it was coded from are left out.
+                    Ahead.of(tiles, sample.before, self.pictures[gap], effective[gap]),
+                    Ahead.of(tiles, sample.after, self.pictures[gap + 1], octaves[gap + 1]),
+                    sample.weight,
+                    1 / _SAMPLES,
+                )
 
     def _of_macroblocks(self, blocks: Blocks) -> Blocks:
         """Numbers of macroblocks from those of blocks, which may cover two by two of them."""
@@ -190,7 +208,7 @@ class Lookahead:
         doubled = blocks.repeat(2, axis=0).repeat(2, axis=1)
         return doubled[:rows, :columns]
 
-    def _octaves(self, step: float) -> tuple[list[Blocks], float]:
+    def _octaves(self, step: float) -> list[Blocks]:
         """How much finer than the others each block of a frame coded ahead should be.
 
         Args:
@@ -198,7 +216,7 @@ class Lookahead:
 
         Returns:
             For each frame coded ahead, its blocks' steps against the others', as logarithms to
-            base 2; and the mean of what all later pictures gain by them.
+            base 2.
         """
         passed_on = [np.zeros(intra.shape) for intra in self._intra]
         for sample in self._samples:
@@ -219,15 +237,20 @@ class Lookahead:
                 share = _share(motion.costs, self._intra[number], step)
                 _pass_on(passed_on[number - 1], (1 + passed_on[number]) * share, motion)
             octaves.insert(0, -_STRENGTH * np.log2(1 + passed_on[number] * (1 - share)))
-        return octaves, self._mean_gain(octaves, step)
+        return octaves
 
-    def _mean_gain(self, octaves: Sequence[Blocks], step: float) -> float:
-        """The mean of what all pictures but the first have of the finer steps."""
+    def _effective(self, octaves: Sequence[Blocks], step: float) -> list[Blocks]:
+        """The octaves that frames coded ahead seem to have, with what they copy."""
         effective = [octaves[0]]
         for own, motion in zip(octaves[1:], self._motion, strict=True):
-            copied = _copied(motion.costs, step)
+            sharp = np.where(motion.vectors.any(axis=-1), _SHARP_IF_MOVED, 1.0)
+            copied = sharp * _copied(motion.costs, _KEPT * step)
             there = copied * _at(effective[-1], motion) + (1 - copied) * own
             effective.append(np.minimum(own, there))
+        return effective
+
+    def _mean_gain(self, effective: Sequence[Blocks], step: float) -> float:
+        """The mean of what all pictures but the first have of the finer steps."""
         gains = [(1.0, float(one.mean())) for one in effective[1:]]
         for sample in self._samples:
             before, after, last = (
@@ -252,6 +275,12 @@ def _sample_numbers(numbers: Sequence[int]) -> Iterator[tuple[int, tuple[int, fl
         for index in range(count):
             place = (2 * index + 1) * between // (2 * count)
             yield before + 1 + place, (gap, between / count)
+
+
+def _spread(numbers: Sequence[int], count: int) -> set[int]:
+    """So many of the numbers, from the first to the last."""
+    last = len(numbers) - 1
+    return {numbers[last * one // max(count - 1, 1)] for one in range(count)} if numbers else set()
 
 
 def _steadied(
@@ -322,41 +351,4 @@ def _at(values: Blocks, motion: codec.Motion) -> Blocks:
     """The values at the places that the blocks of a picture come from."""
     row, column = _places(motion)
     found: Blocks = values[np.rint(row).astype(int), np.rint(column).astype(int)]
-    return found
-
-
-def _nearest_qi(step: float) -> int:
-    return int(np.abs(np.log2(codec.quantizer_steps()) - math.log2(step)).argmin())
-
-
-def _quantizer(octaves: Blocks, step: float) -> Quantizer:
-    """The quantizer of a frame whose macroblocks should be so much finer than `step`."""
-    levels = np.log2(step) + octaves
-    mean = _nearest_qi(2.0 ** float(levels.mean()))
-    finest, coarsest = (_nearest_qi(2.0 ** float(one)) for one in (levels.min(), levels.max()))
-    if coarsest - finest < _LEAST_SPREAD_QI:
-        return Quantizer(mean, None)
-    segments = _grouped(levels)
-    qis = [
-        _nearest_qi(2.0 ** float(levels[segments == one].mean())) if (segments == one).any() else 0
-        for one in range(_SEGMENTS)
-    ]
-    base = qis[int(np.bincount(segments.ravel(), minlength=_SEGMENTS).argmax())]
-    first, second, third, fourth = (qi - base for qi in qis)
-    deltas = (first, second, third, fourth)
-    return Quantizer(base, codec.Segments(segments.astype(np.uint8), deltas))
-
-
-def _grouped(levels: Blocks) -> NDArray[np.int64]:
-    """Four groups of similar values, by Lloyd's algorithm from quantiles."""
-    centres = np.quantile(levels, _FIRST_CENTRES)
-    for _ in range(_ROUNDS):
-        groups = np.abs(levels[..., None] - centres).argmin(-1)
-        centres = np.array(
-            [
-                levels[groups == one].mean() if (groups == one).any() else centres[one]
-                for one in range(_SEGMENTS)
-            ]
-        )
-    found: NDArray[np.int64] = np.abs(levels[..., None] - centres).argmin(-1)
     return found
