@@ -173,8 +173,9 @@ class Lookahead:
     def quantizers(self) -> Quantizers:
         """The quantizers of the batch."""
         octaves = self._octaves(self._step)
-        effective = self._effective(octaves, self._step)
-        expected = -_EVEN * self._mean_gain(effective, self._step)
+        expected = -_EVEN * self._mean_gain(self._effective(octaves), self._step)
+        octaves = self._octaves(self._step * 2.0**expected)
+        effective = self._effective(octaves)
         ahead = [self._of_macroblocks(one) for one in octaves]
         trials = list(self._trials(ahead, [self._of_macroblocks(one) for one in effective]))
         even = even_octaves(trials, self._y_ac_qi, expected, self._threads)
@@ -212,7 +213,8 @@ class Lookahead:
         """How much finer than the others each block of a frame coded ahead should be.
 
         Args:
-            step: quantizer step of the other frames.
+            step: quantizer step of the other frames. Those coded ahead have about that of the
+                sequential encode.
 
         Returns:
             For each frame coded ahead, its blocks' steps against the others', as logarithms to
@@ -234,17 +236,19 @@ class Lookahead:
             share = np.zeros(self._intra[0].shape)
             if number:
                 motion = self._motion[number - 1]
-                share = _share(motion.costs, self._intra[number], step)
+                moved = motion.vectors.any(axis=-1)
+                steps = np.where(moved, self._step, step)
+                share = _share(motion.costs, self._intra[number], steps)
                 _pass_on(passed_on[number - 1], (1 + passed_on[number]) * share, motion)
             octaves.insert(0, -_STRENGTH * np.log2(1 + passed_on[number] * (1 - share)))
         return octaves
 
-    def _effective(self, octaves: Sequence[Blocks], step: float) -> list[Blocks]:
+    def _effective(self, octaves: Sequence[Blocks]) -> list[Blocks]:
         """The octaves that frames coded ahead seem to have, with what they copy."""
         effective = [octaves[0]]
         for own, motion in zip(octaves[1:], self._motion, strict=True):
             sharp = np.where(motion.vectors.any(axis=-1), _SHARP_IF_MOVED, 1.0)
-            copied = sharp * _copied(motion.costs, _KEPT * step)
+            copied = sharp * _copied(motion.costs, _KEPT * self._step)
             there = copied * _at(effective[-1], motion) + (1 - copied) * own
             effective.append(np.minimum(own, there))
         return effective
@@ -312,7 +316,7 @@ def _macroblocks(picture: codec.Raster) -> tuple[int, int]:
     return (picture.height + 15) // 16, (picture.width + 15) // 16
 
 
-def _share(costs: NDArray[np.uint16], intra: NDArray[np.uint16], step: float) -> Blocks:
+def _share(costs: NDArray[np.uint16], intra: NDArray[np.uint16], step: float | Blocks) -> Blocks:
     """The share of each block that its prediction explains, 0 to 1."""
     uncoded = _UNCODED * step
     alone = np.maximum(intra - uncoded, 0) + _SMALLEST_COST
