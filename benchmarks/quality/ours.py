@@ -14,7 +14,8 @@ from codec import EncodeSettings
 from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.local import encode_file
 from excamera.media.container import ivf
-from excamera.media.lookahead import Lookahead, Quantizer, coded_ahead
+from excamera.media.lookahead import Lookahead, coded_ahead
+from excamera.media.quantizers import Quantizer
 
 SEQUENTIAL = "sequential"
 BOOSTED = "sequential, boosted"
