@@ -14,7 +14,7 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.local import encode_file
 from excamera.media.playback import read_file
-from excamera.steps import anchors, audio, encode, join, plan, stitch
+from excamera.steps import anchors, audio, encode, join, stitch
 from mu import Context, DirectoryStore, MemoryStore
 from mu.flow import Each, check, walk
 from tests.pipeline.clips import (
