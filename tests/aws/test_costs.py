@@ -83,7 +83,7 @@ def test_a_job_asks_for_what_was_foretold(
     invoked = sum(reported[step][0] - called[step][0] for step in STEPS)
     assert invoked == expected.invocations
     definition = definition_of(stack)
-    items = [[()] * 2, [()] * 2, [()] * 1]
+    items = {"batches": [{"chunks": [{}] * chunks} for chunks in (2, 2, 1)]}
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     assert parent + children == expected.transitions
     writes = sum(counted[f"s3:{name}"] for name in ("PutObject", "ListObjectsV2", "CopyObject"))
@@ -161,7 +161,12 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
 
 def cold_gb_seconds(shape: Shape) -> float:
     """Returns what an estimate adds for new environments; the emulator has some warm ones left."""
-    multiples = {Per.JOB: 1, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
+    multiples = {
+        Per.JOB: 1,
+        Per.SPAN: shape.spans,
+        Per.BATCH: shape.batches,
+        Per.CHUNK: shape.chunks,
+    }
     calls = {step.name: multiples[step.per] for step in ALL}
     return sum(
         calls[step] * COLD_START_S * memory / 1024
