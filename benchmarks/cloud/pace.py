@@ -101,10 +101,11 @@ def _seconds(record: dict[str, Any]) -> float:
 
 def _each_call(runs: Sequence[Run]) -> dict[str, float]:
     """Returns the median seconds of a call, by step; 0 of a step that was not called."""
-    seconds = {
-        step: [_seconds(record) for run in runs for record in run.of(step)] for step in STEPS
+    found = {step: [record for run in runs for record in run.of(step)] for step in STEPS}
+    return {
+        step: statistics.median(map(_seconds, records)) if records else 0.0
+        for step, records in found.items()
     }
-    return {step: statistics.median(found or [0.0]) for step, found in seconds.items()}
 
 
 def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:

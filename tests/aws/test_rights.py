@@ -319,8 +319,9 @@ class Scenarios:
         work = stack.outputs["WorkBucket"]
         for key in (f"jobs/{job}/chunks/1", f"cancelled/{job}"):
             stack.s3.put_object(Bucket=work, Key=key, Body=b"")
+        numbers = dict.fromkeys(("span", "batch", "chunk"), 0)
         payload = {
-            "event": {"job": job, "span": 0, "batch": 0, "chunk": 0},
+            "event": {"job": job, **numbers},
             "state": {"retries": 0},
         }
         stack.client("lambda").invoke(

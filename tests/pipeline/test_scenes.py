@@ -13,7 +13,7 @@ from excamera.cli import main
 from excamera.errors import UnreadableFrame
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
-from excamera.job.options import EncodeOptions
+from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.plan import Chunk, Plan
 from excamera.local import encode_file
 from excamera.media.playback import read_file
@@ -159,6 +159,8 @@ def test_a_given_n_cuts_all_batches_alike(source: Path) -> None:
 LONG = [*pan(1, 101), *still(2, 60, noise=2.0), *STROBE, *flash(3, 60, 9), *zoom(4, 108)]
 """Long enough for three spans; the first border is within the first scene."""
 
+CHEAP = EncodeOptions(crf=50, anchors=AnchorSettings(effort=0))
+
 SMALL_SPANS = 1_000_000
 """Pixels of a span of far fewer frames than a span has at least."""
 
@@ -187,7 +189,7 @@ def test_a_film_is_planned_alike_in_spans_and_in_one_piece(long_film: Path, mode
 def surveyed(store: Store, source: Path, workers: int) -> bytes:
     """Encodes a film in spans with so many workers; returns the result."""
     engine = LocalEngine(store, FUNCTIONS, workers=workers, timeline=Keys("j").timeline)
-    event = start(source, EncodeOptions(effort=0, crf=50), span_pixels=SMALL_SPANS)
+    event = start(source, CHEAP, span_pixels=SMALL_SPANS)
     result = engine.run(excamera_flow(), event)
     return store.get(result["key"])
 
@@ -201,7 +203,7 @@ def test_processes_survey_a_film_at_once(tmp_path: Path) -> None:
     assert sorted(task for task in tasks if task.startswith("survey")) == [
         "survey-0", "survey-1", "survey-2",
     ]  # fmt: skip
-    encode_file(str(source), tmp_path / "a.webm", EncodeOptions(effort=0, crf=50), workers=2)
+    encode_file(str(source), tmp_path / "a.webm", CHEAP, workers=2)
     assert (tmp_path / "a.webm").read_bytes() == spanned
     # A job that continues surveys only what is missing.
     store.delete(Keys("j").survey(1))

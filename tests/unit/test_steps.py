@@ -133,7 +133,8 @@ def test_anchors_are_shown_until_a_chunk_begins() -> None:
     """If this fails, the phase jumps back whenever a later batch begins."""
     events = [
         ("started", "index"), ("started", "plan"), ("finished", "plan"), ("started", "anchors"),
-        ("finished", "anchors"), ("started", "encode"), ("started", "anchors"), ("finished", "encode"),
+        ("finished", "anchors"), ("started", "encode"), ("started", "anchors"),
+        ("finished", "encode"),
     ]  # fmt: skip
     for anchored, shown in ((0, []), (1, ["coding anchors"])):
         found = [line for line in phases(events, anchored) if ":" not in line]
