@@ -205,7 +205,7 @@ def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any
     retried = [record for record in run.records if record["attempts"] > 1]
     if retried:
         raise RuntimeError(f"tasks were retried: {retried}")
-    items = {"batches": [{"chunks": [{}] * shape.batch_chunks}] * shape.batches}
+    items: Items = {"batches": [{"chunks": [{}] * shape.batch_chunks}] * shape.batches}
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     if parent != run.parent_states:
         raise RuntimeError(f"{run.parent_states} states were entered, not {parent}")

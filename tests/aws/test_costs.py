@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.cloud.overhead import transitions
+from benchmarks.cloud.overhead import Items, transitions
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, Job
 from emulator.runs import billed, quiet, until
@@ -95,7 +95,7 @@ def check_counts(
     invoked = sum(reported[step][0] - called[step][0] for step in STEPS)
     assert invoked == expected.invocations
     definition = definition_of(stack)
-    items = {
+    items: Items = {
         "spans": [{}] * shape.spans,
         "batches": [{"chunks": [{}] * len(batch.chunks)} for batch in planned.batches],
     }
