@@ -124,11 +124,11 @@ def _draft(made: Plan, frames: _Frames, media: str | BinaryIO, surveyor: _WholeS
 def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:
     """Learn the frames from the container's packets, or None if they cannot be trusted."""
     with open_media(media, original.name) as opened:
-        index = index_packets(opened)
-        if index is None:
+        found = index_packets(opened)
+        if found is None:
             return None
         source = replace(original, stream=opened.video.index)
-    return _Frames(source, index.pts, index.pts, index.seeks, index.end)
+    return _Frames(source, found.pts, found.pts, found.seeks, found.end)
 
 
 def _by_decoding(

@@ -193,5 +193,6 @@ def test_a_job_fits_into_its_account(room: int, batches: int, chunks: int, x: in
     fit = Limits(batches, chunks, room).fit(x)
     assert 1 <= fit.batches_at_once <= batches
     assert 1 <= fit.chunks_at_once <= chunks
+    assert 1 <= Limits(batches, chunks, room).workers <= min(room, batches * chunks, 10_000)
     at_once = fit.batches_at_once * min(fit.chunks_at_once, x)
     assert at_once <= max(1, room - 1)
