@@ -121,7 +121,7 @@ def test_a_failed_job_and_its_log(excamera: Command, tmp_path: Path) -> None:
     logged = until(lambda: excamera("logs", job).stdout)
     assert "NotAVideo" in logged
     assert "Traceback" in logged
-    assert "plan" in excamera("logs", job, "--json").stdout
+    assert '"index"' in excamera("logs", job, "--json").stdout
 
 
 def test_the_log_of_a_job(excamera: Command, clip: Path) -> None:

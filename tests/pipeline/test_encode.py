@@ -165,7 +165,7 @@ def test_the_flow_is_sound_and_maps_batches_far_and_chunks_near() -> None:
     flow = excamera_flow(900)
     check(flow, FUNCTIONS)
     maps = {node.name: node.distributed for node in walk(flow) if isinstance(node, Each)}
-    assert maps == {"batches": True, "chunks": False}
+    assert maps == {"spans": True, "batches": True, "chunks": False}
 
 
 REAL = {
