@@ -187,7 +187,7 @@ def _job_directory(keep: Path | None) -> Iterator[Path]:
 
 
 def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
-    """The source as the plan step takes it; a source that can only be read once is copied."""
+    """The source as the index step takes it; a source that can only be read once is copied."""
     if source != "-" and stat.S_ISREG(Path(source).stat().st_mode):
         return {"name": source, "path": str(Path(source).resolve())}
     with tempfile.NamedTemporaryFile(dir=store.root, delete=False) as spool:

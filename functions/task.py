@@ -13,7 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.job.objects import Keys
-from excamera.job.steps import step_of
+from excamera.job.steps import NUMBERS, step_of
 from excamera.lifecycle.cancel import is_cancelled, sweep
 from functions.settings import StoreSettings
 from mu import Event, Json, Store, StoreError, open_store
@@ -46,10 +46,10 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
     @logger.inject_lambda_context(clear_state=True)
     def handle(payload: Event, context: LambdaContext) -> Json:
         event = payload["event"]
-        place = {name: event[name] for name in ("job", "batch", "chunk") if name in event}
+        place = {name: event[name] for name in ("job", *NUMBERS) if name in event}
         logger.append_keys(**place, attempt=payload["state"]["retries"] + 1)
         _sweep()
-        numbers = [f"{event[name]:06d}" for name in ("batch", "chunk") if name in event]
+        numbers = [f"{event[name]:06d}" for name in NUMBERS if name in event]
         try:
             result = call(
                 task,

@@ -40,7 +40,7 @@ class Settings:
         python: version of Lambda's Python runtime, such as "3.14".
         memory_mb: memory of each function, by its name; the context has only what differs from
             `excamera.job.steps`.
-        scratch_mb: size of `/tmp` of the plan function.
+        scratch_mb: size of `/tmp` of the index function.
         timeout_s: time limit of the functions that work on video.
         batches_at_once: batches of one job under way at the same time.
         chunks_at_once: chunks of one batch under way at the same time, at most 40.

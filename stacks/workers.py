@@ -13,6 +13,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 import layers
+from excamera.job.cut import SPAN_PIXELS
 from excamera.job.steps import STEPS, Right, Step
 from stacks.code import function_code
 from stacks.function import Function
@@ -56,6 +57,7 @@ class Workers(Construct):
                 "WORK_BUCKET": self._storage.work.bucket_name,
                 "BATCHES_AT_ONCE": str(settings.batches_at_once),
                 "CHUNKS_AT_ONCE": str(settings.chunks_at_once),
+                "SPAN_PIXELS": str(SPAN_PIXELS),
             }
         function = self.function(
             step.name,

@@ -32,7 +32,7 @@ _ASKED_HERE = (
     "states:ListExecutions",
     "states:DescribeExecution",
     "logs:FilterLogEvents",
-    "lambda:GET",  # also GetAccountSettings of the plan function, which is free
+    "lambda:GET",  # also GetAccountSettings of the index function, which is free
 )
 
 Record = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,10 @@ from mu.engines.local import available_cpus
 
 WIDTH, HEIGHT, RATE, CHUNK_FRAMES = 96, 64, 60, 6
 PHASES = ("start", "plan", "fan out", "batches", "gather", "stitch", "end")
+
+Items = Mapping[str, Sequence["Items"]]
+"""How often the maps of an execution run, see `transitions`."""
+
 REQUESTS = ("s3:PutObject", "s3:GetObject", "s3:HeadObject")
 _OTHERS = (  # calls of functions, and announcements of a job's end
     "lambda:Invoke",
@@ -76,12 +80,12 @@ def source_of(shape: Shape, cache: Path) -> Path:
 
 def phases(run: Run) -> dict[str, float]:
     """Returns the seconds of a job's phases, in order; they add up to its wall time."""
-    [plan], [stitch] = run.of("plan"), run.of("stitch")
+    [index], [plan], [stitch] = run.of("index"), run.of("plan"), run.of("stitch")
     fanned_out = min(record["started"] for record in run.of("encode"))
     gathered = max(record["finished"] for record in [*run.of("join"), *run.of("audio")])
     marks = [
         run.begun,
-        plan["started"],
+        index["started"],
         plan["finished"],
         fanned_out,
         gathered,
@@ -97,7 +101,8 @@ def phases(run: Run) -> dict[str, float]:
 
 def waits(run: Run) -> dict[str, list[float]]:
     """Returns, by step, the time between the end of all that a task depends on and its start."""
-    [plan] = run.of("plan")
+    [index], [plan] = run.of("index"), run.of("plan")
+    indexed = max(record["finished"] for record in [index, *run.of("survey")])
     anchored = {record["event"]["batch"]: record["finished"] for record in run.of("anchors")}
     encoded: dict[int, float] = {}
     for record in run.of("encode"):
@@ -105,7 +110,9 @@ def waits(run: Run) -> dict[str, list[float]]:
         encoded[batch] = max(encoded.get(batch, 0.0), record["finished"])
     media = max(record["finished"] for record in [*run.of("join"), *run.of("audio")])
     ready: dict[str, Callable[[Record], float]] = {
-        "plan": lambda _: run.begun,
+        "index": lambda _: run.begun,
+        "survey": lambda _: index["finished"],
+        "plan": lambda _: indexed,
         "audio": lambda _: plan["finished"],
         "anchors": lambda _: plan["finished"],
         "encode": lambda record: anchored[record["event"]["batch"]],
@@ -128,6 +135,8 @@ def summary(run: Run, slots: int) -> dict[str, Any]:
     steps = {}
     for step in STEPS:
         records = run.of(step)
+        if not records:
+            continue  # a short source has no spans
         runs = [record["finished"] - record["started"] for record in records]
         steps[step] = {
             "tasks": len(records),
@@ -157,14 +166,14 @@ def summary(run: Run, slots: int) -> dict[str, Any]:
     }
 
 
-def transitions(states: dict[str, Any], start: str, items: Sequence[Any]) -> tuple[int, int]:
+def transitions(states: dict[str, Any], start: str, items: Items) -> tuple[int, int]:
     """Counts the transitions of an execution without failures, from its definition.
 
     Args:
         states: the states of one scope.
         start: the first of them.
-        items: one entry per iteration of its map: the `items` of the maps within that
-            iteration.
+        items: for each map, by its name, one entry per iteration: the `items` of the maps within
+            that iteration. Others have no iterations.
 
     Returns:
         Transitions of the execution itself, and of its child executions.
@@ -176,7 +185,7 @@ def transitions(states: dict[str, Any], start: str, items: Sequence[Any]) -> tup
         own += 1
         within = [(branch, items) for branch in state.get("Branches", [])]
         if state["Type"] == "Map":
-            within = [(state["ItemProcessor"], inner) for inner in items]
+            within = [(state["ItemProcessor"], inner) for inner in items.get(name, ())]
         distributed = (
             state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
         )
@@ -196,7 +205,7 @@ def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any
     retried = [record for record in run.records if record["attempts"] > 1]
     if retried:
         raise RuntimeError(f"tasks were retried: {retried}")
-    items = [[()] * shape.batch_chunks] * shape.batches
+    items: Items = {"batches": [{"chunks": [{}] * shape.batch_chunks}] * shape.batches}
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     if parent != run.parent_states:
         raise RuntimeError(f"{run.parent_states} states were entered, not {parent}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from math import log2
 from pathlib import Path
@@ -74,7 +74,7 @@ def measure(media: Path, cache: Path, repeats: int) -> dict[str, Any]:
     with on_cpus(1), tempfile.TemporaryDirectory() as folder:
         small = tiny(Path(folder))
         idle = _each_call([run_locally(small, PUBLISHED, 1) for _ in range(repeats)])
-        plan_s = _plan_s(tiny(Path(folder), MANY_FRAMES), repeats, idle["plan"])
+        plan_s = _plan_s(tiny(Path(folder), MANY_FRAMES), repeats, idle["index"] + idle["plan"])
         clips = {source.name: _clip(source, repeats, idle) for source in sources}
         efforts = _efforts(sources[0])
     found = {
@@ -99,11 +99,12 @@ def _seconds(record: dict[str, Any]) -> float:
     return float(record["finished"] - record["started"])
 
 
-def _each_call(runs: Iterable[Run]) -> dict[str, float]:
-    """Returns the median seconds of a call, by step."""
+def _each_call(runs: Sequence[Run]) -> dict[str, float]:
+    """Returns the median seconds of a call, by step; 0 of a step that was not called."""
+    found = {step: [record for run in runs for record in run.of(step)] for step in STEPS}
     return {
-        step: statistics.median(_seconds(record) for run in runs for record in run.of(step))
-        for step in STEPS
+        step: statistics.median(map(_seconds, records)) if records else 0.0
+        for step, records in found.items()
     }
 
 
@@ -131,10 +132,13 @@ def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
 
 
 def _plan_s(source: Path, repeats: int, idle_s: float) -> float:
-    """Returns the seconds for planning a thousand frames, whatever their content."""
+    """Returns the seconds to index and plan a thousand frames, whatever their content."""
     texts = {**PUBLISHED, "chunk-frames": "1000"}
     runs = [run_locally(source, texts, 1) for _ in range(repeats)]
-    took = statistics.median(_seconds(record) for run in runs for record in run.of("plan"))
+    took = statistics.median(
+        sum(_seconds(record) for step in ("index", "plan") for record in run.of(step))
+        for run in runs
+    )
     return 1000 * (took - idle_s) / MANY_FRAMES
 
 

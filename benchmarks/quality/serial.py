@@ -38,8 +38,11 @@ class SerialJob:
         self.spent: dict[str, Spent] = {}
 
     def plan(self) -> Plan:
-        """Runs the step plan and returns what it made."""
-        self._call("plan", self._start)
+        """Runs the steps up to the plan and returns what they made."""
+        indexed = self._call("index", self._start)
+        for span in indexed["spans"]:
+            self._call("survey", {"job": _JOB, "span": span})
+        self._call("plan", {"job": _JOB, "limits": indexed["limits"]})
         return Job.load(self._store, _JOB).plan
 
     def run(self) -> None:
@@ -51,10 +54,11 @@ class SerialJob:
                 self._call("encode", {**place, "chunk": chunk.number})
             self._call("join", place)
 
-    def _call(self, step: str, event: Event) -> None:
+    def _call(self, step: str, event: Event) -> Event:
         function = resolve(FUNCTIONS[step])
         with self.spent.setdefault(step, Spent()).more():
-            function(event, Context(self._store, step))
+            result: Event = function(event, Context(self._store, step))
+        return result
 
 
 @contextlib.contextmanager

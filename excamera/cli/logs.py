@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json
-from excamera.job.steps import STEP_NAMES
+from excamera.job.steps import NUMBERS, STEP_NAMES
 
 
 @click.command()
@@ -23,7 +23,7 @@ def logs(cloud: Cloud, job: str, steps: tuple[str, ...], as_json: bool) -> None:
         print_json(found)
         return
     for line in found:
-        place = "/".join(str(line[name]) for name in ("batch", "chunk") if name in line)
+        place = "/".join(str(line[name]) for name in NUMBERS if name in line)
         where = f"{line.get('service', '')} {place}".strip()
         click.echo(f"{line.get('timestamp', '')}  {line.get('level', '')}  {where}  "
                    f"{line.get('message', '')}")  # fmt: skip

@@ -42,7 +42,7 @@ class Follower:
         """Report what is new to the observer."""
         if job["state"] == "uploading":
             return
-        self._begin("plan")
+        self._begin("index")
         if job["chunks"] is None:
             return
         chunks, batches = job["chunks"], job["batches"]
@@ -50,8 +50,12 @@ class Follower:
             self._planned = True
             # The API counts chunks and joined batches only.
             result = {"frames": job["frames"], "chunks": chunks["total"],
-                      "batches": batches["total"], "anchored": 0}  # fmt: skip
+                      "batches": batches["total"],
+                      "anchored": int(job["phase"] == "anchoring")}  # fmt: skip
             self._observer.finished(_record("plan", result))
+        if job["phase"] == "anchoring":
+            self._begin("anchors")
+            return
         for step in COUNTED:
             count = job[step.per.value]
             if count["done"] or step is COUNTED[0]:

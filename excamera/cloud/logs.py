@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from excamera.cloud.account import Account, Stack, explained
-from excamera.job.steps import STEP_NAMES
+from excamera.job.steps import NUMBERS, STEP_NAMES
 
 Line = dict[str, Any]
 
@@ -37,7 +37,7 @@ def lines(
     place: dict[str, Any] = {}
     if not steps:
         steps = (failure["step"],) if failure.get("step") in STEP_NAMES else STEP_NAMES
-        place = {name: failure[name] for name in ("batch", "chunk")
+        place = {name: failure[name] for name in NUMBERS
                  if failure.get(name) is not None}  # fmt: skip
     functions = stack.functions()
     found = [

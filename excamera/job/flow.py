@@ -1,6 +1,7 @@
-"""ExCamera's flow: plan, then the sound beside all batches, then stitch.
+"""ExCamera's flow: index, surveys, plan, then the sound beside all batches, then stitch.
 
-A batch codes its anchors, then all chunks at the same time, then joins them.
+A short source has no spans to survey. A batch codes its anchors, then all chunks at the same time,
+then joins them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ _RETRY = (
     Retry(("SourceUnavailable", "StoreUnavailable"), attempts=4, interval_s=1, max_delay_s=20),
 )
 
+_MOST_CHILDREN = 10_000
+"""Step Functions runs no more child executions of a map at the same time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -28,9 +32,15 @@ class Limits:
         concurrency: functions that the account runs at the same time, if known.
     """
 
-    batches_at_once: int = 10_000
+    batches_at_once: int = _MOST_CHILDREN
     chunks_at_once: int = 10_000
     concurrency: int | None = None
+
+    @property
+    def workers(self) -> int:
+        """The most functions that run at the same time."""
+        most = min(self.batches_at_once * self.chunks_at_once, _MOST_CHILDREN)
+        return most if self.concurrency is None else max(1, min(most, self.concurrency))
 
     def fit(self, batch_chunks: int) -> Limits:
         """These limits, lowered to the account's concurrency; the sound takes one function."""
@@ -45,7 +55,7 @@ class Limits:
 
 
 def excamera_flow(timeout_s: int | None = None) -> Node:
-    """The whole job; its event is that of `excamera.steps.plan.plan`.
+    """The whole job; its event is that of `excamera.steps.index.index`.
 
     Args:
         timeout_s: for one attempt of a task, in seconds.
@@ -87,5 +97,15 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
     media = Parallel(
         "media", {"audio": task("audio", job="$.job"), "video": batches}, output=DISCARD
     )
-    plan = Task("plan", "plan", output="plan", retry=_RETRY, timeout_s=timeout_s)
-    return Sequence("excamera", (plan, media, task("stitch", job="$.job")))
+    index = Task("index", "index", output="indexed", retry=_RETRY, timeout_s=timeout_s)
+    surveys = Each(
+        "spans",
+        items="$.indexed.spans",
+        item={"job": "$.job", "span": "$item"},
+        body=task("survey", job="$.job", span="$.span"),
+        output=DISCARD,
+        distributed=True,
+        concurrency="$.indexed.spans_at_once",
+    )
+    plan = task("plan", output="plan", job="$.job", limits="$.indexed.limits")
+    return Sequence("excamera", (index, surveys, plan, media, task("stitch", job="$.job")))

@@ -31,6 +31,19 @@ class Keys:
         """The plan of the whole job."""
         return f"{self.prefix}/plan.json"
 
+    @property
+    def index(self) -> str:
+        """All frames of the source, and what is known of the job before it is cut."""
+        return f"{self.prefix}/index.json"
+
+    def span(self, span: int) -> str:
+        """A part of the source that one worker surveys, as a plan of one batch."""
+        return f"{self.prefix}/spans/{span:06d}.json"
+
+    def survey(self, span: int) -> str:
+        """The survey of such a part; it is a record without an object."""
+        return f"{self.prefix}/surveys/{span:06d}.json"
+
     def part(self, batch: int) -> str:
         """The part of the plan that the workers of one batch read."""
         return f"{self.prefix}/plan/{batch:06d}.json"
@@ -122,10 +135,14 @@ class Job:
     plan: Plan
 
     @classmethod
-    def load(cls, store: Store, name: str, batch: int | None = None) -> Self:
-        """The job of that name, with its whole plan or the part for one batch."""
+    def load(
+        cls, store: Store, name: str, batch: int | None = None, *, span: int | None = None
+    ) -> Self:
+        """The job of that name, with its whole plan, the part for one batch, or a span."""
         keys = Keys(name)
         key = keys.plan if batch is None else keys.part(batch)
+        if span is not None:
+            key = keys.span(span)
         return cls(store, keys, Plan.from_json(store.get(key)))
 
     def save(self) -> None:

@@ -5,22 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from excamera.job.options import EncodeOptions
 
 PLAN_VERSION = 5
-
-SURVEYED_MEGAPIXELS = 1_500
-"""The most that the plan looks at to find a source's scenes: frames times millions of pixels.
-
-One function makes the plan, and the job waits for it: these take it about 15 seconds.
-"""
 
 CLOUD_CONTAINER = "webm"
 """The container of results that a stack makes, by its name and file ending."""
@@ -307,90 +299,3 @@ def mode_of_batch(options: EncodeOptions) -> str:
     The one place where mode auto decides: for now it takes anchors for every batch.
     """
     return "anchors" if options.mode == "auto" else options.mode
-
-
-class Survey(Protocol):
-    """What the plan knows of a source's pictures; `excamera.media.scenes` finds it out."""
-
-    def cuts(self) -> list[int]:
-        """Numbers of the frames that begin a new scene, without the first frame."""
-
-    def chunk_frames(self, first: int, end: int) -> int:
-        """The best N of a batch of the frames from `first` to before `end`."""
-
-
-def is_surveyed(frames: int, pixels: int, options: EncodeOptions) -> bool:
-    """Whether the plan looks at all pictures of a source: so many frames of so many pixels."""
-    return options.follows_scenes and frames * pixels <= SURVEYED_MEGAPIXELS * 1_000_000
-
-
-def cut(
-    pts: list[int],
-    read_pts: list[int],
-    seeks: list[tuple[int, ...]],
-    options: EncodeOptions,
-    survey: Survey | None = None,
-) -> Iterator[Batch]:
-    """Cut a list of frames into batches of chunks; the last of each may be short.
-
-    Args:
-        pts: timestamps of all frames in display order.
-        read_pts: timestamps of the same frames in the file that workers read.
-        seeks: for each frame, timestamps to seek to in order to decode it and its successors.
-        options: N, x and the mode.
-        survey: if given, batches begin where scenes do, and N follows the pictures as far as the
-            options allow; else all batches but the last are equal.
-    """
-    spans = (
-        _equal_spans(len(pts), options) if survey is None else _scenes(len(pts), options, survey)
-    )
-    for batch_number, (batch_start, batch_end, length) in enumerate(spans):
-        chunks = []
-        for number, start in enumerate(range(batch_start, batch_end, length)):
-            end = min(start + length, batch_end)
-            skip = 0
-            while skip < start and read_pts[start - 1 - skip] == read_pts[start]:
-                skip += 1
-            chunks.append(
-                Chunk(
-                    number=number,
-                    first_frame=start,
-                    pts=tuple(pts[start:end]),
-                    read_pts=tuple(read_pts[start:end]),
-                    skip=skip,
-                    seek=min(seeks[start:end], key=lambda s: s[0] if s else -(1 << 62)),
-                )
-            )
-        yield Batch(batch_number, tuple(chunks), mode_of_batch(options))
-
-
-_Span = tuple[int, int, int]
-"""Of a batch: its first frame, the frame after its last, N."""
-
-
-def _equal_spans(count: int, options: EncodeOptions) -> Iterator[_Span]:
-    for start in range(0, count, options.longest_batch):
-        yield start, min(start + options.longest_batch, count), options.usual_frames
-
-
-def _scenes(count: int, options: EncodeOptions, survey: Survey) -> Iterator[_Span]:
-    for first, end in pairwise([0, *survey.cuts(), count]):
-        for start, stop in _even_parts(first, end, options, survey):
-            yield start, stop, _chunk_frames(start, stop, options, survey)
-
-
-def _even_parts(
-    first: int, end: int, options: EncodeOptions, survey: Survey
-) -> Iterator[tuple[int, int]]:
-    """A scene in as few batches as possible; their lengths differ by one chunk at most."""
-    longest = options.longest_batch
-    length = _chunk_frames(first, end, options, survey)
-    if longest % length:
-        length = options.usual_frames
-    parts, chunks = -(-(end - first) // longest), -(-(end - first) // length)
-    borders = [first + part * chunks // parts * length for part in range(parts)]
-    return pairwise([*borders, end])
-
-
-def _chunk_frames(first: int, end: int, options: EncodeOptions, survey: Survey) -> int:
-    return survey.chunk_frames(first, end) if options.varies_chunks else options.usual_frames

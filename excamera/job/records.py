@@ -38,6 +38,30 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyRecord(Record):
+    """What the pictures of a span are to each other; there is no object beside it.
+
+    Costs are sums over the blocks of a picture's sketch (see `excamera.media.scenes`). A span that
+    cannot be decoded has none.
+
+    Attributes:
+        first: number of the span's first picture in the source.
+        blocks: of a sketch.
+        alone: of each picture, its cost without others.
+        last: of each picture, its cost from the one before; 0 if there is none.
+        before_last: [number, cost from the one before the last] of pictures that need it.
+        distant: [number, costs from pictures at some distances before] of every twelfth picture.
+    """
+
+    first: int
+    blocks: int = 1
+    alone: list[int] = field(default_factory=list)
+    last: list[int] = field(default_factory=list)
+    before_last: list[list[int]] = field(default_factory=list)
+    distant: list[list[int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorsRecord(Record):
     """The frames of a batch that are coded ahead; each list has an item for each chunk.
 
@@ -127,6 +151,7 @@ class FailureRecord:
         step: the step that failed, or `excamera.lifecycle.failure.JOB`.
         error: name of the error.
         message: the error in a user's words.
+        span: number of the span whose survey failed, if one did.
         batch: number of the batch that failed, if one did.
         chunk: number of the chunk in it, if one failed.
         cause: the cause as Step Functions caught it.
@@ -137,6 +162,7 @@ class FailureRecord:
     step: str
     error: str
     message: str
+    span: int | None = None
     batch: int | None = None
     chunk: int | None = None
     cause: str = ""
@@ -155,6 +181,27 @@ class FailureRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """The result of the index step; small enough for an event.
+
+    Attributes:
+        frames: of the source.
+        spans: numbers of the spans to survey.
+        spans_at_once: spans under way at the same time, at most.
+        limits: of the job, see `excamera.job.flow.Limits`.
+    """
+
+    frames: int
+    spans: list[int]
+    spans_at_once: int
+    limits: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as the step's result."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSummary:
     """The result of the plan step; small enough for an event.
 
@@ -164,6 +211,7 @@ class PlanSummary:
         frames: of the source.
         chunks: of the job.
         batches: of the job.
+        spans: that were surveyed, each by a worker of its own.
         anchored: how many of them are of mode anchors.
         most_chunks: chunks of the batch that has most.
         batches_at_once: batches under way at the same time, at most.
@@ -181,6 +229,7 @@ class PlanSummary:
     frames: int
     chunks: int
     batches: int
+    spans: int
     anchored: int
     most_chunks: int
     batches_at_once: int

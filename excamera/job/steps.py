@@ -25,6 +25,7 @@ class Per(Enum):
     """The unit for which a step is called once; the value names its count in the plan's result."""
 
     JOB = "jobs"
+    SPAN = "spans"
     BATCH = "batches"
     CHUNK = "chunks"
 
@@ -51,6 +52,7 @@ class Counts:
         anchored_batch: for each batch of mode anchors.
         anchored_chunk: for each chunk of such a batch.
         rebased_batch: for each batch of mode rebase.
+        span: for each span of a long film.
     """
 
     job: int = 0
@@ -59,6 +61,7 @@ class Counts:
     anchored_batch: int = 0
     anchored_chunk: int = 0
     rebased_batch: int = 0
+    span: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*map(operator.add, astuple(self), astuple(other)))
@@ -118,21 +121,44 @@ _OPENED = 2
 """Reads that open a source: one looks it up, one reads it."""
 
 # Every call ends with a record in the timeline (a write) and a check for a cancellation (a read).
-# Every call except plan's begins by reading its part of the plan.
+# Every call except index's begins by reading what the job is, or its part of it.
 STEPS = (
+    Step(
+        "index",
+        memory_mb=1769,
+        task="excamera.steps.index:index",
+        per=Per.JOB,
+        rights=frozenset({Right.ASKS_FOR_LIMITS, Right.READS_SOURCE, Right.WRITES_JOBS,
+                          Right.LOOKS_AT_OUTPUT}),
+        # The index, the record; each span as its worker reads it.
+        writes=Counts(job=2, span=1),
+        # The upload, the output, the check.
+        reads=Counts(job=3 + _OPENED),
+        phase="reading the source",
+        scratch=True,
+    ),
+    Step(
+        "survey",
+        memory_mb=1769,
+        task="excamera.steps.survey:survey",
+        per=Per.SPAN,
+        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
+        # The survey, the record.
+        writes=Counts(span=2),
+        # The span, the survey of an earlier attempt, the check.
+        reads=Counts(span=3 + _OPENED),
+        phase="looking for scenes",
+    ),
     Step(
         "plan",
         memory_mb=1769,
         task="excamera.steps.plan:plan",
         per=Per.JOB,
-        rights=frozenset({Right.ASKS_FOR_LIMITS, Right.READS_SOURCE, Right.WRITES_JOBS,
-                          Right.LOOKS_AT_OUTPUT}),
+        rights=frozenset({Right.READS_JOBS, Right.WRITES_JOBS}),
         # The plan, the list of batches, the record; a part of the plan for each batch.
         writes=Counts(job=3, batch=1),
-        # The upload, the output, the check.
-        reads=Counts(job=3 + _OPENED),
-        phase="reading the source",
-        scratch=True,
+        # The index, the check; all surveys.
+        reads=Counts(job=2, span=1),
     ),
     Step(
         "anchors",
@@ -214,6 +240,9 @@ FUNCTIONS: tuple[Function, ...] = (
     Function("webhook", 256),
 )
 """All functions; the last is deployed only if there is a `webhook_url`."""
+
+NUMBERS = ("span", "batch", "chunk")
+"""What the events of steps number, by the names of the fields."""
 
 STEP_NAMES = tuple(step.name for step in STEPS)
 

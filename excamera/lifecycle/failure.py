@@ -2,7 +2,7 @@
 
 The state machine sends here every failure that its retries did not cure. A failure deep in the
 flow is recorded where it happens, because a distributed map reports to its parent only that some
-child failed. The decision is made at the top: start again from the plan (finished pieces are
+child failed. The decision is made at the top: start again from the index (finished pieces are
 skipped), or end the job with the name and message of the first failure.
 """
 
@@ -15,9 +15,10 @@ from typing import Any
 
 from excamera.job.objects import Keys
 from excamera.job.records import FailureRecord
+from excamera.job.steps import NUMBERS
 from mu import Context, Event, NoSuchKey, Store
 
-_FLOW_ONLY = ("failed", "plan")
+_FLOW_ONLY = ("failed", "indexed", "plan")
 
 JOB = "job"
 """The step in the record of a job that no step failed: it was stopped, or out of time."""
@@ -67,12 +68,12 @@ def failure(event: Event, context: Context) -> Event:
 
     Args:
         event: `job`; `failed`, a map from the step's name to the `Error` and `Cause` that
-            Step Functions caught; the step's own event (`batch`, `chunk`). At the top of
+            Step Functions caught; the step's own event (`span`, `batch`, `chunk`). At the top of
             the flow instead of the latter `flow`, the flow's whole event, and `redrives`.
         context: the store.
 
     Returns:
-        At the top of the flow, the event for a new plan.
+        At the top of the flow, the event for a new start.
 
     Raises:
         JobFailed: a subclass with the name of the first failure.
@@ -152,13 +153,12 @@ def _record(event: Event) -> FailureRecord:
     name, message = caught["Error"], str(cause.get("errorMessage", ""))
     if name in _PLATFORM:
         name, message = _PLATFORM[name]
-    where = ", ".join(f"{key} {event[key]}" for key in ("batch", "chunk") if key in event)
+    where = ", ".join(f"{key} {event[key]}" for key in NUMBERS if key in event)
     return FailureRecord(
         step,
         error=name,
         message=f"{step}{f' of {where}' if where else ''}: {message}",
-        batch=event.get("batch"),
-        chunk=event.get("chunk"),
+        **{key: event[key] for key in NUMBERS if key in event},
         cause=caught.get("Cause", "")[:4000],
         time=time.time(),
     )

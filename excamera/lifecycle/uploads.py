@@ -35,7 +35,7 @@ def job_of_upload(
         output_store: URL of the store for results.
 
     Returns:
-        The event of the plan step. Its `job` is a function of the bucket, the key and the
+        The event of the index step. Its `job` is a function of the bucket, the key and the
         version (or, where the bucket keeps none, of S3's number for this upload): however
         often the event comes, it names one job.
     """
@@ -63,7 +63,7 @@ def job_of_source(
         tag: any JSON; the API and all notices of the job repeat it.
 
     Returns:
-        The event of the plan step, and `tag`.
+        The event of the index step, and `tag`.
 
     Raises:
         StoreError: the URL is not one.
@@ -95,7 +95,7 @@ def tag_of_upload(event: Event) -> Json:
     try:
         text = look_up(event["input"]["path"]).metadata.get(METADATA_PREFIX + _TAG)
     except StoreError:
-        return None  # the plan step will say what is wrong with the object
+        return None  # the index step will say what is wrong with the object
     try:
         return None if text is None else json.loads(text)
     except ValueError:

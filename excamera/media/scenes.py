@@ -1,17 +1,21 @@
-"""A survey of a whole source: where scenes begin, and how far its pictures can be predicted.
+"""Where scenes begin, and how far pictures can be predicted, by the surveys of all spans.
 
-The plan step sees every picture once. Sketches (`codec.Sketch`) say how well a picture is predicted
-from others; only sums of whole numbers are kept, so every machine plans the same.
+`Surveyor` looks at the pictures of one span, with sketches (`codec.Sketch`) that say how well a
+picture is predicted from others. It keeps only sums of whole numbers, so every machine plans the
+same. Each sum is of one picture and of those before it, so it does not depend on where spans begin.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 import codec
+from excamera.job.cut import LEAD_IN
+from excamera.job.records import SurveyRecord
 
 _QUARTER_FROM_PX = 150_000
 """Pictures of more pixels are halved twice for their sketches."""
@@ -52,45 +56,101 @@ _RESTLESS = 0.65
 _USUAL = _MIDDLE
 
 
+class Surveyor:
+    """Looks at the pictures of a span, one after another; all must have one size.
+
+    Args:
+        first: number of the span's first picture in the source. If it is not 0, up to `LEAD_IN`
+            pictures before it come first.
+    """
+
+    def __init__(self, first: int = 0) -> None:
+        self._first = first
+        self._number = max(0, first - LEAD_IN)
+        self._blocks = 1
+        # By number, from the last picture before the span.
+        self._alone: dict[int, int] = {}
+        self._last: dict[int, int] = {}
+        self._before_last: dict[int, int] = {}
+        self._distant: dict[int, list[int]] = {}
+        self._sketches: dict[int, codec.Sketch] = {}
+
+    @property
+    def count(self) -> int:
+        """How many pictures of the span it has seen."""
+        return max(0, self._number - self._first)
+
+    def add(self, raster: codec.Raster) -> None:
+        """Look at the next picture."""
+        number = self._number
+        self._number += 1
+        if number < self._first - 2 and number % _NEAR:
+            return  # no picture of the span is compared with it
+        sketch = _sketch(raster)
+        self._blocks = sketch.rows * sketch.columns
+        if number >= self._first - 1:
+            self._compare(number, sketch)
+        self._sketches[number] = sketch
+        self._forget(number)
+
+    def record(self) -> SurveyRecord:
+        """What it has seen of the span."""
+        seen = range(self._first, self._number)
+        return SurveyRecord(
+            first=self._first,
+            blocks=self._blocks,
+            alone=[self._alone[number] for number in seen],
+            last=[self._last[number] for number in seen],
+            before_last=[[number, cost] for number, cost in self._before_last.items()],
+            distant=[[number, *costs] for number, costs in self._distant.items()],
+        )
+
+    def _compare(self, number: int, sketch: codec.Sketch) -> None:
+        self._alone[number] = _sum(sketch.intra_costs())
+        self._last[number] = self._cost(sketch, number - 1)
+        # Only the picture after one that may begin a scene is needed.
+        before = number - 1
+        if before >= max(1, self._first - 1) and _is_new(self._last[before], self._alone[before]):
+            self._before_last[number] = self._cost(sketch, number - 2)
+        if number % _GRID == 0 and number >= max(self._first, _FAR):
+            self._distant[number] = [
+                self._cost(sketch, number - distance) for distance in _DISTANCES
+            ]
+
+    def _cost(self, sketch: codec.Sketch, number: int) -> int:
+        """The cost of a picture from the one of that number; 0 if there is none."""
+        if number < 0:
+            return 0
+        return _sum(sketch.motion_from(self._sketches[number]).costs)
+
+    def _forget(self, newest: int) -> None:
+        """Drop the sketches that no later picture is compared with."""
+        for number in list(self._sketches):
+            distant = number % _NEAR == 0 and newest - number < _FAR
+            if newest - number > 1 and not distant:
+                del self._sketches[number]
+
+
 class Survey:
     """What the pictures of a source are to each other.
 
     Costs are sums over all blocks of a sketch.
 
+    Args:
+        spans: the surveys of all its spans, in order.
+
     Attributes:
-        count: how many pictures it has seen.
+        count: how many pictures they have seen.
     """
 
-    def __init__(self) -> None:
-        self.count = 0
-        self._blocks = 1
-        self._alone: list[int] = []
-        # From the picture before, and from the one before that; None where not needed.
-        self._last: list[int] = []
-        self._before_last: list[int | None] = []
-        # By number: costs from `_DISTANCES` before, as far as there are such pictures.
-        self._distant: dict[int, dict[int, int]] = {}
-        self._sketches: dict[int, codec.Sketch] = {}
-
-    def add(self, raster: codec.Raster) -> None:
-        """Look at the next picture; all must have one size."""
-        number = self.count
-        sketch = _sketch(raster)
-        self._blocks = sketch.rows * sketch.columns
-        self._alone.append(_sum(sketch.intra_costs()))
-        self._last.append(self._cost(sketch, number - 1))
-        # Only the picture after one that may begin a scene is needed.
-        asked = number >= 2 and self._is_new(number - 1)
-        self._before_last.append(self._cost(sketch, number - 2) if asked else None)
-        if number % _GRID == 0:
-            self._distant[number] = {
-                distance: self._cost(sketch, number - distance)
-                for distance in _DISTANCES
-                if distance <= number
-            }
-        self._sketches[number] = sketch
-        self._forget()
-        self.count += 1
+    def __init__(self, spans: Sequence[SurveyRecord]) -> None:
+        self._blocks = max((span.blocks for span in spans), default=1)
+        self._alone = [cost for span in spans for cost in span.alone]
+        self._last = [cost for span in spans for cost in span.last]
+        self._before_last = {number: cost for span in spans for number, cost in span.before_last}
+        # By number: costs from `_DISTANCES` before.
+        self._distant = {number: costs for span in spans for number, *costs in span.distant}
+        self.count = len(self._alone)
 
     def cuts(self) -> list[int]:
         """Numbers of the frames that begin a new scene; the first frame is not one of them."""
@@ -116,32 +176,11 @@ class Survey:
         alone = sum(self._alone[number] for number in numbers)
         if len(numbers) < _LEAST_PAIRS:
             return _USUAL
-        costs = (
-            sum(self._distant[number][distance] for number in numbers) / max(1, alone)
-            for distance in _DISTANCES
-        )
-        return _chunk_frames(*costs)
-
-    def _cost(self, sketch: codec.Sketch, number: int) -> int:
-        """The cost of a picture from the one of that number; 0 if there is none."""
-        if number < 0:
-            return 0
-        return _sum(sketch.motion_from(self._sketches[number]).costs)
-
-    def _forget(self) -> None:
-        """Drop the sketches that no later picture is compared with."""
-        newest = max(self._sketches)
-        for number in list(self._sketches):
-            distant = number % _NEAR == 0 and newest - number < _FAR
-            if newest - number > 1 and not distant:
-                del self._sketches[number]
-
-    def _is_new(self, number: int) -> bool:
-        """Whether the picture before says little about a picture."""
-        return self._last[number] >= _MOST_OF_ALONE * self._alone[number]
+        costs = zip(*(self._distant[number] for number in numbers), strict=True)
+        return _chunk_frames(*(sum(column) / max(1, alone) for column in costs))
 
     def _is_spike(self, number: int) -> bool:
-        if not self._is_new(number):
+        if not _is_new(self._last[number], self._alone[number]):
             return False
         before = range(max(1, number - _NEIGHBOURS), number)
         after = range(number + 1, min(self.count, number + _NEIGHBOURS + 1))
@@ -152,10 +191,13 @@ class Survey:
     def _is_odd(self, number: int) -> bool:
         """Whether a picture lies between two that belong together, as a flash does."""
         over = self._before_last[number + 1]
-        if over is None:
-            return False
         predicted = over < _PREDICTED * self._alone[number + 1]
         return predicted and over < _PREDICTED * self._last[number]
+
+
+def _is_new(last: int, alone: int) -> bool:
+    """Whether the picture before says little about a picture with these costs."""
+    return last >= _MOST_OF_ALONE * alone
 
 
 def _chunk_frames(near: float, middle: float, far: float) -> int:

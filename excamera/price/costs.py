@@ -10,11 +10,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from excamera.job.cut import spans
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import mode_of_batch
-from excamera.job.steps import STEPS, Counts, Per
+from excamera.job.steps import STEPS, Counts, Per, step_of
 from mu import Attempt, Each, Node, Parallel, Sequence, Task
+from mu.flow import walk
 
 GB_SECOND_USD = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 """Lambda's price of a second with 1,024 MB, by architecture."""
@@ -41,6 +43,7 @@ class Shape:
         frames: number of frames of the source.
         chunks: number of chunks, each an encode call.
         batches: number of batches, each a call of anchors and one of join.
+        spans: number of spans, each a call of survey.
         anchored_batches: batches of mode anchors.
         anchored_chunks: chunks of those batches that have ordinary frames.
         rebased_batches: batches of mode rebase that have more than one chunk.
@@ -52,10 +55,11 @@ class Shape:
     anchored_batches: int = 0
     anchored_chunks: int = 0
     rebased_batches: int = 0
+    spans: int = 0
 
     @classmethod
-    def of(cls, frames: int, options: EncodeOptions) -> Shape:
-        """How the options cut that many frames, as `excamera.job.plan.cut` does.
+    def of(cls, frames: int, options: EncodeOptions, pixels: int = 0) -> Shape:
+        """How the options cut that many frames of so many pixels, as `excamera.job.cut` does.
 
         Without a survey, that is: the scenes of a film are not known before its plan.
         """
@@ -63,7 +67,12 @@ class Shape:
         full, rest = divmod(frames, length * most)
         last = [min(length, rest - start) for start in range(0, rest, length)]
         kinds = [(full, [length] * most), (1, last)] if last else [(full, [length] * most)]
-        shape = cls(frames, full * most + len(last), full + bool(rest))
+        shape = cls(
+            frames,
+            full * most + len(last),
+            full + bool(rest),
+            spans=len(spans(frames, pixels, options)),
+        )
         if mode_of_batch(options) == "rebase":
             joined = sum(count for count, lengths in kinds if len(lengths) > 1)
             return replace(shape, rebased_batches=joined)
@@ -79,7 +88,7 @@ class Shape:
     def counts(self) -> Counts:
         """How many there are of each unit."""
         return Counts(1, self.batches, self.chunks, self.anchored_batches, self.anchored_chunks,
-                      self.rebased_batches)  # fmt: skip
+                      self.rebased_batches, self.spans)  # fmt: skip
 
 
 def _with_ordinary(lengths: list[int]) -> int:
@@ -130,8 +139,8 @@ def foretold(
         gb_seconds: Lambda's time for the whole job, by function.
         environments: how many encode environments will open the source.
         source_reads: requests to read a chunk's part of the source, which two steps do: encode,
-            and anchors or join; 0 for a source of at most half a mebibyte, which is read whole
-            when opened.
+            and anchors or join; as many are counted for a span. 0 for a source of at most half a
+            mebibyte, which is read whole when opened.
     """
     return Usage(
         gb_seconds,
@@ -140,20 +149,23 @@ def foretold(
         writes=_counted(shape, WRITES),
         reads=_counted(shape, READS)
         + READS_OF_ENVIRONMENT * environments
-        + 2 * source_reads * shape.chunks,
+        + source_reads * (2 * shape.chunks + shape.spans),
     )
 
 
-def actual(attempts: Iterable[Attempt], memory_mb: Mapping[str, int]) -> Usage:
+def actual(
+    attempts: Iterable[Attempt], memory_mb: Mapping[str, int], anchored: float = 1.0
+) -> Usage:
     """The usage of a job so far, from its timeline.
 
     It includes retries that left a record; an attempt whose worker died leaves none. Requests are
     those that the recorded tasks make if nothing fails. A timeline does not tell the modes of
-    batches: all count as mode anchors, with two writes a batch and some reads more than rebase.
+    batches, nor which chunks and batches ask for less because they are very short.
 
     Args:
         attempts: all attempts of its timeline.
         memory_mb: memory of each function, by its name.
+        anchored: share of the batches that are of mode anchors.
     """
     calls: Counter[str] = Counter()
     gb_seconds: defaultdict[str, float] = defaultdict(float)
@@ -167,7 +179,16 @@ def actual(attempts: Iterable[Attempt], memory_mb: Mapping[str, int]) -> Usage:
         gb_seconds[name] = seconds * memory_mb.get(name, 0) / 1024
     tasks = Counter(task.partition("-")[0] for task in numbers)
     chunks, batches = _most(tasks, Per.CHUNK), _most(tasks, Per.BATCH)
-    done = Shape(0, chunks, batches, anchored_batches=batches, anchored_chunks=chunks)
+    of_anchors = round(anchored * batches)
+    done = Shape(
+        0,
+        chunks,
+        batches,
+        anchored_batches=of_anchors,
+        anchored_chunks=round(anchored * chunks),
+        rebased_batches=batches - of_anchors,
+        spans=_most(tasks, Per.SPAN),
+    )
     retries = sum(number - 1 for number in numbers.values())
     return Usage(
         dict(gb_seconds),
@@ -200,7 +221,6 @@ _BESIDES = {
     "ended": _Asked(invocations=1, writes=2, reads=3),
 }
 
-_WITHIN = {Per.JOB: Per.BATCH, Per.BATCH: Per.CHUNK}
 _SOME_ENVIRONMENTS = 100
 
 
@@ -218,7 +238,8 @@ def _entered(node: Node, per: Per = Per.JOB) -> Counts:
         case Parallel():
             return sum((_entered(one, per) for one in node.branches.values()), _once(per))
         case Each():
-            return _once(per) + _entered(node.body, _WITHIN[per])
+            first = next(one for one in walk(node.body) if isinstance(one, Task))
+            return _once(per) + _entered(node.body, step_of(first.name).per)
 
 
 def _sum(of_steps: Iterable[Counts], besides: Iterable[int]) -> Counts:
@@ -241,5 +262,5 @@ def _counted(shape: Shape, counts: Counts) -> int:
 
 
 def _most(tasks: Mapping[str, int], per: Per) -> int:
-    """The number of batches or chunks in a timeline: that of the step which got furthest."""
+    """The number of such units in a timeline: that of the step which got furthest."""
     return max(tasks.get(step.name, 0) for step in STEPS if step.per is per)

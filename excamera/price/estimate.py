@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import is_surveyed, mode_of_batch
+from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, Per, cpus_of
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
@@ -30,7 +30,7 @@ STATE_S = 0.1
 """Seconds of Step Functions between two calls, which are not billed."""
 
 START_S = 2.0
-"""Seconds from the end of an upload until the plan function runs."""
+"""Seconds from the end of an upload until the index function runs."""
 
 _CHILDREN_A_SECOND = 100  # children that a distributed map starts, one for each batch
 
@@ -59,8 +59,8 @@ class Pace:
             decode the anchors before them, at effort 2.
         check_s: seconds to join and check a megapixel in mode anchors.
         audio_s: seconds for a second of sound.
-        plan_s: seconds for the plan of a thousand frames whose pictures it does not look at.
-        survey_s: seconds to decode and survey a megapixel in the plan.
+        plan_s: seconds to index and plan a thousand frames, without their pictures.
+        survey_s: seconds to decode and survey a megapixel.
         stitch_s: seconds for a batch.
         bits: bits of a megapixel at `crf` 24.
     """
@@ -115,7 +115,7 @@ class Pace:
             of_mode = {"encode_s": encode / _effort(options), "rebase_s": join,
                        "first_frame_s": join}  # fmt: skip
         else:
-            ahead = Shape.of(film.frames, options).ahead
+            ahead = film.cut(options).ahead
             anchors = seconds["anchors"] * _parallel(cpus["anchors"]) / work
             of_mode = {
                 "read_s": 0.0,
@@ -124,12 +124,13 @@ class Pace:
                 "between_s": encode / max(1e-9, 1 - ahead) / _effort_of_anchors(options),
                 "check_s": join,
             }
-        if is_surveyed(film.frames, film.width * film.height, options):
-            of_plan = {
-                "survey_s": max(0.0, seconds["plan"] - cls().plan_s * film.frames / 1000) / work
-            }
+        plan = seconds["index"] + seconds["plan"]
+        if seconds["survey"]:
+            of_plan = {"survey_s": seconds["survey"] * min(1.0, cpus["survey"]) / work}
+        elif options.follows_scenes:
+            of_plan = {"survey_s": max(0.0, plan - cls().plan_s * film.frames / 1000) / work}
         else:
-            of_plan = {"plan_s": 1000 * seconds["plan"] / max(1, film.frames)}
+            of_plan = {"plan_s": 1000 * plan / max(1, film.frames)}
         return replace(
             cls(**of_mode),
             call_s=call_s,
@@ -189,6 +190,10 @@ class Film:
         """Megapixels of one frame."""
         return self.width * self.height / 1e6
 
+    def cut(self, options: EncodeOptions) -> Shape:
+        """How the options cut it."""
+        return Shape.of(self.frames, options, self.width * self.height)
+
 
 @dataclass(frozen=True, slots=True)
 class Workers:
@@ -207,6 +212,11 @@ class Workers:
     batches_at_once: int = 60
     chunks_at_once: int = 16
     concurrency: int = 1000
+
+    @property
+    def at_once(self) -> int:
+        """The most functions of one kind that run at the same time."""
+        return min(self.batches_at_once * self.chunks_at_once, self.concurrency)
 
     def cpus(self, step: str) -> float:
         """CPUs of a function."""
@@ -254,16 +264,20 @@ def estimate(
         source_reads: see `excamera.price.costs.foretold`.
     """
     pace = pace or Pace()
-    shape = Shape.of(film.frames, options)
+    shape = film.cut(options)
     calls = _call_seconds(film, options, shape, workers, pace)
-    multiples = {Per.JOB: 1, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
+    multiples = {
+        Per.JOB: 1, Per.SPAN: shape.spans, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks,
+    }  # fmt: skip
     counts = {step.name: multiples[step.per] for step in STEPS}
     # Of a batch, then of the job; one call is left for the sound.
     free = max(1, workers.concurrency - 1)
     chunks = min(options.usual_chunks, shape.chunks, workers.chunks_at_once, free)
     batches = min(shape.batches, workers.batches_at_once, max(1, free // chunks))
     at_once = min(shape.chunks, batches * chunks)
+    surveys = max(1, min(shape.spans, workers.at_once))
     environments = {step: min(count, at_once) for step, count in counts.items()}
+    environments["survey"] = min(shape.spans, surveys)
     cold = 0.0 if warm else COLD_START_S
     gb_seconds = {
         step: (counts[step] * calls[step] + environments[step] * cold)
@@ -278,7 +292,10 @@ def estimate(
     batch_s = anchors_s + ceil(shape.chunks / shape.batches / chunks) * encode_s + join_s
     seconds = (
         START_S
-        + len(("plan", "anchors", "encode", "stitch")) * cold
+        + (len(("index", "plan", "anchors", "encode", "stitch")) + bool(shape.spans)) * cold
+        + calls["index"]
+        + ceil(shape.spans / surveys) * (calls["survey"] + STATE_S)
+        + STATE_S
         + calls["plan"]
         + max(
             calls["audio"],
@@ -346,11 +363,10 @@ def _call_seconds(
         anchors = work * pace.read_s / min(1.0, anchors_cpus) + ahead / _parallel(anchors_cpus)
         encode = work * (1 - shape.ahead) * (pace.read_s + pace.between_s * effort)
         join = work * pace.check_s
-    survey = (
-        work * pace.survey_s if is_surveyed(film.frames, film.width * film.height, options) else 0.0
-    )
+    survey = work * pace.survey_s if options.follows_scenes else 0.0
     work_of_call = {
-        "plan": pace.plan_s * film.frames / 1000 + survey,
+        "index": pace.plan_s * film.frames / 1000 + (0.0 if shape.spans else survey),
+        "survey": survey / min(1.0, workers.cpus("survey")) / max(1, shape.spans),
         "anchors": anchors / max(1, shape.batches),
         "encode": encode / min(1.0, workers.cpus("encode")) / max(1, shape.chunks),
         "join": join

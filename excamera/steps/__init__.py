@@ -8,8 +8,10 @@ bytes.
 from excamera.steps.anchors import anchors
 from excamera.steps.audio import audio
 from excamera.steps.encode import encode
+from excamera.steps.index import index
 from excamera.steps.join import join
 from excamera.steps.plan import plan
 from excamera.steps.stitch import stitch
+from excamera.steps.survey import survey
 
-__all__ = ["anchors", "audio", "encode", "join", "plan", "stitch"]
+__all__ = ["anchors", "audio", "encode", "index", "join", "plan", "stitch", "survey"]

@@ -1,4 +1,4 @@
-"""Step 2: in mode anchors, code the frames of one batch to which its chunks refer."""
+"""In mode anchors, code the frames of one batch to which its chunks refer."""
 
 from __future__ import annotations
 

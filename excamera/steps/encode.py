@@ -1,4 +1,4 @@
-"""Step 3: encode one chunk."""
+"""Encode one chunk."""
 
 from __future__ import annotations
 

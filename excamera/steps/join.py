@@ -1,4 +1,4 @@
-"""Step 4: join the chunks of one batch into the bytes that go into the result."""
+"""Join the chunks of one batch into the bytes that go into the result."""
 
 from __future__ import annotations
 

@@ -1,106 +1,37 @@
-"""Step 1: examine the source, refuse one that cannot be encoded, write the plan."""
+"""Put the surveys together, cut the batches, write the plan."""
 
 from __future__ import annotations
 
-import errno
-import math
-import tempfile
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from pathlib import Path
-from typing import BinaryIO
+from dataclasses import replace
 
-import av
-from av.video.frame import VideoFrame
-
-import codec
-from excamera.errors import (
-    NoFrames,
-    SourceMismatch,
-    SourceTooLarge,
-    UnreadableFrame,
-    UnsupportedSize,
-)
+from excamera.job.cut import cut
+from excamera.job.draft import Draft
 from excamera.job.flow import Limits
 from excamera.job.objects import Job, Keys
-from excamera.job.options import EncodeOptions
-from excamera.job.plan import Chunk, Geometry, Output, Plan, SourceFile, cut, is_surveyed
-from excamera.job.records import PlanSummary
-from excamera.lifecycle.results import replaceable
-from excamera.lifecycle.uploads import uploaded
-from excamera.media.audio import audio_stream
-from excamera.media.container.output import OutputContainer, output_container
+from excamera.job.records import PlanSummary, SurveyRecord
 from excamera.media.scenes import Survey
-from excamera.media.source.index import Index, index_packets
-from excamera.media.source.location import locate
-from excamera.media.source.media import Opened, fingerprint, open_media
-from excamera.media.source.picture import geometry_of, to_i420
-from excamera.media.source.reader import FrameReader
-from excamera.media.source.remux import decode_once, presentation, write_nut
-from excamera.steps.pieces import raster_of
-from mu import Context, Event, Store
-
-
-@dataclass(frozen=True, slots=True)
-class _Frames:
-    """All frames of the source, as the file has them that workers will read."""
-
-    source: SourceFile
-    pts: list[int]
-    read_pts: list[int]
-    seeks: list[tuple[int, ...]]
-    end: int
-    survey: Survey | None = None
+from mu import Context, Event, Store, at_once
 
 
 def plan(event: Event, context: Context) -> Event:
     """Write ``plan.json`` and the list of batches.
 
     Args:
-        event: `job`; `input` with `name` and `path` or `key`; `container`, the name
-            of the result's; `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
-            learn the frames by decoding whatever the container says; perhaps `output`, the
-            `store` and `key` of the result, and `limits`, those of `excamera.job.flow.Limits`.
+        event: `job`, and `limits`, those of `excamera.job.flow.Limits`.
         context: the store.
 
     Returns:
         A `PlanSummary`.
-
-    Raises:
-        InputError: the source cannot be encoded; the class says why.
-        OptionError: the options, or those an uploaded object carries, are wrong.
-        OutputError: the output exists and is not ours to replace.
     """
     keys = Keys(event["job"])
-    given = event["input"]
-    options = EncodeOptions.from_json(event["options"])
-    original = SourceFile(given["name"], stream=0, path=given.get("path"), key=given.get("key"))
-    original, options = uploaded(original, options)
-    output = Output(**event["output"]) if event.get("output") else None
-    if output is not None:
-        replaceable(output, original, event["job"])
-    media = locate(original, context.store)
-    frames = None
-    if event.get("index") != "decoding":
-        frames = _by_packets(original, media)
-    if frames is None:
-        frames = _by_decoding(original, media, context.store, keys, options)
+    draft = Draft.load(context.store, keys)
+    survey = _survey(draft, context.store, keys)
     context.mark("fetched")
-    with open_media(media, original.name) as opened:
-        container = output_container(event["container"])
-        made = _make_plan(opened, frames, original, fingerprint(media), container, options)
-    survey = frames.survey
-    if survey is None and made.source.indexed_by == "packets":
-        survey = _by_reading(made, frames, media)
-    if survey is not None and survey.count != len(frames.pts):
-        survey = None
-    origin = round(made.origin_s / made.time_base)
-    shown = [pts - origin for pts in frames.pts]
-    batches = tuple(cut(shown, frames.read_pts, frames.seeks, options, survey))
-    made = replace(made, batches=batches, output=output)
+    batches = tuple(cut(draft.frames, draft.plan.options, survey))
+    made = replace(draft.plan, batches=batches)
     context.mark("computed")
     most_chunks = max(len(batch.chunks) for batch in batches)
-    limits = Limits(**event.get("limits", {})).fit(most_chunks)
+    limits = Limits(**event["limits"]).fit(most_chunks)
     Job(context.store, keys, made).save()
     context.mark("stored")
     return PlanSummary(
@@ -109,6 +40,7 @@ def plan(event: Event, context: Context) -> Event:
         frames=made.frame_count,
         chunks=sum(len(batch.chunks) for batch in made.batches),
         batches=len(made.batches),
+        spans=len(draft.spans),
         anchored=sum(batch.is_anchored for batch in made.batches),
         most_chunks=most_chunks,
         batches_at_once=limits.batches_at_once,
@@ -122,139 +54,14 @@ def plan(event: Event, context: Context) -> Event:
     ).to_json()
 
 
-def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:
-    """Learn the frames from the container's packets, or None if they cannot be trusted."""
-    with open_media(media, original.name) as opened:
-        index = index_packets(opened)
-        if index is None:
-            return None
-        source = replace(original, stream=opened.video.index)
-    return _Frames(source, index.pts, index.pts, index.seeks, index.end)
+def _survey(draft: Draft, store: Store, keys: Keys) -> Survey | None:
+    """The survey of the whole source; None if there is none, or if a picture is missing."""
 
+    def of_span(number: int) -> SurveyRecord:
+        return SurveyRecord.from_json(store.get(keys.survey(number)))
 
-def _by_decoding(
-    original: SourceFile, media: str | BinaryIO, store: Store, keys: Keys, options: EncodeOptions
-) -> _Frames:
-    """Learn the frames by decoding once, and remux the video stream to read it by number."""
-    surveyor = _Surveyor(options)
-    with open_media(media, original.name) as opened:
-        decoded = decode_once(opened, surveyor.look)
-        pts, end = presentation(decoded, opened.time_base, opened.frame_rate)
-    with tempfile.TemporaryDirectory(prefix="excamera-") as folder:
-        path = Path(folder) / "video.nut"
-        try:
-            with open_media(media, original.name) as opened:
-                index: Index = write_nut(opened, decoded, path)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise SourceTooLarge(
-                f"{original.name}: has no index of its frames, and is too large to be given "
-                "one here; convert it to MP4 or Matroska first"
-            ) from error
-        store.put_file(keys.remux, path)
-    if len(index.pts) != len(pts):
-        raise SourceMismatch(
-            f"{original.name}: {len(pts)} frames come out of {len(index.pts)} packets; "
-            "sources with several frames in a packet are not supported"
-        )
-    source = replace(original, path=None, key=keys.remux, indexed_by="decoding")
-    return _Frames(source, pts, index.pts, index.seeks, end, surveyor.survey)
-
-
-class _Surveyor:
-    """Looks at the frames of a source while they are decoded for another purpose.
-
-    Attributes:
-        survey: of the frames so far; None if there is none of this source.
-    """
-
-    def __init__(self, options: EncodeOptions) -> None:
-        self.survey: Survey | None = Survey() if options.follows_scenes else None
-        self._options = options
-        self._geometry: Geometry | None = None
-
-    def look(self, frame: VideoFrame) -> None:
-        """Look at the next frame."""
-        if self.survey is None:
-            return
-        self._geometry = self._geometry or geometry_of(frame, (1, 1))
-        pixels = self._geometry.width * self._geometry.height
-        if not is_surveyed(self.survey.count + 1, pixels, self._options):
-            self.survey = None
-            return
-        try:
-            self.survey.add(raster_of(to_i420(frame, self._geometry)))
-        except codec.FrameArgumentError:
-            self.survey = None  # too large, which is refused later
-
-
-def _by_reading(made: Plan, frames: _Frames, media: str | BinaryIO) -> Survey | None:
-    """Survey a source by decoding it with all threads, or None if it is not to be surveyed.
-
-    Damaged frames are reported by the workers that need them.
-    """
-    pixels = made.geometry.width * made.geometry.height
-    if not is_surveyed(len(frames.pts), pixels, made.options):
-        return None
-    whole = Chunk(0, 0, tuple(frames.pts), tuple(frames.read_pts))
-    survey = Survey()
-    try:
-        with FrameReader(media, made, threads=0) as reader:
-            for picture in reader.read(whole):
-                survey.add(raster_of(picture))
-    except (UnreadableFrame, SourceMismatch):
-        return None
-    return survey
-
-
-def _make_plan(
-    opened: Opened,
-    frames: _Frames,
-    original: SourceFile,
-    mark: str,
-    container: OutputContainer,
-    options: EncodeOptions,
-) -> Plan:
-    sound = audio_stream(opened.container) if container.holds_sound else None
-    sound_start = Fraction(0)
-    if sound is not None and sound.start_time is not None and sound.time_base is not None:
-        sound_start = sound.start_time * sound.time_base
-    time_base = opened.time_base
-    origin = min(0, frames.pts[0])
-    if opened.arbitrary_clock:
-        first = frames.pts[0] * time_base
-        origin = math.floor((min(first, sound_start) if sound else first) / time_base)
-    aspect = opened.video.sample_aspect_ratio or Fraction(1)
-    if aspect <= 0:
-        aspect = Fraction(1)
-    try:
-        first_frame = next(iter(opened.container.decode(opened.video)), None)
-    except av.error.FFmpegError as error:
-        raise UnreadableFrame(
-            f"{opened.name}: damaged ({error.strerror}); 0 frames could be read"
-        ) from error
-    if first_frame is None:
-        raise NoFrames(f"{opened.name}: has no frames")
-    geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
-    if max(geometry.width, geometry.height) > container.codec.max_side_px:
-        raise UnsupportedSize(
-            f"{opened.name}: {geometry.width}x{geometry.height} pixels; "
-            f"VP8 holds at most {container.codec.max_side_px} each way"
-        )
-    return Plan(
-        source=replace(
-            frames.source,
-            audio_stream=None if sound is None else sound.index,
-            audio_path=original.path,
-            audio_key=original.key,
-            fingerprint=mark,
-        ),
-        geometry=geometry,
-        time_base=time_base,
-        origin_s=origin * time_base,
-        end=frames.end - origin,
-        container=container.name,
-        options=options,
-        batches=(),
-    )
+    spans = at_once(of_span, range(len(draft.spans)))
+    if draft.survey is not None:
+        spans.append(draft.survey)
+    survey = Survey(spans)
+    return survey if survey.count == len(draft.frames) else None

@@ -1,4 +1,4 @@
-"""Step 5: check the pieces against the plan, and join them into the result."""
+"""Check the pieces against the plan, and join them into the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 2: codes the frames of one batch that its chunks refer to."""
+"""Codes the frames of one batch that its chunks refer to."""
 
 from functions.task import task_handler
 

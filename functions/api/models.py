@@ -20,7 +20,7 @@ from excamera.job.plan import CLOUD_CONTAINER
 
 JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9-]{0,79}$"
 State = Literal["uploading", "running", "succeeded", "failed", "stopped", "timed_out"]
-Phase = Literal["uploading", "planning", "encoding", "stitching", "ended"]
+Phase = Literal["uploading", "planning", "anchoring", "encoding", "stitching", "ended"]
 
 _LARGEST_OBJECT = 5 << 40
 _TAG_BYTES = 1024
@@ -173,6 +173,7 @@ class Failure(BaseModel):
     error: str
     message: str
     step: str | None = None
+    span: int | None = None
     batch: int | None = None
     chunk: int | None = None
 
@@ -248,6 +249,7 @@ class TaskAttempt(BaseModel):
 
     task: str
     step: str
+    span: int | None = None
     batch: int | None = None
     chunk: int | None = None
     attempt: int
@@ -263,7 +265,7 @@ class TaskAttempt(BaseModel):
 
 
 class TimelinePage(BaseModel):
-    """Some attempts, by step, batch and chunk; `next` is for the next page."""
+    """Some attempts, by step, span, batch and chunk; `next` is for the next page."""
 
     attempts: list[TaskAttempt]
     next: str | None = None

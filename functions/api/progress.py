@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult, PlanSummary
+from excamera.job.steps import NUMBERS
 from excamera.lifecycle.failure import recorded
 from excamera.price import estimate as estimates
 from excamera.price.costs import actual
@@ -32,7 +33,6 @@ from mu import Attempt, Event, NoSuchKey, Store, TaskRecord, at_once
 from mu.timeline import attempts
 
 _USUAL_CONCURRENCY = 1000
-_NUMBERS = ("batch", "chunk")
 
 
 def progress(execution: Execution, store: Store, results: Results, settings: ApiSettings) -> Job:
@@ -111,7 +111,7 @@ def _attempt(attempt: Attempt, record: TaskRecord) -> TaskAttempt:
         queued=record.queued,
         worker=record.worker,
         peak_memory_mib=record.peak_memory_mib,
-        **{name: record.event[name] for name in _NUMBERS if name in record.event},
+        **{name: record.event[name] for name in NUMBERS if name in record.event},
         fetched=record.marks.get("fetched"),
         computed=record.marks.get("computed"),
         stored=record.marks.get("stored"),
@@ -142,13 +142,15 @@ def _phase(execution: Execution, planned: PlanSummary | None, counts: Counter[st
         return "ended"
     if planned is None:
         return "planning"
+    if planned.anchored and not counts["anchors"]:
+        return "anchoring"  # no chunk can begin yet
     return "stitching" if counts["join"] == planned.batches else "encoding"
 
 
 def _cost(
     noted: Sequence[Attempt], planned: PlanSummary, event: Event, settings: ApiSettings
 ) -> Cost:
-    used = actual(noted, settings.memory_mb)
+    used = actual(noted, settings.memory_mb, planned.anchored / planned.batches)
     film = estimates.Film(**_film(planned).model_dump())
     expected = estimates.estimate(
         film,

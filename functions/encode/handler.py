@@ -1,4 +1,4 @@
-"""Step 3: encodes one chunk, reading its frames from S3 by byte ranges."""
+"""Encodes one chunk, reading its frames from S3 by byte ranges."""
 
 from functions.task import task_handler
 

@@ -1,4 +1,4 @@
-"""Step 4: joins the chunks of one batch."""
+"""Joins the chunks of one batch."""
 
 from functions.task import task_handler
 

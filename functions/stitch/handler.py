@@ -1,4 +1,4 @@
-"""Step 5: joins the batches into the result, in the output bucket."""
+"""Joins the batches into the result, in the output bucket."""
 
 from functions.task import task_handler
 

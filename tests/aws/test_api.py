@@ -118,7 +118,7 @@ def test_a_failure_has_its_reason(api: Api, stack: Deployed) -> None:
     done = ended(api, job["id"])
     assert done["state"] == "failed"
     assert done["failure"]["error"] == "NotAVideo"
-    assert done["failure"]["step"] == "plan"
+    assert done["failure"]["step"] == "index"
     assert done["result"] is None
 
 
@@ -135,7 +135,7 @@ def test_the_timeline(api: Api, stack: Deployed, clip: Path) -> None:
     attempts = page["attempts"] + rest["attempts"]
     assert sorted(one["task"] for one in attempts) == [
         "anchors-000000", "audio", "encode-000000-000000", "encode-000000-000001",
-        "encode-000000-000002", "join-000000", "plan", "stitch",
+        "encode-000000-000002", "index", "join-000000", "plan", "stitch",
     ]  # fmt: skip
     for one in attempts:
         times = [one[name] for name in

@@ -18,11 +18,12 @@ from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from excamera.job.options import EncodeOptions
 from tests.aws.conftest import Locally
+from tests.aws.spans import FRAMES, in_spans
 from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws
 
-STEPS = ("plan", "anchors", "encode", "join", "audio", "stitch")
+STEPS = ("index", "survey", "plan", "anchors", "encode", "join", "audio", "stitch")
 
 
 @pytest.fixture
@@ -32,6 +33,13 @@ def api(emulator: Emulator, stack: Deployed, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(name, value)
     account = Account()
     return Api.of_stack(account, account.stack(stack.name))
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of two spans, with sound."""
+    clip = Clip(frames=FRAMES, width=48, height=32, sound="aac")
+    return clip.write(tmp_path_factory.mktemp("film") / "film.mp4")
 
 
 @contextlib.contextmanager
@@ -67,10 +75,12 @@ def ended(api: Api, job: str) -> dict[str, Any]:
 
 def has_come_to(step: str, job: dict[str, Any]) -> bool:
     """Returns whether everything before a step is done."""
-    if step == "plan":
+    if step == "index":
         return bool(job["phase"] == "planning")
+    if step in ("survey", "plan"):
+        return bool(job["phase"] == "planning" and "index" in job["seconds"])
     if step == "anchors":
-        return bool(job["phase"] == "encoding")
+        return bool(job["phase"] == "anchoring")
     if step == "encode":
         return bool(job["phase"] == "encoding" and "anchors" in job["seconds"])
     if step == "join":
@@ -78,19 +88,19 @@ def has_come_to(step: str, job: dict[str, Any]) -> bool:
     return bool(job["phase"] == "stitching" and "audio" in job["seconds"])
 
 
-@pytest.mark.parametrize("step", ["plan", "anchors", "encode", "join", "stitch"])
+@pytest.mark.parametrize("step", ["index", "survey", "plan", "anchors", "encode", "join", "stitch"])
 def test_cancel_leaves_nothing(
-    api: Api, stack: Deployed, emulator: Emulator, clip: Path, step: str
+    api: Api, stack: Deployed, emulator: Emulator, film: Path, step: str
 ) -> None:
     """If this fails, a cancelled job continues, or its objects cost money until they expire."""
-    with stopped_at(stack, step):
-        job = start(api, stack, clip)
+    with stopped_at(stack, step), in_spans(stack):
+        job = start(api, stack, film)
         until(lambda: has_come_to(step, api.get(f"/jobs/{job}")))
         removed = api.delete(f"/jobs/{job}")
         assert removed["state"] == "stopped"
         # The records of its failure and end may be written, and swept with the rest, before the
         # answer arrives.
-        assert (removed["removed"] > 2) == (step != "plan"), removed
+        assert (removed["removed"] > 2) == (step != "index"), removed
     until(lambda: not any(emulator.workers(stack.function(name)) for name in STEPS))
     left = stack.keys("WorkBucket", f"jobs/{job}/")
     assert [key for key in left if not key.endswith(("/failure.json", "/end.json"))] == []

@@ -121,13 +121,13 @@ def test_a_failed_job_and_its_log(excamera: Command, tmp_path: Path) -> None:
     logged = until(lambda: excamera("logs", job).stdout)
     assert "NotAVideo" in logged
     assert "Traceback" in logged
-    assert "plan" in excamera("logs", job, "--json").stdout
+    assert '"index"' in excamera("logs", job, "--json").stdout
 
 
 def test_the_log_of_a_job(excamera: Command, clip: Path) -> None:
     """If this fails, the lines of a job's log come out of order."""
     job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]
-    steps = {"plan", "anchors", "encode", "join", "audio", "stitch"}
+    steps = {"index", "plan", "anchors", "encode", "join", "audio", "stitch"}
 
     def found() -> list[dict[str, Any]]:
         logged: list[dict[str, Any]] = json.loads(excamera("logs", job, "--json").stdout)
@@ -136,7 +136,7 @@ def test_the_log_of_a_job(excamera: Command, clip: Path) -> None:
     logged = until(found)
     times = [line["timestamp"] for line in logged]
     assert times == sorted(times)
-    assert (logged[0]["service"], logged[-1]["service"]) == ("plan", "stitch")
+    assert (logged[0]["service"], logged[-1]["service"]) == ("index", "stitch")
 
 
 def test_an_upload_goes_on(
@@ -182,7 +182,7 @@ def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path
     cancelled = excamera("cancel", job["id"])
     assert cancelled.returncode == 0, cancelled.stderr
     assert "stopped" in cancelled.stdout
-    steps = ("plan", "anchors", "encode", "join", "audio", "stitch")
+    steps = ("index", "plan", "anchors", "encode", "join", "audio", "stitch")
     until(lambda: not any(emulator.workers(stack.function(step)) for step in steps))
     left = stack.keys("WorkBucket", f"jobs/{job['id']}/")
     assert [key for key in left if not key.endswith(("failure.json", "end.json"))] == []

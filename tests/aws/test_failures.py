@@ -34,7 +34,7 @@ def failed(stack: Deployed, job: Job, step: str, error: str) -> str:
 def test_not_a_video(stack: Deployed, content: bytes, error: str) -> None:
     """If this fails, a file that is no video gets "unknown error", or no answer."""
     job = stack.job(stack.upload("not a video.mp4", content))
-    message = failed(stack, job, "plan", error)
+    message = failed(stack, job, "index", error)
     assert f"s3://{stack.outputs['InputBucket']}/not a video.mp4" in message
 
 
@@ -43,7 +43,7 @@ def test_a_truncated_video(stack: Deployed, tmp_path: Path) -> None:
     source = Clip(frames=30, container_options={"movflags": "faststart"})
     whole = source.write(tmp_path / "whole.mp4").read_bytes()
     job = stack.job(stack.upload("truncated.mp4", whole[: len(whole) * 6 // 10]))
-    message = failed(stack, job, "plan", "TruncatedSource")
+    message = failed(stack, job, "index", "TruncatedSource")
     assert "frames could be read" in message
 
 
@@ -51,7 +51,7 @@ def test_no_video_stream(stack: Deployed, tmp_path: Path) -> None:
     """If this fails, a sound file is reported like a damaged film."""
     path = write_sound_only(tmp_path / "sound.mp4")
     job = stack.job(stack.upload("sound only.mp4", path))
-    assert "no video stream" in failed(stack, job, "plan", "NoVideoStream")
+    assert "no video stream" in failed(stack, job, "index", "NoVideoStream")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_options_that_there_are_not(
 ) -> None:
     """If this fails, a mistyped option is ignored and the film is encoded without it."""
     job = stack.job(stack.upload("bad options.mp4", clip, metadata))
-    assert words in failed(stack, job, "plan", "OptionError")
+    assert words in failed(stack, job, "index", "OptionError")
 
 
 def damaged(path: Path) -> bytes:

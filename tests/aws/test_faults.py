@@ -16,6 +16,7 @@ from emulator import Emulator
 from emulator.excamera.deployed import Deployed, Job, digest
 from emulator.runs import until
 from excamera.job.options import EncodeOptions
+from tests.aws.spans import FRAMES, in_spans
 from tests.pipeline.clips import Clip
 
 Locally = Callable[..., str]
@@ -46,6 +47,14 @@ def large_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # 720p took about as much as that memory, so that it depended on other processes what happened.
     return Clip(frames=24, width=1920, height=1080).write(
         tmp_path_factory.mktemp("large") / "film.mp4"
+    )
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two spans that take long enough to be interrupted."""
+    return Clip(frames=FRAMES, width=640, height=360).write(
+        tmp_path_factory.mktemp("long") / "film.mp4"
     )
 
 
@@ -105,6 +114,21 @@ def test_a_killed_worker(
     assert job.status == "SUCCEEDED", job
     assert digest(stack.output(job.output["key"])) == locally(film, options)
     assert attempts(stack, job, step) > len(stack.timeline(job, step))
+
+
+def test_a_killed_worker_of_a_survey(
+    stack: Deployed, emulator: Emulator, locally: Locally, long_film: Path
+) -> None:
+    """If this fails, one lost machine loses a long film, or changes where its batches end."""
+    with in_spans(stack):
+        upload = stack.upload("killed survey.mp4", long_film)
+        strike(emulator, stack.function("survey"), signal.SIGKILL)
+        job = stack.job(upload)
+    assert job.status == "SUCCEEDED", job
+    # On this machine the film has no spans.
+    assert digest(stack.output(job.output["key"])) == locally(long_film)
+    assert len(stack.timeline(job, "survey")) == 2
+    assert attempts(stack, job, "survey") > 2
 
 
 def test_a_worker_that_hangs(

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 FUNCTIONS = (
     "start",
+    "index",
     "plan",
     "anchors",
     "encode",

@@ -17,17 +17,19 @@ from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.api import http
 from tests.aws.rights import rights, role_name, without
+from tests.aws.spans import FRAMES, in_spans
 from tests.aws.test_api import complete
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
-WORKERS = ("anchors", "encode", "join", "audio", "stitch")
+WORKERS = ("survey", "plan", "anchors", "encode", "join", "audio", "stitch")
 
 # What each of the scenarios below must return.
 AS_IT_SHOULD_BE = {
     "encodes": ["SUCCEEDED", "SUCCEEDED"],
     "rebases": ["SUCCEEDED"],
+    "surveys": ["SUCCEEDED", "2"],
     "fails": ["OutputExists", "True", "SUCCEEDED", "False"],
     "starts": ["SUCCEEDED"],
     "ends": ["succeeded", "stopped"],
@@ -39,20 +41,21 @@ AS_IT_SHOULD_BE = {
     "asks": ["succeeded", "200", "gone", "True", "there is no"],
     "sends": ["1", "succeeded"],
     "cancels": ["stopped", "0", "stopped", "False"],
-    **{f"forgets_{step}": ["0"] for step in ("plan", *WORKERS)},
+    **{f"forgets_{step}": ["0"] for step in ("index", *WORKERS)},
 }
 
 # The scenarios that together need each of a role's rights.
 SCENARIOS = {
-    "plan": ("encodes", "fits", "forgets_plan"),
+    "index": ("encodes", "fits", "forgets_index"),
     **{step: ("encodes", f"forgets_{step}") for step in WORKERS},
+    "survey": ("surveys", "forgets_survey"),
     "join": ("rebases", "forgets_join"),  # which reads the source in mode rebase alone
     "failure": ("fails",),
     "start": ("starts", "tags", "awaits"),
     "ended": ("ends", "forgets_ends"),
     "watch": ("watches",),
     "api": ("asks", "sends", "cancels"),
-    "machine": ("encodes",),
+    "machine": ("encodes", "surveys"),
 }
 
 
@@ -69,13 +72,21 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clip.write(tmp_path_factory.mktemp("film") / "film.mp4")
 
 
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of two spans."""
+    clip = Clip(frames=FRAMES, width=32, height=32)
+    return clip.write(tmp_path_factory.mktemp("long") / "film.mp4")
+
+
 class Scenarios:
     """Uses of the stack, each on keys of its own."""
 
-    def __init__(self, emulator: Emulator, stack: Deployed, film: Path) -> None:
+    def __init__(self, emulator: Emulator, stack: Deployed, film: Path, long_film: Path) -> None:
         self._emulator = emulator
         self._stack = stack
         self._film = film
+        self._long_film = long_film
         self._number = 0
 
     def _key(self) -> str:
@@ -104,6 +115,12 @@ class Scenarios:
         """Encodes a film in the published way."""
         upload = self._stack.upload(self._key(), self._film, {"excamera-mode": "rebase"})
         return [self._stack.job(upload).status]
+
+    def surveys(self) -> list[str]:
+        """Encodes a film that is surveyed in spans; returns how many there were, too."""
+        with in_spans(self._stack):
+            job = self._stack.job(self._stack.upload(self._key(), self._long_film))
+        return [job.status, str(len(self._stack.timeline(job, "survey")))]
 
     def fails(self) -> list[str]:
         """Makes a job fail, then redrives it to success, which removes the failure's record."""
@@ -150,10 +167,10 @@ class Scenarios:
     def watches(self) -> list[str]:
         """Looks at a job that waits for a worker, and at what it has done so far."""
         functions, name = self._stack.client("lambda"), self._stack.function("watch")
-        plan = self._stack.function("plan")
+        index = self._stack.function("index")
         before = functions.get_function_configuration(FunctionName=name)["Environment"]
         impatient = {"Variables": {**before["Variables"], "STALLED_AFTER_S": "-1"}}
-        functions.put_function_concurrency(FunctionName=plan, ReservedConcurrentExecutions=0)
+        functions.put_function_concurrency(FunctionName=index, ReservedConcurrentExecutions=0)
         functions.update_function_configuration(FunctionName=name, Environment=impatient)
         arn = self._stack.started(self._stack.upload(self._key(), self._film))
         try:
@@ -162,13 +179,13 @@ class Scenarios:
         finally:
             self._stack.client("stepfunctions").stop_execution(executionArn=arn)
             functions.update_function_configuration(FunctionName=name, Environment=before)
-            functions.delete_function_concurrency(FunctionName=plan)
+            functions.delete_function_concurrency(FunctionName=index)
 
     def fits(self) -> list[str]:
-        """Returns how many functions the account lets run, according to the plan."""
+        """Returns how many functions the account lets run, according to the index."""
         job = self._stack.job(self._stack.upload(self._key(), self._film))
-        [planned] = self._stack.timeline(job, "plan")
-        return [str(planned["result"]["concurrency"])]
+        [indexed] = self._stack.timeline(job, "index")
+        return [str(indexed["result"]["limits"]["concurrency"])]
 
     def tags(self) -> list[str]:
         """Returns an upload's tag, which is in its job's event."""
@@ -302,7 +319,11 @@ class Scenarios:
         work = stack.outputs["WorkBucket"]
         for key in (f"jobs/{job}/chunks/1", f"cancelled/{job}"):
             stack.s3.put_object(Bucket=work, Key=key, Body=b"")
-        payload = {"event": {"job": job, "batch": 0, "chunk": 0}, "state": {"retries": 0}}
+        numbers = dict.fromkeys(("span", "batch", "chunk"), 0)
+        payload = {
+            "event": {"job": job, **numbers},
+            "state": {"retries": 0},
+        }
         stack.client("lambda").invoke(
             FunctionName=stack.function(step), Payload=json.dumps(payload)
         )
@@ -311,8 +332,8 @@ class Scenarios:
     def forgets_ends(self) -> list[str]:
         """Returns what remains of a cancelled job after its end is announced."""
         stack, functions = self._stack, self._stack.client("lambda")
-        plan, ended = stack.function("plan"), stack.function("ended")
-        functions.put_function_concurrency(FunctionName=plan, ReservedConcurrentExecutions=0)
+        index, ended = stack.function("index"), stack.function("ended")
+        functions.put_function_concurrency(FunctionName=index, ReservedConcurrentExecutions=0)
         arn = stack.started(stack.upload(self._key(), self._film))
         job = arn.rpartition(":")[2]
         mark = {"Bucket": stack.outputs["WorkBucket"], "Key": f"cancelled/{job}"}
@@ -334,7 +355,7 @@ class Scenarios:
             found: list[str] = until(told)
             return found
         finally:
-            functions.delete_function_concurrency(FunctionName=plan)
+            functions.delete_function_concurrency(FunctionName=index)
 
 
 def kept(stack: Deployed) -> list[str]:
@@ -347,8 +368,8 @@ def kept(stack: Deployed) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def scenarios(guarded: Emulator, stack: Deployed, film: Path) -> Scenarios:
-    return Scenarios(guarded, stack, film)
+def scenarios(guarded: Emulator, stack: Deployed, film: Path, long_film: Path) -> Scenarios:
+    return Scenarios(guarded, stack, film, long_film)
 
 
 def test_the_granted_rights_are_enough(stack: Deployed, scenarios: Scenarios) -> None:

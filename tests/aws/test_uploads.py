@@ -207,6 +207,7 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
     }
     tasks = {a.task for a in attempts("timeline", keys) if a.done and a.number == 1}
     assert {
+        "index.json",
         "plan.json",
         "anchors/000000.ivf",
         "chunks/000000/0000.ivf",
@@ -215,6 +216,7 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
         "audio.clusters",
     } <= keys
     assert {
+        "index",
         "plan",
         "anchors-000000",
         "encode-000000-000002",
@@ -223,7 +225,7 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
         "stitch",
     } <= tasks
     assert "failure.json" not in keys
-    for step in ("plan", "anchors", "encode", "join", "audio", "stitch"):
+    for step in ("index", "plan", "anchors", "encode", "join", "audio", "stitch"):
         for record in stack.timeline(job, step):
             assert record["attempts"] == 1
             assert record["error"] is None

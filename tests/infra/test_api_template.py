@@ -79,7 +79,8 @@ def test_other_buckets_are_read_where_asked(made: Made) -> None:
         for logical, policy in resources(document, "AWS::IAM::Policy").items()
         if "our-archive/*" in str(policy)
     ]
-    assert len(readers) == 7  # start, plan, anchors, encode, join, audio; api checks that it exists
+    # start, index, survey, anchors, encode, join, audio; api checks that it exists
+    assert len(readers) == 8
     assert all(logical.startswith("Workers") for logical in readers)
 
 

@@ -63,10 +63,11 @@ def test_the_costs_are_what_the_formula_gives() -> None:
     with contextlib.redirect_stdout(printed):
         exec(block(costs, "python"), {})
     assert block(costs, "text") == printed.getvalue()
-    *fixed, anchors, encode, join = (
+    *fixed, survey, anchors, encode, join = (
         float(dollars) for dollars in re.findall(r"\S+$", printed.getvalue(), re.M)
     )
-    assert f"{anchors} *a* + {encode} *e* + {join} *j* dollars" in costs
+    terms = f"{survey} *s* + {anchors} *a* + {encode} *e* + {join} *j* dollars"
+    assert terms in costs
     readme = (ROOT / "README.md").read_text().replace("\n", " ")
     assert f"about {sum(fixed) * 100:.0f} cents at list prices" in readme
     assert f"adds {encode * 100:.1f} cents" in readme

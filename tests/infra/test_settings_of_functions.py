@@ -83,7 +83,8 @@ def test_a_function_gets_the_settings_that_it_declares(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("BATCHES_AT_ONCE", "many"), ("CHUNKS_AT_ONCE", "[1]")]
+    ("variable", "value"),
+    [("BATCHES_AT_ONCE", "many"), ("CHUNKS_AT_ONCE", "[1]"), ("SPAN_PIXELS", "1.5")],
 )
 def test_a_setting_that_cannot_be_read_is_named(
     variable: str,
@@ -93,7 +94,7 @@ def test_a_setting_that_cannot_be_read_is_named(
 ) -> None:
     """If this fails, a function starts with a setting that means something else."""
     with pytest.raises(SettingMalformed, match=variable):
-        begin("plan", {**environments["plan"], variable: value}, monkeypatch)
+        begin("index", {**environments["index"], variable: value}, monkeypatch)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from excamera.job.cut import Frames, cut, spans
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Batch, cut
+from excamera.job.plan import Batch
 from excamera.job.steps import STEP_NAMES
 from excamera.lifecycle.uploads import job_of_upload
 from tests.infra.golden import GOLDEN, derived
@@ -60,8 +61,12 @@ def all_states(scope: Definition) -> dict[str, Definition]:
 def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
     """If this fails, the derivation lost the flow's shape."""
     states = machine["States"]
-    assert machine["StartAt"] == "plan"
-    assert (states["plan"]["Next"], states["media"]["Next"]) == ("media", "stitch")
+    assert machine["StartAt"] == "index"
+    following = {name: states[name]["Next"] for name in ("index", "spans", "plan", "media")}
+    assert following == {"index": "spans", "spans": "plan", "plan": "media", "media": "stitch"}
+    surveys = states["spans"]
+    assert surveys["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+    assert surveys["MaxConcurrencyPath"] == "$.indexed.spans_at_once"
     assert states["stitch"]["Next"] == "done"
     audio, video = states["media"]["Branches"]
     assert (audio["StartAt"], video["StartAt"]) == ("audio", "batches")
@@ -122,7 +127,7 @@ def film(request: pytest.FixtureRequest) -> tuple[EncodeOptions, list[Batch]]:
     options = EncodeOptions(chunk_frames=length, batch_chunks=count)
     pts = [1501 * n for n in range(HOURS_3_AT_60_FPS)]
     seeks = [(pts[n - n % 120],) for n in range(len(pts))]
-    return options, list(cut(pts, pts, seeks, options))
+    return options, list(cut(Frames(pts, pts, seeks), options))
 
 
 def job_event(options: EncodeOptions) -> dict[str, Any]:
@@ -152,8 +157,20 @@ def test_payloads_of_a_long_film_stay_small(film: tuple[EncodeOptions, list[Batc
         "sound": True,
         "indexed_by": "packets",
     }
+    indexed = {
+        "frames": HOURS_3_AT_60_FPS,
+        "spans": list(range(len(spans(HOURS_3_AT_60_FPS, 3840 * 2160, EncodeOptions())))),
+        "spans_at_once": 960,
+        "limits": {"batches_at_once": 60, "chunks_at_once": 16, "concurrency": 1000},
+    }
+    assert len(indexed["spans"]) > 900
+    surveys = [{"frames": 648}] * len(indexed["spans"])
+    assert size(surveys) < PAYLOAD_LIMIT / 4
     caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x" * 32_768}
-    assert size({**job, "plan": planned, "failed": {"media": caught}}) < PAYLOAD_LIMIT / 4
+    assert (
+        size({**job, "indexed": indexed, "plan": planned, "failed": {"media": caught}})
+        < PAYLOAD_LIMIT / 4
+    )
     longest = max(batches, key=lambda batch: len(batch.chunks))
     item = {
         "job": job["job"],

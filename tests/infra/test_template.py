@@ -50,7 +50,7 @@ def test_settings_of_the_context_reach_the_functions(stack: Template) -> None:
     for step, function in by_step(stack).items():
         assert function["MemorySize"] == memory[step]
         assert function["Runtime"] == f"python{context['python']}"
-        scratch = context["scratch_mb"] if step == "plan" else 512
+        scratch = context["scratch_mb"] if step == "index" else 512
         assert function["EphemeralStorage"]["Size"] == scratch
 
 

@@ -14,9 +14,9 @@ from excamera.job.plan import Plan
 from excamera.media.source.index import Index, index_packets
 from excamera.media.source.media import open_media
 from excamera.media.source.picture import planes_of
-from excamera.steps.plan import plan
 from mu import Context, MemoryStore
 from mu.store.block_file import BlockFile
+from tests.support.planning import make_plan
 
 OPTIONS = EncodeOptions(chunk_frames=5, batch_chunks=3, crf=8)
 FRONT = {"movflags": "faststart"}
@@ -57,7 +57,7 @@ def plan_of(path: Path, by_path: bool, **more: Any) -> Plan:
         store.put("in/source", path.read_bytes())
         given = {"name": path.name, "key": "in/source"}
     event = {"job": "j", "input": given, "container": "webm", "options": OPTIONS.to_json()}
-    plan(event | more, Context(store))
+    make_plan(event | more, Context(store))
     return Plan.from_json(store.get(Keys("j").plan))
 
 

@@ -14,7 +14,7 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.local import encode_file
 from excamera.media.playback import read_file
-from excamera.steps import anchors, audio, encode, join, plan, stitch
+from excamera.steps import anchors, audio, encode, join, stitch
 from mu import Context, DirectoryStore, MemoryStore
 from mu.flow import Each, check, walk
 from tests.pipeline.clips import (
@@ -25,6 +25,7 @@ from tests.pipeline.clips import (
     key_frames,
     packet_times,
 )
+from tests.support.planning import make_plan
 from tests.support.shared import SHARED, needs
 
 OPTIONS = EncodeOptions(chunk_frames=4, batch_chunks=3, crf=20)
@@ -147,7 +148,7 @@ def test_steps_run_over_any_store(source: Path, tmp_path: Path, options: EncodeO
         "container": "webm",
         "options": options.to_json(),
     }
-    made = plan(event, context)
+    made = make_plan(event, context)
     for item in json.loads(context.store.get(made["items"])):
         anchors({"job": "j", "batch": item["batch"]}, context)
         for chunk in item["chunks"]:
@@ -164,7 +165,7 @@ def test_the_flow_is_sound_and_maps_batches_far_and_chunks_near() -> None:
     flow = excamera_flow(900)
     check(flow, FUNCTIONS)
     maps = {node.name: node.distributed for node in walk(flow) if isinstance(node, Each)}
-    assert maps == {"batches": True, "chunks": False}
+    assert maps == {"spans": True, "batches": True, "chunks": False}
 
 
 REAL = {

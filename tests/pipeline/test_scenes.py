@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from av.video.frame import VideoFrame
 
 from codec import is_key_frame, is_shown
 from excamera.cli import main
-from excamera.job import plan as plans
-from excamera.job.objects import Job
-from excamera.job.options import EncodeOptions
-from excamera.job.plan import Plan
+from excamera.errors import UnreadableFrame
+from excamera.job.flow import FUNCTIONS, excamera_flow
+from excamera.job.objects import Job, Keys
+from excamera.job.options import AnchorSettings, EncodeOptions
+from excamera.job.plan import Chunk, Plan
 from excamera.local import encode_file
 from excamera.media.playback import read_file
-from excamera.steps import plan
-from mu import Context, DirectoryStore, Event, MemoryStore
+from excamera.media.source.reader import FrameReader
+from mu import Context, DirectoryStore, Event, LocalEngine, MemoryStore, Store
+from mu.timeline import attempts
 from tests.pipeline.clips import check_plays_alike
+from tests.support.planning import make_plan
 from tests.support.scenes import film, flash, pan, still, zoom
 
 SCENES = [*pan(1, 17), *still(2, 23), *zoom(3, 14), *flash(4, 20, 9)]
 BEGIN = [0, 17, 40, 54]
+
+STROBE = [one for seed in range(20, 30) for one in still(seed, 1)]
 
 SHORT = [still(seed, 7) for seed in range(5)]
 
@@ -31,17 +38,23 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film(tmp_path_factory.mktemp("scenes") / "a.mp4", SCENES)
 
 
-def planned(source: Path, options: EncodeOptions, **limits: int) -> tuple[Plan, Event]:
-    """The plan of a film, and the result of its step."""
-    context = Context(MemoryStore())
-    event = {
+def start(source: Path, options: EncodeOptions, **more: object) -> Event:
+    """The event that starts the job of a film."""
+    given = {"name": source.name, "path": str(source)}
+    return {
         "job": "j",
-        "input": {"name": source.name, "path": str(source)},
+        "input": given,
         "container": "webm",
         "options": options.to_json(),
-        "limits": limits,
+        "index": "auto",
+        **more,
     }
-    result = plan(event, context)
+
+
+def planned(source: Path, options: EncodeOptions, **more: object) -> tuple[Plan, Event]:
+    """The plan of a film, and the result of its step."""
+    context = Context(MemoryStore())
+    result = make_plan(start(source, options, **more), context)
     return Job.load(context.store, "j").plan, result
 
 
@@ -128,7 +141,7 @@ def test_limits_fit_the_longest_batch_of_the_plan(tmp_path: Path) -> None:
     """If this fails, more functions are called at once than the account allows."""
     source = film(tmp_path / "a.mp4", [*pan(1, 20), *still(2, 80)])
     for mode, most in (("anchors", 4), ("rebase", 14)):
-        made, told = planned(source, EncodeOptions(mode=mode), concurrency=15)
+        made, told = planned(source, EncodeOptions(mode=mode), limits={"concurrency": 15})
         lengths = [len(batch.chunks) for batch in made.batches]
         assert max(lengths) == most == told["most_chunks"]
         assert told["batches_at_once"] == 14 // most
@@ -143,15 +156,78 @@ def test_a_given_n_cuts_all_batches_alike(source: Path) -> None:
     assert batches(source, EncodeOptions(chunk_frames=12, batch_chunks=3)) == expected
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.264"])
-def test_a_long_film_is_not_surveyed(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+LONG = [*pan(1, 101), *still(2, 60, noise=2.0), *STROBE, *flash(3, 60, 9), *zoom(4, 108)]
+"""Long enough for three spans; the first border is within the first scene."""
+
+CHEAP = EncodeOptions(crf=50, anchors=AnchorSettings(effort=0))
+
+SMALL_SPANS = 1_000_000
+"""Pixels of a span of far fewer frames than a span has at least."""
+
+
+@pytest.fixture(scope="module", params=["a.mp4", "a.264"])
+def long_film(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film that is read as it is, or one that has to be indexed by decoding."""
+    path = tmp_path_factory.mktemp("long") / request.param
+    return film(path, LONG, "h264" if path.suffix == ".264" else None)
+
+
+@pytest.mark.parametrize("mode", ["auto", "rebase"])
+def test_a_film_is_planned_alike_in_spans_and_in_one_piece(long_film: Path, mode: str) -> None:
+    """If this fails, a film's bytes depend on who surveyed it."""
+    options = EncodeOptions(mode=mode)
+    whole, of_whole = planned(long_film, options)
+    divided, of_spans = planned(long_film, options, span_pixels=SMALL_SPANS)
+    assert (of_whole["spans"], of_spans["spans"]) == (0, 3)
+    assert divided == whole
+    assert divided.to_json() == whole.to_json()
+    assert {101, 231} <= {batch.chunks[0].first_frame for batch in whole.batches}
+    fixed = EncodeOptions(chunk_frames=12)
+    assert planned(long_film, fixed, span_pixels=SMALL_SPANS)[1]["spans"] == 0
+
+
+def surveyed(store: Store, source: Path, workers: int) -> bytes:
+    """Encodes a film in spans with so many workers; returns the result."""
+    engine = LocalEngine(store, FUNCTIONS, workers=workers, timeline=Keys("j").timeline)
+    event = start(source, CHEAP, span_pixels=SMALL_SPANS)
+    result = engine.run(excamera_flow(), event)
+    return store.get(result["key"])
+
+
+def test_processes_survey_a_film_at_once(tmp_path: Path) -> None:
+    """If this fails, a long film on this machine is surveyed by one process, or not alike."""
+    source = film(tmp_path / "a.mp4", LONG)
+    store = DirectoryStore(tmp_path / "job")
+    spanned = surveyed(store, source, 2)
+    tasks = [one.task for one in attempts(Keys("j").timeline, store.list())]
+    assert sorted(task for task in tasks if task.startswith("survey")) == [
+        "survey-0", "survey-1", "survey-2",
+    ]  # fmt: skip
+    encode_file(str(source), tmp_path / "a.webm", CHEAP, workers=2)
+    assert (tmp_path / "a.webm").read_bytes() == spanned
+    # A job that continues surveys only what is missing.
+    store.delete(Keys("j").survey(1))
+    before = [store.get(Keys("j").survey(number)) for number in (0, 2)]
+    assert surveyed(store, source, 1) == spanned
+    assert [store.get(Keys("j").survey(number)) for number in (0, 2)] == before
+
+
+def test_a_span_that_cannot_be_decoded_leaves_the_film_without_a_survey(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If this fails, the plan of a long film takes longer than a function may run."""
-    source = film(tmp_path / name, SCENES, "h264" if name == "a.264" else None)
-    size = planned(source, EncodeOptions(chunk_frames=1))[0].geometry
-    megapixels = len(SCENES) * size.width * size.height / 1_000_000
-    monkeypatch.setattr(plans, "SURVEYED_MEGAPIXELS", megapixels * 0.99)
-    assert batches(source) == [(0, [12, 12, 12, 12, 12, 12, 2])]
-    monkeypatch.setattr(plans, "SURVEYED_MEGAPIXELS", megapixels)
-    assert [first for first, _ in batches(source)] == BEGIN
+    """If this fails, damage is reported by a worker that does not need the picture."""
+    source = film(tmp_path / "a.mp4", LONG)
+    whole, _ = planned(source, EncodeOptions())
+
+    def damaged(reader: FrameReader, chunk: Chunk) -> Iterator[VideoFrame]:
+        if chunk.first_frame <= 150 < chunk.first_frame + len(chunk.pts):
+            raise UnreadableFrame("a.mp4: damaged; 150 frames could be read")
+        yield from read(reader, chunk)
+
+    read = FrameReader.read
+    monkeypatch.setattr(FrameReader, "read", damaged)
+    made, told = planned(source, EncodeOptions(), span_pixels=SMALL_SPANS)
+    assert told["spans"] == 3
+    lengths = [sum(len(chunk.pts) for chunk in batch.chunks) for batch in made.batches]
+    assert lengths == [192, len(LONG) - 192]
+    assert len(whole.batches) > 2

@@ -308,16 +308,21 @@ def test_a_job_in_the_cloud_looks_like_one_at_home() -> None:
     """If this fails, progress in the cloud counts other frames than there are."""
     seen = Seen()
     follower = Follower(seen)
-    job: dict[str, Any] = {"state": "running", "phase": "encoding", "frames": 100,
+    job: dict[str, Any] = {"state": "running", "phase": "planning", "frames": 100,
                            "chunks": None, "batches": None}  # fmt: skip
     follower.see({"state": "uploading"})
     follower.see(job)
-    assert seen.begun == ["plan"]
+    assert seen.begun == ["index"]
+    job |= {"phase": "anchoring", "chunks": {"done": 0, "total": 17},
+            "batches": {"done": 0, "total": 2}}  # fmt: skip
+    follower.see(job)
+    assert (seen.begun, seen.done[0].result["anchored"]) == (["index", "anchors"], 1)
+    job["phase"] = "encoding"
     for chunks, batches in ((0, 0), (5, 0), (5, 0), (17, 1), (17, 2)):
         job |= {"chunks": {"done": chunks, "total": 17}, "batches": {"done": batches, "total": 2}}
         follower.see(job)
     follower.see({**job, "phase": "ended"})
-    assert seen.begun == ["plan", "encode", "join", "stitch"]
+    assert seen.begun == ["index", "anchors", "encode", "join", "stitch"]
     for step, count in (("encode", 17), ("join", 2)):
         frames = [record.result["frames"] for record in seen.done if record.name == step]
         assert (len(frames), sum(frames)) == (count, 100)

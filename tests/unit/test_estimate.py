@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from excamera.job.cut import Frames, cut
 from excamera.job.flow import Limits
 from excamera.job.options import DEADLINES, AnchorSettings, EncodeOptions
-from excamera.job.plan import cut
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per, cpus_of
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import (
@@ -38,7 +38,8 @@ def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int) -> None:
     numbers = list(range(frames))
     for mode in ("anchors", "rebase"):
         options = EncodeOptions(chunk_frames=n, batch_chunks=x, mode=mode)
-        batches = list(cut(numbers, numbers, [(number,) for number in numbers], options))
+        of_film = Frames(numbers, numbers, [(number,) for number in numbers])
+        batches = list(cut(of_film, options))
         found = Shape.of(frames, options)
         assert (found.frames, found.batches) == (frames, len(batches))
         assert found.chunks == sum(len(batch.chunks) for batch in batches)
@@ -52,7 +53,7 @@ def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int) -> None:
 
 def timeline(shape: Shape) -> list[Attempt]:
     """The timeline of a job in which nothing failed, a second for each task."""
-    calls = {Per.JOB: 1, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
+    calls = {Per.JOB: 1, Per.SPAN: shape.spans, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
     return [
         Attempt(f"{step.name}-{number}", 1, 1000)
         for step in STEPS
@@ -122,19 +123,37 @@ def test_the_pace_of_a_job_foretells_that_job(mode: str) -> None:
 
 def test_the_time_to_look_for_scenes_is_counted() -> None:
     """If this fails, the plan of a job takes much longer than estimated."""
-    short = Film(700, 1920, 1080, 28.0)
+    short = Film(400, 1920, 1080, 16.0)
     fixed, chosen = EncodeOptions(chunk_frames=12), EncodeOptions()
 
-    def plan_s(film: Film, options: EncodeOptions, pace: Pace | None = None) -> float:
-        return estimate(film, options, WORKERS, pace, warm=True).usage.gb_seconds["plan"]
+    def of(film: Film, options: EncodeOptions, pace: Pace | None = None) -> dict[str, float]:
+        found = estimate(film, options, WORKERS, pace, warm=True).usage.gb_seconds
+        return {step: found[step] for step in ("index", "survey")}
 
-    assert plan_s(short, chosen) > 10 * plan_s(short, fixed)
-    assert plan_s(FILM, chosen) == plan_s(FILM, fixed)  # too long
+    assert of(short, chosen)["index"] > 10 * of(short, fixed)["index"]
+    assert of(short, chosen)["survey"] == 0
+    # A long film is surveyed by many.
+    assert of(FILM, chosen)["index"] == of(FILM, fixed)["index"]
+    assert of(FILM, chosen)["survey"] > 30 * of(short, chosen)["index"]
+    assert of(FILM, fixed)["survey"] == 0
     # The pace of a job that was surveyed says how long that takes, and nothing of the index.
     cpus = {step: cpus_of(memory) for step, memory in DEFAULT_MEMORY_MB.items()}
-    pace = Pace.of_job([Attempt("plan", 1, 30_000)], short, chosen, cpus)
-    assert plan_s(short, chosen, pace) == pytest.approx(30 * 1769 / 1024, rel=0.02)
-    assert plan_s(short, fixed, pace) == plan_s(short, fixed)
+    pace = Pace.of_job([Attempt("index", 1, 30_000)], short, chosen, cpus)
+    assert of(short, chosen, pace)["index"] == pytest.approx(30 * 1769 / 1024, rel=0.02)
+    assert of(short, fixed, pace) == of(short, fixed)
+    surveys = [Attempt(f"survey-{number}", 1, 6_000) for number in range(FILM.cut(chosen).spans)]
+    pace = Pace.of_job(surveys, FILM, chosen, cpus)
+    expected = 6 * len(surveys) * 1769 / 1024
+    assert of(FILM, chosen, pace)["survey"] == pytest.approx(expected, rel=0.02)
+
+
+def test_modes_of_batches_count() -> None:
+    """If this fails, a job in mode rebase is told to have cost more than it has."""
+    options = EncodeOptions(chunk_frames=6, mode="rebase")
+    shape = Shape.of(960, options)
+    used = actual(timeline(shape), DEFAULT_MEMORY_MB, anchored=0.0)
+    assert used == foretold(shape, used.gb_seconds, 100)
+    assert used.writes < actual(timeline(shape), DEFAULT_MEMORY_MB).writes
 
 
 def test_effort_takes_time_in_mode_anchors() -> None:
@@ -209,5 +228,6 @@ def test_a_job_fits_into_its_account(room: int, batches: int, chunks: int, x: in
     fit = Limits(batches, chunks, room).fit(x)
     assert 1 <= fit.batches_at_once <= batches
     assert 1 <= fit.chunks_at_once <= chunks
+    assert 1 <= Limits(batches, chunks, room).workers <= min(room, batches * chunks, 10_000)
     at_once = fit.batches_at_once * min(fit.chunks_at_once, x)
     assert at_once <= max(1, room - 1)

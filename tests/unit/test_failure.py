@@ -24,7 +24,8 @@ def leaf(store: MemoryStore, error: str, message: str = "", **place: int) -> Non
 
 
 def top(store: MemoryStore, failed: dict[str, Any], redrives: int = 0, **job: Any) -> Any:
-    flow = {**JOB, **job, "failed": failed, "plan": {"items": "k"}}
+    flow = {**JOB, **job, "failed": failed, "indexed": {"spans": []},
+            "plan": {"items": "k"}}  # fmt: skip
     return failure({"flow": flow, "failed": failed, "redrives": redrives}, Context(store))
 
 

@@ -6,16 +6,22 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
+from excamera.job.cut import (
+    LEAD_IN,
+    SPAN_PIXELS,
+    Frames,
+    Survey,
+    cut,
+    span_to_read,
+    spans,
+)
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.job.plan import (
-    SURVEYED_MEGAPIXELS,
     Batch,
     Geometry,
     Plan,
     SourceFile,
-    cut,
-    is_surveyed,
     mode_of_batch,
 )
 from excamera.job.records import ChunkRecord
@@ -24,11 +30,16 @@ from excamera.media.source.remux import Decoded, presentation
 from mu import Context, MemoryStore
 
 
+def cut_all(times: list[int], options: EncodeOptions, survey: Survey | None = None) -> list[Batch]:
+    """The batches of frames with these timestamps."""
+    return list(cut(Frames(times, times, [()] * len(times)), options, survey))
+
+
 def batches(count: int, length: int, x: int, pts: list[int] | None = None) -> list[Batch]:
     """Batches of `count` frames."""
     times = pts or list(range(count))
     options = EncodeOptions(chunk_frames=length, batch_chunks=x)
-    return list(cut(times, times, [()] * count, options))
+    return cut_all(times, options)
 
 
 def plan(**more: object) -> Plan:
@@ -72,7 +83,7 @@ class Known:
 def lengths(count: int, options: EncodeOptions, survey: Known | None) -> list[list[int]]:
     """Frames of each chunk of each batch; checks that no frame is lost."""
     times = list(range(count))
-    made = list(cut(times, times, [()] * count, options, survey))
+    made = cut_all(times, options, survey)
     assert [pts for batch in made for pts in batch.pts] == times
     assert [batch.number for batch in made] == list(range(len(made)))
     return [[len(chunk.pts) for chunk in batch.chunks] for batch in made]
@@ -131,14 +142,38 @@ def test_without_a_survey_all_batches_are_equal() -> None:
     assert lengths(230, fixed, None) == lengths(230, EncodeOptions(), None)
 
 
-def test_who_is_surveyed() -> None:
-    """If this fails, a film is decoded for nothing, or its scenes are not found."""
-    megapixel = 1_000_000
-    assert is_surveyed(SURVEYED_MEGAPIXELS, megapixel, EncodeOptions())
-    assert is_surveyed(SURVEYED_MEGAPIXELS, megapixel, EncodeOptions(mode="rebase"))
-    assert not is_surveyed(SURVEYED_MEGAPIXELS + 1, megapixel, EncodeOptions())
-    assert not is_surveyed(SURVEYED_MEGAPIXELS, megapixel + 1, EncodeOptions())
-    assert not is_surveyed(10, megapixel, EncodeOptions(chunk_frames=12))
+def test_the_spans_of_a_film() -> None:
+    """If this fails, a film is surveyed by one worker for minutes, or by many for nothing."""
+    hd, options = 1920 * 1080, EncodeOptions()
+    most = 2 * SPAN_PIXELS // hd
+    assert spans(most, hd, options) == []
+    assert len(spans(most + 1, hd, options)) > 1
+    assert spans(100_000, hd, EncodeOptions(chunk_frames=12)) == []
+    assert len(spans(100_000, hd, EncodeOptions(mode="rebase"))) > 400
+    assert spans(120, 10 * SPAN_PIXELS, options) == []  # too short to divide
+    # A minute of any large size keeps the processors of a usual machine busy.
+    for pixels in (1280 * 720, hd, 4 * hd):
+        assert 8 <= len(spans(1800, pixels, options)) <= 16
+    for frames, pixels in ((1800, hd), (14_400, hd), (5_000_000, hd), (7_777_777, 4 * hd)):
+        found = spans(frames, pixels, options)
+        assert [first for first, _ in found[1:]] == [end for _, end in found[:-1]]
+        assert (found[0][0], found[-1][1], len(found) <= 1000) == (0, frames, True)
+        lengths = {end - first for first, end in found}
+        assert max(lengths) - min(lengths) <= 1
+        assert min(lengths) > LEAD_IN
+
+
+def test_a_span_is_read_with_what_leads_in() -> None:
+    """If this fails, the first pictures of a span are compared with nothing or with others."""
+    times = [0, 1, 1, 1, *range(4, 100)]
+    frames = Frames(times, times, [()] * len(times))
+    [own] = span_to_read(frames, 0, 50)
+    assert (own.first_frame, len(own.pts)) == (0, 50)
+    lead, own = span_to_read(frames, 50, 100)
+    assert (lead.first_frame, len(lead.pts)) == (50 - LEAD_IN, LEAD_IN)
+    assert (own.first_frame, len(own.pts)) == (50, 50)
+    lead, own = span_to_read(frames, 3, 100)
+    assert (lead.first_frame, own.first_frame, own.skip) == (0, 3, 2)
 
 
 def test_frames_with_equal_timestamps_are_told_apart() -> None:
@@ -164,7 +199,7 @@ def test_the_mode_of_a_batch() -> None:
     for mode, done in (("auto", "anchors"), ("anchors", "anchors"), ("rebase", "rebase")):
         options = EncodeOptions(mode=mode)
         assert mode_of_batch(options) == done
-        assert [one.mode for one in cut([0], [0], [()], options)] == [done]
+        assert [one.mode for one in cut_all([0], options)] == [done]
 
 
 def test_seek_points_never_lie_after_what_is_needed() -> None:
@@ -280,7 +315,7 @@ def test_what_a_worker_reads_of_the_plan_does_not_grow_with_the_film() -> None:
     for frames in (600, 60_000):
         options = EncodeOptions(chunk_frames=6, batch_chunks=16)
         times = [1501 * n for n in range(frames)]
-        made = plan(batches=tuple(cut(times, times, [()] * frames, options)))
+        made = plan(batches=tuple(cut_all(times, options)))
         store, keys = MemoryStore(), Keys("j")
         Job(store, keys, made).save()
         sizes.append(store.size(keys.part(1)))

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import codec
-from excamera.media.scenes import Survey
+from excamera.job.cut import LEAD_IN, Frames, cut
+from excamera.job.options import EncodeOptions
+from excamera.job.records import SurveyRecord
+from excamera.media.scenes import Survey, Surveyor
 from tests.support.scenes import HEIGHT, WIDTH, Luma, fade, flash, pan, planes, still, zoom
 
 
-def survey(pictures: Iterable[Luma]) -> Survey:
-    """A survey of these pictures."""
-    made = Survey()
+def span(pictures: Iterable[Luma], first: int = 0) -> SurveyRecord:
+    """The survey of a span; what leads in comes before it."""
+    made = Surveyor(first)
     for picture in pictures:
         made.add(codec.Raster.from_planes(*planes(picture)))
-    return made
+    return made.record()
+
+
+def survey(pictures: Iterable[Luma]) -> Survey:
+    """A survey of these pictures in one piece."""
+    return Survey([span(pictures)])
 
 
 @pytest.mark.parametrize(
@@ -77,3 +86,52 @@ def test_chunks_are_long_where_pictures_stay_alike() -> None:
     assert survey(zoom(2, 96)).chunk_frames(0, 96) in (6, 12)
     # Too short to know.
     assert calm.chunk_frames(180, 192) == 12
+
+
+STROBE = [one for seed in range(20, 30) for one in still(seed, 1)]
+FILM = [
+    *pan(1, 31),
+    *still(2, 26, noise=2.0),
+    *flash(3, 20, 9),
+    *STROBE,
+    *zoom(4, 38),
+    *still(5, 7),
+]
+
+
+@pytest.mark.parametrize(
+    "borders",
+    [
+        [60],
+        [24, 48, 72, 96, 120],
+        [31, 57],  # at cuts
+        [32, 58],
+        [33, 59],
+        [66, 67, 68],  # around the flash
+        [80, 82, 83],  # within the strobe
+        [1, 2, 3, 23, 25],
+        list(range(1, len(FILM))),
+    ],
+    ids=str,
+)
+def test_spans_together_say_what_one_survey_says(borders: list[int]) -> None:
+    """If this fails, the bytes of a film depend on how its survey was divided."""
+    whole = span(FILM)
+    pairs = list(pairwise([0, *borders, len(FILM)]))
+    parts = [span(FILM[max(0, first - LEAD_IN) : end], first) for first, end in pairs]
+    assert [one for part in parts for one in part.alone] == whole.alone
+    assert [one for part in parts for one in part.last] == whole.last
+    assert [one for part in parts for one in part.before_last] == whole.before_last
+    assert [one for part in parts for one in part.distant] == whole.distant
+    assert {part.blocks for part in parts} == {whole.blocks}
+    assert Survey(parts).cuts() == Survey([whole]).cuts() != []
+    frames = Frames(*([list(range(len(FILM)))] * 2), [()] * len(FILM))
+    batches = [list(cut(frames, EncodeOptions(), Survey(one))) for one in (parts, [whole])]
+    assert batches[0] == batches[1]
+
+
+def test_a_survey_survives_its_json() -> None:
+    """If this fails, what workers saw is lost on the way to the plan."""
+    made = span(FILM[: 40 + 60], 0)
+    assert SurveyRecord.from_json(made.to_json()) == made
+    assert Survey([SurveyRecord.from_json(made.to_json())]).cuts() == Survey([made]).cuts()

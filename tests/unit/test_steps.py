@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from excamera.cli.progress import ProgressObserver
@@ -39,7 +40,7 @@ def tasks(node: Node, depth: int = 0) -> dict[str, int]:
 
 def test_the_table_has_the_tasks_of_the_flow() -> None:
     """If this fails, a step has no row, or its row says that it is called more or less often."""
-    depths = {Per.JOB: 0, Per.BATCH: 1, Per.CHUNK: 2}
+    depths = {Per.JOB: 0, Per.SPAN: 1, Per.BATCH: 1, Per.CHUNK: 2}
     assert tasks(excamera_flow()) == {step.name: depths[step.per] for step in STEPS}
     check(excamera_flow(), REGISTRY)
 
@@ -64,8 +65,13 @@ def measured(*kinds: str) -> Counts:
     return Counts(*(sum(MODEL[kind][per] for kind in kinds) for per in ("job", "batch", "chunk")))
 
 
+def without_spans(counts: Counts) -> Counts:
+    """The counts of a job whose source was surveyed by the index."""
+    return replace(counts, span=0)
+
+
 def in_mode_rebase(counts: Counts) -> Counts:
-    """The counts of a job whose batches are all rebased."""
+    """The counts of a job without spans whose batches are all rebased."""
     return Counts(counts.job, counts.batch + counts.rebased_batch, counts.chunk)
 
 
@@ -75,10 +81,15 @@ def test_the_rows_add_up_to_what_was_measured() -> None:
     # The published pipeline was measured before there were anchors; a call of that step, which has
     # nothing to do, reads its part of the plan, looks for a cancellation and leaves a record.
     idle, idle_reads = Counts(batch=1), Counts(batch=2)
-    assert measured("invocations") + idle == costs.INVOCATIONS
-    assert measured("transitions") + idle == costs.TRANSITIONS
-    assert measured("s3:PutObject") + lists_the_timeline + idle == in_mode_rebase(costs.WRITES)
-    reads = measured("s3:GetObject", "s3:HeadObject") + idle_reads
+    # The plan was one step with the index: now there is a call more, which reads what the index
+    # wrote, looks for a cancellation and leaves a record. Between them is a map over the spans.
+    of_plan = Counts(job=1)
+    more = idle + of_plan
+    assert measured("invocations") + more == without_spans(costs.INVOCATIONS)
+    assert measured("transitions") + more + of_plan == without_spans(costs.TRANSITIONS)
+    writes = measured("s3:PutObject") + lists_the_timeline + more + of_plan
+    assert writes == in_mode_rebase(costs.WRITES)
+    reads = measured("s3:GetObject", "s3:HeadObject") + idle_reads + of_plan + of_plan
     assert reads == in_mode_rebase(costs.READS)
     of_environment = sum(MODEL[kind]["environment"] for kind in ("s3:GetObject", "s3:HeadObject"))
     assert of_environment == costs.READS_OF_ENVIRONMENT
@@ -101,8 +112,8 @@ def phases(events: list[tuple[str, str]], anchored: int = 0) -> list[str]:
 def test_joining_is_shown_when_all_is_encoded() -> None:
     """If this fails, the phase jumps between encoding and joining while both go on."""
     shown = phases([
-        ("started", "plan"), ("finished", "plan"), ("started", "encode"), ("finished", "encode"),
-        ("started", "join"), ("started", "encode"), ("finished", "encode"),
+        ("started", "index"), ("started", "plan"), ("finished", "plan"), ("started", "encode"),
+        ("finished", "encode"), ("started", "join"), ("started", "encode"), ("finished", "encode"),
         ("started", "join"), ("finished", "join"), ("started", "stitch"),
     ])  # fmt: skip
     assert [line for line in shown if ":" not in line] == [
@@ -112,11 +123,18 @@ def test_joining_is_shown_when_all_is_encoded() -> None:
     assert any(line.startswith("joining: 1/1 batches") for line in shown)
 
 
+def test_the_survey_of_a_long_film_is_shown() -> None:
+    """If this fails, a long film seems to stand still while many workers look for scenes."""
+    shown = phases([("started", step) for step in ("index", "survey", "survey", "plan")])
+    assert shown == ["reading the source", "looking for scenes"]
+
+
 def test_anchors_are_shown_until_a_chunk_begins() -> None:
     """If this fails, the phase jumps back whenever a later batch begins."""
     events = [
-        ("started", "plan"), ("finished", "plan"), ("started", "anchors"), ("finished", "anchors"),
-        ("started", "encode"), ("started", "anchors"), ("finished", "encode"),
+        ("started", "index"), ("started", "plan"), ("finished", "plan"), ("started", "anchors"),
+        ("finished", "anchors"), ("started", "encode"), ("started", "anchors"),
+        ("finished", "encode"),
     ]  # fmt: skip
     for anchored, shown in ((0, []), (1, ["coding anchors"])):
         found = [line for line in phases(events, anchored) if ":" not in line]

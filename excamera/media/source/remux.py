@@ -1,6 +1,6 @@
 """Sources without usable timestamps or index, made seekable.
 
-The plan step decodes them once to learn their frames, and copies their video stream, without
+The index step decodes them once to learn their frames, and copies their video stream, without
 re-encoding, into a NUT file with exact timestamps.
 
 NUT holds any codec. In the remuxed file a packet's timestamp is its place in display order, so

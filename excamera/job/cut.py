@@ -1,0 +1,157 @@
+"""How the frames of a source are cut: into spans to survey, and into batches of chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Batch, Chunk, mode_of_batch
+
+SPAN_PIXELS = 500_000_000
+"""The usual size of a span: frames times pixels. One CPU surveys them in about 5 seconds.
+
+A source of no more than twice as many has no spans: the job would wait longer for the workers.
+"""
+
+LEAD_IN = 24
+"""Frames before a span that its worker decodes too: the survey compares pictures so far apart."""
+
+_SHORTEST_SPAN = 5 * LEAD_IN
+
+_USUAL_SPANS = 16
+"""Short films have at least so many, as far as they are not too short, to use all processors."""
+
+_MOST_SPANS = 1_000
+"""The list of spans is part of an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """All frames of a source in display order.
+
+    Attributes:
+        pts: their timestamps in the result.
+        read_pts: timestamps of the same frames in the file that workers read.
+        seeks: for each frame, timestamps to seek to in order to decode it and its successors.
+    """
+
+    pts: list[int]
+    read_pts: list[int]
+    seeks: list[tuple[int, ...]]
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def chunk(self, number: int, first: int, end: int) -> Chunk:
+        """The frames from `first` to before `end` as the chunk of that number."""
+        skip = 0
+        while skip < first and self.read_pts[first - 1 - skip] == self.read_pts[first]:
+            skip += 1
+        return Chunk(
+            number=number,
+            first_frame=first,
+            pts=tuple(self.pts[first:end]),
+            read_pts=tuple(self.read_pts[first:end]),
+            skip=skip,
+            seek=min(self.seeks[first:end], key=lambda s: s[0] if s else -(1 << 62)),
+        )
+
+
+class Survey(Protocol):
+    """What the plan knows of a source's pictures; `excamera.media.scenes` finds it out."""
+
+    def cuts(self) -> list[int]:
+        """Numbers of the frames that begin a new scene, without the first frame."""
+
+    def chunk_frames(self, first: int, end: int) -> int:
+        """The best N of a batch of the frames from `first` to before `end`."""
+
+
+def has_spans(frames: int, pixels: int, span_pixels: int = SPAN_PIXELS) -> bool:
+    """Whether many workers survey a source of so many frames of so many pixels."""
+    return frames * pixels > 2 * span_pixels and frames > _SHORTEST_SPAN
+
+
+def spans(
+    frames: int, pixels: int, options: EncodeOptions, span_pixels: int = SPAN_PIXELS
+) -> list[tuple[int, int]]:
+    """The spans of a source, each from its first frame to before its end.
+
+    Args:
+        frames: their number.
+        pixels: of a frame.
+        options: without scenes to follow there is nothing to survey.
+        span_pixels: the usual size of a span.
+
+    Returns:
+        Spans of equal length to within a frame; none if the source has none.
+    """
+    if not (options.follows_scenes and has_spans(frames, pixels, span_pixels)):
+        return []
+    usual = min(frames // _USUAL_SPANS, span_pixels // pixels)
+    longest = max(usual, _SHORTEST_SPAN, -(-frames // _MOST_SPANS))
+    count = -(-frames // longest)
+    return list(pairwise(frames * number // count for number in range(count + 1)))
+
+
+def span_to_read(frames: Frames, first: int, end: int) -> tuple[Chunk, ...]:
+    """A span as its worker reads it: what leads in, if anything does, and its own frames."""
+    borders = [first, end] if first == 0 else [max(0, first - LEAD_IN), first, end]
+    return tuple(frames.chunk(number, *pair) for number, pair in enumerate(pairwise(borders)))
+
+
+def cut(frames: Frames, options: EncodeOptions, survey: Survey | None = None) -> Iterator[Batch]:
+    """Cut a source into batches of chunks; the last of each may be short.
+
+    Args:
+        frames: all of them.
+        options: N, x and the mode.
+        survey: if given, batches begin where scenes do, and N follows the pictures as far as the
+            options allow; else all batches but the last are equal.
+    """
+    ranges = (
+        _equal_ranges(len(frames), options)
+        if survey is None
+        else _scenes(len(frames), options, survey)
+    )
+    for number, (first, end, length) in enumerate(ranges):
+        chunks = [
+            frames.chunk(place, start, min(start + length, end))
+            for place, start in enumerate(range(first, end, length))
+        ]
+        yield Batch(number, tuple(chunks), mode_of_batch(options))
+
+
+_Range = tuple[int, int, int]
+"""Of a batch: its first frame, the frame after its last, N."""
+
+
+def _equal_ranges(count: int, options: EncodeOptions) -> Iterator[_Range]:
+    for start in range(0, count, options.longest_batch):
+        yield start, min(start + options.longest_batch, count), options.usual_frames
+
+
+def _scenes(count: int, options: EncodeOptions, survey: Survey) -> Iterator[_Range]:
+    for first, end in pairwise([0, *survey.cuts(), count]):
+        for start, stop in _even_parts(first, end, options, survey):
+            yield start, stop, _chunk_frames(start, stop, options, survey)
+
+
+def _even_parts(
+    first: int, end: int, options: EncodeOptions, survey: Survey
+) -> Iterator[tuple[int, int]]:
+    """A scene in as few batches as possible; their lengths differ by one chunk at most."""
+    longest = options.longest_batch
+    length = _chunk_frames(first, end, options, survey)
+    if longest % length:
+        length = options.usual_frames
+    parts, chunks = -(-(end - first) // longest), -(-(end - first) // length)
+    borders = [first + part * chunks // parts * length for part in range(parts)]
+    return pairwise([*borders, end])
+
+
+def _chunk_frames(first: int, end: int, options: EncodeOptions, survey: Survey) -> int:
+    return survey.chunk_frames(first, end) if options.varies_chunks else options.usual_frames

@@ -1,0 +1,243 @@
+"""Examine the source, refuse one that cannot be encoded, learn its frames."""
+
+from __future__ import annotations
+
+import errno
+import math
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.video.frame import VideoFrame
+
+import codec
+from excamera.errors import (
+    NoFrames,
+    SourceMismatch,
+    SourceTooLarge,
+    UnreadableFrame,
+    UnsupportedSize,
+)
+from excamera.job.cut import SPAN_PIXELS, Frames, has_spans, spans
+from excamera.job.draft import Draft
+from excamera.job.flow import Limits
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Chunk, Geometry, Output, Plan, SourceFile
+from excamera.job.records import IndexSummary, SurveyRecord
+from excamera.lifecycle.results import replaceable
+from excamera.lifecycle.uploads import uploaded
+from excamera.media.audio import audio_stream
+from excamera.media.container.output import OutputContainer, output_container
+from excamera.media.scenes import Surveyor
+from excamera.media.source.index import Index, index_packets
+from excamera.media.source.location import locate
+from excamera.media.source.media import Opened, fingerprint, open_media
+from excamera.media.source.picture import geometry_of, to_i420
+from excamera.media.source.remux import decode_once, presentation, write_nut
+from excamera.steps.pieces import raster_of
+from excamera.steps.survey import survey_of
+from mu import Context, Event, Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """All frames of the source with its own timestamps, and the file that workers will read."""
+
+    source: SourceFile
+    pts: list[int]
+    read_pts: list[int]
+    seeks: list[tuple[int, ...]]
+    end: int
+
+
+def index(event: Event, context: Context) -> Event:
+    """Write ``index.json``, and the spans of a source that many workers survey.
+
+    Args:
+        event: `job`; `input` with `name` and `path` or `key`; `container`, the name
+            of the result's; `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
+            learn the frames by decoding whatever the container says; perhaps `output`, the
+            `store` and `key` of the result; `limits`, those of `excamera.job.flow.Limits`; and
+            `span_pixels`, see `excamera.job.cut.spans`.
+        context: the store.
+
+    Returns:
+        An `IndexSummary`.
+
+    Raises:
+        InputError: the source cannot be encoded; the class says why.
+        OptionError: the options, or those an uploaded object carries, are wrong.
+        OutputError: the output exists and is not ours to replace.
+    """
+    keys = Keys(event["job"])
+    given = event["input"]
+    options = EncodeOptions.from_json(event["options"])
+    original = SourceFile(given["name"], stream=0, path=given.get("path"), key=given.get("key"))
+    original, options = uploaded(original, options)
+    output = Output(**event["output"]) if event.get("output") else None
+    if output is not None:
+        replaceable(output, original, event["job"])
+    media = locate(original, context.store)
+    surveyor = _WholeSurveyor(options, event.get("span_pixels", SPAN_PIXELS))
+    frames = None
+    if event.get("index") != "decoding":
+        frames = _by_packets(original, media)
+    if frames is None:
+        frames = _by_decoding(original, media, context.store, keys, surveyor)
+    context.mark("fetched")
+    with open_media(media, original.name) as opened:
+        container = output_container(event["container"])
+        made = _make_plan(opened, frames, original, fingerprint(media), container, options)
+    draft = _draft(replace(made, output=output), frames, media, surveyor)
+    context.mark("computed")
+    draft.save(context.store, keys)
+    context.mark("stored")
+    limits = Limits(**event.get("limits", {}))
+    return IndexSummary(
+        frames=len(frames.pts),
+        spans=list(range(len(draft.spans))),
+        spans_at_once=limits.workers,
+        limits=asdict(limits),
+    ).to_json()
+
+
+def _draft(made: Plan, frames: _Frames, media: str | BinaryIO, surveyor: _WholeSurveyor) -> Draft:
+    """What is known before the cut, with the survey of a short source."""
+    origin = round(made.origin_s / made.time_base)
+    shown = Frames([pts - origin for pts in frames.pts], frames.read_pts, frames.seeks)
+    pixels = made.geometry.width * made.geometry.height
+    divided = spans(len(shown), pixels, made.options, surveyor.span_pixels)
+    survey = None
+    if not divided:
+        if made.source.indexed_by == "packets" and made.options.follows_scenes:
+            whole = Chunk(0, 0, tuple(shown.pts), tuple(shown.read_pts))
+            survey = survey_of(whole, made, media)
+        else:
+            survey = surveyor.survey()
+    return Draft(made, shown, divided, survey)
+
+
+def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:
+    """Learn the frames from the container's packets, or None if they cannot be trusted."""
+    with open_media(media, original.name) as opened:
+        found = index_packets(opened)
+        if found is None:
+            return None
+        source = replace(original, stream=opened.video.index)
+    return _Frames(source, found.pts, found.pts, found.seeks, found.end)
+
+
+def _by_decoding(
+    original: SourceFile, media: str | BinaryIO, store: Store, keys: Keys, surveyor: _WholeSurveyor
+) -> _Frames:
+    """Learn the frames by decoding once, and remux the video stream to read it by number."""
+    with open_media(media, original.name) as opened:
+        decoded = decode_once(opened, surveyor.look)
+        pts, end = presentation(decoded, opened.time_base, opened.frame_rate)
+    with tempfile.TemporaryDirectory(prefix="excamera-") as folder:
+        path = Path(folder) / "video.nut"
+        try:
+            with open_media(media, original.name) as opened:
+                found: Index = write_nut(opened, decoded, path)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise SourceTooLarge(
+                f"{original.name}: has no index of its frames, and is too large to be given "
+                "one here; convert it to MP4 or Matroska first"
+            ) from error
+        store.put_file(keys.remux, path)
+    if len(found.pts) != len(pts):
+        raise SourceMismatch(
+            f"{original.name}: {len(pts)} frames come out of {len(found.pts)} packets; "
+            "sources with several frames in a packet are not supported"
+        )
+    source = replace(original, path=None, key=keys.remux, indexed_by="decoding")
+    return _Frames(source, pts, found.pts, found.seeks, end)
+
+
+class _WholeSurveyor:
+    """Surveys a source while it is decoded for its index, unless it turns out to have spans.
+
+    Attributes:
+        span_pixels: see `excamera.job.cut.spans`.
+    """
+
+    def __init__(self, options: EncodeOptions, span_pixels: int) -> None:
+        self.span_pixels = span_pixels
+        self._surveyor: Surveyor | None = Surveyor() if options.follows_scenes else None
+        self._geometry: Geometry | None = None
+
+    def survey(self) -> SurveyRecord | None:
+        """The survey; None if there is none of this source."""
+        return None if self._surveyor is None else self._surveyor.record()
+
+    def look(self, frame: VideoFrame) -> None:
+        """Look at the next frame."""
+        if self._surveyor is None:
+            return
+        self._geometry = self._geometry or geometry_of(frame, (1, 1))
+        pixels = self._geometry.width * self._geometry.height
+        if has_spans(self._surveyor.count + 1, pixels, self.span_pixels):
+            self._surveyor = None
+            return
+        try:
+            self._surveyor.add(raster_of(to_i420(frame, self._geometry)))
+        except codec.FrameArgumentError:
+            self._surveyor = None  # too large, which is refused later
+
+
+def _make_plan(
+    opened: Opened,
+    frames: _Frames,
+    original: SourceFile,
+    mark: str,
+    container: OutputContainer,
+    options: EncodeOptions,
+) -> Plan:
+    sound = audio_stream(opened.container) if container.holds_sound else None
+    sound_start = Fraction(0)
+    if sound is not None and sound.start_time is not None and sound.time_base is not None:
+        sound_start = sound.start_time * sound.time_base
+    time_base = opened.time_base
+    origin = min(0, frames.pts[0])
+    if opened.arbitrary_clock:
+        first = frames.pts[0] * time_base
+        origin = math.floor((min(first, sound_start) if sound else first) / time_base)
+    aspect = opened.video.sample_aspect_ratio or Fraction(1)
+    if aspect <= 0:
+        aspect = Fraction(1)
+    try:
+        first_frame = next(iter(opened.container.decode(opened.video)), None)
+    except av.error.FFmpegError as error:
+        raise UnreadableFrame(
+            f"{opened.name}: damaged ({error.strerror}); 0 frames could be read"
+        ) from error
+    if first_frame is None:
+        raise NoFrames(f"{opened.name}: has no frames")
+    geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
+    if max(geometry.width, geometry.height) > container.codec.max_side_px:
+        raise UnsupportedSize(
+            f"{opened.name}: {geometry.width}x{geometry.height} pixels; "
+            f"VP8 holds at most {container.codec.max_side_px} each way"
+        )
+    return Plan(
+        source=replace(
+            frames.source,
+            audio_stream=None if sound is None else sound.index,
+            audio_path=original.path,
+            audio_key=original.key,
+            fingerprint=mark,
+        ),
+        geometry=geometry,
+        time_base=time_base,
+        origin_s=origin * time_base,
+        end=frames.end - origin,
+        container=container.name,
+        options=options,
+        batches=(),
+    )

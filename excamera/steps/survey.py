@@ -1,0 +1,79 @@
+"""For long films: look at the pictures of one span, to find scenes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import BinaryIO
+
+from excamera.errors import SourceMismatch, UnreadableFrame
+from excamera.job.objects import Job
+from excamera.job.plan import Chunk, Plan
+from excamera.job.records import SurveyRecord
+from excamera.media.scenes import Surveyor
+from excamera.media.source.location import locate
+from excamera.media.source.reader import FrameReader
+from excamera.steps.pieces import raster_of
+from mu import Context, Event, NoSuchKey, Store
+
+
+def survey(event: Event, context: Context) -> Event:
+    """Survey one span and store its record, unless a run with the same frames has.
+
+    Args:
+        event: `job` and `span`.
+        context: the store.
+
+    Returns:
+        `frames` of the span that could be surveyed: all or none.
+    """
+    job = Job.load(context.store, event["job"], span=event["span"])
+    [span] = job.plan.batches
+    key = job.keys.survey(span.number)
+    found = _finished(context.store, key, job.plan)
+    if found is None:
+        started = time.time()
+        media = locate(job.plan.source, context.store)
+        found = survey_of(span.chunks[-1], job.plan, media, span.chunks[:-1], threads=1)
+        context.mark("fetched")
+        context.mark("computed")
+        found = replace(found, plan=job.plan.digest, started=started, finished=time.time())
+        context.store.put(key, found.to_json())
+        context.mark("stored")
+    return {"frames": len(found.alone)}
+
+
+def survey_of(
+    span: Chunk,
+    plan: Plan,
+    media: str | BinaryIO,
+    lead_in: tuple[Chunk, ...] = (),
+    threads: int = 0,
+) -> SurveyRecord:
+    """Survey a span by decoding it; the workers that need a damaged frame report it, not this.
+
+    Args:
+        span: the frames.
+        plan: for the stream and the geometry of the pictures.
+        media: the file that workers read.
+        lead_in: the frames before the span, see `excamera.job.cut.LEAD_IN`.
+        threads: see `FrameReader`.
+    """
+    surveyor = Surveyor(span.first_frame)
+    try:
+        with FrameReader(media, plan, threads) as reader:
+            for part in (*lead_in, span):
+                for picture in reader.read(part):
+                    surveyor.add(raster_of(picture))
+    except (UnreadableFrame, SourceMismatch):
+        return SurveyRecord(first=span.first_frame)
+    return surveyor.record()
+
+
+def _finished(store: Store, key: str, plan: Plan) -> SurveyRecord | None:
+    """The record of an earlier run with the same frames, or None."""
+    try:
+        record = SurveyRecord.from_json(store.get(key))
+    except (NoSuchKey, TypeError):  # TypeError: the record is of another version
+        return None
+    return record if record.plan == plan.digest and record.alone else None
