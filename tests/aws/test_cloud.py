@@ -96,5 +96,5 @@ def test_a_newcomer_tries_the_stack(terminal: Terminal, locally: Locally, clip: 
     with urllib.request.urlopen(url) as answer:
         assert digest(answer.read()) == locally(clip)
     put(f"{inbox}/broken.mp4", b"no video")
-    terminal.wait_for(r"broken-\w+: failed: NotAVideo: plan: s3://\S+/broken\.mp4")
+    terminal.wait_for(r"broken-\w+: failed: NotAVideo: index: s3://\S+/broken\.mp4")
     assert terminal.end() == 0

@@ -186,7 +186,8 @@ def test_real_clips(name: str, mode: str, tmp_path: Path) -> None:
     """If this fails, real film (not our synthetic clips) is encoded wrongly."""
     source, times = SHARED / "media" / name, REAL[name]
     output = tmp_path / "out.webm"
-    result = encode_file(str(source), output, EncodeOptions(chunk_frames=12, mode=mode), workers=2)
+    options = EncodeOptions(chunk_frames=12, batch_chunks=8, mode=mode)
+    result = encode_file(str(source), output, options, workers=2)
     assert in_milliseconds(packet_times(output)) == times
     assert result.key_frames == key_frames(output) == -(-len(times) // 96)
     assert len(check_plays_alike(output)) == len(times)
@@ -206,7 +207,8 @@ def test_large_real_clips(name: str, tmp_path: Path) -> None:
     """If this fails, film of everyday size is encoded wrongly."""
     source, times = SHARED / "media" / name, LARGE[name]
     output = tmp_path / "out.webm"
-    options = EncodeOptions(chunk_frames=12, mode="rebase", vpx=VpxSettings(cpu_used=4))
+    vpx = VpxSettings(cpu_used=4)
+    options = EncodeOptions(chunk_frames=12, batch_chunks=8, mode="rebase", vpx=vpx)
     result = encode_file(str(source), output, options, workers=2)
     assert in_milliseconds(packet_times(output)) == times
     assert result.key_frames == key_frames(output) == -(-len(times) // 96)
