@@ -65,8 +65,11 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    """The running command; skips if the emulator is not installed."""
+def terminal(assembly: Path) -> Iterator[Terminal]:
+    """The running command; skips if the emulator is not installed.
+
+    The layers are built before, with `assembly`: that may take longer than a test should wait.
+    """
     try:
         interpreter("ministack")
         interpreter("states")
