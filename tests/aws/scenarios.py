@@ -1,0 +1,327 @@
+"""Uses of the stack, by which tests see whether its rights are enough."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from emulator import Emulator
+from emulator.excamera.deployed import Deployed, Upload
+from emulator.runs import until
+from excamera.cloud.account import Account
+from excamera.cloud.api import http
+from tests.aws.spans import in_spans
+from tests.aws.test_api import complete
+
+WORKERS = ("survey", "plan", "anchors", "encode", "join", "audio", "stitch")
+
+# What each of the scenarios below must return.
+AS_IT_SHOULD_BE = {
+    "encodes": ["SUCCEEDED", "SUCCEEDED"],
+    "rebases": ["SUCCEEDED"],
+    "surveys": ["SUCCEEDED", "2"],
+    "fails": ["OutputExists", "True", "SUCCEEDED", "False"],
+    "starts": ["SUCCEEDED"],
+    "ends": ["succeeded", "stopped"],
+    "watches": ["1"],
+    "fits": ["1000"],
+    "tags": ["paid for"],
+    "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
+    "forgets_ends": ["forgotten"],
+    "asks": ["succeeded", "200", "gone", "True", "there is no"],
+    "sends": ["1", "succeeded"],
+    "cancels": ["stopped", "0", "stopped", "False"],
+    **{f"forgets_{step}": ["0"] for step in ("index", *WORKERS)},
+}
+
+
+class Scenarios:
+    """Uses of the stack, each on keys of its own."""
+
+    def __init__(self, emulator: Emulator, stack: Deployed, film: Path, long_film: Path) -> None:
+        self._emulator = emulator
+        self._stack = stack
+        self._film = film
+        self._long_film = long_film
+        self._number = 0
+
+    def _key(self) -> str:
+        self._number += 1
+        return f"{self._number}.mp4"
+
+    def see(self, name: str) -> list[str]:
+        """Runs the scenario of that name; returns its outcome."""
+        of_step = name.partition("forgets_")[2]
+        if of_step and not hasattr(self, name):
+            return self.forgets(of_step)
+        found: list[str] = getattr(self, name)()
+        return found
+
+    def encodes(self) -> list[str]:
+        """Encodes a film, then its next version, which finds the first one's result."""
+        key = self._key()
+        seen = []
+        for _ in range(2):
+            seen.append(self._stack.job(self._stack.upload(key, self._film)).status)
+            if seen[-1] != "SUCCEEDED":
+                break
+        return seen
+
+    def rebases(self) -> list[str]:
+        """Encodes a film in the published way."""
+        upload = self._stack.upload(self._key(), self._film, {"excamera-mode": "rebase"})
+        return [self._stack.job(upload).status]
+
+    def surveys(self) -> list[str]:
+        """Encodes a film that is surveyed in spans; returns how many there were, too."""
+        with in_spans(self._stack):
+            job = self._stack.job(self._stack.upload(self._key(), self._long_film))
+        return [job.status, str(len(self._stack.timeline(job, "survey")))]
+
+    def fails(self) -> list[str]:
+        """Makes a job fail, then redrives it to success, which removes the failure's record."""
+        key = self._key()
+        stack, output = self._stack, key.replace(".mp4", ".webm")
+        taken = {"Bucket": stack.outputs["OutputBucket"], "Key": output}
+        stack.s3.put_object(**taken, Body=b"precious")
+        job = stack.job(stack.upload(key, self._film))
+        record = f"jobs/{job.name}/failure.json"
+        seen = [job.error, str(record in stack.keys("WorkBucket", record))]
+        stack.s3.delete_object(**taken)
+        stack.client("stepfunctions").redrive_execution(executionArn=job.arn)
+        again = stack.ended(job.arn)
+        return [*seen, again.status, str(record in stack.keys("WorkBucket", record))]
+
+    def starts(self) -> list[str]:
+        """Uploads a film, which starts a job; if it does not, the event is kept."""
+        upload = self._stack.upload(self._key(), self._film)
+
+        def seen() -> list[str]:
+            started = self._stack.executions(upload)
+            return [self._stack.ended(arn).status for arn in started] or kept(self._stack)
+
+        found: list[str] = until(seen)
+        return found
+
+    def ends(self) -> list[str]:
+        """Ends one job by success and stops another; an end that is not announced is kept."""
+        stack, seen = self._stack, []
+        for stopped in (False, True):
+            arn = stack.started(stack.upload(self._key(), self._film))
+            if stopped:
+                stack.client("stepfunctions").stop_execution(executionArn=arn)
+            stack.ended(arn)
+            end = f"jobs/{arn.rpartition(':')[2]}/end.json"
+
+            def told(end: str = end) -> list[str]:
+                found = stack.keys("WorkBucket", end)
+                return [stack.read_work(end)["status"]] if found else kept(stack)
+
+            seen += until(told)
+        return seen
+
+    def watches(self) -> list[str]:
+        """Looks at a job that waits for a worker, and at what it has done so far."""
+        functions, name = self._stack.client("lambda"), self._stack.function("watch")
+        index = self._stack.function("index")
+        before = functions.get_function_configuration(FunctionName=name)["Environment"]
+        impatient = {"Variables": {**before["Variables"], "STALLED_AFTER_S": "-1"}}
+        functions.put_function_concurrency(FunctionName=index, ReservedConcurrentExecutions=0)
+        functions.update_function_configuration(FunctionName=name, Environment=impatient)
+        arn = self._stack.started(self._stack.upload(self._key(), self._film))
+        try:
+            answer = functions.invoke(FunctionName=name)
+            return [str(json.loads(answer["Payload"].read()).get("stalled"))]
+        finally:
+            self._stack.client("stepfunctions").stop_execution(executionArn=arn)
+            functions.update_function_configuration(FunctionName=name, Environment=before)
+            functions.delete_function_concurrency(FunctionName=index)
+
+    def fits(self) -> list[str]:
+        """Returns how many functions the account lets run, according to the index."""
+        job = self._stack.job(self._stack.upload(self._key(), self._film))
+        [indexed] = self._stack.timeline(job, "index")
+        return [str(indexed["result"]["limits"]["concurrency"])]
+
+    def tags(self) -> list[str]:
+        """Returns an upload's tag, which is in its job's event."""
+        upload = self._stack.upload(self._key(), self._film, {"excamera-tag": "paid for"})
+        return [str(self._stack.job(upload).input["tag"])]
+
+    def awaits(self) -> list[str]:
+        """Uploads the source that a job waits for, then a film that only looks like one."""
+        stack, job = self._stack, f"awaited-{self._key().removesuffix('.mp4')}"
+        record, key = f"uploads/{job}.json", f"uploads/{job}/film.mp4"
+        output = {"store": f"s3://{stack.outputs['OutputBucket']}", "key": f"{job}.webm"}
+        event = {
+            "job": job, "input": {"name": f"s3://films/{key}", "path": ""}, "output": output,
+            "container": "webm", "options": {}, "index": "auto", "tag": None,
+        }  # fmt: skip
+        body = json.dumps({"event": event}).encode()
+        stack.s3.put_object(Bucket=stack.outputs["WorkBucket"], Key=record, Body=body)
+        seen = []
+        for name in (key, f"uploads/nobody/{self._key()}"):
+            upload = stack.upload(name, self._film)
+
+            def started(upload: Upload = upload) -> list[str]:
+                found = stack.executions(upload)
+                return [stack.ended(arn).status for arn in found] or kept(stack)
+
+            seen += until(started)
+            if seen[-1] != "SUCCEEDED":
+                break
+            if len(seen) == 1:
+                until(lambda: not stack.keys("WorkBucket", record) or kept(stack))
+                seen.append(str(bool(stack.keys("WorkBucket", record))))
+        return seen
+
+    def asks(self) -> list[str]:
+        """Asks for jobs of an object, with and without its version, and of a missing object."""
+        stack, key = self._stack, self._key()
+        uploaded = stack.upload(f"{key}.film", self._film)
+        source = f"s3://{stack.outputs['InputBucket']}/{uploaded.key}"
+        seen = []
+        for version in ("", f"?versionId={uploaded.version}"):
+            made = self._ask("POST", "/jobs", {"source": source + version})
+            if made.status != 201:
+                return [*seen, str(made.status)]
+            if version:
+                break
+            job = self._ended(made.json()["id"])
+            seen.append(job["state"])
+            if job["state"] != "succeeded" or not job["result"]["url"]:
+                return seen
+            seen.append(str(http().request("GET", job["result"]["url"]).status))
+            stack.s3.delete_object(Bucket=job["result"]["bucket"], Key=job["result"]["key"])
+            after = self._ask("GET", f"/jobs/{job['id']}")
+            seen.append("gone" if after.json().get("result", {"url": ""})["url"] is None else "")
+        listed = self._ask("GET", "/jobs?limit=100&state=succeeded").json().get("jobs", [])
+        seen.append(str(job["id"] in [one["id"] for one in listed]))
+        missing = self._ask("POST", "/jobs", {"source": f"{source}.not"})
+        detail = missing.json()["detail"]
+        return [*seen, "there is no" if "there is no s3" in detail else detail]
+
+    def sends(self) -> list[str]:
+        """Sends a job's source through the API's URLs, and looks at it meanwhile."""
+        data = self._film.read_bytes()
+        request = {"upload": True, "name": self._key(), "size": len(data)}
+        made = self._ask("POST", "/jobs", request)
+        if made.status != 201:
+            return [str(made.status)]
+        job, [part] = made.json()["id"], made.json()["upload"]["parts"]
+        http().request("PUT", part["url"], body=data)
+        found = self._ask("GET", f"/jobs/{job}")
+        if found.status != 200:
+            return [str(found.status)]
+        received = found.json()["upload"]["received"]
+        tags = [(one["number"], one["etag"]) for one in received]
+        if complete(found.json()["upload"], tags).status != 200:
+            return [str(len(received))]
+        return [str(len(received)), self._ended(job)["state"]]
+
+    def cancels(self) -> list[str]:
+        """Cancels a running job, and one that waits for its source."""
+        stack, functions = self._stack, self._stack.client("lambda")
+        encode = stack.function("encode")
+        functions.put_function_concurrency(FunctionName=encode, ReservedConcurrentExecutions=0)
+        try:
+            arn = stack.started(stack.upload(self._key(), self._film))
+            job = arn.rpartition(":")[2]
+            until(lambda: stack.keys("WorkBucket", f"jobs/{job}/timeline/"))
+            seen = [self._ask("DELETE", f"/jobs/{job}").json().get("state", "")]
+            if seen == ["stopped"]:
+                stack.ended(arn)
+                left = stack.keys("WorkBucket", f"jobs/{job}/plan")
+                marked = stack.keys("WorkBucket", f"cancelled/{job}")
+                seen.append(str(len(left)) if marked else "not marked")
+        finally:
+            with contextlib.suppress(stack.client("stepfunctions").exceptions.ClientError):
+                stack.client("stepfunctions").stop_execution(executionArn=arn)
+            functions.delete_function_concurrency(FunctionName=encode)
+        request = {"upload": True, "name": self._key(), "size": 10}
+        made = self._ask("POST", "/jobs", request)
+        if made.status != 201:
+            return [*seen, str(made.status)]
+        job = made.json()["id"]
+        seen.append(self._ask("DELETE", f"/jobs/{job}").json().get("state", ""))
+        pending = stack.s3.list_multipart_uploads(Bucket=stack.outputs["InputBucket"])
+        keys = [one["Key"] for one in pending.get("Uploads", [])]
+        return [*seen, str(any(job in key for key in keys))]
+
+    def _ask(self, method: str, path: str, body: Any = None) -> urllib3.BaseHTTPResponse:
+        account = Account()
+        url = account.api_url(self._stack.outputs["ApiUrl"]) + path
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        signed = account.signed(method, url, headers, data)
+        return http().request(method, url, body=data, headers=signed)
+
+    def _ended(self, job: str) -> dict[str, Any]:
+        """Waits until a job has ended or cannot be read; returns it."""
+
+        def found() -> dict[str, Any]:
+            answer = self._ask("GET", f"/jobs/{job}")
+            if answer.status != 200:
+                return {"state": str(answer.status)}
+            told: dict[str, Any] = answer.json()
+            return told if told["phase"] == "ended" else {}
+
+        ended: dict[str, Any] = until(found)
+        return ended
+
+    def forgets(self, step: str) -> list[str]:
+        """Returns how many objects of a cancelled job remain after one of its workers has ended."""
+        stack, job = self._stack, f"gone-{self._key().removesuffix('.mp4')}"
+        work = stack.outputs["WorkBucket"]
+        for key in (f"jobs/{job}/chunks/1", f"cancelled/{job}"):
+            stack.s3.put_object(Bucket=work, Key=key, Body=b"")
+        numbers = dict.fromkeys(("span", "batch", "chunk"), 0)
+        payload = {
+            "event": {"job": job, **numbers},
+            "state": {"retries": 0},
+        }
+        stack.client("lambda").invoke(
+            FunctionName=stack.function(step), Payload=json.dumps(payload)
+        )
+        return [str(len(stack.keys("WorkBucket", f"jobs/{job}/")))]
+
+    def forgets_ends(self) -> list[str]:
+        """Returns what remains of a cancelled job after its end is announced."""
+        stack, functions = self._stack, self._stack.client("lambda")
+        index, ended = stack.function("index"), stack.function("ended")
+        functions.put_function_concurrency(FunctionName=index, ReservedConcurrentExecutions=0)
+        arn = stack.started(stack.upload(self._key(), self._film))
+        job = arn.rpartition(":")[2]
+        mark = {"Bucket": stack.outputs["WorkBucket"], "Key": f"cancelled/{job}"}
+        before = self._emulator.logs(ended)
+        stack.s3.put_object(**mark, Body=b"")
+        late = f"jobs/{job}/map/late.json"  # as Step Functions writes it
+        stack.s3.put_object(Bucket=mark["Bucket"], Key=late, Body=b"{}")
+        try:
+            stack.client("stepfunctions").stop_execution(executionArn=arn)
+
+            def told() -> list[str]:
+                log = self._emulator.logs(ended)
+                if log.count("REPORT") == before.count("REPORT"):
+                    return []
+                if not stack.keys("WorkBucket", f"jobs/{job}/"):
+                    return ["forgotten"]
+                return kept(stack)
+
+            found: list[str] = until(told)
+            return found
+        finally:
+            functions.delete_function_concurrency(FunctionName=index)
+
+
+def kept(stack: Deployed) -> list[str]:
+    """Takes one message, if any, from the queue of unhandled events; returns its condition."""
+    queue, sqs = stack.queue(), stack.client("sqs")
+    for message in sqs.receive_message(QueueUrl=queue).get("Messages", ()):
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"])["requestContext"]["condition"]]
+    return []
