@@ -12,7 +12,7 @@ from typing import Any
 
 from excamera.job.options import EncodeOptions
 
-PLAN_VERSION = 5
+PLAN_VERSION = 6
 
 CLOUD_CONTAINER = "webm"
 """The container of results that a stack makes, by its name and file ending."""
@@ -38,24 +38,6 @@ class Chunk:
     skip: int = 0
     seek: tuple[int, ...] = ()
 
-    @property
-    def ordinary(self) -> Chunk:
-        """The part of it that is not coded ahead in mode anchors, perhaps without frames.
-
-        The last frame of every chunk is coded ahead, and the first of a batch.
-        """
-        first = 1 if self.number == 0 else 0
-        end = max(first, len(self.pts) - 1)
-        read_pts = self.read_pts[first:end]
-        same = read_pts[:1] == self.read_pts[:1]
-        return replace(
-            self,
-            first_frame=self.first_frame + first,
-            pts=self.pts[first:end],
-            read_pts=read_pts,
-            skip=self.skip + first if same else 0,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -75,6 +57,25 @@ class Batch:
     def is_anchored(self) -> bool:
         """Whether its anchors are coded before its chunks."""
         return self.mode == "anchors"
+
+    def ordinary(self, chunk: Chunk) -> Chunk:
+        """The part of a chunk that is not coded ahead in mode anchors, perhaps without frames.
+
+        Coded ahead are the first frame of the batch, and the last of each chunk but the last.
+        """
+        first = 1 if chunk.number == 0 else 0
+        end = len(chunk.pts)
+        if chunk.number < len(self.chunks) - 1:
+            end = max(first, end - 1)
+        read_pts = chunk.read_pts[first:end]
+        same = read_pts[:1] == chunk.read_pts[:1]
+        return replace(
+            chunk,
+            first_frame=chunk.first_frame + first,
+            pts=chunk.pts[first:end],
+            read_pts=read_pts,
+            skip=chunk.skip + first if same else 0,
+        )
 
     @property
     def pts(self) -> list[int]:

@@ -92,7 +92,7 @@ class _Sample:
         weight: how many pictures it stands for.
         intra: costs, as `codec.Sketch.intra_costs` returns them.
         before: motion from the anchor before it.
-        after: motion from the anchor after it.
+        after: motion from the anchor after it; None if there is none.
         last: motion from the picture before it.
     """
 
@@ -101,13 +101,16 @@ class _Sample:
     weight: float
     intra: NDArray[np.uint16]
     before: codec.Motion
-    after: codec.Motion
+    after: codec.Motion | None
     last: codec.Motion
 
 
 def coded_ahead(lengths: Sequence[int]) -> list[int]:
-    """Numbers of the pictures of a batch that are coded ahead: the first, and each chunk's last."""
-    ends = np.cumsum(lengths) - 1
+    """Numbers of the pictures of a batch that are coded ahead.
+
+    They are the first, and the last of each chunk but the last chunk, which needs no anchor.
+    """
+    ends = np.cumsum(lengths[:-1]) - 1
     return [0, *(int(end) for end in ends if end > 0)]
 
 
@@ -133,7 +136,7 @@ class Lookahead:
         self._step = codec.quantizer_steps()[self._y_ac_qi]
         self._threads = threads
         numbers = coded_ahead(lengths)
-        samples = dict(_sample_numbers(numbers))
+        samples = dict(_sample_numbers(numbers, sum(lengths)))
         tried = _spread(list(samples), _TRIALS)
         sketched = {*numbers, *samples, *(number - 1 for number in samples)}
         sketches: dict[int, codec.Sketch] = {}
@@ -163,7 +166,9 @@ class Lookahead:
                 weight,
                 sketches[number].intra_costs(),
                 sketches[number].motion_from(sketches[numbers[gap]]),
-                sketches[number].motion_from(sketches[numbers[gap + 1]]),
+                sketches[number].motion_from(sketches[numbers[gap + 1]])
+                if gap + 1 < len(numbers)
+                else None,
                 sketches[number].motion_from(sketches[number - 1]),
             )
             for number, (gap, weight) in samples.items()
@@ -192,13 +197,17 @@ class Lookahead:
         for sample, tiles in zip(self._samples, self._tiles, strict=True):
             if tiles is not None:
                 gap = sample.gap
+                after = None
+                if sample.after is not None:
+                    place = self.pictures[gap + 1], octaves[gap + 1]
+                    after = Ahead.of(tiles, sample.after, *place)
                 yield Trial(
                     tiles,
                     # As it looks, in one frame: the pictures it was coded from are left out.
                     Ahead.of(tiles, sample.before, self.pictures[gap], effective[gap]),
-                    Ahead.of(tiles, sample.after, self.pictures[gap + 1], octaves[gap + 1]),
+                    after,
                     sample.weight,
-                    1 / _SAMPLES,
+                    1 / _SAMPLES if after else 0.0,
                 )
 
     def _of_macroblocks(self, blocks: Blocks) -> Blocks:
@@ -222,15 +231,18 @@ class Lookahead:
         """
         passed_on = [np.zeros(intra.shape) for intra in self._intra]
         for sample in self._samples:
-            before, after, last = (
-                _share(motion.costs, sample.intra, step)
-                for motion in (sample.before, sample.after, sample.last)
+            before, last = (
+                _share(motion.costs, sample.intra, step) for motion in (sample.before, sample.last)
             )
             # Explained by the anchor before it, directly or through the pictures between.
             before = np.maximum(before, last**sample.steps)
-            nearer = np.where(before >= after, sample.weight, 0.0)
+            nearer = np.full(before.shape, sample.weight)
+            if sample.after is not None:
+                after = _share(sample.after.costs, sample.intra, step)
+                nearer = np.where(before >= after, sample.weight, 0.0)
+                farther = (sample.weight - nearer) * after
+                _pass_on(passed_on[sample.gap + 1], farther, sample.after)
             _pass_on(passed_on[sample.gap], nearer * before, sample.before)
-            _pass_on(passed_on[sample.gap + 1], (sample.weight - nearer) * after, sample.after)
         octaves: list[Blocks] = []
         for number in range(len(self._intra) - 1, -1, -1):
             share = np.zeros(self._intra[0].shape)
@@ -257,23 +269,26 @@ class Lookahead:
         """The mean of what all pictures but the first have of the finer steps."""
         gains = [(1.0, float(one.mean())) for one in effective[1:]]
         for sample in self._samples:
-            before, after, last = (
-                _copied(motion.costs, step) for motion in (sample.before, sample.after, sample.last)
-            )
+            before, last = (_copied(motion.costs, step) for motion in (sample.before, sample.last))
             before = np.maximum(before, last**sample.steps)
-            gain = np.where(
-                before >= after,
-                before * _at(effective[sample.gap], sample.before),
-                after * _at(effective[sample.gap + 1], sample.after),
-            )
+            gain = before * _at(effective[sample.gap], sample.before)
+            if sample.after is not None:
+                after = _copied(sample.after.costs, step)
+                other = after * _at(effective[sample.gap + 1], sample.after)
+                gain = np.where(before >= after, gain, other)
             gains.append((sample.weight, float(gain.mean())))
         weight = sum(weight for weight, _ in gains)
         return sum(weight * gain for weight, gain in gains) / weight if weight else 0.0
 
 
-def _sample_numbers(numbers: Sequence[int]) -> Iterator[tuple[int, tuple[int, float]]]:
-    """The numbers of samples, and for each the gap it lies in and its weight."""
-    for gap, (before, after) in enumerate(itertools.pairwise(numbers)):
+def _sample_numbers(numbers: Sequence[int], count: int) -> Iterator[tuple[int, tuple[int, float]]]:
+    """The numbers of samples, and for each the gap it lies in and its weight.
+
+    Args:
+        numbers: of what is coded ahead; the pictures after them are the last gap.
+        count: of all pictures.
+    """
+    for gap, (before, after) in enumerate(itertools.pairwise([*numbers, count])):
         between = after - before - 1
         count = min(_SAMPLES, between)
         for index in range(count):

@@ -113,19 +113,19 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A picture between two that are coded ahead.
+    """A picture between two that are coded ahead, or after the last of them.
 
     Attributes:
         tiles: its own.
         before: those of the picture coded ahead that is shown before it.
-        after: those of the one that is shown after it.
+        after: those of the one that is shown after it; None if there is none.
         weight: how many pictures it stands for.
         weight_ahead: how many pictures coded ahead the one after it stands for.
     """
 
     tiles: Tiles
     before: Ahead
-    after: Ahead
+    after: Ahead | None
     weight: float
     weight_ahead: float
 
@@ -147,18 +147,20 @@ class Trial:
         state = codec.encode_key_frame(
             self.before.mosaic, chosen.y_ac_qi, settings, threads=threads
         ).state
-        chosen = quantizer(self.after.octaves, step)
-        settings = EncodeSettings(
-            segments=chosen.segments,
-            effort=_EFFORT,
-            show=False,
-            refresh_last=False,
-            refresh_altref=True,
-        )
-        state = codec.encode_inter_frame(
-            state, self.after.mosaic, chosen.y_ac_qi, settings, threads=threads
-        ).state
-        ahead = _loss(self.after.mosaic, state.altref)
+        ahead = 0.0
+        if self.after is not None:
+            chosen = quantizer(self.after.octaves, step)
+            settings = EncodeSettings(
+                segments=chosen.segments,
+                effort=_EFFORT,
+                show=False,
+                refresh_last=False,
+                refresh_altref=True,
+            )
+            state = codec.encode_inter_frame(
+                state, self.after.mosaic, chosen.y_ac_qi, settings, threads=threads
+            ).state
+            ahead = _loss(self.after.mosaic, state.altref)
         settings = EncodeSettings(effort=_EFFORT)
         state = codec.encode_inter_frame(
             state, self.tiles.own, nearest_qi(step), settings, threads=threads

@@ -70,7 +70,8 @@ def anchored(source: list[Raster], options: EncodeOptions) -> list[bytes]:
     anchors = encode_anchors(source, lengths, options, 1)
     between, first = [], 0
     for number, length in enumerate(lengths):
-        shown = source[first + (number == 0) : max(first + (number == 0), first + length - 1)]
+        ahead = number < len(lengths) - 1
+        shown = source[first + (number == 0) : first + length - ahead]
         between.append(encode_between(anchors[: number + 1], number, shown, options))
         first += length
     return [frame for part in join_anchored(anchors, between) for frame in part.frames]
