@@ -194,6 +194,8 @@ class Plan:
         container: name of the result's, see `excamera.media.container.output`.
         options: those of the job.
         batches: all frames, in order; for a part, its one batch.
+        even: by how many octaves all batches of mode anchors have coarser quantizer steps than a
+            sequential encode; None leaves it to each batch.
         whole: for a part, the whole that it belongs to.
         output: the place of the result; None leaves it in the job's store.
     """
@@ -207,6 +209,7 @@ class Plan:
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
     output: Output | None = None
+    even: float | None = None
     whole: Whole | None = None
 
     @cached_property
@@ -254,6 +257,7 @@ class Plan:
             "options": self.options.to_json(),
             "frame_count": self.frame_count,
             "batches": [asdict(batch) for batch in self.batches],
+            "even": self.even,
             "output": None if self.output is None else asdict(self.output),
         }
 
@@ -285,6 +289,7 @@ class Plan:
                 for batch in body["batches"]
             ),
             output=None if body["output"] is None else Output(**body["output"]),
+            even=body["even"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),
         )
 

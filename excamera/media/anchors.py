@@ -56,7 +56,11 @@ class Between:
 
 
 def encode_anchors(
-    pictures: Iterable[codec.Raster], lengths: Sequence[int], options: EncodeOptions, threads: int
+    pictures: Iterable[codec.Raster],
+    lengths: Sequence[int],
+    options: EncodeOptions,
+    threads: int,
+    even: float | None = None,
 ) -> list[ChunkAnchors]:
     """Code the frames of a batch on which its chunks depend.
 
@@ -65,9 +69,10 @@ def encode_anchors(
         lengths: frames of each chunk.
         options: quality and effort.
         threads: how many share a frame; the result is the same for any number.
+        even: see `Lookahead.quantizers`.
     """
     ahead = Lookahead(pictures, lengths, options.crf, threads)
-    quantizers = ahead.quantizers()
+    quantizers = ahead.quantizers(even)
     key = quantizers.ahead[0]
     settings = EncodeSettings(segments=key.segments, effort=options.anchors.effort)
     coded = codec.encode_key_frame(ahead.pictures[0], key.y_ac_qi, settings, threads=threads)

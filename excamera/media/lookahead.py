@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import codec
-from excamera.job.options import QI_OF_CRF
+from excamera.job.cut import USUAL_BATCH
+from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.media.quantizers import Blocks, Quantizer, nearest_qi, quantizer
-from excamera.media.trials import Ahead, Tiles, Trial, even_octaves
+from excamera.media.trials import Ahead, Lost, Tiles, Trial, even_octaves, try_pictures
 
 _SAMPLES = 2
 """Pictures that represent those between two anchors."""
@@ -80,6 +81,24 @@ class Quantizers:
 
     ahead: list[Quantizer]
     ordinary: int
+
+
+def lost_of(
+    pictures: Iterable[codec.Raster], count: int, options: EncodeOptions, threads: int
+) -> Iterator[Lost]:
+    """What is lost of a film, or of a span of it, as if all its batches were usual ones.
+
+    Args:
+        pictures: all of them, in order; only a few are kept at a time.
+        count: how many there are.
+        options: quality, and the usual length of a chunk.
+        threads: how many share the work on a picture.
+    """
+    remaining, usual, crf = iter(pictures), options.usual_frames, options.crf
+    for first in range(0, count, USUAL_BATCH):
+        frames = min(USUAL_BATCH, count - first)
+        lengths = [min(usual, frames - start) for start in range(0, frames, usual)]
+        yield Lookahead(itertools.islice(remaining, frames), lengths, crf, threads).lost()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,16 +194,26 @@ class Lookahead:
         ]
         self._tiles = [tiles.get(number) for number in samples]
 
-    def quantizers(self) -> Quantizers:
-        """The quantizers of the batch."""
+    def lost(self) -> Lost:
+        """What is lost of the batch, by a sequential encode and between anchors."""
         octaves = self._octaves(self._step)
         expected = -_EVEN * self._mean_gain(self._effective(octaves), self._step)
         octaves = self._octaves(self._step * 2.0**expected)
         effective = self._effective(octaves)
-        ahead = [self._of_macroblocks(one) for one in octaves]
-        trials = list(self._trials(ahead, [self._of_macroblocks(one) for one in effective]))
-        even = even_octaves(trials, self._y_ac_qi, expected, self._threads)
+        trials = list(self._trials(*map(self._of_all_macroblocks, (octaves, effective))))
+        return try_pictures(trials, self._y_ac_qi, expected, self._threads)
+
+    def quantizers(self, even: float | None = None) -> Quantizers:
+        """The quantizers of the batch.
+
+        Args:
+            even: how much coarser than the sequential encode's its steps are to be, as a logarithm
+                to base 2; None for as much as makes this batch look as in a sequential encode.
+        """
+        if even is None:
+            even = even_octaves([self.lost()])
         base = self._step * 2.0**even
+        ahead = self._of_all_macroblocks(self._octaves(base))
         return Quantizers([quantizer(one, base) for one in ahead], nearest_qi(base))
 
     def _trials(self, octaves: Sequence[Blocks], effective: Sequence[Blocks]) -> Iterator[Trial]:
@@ -209,6 +238,9 @@ class Lookahead:
                     sample.weight,
                     1 / _SAMPLES if after else 0.0,
                 )
+
+    def _of_all_macroblocks(self, pictures: Sequence[Blocks]) -> list[Blocks]:
+        return [self._of_macroblocks(one) for one in pictures]
 
     def _of_macroblocks(self, blocks: Blocks) -> Blocks:
         """Numbers of macroblocks from those of blocks, which may cover two by two of them."""
