@@ -9,6 +9,7 @@ from fractions import Fraction
 from excamera.job.cut import (
     LEAD_IN,
     SPAN_PIXELS,
+    USUAL_BATCH,
     Frames,
     Survey,
     cut,
@@ -160,7 +161,8 @@ def test_the_spans_of_a_film() -> None:
         assert [first for first, _ in found[1:]] == [end for _, end in found[:-1]]
         assert (found[0][0], found[-1][1], len(found) <= 1000) == (0, frames, True)
         lengths = {end - first for first, end in found}
-        assert max(lengths) - min(lengths) <= 1
+        assert max(lengths) - min(lengths) <= USUAL_BATCH
+        assert all(first % USUAL_BATCH == 0 for first, _ in found)
         assert min(lengths) > LEAD_IN
 
 
