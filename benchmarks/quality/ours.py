@@ -79,7 +79,7 @@ def _boosted(crf: int, source: Path, target: Path) -> None:
     def batch(first: int, lengths: list[int]) -> Iterator[bytes]:
         rasters = [pictures.raster(first + number) for number in range(sum(lengths))]
         ahead = Lookahead(rasters, lengths, crf, _THREADS)
-        quantizers = ahead.quantizers()
+        quantizers = ahead.quantizers(plan.even)
         special: dict[int, tuple[codec.Raster, Quantizer]] = dict(
             zip(
                 coded_ahead(lengths),

@@ -19,6 +19,9 @@ A source of no more than twice as many has no spans: the job would wait longer f
 LEAD_IN = 24
 """Frames before a span that its worker decodes too: the survey compares pictures so far apart."""
 
+USUAL_BATCH = 96
+"""Frames of a batch of a usual film, as which a film is tried; spans begin where one does."""
+
 _SHORTEST_SPAN = 5 * LEAD_IN
 
 _USUAL_SPANS = 16
@@ -87,14 +90,15 @@ def spans(
         span_pixels: the usual size of a span.
 
     Returns:
-        Spans of equal length to within a frame; none if the source has none.
+        Spans of equal length to within a usual batch; none if the source has none.
     """
     if not (options.follows_scenes and has_spans(frames, pixels, span_pixels)):
         return []
     usual = min(frames // _USUAL_SPANS, span_pixels // pixels)
     longest = max(usual, _SHORTEST_SPAN, -(-frames // _MOST_SPANS))
     count = -(-frames // longest)
-    return list(pairwise(frames * number // count for number in range(count + 1)))
+    borders = (frames * number // count // USUAL_BATCH * USUAL_BATCH for number in range(count))
+    return list(pairwise([*borders, frames]))
 
 
 def span_to_read(frames: Frames, first: int, end: int) -> tuple[Chunk, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from excamera.job.options import EncodeOptions
 
-PLAN_VERSION = 5
+PLAN_VERSION = 6
 
 CLOUD_CONTAINER = "webm"
 """The container of results that a stack makes, by its name and file ending."""
@@ -38,24 +38,6 @@ class Chunk:
     skip: int = 0
     seek: tuple[int, ...] = ()
 
-    @property
-    def ordinary(self) -> Chunk:
-        """The part of it that is not coded ahead in mode anchors, perhaps without frames.
-
-        The last frame of every chunk is coded ahead, and the first of a batch.
-        """
-        first = 1 if self.number == 0 else 0
-        end = max(first, len(self.pts) - 1)
-        read_pts = self.read_pts[first:end]
-        same = read_pts[:1] == self.read_pts[:1]
-        return replace(
-            self,
-            first_frame=self.first_frame + first,
-            pts=self.pts[first:end],
-            read_pts=read_pts,
-            skip=self.skip + first if same else 0,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -75,6 +57,25 @@ class Batch:
     def is_anchored(self) -> bool:
         """Whether its anchors are coded before its chunks."""
         return self.mode == "anchors"
+
+    def ordinary(self, chunk: Chunk) -> Chunk:
+        """The part of a chunk that is not coded ahead in mode anchors, perhaps without frames.
+
+        Coded ahead are the first frame of the batch, and the last of each chunk but the last.
+        """
+        first = 1 if chunk.number == 0 else 0
+        end = len(chunk.pts)
+        if chunk.number < len(self.chunks) - 1:
+            end = max(first, end - 1)
+        read_pts = chunk.read_pts[first:end]
+        same = read_pts[:1] == chunk.read_pts[:1]
+        return replace(
+            chunk,
+            first_frame=chunk.first_frame + first,
+            pts=chunk.pts[first:end],
+            read_pts=read_pts,
+            skip=chunk.skip + first if same else 0,
+        )
 
     @property
     def pts(self) -> list[int]:
@@ -193,6 +194,8 @@ class Plan:
         container: name of the result's, see `excamera.media.container.output`.
         options: those of the job.
         batches: all frames, in order; for a part, its one batch.
+        even: by how many octaves all batches of mode anchors have coarser quantizer steps than a
+            sequential encode; None leaves it to each batch.
         whole: for a part, the whole that it belongs to.
         output: the place of the result; None leaves it in the job's store.
     """
@@ -206,6 +209,7 @@ class Plan:
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
     output: Output | None = None
+    even: float | None = None
     whole: Whole | None = None
 
     @cached_property
@@ -253,6 +257,7 @@ class Plan:
             "options": self.options.to_json(),
             "frame_count": self.frame_count,
             "batches": [asdict(batch) for batch in self.batches],
+            "even": self.even,
             "output": None if self.output is None else asdict(self.output),
         }
 
@@ -284,6 +289,7 @@ class Plan:
                 for batch in body["batches"]
             ),
             output=None if body["output"] is None else Output(**body["output"]),
+            even=body["even"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),
         )
 

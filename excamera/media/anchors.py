@@ -4,11 +4,12 @@ The last frame of every chunk is its anchor. All anchors of a batch are coded ah
 another, as hidden altref frames; the first frame of the batch is a key frame. Then every chunk is
 coded against pictures that are exactly those of the result: golden is the anchor before the chunk,
 altref its own, and the first frame finds the anchor before it in last, too. After the chunk a
-frame of a few bytes shows the anchor.
+frame of a few bytes shows the anchor. The last chunk of a batch has none, for nothing else would
+refer to it.
 
 No pixel changes afterwards. Within a chunk the probabilities run from frame to frame; only the
-next anchor, which was coded before these frames, has to be told about them: its first partition
-is written again.
+next anchor (or the last chunk's first frame), which was coded before these frames, has to be told
+about them: its first partition is written again.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class ChunkAnchors:
 
     Attributes:
         opening: in chunk 0 the key frame, then the hidden anchor; in others the hidden anchor. If
-            the chunk has no ordinary frames, the anchor is shown.
-        closing: the small frame that shows the anchor; none if the opening shows all.
+            the chunk has no ordinary frames, the anchor is shown. The last chunk has no anchor.
+        closing: the small frame that shows the anchor; none if there is none, or it is shown.
         y_ac_qi: of the chunk's ordinary frames.
     """
 
@@ -55,7 +56,11 @@ class Between:
 
 
 def encode_anchors(
-    pictures: Iterable[codec.Raster], lengths: Sequence[int], options: EncodeOptions, threads: int
+    pictures: Iterable[codec.Raster],
+    lengths: Sequence[int],
+    options: EncodeOptions,
+    threads: int,
+    even: float | None = None,
 ) -> list[ChunkAnchors]:
     """Code the frames of a batch on which its chunks depend.
 
@@ -64,18 +69,20 @@ def encode_anchors(
         lengths: frames of each chunk.
         options: quality and effort.
         threads: how many share a frame; the result is the same for any number.
+        even: see `Lookahead.quantizers`.
     """
     ahead = Lookahead(pictures, lengths, options.crf, threads)
-    quantizers = ahead.quantizers()
+    quantizers = ahead.quantizers(even)
     key = quantizers.ahead[0]
     settings = EncodeSettings(segments=key.segments, effort=options.anchors.effort)
     coded = codec.encode_key_frame(ahead.pictures[0], key.y_ac_qi, settings, threads=threads)
     opening, state = [coded.frame], coded.state
     remaining = iter(zip(ahead.pictures[1:], quantizers.ahead[1:], strict=True))
     found: list[ChunkAnchors] = []
+    last = len(lengths) - 1
     for number, length in enumerate(lengths):
         closing: list[bytes] = []
-        if length > len(opening):
+        if number < last and length > len(opening):
             hidden = length > len(opening) + 1
             picture, quantizer = next(remaining)
             settings = EncodeSettings(
@@ -147,8 +154,8 @@ def join_anchored(
 ) -> Iterator[JoinedChunk]:
     """Put the frames of a batch into the order of the result.
 
-    The workers of the chunks have decoded their frames. Here every anchor is decoded as it stands
-    in the result, and every chunk is compared with the state that now precedes it.
+    The workers of the chunks have decoded their frames. Here every anchor and the last chunk are
+    decoded as they stand in the result, and every chunk is compared with the state before it.
 
     Args:
         anchors: of all chunks.
@@ -162,15 +169,21 @@ def join_anchored(
     true: codec.State | None = None
     try:
         for number, (one, ordinary) in enumerate(zip(anchors, between, strict=True)):
-            opening = list(one.opening)
-            if made is not None and true is not None and opening:
-                opening[0] = codec.recode(true, opening[0], made.basis())
-            opened = codec.advance(true, opening)
-            if ordinary.frames and digest_of(opened, ordinary.frames) != ordinary.digest:
+            opening, frames = list(one.opening), list(ordinary.frames)
+            if opening:
+                if made is not None and true is not None:
+                    opening[0] = codec.recode(true, opening[0], made.basis())
+                made = true = codec.advance(true, opening)
+            if made is None or true is None:
+                raise SeamMismatch("the batch does not begin with a key frame")
+            if frames and digest_of(made, frames) != ordinary.digest:
                 raise SeamMismatch(f"chunk {number} was not made for the state before it")
-            made = codec.advance(opened, one.closing)
-            true = codec.advance(codec.skim(opened, ordinary.frames), one.closing)
-            yield JoinedChunk([*opening, *ordinary.frames, *one.closing], true.digest())
+            if frames and not opening:
+                frames[0] = codec.recode(true, frames[0], made.basis())
+            # Nothing that follows sees the pictures of these frames, if an anchor is shown.
+            true = codec.skim(true, frames) if one.closing else codec.advance(true, frames)
+            made, true = (codec.advance(state, one.closing) for state in (made, true))
+            yield JoinedChunk([*opening, *frames, *one.closing], true.digest())
     except (codec.BitstreamError, codec.StateError, codec.FrameArgumentError) as error:
         raise SeamMismatch(f"a joined chunk does not decode: {error}") from error
 

@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import codec
-from excamera.job.options import QI_OF_CRF
+from excamera.job.cut import USUAL_BATCH
+from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.media.quantizers import Blocks, Quantizer, nearest_qi, quantizer
-from excamera.media.trials import Ahead, Tiles, Trial, even_octaves
+from excamera.media.trials import Ahead, Lost, Tiles, Trial, even_octaves, try_pictures
 
 _SAMPLES = 2
 """Pictures that represent those between two anchors."""
@@ -82,6 +83,24 @@ class Quantizers:
     ordinary: int
 
 
+def lost_of(
+    pictures: Iterable[codec.Raster], count: int, options: EncodeOptions, threads: int
+) -> Iterator[Lost]:
+    """What is lost of a film, or of a span of it, as if all its batches were usual ones.
+
+    Args:
+        pictures: all of them, in order; only a few are kept at a time.
+        count: how many there are.
+        options: quality, and the usual length of a chunk.
+        threads: how many share the work on a picture.
+    """
+    remaining, usual, crf = iter(pictures), options.usual_frames, options.crf
+    for first in range(0, count, USUAL_BATCH):
+        frames = min(USUAL_BATCH, count - first)
+        lengths = [min(usual, frames - start) for start in range(0, frames, usual)]
+        yield Lookahead(itertools.islice(remaining, frames), lengths, crf, threads).lost()
+
+
 @dataclass(frozen=True, slots=True)
 class _Sample:
     """A picture between two anchors, which stands for several.
@@ -92,7 +111,7 @@ class _Sample:
         weight: how many pictures it stands for.
         intra: costs, as `codec.Sketch.intra_costs` returns them.
         before: motion from the anchor before it.
-        after: motion from the anchor after it.
+        after: motion from the anchor after it; None if there is none.
         last: motion from the picture before it.
     """
 
@@ -101,13 +120,16 @@ class _Sample:
     weight: float
     intra: NDArray[np.uint16]
     before: codec.Motion
-    after: codec.Motion
+    after: codec.Motion | None
     last: codec.Motion
 
 
 def coded_ahead(lengths: Sequence[int]) -> list[int]:
-    """Numbers of the pictures of a batch that are coded ahead: the first, and each chunk's last."""
-    ends = np.cumsum(lengths) - 1
+    """Numbers of the pictures of a batch that are coded ahead.
+
+    They are the first, and the last of each chunk but the last chunk, which needs no anchor.
+    """
+    ends = np.cumsum(lengths[:-1]) - 1
     return [0, *(int(end) for end in ends if end > 0)]
 
 
@@ -133,7 +155,7 @@ class Lookahead:
         self._step = codec.quantizer_steps()[self._y_ac_qi]
         self._threads = threads
         numbers = coded_ahead(lengths)
-        samples = dict(_sample_numbers(numbers))
+        samples = dict(_sample_numbers(numbers, sum(lengths)))
         tried = _spread(list(samples), _TRIALS)
         sketched = {*numbers, *samples, *(number - 1 for number in samples)}
         sketches: dict[int, codec.Sketch] = {}
@@ -163,23 +185,35 @@ class Lookahead:
                 weight,
                 sketches[number].intra_costs(),
                 sketches[number].motion_from(sketches[numbers[gap]]),
-                sketches[number].motion_from(sketches[numbers[gap + 1]]),
+                sketches[number].motion_from(sketches[numbers[gap + 1]])
+                if gap + 1 < len(numbers)
+                else None,
                 sketches[number].motion_from(sketches[number - 1]),
             )
             for number, (gap, weight) in samples.items()
         ]
         self._tiles = [tiles.get(number) for number in samples]
 
-    def quantizers(self) -> Quantizers:
-        """The quantizers of the batch."""
+    def lost(self) -> Lost:
+        """What is lost of the batch, by a sequential encode and between anchors."""
         octaves = self._octaves(self._step)
         expected = -_EVEN * self._mean_gain(self._effective(octaves), self._step)
         octaves = self._octaves(self._step * 2.0**expected)
         effective = self._effective(octaves)
-        ahead = [self._of_macroblocks(one) for one in octaves]
-        trials = list(self._trials(ahead, [self._of_macroblocks(one) for one in effective]))
-        even = even_octaves(trials, self._y_ac_qi, expected, self._threads)
+        trials = list(self._trials(*map(self._of_all_macroblocks, (octaves, effective))))
+        return try_pictures(trials, self._y_ac_qi, expected, self._threads)
+
+    def quantizers(self, even: float | None = None) -> Quantizers:
+        """The quantizers of the batch.
+
+        Args:
+            even: how much coarser than the sequential encode's its steps are to be, as a logarithm
+                to base 2; None for as much as makes this batch look as in a sequential encode.
+        """
+        if even is None:
+            even = even_octaves([self.lost()])
         base = self._step * 2.0**even
+        ahead = self._of_all_macroblocks(self._octaves(base))
         return Quantizers([quantizer(one, base) for one in ahead], nearest_qi(base))
 
     def _trials(self, octaves: Sequence[Blocks], effective: Sequence[Blocks]) -> Iterator[Trial]:
@@ -192,14 +226,21 @@ class Lookahead:
         for sample, tiles in zip(self._samples, self._tiles, strict=True):
             if tiles is not None:
                 gap = sample.gap
+                after = None
+                if sample.after is not None:
+                    place = self.pictures[gap + 1], octaves[gap + 1]
+                    after = Ahead.of(tiles, sample.after, *place)
                 yield Trial(
                     tiles,
                     # As it looks, in one frame: the pictures it was coded from are left out.
                     Ahead.of(tiles, sample.before, self.pictures[gap], effective[gap]),
-                    Ahead.of(tiles, sample.after, self.pictures[gap + 1], octaves[gap + 1]),
+                    after,
                     sample.weight,
-                    1 / _SAMPLES,
+                    1 / _SAMPLES if after else 0.0,
                 )
+
+    def _of_all_macroblocks(self, pictures: Sequence[Blocks]) -> list[Blocks]:
+        return [self._of_macroblocks(one) for one in pictures]
 
     def _of_macroblocks(self, blocks: Blocks) -> Blocks:
         """Numbers of macroblocks from those of blocks, which may cover two by two of them."""
@@ -222,15 +263,18 @@ class Lookahead:
         """
         passed_on = [np.zeros(intra.shape) for intra in self._intra]
         for sample in self._samples:
-            before, after, last = (
-                _share(motion.costs, sample.intra, step)
-                for motion in (sample.before, sample.after, sample.last)
+            before, last = (
+                _share(motion.costs, sample.intra, step) for motion in (sample.before, sample.last)
             )
             # Explained by the anchor before it, directly or through the pictures between.
             before = np.maximum(before, last**sample.steps)
-            nearer = np.where(before >= after, sample.weight, 0.0)
+            nearer = np.full(before.shape, sample.weight)
+            if sample.after is not None:
+                after = _share(sample.after.costs, sample.intra, step)
+                nearer = np.where(before >= after, sample.weight, 0.0)
+                farther = (sample.weight - nearer) * after
+                _pass_on(passed_on[sample.gap + 1], farther, sample.after)
             _pass_on(passed_on[sample.gap], nearer * before, sample.before)
-            _pass_on(passed_on[sample.gap + 1], (sample.weight - nearer) * after, sample.after)
         octaves: list[Blocks] = []
         for number in range(len(self._intra) - 1, -1, -1):
             share = np.zeros(self._intra[0].shape)
@@ -257,23 +301,26 @@ class Lookahead:
         """The mean of what all pictures but the first have of the finer steps."""
         gains = [(1.0, float(one.mean())) for one in effective[1:]]
         for sample in self._samples:
-            before, after, last = (
-                _copied(motion.costs, step) for motion in (sample.before, sample.after, sample.last)
-            )
+            before, last = (_copied(motion.costs, step) for motion in (sample.before, sample.last))
             before = np.maximum(before, last**sample.steps)
-            gain = np.where(
-                before >= after,
-                before * _at(effective[sample.gap], sample.before),
-                after * _at(effective[sample.gap + 1], sample.after),
-            )
+            gain = before * _at(effective[sample.gap], sample.before)
+            if sample.after is not None:
+                after = _copied(sample.after.costs, step)
+                other = after * _at(effective[sample.gap + 1], sample.after)
+                gain = np.where(before >= after, gain, other)
             gains.append((sample.weight, float(gain.mean())))
         weight = sum(weight for weight, _ in gains)
         return sum(weight * gain for weight, gain in gains) / weight if weight else 0.0
 
 
-def _sample_numbers(numbers: Sequence[int]) -> Iterator[tuple[int, tuple[int, float]]]:
-    """The numbers of samples, and for each the gap it lies in and its weight."""
-    for gap, (before, after) in enumerate(itertools.pairwise(numbers)):
+def _sample_numbers(numbers: Sequence[int], count: int) -> Iterator[tuple[int, tuple[int, float]]]:
+    """The numbers of samples, and for each the gap it lies in and its weight.
+
+    Args:
+        numbers: of what is coded ahead; the pictures after them are the last gap.
+        count: of all pictures.
+    """
+    for gap, (before, after) in enumerate(itertools.pairwise([*numbers, count])):
         between = after - before - 1
         count = min(_SAMPLES, between)
         for index in range(count):

@@ -53,6 +53,8 @@ _WIDEST = 0.75
 """How many octaves the second attempt may be from the first."""
 
 _MOST_OCTAVES = 3.0
+_HALVINGS = 12
+"""Of the search for the octaves, which no quantizer tells from more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +115,19 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A picture between two that are coded ahead.
+    """A picture between two that are coded ahead, or after the last of them.
 
     Attributes:
         tiles: its own.
         before: those of the picture coded ahead that is shown before it.
-        after: those of the one that is shown after it.
+        after: those of the one that is shown after it; None if there is none.
         weight: how many pictures it stands for.
         weight_ahead: how many pictures coded ahead the one after it stands for.
     """
 
     tiles: Tiles
     before: Ahead
-    after: Ahead
+    after: Ahead | None
     weight: float
     weight_ahead: float
 
@@ -147,18 +149,20 @@ class Trial:
         state = codec.encode_key_frame(
             self.before.mosaic, chosen.y_ac_qi, settings, threads=threads
         ).state
-        chosen = quantizer(self.after.octaves, step)
-        settings = EncodeSettings(
-            segments=chosen.segments,
-            effort=_EFFORT,
-            show=False,
-            refresh_last=False,
-            refresh_altref=True,
-        )
-        state = codec.encode_inter_frame(
-            state, self.after.mosaic, chosen.y_ac_qi, settings, threads=threads
-        ).state
-        ahead = _loss(self.after.mosaic, state.altref)
+        ahead = 0.0
+        if self.after is not None:
+            chosen = quantizer(self.after.octaves, step)
+            settings = EncodeSettings(
+                segments=chosen.segments,
+                effort=_EFFORT,
+                show=False,
+                refresh_last=False,
+                refresh_altref=True,
+            )
+            state = codec.encode_inter_frame(
+                state, self.after.mosaic, chosen.y_ac_qi, settings, threads=threads
+            ).state
+            ahead = _loss(self.after.mosaic, state.altref)
         settings = EncodeSettings(effort=_EFFORT)
         state = codec.encode_inter_frame(
             state, self.tiles.own, nearest_qi(step), settings, threads=threads
@@ -166,36 +170,75 @@ class Trial:
         return self.weight * _loss(self.tiles.own, state.last) + self.weight_ahead * ahead
 
 
-def even_octaves(trials: Sequence[Trial], y_ac_qi: int, expected: float, threads: int) -> float:
-    """How much coarser a batch is to be coded, to look as a sequential encode does.
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What is lost of some pictures: 1 - SSIM, times how many pictures they stand for.
+
+    Attributes:
+        sequential: by a sequential encode.
+        anchored: between pictures coded ahead, if no step is coarser than the sequential encode's.
+        db_of_octave: by how many dB that grows with each octave by which all steps are coarser.
+    """
+
+    sequential: float
+    anchored: float
+    db_of_octave: float
+
+    def at(self, octaves: float) -> float:
+        """What is lost between pictures coded ahead if all steps are so much coarser."""
+        return self.anchored * 10 ** (self.db_of_octave * octaves / 10)
+
+
+def try_pictures(trials: Sequence[Trial], y_ac_qi: int, expected: float, threads: int) -> Lost:
+    """Find out what is lost of pictures.
 
     Args:
-        trials: some of its pictures.
+        trials: the pictures.
         y_ac_qi: of the sequential encode.
-        expected: the answer if nothing is tried.
+        expected: by how many octaves the batch's steps are likely to be coarser.
         threads: how many share the work on a picture; the result is the same for any number.
-
-    Returns:
-        The logarithm to base 2 of the batch's step against that of the sequential encode.
     """
     step = codec.quantizer_steps()[y_ac_qi]
     sequential = sum(trial.sequential(y_ac_qi, threads) for trial in trials)
 
-    def better(octaves: float) -> float:
-        """By how many dB the batch is better."""
-        lost = sum(trial.anchored(step * 2.0**octaves, threads) for trial in trials)
-        return 10 * math.log10(sequential / lost) if sequential > 0 and lost > 0 else 0.0
+    def lost_at(octaves: float) -> float:
+        return sum(trial.anchored(step * 2.0**octaves, threads) for trial in trials)
 
-    first = better(expected)
-    change = min(max(first / _DB_OF_OCTAVE, -_WIDEST), _WIDEST)
-    second_octaves = max(expected + change, 0.0)
-    change = second_octaves - expected
+    def result(octaves: float, lost: float, db_of_octave: float) -> Lost:
+        return Lost(sequential, lost / 10 ** (db_of_octave * octaves / 10), db_of_octave)
+
+    first = lost_at(expected)
+    better = _db(sequential, first)
+    change = min(max(better / _DB_OF_OCTAVE, -_WIDEST), _WIDEST)
+    octaves = max(expected + change, 0.0)
+    change = octaves - expected
     # Steps are whole numbers: over a short distance their rounding hides what an octave is worth.
     if abs(change) * _DB_OF_OCTAVE < 0.2:
-        return second_octaves
-    second = better(second_octaves)
-    db_of_octave = min(max((first - second) / change, _LEAST_DB), _MOST_DB)
-    return min(max(second_octaves + second / db_of_octave, 0.0), _MOST_OCTAVES)
+        return result(expected, first, _DB_OF_OCTAVE)
+    second = lost_at(octaves)
+    return result(octaves, second, min(max(_db(second, first) / change, _LEAST_DB), _MOST_DB))
+
+
+def _db(lost: float, than: float) -> float:
+    """How much more one is than the other, in dB; 0 if there is nothing to compare."""
+    return 10 * math.log10(lost / than) if lost > 0 and than > 0 else 0.0
+
+
+def even_octaves(lost: Sequence[Lost]) -> float:
+    """How much coarser steps have to be so that pictures look as in a sequential encode.
+
+    Returns:
+        The logarithm to base 2 of the steps against those of the sequential encode, 0 to 3.
+    """
+    wanted = sum(one.sequential for one in lost)
+    low, high = 0.0, _MOST_OCTAVES
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if sum(one.at(middle) for one in lost) < wanted:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def _spread(size: tuple[int, int], number: int) -> Places:

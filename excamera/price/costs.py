@@ -82,7 +82,8 @@ class Shape:
     @property
     def ahead(self) -> float:
         """Share of the frames that are coded ahead, if all batches are of mode anchors."""
-        return min(1.0, (self.chunks + self.batches) / max(1, self.frames))
+        # A key frame for each batch, and an anchor for each chunk but the batch's last.
+        return min(1.0, self.chunks / max(1, self.frames))
 
     @property
     def counts(self) -> Counts:
@@ -93,7 +94,8 @@ class Shape:
 
 def _with_ordinary(lengths: list[int]) -> int:
     """How many chunks of a batch have frames that are not coded ahead."""
-    return sum(length > (1 if number else 2) for number, length in enumerate(lengths))
+    last = len(lengths) - 1
+    return sum(length > (number == 0) + (number < last) for number, length in enumerate(lengths))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,9 @@ def anchors(event: Event, context: Context) -> Event:
             read = (raster_of(one) for chunk in batch.chunks for one in reader.read(chunk))
             pictures = marked(read, context)
             lengths = [len(chunk.pts) for chunk in batch.chunks]
-            made = encode_anchors(pictures, lengths, job.plan.options, available_cpus())
+            made = encode_anchors(
+                pictures, lengths, job.plan.options, available_cpus(), job.plan.even
+            )
             next(pictures, None)  # so that it is marked even if nobody asked for more
         frames = _stamped(made, batch)
         return piece(job.plan, frames), AnchorsRecord(

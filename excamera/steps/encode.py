@@ -57,7 +57,7 @@ def _whole(job: Job, chunk: Chunk, context: Context) -> list[Stamped]:
 
 def _between(job: Job, batch: Batch, chunk: Chunk, context: Context) -> tuple[list[Stamped], str]:
     """The frames of a chunk that were not coded ahead, by our encoder; and their digest."""
-    ordinary = chunk.ordinary
+    ordinary = batch.ordinary(chunk)
     if not ordinary.pts:
         context.mark("fetched")
         return [], ""

@@ -21,18 +21,25 @@ from excamera.errors import (
     UnreadableFrame,
     UnsupportedSize,
 )
-from excamera.job.cut import SPAN_PIXELS, Frames, has_spans, spans
+from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
 from excamera.job.flow import Limits
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Chunk, Geometry, Output, Plan, SourceFile
+from excamera.job.plan import (
+    Chunk,
+    Geometry,
+    Output,
+    Plan,
+    SourceFile,
+    mode_of_batch,
+)
 from excamera.job.records import IndexSummary, SurveyRecord
 from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded
 from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
-from excamera.media.scenes import Surveyor
+from excamera.media.scenes import Survey, Surveyor
 from excamera.media.source.index import Index, index_packets
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
@@ -92,7 +99,7 @@ def index(event: Event, context: Context) -> Event:
     with open_media(media, original.name) as opened:
         container = output_container(event["container"])
         made = _make_plan(opened, frames, original, fingerprint(media), container, options)
-    draft = _draft(replace(made, output=output), frames, media, surveyor)
+    draft = _draft(replace(made, output=output), frames, context.store, surveyor)
     context.mark("computed")
     draft.save(context.store, keys)
     context.mark("stored")
@@ -105,20 +112,31 @@ def index(event: Event, context: Context) -> Event:
     ).to_json()
 
 
-def _draft(made: Plan, frames: _Frames, media: str | BinaryIO, surveyor: _WholeSurveyor) -> Draft:
+def _draft(made: Plan, frames: _Frames, store: Store, surveyor: _WholeSurveyor) -> Draft:
     """What is known before the cut, with the survey of a short source."""
+    options = made.options
     origin = round(made.origin_s / made.time_base)
     shown = Frames([pts - origin for pts in frames.pts], frames.read_pts, frames.seeks)
     pixels = made.geometry.width * made.geometry.height
-    divided = spans(len(shown), pixels, made.options, surveyor.span_pixels)
-    survey = None
-    if not divided:
-        if made.source.indexed_by == "packets" and made.options.follows_scenes:
-            whole = Chunk(0, 0, tuple(shown.pts), tuple(shown.read_pts))
-            survey = survey_of(whole, made, media)
-        else:
-            survey = surveyor.survey()
+    divided = spans(len(shown), pixels, options, surveyor.span_pixels)
+    if divided or not options.follows_scenes:
+        return Draft(made, shown, divided)
+    whole = Chunk(0, 0, tuple(shown.pts), tuple(shown.read_pts))
+    media = locate(made.source, store)
+    survey = surveyor.survey()
+    if made.source.indexed_by == "packets":
+        survey = survey_of(whole, made, media, trying=len(shown) > options.longest_batch)
+    # A film of one batch needs no trials here; whether it has more is known only now.
+    if survey is not None and not survey.lost and _is_divided(shown, options, survey):
+        survey = survey_of(whole, made, media)
     return Draft(made, shown, divided, survey)
+
+
+def _is_divided(frames: Frames, options: EncodeOptions, survey: SurveyRecord) -> bool:
+    """Whether a source with that survey has more than one batch of mode anchors."""
+    if mode_of_batch(options) != "anchors" or len(survey.alone) != len(frames):
+        return False
+    return len(list(cut(frames, options, Survey([survey])))) > 1
 
 
 def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:

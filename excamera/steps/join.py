@@ -76,7 +76,7 @@ def _anchored(job: Job, batch: Batch, context: Context) -> Iterator[JoinedChunk]
     """The chunks with what was coded ahead; the source is not needed."""
 
     def fetched(chunk: Chunk) -> Between:
-        frames = _fetched(job, batch, chunk.ordinary)
+        frames = _fetched(job, batch, batch.ordinary(chunk))
         if not frames:
             return Between([], "")
         record = job.finished(job.keys.chunk(batch.number, chunk.number), ChunkRecord)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from excamera.job.cut import cut
 from excamera.job.draft import Draft
 from excamera.job.flow import Limits
 from excamera.job.objects import Job, Keys
+from excamera.job.plan import Batch
 from excamera.job.records import PlanSummary, SurveyRecord
 from excamera.media.scenes import Survey
+from excamera.media.trials import Lost, even_octaves
 from mu import Context, Event, Store, at_once
 
 
@@ -25,10 +28,12 @@ def plan(event: Event, context: Context) -> Event:
     """
     keys = Keys(event["job"])
     draft = Draft.load(context.store, keys)
-    survey = _survey(draft, context.store, keys)
+    spans = _spans(draft, context.store, keys)
     context.mark("fetched")
-    batches = tuple(cut(draft.frames, draft.plan.options, survey))
-    made = replace(draft.plan, batches=batches)
+    survey = Survey(spans)
+    surveyed = survey if survey.count == len(draft.frames) else None
+    batches = tuple(cut(draft.frames, draft.plan.options, surveyed))
+    made = replace(draft.plan, batches=batches, even=_even(batches, spans) if surveyed else None)
     context.mark("computed")
     most_chunks = max(len(batch.chunks) for batch in batches)
     limits = Limits(**event["limits"]).fit(most_chunks)
@@ -54,14 +59,21 @@ def plan(event: Event, context: Context) -> Event:
     ).to_json()
 
 
-def _survey(draft: Draft, store: Store, keys: Keys) -> Survey | None:
-    """The survey of the whole source; None if there is none, or if a picture is missing."""
+def _spans(draft: Draft, store: Store, keys: Keys) -> list[SurveyRecord]:
+    """The surveys of the source; none if there are none."""
 
     def of_span(number: int) -> SurveyRecord:
         return SurveyRecord.from_json(store.get(keys.survey(number)))
 
     spans = at_once(of_span, range(len(draft.spans)))
-    if draft.survey is not None:
-        spans.append(draft.survey)
-    survey = Survey(spans)
-    return survey if survey.count == len(draft.frames) else None
+    return spans if draft.survey is None else [*spans, draft.survey]
+
+
+def _even(batches: Sequence[Batch], spans: Sequence[SurveyRecord]) -> float | None:
+    """By how many octaves steps have to be coarser for the whole film to look as it should.
+
+    A batch alone finds it out itself. Batches of a film must agree: if one had finer steps than
+    another, its bits would gain less.
+    """
+    lost = [Lost(*one) for span in spans for one in span.lost]
+    return even_octaves(lost) if lost and len(batches) > 1 else None

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import astuple, replace
 from typing import BinaryIO
 
+import codec
 from excamera.errors import SourceMismatch, UnreadableFrame
 from excamera.job.objects import Job
-from excamera.job.plan import Chunk, Plan
+from excamera.job.plan import Chunk, Plan, mode_of_batch
 from excamera.job.records import SurveyRecord
+from excamera.media.lookahead import lost_of
 from excamera.media.scenes import Surveyor
 from excamera.media.source.location import locate
 from excamera.media.source.reader import FrameReader
+from excamera.media.trials import Lost
 from excamera.steps.pieces import raster_of
 from mu import Context, Event, NoSuchKey, Store
+from mu.engines.local import available_cpus
 
 
 def survey(event: Event, context: Context) -> Event:
@@ -49,6 +54,7 @@ def survey_of(
     media: str | BinaryIO,
     lead_in: tuple[Chunk, ...] = (),
     threads: int = 0,
+    trying: bool = True,
 ) -> SurveyRecord:
     """Survey a span by decoding it; the workers that need a damaged frame report it, not this.
 
@@ -58,16 +64,31 @@ def survey_of(
         media: the file that workers read.
         lead_in: the frames before the span, see `excamera.job.cut.LEAD_IN`.
         threads: see `FrameReader`.
+        trying: whether to find out what is lost of the pictures, if the mode needs it.
     """
     surveyor = Surveyor(span.first_frame)
+    lost: list[Lost] = []
     try:
         with FrameReader(media, plan, threads) as reader:
-            for part in (*lead_in, span):
+
+            def seen(part: Chunk) -> Iterator[codec.Raster]:
                 for picture in reader.read(part):
-                    surveyor.add(raster_of(picture))
+                    raster = raster_of(picture)
+                    surveyor.add(raster)
+                    yield raster
+
+            for part in lead_in:
+                for _ in seen(part):
+                    pass
+            own = seen(span)
+            if trying and mode_of_batch(plan.options) == "anchors":
+                sharing = threads or available_cpus()
+                lost = list(lost_of(own, len(span.pts), plan.options, sharing))
+            for _ in own:
+                pass
     except (UnreadableFrame, SourceMismatch):
         return SurveyRecord(first=span.first_frame)
-    return surveyor.record()
+    return replace(surveyor.record(), lost=[list(astuple(one)) for one in lost])
 
 
 def _finished(store: Store, key: str, plan: Plan) -> SurveyRecord | None:

@@ -129,13 +129,15 @@ def test_a_job_in_spans_asks_for_what_was_foretold(
     """If this fails, the cost of looking for scenes in a long film is not what is billed."""
 
     def shape_of(planned: Plan) -> Shape:
-        chunks = [chunk for batch in planned.batches for chunk in batch.chunks]
+        ordinary = [
+            bool(batch.ordinary(chunk).pts) for batch in planned.batches for chunk in batch.chunks
+        ]
         return Shape(
             FRAMES,
-            len(chunks),
+            len(ordinary),
             len(planned.batches),
             anchored_batches=len(planned.batches),
-            anchored_chunks=sum(bool(chunk.ordinary.pts) for chunk in chunks),
+            anchored_chunks=sum(ordinary),
             spans=2,
         )
 

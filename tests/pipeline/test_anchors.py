@@ -44,7 +44,7 @@ def coded(lengths: list[int], threads: int = 1) -> Coded:
     between = []
     start = 0
     for number, length in enumerate(lengths):
-        first, end = start + (number == 0), start + length - 1
+        first, end = start + (number == 0), start + length - (number < len(lengths) - 1)
         known = anchors[: number + 1]  # a worker needs no later ones
         between.append(encode_between(known, number, rasters(first, end), OPTIONS))
         start += length
@@ -75,9 +75,9 @@ def test_every_picture_is_shown_once_and_looks_like_its_source(lengths: list[int
 
 def test_an_anchor_is_shown_exactly_as_it_was_coded_ahead() -> None:
     """If this fails, the next chunk refers to another picture than its worker had."""
-    anchors, between = coded([5, 5])
+    anchors, between = coded([5, 5, 5])
     state = None
-    for part, one in zip(join_anchored(anchors, between), anchors, strict=True):
+    for part, one in list(zip(join_anchored(anchors, between), anchors, strict=True))[:-1]:
         assert not is_shown(one.opening[-1])
         ahead = None
         for frame in part.frames:
@@ -118,15 +118,19 @@ def test_a_chunk_made_for_other_anchors_is_refused() -> None:
 
 def test_probabilities_run_through_the_whole_batch() -> None:
     """If this fails, each frame pays for probabilities that it could have from the one before."""
-    anchors, between = coded([6, 6])
+    anchors, between = coded([6, 6, 6])
     joined = list(join_anchored(anchors, between))
-    first = [one.opening[0] for one in anchors]
+    # The last chunk has no anchor.
+    first = [*(one.opening[0] for one in anchors[:-1]), between[-1].frames[0]]
     in_place = [part.frames[0] for part in joined]
     assert in_place[0] == first[0]
-    assert in_place[1] != first[1]
-    tokens = [frame[3 + codec.read_header(frame).first_partition_size :] for frame in
-              (in_place[1], first[1])]  # fmt: skip
-    assert tokens[0] == tokens[1]
+
+    def tokens(frame: bytes) -> bytes:
+        return frame[3 + codec.read_header(frame).first_partition_size :]
+
+    for made, written in zip(first[1:], in_place[1:], strict=True):
+        assert made != written
+        assert tokens(made) == tokens(written)
 
 
 @pytest.mark.parametrize(
@@ -170,21 +174,35 @@ def test_the_pieces_are_what_the_records_say(kept: Job) -> None:
     batch = kept.plan.batches[1]
     record = kept.finished(kept.keys.anchors(1), AnchorsRecord)
     assert record is not None
-    assert (record.opening, record.closing) == ([2, 1], [1, 0])
+    assert (record.opening, record.closing) == ([2, 0], [1, 0])
     shapes = [(len(one.opening), len(one.closing)) for one in anchors_of(kept, batch)]
-    assert shapes == [(2, 1), (1, 0)]
-    key = kept.keys.chunk(1, 1)  # of one frame, which was coded ahead
-    assert frames_of(kept.store.get(key)) == []
-    empty = kept.finished(key, ChunkRecord)
+    assert shapes == [(2, 1), (0, 0)]
+    key = kept.keys.chunk(1, 1)
+    [(_, frame)] = frames_of(kept.store.get(key))
+    chunk = kept.finished(key, ChunkRecord)
+    assert chunk is not None
+    assert (chunk.frames, chunk.bytes) == (1, len(frame))
+
+
+def test_a_chunk_may_have_no_ordinary_frames(tmp_path: Path) -> None:
+    """If this fails, the worker of such a chunk fails, or join waits for what it never wrote."""
+    source = Clip(frames=3).write(tmp_path / "a.mp4")
+    options = EncodeOptions(chunk_frames=2, batch_chunks=2, crf=20)
+    result = encode_file(str(source), tmp_path / "a.ivf", options, keep_job=tmp_path / "job")
+    job = Job.load(DirectoryStore(tmp_path / "job"), "local")
+    key = job.keys.chunk(0, 0)  # the key frame and the anchor
+    assert frames_of(job.store.get(key)) == []
+    empty = job.finished(key, ChunkRecord)
     assert empty is not None
-    assert (empty.frames, empty.bytes, empty.size) == (1, 0, 32)
+    assert (empty.frames, empty.bytes, empty.size) == (2, 0, 32)
+    assert result.frames == len(check_plays_alike(tmp_path / "a.ivf")) == 3
 
 
 def test_hidden_frames_are_those_of_the_anchors(kept: Job, tmp_path: Path) -> None:
     """If this fails, players show frames that were only coded ahead."""
     path = tmp_path / "a.ivf"
     path.write_bytes(kept.store.get(kept.keys.result("ivf")))
-    assert sum(not is_shown(frame) for frame in read_file(path).frames) == 4
+    assert sum(not is_shown(frame) for frame in read_file(path).frames) == 3
 
 
 def test_anchors_of_another_plan_are_refused(kept: Job) -> None:

@@ -45,7 +45,7 @@ def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int) -> None:
         assert found.chunks == sum(len(batch.chunks) for batch in batches)
         anchored = [batch for batch in batches if batch.is_anchored]
         assert found.anchored_batches == len(anchored)
-        ordinary = [bool(chunk.ordinary.pts) for batch in anchored for chunk in batch.chunks]
+        ordinary = [bool(batch.ordinary(chunk).pts) for batch in anchored for chunk in batch.chunks]
         assert found.anchored_chunks == sum(ordinary)
         rebased = [len(batch.chunks) > 1 for batch in batches if not batch.is_anchored]
         assert found.rebased_batches == sum(rebased)

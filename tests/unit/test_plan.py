@@ -9,6 +9,7 @@ from fractions import Fraction
 from excamera.job.cut import (
     LEAD_IN,
     SPAN_PIXELS,
+    USUAL_BATCH,
     Frames,
     Survey,
     cut,
@@ -19,6 +20,7 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.job.plan import (
     Batch,
+    Chunk,
     Geometry,
     Plan,
     SourceFile,
@@ -159,7 +161,8 @@ def test_the_spans_of_a_film() -> None:
         assert [first for first, _ in found[1:]] == [end for _, end in found[:-1]]
         assert (found[0][0], found[-1][1], len(found) <= 1000) == (0, frames, True)
         lengths = {end - first for first, end in found}
-        assert max(lengths) - min(lengths) <= 1
+        assert max(lengths) - min(lengths) <= USUAL_BATCH
+        assert all(first % USUAL_BATCH == 0 for first, _ in found)
         assert min(lengths) > LEAD_IN
 
 
@@ -184,14 +187,19 @@ def test_frames_with_equal_timestamps_are_told_apart() -> None:
 
 def test_ordinary_frames_are_those_that_are_not_coded_ahead() -> None:
     """If this fails, a worker of mode anchors reads and encodes the wrong pictures."""
-    first, second, last = batches(9, 4, 3)[0].chunks
-    assert [list(one.ordinary.pts) for one in (first, second, last)] == [[1, 2], [4, 5, 6], []]
-    assert [one.ordinary.first_frame for one in (first, second)] == [1, 4]
-    assert batches(1, 4, 3)[0].chunks[0].ordinary.pts == ()
+
+    def ordinary(batch: Batch) -> list[Chunk]:
+        return [batch.ordinary(chunk) for chunk in batch.chunks]
+
+    [batch] = batches(10, 4, 3)
+    assert [list(one.pts) for one in ordinary(batch)] == [[1, 2], [4, 5, 6], [8, 9]]
+    assert [one.first_frame for one in ordinary(batch)] == [1, 4, 8]
+    assert [list(one.pts) for one in ordinary(batches(3, 1, 3)[0])] == [[], [], [2]]
+    assert ordinary(batches(1, 4, 3)[0])[0].pts == ()
     # Among equal timestamps it counts how many go before.
     for times, skip in (([5, 5, 5, 5, 9, 9], 1), ([0, 5, 5, 5, 9, 9], 0)):
-        assert batches(6, 3, 2, times)[0].chunks[0].ordinary.skip == skip
-    assert batches(6, 3, 2, [0, 0, 5, 5, 5, 9])[0].chunks[1].ordinary.skip == 1
+        assert ordinary(batches(6, 3, 2, times)[0])[0].skip == skip
+    assert ordinary(batches(6, 3, 2, [0, 0, 5, 5, 5, 9])[0])[1].skip == 1
 
 
 def test_the_mode_of_a_batch() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 import codec
 from codec import EncodeSettings, Raster
+from excamera.job.cut import USUAL_BATCH
 from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.media.anchors import encode_anchors, encode_between, join_anchored
-from excamera.media.lookahead import Lookahead
+from excamera.media.lookahead import Lookahead, lost_of
 from excamera.media.quality import ssim, ssim_db
-from excamera.media.trials import Ahead, Tiles, Trial, even_octaves
+from excamera.media.trials import Ahead, Lost, Tiles, Trial, even_octaves, try_pictures
 
 FRAMES, N = 25, 12
 
@@ -70,7 +73,8 @@ def anchored(source: list[Raster], options: EncodeOptions) -> list[bytes]:
     anchors = encode_anchors(source, lengths, options, 1)
     between, first = [], 0
     for number, length in enumerate(lengths):
-        shown = source[first + (number == 0) : max(first + (number == 0), first + length - 1)]
+        ahead = number < len(lengths) - 1
+        shown = source[first + (number == 0) : first + length - ahead]
         between.append(encode_between(anchors[: number + 1], number, shown, options))
         first += length
     return [frame for part in join_anchored(anchors, between) for frame in part.frames]
@@ -102,14 +106,16 @@ def trial(octaves: float, number: int = 0) -> Trial:
 
 def test_what_is_inherited_is_given_back() -> None:
     """If this fails, boosts make still scenes better instead of smaller."""
-    plain, boosted = (even_octaves([trial(-octaves)], 60, 0.5, 1) for octaves in (0.0, 1.5))
+    plain, boosted = (
+        even_octaves([try_pictures([trial(-octaves)], 60, 0.5, 1)]) for octaves in (0.0, 1.5)
+    )
     assert plain < 0.3
     assert abs(boosted - 1.5) < 0.3
 
 
 def test_trials_are_the_same_for_any_number_of_threads() -> None:
     """If this fails, a repeated step would find other quantizers."""
-    assert len({even_octaves([trial(-1.0)], 60, 0.5, threads) for threads in (1, 3)}) == 1
+    assert len({try_pictures([trial(-1.0)], 60, 0.5, threads) for threads in (1, 3)}) == 1
 
 
 @pytest.mark.parametrize("value", [0, 128])
@@ -118,7 +124,7 @@ def test_pictures_without_anything_in_them_tell_nothing(value: int) -> None:
     black = [picture(np.full((40, 56), value)) for _ in range(9)]
     found = Lookahead(black, [9], 30, 1).quantizers()
     assert 0 <= found.ordinary <= 127
-    assert even_octaves([], 60, 0.25, 1) == 0.25
+    assert even_octaves([try_pictures([], 60, 0.25, 1)]) == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (47, 49), (48, 48), (100, 500)])
@@ -143,3 +149,30 @@ def test_tiles_follow_their_content() -> None:
     found = Ahead.of(tiles, motion, before, np.zeros((13, 20)))
     difference = tiles.own.planes()[0].astype(int) - found.mosaic.planes()[0]
     assert (difference == 0).mean() > 0.6
+
+
+def test_a_film_is_even_as_a_whole() -> None:
+    """If this fails, one scene decides for all, or films look worse than asked for."""
+    still, fast = Lost(2.0, 0.5, 4.0), Lost(1.0, 1.5, 4.0)
+    found = even_octaves([still, fast])
+    assert still.at(found) + fast.at(found) == pytest.approx(3.0, rel=0.002)
+    assert 0 < found < even_octaves([still])
+    assert even_octaves([fast]) == 0  # nothing is finer than in a sequential encode
+    assert even_octaves([Lost(1.0, 1e-9, 4.0)]) == pytest.approx(3, abs=0.001)
+
+
+def test_usual_batches_of_a_film_are_tried_as_they_come() -> None:
+    """If this fails, a survey keeps all pictures of a film in memory, or leaves some out."""
+    source = clip(0, 3)
+    seen = []
+
+    def pictures() -> Iterator[Raster]:
+        for number, one in enumerate(source):
+            seen.append(number)
+            yield one
+
+    source += [source[-1]] * (USUAL_BATCH - 5 - len(source)) + source[:8]
+    found = list(lost_of(pictures(), len(source), EncodeOptions(crf=40), 1))
+    assert seen == list(range(len(source)))
+    assert len(found) == 2
+    assert all(one.sequential > one.anchored > 0 for one in found)
