@@ -279,6 +279,29 @@ def test_more_effort_gives_smaller_frames_as_good():
     assert found[4] < found[2] < found[0]
 
 
+def test_letters_are_found_wherever_they_were():
+    """The next page of a text would cost as much as the first, though its letters are the same."""
+    random = np.random.default_rng(7)
+    letters = np.where(random.random((20, 9, 6)) > 0.5, 30, 220)
+    letters[:, 7:, :] = letters[:, :, 5] = 220
+    pages = []
+    for _ in range(2):
+        order = random.integers(0, len(letters), (12, 24))
+        luma = letters[order].swapaxes(1, 2).reshape(12 * 9, 24 * 6).astype(np.uint8)
+        grey = np.full((54, 72), 128, np.uint8)
+        pages.append(Raster.from_planes(luma, grey, grey))
+    state = codec.encode_key_frame(pages[0], 20).state
+    brief, careful = (
+        codec.encode_inter_frame(state, pages[1], 20, EncodeSettings(effort=effort))
+        for effort in (1, 2)
+    )
+    assert_plays_as_predicted(
+        [codec.encode_key_frame(pages[0], 20).frame, careful.frame], [state, careful.state]
+    )
+    assert len(careful.frame) < 0.6 * len(brief.frame)
+    assert psnr(pages[1], careful.state.last) > psnr(pages[1], brief.state.last) - 0.5
+
+
 def test_state_of_another_size_is_refused():
     """References of the wrong size would be read outside their planes."""
     small, large = moving_pictures(16, 16, 1)[0], moving_pictures(48, 48, 1)[0]

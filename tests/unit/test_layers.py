@@ -25,7 +25,7 @@ ROOMS = {
     ),
     "decide": (
         "effort", "rate_distortion", "mode_rates", "entropy_update", "activity_mask",
-        "residue_coder", "filter_search", "frame_writer", "motion_search", "sketch", "steady",
+        "residue_coder", "filter_search", "frame_writer", "block_sums", "motion_search", "sketch", "steady",
         "far_vectors", "macroblock_trial", "intra_trial", "search_decider", "first_look",
         "repeat_decider",
     ),

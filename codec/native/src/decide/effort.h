@@ -44,9 +44,12 @@ struct SearchEffort {
   bool smallest_splits_always;   // and if those did not win, too
   bool every_partitioning;       // all are coded to the end, not only the most promising
   bool second_reference_splits;  // and those of the second best reference
-  IntraEffort inter_intra;       // in inter frames
-  IntraEffort key_intra;         // in key frames
-  bool far_vectors;              // vectors of sketches are tried, too
+  // 4x4 parts of something drawn that are found nowhere near are looked for at all whole
+  // vectors up to so far from the macroblock's. 0: they are not.
+  int everywhere_px;
+  IntraEffort inter_intra;  // in inter frames
+  IntraEffort key_intra;    // in key frames
+  bool far_vectors;         // vectors of sketches are tried, too
   FilterEffort filter;
   int first_look;  // one row of so many is looked at before an inter frame is decided; 0: none
 };
@@ -76,6 +79,7 @@ inline constexpr SearchEffort kEffort0{
     .smallest_splits_always = false,
     .every_partitioning = false,
     .second_reference_splits = false,
+    .everywhere_px = 0,
     .inter_intra = {.subblocks = false, .subblock_finalists = 1},
     .key_intra = {.subblocks = true, .subblock_finalists = 1},
     .far_vectors = false,
@@ -98,6 +102,7 @@ constexpr SearchEffort effort2() {
   SearchEffort effort = effort1();
   effort.finalists = 3;
   effort.smallest_splits = true;
+  effort.everywhere_px = 64;
   effort.inter_intra.subblock_finalists = 2;
   effort.key_intra.subblock_finalists = 3;
   effort.first_look = 4;
@@ -115,6 +120,7 @@ constexpr SearchEffort effort4() {
   SearchEffort effort = effort3();
   effort.finalists = 5;
   effort.smallest_splits_always = true;
+  effort.everywhere_px = 128;
   effort.inter_intra.subblock_finalists = effort.key_intra.subblock_finalists = 4;
   effort.first_look = 1;
   return effort;

@@ -33,6 +33,9 @@ MotionVector moved(MotionVector mv, int row, int col) {
 constexpr int kAround[8][2] = {{-1, 0},  {0, -1}, {0, 1},  {1, 0},
                                {-1, -1}, {-1, 1}, {1, -1}, {1, 1}};
 
+// A 4x4 block is found nowhere near if the best match differs by ten grey levels a pixel.
+constexpr int kNotFound = 10 * 16;
+
 }  // namespace
 
 void MotionSearch::whole_pixel_differences(const SearchBlock& block, const Around& around,
@@ -185,6 +188,73 @@ void MotionSearch::descend(Differences&& differences, int step, int moves, Found
   }
 }
 
+void MotionSearch::search_everywhere(const SearchBlock& block, Found& found) const {
+  const auto whole = [](int low, int high) { return PixelRange{low, high - low + 1}; };
+  const MotionVector centre = everywhere->centre;
+  const int reach = everywhere->reach_px;
+  const int middle = centre.row >> 2;
+  const int up = std::max(middle - reach, (bounds.top + 3) >> 2);
+  const int down = std::min(middle + reach, bounds.bottom >> 2);
+  const int left = std::max((centre.col >> 2) - reach, (bounds.left + 3) >> 2);
+  const int right = std::min((centre.col >> 2) + reach, bounds.right >> 2);
+  if (up > down || left > right) return;
+  if (!everywhere->read) {
+    const int x = block.x & ~15;
+    const int y = block.y & ~15;
+    everywhere->sums.read(reference, whole(x + left, x + right + 12), whole(y + up, y + down + 12));
+    everywhere->read = true;
+  }
+  int sum = 0;
+  for (int y = 0; y < 4; ++y) {
+    for (int x = 0; x < 4; ++x) sum += block.source[y * block.source_stride + x];
+  }
+  Around around;
+  const auto compare = [&] {
+    int differing[8];
+    whole_pixel_differences(block, around, differing);
+    for (int i = 0; i < around.count; ++i) {
+      const Cost cost = lagrangian.absolute_cost(differing[i], 0) + around.own[i];
+      if (cost >= found.cost) continue;
+      found.mv = around.mvs[i];
+      found.difference = differing[i];
+      found.cost = cost;
+    }
+    around.count = 0;
+  };
+  constexpr int kGroup = 16;
+  // From the centre outwards: what is near has cheaper vectors, and spares more of the rest.
+  for (int i = 0; i <= 2 * reach; ++i) {
+    const int row = middle + (i % 2 == 0 ? i / 2 : -(i + 1) / 2);
+    if (row < up || row > down || !MvRates::codable(row * 4 - predicted.row)) continue;
+    const Rate row_rate = rates.of_row(row * 4 - predicted.row);
+    const std::uint16_t* sums = everywhere->sums.at(block.x + left, block.y + row);
+    for (int first = left; first <= right; first += kGroup, sums += kGroup) {
+      const Cost room = found.cost - lagrangian.absolute_cost(0, row_rate);
+      if (room <= 0) break;
+      const int most = static_cast<int>(room >> 8);
+      const int count = std::min(kGroup, right - first + 1);
+      int differing[kGroup];
+      int least = most + 1;
+      for (int j = 0; j < count; ++j) {
+        differing[j] = std::abs(sums[j] - sum);
+        least = std::min(least, differing[j]);
+      }
+      if (least > most) continue;
+      for (int j = 0; j < count; ++j) {
+        const int col = (first + j) * 4 - predicted.col;
+        if (differing[j] > most || !MvRates::codable(col)) continue;
+        const Cost own = lagrangian.absolute_cost(0, row_rate + rates.of_col(col));
+        if (lagrangian.absolute_cost(differing[j], 0) + own >= found.cost) continue;
+        around.mvs[around.count] = {static_cast<std::int16_t>(row * 4),
+                                    static_cast<std::int16_t>((first + j) * 4)};
+        around.own[around.count++] = own;
+        if (around.count == 8) compare();
+      }
+    }
+  }
+  if (around.count > 0) compare();
+}
+
 MotionSearch::Found MotionSearch::search(const SearchBlock& block,
                                          std::initializer_list<MotionVector> starts,
                                          const VectorEffort& effort, Cost fractions_below) const {
@@ -215,6 +285,7 @@ MotionSearch::Found MotionSearch::search(const SearchBlock& block,
   for (int step = effort.first_step_px; step >= 1; step /= 2) {
     descend(by_whole_pixels, step * 4, effort.moves, found);
   }
+  if (everywhere != nullptr && found.difference >= kNotFound) search_everywhere(block, found);
   const Cost by_whole = found.cost;
   found = weighed(found.mv, difference(block, found.mv));
   found.by_whole_pixels = by_whole;

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "bitstream/motion_vectors.h"
+#include "decide/block_sums.h"
 #include "decide/effort.h"
 #include "decide/mode_rates.h"
 #include "decide/rate_distortion.h"
@@ -22,6 +23,15 @@ struct SearchBlock {
   int height;
 };
 
+// A search of all whole vectors of 4x4 blocks, for pictures such as text: what is near does
+// not lead to the letter that is the same.
+struct SearchEverywhere {
+  MotionVector centre;
+  int reach_px;  // around the centre
+  BlockSums sums;
+  bool read;  // the sums are those around the centre
+};
+
 struct MotionSearch {
   const Plane& reference;
   const MvRates& rates;
@@ -29,6 +39,7 @@ struct MotionSearch {
   MvBounds bounds;  // of vectors, in quarter pixels
   MotionVector predicted;
   bool bilinear;
+  SearchEverywhere* everywhere = nullptr;
 
   // A vector, the Hadamard difference of its prediction (the absolute difference while
   // whole pixels are searched), and the cost of both.
@@ -60,6 +71,8 @@ struct MotionSearch {
   // `differences(around, centre, step, results)` measures the vectors around the centre.
   template <typename Differences>
   void descend(Differences&& differences, int step, int moves, Found& found) const;
+  // Looks everywhere for a 4x4 block that is nowhere near.
+  void search_everywhere(const SearchBlock& block, Found& found) const;
   bool allowed(MotionVector mv) const;
   Rate rate_of(MotionVector mv) const;
   void whole_pixel_differences(const SearchBlock& block, const Around& around,

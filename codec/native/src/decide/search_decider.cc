@@ -1,6 +1,7 @@
 #include "decide/search_decider.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 #include "decide/intra_trial.h"
@@ -9,6 +10,18 @@ namespace vp8 {
 namespace {
 
 constexpr Cost kNever = std::numeric_limits<Cost>::max();
+
+// Whether a macroblock shows something drawn, such as text: most pixels are the same as the next
+// one. What is found nowhere near is then often found somewhere else.
+bool is_drawn(const MacroblockPixels& source) {
+  constexpr int kSame = 2;  // grey levels
+  int same = 0;
+  for (int y = 0; y < 16; ++y) {
+    const std::uint8_t* pixels = source.pixels[0] + y * source.stride[0];
+    for (int x = 0; x < 15; ++x) same += std::abs(pixels[x] - pixels[x + 1]) <= kSame ? 1 : 0;
+  }
+  return same >= 16 * 15 / 2;
+}
 
 }  // namespace
 
@@ -142,14 +155,19 @@ SearchDecider::SplitPart SearchDecider::choose_part(const MotionSearch& search,
   return best;
 }
 
-Cost SearchDecider::search_split(SplitPartitioning partitioning, MacroblockInfo& info,
-                                 Rate& rate) const {
+Cost SearchDecider::search_split(SplitPartitioning partitioning, MacroblockInfo& info, Rate& rate) {
   const Plane plane = trial_.frame().reconstruction().references[info.reference]->plane(0);
   const MvCandidates& suggested = trial_.suggested(info.reference);
-  const MotionSearch search = motion_search(plane, suggested.best);
+  MotionSearch search = motion_search(plane, suggested.best);
   const auto [width, height] = kSplitPartSize[partitioning];
   const VectorEffort& effort = partitioning == k4x4 ? effort_.smallest : effort_.split;
   const MotionVector whole = info.mv();
+  if (partitioning == k4x4 && effort_.everywhere_px > 0 && is_drawn(trial_.source())) {
+    everywhere_.centre = whole;
+    everywhere_.reach_px = effort_.everywhere_px;
+    everywhere_.read = false;
+    search.everywhere = &everywhere_;
+  }
   info.y_mode = SPLITMV;
   info.partitioning = partitioning;
   rate = trial_.rates().reference(info.reference) + ModeRates::inter_mode(suggested, SPLITMV) +

@@ -47,7 +47,7 @@ class SearchDecider {
                            std::initializer_list<SplitPartitioning> partitionings);
   // Fills in the vectors of a partitioning and the rate of naming them; returns their
   // cost by Hadamard differences.
-  Cost search_split(SplitPartitioning partitioning, MacroblockInfo& info, Rate& rate) const;
+  Cost search_split(SplitPartitioning partitioning, MacroblockInfo& info, Rate& rate);
   SplitPart choose_part(const MotionSearch& search, const SearchBlock& block, MotionVector whole,
                         MotionVector left, MotionVector above, const VectorEffort& effort) const;
   MotionSearch motion_search(const Plane& plane, MotionVector predicted) const;
@@ -56,6 +56,7 @@ class SearchDecider {
   MacroblockTrial trial_;
   // The best whole vector so far, of any reference: where the search in the next one starts, too.
   MotionSearch::Found whole_best_{};
+  SearchEverywhere everywhere_{};
   const SearchEffort effort_;
   const FarVectors* const far_;
 };
