@@ -25,8 +25,8 @@ ROOMS = {
     ),
     "decide": (
         "effort", "rate_distortion", "mode_rates", "entropy_update", "activity_mask",
-        "residue_coder", "filter_search", "frame_writer", "block_sums", "motion_search", "sketch", "steady",
-        "far_vectors", "macroblock_trial", "intra_trial", "search_decider", "first_look",
+        "residue_coder", "filter_search", "frame_writer", "block_sums", "motion_search", "sketch",
+        "steady", "far_vectors", "macroblock_trial", "intra_trial", "search_decider", "first_look",
         "repeat_decider",
     ),
     "operations": ("chunk", "decode", "encode", "rebase", "recode", "show"),
