@@ -13,6 +13,8 @@
 namespace vp8 {
 namespace {
 
+constexpr int kChromaPlanes[] = {1, 2};  // planes
+
 constexpr int kFullWeight = 16;
 // Sums and weights then fit into 16 bits, products into 32.
 constexpr std::size_t kMostNeighbours = 14;
@@ -31,42 +33,54 @@ struct Sums {
   std::uint16_t weights[16 * 16];
 };
 
-void begin(const Plane& plane, int x, int y, int size, Sums& sums) {
-  for (int row = 0; row < size; ++row) {
+template <int Size>
+void begin(const Plane& plane, int x, int y, Sums& sums) {
+  for (int row = 0; row < Size; ++row) {
     const std::uint8_t* pixels = plane.at(x, y + row);
-    for (int i = 0; i < size; ++i) {
-      sums.pixels[row * size + i] = static_cast<std::uint16_t>(pixels[i] * kFullWeight);
-      sums.weights[row * size + i] = kFullWeight;
+    for (int i = 0; i < Size; ++i) {
+      sums.pixels[row * Size + i] = static_cast<std::uint16_t>(pixels[i] * kFullWeight);
+      sums.weights[row * Size + i] = kFullWeight;
     }
   }
 }
 
-// Adds a part of a neighbour.
-void add(const Plane& plane, int x, int y, int size, const Plane& other, int other_x, int other_y,
+// Adds a part of a neighbour. All numbers fit into 16 bits, of which vectors hold most.
+template <int Size>
+void add(const Plane& plane, int x, int y, const Plane& other, int other_x, int other_y,
          int block_weight, int most, Sums& sums) {
+  using U16 = std::uint16_t;
   // A difference of twice `most`, which is in 16ths, is the first that counts nothing.
-  const int falls = (kFullWeight * 64 << 8) / (most * most);
-  for (int row = 0; row < size; ++row) {
+  const U16 falls = static_cast<U16>((kFullWeight * 64 << 8) / (most * most));
+  const U16 too_much = static_cast<U16>(2 * most / 16 + 1);
+  const U16 whole = static_cast<U16>(block_weight);
+  for (int row = 0; row < Size; ++row) {
     const std::uint8_t* mine = plane.at(x, y + row);
     const std::uint8_t* theirs = other.at(other_x, other_y + row);
-    std::uint16_t* pixels = sums.pixels + row * size;
-    std::uint16_t* weights = sums.weights + row * size;
-    for (int i = 0; i < size; ++i) {
-      const int difference = mine[i] - theirs[i];
-      const int lost = (difference * difference * falls) >> 8;
-      const int weight = (std::max(0, kFullWeight - lost) * block_weight) >> 4;
-      pixels[i] = static_cast<std::uint16_t>(pixels[i] + weight * theirs[i]);
-      weights[i] = static_cast<std::uint16_t>(weights[i] + weight);
+    U16* pixels = sums.pixels + row * Size;
+    U16* weights = sums.weights + row * Size;
+    for (int i = 0; i < Size; ++i) {
+      const U16 apart =
+          static_cast<U16>(std::max(mine[i], theirs[i]) - std::min(mine[i], theirs[i]));
+      const U16 difference = std::min(apart, too_much);
+      const U16 square = static_cast<U16>(difference * difference);
+      const U16 lost = static_cast<U16>(static_cast<U16>(square * falls) >> 8);
+      const U16 left = static_cast<U16>(kFullWeight - std::min<U16>(lost, kFullWeight));
+      const U16 weight = static_cast<U16>(static_cast<U16>(left * whole) >> 4);
+      pixels[i] = static_cast<U16>(pixels[i] + weight * theirs[i]);
+      weights[i] = static_cast<U16>(weights[i] + weight);
     }
   }
 }
 
-void finish(const Sums& sums, int size, const MutablePlane& plane, int x, int y) {
-  for (int row = 0; row < size; ++row) {
+template <int Size>
+void finish(const Sums& sums, const MutablePlane& plane, int x, int y) {
+  for (int row = 0; row < Size; ++row) {
     std::uint8_t* out = plane.at(x, y + row);
-    for (int i = 0; i < size; ++i) {
-      const int weight = sums.weights[row * size + i];
-      out[i] = static_cast<std::uint8_t>((sums.pixels[row * size + i] + weight / 2) / weight);
+    for (int i = 0; i < Size; ++i) {
+      const int weight = sums.weights[row * Size + i];
+      const int sum = sums.pixels[row * Size + i] + weight / 2;
+      // Exact for numbers this small, and much faster than whole numbers.
+      out[i] = static_cast<std::uint8_t>(static_cast<float>(sum) / static_cast<float>(weight));
     }
   }
 }
@@ -145,10 +159,8 @@ SharedRaster steady(const SharedRaster& picture, const std::vector<SharedRaster>
     for (int column = 0; column < source->macroblock_columns(); ++column) {
       const int x = column * kMacroblockSize;
       Sums sums[kPlanes];
-      for (int p = 0; p < kPlanes; ++p) {
-        const int half = p > 0 ? 1 : 0;
-        begin(source->plane(p), x >> half, y >> half, kMacroblockSize >> half, sums[p]);
-      }
+      begin<16>(source->plane(0), x, y, sums[0]);
+      for (const int p : kChromaPlanes) begin<8>(source->plane(p), x / 2, y / 2, sums[p]);
       for (const Neighbour& other : others) {
         MotionVector start = other.vectors[static_cast<std::size_t>(
             (row >> shift) * sketch.columns() + (column >> shift))];
@@ -158,17 +170,15 @@ SharedRaster steady(const SharedRaster& picture, const std::vector<SharedRaster>
         const auto [mv, sad] = best_of(source->plane(0), other.raster->plane(0), x, y, start);
         const int weight = block_weight(sad, most);
         if (weight == 0) continue;
-        for (int p = 0; p < kPlanes; ++p) {
-          const int half = p > 0 ? 1 : 0;
-          add(source->plane(p), x >> half, y >> half, kMacroblockSize >> half,
-              other.raster->plane(p), (x + mv.col) >> half, (y + mv.row) >> half, weight, most,
-              sums[p]);
+        add<16>(source->plane(0), x, y, other.raster->plane(0), x + mv.col, y + mv.row, weight,
+                most, sums[0]);
+        for (const int p : kChromaPlanes) {
+          add<8>(source->plane(p), x / 2, y / 2, other.raster->plane(p), (x + mv.col) >> 1,
+                 (y + mv.row) >> 1, weight, most, sums[p]);
         }
       }
-      for (int p = 0; p < kPlanes; ++p) {
-        const int half = p > 0 ? 1 : 0;
-        finish(sums[p], kMacroblockSize >> half, result->mutable_plane(p), x >> half, y >> half);
-      }
+      finish<16>(sums[0], result->mutable_plane(0), x, y);
+      for (const int p : kChromaPlanes) finish<8>(sums[p], result->mutable_plane(p), x / 2, y / 2);
     }
   });
   return result;
