@@ -231,6 +231,14 @@ class Emulator:
         """Counts the AWS calls since the start: {"s3:GetObject": 12, "lambda:Invoke": 3}."""
         return Counter(self._ask("GET", "/_emulator/requests"))
 
+    def needed_rights(self) -> set[tuple[str, str, str]]:
+        """Returns the rights without which a request of a role would have been refused.
+
+        Each is the role's name, an action and a resource, as its policy has them. Only with
+        `authenticate` are there any.
+        """
+        return {(role, act, arn) for role, act, arn in self._ask("GET", "/_emulator/rights")}
+
     def logs(self, function_name: str) -> str:
         """Returns all that a function wrote, with Lambda's START, END and REPORT lines."""
         configuration = self.client("lambda").get_function_configuration(FunctionName=function_name)

@@ -49,6 +49,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     corrections.install(interpreter.problem_of)
     if settings["authenticate"]:
         roles.hide_missing_keys()
+        roles.note_needed_rights()
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
@@ -58,7 +59,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
         config.certfile, config.keyfile = settings["certificate"]
     print(listener.getsockname()[1], flush=True)
     end_with_parent()
-    application = requests.CountedApplication(app.app, functions.running)
+    application = requests.CountedApplication(app.app, functions.running, roles.needed_rights)
     with contextlib.suppress(asyncio.CancelledError):
         await serve(application, config)
 

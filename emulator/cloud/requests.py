@@ -2,6 +2,7 @@
 
 GET  /_emulator/requests            {"s3:GetObject": 12, ...}
 GET  /_emulator/workers?function=f  ids of processes that run an invocation of f now
+GET  /_emulator/rights              [[role, action, resource], ...] that alone allowed a request
 """
 
 import json
@@ -93,9 +94,15 @@ def _s3_operation(
 class CountedApplication:
     """An ASGI application that counts the requests it passes on."""
 
-    def __init__(self, application: Application, workers: Callable[[str], list[int]]) -> None:
+    def __init__(
+        self,
+        application: Application,
+        workers: Callable[[str], list[int]],
+        rights: Callable[[], list[tuple[str, str, str]]],
+    ) -> None:
         self._application = application
         self._workers = workers
+        self._rights = rights
         self._counts: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -108,6 +115,8 @@ class CountedApplication:
             return await _answer(send, self._counts)
         if path == "/_emulator/workers":
             return await _answer(send, self._workers(query["function"][0]))
+        if path == "/_emulator/rights":
+            return await _answer(send, self._rights())
         if not path.startswith("/_"):
             headers = {
                 name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]

@@ -1,8 +1,10 @@
-"""Roles beyond what MiniStack enforces: Step Functions' calls, and hidden keys."""
+"""Roles beyond what MiniStack enforces: Step Functions' calls, hidden keys, needed rights."""
 
 # mypy: disable-error-code="import-not-found"
 
 import hashlib
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from ministack import app
@@ -10,6 +12,8 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import detect_service, extract_access_key_id
 from ministack.services import s3, sts
+
+_needed: set[tuple[str, str, str]] = set()
 
 
 def _principal(role_arn: str) -> str:
@@ -81,3 +85,32 @@ def hide_missing_keys() -> None:
         return s3._error("AccessDenied", "Access Denied", 403, path) if denied else answer
 
     app._dispatch_service_request = dispatch_service_request
+
+
+def note_needed_rights() -> None:
+    """Notes, whenever a role's request is allowed, whether one right alone allowed it."""
+    evaluate = iam_evaluator.evaluate
+
+    def noting(context: Any, policies: Any, *limits: Any) -> Any:
+        result = evaluate(context, policies, *limits)
+        if result.decision == "Allow" and context.principal_type == "AssumedRole":
+            allowing = [
+                (action, resource)
+                for policy in policies
+                for statement in policy
+                for action, resource in product(statement.actions, statement.resources)
+                if iam_evaluator._first_match(
+                    context, [replace(statement, actions=[action], resources=[resource])], "Allow"
+                )
+            ]
+            if len(allowing) == 1:
+                role = iam_evaluator._role_name_from_assumed_arn(context.principal_arn)
+                _needed.add((role, *allowing[0]))
+        return result
+
+    iam_evaluator.evaluate = noting
+
+
+def needed_rights() -> list[tuple[str, str, str]]:
+    """Returns role, action and resource of each right that alone allowed a request so far."""
+    return sorted(_needed)

@@ -96,7 +96,8 @@ def spans(
         return []
     usual = min(frames // _USUAL_SPANS, span_pixels // pixels)
     longest = max(usual, _SHORTEST_SPAN, -(-frames // _MOST_SPANS))
-    count = -(-frames // longest)
+    # No span is empty: each is at least as long as the steps between their borders.
+    count = min(-(-frames // longest), frames // USUAL_BATCH)
     borders = (frames * number // count // USUAL_BATCH * USUAL_BATCH for number in range(count))
     return list(pairwise([*borders, frames]))
 

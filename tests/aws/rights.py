@@ -1,4 +1,4 @@
-"""Rights of the deployed stack's roles, one by one, and the stack without one of them."""
+"""Rights of the deployed stack's roles: those that nothing needs, and the stack without one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 
 # Rights that AWS requires and the emulator does not: the services that would use them are missing,
@@ -55,6 +56,20 @@ class Right:
             or (self.action in UNNOTICED_OF_THE_MACHINE and "StateMachine" in self.role)
             or (self.action in UNNOTICED_ON_RESULTS and self.resource.endswith("/map/*"))
         )
+
+
+def unneeded(emulator: Emulator, stack: Deployed) -> list[str]:
+    """Returns the rights of all roles that no request so far has needed.
+
+    Beside them, the rights that one has needed although they are listed above as unnoticed.
+    """
+    needed = emulator.needed_rights()
+    return [
+        f"{right.role} may {right}"
+        for role in stack.client("iam").list_roles()["Roles"]
+        for right in rights(stack, role["RoleName"])
+        if ((right.role, right.action, right.resource) in needed) == right.is_unnoticed
+    ]
 
 
 def policies(stack: Deployed, role: str) -> dict[str, Any]:

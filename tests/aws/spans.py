@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from emulator.excamera.deployed import Deployed
 
-FRAMES = 130
+FRAMES = 192
 """Frames of a film that has two spans within `in_spans`."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,25 +10,23 @@ import pytest
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.excamera.synthesis import STACK
-from tests.aws.rights import rights, role_name, without
+from tests.aws.rights import rights, role_name, unneeded, without
 from tests.aws.scenarios import AS_IT_SHOULD_BE, WORKERS, Scenarios
 from tests.aws.spans import FRAMES
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
-# The scenarios that together need each of a role's rights.
-SCENARIOS = {
-    "index": ("encodes", "fits", "forgets_index"),
-    **{step: ("encodes", f"forgets_{step}") for step in WORKERS},
-    "survey": ("surveys", "forgets_survey"),
-    "join": ("rebases", "forgets_join"),  # which reads the source in mode rebase alone
-    "failure": ("fails",),
-    "start": ("starts", "tags", "awaits"),
-    "ended": ("ends", "forgets_ends"),
-    "watch": ("watches",),
-    "api": ("asks", "sends", "cancels"),
-    "machine": ("encodes", "surveys"),
+# A right of each role, and a scenario that must see that it is taken away.
+TAKEN = {
+    "index": ("s3:DeleteObject", "forgets_index"),
+    **{step: ("s3:DeleteObject", f"forgets_{step}") for step in WORKERS},
+    "failure": ("s3:PutObject", "fails"),
+    "start": ("states:StartExecution", "starts"),
+    "ended": ("s3:DeleteObject", "forgets_ends"),
+    "watch": ("states:ListExecutions", "watches"),
+    "api": ("s3:PutObject", "sends"),
+    "machine": ("s3:PutObject", "rebases"),
 }
 
 
@@ -56,28 +55,45 @@ def scenarios(guarded: Emulator, stack: Deployed, film: Path, long_film: Path) -
     return Scenarios(guarded, stack, film, long_film)
 
 
-def test_the_granted_rights_are_enough(stack: Deployed, scenarios: Scenarios) -> None:
+@pytest.fixture(scope="module")
+def seen(scenarios: Scenarios) -> dict[str, list[str]]:
+    """What each scenario saw while no right was taken away."""
+    return {name: scenarios.see(name) for name in AS_IT_SHOULD_BE}
+
+
+def test_the_granted_rights_are_enough(stack: Deployed, seen: dict[str, list[str]]) -> None:
     """If this fails, a step lacks a right it needs: the stack works only for administrators."""
-    for name, expected in AS_IT_SHOULD_BE.items():
-        assert scenarios.see(name) == expected, name
+    assert seen == AS_IT_SHOULD_BE
     assert stack.keys("OutputBucket")
 
 
-@pytest.mark.parametrize("role", SCENARIOS)
-def test_every_right_is_needed(stack: Deployed, scenarios: Scenarios, role: str) -> None:
-    """If this fails, a role may do more than its step needs, or the emulator ignores a right."""
-    failing = stack.function("failure")
-    not_needed = []
-    for right in rights(stack, role_name(stack, role)):
-        if right.is_unnoticed:
-            continue
-        names = ("fails",) if right.resource.endswith(failing) else SCENARIOS[role]
-        with without(stack, right):
-            if all(scenarios.see(name) == AS_IT_SHOULD_BE[name] for name in names):
-                not_needed.append(str(right))
-    assert not_needed == []
-    for name in SCENARIOS[role]:
-        assert scenarios.see(name) == AS_IT_SHOULD_BE[name], name
+@pytest.mark.usefixtures("seen")
+def test_every_right_is_needed(guarded: Emulator, stack: Deployed) -> None:
+    """If this fails, a role may do more than its step needs."""
+    assert unneeded(guarded, stack) == []
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_right_too_many_is_named(guarded: Emulator, stack: Deployed) -> None:
+    """If this fails, the test above finds nothing, whatever a role may do."""
+    role, iam = role_name(stack, "plan"), stack.client("iam")
+    more = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:DeleteBucket"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [more]})
+    iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=document)
+    try:
+        named = unneeded(guarded, stack)
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="more")
+    assert named == [f"{role} may s3:GetObject on *", f"{role} may s3:DeleteBucket on *"]
+
+
+@pytest.mark.parametrize("role", TAKEN)
+def test_a_right_taken_away_is_missed(stack: Deployed, scenarios: Scenarios, role: str) -> None:
+    """If this fails, the emulator enforces nothing, and the tests above prove nothing."""
+    action, scenario = TAKEN[role]
+    taken = next(one for one in rights(stack, role_name(stack, role)) if one.action == action)
+    with without(stack, taken):
+        assert scenarios.see(scenario) != AS_IT_SHOULD_BE[scenario]
 
 
 def test_strangers_are_refused(guarded: Emulator, stack: Deployed) -> None:

@@ -60,6 +60,55 @@ def test_distributed_map_role(guarded: Emulator, deployed: dict[str, str]) -> No
     assert result["error"] == "States.Permissions"
 
 
+def test_needed_rights(guarded: Emulator, deployed: dict[str, str]) -> None:
+    """A right that no request needs, or that another one makes useless, counts as needed."""
+    import boto3
+
+    arn, iam = f"arn:aws:s3:::{deployed['Bucket']}", guarded.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(
+        RoleName="reader", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+    )["Role"]["Arn"]
+    for name, actions, resource in (
+        ("reads", ["s3:GetObject", "s3:PutObject"], f"{arn}/films/*"),
+        ("reads more", ["s3:Get*"], f"{arn}/films/new/*"),
+        ("lists", ["s3:ListBucket"], arn),
+    ):
+        allow = {"Effect": "Allow", "Action": actions, "Resource": resource}
+        iam.put_role_policy(
+            RoleName="reader", PolicyName=name, PolicyDocument=json.dumps({"Statement": [allow]})
+        )
+    assumed = guarded.client("sts").assume_role(RoleArn=role, RoleSessionName="test")
+    reader = boto3.client(
+        "s3",
+        endpoint_url=guarded.endpoint,
+        verify=guarded.environment["AWS_CA_BUNDLE"],
+        region_name=guarded.environment["AWS_REGION"],
+        aws_access_key_id=assumed["Credentials"]["AccessKeyId"],
+        aws_secret_access_key=assumed["Credentials"]["SecretAccessKey"],
+        aws_session_token=assumed["Credentials"]["SessionToken"],
+    )
+
+    def needed() -> set[tuple[str, str]]:
+        return {
+            (action, resource.removeprefix(arn))
+            for name, action, resource in guarded.needed_rights()
+            if name == "reader"
+        }
+
+    for key in ("films/a", "films/new/a", "other"):
+        guarded.client("s3").put_object(Bucket=deployed["Bucket"], Key=key, Body=b"1")
+    reader.get_object(Bucket=deployed["Bucket"], Key="films/new/a")  # two rights allow it
+    with pytest.raises(ClientError, match="AccessDenied"):
+        reader.put_object(Bucket=deployed["Bucket"], Key="other", Body=b"2")
+    assert needed() == set()
+    reader.get_object(Bucket=deployed["Bucket"], Key="films/a")
+    assert needed() == {("s3:GetObject", "/films/*")}
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        reader.get_object(Bucket=deployed["Bucket"], Key="films/b")
+    assert needed() == {("s3:GetObject", "/films/*"), ("s3:ListBucket", "")}
+
+
 def test_unknown_key(guarded: Emulator, deployed: dict[str, str]) -> None:
     """Signatures are not checked."""
     import boto3

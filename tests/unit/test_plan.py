@@ -166,6 +166,14 @@ def test_the_spans_of_a_film() -> None:
         assert min(lengths) > LEAD_IN
 
 
+def test_no_span_is_empty() -> None:
+    """If this fails, a few seconds of a very large picture cannot be encoded."""
+    for frames in range(121, 1000):
+        found = spans(frames, 10 * SPAN_PIXELS, EncodeOptions())
+        assert (found[0][0], found[-1][1]) == (0, frames)
+        assert all(end - first >= USUAL_BATCH for first, end in found)
+
+
 def test_a_span_is_read_with_what_leads_in() -> None:
     """If this fails, the first pictures of a span are compared with nothing or with others."""
     times = [0, 1, 1, 1, *range(4, 100)]
