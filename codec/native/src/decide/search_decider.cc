@@ -1,16 +1,10 @@
 #include "decide/search_decider.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "decide/intra_trial.h"
 
 namespace vp8 {
-namespace {
-
-constexpr Cost kNever = std::numeric_limits<Cost>::max();
-
-}  // namespace
 
 void SearchDecider::decide(int column) {
   const FrameWriter& frame = trial_.frame();
