@@ -88,8 +88,9 @@ encode: $(VENV)/.installed
 	  $(VENV)/bin/excamera compare "$$INPUT" "$$OUTPUT"
 	fi
 
+# In the order of collection: tests/aws comes first, whose files are few and long.
 test: $(VENV)/.installed $(VENV)/.dev native-tests emulator
-	$(PY) -m pytest --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # For developers, at every change.
 test-fast: $(VENV)/.installed $(VENV)/.dev
@@ -139,27 +140,29 @@ types: $(VENV)/.installed $(VENV)/.dev
 layers: $(VENV)/.installed $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 
-# --- native builds beside the installed one -----------------------------------
+# --- test programs, built beside the installed library -----------------------
 
 # $(call native_build,<folder under build/>,<CMake settings>)
+# Several sources at once: most of the time goes into what they all include.
 define native_build
-	$(TOOLS_FIRST) cmake -G Ninja -S codec/native -B build/$(1) \
+	$(TOOLS_FIRST) cmake -G Ninja -S codec/native -B build/$(1) -DEXCAMERA_NATIVE_TESTS=ON \
+	  -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=10 \
 	  -DPython_EXECUTABLE="$(CURDIR)/$(PY)" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }
 	grep -h '^This compiler' build/$(1).log || true
-	$(TOOLS_FIRST) cmake --build build/$(1)
+	$(TOOLS_FIRST) cmake --build build/$(1) --target native_tests
 endef
 
 native-tests: build/native-tests/.stamp
 build/native-tests/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.tools
 	@mkdir -p build
-	$(call native_build,native-tests,-DEXCAMERA_NATIVE_TESTS=ON)
+	$(call native_build,native-tests)
 	touch $@
 
 # The same programs under AddressSanitizer and UBSan; `make test` then runs both.
 sanitized: build/native-sanitized/.stamp
 build/native-sanitized/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.tools
 	@mkdir -p build
-	$(call native_build,native-sanitized,-DEXCAMERA_NATIVE_TESTS=ON -DEXCAMERA_WERROR=ON \
+	$(call native_build,native-sanitized,-DEXCAMERA_WERROR=ON \
 	  -DEXCAMERA_SANITIZE=address$(strip ,)undefined)
 	touch $@
 
@@ -180,8 +183,7 @@ $(VENV)/.zig: constraints.txt $(VENV)/.tools
 
 build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
 	@mkdir -p build
-	$(call native_build,cross-$*,$(ZIG_TOOLCHAIN) -DEXCAMERA_ZIG_TARGET=$* \
-	  -DEXCAMERA_NATIVE_TESTS=ON)
+	$(call native_build,cross-$*,$(ZIG_TOOLCHAIN) -DEXCAMERA_ZIG_TARGET=$*)
 	touch $@
 
 # --- pages ---------------------------------------------------------------------

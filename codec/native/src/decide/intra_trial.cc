@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "kernels/kernels.h"
 #include "picture/intra_prediction.h"
@@ -11,7 +10,6 @@
 namespace vp8 {
 namespace {
 
-constexpr Cost kNever = std::numeric_limits<Cost>::max();
 constexpr MacroblockMode kWholeIntraModes[] = {DC_PRED, V_PRED, H_PRED, TM_PRED};
 
 // The cheapest mode for all the planes that predict(mode) predicts, by the Hadamard

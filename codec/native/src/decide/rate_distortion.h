@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "bitstream/tokens.h"
 #include "common/tables.h"
@@ -16,6 +17,7 @@ namespace vp8 {
 
 using Rate = std::int32_t;
 using Cost = std::int64_t;
+inline constexpr Cost kNever = std::numeric_limits<Cost>::max();
 
 inline Rate bit_rate(bool bit, Probability probability) {
   return kBitCost[bit ? 256 - probability : probability];

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <limits>
 
 #include "decide/intra_trial.h"
 
 namespace vp8 {
 namespace {
-
-constexpr Cost kNever = std::numeric_limits<Cost>::max();
 
 // Whether a macroblock shows something drawn, such as text: most pixels are the same as the next
 // one. What is found nowhere near is then often found somewhere else.
