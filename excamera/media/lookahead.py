@@ -6,9 +6,6 @@ evenly. The measure is that of x264's macroblock tree: what a macroblock passes 
 a later one that its prediction explains, with all that the later one passes on itself. An anchor
 is boosted only for what it adds: what it copies from the anchor before has that quality already.
 
-What is coded ahead is coded from pictures with less noise (`codec.steady`): noise costs bits, and
-the pictures that would inherit it have noise of their own.
-
 Shares are estimated on sketches of the source (`codec.Sketch`). A batch has many pictures, so those
 between two anchors are represented by a few. What all this does to quality is not estimated but
 tried on some of these pictures (`excamera/media/trials.py`). So `crf` means about the same as in
@@ -18,7 +15,6 @@ one sequential encode.
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +25,7 @@ import codec
 from excamera.job.cut import USUAL_BATCH
 from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.media.quantizers import Blocks, Quantizer, nearest_qi, quantizer
+from excamera.media.steadying import steadied
 from excamera.media.trials import Ahead, Lost, Tiles, Trial, even_octaves, try_pictures
 
 _SAMPLES = 2
@@ -59,15 +56,6 @@ _TRIALS = 4
 """How many of the samples of a batch are tried."""
 
 _QUARTERS_OF_BLOCK = 32
-
-_REACH, _REACH_OF_FIRST = 3, 6
-"""How many pictures before and after an anchor are averaged with it, and after the key frame."""
-
-_NOISE = 5.0
-"""Blocks whose mean difference is as much, in grey levels, are not the same but for noise."""
-
-_NOISE_OF_STEP = 0.25
-"""Less is averaged if the quantizer step is small: noise is then to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +159,7 @@ class Lookahead:
                 previous = picture
                 yield picture
 
-        self.pictures = list(_steadied(watched(), numbers, self._step, threads))
+        self.pictures = list(steadied(watched(), numbers, self._step, threads))
         self._shape = _macroblocks(self.pictures[0])
         self._intra = [sketches[number].intra_costs() for number in numbers]
         self._motion = [
@@ -332,31 +320,6 @@ def _spread(numbers: Sequence[int], count: int) -> set[int]:
     """So many of the numbers, from the first to the last."""
     last = len(numbers) - 1
     return {numbers[last * one // max(count - 1, 1)] for one in range(count)} if numbers else set()
-
-
-def _steadied(
-    pictures: Iterable[codec.Raster], numbers: Sequence[int], step: float, threads: int
-) -> Iterator[codec.Raster]:
-    """The pictures of these numbers, each averaged with what is the same in those around it."""
-    most = min(_NOISE, step * _NOISE_OF_STEP)
-    kept: dict[int, codec.Raster] = {}
-    waiting = deque(numbers)
-
-    def ready() -> codec.Raster:
-        number = waiting.popleft()
-        reach = _REACH if number else _REACH_OF_FIRST
-        around = [kept[one] for one in sorted(kept) if 0 < abs(one - number) <= reach]
-        return codec.steady(kept[number], around, most, threads=threads)
-
-    for number, picture in enumerate(pictures):
-        kept[number] = picture
-        while waiting and number >= waiting[0] + (_REACH if waiting[0] else _REACH_OF_FIRST):
-            yield ready()
-        oldest = waiting[0] - _REACH if waiting else number
-        for old in [one for one in kept if one < oldest]:
-            del kept[old]
-    while waiting:
-        yield ready()
 
 
 def _macroblocks(picture: codec.Raster) -> tuple[int, int]:
