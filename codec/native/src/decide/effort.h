@@ -30,11 +30,16 @@ inline constexpr FilterEffort kNoFilterSearch{.first_step = 0, .sharpness = fals
 // How a macroblock is decided from nothing.
 struct SearchEffort {
   VectorEffort whole;     // for the macroblock
-  VectorEffort split;     // for its halves and quarters
+  VectorEffort split;     // for its quarters, where halves take theirs from
   VectorEffort smallest;  // for its 4x4 parts
   // Fractions of a pixel are searched only if whole pixels cost less than so many
   // quarters of what they cost in the best reference so far.
   int fraction_quarters;
+  // A macroblock is settled with the best vector that needs no search if the difference is at
+  // most so many quantizer steps in all, and nothing of it would be coded. It may be larger if
+  // the neighbours have that vector, too. 0: never.
+  int settled_steps;
+  int settled_steps_alike;
   // At most so many inter candidates are coded to the end, and none that costs more
   // than so many halves of the best.
   int finalists;
@@ -72,6 +77,8 @@ inline constexpr SearchEffort kEffort0{
     .split = {.first_step_px = 1, .moves = 4, .fraction_moves = 1},
     .smallest = {.first_step_px = 2, .moves = 16, .fraction_moves = 1},
     .fraction_quarters = 5,
+    .settled_steps = 8,
+    .settled_steps_alike = 20,
     .finalists = 1,
     .finalist_halves = 3,
     .splits = true,
@@ -118,6 +125,7 @@ constexpr SearchEffort effort3() {
 }
 constexpr SearchEffort effort4() {
   SearchEffort effort = effort3();
+  effort.settled_steps = effort.settled_steps_alike = 0;
   effort.finalists = 5;
   effort.smallest_splits_always = true;
   effort.everywhere_px = 128;
@@ -133,6 +141,7 @@ inline constexpr int kDefaultEffort = 2;
 constexpr SearchEffort first_look_effort() {
   SearchEffort effort = kEffort0;
   effort.splits = false;
+  effort.settled_steps = effort.settled_steps_alike = 0;
   return effort;
 }
 inline constexpr SearchEffort kFirstLook = first_look_effort();

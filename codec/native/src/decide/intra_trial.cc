@@ -12,21 +12,27 @@ namespace {
 
 constexpr MacroblockMode kWholeIntraModes[] = {DC_PRED, V_PRED, H_PRED, TM_PRED};
 
+// If the best whole mode costs more than so many halves of the best inter candidate, by
+// Hadamard differences, it is not evaluated; nor is B_PRED, which may predict better.
+constexpr int kWholePromises = 3;
+constexpr int kSubblocksPromise = 5;
+
+struct RoughMode {
+  MacroblockMode mode;
+  Cost cost;  // by Hadamard differences
+};
+
 // The cheapest mode for all the planes that predict(mode) predicts, by the Hadamard
 // differences it returns.
 template <typename Predict, typename RateOf>
-MacroblockMode cheapest_mode(const Lagrangian& lagrangian, RateOf&& rate_of, Predict&& predict) {
-  Cost best = kNever;
-  MacroblockMode chosen = DC_PRED;
+RoughMode cheapest_mode(const Lagrangian& lagrangian, RateOf&& rate_of, Predict&& predict) {
+  RoughMode best{DC_PRED, kNever};
   for (const MacroblockMode mode : kWholeIntraModes) {
     const int difference = predict(mode);
     const Cost cost = lagrangian.absolute_cost(difference, rate_of(mode));
-    if (cost < best) {
-      best = cost;
-      chosen = mode;
-    }
+    if (cost < best.cost) best = {mode, cost};
   }
-  return chosen;
+  return best;
 }
 
 // Predicts a plane and returns the Hadamard difference.
@@ -40,14 +46,16 @@ int predict_plane(const MacroblockTrial& trial, MacroblockMode mode, int plane) 
 }
 
 MacroblockMode choose_uv_mode(const MacroblockTrial& trial) {
+  const auto predict = [&](MacroblockMode mode) {
+    return predict_plane(trial, mode, 1) + predict_plane(trial, mode, 2);
+  };
   return cheapest_mode(
-      trial.lagrangian(), [&](MacroblockMode mode) { return trial.rates().uv_mode(mode); },
-      [&](MacroblockMode mode) {
-        return predict_plane(trial, mode, 1) + predict_plane(trial, mode, 2);
-      });
+             trial.lagrangian(), [&](MacroblockMode mode) { return trial.rates().uv_mode(mode); },
+             predict)
+      .mode;
 }
 
-MacroblockMode choose_y_mode(const MacroblockTrial& trial) {
+RoughMode choose_y_mode(const MacroblockTrial& trial) {
   return cheapest_mode(
       trial.lagrangian(), [&](MacroblockMode mode) { return trial.rates().y_mode(mode); },
       [&](MacroblockMode mode) { return predict_plane(trial, mode, 0); });
@@ -185,15 +193,21 @@ void try_subblocks(MacroblockTrial& trial, MacroblockMode uv_mode, int finalists
 
 }  // namespace
 
-void try_intra(MacroblockTrial& trial, const IntraEffort& effort) {
-  const bool key_frame = trial.frame().header().start.key_frame;
-  const MacroblockMode uv_mode = choose_uv_mode(trial);
-  if (key_frame) {
+void try_intra(MacroblockTrial& trial, const IntraEffort& effort, Cost rough) {
+  if (trial.frame().header().start.key_frame) {
+    const MacroblockMode uv_mode = choose_uv_mode(trial);
     for (const MacroblockMode mode : kWholeIntraModes) evaluate_whole(trial, mode, uv_mode);
-  } else {
-    evaluate_whole(trial, choose_y_mode(trial), uv_mode);
+    try_subblocks(trial, uv_mode, effort.subblock_finalists);
+    return;
   }
-  if (key_frame || effort.subblocks || !trial.best().info.is_inter()) {
+  const RoughMode whole = choose_y_mode(trial);
+  const auto promises = [&](int halves) {
+    return !trial.best().info.is_inter() || whole.cost / halves < rough / 2;
+  };
+  if (!promises(kSubblocksPromise)) return;
+  const MacroblockMode uv_mode = choose_uv_mode(trial);
+  if (promises(kWholePromises)) evaluate_whole(trial, whole.mode, uv_mode);
+  if (effort.subblocks || !trial.best().info.is_inter()) {
     try_subblocks(trial, uv_mode, effort.subblock_finalists);
   }
 }

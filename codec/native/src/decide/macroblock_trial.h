@@ -3,6 +3,7 @@
 
 #include "bitstream/macroblock_header.h"
 #include "decide/frame_writer.h"
+#include "decide/motion_search.h"
 
 namespace vp8 {
 
@@ -74,6 +75,26 @@ class MacroblockTrial {
   }
   // What suggest() returned last.
   const MvCandidates& suggested(ReferenceFrame reference) const { return suggested_[reference]; }
+
+  // ---- motion ----
+  // A rectangle of the macroblock's luma, and the search for it in a reference.
+  SearchBlock search_block(int x, int y, int width, int height) const {
+    return {source_.pixels[0] + y * source_.stride[0] + x,
+            source_.stride[0],
+            column_ * 16 + x,
+            row() * 16 + y,
+            width,
+            height};
+  }
+  MotionSearch motion_search(const Plane& plane, MotionVector predicted) const {
+    const MacroblockGrid& grid = frame_.macroblocks();
+    return {.reference = plane,
+            .rates = rates_.mv(),
+            .lagrangian = lagrangian_,
+            .bounds = mv_bounds(row(), column_, grid.rows(), grid.columns()),
+            .predicted = predicted,
+            .bilinear = frame_.reconstruction().filter.bilinear};
+  }
 
   // ---- costs ----
   const FrameWriter& frame() const { return frame_; }

@@ -6,6 +6,10 @@
 namespace vp8 {
 namespace {
 
+// What an intra macroblock among inter ones costs its neighbours: 3 bits. Without it flat
+// regions turn to intra one by one, each for a fraction of a bit.
+constexpr Rate kIntraAmongInter = 3 * 256;
+
 // Of every subblock mode in a key frame, by those above and left.
 struct KeyFrameSubblockRates {
   KeyFrameSubblockRates() {
@@ -78,7 +82,7 @@ ModeRates::ModeRates(const FrameHeader& header, const CodingContext& context)
   for (int mode = DC_PRED; mode <= B_PRED; ++mode) {
     y_mode_[static_cast<std::size_t>(mode)] =
         key_frame_ ? tree_rate(kKeyFrameYModeTree, kKeyFrameYModeProbabilities, mode)
-                   : bit_rate(false, header.prob_intra) +
+                   : kIntraAmongInter + bit_rate(false, header.prob_intra) +
                          tree_rate(kYModeTree, context.entropy.y_mode.data(), mode);
   }
   const Probability* uv =

@@ -44,7 +44,8 @@ class ModeRates {
 
   // Of segment and skip flag, which come before the modes.
   Rate start(int segment, bool skip) const { return segment_[segment] + skip_[skip]; }
-  // Of an intra mode, including the decision for intra.
+  // Of an intra mode, including the decision for intra; in an inter frame also what that costs
+  // the neighbours, which find no vector there.
   Rate y_mode(MacroblockMode mode) const { return y_mode_[mode]; }
   Rate uv_mode(MacroblockMode mode) const { return uv_mode_[mode]; }
   // `above` and `left` matter only in a key frame.

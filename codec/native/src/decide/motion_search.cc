@@ -298,4 +298,22 @@ MotionSearch::Found MotionSearch::search(const SearchBlock& block,
   return found;
 }
 
+MotionSearch::Found MotionSearch::refine(const SearchBlock& block,
+                                         std::initializer_list<MotionVector> mvs, int moves) const {
+  Found found{.mv = {}, .difference = 0, .cost = kNever, .by_whole_pixels = kNever};
+  for (const MotionVector mv : mvs) {
+    if ((found.cost != kNever && mv == found.mv) || !allowed(mv)) continue;
+    const int differing = difference(block, mv);
+    const Cost cost = lagrangian.absolute_cost(differing, rate_of(mv));
+    if (cost < found.cost) found = {mv, differing, cost, kNever};
+  }
+  if (found.cost == kNever) return found;
+  const auto by_fractions = [&](const Around& around, MotionVector centre, int step,
+                                int* differences) {
+    fraction_differences(block, around, centre, step, differences);
+  };
+  descend(by_fractions, 1, moves, found);
+  return found;
+}
+
 }  // namespace vp8

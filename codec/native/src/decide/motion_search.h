@@ -54,6 +54,10 @@ struct MotionSearch {
   Found search(const SearchBlock& block, std::initializer_list<MotionVector> starts,
                const VectorEffort& effort, Cost fractions_below) const;
 
+  // The best of these vectors, by Hadamard differences, moved by a quarter pixel at most `moves`
+  // times; its cost is kNever if none of them can be coded.
+  Found refine(const SearchBlock& block, std::initializer_list<MotionVector> mvs, int moves) const;
+
   // Hadamard difference of the block's prediction by this vector.
   int difference(const SearchBlock& block, MotionVector mv) const;
 

@@ -6,7 +6,7 @@
 #include "decide/effort.h"
 #include "decide/far_vectors.h"
 #include "decide/macroblock_trial.h"
-#include "decide/motion_search.h"
+#include "decide/split_search.h"
 
 namespace vp8 {
 
@@ -26,39 +26,31 @@ class SearchDecider {
     MacroblockMode mode;
     MotionVector mv;
     Rate rate;
-    Cost cost;
-  };
-  // How a part of a split gets its vector.
-  struct SplitPart {
-    SplitMvMode mode;
-    MotionVector mv;
-    Rate rate;
+    int difference;
     Cost cost;
   };
 
-  void try_inter();
-  void search_whole(ReferenceFrame reference, Cost& best_by_whole_pixels,
-                    std::vector<RoughCandidate>& rough);
+  // Returns whether the macroblock is settled, and nothing else need be tried.
+  bool try_inter();
+  // `own`: rate of mode and vector. `difference()` measures it if it is not known yet.
+  template <typename Difference>
+  void add_rough(ReferenceFrame reference, MacroblockMode mode, MotionVector mv, Rate own,
+                 Difference&& difference);
+  // The vectors that need no search.
+  void add_suggested(ReferenceFrame reference);
+  // Whether the best of those leaves nothing to code; see SearchEffort.
+  bool settle();
+  void search_whole(ReferenceFrame reference, Cost& best_by_whole_pixels);
   void evaluate_whole(const RoughCandidate& rough);
-  void try_splits(const std::vector<RoughCandidate>& rough);
-  void try_splits(const MacroblockInfo& whole);
-  // Evaluates the partitioning that costs least by Hadamard differences.
-  void evaluate_best_split(const MacroblockInfo& whole,
-                           std::initializer_list<SplitPartitioning> partitionings);
-  // Fills in the vectors of a partitioning and the rate of naming them; returns their
-  // cost by Hadamard differences.
-  Cost search_split(SplitPartitioning partitioning, MacroblockInfo& info, Rate& rate);
-  SplitPart choose_part(const MotionSearch& search, const SearchBlock& block, MotionVector whole,
-                        MotionVector left, MotionVector above, const VectorEffort& effort) const;
-  MotionSearch motion_search(const Plane& plane, MotionVector predicted) const;
-  SearchBlock search_block(int x, int y, int width, int height) const;
+  void try_splits();
 
   MacroblockTrial trial_;
-  // The best whole vector so far, of any reference: where the search in the next one starts, too.
-  MotionSearch::Found whole_best_{};
-  SearchEverywhere everywhere_{};
   const SearchEffort effort_;
   const FarVectors* const far_;
+  SplitSearch splits_{trial_, effort_};
+  std::vector<RoughCandidate> rough_;
+  // The best whole vector so far, of any reference: where the search in the next one starts, too.
+  MotionSearch::Found whole_best_{};
 };
 
 // Rows of a frame: `count` of them from `first` on, each `every` below the one before.

@@ -19,6 +19,9 @@ constexpr int kLargestHalvedPx = 1'500'000;
 // What a whole pixel of difference to the neighbours' vector must gain, in absolute
 // differences of a block: still noise would make vectors of its own otherwise.
 constexpr int kVectorPrice = 2;
+// Blocks that differ by no more, two grey levels a pixel, are not searched further if only
+// whole vectors are wanted.
+constexpr int kFoundWhole = 2 * Sketch::kBlock * Sketch::kBlock;
 // How far all vectors of the smallest level are tried, in its pixels.
 constexpr int kWidest = 12;
 
@@ -145,7 +148,7 @@ class SketchMotion {
           } else {
             try_coarser(coarser, coarser_columns, row, column);
           }
-          descend();
+          if (costs != nullptr || best_cost_ > kFoundWhole) descend();
           found[static_cast<std::size_t>(row * level.columns + column)] = best_;
           if (index != 0) continue;
           if (costs != nullptr) *costs++ = static_cast<std::uint16_t>(refine());
