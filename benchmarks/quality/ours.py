@@ -14,6 +14,7 @@ from codec import EncodeSettings
 from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.local import encode_file
 from excamera.media.container import ivf
+from excamera.media.anchors import effort_of_ordinary
 from excamera.media.lookahead import Lookahead, coded_ahead
 from excamera.media.quantizers import Quantizer
 
@@ -75,6 +76,7 @@ def _boosted(crf: int, source: Path, target: Path) -> None:
     pictures = Pictures(source)
     with serial_job(source, options_of(ANCHORS, crf)) as job:
         plan = job.plan()
+    ordinary_effort = effort_of_ordinary(plan.options)
 
     def batch(first: int, lengths: list[int]) -> Iterator[bytes]:
         rasters = [pictures.raster(first + number) for number in range(sum(lengths))]
@@ -87,12 +89,14 @@ def _boosted(crf: int, source: Path, target: Path) -> None:
                 strict=True,
             )
         )
-        effort = plan.options.anchors.effort
         state: codec.State | None = None
         for number, raster in enumerate(rasters):
             picture, quantizer = special.get(number, (raster, Quantizer(quantizers.ordinary, None)))
+            is_ahead = number in special
             settings = EncodeSettings(
-                segments=quantizer.segments, effort=effort, refresh_golden=number in special
+                segments=quantizer.segments,
+                effort=plan.options.anchors.effort if is_ahead else ordinary_effort,
+                refresh_golden=is_ahead,
             )
             if state is None:
                 coded = codec.encode_key_frame(

@@ -108,6 +108,11 @@ def encode_anchors(
     return found
 
 
+def effort_of_ordinary(options: EncodeOptions) -> int:
+    """The effort of ordinary frames: one less, for few others are predicted from them."""
+    return max(options.anchors.effort - 1, 0)
+
+
 def encode_between(
     anchors: Sequence[ChunkAnchors],
     chunk: int,
@@ -126,7 +131,7 @@ def encode_between(
         ChunkError: the frames do not decode to what was coded.
     """
     before = state = _opened(anchors, chunk)
-    settings = EncodeSettings(effort=options.anchors.effort)
+    settings = EncodeSettings(effort=effort_of_ordinary(options))
     frames = []
     for picture in pictures:
         coded = codec.encode_inter_frame(state, picture, anchors[chunk].y_ac_qi, settings)

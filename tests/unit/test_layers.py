@@ -26,8 +26,8 @@ ROOMS = {
     "decide": (
         "effort", "rate_distortion", "mode_rates", "entropy_update", "activity_mask",
         "residue_coder", "filter_search", "frame_writer", "block_sums", "motion_search", "sketch",
-        "steady", "far_vectors", "macroblock_trial", "intra_trial", "search_decider", "first_look",
-        "repeat_decider",
+        "steady", "far_vectors", "macroblock_trial", "intra_trial", "split_search",
+        "search_decider", "first_look", "repeat_decider",
     ),
     "operations": ("chunk", "decode", "encode", "rebase", "recode", "show"),
 }  # fmt: skip

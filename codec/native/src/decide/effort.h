@@ -27,6 +27,14 @@ struct FilterEffort {
 
 inline constexpr FilterEffort kNoFilterSearch{.first_step = 0, .sharpness = false};
 
+// Which macroblocks are split into 4x4 parts.
+enum class SmallestSplits {
+  kNone,
+  kDrawn,    // those that show something drawn, if larger parts won
+  kIfSplit,  // all, if larger parts won
+  kAll,
+};
+
 // How a macroblock is decided from nothing.
 struct SearchEffort {
   VectorEffort whole;     // for the macroblock
@@ -44,11 +52,10 @@ struct SearchEffort {
   // than so many halves of the best.
   int finalists;
   int finalist_halves;
-  bool splits;                   // SPLITMV is tried
-  bool smallest_splits;          // and in 4x4 parts, if larger ones won
-  bool smallest_splits_always;   // and if those did not win, too
-  bool every_partitioning;       // all are coded to the end, not only the most promising
-  bool second_reference_splits;  // and those of the second best reference
+  bool splits;                     // SPLITMV is tried
+  SmallestSplits smallest_splits;  // and in 4x4 parts
+  bool every_partitioning;         // all are coded to the end, not only the most promising
+  bool second_reference_splits;    // and those of the second best reference
   // 4x4 parts of something drawn that are found nowhere near are looked for at all whole
   // vectors up to so far from the macroblock's. 0: they are not.
   int everywhere_px;
@@ -75,15 +82,14 @@ struct RepeatEffort {
 inline constexpr SearchEffort kEffort0{
     .whole = {.first_step_px = 4, .moves = 16, .fraction_moves = 1},
     .split = {.first_step_px = 1, .moves = 4, .fraction_moves = 1},
-    .smallest = {.first_step_px = 2, .moves = 16, .fraction_moves = 1},
+    .smallest = {.first_step_px = 1, .moves = 4, .fraction_moves = 1},
     .fraction_quarters = 5,
     .settled_steps = 8,
-    .settled_steps_alike = 20,
+    .settled_steps_alike = 32,
     .finalists = 1,
     .finalist_halves = 3,
     .splits = true,
-    .smallest_splits = false,
-    .smallest_splits_always = false,
+    .smallest_splits = SmallestSplits::kNone,
     .every_partitioning = false,
     .second_reference_splits = false,
     .everywhere_px = 0,
@@ -99,7 +105,9 @@ constexpr SearchEffort effort1() {
   SearchEffort effort = kEffort0;
   effort.whole.fraction_moves = 2;
   effort.split = {.first_step_px = 2, .moves = 16, .fraction_moves = 2};
-  effort.finalists = 2;
+  effort.finalists = 3;
+  effort.smallest_splits = SmallestSplits::kDrawn;
+  effort.everywhere_px = 64;
   effort.far_vectors = true;
   effort.inter_intra.subblocks = true;
   effort.filter.first_step = 8;
@@ -107,9 +115,7 @@ constexpr SearchEffort effort1() {
 }
 constexpr SearchEffort effort2() {
   SearchEffort effort = effort1();
-  effort.finalists = 3;
-  effort.smallest_splits = true;
-  effort.everywhere_px = 64;
+  effort.smallest_splits = SmallestSplits::kIfSplit;
   effort.inter_intra.subblock_finalists = 2;
   effort.key_intra.subblock_finalists = 3;
   effort.first_look = 4;
@@ -117,6 +123,7 @@ constexpr SearchEffort effort2() {
 }
 constexpr SearchEffort effort3() {
   SearchEffort effort = effort2();
+  effort.smallest = {.first_step_px = 2, .moves = 16, .fraction_moves = 1};
   effort.every_partitioning = true;
   effort.second_reference_splits = true;
   effort.filter.sharpness = true;
@@ -127,7 +134,7 @@ constexpr SearchEffort effort4() {
   SearchEffort effort = effort3();
   effort.settled_steps = effort.settled_steps_alike = 0;
   effort.finalists = 5;
-  effort.smallest_splits_always = true;
+  effort.smallest_splits = SmallestSplits::kAll;
   effort.everywhere_px = 128;
   effort.inter_intra.subblock_finalists = effort.key_intra.subblock_finalists = 4;
   effort.first_look = 1;

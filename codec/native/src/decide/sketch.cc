@@ -137,18 +137,20 @@ class SketchMotion {
             return found[static_cast<std::size_t>(r * level.columns + c)];
           };
           if (column > 0) near_ = at(row, column - 1);
-          try_vector({});
           if (column > 0) try_vector(near_);
-          if (row > 0) {
-            try_vector(at(row - 1, column));
-            if (column + 1 < level.columns) try_vector(at(row - 1, column + 1));
+          try_vector({});
+          if (costs != nullptr || best_cost_ > kFoundWhole) {
+            if (row > 0) {
+              try_vector(at(row - 1, column));
+              if (column + 1 < level.columns) try_vector(at(row - 1, column + 1));
+            }
+            if (coarser.empty()) {
+              try_all();
+            } else {
+              try_coarser(coarser, coarser_columns, row, column);
+            }
+            descend();
           }
-          if (coarser.empty()) {
-            try_all();
-          } else {
-            try_coarser(coarser, coarser_columns, row, column);
-          }
-          if (costs != nullptr || best_cost_ > kFoundWhole) descend();
           found[static_cast<std::size_t>(row * level.columns + column)] = best_;
           if (index != 0) continue;
           if (costs != nullptr) *costs++ = static_cast<std::uint16_t>(refine());

@@ -1,6 +1,7 @@
 #include "decide/split_search.h"
 
 #include <cstdlib>
+#include <utility>
 
 namespace vp8 {
 namespace {
@@ -48,11 +49,11 @@ SplitSearch::Part SplitSearch::choose_part(const MotionSearch& search, const Sea
 }
 
 SplitSearch::Split SplitSearch::search(const MacroblockInfo& whole, SplitPartitioning partitioning,
-                                       Cost limit) {
+                                       Cost limit, bool drawn) {
   const Plane plane = trial_.frame().reconstruction().references[whole.reference]->plane(0);
   const MvCandidates& suggested = trial_.suggested(whole.reference);
   MotionSearch search = trial_.motion_search(plane, suggested.best);
-  if (partitioning == k4x4 && effort_.everywhere_px > 0 && is_drawn(trial_.source())) {
+  if (drawn && effort_.everywhere_px > 0) {
     everywhere_.centre = whole.mv();
     everywhere_.reach_px = effort_.everywhere_px;
     everywhere_.read = false;
@@ -80,7 +81,9 @@ SplitSearch::Split SplitSearch::search(const MacroblockInfo& whole, SplitPartiti
           kHalfMoves);
     }
     if (found.cost == kNever) {
-      found = search.search(block, {whole.mv(), left, above, MotionVector{}},
+      const MotionVector near =
+          partitioning == k4x4 ? quarters_[(first >> 3) * 2 + ((first & 3) >> 1)] : whole.mv();
+      found = search.search(block, {near, left, above, MotionVector{}},
                             partitioning == k4x4 ? effort_.smallest : effort_.split, kNever);
     }
     const Part chosen = choose_part(search, block, found, left, above);
@@ -118,10 +121,25 @@ void SplitSearch::evaluate(const MacroblockInfo& whole, Cost rough) {
     }
   }
   if (!effort_.every_partitioning) evaluate(best);
-  if (!effort_.smallest_splits) return;
-  if (!effort_.smallest_splits_always && trial_.best().info.y_mode != SPLITMV) return;
-  const Split smallest = search(whole, k4x4, limit);
+  const bool drawn = is_drawn(trial_.source());
+  if (!wants_smallest(drawn)) return;
+  const Split smallest = search(whole, k4x4, limit, drawn);
   if (smallest.cost != kNever) evaluate(smallest);
+}
+
+bool SplitSearch::wants_smallest(bool drawn) const {
+  const bool split = trial_.best().info.y_mode == SPLITMV;
+  switch (effort_.smallest_splits) {
+    case SmallestSplits::kNone:
+      return false;
+    case SmallestSplits::kDrawn:
+      return split && drawn;
+    case SmallestSplits::kIfSplit:
+      return split;
+    case SmallestSplits::kAll:
+      return true;
+  }
+  return false;
 }
 
 }  // namespace vp8

@@ -31,11 +31,14 @@ class SplitSearch {
     Cost cost = kNever;
   };
 
-  // Gives up, at a cost of kNever, once it costs `limit`.
-  Split search(const MacroblockInfo& whole, SplitPartitioning partitioning, Cost limit);
+  // Gives up, at a cost of kNever, once it costs `limit`. 4x4 parts of something `drawn` are
+  // looked for everywhere.
+  Split search(const MacroblockInfo& whole, SplitPartitioning partitioning, Cost limit,
+               bool drawn = false);
   Part choose_part(const MotionSearch& search, const SearchBlock& block,
                    const MotionSearch::Found& found, MotionVector left, MotionVector above) const;
   void evaluate(const Split& split);
+  bool wants_smallest(bool drawn) const;
 
   MacroblockTrial& trial_;
   const SearchEffort& effort_;
