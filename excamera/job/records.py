@@ -51,6 +51,7 @@ class SurveyRecord(Record):
         last: of each picture, its cost from the one before; 0 if there is none.
         before_last: [number, cost from the one before the last] of pictures that need it.
         distant: [number, costs from pictures at some distances before] of every twelfth picture.
+        known: numbers of pictures that seem new, but are another page of the same text.
         lost: the fields of an `excamera.media.trials.Lost` for each usual batch; none in mode
             rebase, and of a source that was indexed by decoding.
     """
@@ -61,6 +62,7 @@ class SurveyRecord(Record):
     last: list[int] = field(default_factory=list)
     before_last: list[list[int]] = field(default_factory=list)
     distant: list[list[int]] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
     lost: list[list[float]] = field(default_factory=list)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import codec
 from excamera.job.cut import LEAD_IN
 from excamera.job.records import SurveyRecord
+from excamera.media.pages import is_known_page
 
 _QUARTER_FROM_PX = 150_000
 """Pictures of more pixels are halved twice for their sketches."""
@@ -60,11 +61,13 @@ class Surveyor:
     """Looks at the pictures of a span, one after another; all must have one size.
 
     Args:
+        crf: quality, for the few pictures that are encoded for a trial.
         first: number of the span's first picture in the source. If it is not 0, up to `LEAD_IN`
             pictures before it come first.
     """
 
-    def __init__(self, first: int = 0) -> None:
+    def __init__(self, crf: int, first: int = 0) -> None:
+        self._crf = crf
         self._first = first
         self._number = max(0, first - LEAD_IN)
         self._blocks = 1
@@ -73,6 +76,8 @@ class Surveyor:
         self._last: dict[int, int] = {}
         self._before_last: dict[int, int] = {}
         self._distant: dict[int, list[int]] = {}
+        self._known: list[int] = []
+        self._previous: codec.Raster | None = None
         self._sketches: dict[int, codec.Sketch] = {}
 
     @property
@@ -90,6 +95,9 @@ class Surveyor:
         self._blocks = sketch.rows * sketch.columns
         if number >= self._first - 1:
             self._compare(number, sketch)
+        if number >= self._first and self._is_known(number, raster):
+            self._known.append(number)
+        self._previous = raster
         self._sketches[number] = sketch
         self._forget(number)
 
@@ -103,6 +111,7 @@ class Surveyor:
             last=[self._last[number] for number in seen],
             before_last=[[number, cost] for number, cost in self._before_last.items()],
             distant=[[number, *costs] for number, costs in self._distant.items()],
+            known=self._known,
         )
 
     def _compare(self, number: int, sketch: codec.Sketch) -> None:
@@ -116,6 +125,15 @@ class Surveyor:
             self._distant[number] = [
                 self._cost(sketch, number - distance) for distance in _DISTANCES
             ]
+
+    def _is_known(self, number: int, raster: codec.Raster) -> bool:
+        """Whether a picture that seems to begin a scene is only another page of the same text."""
+        if self._previous is None or not _is_new(self._last[number], self._alone[number]):
+            return False
+        # In a restless film every picture seems new; no scene begins with most of them.
+        before = self._last.get(number - 1, 0)
+        spike = self._last[number] > _SPIKE * before
+        return spike and is_known_page(raster, self._previous, self._crf)
 
     def _cost(self, sketch: codec.Sketch, number: int) -> int:
         """The cost of a picture from the one of that number; 0 if there is none."""
@@ -150,6 +168,7 @@ class Survey:
         self._before_last = {number: cost for span in spans for number, cost in span.before_last}
         # By number: costs from `_DISTANCES` before.
         self._distant = {number: costs for span in spans for number, *costs in span.distant}
+        self._known = {number for span in spans for number in span.known}
         self.count = len(self._alone)
 
     def cuts(self) -> list[int]:
@@ -180,7 +199,7 @@ class Survey:
         return _chunk_frames(*(sum(column) / max(1, alone) for column in costs))
 
     def _is_spike(self, number: int) -> bool:
-        if not _is_new(self._last[number], self._alone[number]):
+        if number in self._known or not _is_new(self._last[number], self._alone[number]):
             return False
         before = range(max(1, number - _NEIGHBOURS), number)
         after = range(number + 1, min(self.count, number + _NEIGHBOURS + 1))

@@ -66,7 +66,7 @@ def survey_of(
         threads: see `FrameReader`.
         trying: whether to find out what is lost of the pictures, if the mode needs it.
     """
-    surveyor = Surveyor(span.first_frame)
+    surveyor = Surveyor(plan.options.crf, span.first_frame)
     lost: list[Lost] = []
     try:
         with FrameReader(media, plan, threads) as reader:

@@ -293,7 +293,7 @@ def test_letters_are_found_wherever_they_were():
     state = codec.encode_key_frame(pages[0], 20).state
     brief, careful = (
         codec.encode_inter_frame(state, pages[1], 20, EncodeSettings(effort=effort))
-        for effort in (1, 2)
+        for effort in (0, 1)
     )
     assert_plays_as_predicted(
         [codec.encode_key_frame(pages[0], 20).frame, careful.frame], [state, careful.state]

@@ -66,6 +66,23 @@ def fade(seed: int, count: int) -> list[Luma]:
     return [*out_of_black, *[before * (1 - one) + after * one for one in ramp]]
 
 
+def page(number: int) -> Luma:
+    """A page of text; all pages have the same letters in other places."""
+    letters = np.random.default_rng(99).random((20, 7, 5)) > 0.5
+    random = np.random.default_rng(number)
+    found = np.full((HEIGHT, WIDTH), 235.0)
+    for top in range(2, HEIGHT - 8, 10):
+        for left in range(4, WIDTH - 8, 6):
+            if random.random() > 0.1:
+                found[top : top + 7, left : left + 5][letters[random.integers(20)]] = 30.0
+    return found
+
+
+def pages(numbers: Sequence[int], count: int) -> list[Luma]:
+    """Each page of text for so many pictures."""
+    return [page(number) for number in numbers for _ in range(count)]
+
+
 def flash(seed: int, count: int, at: int) -> list[Luma]:
     """A pan with one white picture."""
     found = pan(seed, count)

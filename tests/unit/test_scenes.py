@@ -13,12 +13,23 @@ from excamera.job.cut import LEAD_IN, Frames, cut
 from excamera.job.options import EncodeOptions
 from excamera.job.records import SurveyRecord
 from excamera.media.scenes import Survey, Surveyor
-from tests.support.scenes import HEIGHT, WIDTH, Luma, fade, flash, pan, planes, still, zoom
+from tests.support.scenes import (
+    HEIGHT,
+    WIDTH,
+    Luma,
+    fade,
+    flash,
+    pages,
+    pan,
+    planes,
+    still,
+    zoom,
+)
 
 
 def span(pictures: Iterable[Luma], first: int = 0) -> SurveyRecord:
     """The survey of a span; what leads in comes before it."""
-    made = Surveyor(first)
+    made = Surveyor(24, first)
     for picture in pictures:
         made.add(codec.Raster.from_planes(*planes(picture)))
     return made.record()
@@ -69,6 +80,14 @@ def test_scenes_too_short_for_a_batch_are_passed_over() -> None:
     assert survey([*pan(1, 3), *pan(2, 20), *pan(3, 20), *pan(4, 2)]).cuts() == [23]
 
 
+def test_another_page_of_a_text_is_no_cut() -> None:
+    """If this fails, a key frame codes all letters anew whenever a page is turned."""
+    film = [*pages([1, 2, 3], 12), *still(7, 12), *pages([4, 5], 12)]
+    found = span(film)
+    assert found.known == [12, 24, 60]
+    assert Survey([found]).cuts() == [36, 48]
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_clips_of_a_few_frames(count: int) -> None:
     """If this fails, very short films cannot be planned."""
@@ -96,6 +115,7 @@ FILM = [
     *STROBE,
     *zoom(4, 38),
     *still(5, 7),
+    *pages([1, 2], 7),
 ]
 
 
@@ -109,6 +129,7 @@ FILM = [
         [33, 59],
         [66, 67, 68],  # around the flash
         [80, 82, 83],  # within the strobe
+        [len(FILM) - 8, len(FILM) - 7, len(FILM) - 6],  # around the new page
         [1, 2, 3, 23, 25],
         list(range(1, len(FILM))),
     ],
@@ -123,6 +144,7 @@ def test_spans_together_say_what_one_survey_says(borders: list[int]) -> None:
     assert [one for part in parts for one in part.last] == whole.last
     assert [one for part in parts for one in part.before_last] == whole.before_last
     assert [one for part in parts for one in part.distant] == whole.distant
+    assert [one for part in parts for one in part.known] == whole.known == [len(FILM) - 7]
     assert {part.blocks for part in parts} == {whole.blocks}
     assert Survey(parts).cuts() == Survey([whole]).cuts() != []
     frames = Frames(*([list(range(len(FILM)))] * 2), [()] * len(FILM))
