@@ -14,7 +14,6 @@ from codec import EncodeSettings
 from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.local import encode_file
 from excamera.media.container import ivf
-from excamera.media.anchors import effort_of_ordinary
 from excamera.media.lookahead import Lookahead, coded_ahead
 from excamera.media.quantizers import Quantizer
 
@@ -76,7 +75,7 @@ def _boosted(crf: int, source: Path, target: Path) -> None:
     pictures = Pictures(source)
     with serial_job(source, options_of(ANCHORS, crf)) as job:
         plan = job.plan()
-    ordinary_effort = effort_of_ordinary(plan.options)
+    efforts = plan.options.anchors
 
     def batch(first: int, lengths: list[int]) -> Iterator[bytes]:
         rasters = [pictures.raster(first + number) for number in range(sum(lengths))]
@@ -95,7 +94,7 @@ def _boosted(crf: int, source: Path, target: Path) -> None:
             is_ahead = number in special
             settings = EncodeSettings(
                 segments=quantizer.segments,
-                effort=plan.options.anchors.effort if is_ahead else ordinary_effort,
+                effort=efforts.effort if is_ahead else efforts.ordinary_effort,
                 refresh_golden=is_ahead,
             )
             if state is None:

@@ -166,6 +166,11 @@ class AnchorSettings(_Checked):
         offered=True
     )  # fmt: skip
 
+    @property
+    def ordinary_effort(self) -> int:
+        """Of frames between anchors: one less, for few others are predicted from them."""
+        return max(self.effort - 1, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class RebaseSettings(_Checked):

@@ -108,11 +108,6 @@ def encode_anchors(
     return found
 
 
-def effort_of_ordinary(options: EncodeOptions) -> int:
-    """The effort of ordinary frames: one less, for few others are predicted from them."""
-    return max(options.anchors.effort - 1, 0)
-
-
 def encode_between(
     anchors: Sequence[ChunkAnchors],
     chunk: int,
@@ -131,7 +126,7 @@ def encode_between(
         ChunkError: the frames do not decode to what was coded.
     """
     before = state = _opened(anchors, chunk)
-    settings = EncodeSettings(effort=effort_of_ordinary(options))
+    settings = EncodeSettings(effort=options.anchors.ordinary_effort)
     frames = []
     for picture in pictures:
         coded = codec.encode_inter_frame(state, picture, anchors[chunk].y_ac_qi, settings)

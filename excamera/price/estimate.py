@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
-from excamera.job.options import EncodeOptions
+from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, Per, cpus_of
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
@@ -54,9 +54,9 @@ class Pace:
         read_s: seconds to read a megapixel of the source in mode anchors, which anchors and encode
             both do. In a job's pace it is 0: what follows then includes it.
         lookahead_s: seconds to look at a megapixel before anchors are coded; 0 likewise.
-        anchor_s: seconds to encode a megapixel of a frame that is coded ahead, at effort 2.
+        anchor_s: seconds to encode a megapixel of a frame that is coded ahead, with default effort.
         between_s: seconds to encode and check a megapixel of other frames in mode anchors, and to
-            decode the anchors before them, at effort 2.
+            decode the anchors before them, with default effort.
         check_s: seconds to join and check a megapixel in mode anchors.
         audio_s: seconds for a second of sound.
         plan_s: seconds to index and plan a thousand frames, without their pictures.
@@ -121,7 +121,7 @@ class Pace:
                 "read_s": 0.0,
                 "lookahead_s": 0.0,
                 "anchor_s": anchors / ahead / _effort_of_anchors(options),
-                "between_s": encode / max(1e-9, 1 - ahead) / _effort_of_anchors(options),
+                "between_s": encode / max(1e-9, 1 - ahead) / _effort_of_ordinary(options),
                 "check_s": join,
             }
         plan = seconds["index"] + seconds["plan"]
@@ -158,10 +158,11 @@ CRF_TIME_OCTAVE = 28.0
 DEADLINE_FACTORS = {"good": 1.0, "best": 1.5, "realtime": 0.74}
 """The time of encode at each deadline, as a multiple of that of "good"."""
 
-EFFORT_TIMES = (0.7, 0.75, 1.1, 1.3, 1.9)
+EFFORT_TIMES = (0.7, 1.0, 1.2, 1.6, 2.5)
 """The time of our encoder at each effort, all relative to the same: docs/adr/0021-effort.md."""
 
-_EFFORT_OF_PACE = 2
+_PACE = AnchorSettings()
+"""The efforts with which `Pace` was measured."""
 
 CPU_USED = 0.72
 """The factor by which each step of `cpu_used` changes that time."""
@@ -324,9 +325,14 @@ def _effort(options: EncodeOptions) -> float:
 
 
 def _effort_of_anchors(options: EncodeOptions) -> float:
-    """The time of our encoder with these options as a multiple of effort 2, `crf` 24."""
-    of_pace = EFFORT_TIMES[_EFFORT_OF_PACE]
-    return EFFORT_TIMES[options.anchors.effort] / of_pace * _detail(options)
+    """The time of a frame coded ahead as a multiple of that with default effort, `crf` 24."""
+    return EFFORT_TIMES[options.anchors.effort] / EFFORT_TIMES[_PACE.effort] * _detail(options)
+
+
+def _effort_of_ordinary(options: EncodeOptions) -> float:
+    """The time of an ordinary frame likewise."""
+    own, usual = options.anchors.ordinary_effort, _PACE.ordinary_effort
+    return EFFORT_TIMES[own] / EFFORT_TIMES[usual] * _detail(options)
 
 
 def _detail(options: EncodeOptions) -> float:
@@ -357,11 +363,12 @@ def _call_seconds(
         if options.usual_chunks > 1:
             join = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
     else:
-        effort = _effort_of_anchors(options)
-        ahead = work * (pace.lookahead_s + shape.ahead * pace.anchor_s * effort)
+        anchor_s = pace.anchor_s * _effort_of_anchors(options)
+        between_s = pace.between_s * _effort_of_ordinary(options)
+        ahead = work * (pace.lookahead_s + shape.ahead * anchor_s)
         # One thread reads.
         anchors = work * pace.read_s / min(1.0, anchors_cpus) + ahead / _parallel(anchors_cpus)
-        encode = work * (1 - shape.ahead) * (pace.read_s + pace.between_s * effort)
+        encode = work * (1 - shape.ahead) * (pace.read_s + between_s)
         join = work * pace.check_s
     survey = work * pace.survey_s if options.follows_scenes else 0.0
     work_of_call = {

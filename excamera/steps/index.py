@@ -187,9 +187,7 @@ class _WholeSurveyor:
 
     def __init__(self, options: EncodeOptions, span_pixels: int) -> None:
         self.span_pixels = span_pixels
-        self._surveyor: Surveyor | None = (
-            Surveyor(options.crf) if options.follows_scenes else None
-        )
+        self._surveyor: Surveyor | None = Surveyor(options.crf) if options.follows_scenes else None
         self._geometry: Geometry | None = None
 
     def survey(self) -> SurveyRecord | None:
