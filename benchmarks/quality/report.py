@@ -163,7 +163,7 @@ def _cpu(clips: Mapping[str, Any]) -> str:
     text = paragraph(
         f"Mode anchors at `--crf {cpu.CRF}`, one step after another in one process, and both"
         f" two-pass peers in turns with it, at the levels that come closest to its SSIM. User and"
-        f" system time. The target is 0.7 of `vpxenc` at most."
+        f" system time, the least of three runs. The target is 0.7 of `vpxenc` at most."
     )
     return "\n\n".join(["## CPU time", text, table(head, rows)])
 
