@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "decide/intra_trial.h"
+#include "kernels/kernels.h"
 
 namespace vp8 {
 namespace {
@@ -72,7 +73,20 @@ bool SearchDecider::settle() {
   const int steps = calm ? effort_.settled_steps_alike : effort_.settled_steps;
   if (best.difference > steps * trial_.quantizers().y.steps[1]) return false;
   evaluate_whole(best);
-  return !trial_.best_has_tokens();
+  return !trial_.best_has_tokens() && !own_mean_predicts();
+}
+
+bool SearchDecider::own_mean_predicts() const {
+  const Kernels& k = kernels();
+  const MacroblockPixels& source = trial_.source();
+  const MacroblockPixels& target = trial_.target();
+  std::uint32_t sum;
+  std::uint32_t squares;
+  k.sum_and_squares(source.pixels[0], source.stride[0], &sum, &squares);
+  const std::int64_t by_mean = squares - (static_cast<std::int64_t>(sum) * sum >> 8);
+  const std::int64_t as_it_is =
+      k.sse[2](source.pixels[0], source.stride[0], target.pixels[0], target.stride[0]);
+  return 4 * as_it_is > 5 * by_mean;
 }
 
 void SearchDecider::search_whole(ReferenceFrame reference, Cost& best_by_whole_pixels) {

@@ -40,6 +40,9 @@ class SearchDecider {
   void add_suggested(ReferenceFrame reference);
   // Whether the best of those leaves nothing to code; see SearchEffort.
   bool settle();
+  // Whether the mean of its own pixels would predict the macroblock better than the prediction in
+  // the target, by a quarter. Something that does not belong there would stay in flat regions.
+  bool own_mean_predicts() const;
   void search_whole(ReferenceFrame reference, Cost& best_by_whole_pixels);
   void evaluate_whole(const RoughCandidate& rough);
   void try_splits();
