@@ -17,10 +17,6 @@ _SEGMENTS = 4
 _LEAST_SPREAD_QI = 6
 """Macroblocks get segments if their quantizers differ by as much as this."""
 
-_FIRST_CENTRES = (0.08, 0.35, 0.65, 0.92)
-_ROUNDS = 12
-"""Of the search for segments."""
-
 
 @dataclass(frozen=True, slots=True)
 class Quantizer:
@@ -65,15 +61,34 @@ def quantizer(octaves: Blocks, step: float) -> Quantizer:
 
 
 def _grouped(levels: Blocks) -> NDArray[np.int64]:
-    """Four groups of similar values, by Lloyd's algorithm from quantiles."""
-    centres = np.quantile(levels, _FIRST_CENTRES)
-    for _ in range(_ROUNDS):
-        groups = np.abs(levels[..., None] - centres).argmin(-1)
-        centres = np.array(
-            [
-                levels[groups == one].mean() if (groups == one).any() else centres[one]
-                for one in range(_SEGMENTS)
-            ]
-        )
-    found: NDArray[np.int64] = np.abs(levels[..., None] - centres).argmin(-1)
-    return found
+    """Four groups of similar values: of all ways the one with the least squared differences."""
+    # No finer than quantizers are: at most 128 values, and groups are ranges of these.
+    steps = np.log2(codec.quantizer_steps())
+    values, places = np.unique(
+        np.searchsorted((steps[:-1] + steps[1:]) / 2, levels), return_inverse=True
+    )
+    places = places.reshape(levels.shape)
+    counts, sums, squares = (
+        np.concatenate([[0.0], np.cumsum(np.bincount(places.ravel(), weights.ravel()))])
+        for weights in (np.ones(levels.shape), levels, levels**2)
+    )
+
+    def differences(first: NDArray[np.int64], end: NDArray[np.int64]) -> Blocks:
+        """The squared differences from their mean of the values from one to before another."""
+        count = np.maximum(counts[end] - counts[first], 1)
+        found: Blocks = squares[end] - squares[first] - (sums[end] - sums[first]) ** 2 / count
+        return found
+
+    ends = np.arange(len(values) + 1)
+    # Of one more group from each value on; none is empty if there are enough values.
+    between = np.where(ends[:, None] <= ends, differences(ends[:, None], ends), np.inf)
+    least = between[0]
+    chosen = []
+    for _ in range(_SEGMENTS - 1):
+        ways = least[:, None] + between
+        chosen.append(ways.argmin(0))
+        least = ways.min(0)
+    borders = [len(values)]
+    for before in reversed(chosen):
+        borders.insert(0, int(before[borders[0]]))
+    return np.searchsorted(borders[:-1], places, side="right")
