@@ -38,13 +38,10 @@ def is_known_page(picture: codec.Raster, previous: codec.Raster, crf: int) -> bo
 
     Args:
         picture: one that seems to begin a scene.
-        previous: the one before it.
+        previous: the one before it, of the same size.
         crf: quality.
     """
-    if not _is_drawn(picture) or (picture.width, picture.height) != (
-        previous.width,
-        previous.height,
-    ):
+    if not _is_drawn(picture):
         return False
     qi, settings = QI_OF_CRF[crf], EncodeSettings(effort=_EFFORT)
     alone = codec.encode_key_frame(picture, qi, settings)
