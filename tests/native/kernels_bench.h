@@ -28,6 +28,8 @@ struct BenchmarkData {
   std::uint8_t predictions[vp8::kSubblockModes][16] = {};
   int satds[vp8::kSubblockModes] = {};
   std::uint32_t sums[2] = {};
+  std::uint8_t weights[32] = {};  // so that no sum grows
+  vp8::WeightedSums weighted = {};
   std::vector<std::uint8_t> untouched;  // on which no filter passes its limits
   int kept = 0;                         // so that nothing is optimised away
 
@@ -110,6 +112,9 @@ inline std::vector<Benchmark> benchmarks(BenchmarkData& d) {
       [&d](const Kernels& k) { k.sum_and_squares(d.source(), kStride, &d.sums[0], &d.sums[1]); });
   for (int i = 0; i < 2; ++i) {
     const std::string size = std::to_string(8 << i);
+    add("add_alike " + size, [&d, i](const Kernels& k) {
+      k.add_alike[i](d.source(), kStride, d.target(), kStride, d.weights, d.weighted);
+    });
     add("predict_vertical " + size,
         [&d, i](const Kernels& k) { k.predict_vertical[i](d.target(), kStride); });
     add("predict_horizontal " + size,

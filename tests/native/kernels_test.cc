@@ -298,6 +298,40 @@ void check_distortion(const Kernels& tested, Random& random) {
   }
 }
 
+// ---- weighted sums ----
+
+void check_weighting(const Kernels& tested, Random& random) {
+  const char* what = "add_alike";
+  const Kernels& plain = kernels_at(SimdLevel::kReference);
+  for (int round = 0; round < 1200; ++round) {
+    const int index = round % 2;
+    const int size = kSizes[index + 1];
+    Area own(random, size, size, {}, kFills[round / 2 % 4]);
+    Area other(random, size, size, {2, 1, 0, 2}, Fill::kNoise);
+    // Differences around those that count at all.
+    const int range = random.below(2) ? 2 : 40;
+    for (int y = 0; y < size; ++y) {
+      for (int x = 0; x < size; ++x) {
+        const int pixel = *own.at(x, y) + random.between(-range, range);
+        if (random.below(8)) *other.at(x, y) = static_cast<std::uint8_t>(std::clamp(pixel, 0, 255));
+      }
+    }
+    std::uint8_t weights[32];
+    for (auto& weight : weights) weight = static_cast<std::uint8_t>(random.below(128));
+    WeightedSums expected = {};
+    for (int i = 0; i < size * size; ++i) {
+      expected.pixels[i] = static_cast<std::uint16_t>(random.below(65536 - 127 * 255));
+      expected.weights[i] = static_cast<std::uint8_t>(random.below(129));
+    }
+    WeightedSums given = expected;
+    plain.add_alike[index](own.block(), own.stride(), other.block(), other.stride(), weights,
+                           expected);
+    tested.add_alike[index](own.block(), own.stride(), other.block(), other.stride(), weights,
+                            given);
+    CHECK_LEVEL(std::memcmp(&given, &expected, sizeof given) == 0);
+  }
+}
+
 // ---- intra prediction ----
 
 void check_intra(const Kernels& tested, Random& random) {
@@ -479,6 +513,7 @@ void check_level(SimdLevel level) {
   check_quantize(tested, random);
   check_transforms_undo_each_other(tested, random);
   check_distortion(tested, random);
+  check_weighting(tested, random);
   check_intra(tested, random);
   check_subblocks(tested, random);
   check_loop_filters(tested, random);

@@ -1,8 +1,6 @@
 #include "decide/steady.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 
 #include "common/status.h"
@@ -16,7 +14,7 @@ namespace {
 constexpr int kChromaPlanes[] = {1, 2};  // planes
 
 constexpr int kFullWeight = 16;
-// Sums and weights then fit into 16 bits, products into 32.
+// Sums of weights then fit into 8 bits, and those of pixels into 16.
 constexpr std::size_t kMostNeighbours = 14;
 constexpr int kSmallestMost = 8;
 constexpr int kLargestMost = 255;
@@ -27,14 +25,28 @@ struct Neighbour {
   std::vector<MotionVector> vectors;  // by block of a sketch
 };
 
-// Sums of weighted pixels of one 16x16 or 8x8 part.
-struct Sums {
-  std::uint16_t pixels[16 * 16];
-  std::uint16_t weights[16 * 16];
+// The weight of each difference between two pixels, by that of the block they are in.
+struct Weights {
+  std::uint8_t of[kFullWeight + 1][32];
 };
 
+// A block counts nothing if its pixels differ by `most` 16ths in the mean, and a pixel if it
+// differs by twice as much, which is less than 32.
+Weights weights_of(int most) {
+  Weights weights;
+  for (int block = 0; block <= kFullWeight; ++block) {
+    for (int difference = 0; difference < 32; ++difference) {
+      const int share = 8 * difference;  // of `most`
+      const int lost = std::min(kFullWeight * share * share / (most * most), kFullWeight);
+      weights.of[block][difference] =
+          static_cast<std::uint8_t>((kFullWeight - lost) * block / kFullWeight);
+    }
+  }
+  return weights;
+}
+
 template <int Size>
-void begin(const Plane& plane, int x, int y, Sums& sums) {
+void begin(const Plane& plane, int x, int y, WeightedSums& sums) {
   for (int row = 0; row < Size; ++row) {
     const std::uint8_t* pixels = plane.at(x, y + row);
     for (int i = 0; i < Size; ++i) {
@@ -44,36 +56,8 @@ void begin(const Plane& plane, int x, int y, Sums& sums) {
   }
 }
 
-// Adds a part of a neighbour. All numbers fit into 16 bits, of which vectors hold most.
 template <int Size>
-void add(const Plane& plane, int x, int y, const Plane& other, int other_x, int other_y,
-         int block_weight, int most, Sums& sums) {
-  using U16 = std::uint16_t;
-  // A difference of twice `most`, which is in 16ths, is the first that counts nothing.
-  const U16 falls = static_cast<U16>((kFullWeight * 64 << 8) / (most * most));
-  const U16 too_much = static_cast<U16>(2 * most / 16 + 1);
-  const U16 whole = static_cast<U16>(block_weight);
-  for (int row = 0; row < Size; ++row) {
-    const std::uint8_t* mine = plane.at(x, y + row);
-    const std::uint8_t* theirs = other.at(other_x, other_y + row);
-    U16* pixels = sums.pixels + row * Size;
-    U16* weights = sums.weights + row * Size;
-    for (int i = 0; i < Size; ++i) {
-      const U16 apart =
-          static_cast<U16>(std::max(mine[i], theirs[i]) - std::min(mine[i], theirs[i]));
-      const U16 difference = std::min(apart, too_much);
-      const U16 square = static_cast<U16>(difference * difference);
-      const U16 lost = static_cast<U16>(static_cast<U16>(square * falls) >> 8);
-      const U16 left = static_cast<U16>(kFullWeight - std::min<U16>(lost, kFullWeight));
-      const U16 weight = static_cast<U16>(static_cast<U16>(left * whole) >> 4);
-      pixels[i] = static_cast<U16>(pixels[i] + weight * theirs[i]);
-      weights[i] = static_cast<U16>(weights[i] + weight);
-    }
-  }
-}
-
-template <int Size>
-void finish(const Sums& sums, const MutablePlane& plane, int x, int y) {
+void finish(const WeightedSums& sums, const MutablePlane& plane, int x, int y) {
   for (int row = 0; row < Size; ++row) {
     std::uint8_t* out = plane.at(x, y + row);
     for (int i = 0; i < Size; ++i) {
@@ -95,28 +79,40 @@ int block_weight(int sad, int most) {
 // The vector whose block differs least, whole pixels, and that difference.
 std::pair<MotionVector, int> best_of(const Plane& plane, const Plane& other, int x, int y,
                                      MotionVector start) {
-  const auto sad = kernels().sad[2];
+  const Kernels& k = kernels();
   const auto inside = [&](int row, int col) {
     return x + col >= 0 && y + row >= 0 && x + col <= other.width - kMacroblockSize &&
            y + row <= other.height - kMacroblockSize;
   };
-  const auto at = [&](int row, int col) {
-    return sad(plane.at(x, y), plane.stride, other.at(x + col, y + row), other.stride);
-  };
+  const std::uint8_t* const own = plane.at(x, y);
   MotionVector best{};
-  int least = at(0, 0);
-  const auto weigh = [&](int row, int col) {
-    if (!inside(row, col)) return;
-    const int difference = at(row, col);
-    if (difference >= least) return;
-    least = difference;
-    best = {static_cast<std::int16_t>(row), static_cast<std::int16_t>(col)};
-  };
-  if (!start.is_zero()) weigh(start.row, start.col);
+  int least = k.sad[2](own, plane.stride, other.at(x, y), other.stride);
+  if (!start.is_zero() && inside(start.row, start.col)) {
+    const std::uint8_t* const there = other.at(x + start.col, y + start.row);
+    const int difference = k.sad[2](own, plane.stride, there, other.stride);
+    if (difference < least) {
+      least = difference;
+      best = start;
+    }
+  }
   for (int step = 2; step >= 1; --step) {
     const MotionVector centre = best;
+    MotionVector vectors[4];
+    const std::uint8_t* blocks[4];
+    int differences[4];
+    int count = 0;
     for (const auto& [row, col] : {std::pair{-1, 0}, {1, 0}, {0, -1}, {0, 1}}) {
-      weigh(centre.row + row * step, centre.col + col * step);
+      const MotionVector mv = {static_cast<std::int16_t>(centre.row + row * step),
+                               static_cast<std::int16_t>(centre.col + col * step)};
+      if (!inside(mv.row, mv.col)) continue;
+      vectors[count] = mv;
+      blocks[count++] = other.at(x + mv.col, y + mv.row);
+    }
+    k.sad_many[2](own, plane.stride, blocks, other.stride, count, differences);
+    for (int i = 0; i < count; ++i) {
+      if (differences[i] >= least) continue;
+      least = differences[i];
+      best = vectors[i];
     }
   }
   return {best, least};
@@ -153,12 +149,19 @@ SharedRaster steady(const SharedRaster& picture, const std::vector<SharedRaster>
     find_whole_motion(Sketch(*other.raster, shift + 1), sketch, other.vectors.data());
   });
   auto result = std::make_shared<Raster>(source->width(), source->height());
+  const Weights weights = weights_of(most);
+  const Kernels& k = kernels();
+  const auto add = [&](int index, const Plane& own, int x, int y, const Plane& other, int other_x,
+                       int other_y, int weight, WeightedSums& sums) {
+    k.add_alike[index](own.at(x, y), own.stride, other.at(other_x, other_y), other.stride,
+                       weights.of[weight], sums);
+  };
   Wavefront rows(source->macroblock_rows(), 1);
   rows.run(team, [&](int row) {
     const int y = row * kMacroblockSize;
     for (int column = 0; column < source->macroblock_columns(); ++column) {
       const int x = column * kMacroblockSize;
-      Sums sums[kPlanes];
+      WeightedSums sums[kPlanes];
       begin<16>(source->plane(0), x, y, sums[0]);
       for (const int p : kChromaPlanes) begin<8>(source->plane(p), x / 2, y / 2, sums[p]);
       for (const Neighbour& other : others) {
@@ -170,11 +173,11 @@ SharedRaster steady(const SharedRaster& picture, const std::vector<SharedRaster>
         const auto [mv, sad] = best_of(source->plane(0), other.raster->plane(0), x, y, start);
         const int weight = block_weight(sad, most);
         if (weight == 0) continue;
-        add<16>(source->plane(0), x, y, other.raster->plane(0), x + mv.col, y + mv.row, weight,
-                most, sums[0]);
+        add(1, source->plane(0), x, y, other.raster->plane(0), x + mv.col, y + mv.row, weight,
+            sums[0]);
         for (const int p : kChromaPlanes) {
-          add<8>(source->plane(p), x / 2, y / 2, other.raster->plane(p), (x + mv.col) >> 1,
-                 (y + mv.row) >> 1, weight, most, sums[p]);
+          add(0, source->plane(p), x / 2, y / 2, other.raster->plane(p), (x + mv.col) >> 1,
+              (y + mv.row) >> 1, weight, sums[p]);
         }
       }
       finish<16>(sums[0], result->mutable_plane(0), x, y);

@@ -9,6 +9,7 @@
 #include "kernels/simd_intra_lookup.h"
 #include "kernels/simd_loop_filters.h"
 #include "kernels/simd_transforms.h"
+#include "kernels/simd_weighting_lookup.h"
 
 namespace vp8 {
 
@@ -18,6 +19,7 @@ void install_avx2(Kernels& table) {
   install_simd_distortion(table);
   install_simd_intra(table);
   install_simd_loop_filters(table);
+  install_weighting_lookup(table);
   table.predict_all_subblocks = predict_all_subblocks_lookup;
   install_avx2_interpolation(table);
   install_avx2_blocks(table);

@@ -14,6 +14,7 @@ Kernels filled_up_to(SimdLevel level) {
   install_reference_interpolation(table);
   install_reference_transforms(table);
   install_reference_distortion(table);
+  install_reference_weighting(table);
   install_reference_intra(table);
   install_reference_loop_filters(table);
   install_instruction_sets(table, level);

@@ -37,6 +37,12 @@ struct Quantizer {
   std::uint16_t reciprocal[2];
 };
 
+// Sums of the weighted pixels of a square, row by row, and of their weights.
+struct WeightedSums {
+  std::uint16_t pixels[16 * 16];
+  std::uint8_t weights[16 * 16];
+};
+
 struct Kernels {
   // ---- inter prediction (section 18) ---- `mx`, `my`: eighths of a pixel, not both 0.
   // `height` is 4, 8 or 16; for sixtap, if one of `mx` and `my` is 0, up to kMaxRows in
@@ -96,6 +102,15 @@ struct Kernels {
   // Of a 16x16 block.
   void (*sum_and_squares)(const std::uint8_t* pixels, std::ptrdiff_t stride, std::uint32_t* sum,
                           std::uint32_t* squares);
+
+  // ---- weighted sums of a square ----
+  // Adds `other`. A pixel that differs by d from that of `own` has the weight weights[d], at
+  // most 127, and none if d is 32 or more. Sums must not exceed their types. Index 0, 1: 8 or
+  // 16 pixels.
+  using AddAlike = void (*)(const std::uint8_t* own, std::ptrdiff_t own_stride,
+                            const std::uint8_t* other, std::ptrdiff_t other_stride,
+                            const std::uint8_t (&weights)[32], WeightedSums& sums);
+  AddAlike add_alike[2];
 
   // ---- intra prediction (section 12) ----
   // Neighbours are read in place. Index 0, 1: 8 or 16 pixels square.
@@ -167,6 +182,7 @@ inline const Kernels& kernels() {
 void install_reference_interpolation(Kernels& table);
 void install_reference_transforms(Kernels& table);
 void install_reference_distortion(Kernels& table);
+void install_reference_weighting(Kernels& table);
 void install_reference_intra(Kernels& table);
 void install_reference_loop_filters(Kernels& table);
 

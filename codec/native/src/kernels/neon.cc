@@ -7,6 +7,7 @@
 #include "kernels/simd_intra_lookup.h"
 #include "kernels/simd_loop_filters.h"
 #include "kernels/simd_transforms.h"
+#include "kernels/simd_weighting_lookup.h"
 
 namespace vp8 {
 
@@ -16,6 +17,7 @@ void install_neon(Kernels& table) {
   install_simd_distortion(table);
   install_simd_intra(table);
   install_simd_loop_filters(table);
+  install_weighting_lookup(table);
   table.predict_all_subblocks = predict_all_subblocks_lookup;
 }
 

@@ -97,6 +97,10 @@ inline u8x16 scale_i8(u8x16 v) {
 }
 // Lanes of `v` by number; 255 gives zero.
 inline u8x16 lookup(u8x16 v, u8x16 lanes) { return vqtbl1q_u8(v, lanes); }
+// Lanes of both by number; 32 and more give zero.
+inline u8x16 lookup_of_two(u8x16 low, u8x16 high, u8x16 lanes) {
+  return vqtbl2q_u8({{low, high}}, lanes);
+}
 
 // ---- lanes in turn from two vectors ----
 

@@ -109,6 +109,13 @@ inline u8x16 scale_i8(u8x16 v) {
 #if defined(__SSSE3__)
 // Lanes of `v` by number; 255 gives zero.
 inline u8x16 lookup(u8x16 v, u8x16 lanes) { return _mm_shuffle_epi8(v, lanes); }
+// Lanes of both by number; 32 and more give zero.
+inline u8x16 lookup_of_two(u8x16 low, u8x16 high, u8x16 lanes) {
+  const u8x16 to_top = splat_u8(0x70);  // sets the top bit of all but 0 to 15
+  const u8x16 above = _mm_sub_epi8(lanes, splat_u8(16));
+  return _mm_or_si128(_mm_shuffle_epi8(low, _mm_adds_epu8(lanes, to_top)),
+                      _mm_shuffle_epi8(high, _mm_adds_epu8(above, to_top)));
+}
 #endif
 
 // ---- lanes in turn from two vectors ----
