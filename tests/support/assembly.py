@@ -11,6 +11,21 @@ from emulator.excamera.synthesis import STACK
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def built(outdir: Path, **context: Any) -> dict[str, Any]:
+    """Synthesises the app inside this process, and returns the template.
+
+    After the first, this takes a quarter of the time of `python app.py`, which `synthesise` runs.
+    """
+    from stacks.node import use_own_node
+
+    use_own_node()
+    from stacks.app import build
+
+    defaults = json.loads((ROOT / "cdk.json").read_text())["context"]
+    build({**defaults, **context}, outdir).synth()
+    return template(outdir)
+
+
 def template(outdir: Path) -> dict[str, Any]:
     """Returns the synthesised template."""
     loaded: dict[str, Any] = json.loads((outdir / f"{STACK}.template.json").read_text())
