@@ -21,14 +21,14 @@ def built(outdir: Path, **context: Any) -> dict[str, Any]:
     use_own_node()
     from stacks.app import build
 
-    defaults = json.loads((ROOT / "cdk.json").read_text())["context"]
-    build({**defaults, **context}, outdir).synth()
-    return template(outdir)
+    settings = json.loads((ROOT / "cdk.json").read_text())["context"] | context
+    build(settings, outdir).synth()
+    return template(outdir, settings["stack_name"])
 
 
-def template(outdir: Path) -> dict[str, Any]:
+def template(outdir: Path, stack: str = STACK) -> dict[str, Any]:
     """Returns the synthesised template."""
-    loaded: dict[str, Any] = json.loads((outdir / f"{STACK}.template.json").read_text())
+    loaded: dict[str, Any] = json.loads((outdir / f"{stack}.template.json").read_text())
     return loaded
 
 
