@@ -61,7 +61,8 @@ $(VENV)/.tools: constraints.txt pyproject.toml | $(VENV)/pyvenv.cfg
 
 $(VENV)/.installed: $(NATIVE_FILES) $(VENV)/.tools
 	@echo 'Building the codec and installing the package into $(VENV)'
-	$(PIP_INSTALL) --no-build-isolation --editable .
+	$(PIP_INSTALL) --no-build-isolation --editable . \
+	  -C build-dir=build/native-tests -C cmake.define.EXCAMERA_NATIVE_TESTS=ON
 	touch $@
 
 $(VENV)/.dev: constraints.txt pyproject.toml $(VENV)/.tools
@@ -140,22 +141,20 @@ types: $(VENV)/.installed $(VENV)/.dev
 layers: $(VENV)/.installed $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 
-# --- test programs, built beside the installed library -----------------------
+# --- test programs -------------------------------------------------------------
 
 # $(call native_build,<folder under build/>,<CMake settings>)
-# Several sources at once: most of the time goes into what they all include.
 define native_build
 	$(TOOLS_FIRST) cmake -G Ninja -S codec/native -B build/$(1) -DEXCAMERA_NATIVE_TESTS=ON \
-	  -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=10 \
 	  -DPython_EXECUTABLE="$(CURDIR)/$(PY)" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }
 	grep -h '^This compiler' build/$(1).log || true
 	$(TOOLS_FIRST) cmake --build build/$(1) --target native_tests
 endef
 
+# Of the installed library's own objects.
 native-tests: build/native-tests/.stamp
-build/native-tests/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.tools
-	@mkdir -p build
-	$(call native_build,native-tests)
+build/native-tests/.stamp: $(NATIVE_TEST_FILES) $(VENV)/.installed
+	@$(TOOLS_FIRST) cmake --build build/native-tests --target native_tests
 	touch $@
 
 # The same programs under AddressSanitizer and UBSan; `make test` then runs both.
@@ -166,15 +165,19 @@ build/native-sanitized/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.too
 	  -DEXCAMERA_SANITIZE=address$(strip ,)undefined)
 	touch $@
 
-# The test programs for aarch64, under qemu. The libraries for Lambda are built with its layers.
+# The test programs for aarch64, under qemu with Debian's aarch64 C library. They are for the same
+# target as the layer for Lambda: zig compiles its C++ library once for both.
 ZIG_TOOLCHAIN := -DCMAKE_TOOLCHAIN_FILE="$(CURDIR)/codec/native/cmake/zig.cmake"
-cross: build/cross-aarch64-linux-musl/.stamp
-	@if command -v qemu-aarch64 >/dev/null; then
+CROSS := aarch64-linux-gnu.2.34
+QEMU_LD_PREFIX ?= /usr/aarch64-linux-gnu
+cross: export QEMU_LD_PREFIX := $(QEMU_LD_PREFIX)
+cross: build/cross-$(CROSS)/.stamp
+	@if command -v qemu-aarch64 >/dev/null && [ -d "$$QEMU_LD_PREFIX" ]; then
 	  for program in $(patsubst tests/native/%.cc,%,$(filter %.cc,$(NATIVE_TEST_FILES))); do
-	    qemu-aarch64 "build/cross-aarch64-linux-musl/$$program"
+	    qemu-aarch64 "build/cross-$(CROSS)/$$program"
 	  done
 	else
-	  echo 'No qemu-aarch64 here: the aarch64 build was not run.'
+	  echo 'No qemu-aarch64 or no aarch64 C library here: the aarch64 build was not run.'
 	fi
 
 $(VENV)/.zig: constraints.txt $(VENV)/.tools

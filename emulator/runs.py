@@ -18,11 +18,13 @@ _names = (f"run-{number}" for number in itertools.count())
 
 def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
     """Waits until `condition` returns something true, and returns that."""
-    deadline = time.monotonic() + patience_s
+    deadline, pause_s = time.monotonic() + patience_s, 0.02
     while time.monotonic() < deadline:
         if found := condition():
             return found
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        # Asking takes computing time from what is waited for.
+        pause_s = min(2 * pause_s, 0.1)
     raise AssertionError("It never happened.")
 
 

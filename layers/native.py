@@ -39,9 +39,6 @@ def _compile(target: Target, build: Path) -> Path:
             f"-DPython_EXECUTABLE={sys.executable}",
             f"-DEXCAMERA_ZIG_TARGET={target.zig_target}",
             "-DCMAKE_BUILD_TYPE=Release",
-            # Several sources at once: most of the time goes into what they all include.
-            "-DCMAKE_UNITY_BUILD=ON",
-            "-DCMAKE_UNITY_BUILD_BATCH_SIZE=10",
         ],
         failed,
     )  # fmt: skip

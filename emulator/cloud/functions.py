@@ -35,6 +35,8 @@ _INIT_S = 120.0
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
 _SDK_SETTINGS = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
 _SANDBOX = Path(__file__).with_name("sandbox.py")
+# Code and layers hold none, and cannot be written to: each environment would compile them again.
+_BYTECODE = Path(sys.prefix) / "bytecode"
 
 
 class Deployment(bytes):
@@ -76,6 +78,7 @@ class Deployments:
             "layers": str(layers),
             "tmp_bytes": storage * MEBIBYTE,
             "python": sys.executable,
+            "bytecode": str(_BYTECODE),
             "keep": sorted(keep),
         }
 
@@ -132,8 +135,16 @@ class Deployments:
             for archive in archives:
                 with zipfile.ZipFile(io.BytesIO(archive)) as content:
                     lambda_svc._extract_zip_preserving_mode(content, str(partial))
+            _date(partial, int(name[:7], 16))
             partial.rename(directory)
         return directory
+
+
+def _date(directory: Path, time_s: int) -> None:
+    """Gives all files a time; it is their archive's own, so that bytecode of others never fits."""
+    for path in directory.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.utime(path, (time_s, time_s))
 
 
 def _link(source: str, target: str) -> None:

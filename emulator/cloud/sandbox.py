@@ -124,6 +124,7 @@ def main() -> None:
     os.environ |= {
         "LAMBDA_TASK_ROOT": task,
         "PYTHONPATH": f"{layers}/python",
+        "PYTHONPYCACHEPREFIX": settings["bytecode"],
         "LD_LIBRARY_PATH": f"{task}:{task}/lib:{layers}/lib",
         "PATH": f"{layers}/bin:{os.environ['PATH']}",
     }

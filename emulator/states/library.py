@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -135,3 +136,12 @@ def prepare() -> None:
             raise interpreter_jsonata.JSONataException("UNKNOWN", str(error)) from error
 
     interpreter_jsonata._eval_jsonata = evaluate
+
+    from localstack.services.stepfunctions.asl.component.common.path import (  # type: ignore[import-not-found]
+        result_path,
+    )
+    from localstack.services.stepfunctions.asl.utils import json_path
+
+    # Each time a path is parsed, its library generates the tables of the parser again.
+    for module in (json_path, result_path):
+        module.parse = cache(module.parse)

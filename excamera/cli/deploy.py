@@ -49,7 +49,8 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
         out = Path(scratch) / "cdk.out"
         cdk = Cdk(project(), environment, context, click.echo)
         if bootstrap and (before.bootstrap or 0) < OLDEST_BOOTSTRAP:
-            cdk.run("bootstrap", f"aws://{before.account}/{before.region}")
+            # Without the app of cdk.json, which the CDK would synthesise only to bootstrap.
+            cdk.run("bootstrap", f"aws://{before.account}/{before.region}", "--app", "")
             before = look(cloud.account, context["stack_name"])
         before.check()
         click.echo("synthesising; the first time this builds the layers")

@@ -9,7 +9,8 @@ import pytest
 
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, digest
-from emulator.excamera.synthesis import HOST_CONTEXT, synthesise
+from emulator.excamera.synthesis import HOST_CONTEXT
+from tests.support.assembly import built
 
 Locally = Callable[..., str]
 
@@ -22,8 +23,7 @@ BUCKETS = {"input_bucket": "our-films", "work_bucket": "our-work", "output_bucke
 def beside(emulator: Emulator, tmp_path: Path) -> Iterator[Deployed]:
     """The second stack."""
     context = {"stack_name": "Beside", "prefix": "in/", **BUCKETS}
-    done = synthesise(tmp_path, **HOST_CONTEXT, **context)
-    assert done.returncode == 0, done.stderr
+    built(tmp_path, **HOST_CONTEXT, **context)
     for bucket in BUCKETS.values():
         emulator.client("s3").create_bucket(Bucket=bucket)
     emulator.client("s3").put_bucket_notification_configuration(

@@ -15,10 +15,11 @@ import pytest
 
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
-from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK
 from emulator.runs import until
 from tests.aws.listeners import Receiver
 from tests.aws.rights import rights, role_name, without
+from tests.support.assembly import built
 from tests.support.emulator import an_emulator
 from tests.support.pages import code_block, section
 
@@ -52,8 +53,7 @@ def stack(
 ) -> Deployed:
     """The stack, deployed with the server as its webhook; it trusts the server's authority."""
     directory = tmp_path_factory.mktemp("assembly")
-    done = synthesise(directory, **HOST_CONTEXT, webhook_url=receiver.url)
-    assert done.returncode == 0, done.stderr
+    built(directory, **HOST_CONTEXT, webhook_url=receiver.url)
     deployed = Deployed(STACK, guarded.client, guarded.deploy(directory, STACK))
     trust(deployed, str(authority))
     return deployed

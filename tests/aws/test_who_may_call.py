@@ -19,7 +19,7 @@ import urllib3
 
 from emulator import Emulator
 from emulator.excamera.deployed import digest
-from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
 from excamera.job.options import EncodeOptions
@@ -28,6 +28,7 @@ from functions.api.models import Problem
 from tests.aws.conftest import Locally
 from tests.aws.test_api import complete, ended, upload_parts
 from tests.pipeline.clips import Clip
+from tests.support.assembly import built
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
@@ -46,8 +47,7 @@ def keyed(guarded: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Api:
     folder = tmp_path_factory.mktemp("keyed")
     more = {"stack_name": "Keyed", "api_auth": "key", "api_requests_a_day": 6,
             "cors_origins": [PAGE]}  # fmt: skip
-    done = synthesise(folder, **HOST_CONTEXT, **more)
-    assert done.returncode == 0, done.stderr
+    built(folder, **HOST_CONTEXT, **more)
     guarded.deploy(folder, "Keyed")
     account = Account()
     return Api.of_stack(account, account.stack("Keyed"))

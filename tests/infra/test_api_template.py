@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from emulator.excamera.synthesis import synthesise
-from tests.support.assembly import resources, template
-
-Made = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Synthesises the template with some settings."""
-
-    def make(**context: Any) -> dict[str, Any]:
-        folder: Path = tmp_path_factory.mktemp("made")
-        done = synthesise(folder, **context)
-        assert done.returncode == 0, done.stderr
-        return template(folder)
-
-    return make
+from stacks.settings import SettingError
+from tests.support.assembly import built, resources
 
 
 def methods(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -36,26 +21,27 @@ def methods(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_callers_need_iam_unless_asked_otherwise(made: Made) -> None:
+def test_callers_need_iam_unless_asked_otherwise(stack: dict[str, Any]) -> None:
     """If this fails, the API is open, or answers web pages that the settings do not name."""
-    document = made()
-    found = methods(document)
+    found = methods(stack)
     assert {method: len(some) for method, some in found.items()} == {
         "GET": 4, "POST": 1, "DELETE": 1,
     }  # fmt: skip
     for some in found.values():
         assert {one["AuthorizationType"] for one in some} == {"AWS_IAM"}
-    assert not resources(document, "AWS::ApiGateway::ApiKey")
-    for bucket in resources(document, "AWS::S3::Bucket").values():
+    assert not resources(stack, "AWS::ApiGateway::ApiKey")
+    for bucket in resources(stack, "AWS::S3::Bucket").values():
         assert "CorsConfiguration" not in bucket["Properties"]
-    [stage] = resources(document, "AWS::ApiGateway::Stage").values()
+    [stage] = resources(stack, "AWS::ApiGateway::Stage").values()
     [limits] = stage["Properties"]["MethodSettings"]
     assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (20, 40)
 
 
-def test_keys_and_pages_by_context(made: Made) -> None:
+def test_keys_and_pages_by_context(tmp_path: Path) -> None:
     """If this fails, an API with keys accepts requests without one, or pages cannot use it."""
-    document = made(api_auth="key", api_requests_a_day=7, cors_origins=["https://films.example"])
+    document = built(
+        tmp_path, api_auth="key", api_requests_a_day=7, cors_origins=["https://films.example"]
+    )
     found = methods(document)
     for method in ("GET", "POST", "DELETE"):
         assert all(one["ApiKeyRequired"] for one in found[method])
@@ -71,9 +57,9 @@ def test_keys_and_pages_by_context(made: Made) -> None:
     assert open_to == [["https://films.example"]] * 2
 
 
-def test_other_buckets_are_read_where_asked(made: Made) -> None:
+def test_other_buckets_are_read_where_asked(tmp_path: Path) -> None:
     """If this fails, the API accepts sources that workers may not read, or workers read all."""
-    document = made(source_buckets=["our-archive"])
+    document = built(tmp_path, source_buckets=["our-archive"])
     readers = [
         logical
         for logical, policy in resources(document, "AWS::IAM::Policy").items()
@@ -95,6 +81,5 @@ def test_other_buckets_are_read_where_asked(made: Made) -> None:
 )
 def test_wrong_settings(tmp_path: Path, context: dict[str, Any], said: str) -> None:
     """If this fails, a wrong setting is found only when the deployment fails, or never."""
-    done = synthesise(tmp_path, **context)
-    assert done.returncode
-    assert said in done.stderr
+    with pytest.raises(SettingError, match=re.escape(said)):
+        built(tmp_path, **context)

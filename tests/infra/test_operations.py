@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from emulator.excamera.synthesis import synthesise
 from excamera.lifecycle.ending import notice_of
-from tests.support.assembly import ROOT, resources, template
+from tests.support.assembly import ROOT, built, resources
 from tests.support.pages import code_block, section
 
 Template = dict[str, Any]
@@ -27,13 +26,10 @@ UNTAGGABLE = {
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """A stack with every optional part."""
-    directory = tmp_path_factory.mktemp("full")
-    done = synthesise(
-        directory, webhook_url="https://example.com/jobs", alarm_email="a@example.com",
-        budget_usd=50, tags={"team": "films"},
+    return built(
+        tmp_path_factory.mktemp("full"), webhook_url="https://example.com/jobs",
+        alarm_email="a@example.com", budget_usd=50, tags={"team": "films"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return template(directory)
 
 
 def alarms(stack: Template) -> dict[str, dict[str, Any]]:

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from emulator.excamera.synthesis import synthesise
 from excamera.job.steps import FUNCTIONS
 from functions.settings import SettingMalformed, SettingsMissing
-from tests.support.assembly import ROOT, resources, template
+from tests.support.assembly import ROOT, built, resources
 
 Environment = dict[str, str]
 NAMES = [one.name for one in FUNCTIONS]
@@ -36,9 +35,8 @@ def text(value: Any) -> str:
 def functions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The properties of each function of a stack with a webhook."""
     folder: Path = tmp_path_factory.mktemp("settings")
-    done = synthesise(folder, webhook_url="https://example.com/jobs")
-    assert done.returncode == 0, done.stderr
-    found = resources(template(folder), "AWS::Lambda::Function").values()
+    document = built(folder, webhook_url="https://example.com/jobs")
+    found = resources(document, "AWS::Lambda::Function").values()
     return {one["Properties"]["Handler"].split(".")[1]: one["Properties"] for one in found}
 
 

@@ -11,9 +11,24 @@ from emulator.excamera.synthesis import STACK
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def template(outdir: Path) -> dict[str, Any]:
+def built(outdir: Path, **context: Any) -> dict[str, Any]:
+    """Synthesises the app inside this process, and returns the template.
+
+    After the first, this takes a quarter of the time of `python app.py`, which `synthesise` runs.
+    """
+    from stacks.node import use_own_node
+
+    use_own_node()
+    from stacks.app import build
+
+    settings = json.loads((ROOT / "cdk.json").read_text())["context"] | context
+    build(settings, outdir).synth()
+    return template(outdir, settings["stack_name"])
+
+
+def template(outdir: Path, stack: str = STACK) -> dict[str, Any]:
     """Returns the synthesised template."""
-    loaded: dict[str, Any] = json.loads((outdir / f"{STACK}.template.json").read_text())
+    loaded: dict[str, Any] = json.loads((outdir / f"{stack}.template.json").read_text())
     return loaded
 
 

@@ -32,8 +32,10 @@ set(EXCAMERA_ZIG TRUE)
 
 set(CMAKE_CXX_COMPILER "${Python_EXECUTABLE}" -m ziglang c++)
 
-# Its own C++ library has debug information: 0.3 MB instead of 1.8 without it.
-set(CMAKE_SHARED_LINKER_FLAGS_INIT "-s")
+# zig compiles its own C++ library for each kind of program, which takes longer than the codec does:
+# CMake's trials are of one kind with the result. Without -s that library has debug information
+# (1.8 MB instead of 0.3).
+set(_excamera_zig_kind "-O3 -s")
 
 if(EXCAMERA_ZIG_TARGET)
   if(NOT EXCAMERA_ZIG_TARGET MATCHES "^([a-z0-9_]+)-linux-(gnu|musl)")
@@ -41,9 +43,9 @@ if(EXCAMERA_ZIG_TARGET)
   endif()
   set(CMAKE_SYSTEM_NAME Linux)
   set(CMAKE_SYSTEM_PROCESSOR "${CMAKE_MATCH_1}")
-  set(CMAKE_CXX_FLAGS_INIT "--target=${EXCAMERA_ZIG_TARGET}")
+  set(CMAKE_CXX_FLAGS_INIT "--target=${EXCAMERA_ZIG_TARGET} ${_excamera_zig_kind}")
   set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 else()
   # Without a target zig would tune for this very CPU.
-  set(CMAKE_CXX_FLAGS_INIT "-mcpu=baseline")
+  set(CMAKE_CXX_FLAGS_INIT "-mcpu=baseline ${_excamera_zig_kind}")
 endif()
