@@ -8,6 +8,12 @@ MuError
 │   ├── StoreDenied      the store refuses the request: a right is missing
 │   ├── ObjectChanged    an object is no longer the version that was looked up
 │   └── ObjectExists     a conditional write found an object in its place
+├── MessageError
+│   ├── ReceiveTimeout   nothing came in time; also a TimeoutError
+│   ├── PeerFailed       the sender has ended without sending
+│   ├── Deadlock         members of a gang wait for each other in a circle
+│   ├── NondeterministicTask  two attempts of a task sent different bytes
+│   └── ChannelClosed    what carries the messages is gone
 └── TaskFailed           a task raised; has its name, event and the error's class name
     ├── WorkerDied       the worker process ended while it ran the task
     └── TaskTimeout      the task ran longer than its `timeout_s`
@@ -55,6 +61,51 @@ class ObjectChanged(StoreError):
 
 class ObjectExists(StoreError):
     """An object that may not be replaced is stored under this key."""
+
+
+class MessageError(MuError):
+    """A message could not be sent or received."""
+
+
+class ReceiveTimeout(MessageError, TimeoutError):
+    """Nothing came in time."""
+
+
+class PeerFailed(MessageError):
+    """The member of the gang that should have sent a message has ended without sending it.
+
+    Attributes:
+        rank: its rank.
+    """
+
+    def __init__(self, rank: int, message: str) -> None:
+        super().__init__(rank, message)
+        self.rank = rank
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+class Deadlock(MessageError):
+    """Members of a gang wait for each other in a circle."""
+
+
+class NondeterministicTask(MessageError):
+    """Two attempts of a task sent different bytes at the same point."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+    def __str__(self) -> str:
+        return (
+            f"two attempts of a task sent different messages to {self.address}: a task that is "
+            "tried again must send the same bytes"
+        )
+
+
+class ChannelClosed(MessageError):
+    """What carries the messages is gone."""
 
 
 class TaskFailed(MuError):
