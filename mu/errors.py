@@ -8,6 +8,11 @@ MuError
 │   ├── StoreDenied      the store refuses the request: a right is missing
 │   ├── ObjectChanged    an object is no longer the version that was looked up
 │   └── ObjectExists     a conditional write found an object in its place
+├── CommandError         a command is wrong as described
+│   ├── CommandNotFound  there is no such program, or it does not run here
+│   ├── CommandFailed    it ended with an exit code other than 0, or by a signal
+│   ├── OutputMissing    it ended well, but did not write what it should
+│   └── ScratchFull      there is no room for its files
 ├── MessageError
 │   ├── ReceiveTimeout   nothing came in time; also a TimeoutError
 │   ├── PeerFailed       the sender has ended without sending
@@ -21,6 +26,8 @@ MuError
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -61,6 +68,69 @@ class ObjectChanged(StoreError):
 
 class ObjectExists(StoreError):
     """An object that may not be replaced is stored under this key."""
+
+
+class CommandError(MuError):
+    """A command cannot be run as described, or did not end well."""
+
+
+class CommandNotFound(CommandError):
+    """There is no such program, or it does not run here."""
+
+
+class CommandFailed(CommandError):
+    """A program ended with an exit code other than 0, or by a signal.
+
+    Attributes:
+        program: its name.
+        code: the exit code, or the negative number of the signal.
+        log: the last lines that it printed.
+    """
+
+    def __init__(self, program: str, code: int, log: str = "") -> None:
+        super().__init__(program, code, log)
+        self.program = program
+        self.code = code
+        self.log = log
+
+    def __str__(self) -> str:
+        return f"{self.program} {self._how()}{_last_lines(self.log)}"
+
+    def _how(self) -> str:
+        if self.code >= 0:
+            return f"ended with exit code {self.code}"
+        try:
+            return f"was ended by {signal.Signals(-self.code).name}"
+        except ValueError:
+            return f"was ended by signal {-self.code}"
+
+
+class OutputMissing(CommandError):
+    """A program ended well, but did not write all of its outputs.
+
+    Attributes:
+        program: its name.
+        outputs: names of what is missing.
+        log: the last lines that it printed.
+    """
+
+    def __init__(self, program: str, outputs: Sequence[str], log: str = "") -> None:
+        super().__init__(program, outputs, log)
+        self.program = program
+        self.outputs = tuple(outputs)
+        self.log = log
+
+    def __str__(self) -> str:
+        return f"{self.program} did not write {', '.join(self.outputs)}{_last_lines(self.log)}"
+
+
+class ScratchFull(CommandError):
+    """There is no room for a command's files."""
+
+
+def _last_lines(log: str, count: int = 5) -> str:
+    lines = [line for line in log.splitlines() if line.strip()][-count:]
+    return ": " + " | ".join(lines) if lines else ""
 
 
 class MessageError(MuError):
