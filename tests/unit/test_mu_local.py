@@ -31,7 +31,7 @@ from mu import (
     TaskTimeout,
     WorkerDied,
 )
-from mu.engines.worker import pack
+from mu.engines import wire
 from mu.timeline import attempts
 from tests.unit.task_functions import FUNCTIONS
 
@@ -237,8 +237,8 @@ def test_a_worker_ends_with_a_parent_that_left_answers_unread() -> None:
     ) as worker:  # fmt: skip
         theirs.close()
         with ours:
-            ours.sendall(pack({"store": "dir:/nowhere"}))
+            wire.send(ours, {"store": "dir:/nowhere"})
             call = {"task": "t", "function": "no.such:thing", "event": {}, "attempt": 1}
-            ours.sendall(pack(call))
+            wire.send(ours, call)
             ours.recv(1)  # the answer has begun to arrive; the rest stays unread
         assert worker.wait(timeout=30) == 1
