@@ -19,6 +19,7 @@ from mu.errors import (
     TaskTimeout,
     WorkerDied,
 )
+from mu.executor import Executor, Future
 from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
 from mu.records import Observer, TaskRecord
 from mu.store.directory import DirectoryStore
@@ -37,7 +38,9 @@ __all__ = [
     "DirectoryStore",
     "Each",
     "Event",
+    "Executor",
     "FlowError",
+    "Future",
     "Json",
     "LocalEngine",
     "MemoryStore",

@@ -179,37 +179,43 @@ class ChannelClosed(MessageError):
 
 
 class TaskFailed(MuError):
-    """A task failed for good: it used up every retry that its flow allows.
+    """A task failed for good: it used up every retry that it has.
+
+    The task's own exception is the `__cause__`, if it can be pickled.
 
     Attributes:
-        task: the task's name in the flow.
-        event: the event it was called with.
+        task: the task's name in the flow, or the function's.
+        event: the event it was called with; None for a function's call.
         error: class name of the exception, which `Retry` rules match.
         message: what the exception said.
         attempts: number of attempts.
         details: traceback text of the worker, or "".
+        log: the last lines that the task printed, or "".
     """
 
     def __init__(
         self,
         task: str,
-        event: dict[str, Any],
+        event: dict[str, Any] | None,
         error: str,
         message: str,
         attempts: int = 1,
         details: str = "",
+        log: str = "",
     ) -> None:
-        super().__init__(task, event, error, message, attempts, details)
+        super().__init__(task, event, error, message, attempts, details, log)
         self.task = task
         self.event = event
         self.error = error
         self.message = message
         self.attempts = attempts
         self.details = details
+        self.log = log
 
     def __str__(self) -> str:
         tries = f" after {self.attempts} attempts" if self.attempts > 1 else ""
-        return f"task {self.task} failed{tries}: {self.error}: {self.message} (event {self.event})"
+        event = "" if self.event is None else f" (event {self.event})"
+        return f"task {self.task} failed{tries}: {self.error}: {self.message}{event}"
 
 
 class WorkerDied(TaskFailed):

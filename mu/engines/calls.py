@@ -6,10 +6,11 @@ import hashlib
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from mu.errors import FlowError
-from mu.packing import pack, unpack
+from mu.packing import joined, pack, unpack
 from mu.store.protocol import Buffer
 from mu.task import Context
 
@@ -38,10 +39,36 @@ def function_of(packed_function: Buffer) -> Callable[..., Any]:
     return _functions[digest]
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a function raised.
+
+    Attributes:
+        error: the exception's class name.
+        message: what it said.
+        details: traceback text.
+        exception: the exception, packed; empty if it cannot be packed.
+    """
+
+    error: str
+    message: str
+    details: str
+    exception: bytes
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """A failure, from within its `except` block."""
+        try:
+            packed = joined(pack(error))
+        except Exception:
+            packed = b""
+        return cls(type(error).__name__, str(error), traceback.format_exc(), packed)
+
+
 def run_python(
     call: dict[str, Any], body: memoryview, context: Context
 ) -> tuple[dict[str, Any], list[Buffer]]:
-    """Call a function with packed arguments.
+    """Call a function a few times; a failure ends its own call only.
 
     Args:
         call: `function_bytes` says how much of the body is the packed function. The rest is the
@@ -50,21 +77,39 @@ def run_python(
         context: the surroundings.
 
     Returns:
-        The answer's head, and the packed list of results, or the packed exception if it can be
-        packed.
+        The answer's head, and the packed list of outcomes: results in tuples of one, or `Failure`s.
     """
     try:
         function = function_of(body[: call["function_bytes"]])
         calls = unpack(body[call["function_bytes"] :])
-        results = [function(*positional, **named) for positional, named in calls]
-        return {"marks": context.marks}, pack(results)
     except BaseException as error:
-        try:
-            packed = pack(error)
-        except Exception:
-            packed = []
+        failure = Failure.of(error)
         return {
-            "error": type(error).__name__,
-            "message": str(error),
-            "details": traceback.format_exc(),
-        }, packed
+            "error": failure.error,
+            "message": failure.message,
+            "details": failure.details,
+        }, []
+    outcomes = [_outcome(function, positional, named) for positional, named in calls]
+    try:
+        packed = pack(outcomes)
+    except Exception:
+        packed = pack([_packable(outcome) for outcome in outcomes])
+    return {"marks": context.marks}, packed
+
+
+def _outcome(
+    function: Callable[..., Any], positional: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[Any] | Failure:
+    try:
+        return (function(*positional, **named),)
+    except BaseException as error:
+        return Failure.of(error)
+
+
+def _packable(outcome: tuple[Any] | Failure) -> tuple[Any] | Failure:
+    """The outcome, or why it cannot be packed."""
+    try:
+        pack(outcome)
+    except Exception as error:
+        return Failure.of(error)
+    return outcome

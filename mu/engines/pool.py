@@ -108,6 +108,7 @@ class _Worker:
                 process_group=0,
             )
         self._receiver = wire.Receiver(self._socket)
+        self.ready = False
         self.call: Call | None = None
         self.until: float | None = None
         wire.send(self._socket, first)
@@ -227,12 +228,17 @@ class WorkerPool:
                 call = heapq.heappop(self._waiting).call
                 worker = self._idle.pop() if self._idle else self._new_worker()
                 worker.call = call
-                if call.timeout_s is not None:
-                    worker.until = time.monotonic() + call.timeout_s
+                self._set_limit(worker)
             if worker.until is not None:
                 self._wake_up()
             call.started(worker.name)
             worker.begin(call)
+
+    @staticmethod
+    def _set_limit(worker: _Worker) -> None:
+        """Begin to count the time of a worker's call, unless the worker is still starting."""
+        if worker.ready and worker.call is not None and worker.call.timeout_s is not None:
+            worker.until = time.monotonic() + worker.call.timeout_s
 
     def _new_worker(self) -> _Worker:
         worker = _Worker(self._first)
@@ -275,7 +281,11 @@ class WorkerPool:
                 return
             head, body = message
             call = worker.call
-            if "report" in head:
+            if "ready" in head:
+                with self._lock:
+                    worker.ready = True
+                    self._set_limit(worker)
+            elif "report" in head:
                 if call is not None:
                     call.reported(head["report"])
             elif "error" in head:

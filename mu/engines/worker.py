@@ -68,6 +68,7 @@ def main(descriptor: int) -> None:
         first = receiver.receive()
         assert first is not None
         store = open_store(first[0]["store"])
+        wire.send(connection, {"ready": True})
         while (message := receiver.receive()) is not None:
             wire.send(connection, *_answer(*message, store, connection))
     except (OSError, EOFError):
