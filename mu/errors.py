@@ -8,6 +8,7 @@ MuError
 │   ├── StoreDenied      the store refuses the request: a right is missing
 │   ├── ObjectChanged    an object is no longer the version that was looked up
 │   └── ObjectExists     a conditional write found an object in its place
+├── NotEnoughConcurrency a gang has more members than can run at once
 ├── CommandError         a command is wrong as described
 │   ├── CommandNotFound  there is no such program, or it does not run here
 │   ├── CommandFailed    it ended with an exit code other than 0, or by a signal
@@ -68,6 +69,10 @@ class ObjectChanged(StoreError):
 
 class ObjectExists(StoreError):
     """An object that may not be replaced is stored under this key."""
+
+
+class NotEnoughConcurrency(MuError):
+    """A gang has more members than can run at the same time; none of them has begun."""
 
 
 class CommandError(MuError):

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import itertools
 import queue
 import random
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from mu.commands.command import Command
+from mu.commands.task import Into, perform, plan
 from mu.engines.calls import Failure
-from mu.engines.local import available_cpus
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
-from mu.errors import TaskFailed, TaskTimeout, WorkerDied
+from mu.errors import NotEnoughConcurrency, PeerFailed, TaskFailed, TaskTimeout, WorkerDied
 from mu.flow import Retry
+from mu.machine import available_cpus
+from mu.messages.comm import DONE, ending
+from mu.messages.on_machine import MessageHub
 from mu.packing import joined, pack, unpack
 
 Result = TypeVar("Result")
@@ -66,11 +71,21 @@ class Future(concurrent.futures.Future[Result]):
 
 @dataclass(slots=True)
 class _Item:
-    """One call of a function that has not ended."""
+    """One call of a function that has not ended.
+
+    Attributes:
+        arguments: positional and named.
+        future: its result.
+        attempts: how many have begun.
+        member: what a worker is told if this is a member of a gang.
+        over: is told how it ended, for good: by None or by what went wrong.
+    """
 
     arguments: Arguments
     future: Future[Any]
     attempts: int = 0
+    member: Mapping[str, Any] | None = None
+    over: Callable[[str | None], None] = lambda _: None
 
 
 class Executor(concurrent.futures.Executor):
@@ -95,7 +110,12 @@ class Executor(concurrent.futures.Executor):
         """
         self._folder = tempfile.TemporaryDirectory(prefix="mu-")
         self._workers = workers or available_cpus()
-        self._pool = WorkerPool(self._workers, {"store": f"dir:{self._folder.name}"})
+        self._pool = WorkerPool(
+            self._workers,
+            {"store": f"dir:{self._folder.name}/store", "scratch": f"{self._folder.name}/scratch"},
+        )
+        self._hub = MessageHub()
+        self._gangs = itertools.count()
         self._retry = Retry((), retries)
         self._timeout_s = timeout
         self._lock = threading.Lock()
@@ -124,28 +144,43 @@ class Executor(concurrent.futures.Executor):
 
     def map(
         self,
-        fn: Callable[..., Result],
+        fn: Callable[..., Result] | Command,
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int = 1,
         ordered: bool = True,
         return_exceptions: bool = False,
+        into: Into | None = None,
     ) -> Iterator[Result]:
         """Call a function for each item, or each tuple of items, as `map` does.
 
         Args:
-            fn: the function.
-            iterables: items; the shortest ends.
+            fn: the function; or a command, which runs for each item of one iterable and whose
+                results are `CommandDone`s.
+            iterables: items; the shortest ends. Those of a command are paths or ``s3://`` URLs, or
+                mappings from the names of its inputs to these.
             timeout: seconds from now after which iterating raises `TimeoutError`.
             chunksize: how many items travel to a worker together.
             ordered: whether results come in the order of the items, or as they are there.
             return_exceptions: whether a failure comes in its place as a `TaskFailed`, or is
                 raised and ends the rest.
+            into: where a command's outputs go; see `mu.commands.task.plan`.
+
+        Raises:
+            CommandError: a command, its items and `into` do not fit together.
         """
         if chunksize < 1:
             raise ValueError(f"chunksize is at least 1, not {chunksize}")
+        if isinstance(fn, Command):
+            (given,) = iterables
+            iterables = (list(plan(fn, list(given), into)),)
+            command = fn.with_absolute_files()
+            function = _Function(functools.partial(perform, command, self._timeout_s))
+        elif into is not None:
+            raise ValueError("only the outputs of a command go `into` files")
+        else:
+            function = _Function(fn)
         until = None if timeout is None else time.monotonic() + timeout
-        function = _Function(fn)
         futures: list[Future[Result]] = []
         arrived: queue.SimpleQueue[concurrent.futures.Future[Result]] = queue.SimpleQueue()
         items = zip(*iterables, strict=False)
@@ -157,6 +192,55 @@ class Executor(concurrent.futures.Executor):
                     call.future.add_done_callback(arrived.put)
             self._begin(function, calls)
         return _results(futures, None if ordered else arrived, until, return_exceptions)
+
+    def gang(self, fn: Callable[..., Result], items: Iterable[Any]) -> list[Result]:
+        """Run members of a gang, one for each item, all at the same time.
+
+        A member that fails is started again from its beginning, if `retries` allow it: it sends the
+        same messages again, and receives again what it received.
+
+        Args:
+            fn: is called with a `Comm` and the member's item.
+            items: one for each member.
+
+        Returns:
+            What the members returned, in the order of items.
+
+        Raises:
+            NotEnoughConcurrency: there are more members than workers; none has begun.
+            TaskFailed: of the member that failed first for a reason of its own; the others have
+                ended, too.
+        """
+        given = list(items)
+        if len(given) > self._workers:
+            raise NotEnoughConcurrency(
+                f"a gang of {len(given)} cannot run at once on {self._workers} workers"
+            )
+        if not given:
+            return []
+        gang = f"gangs/{next(self._gangs)}"
+        function = _Function(fn)
+        members = []
+        for rank, item in enumerate(given):
+            told = {"gang": gang, "rank": rank, "size": len(given), "hub": self._hub.path}
+            members.append(_Item(((item,), {}), self._new_future(), member=told))
+            members[-1].over = functools.partial(self._end_member, gang, rank)
+        futures = [member.future for member in members]
+        try:
+            self._pool.submit(*(self._attempt(function, [member]) for member in members))
+            concurrent.futures.wait(futures)
+        finally:
+            for future in futures:
+                future.cancel()
+            self._hub.forget(gang)
+        failures = [error for future in futures if (error := future.exception()) is not None]
+        # Most fail only because another has failed before.
+        for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
+            raise error
+        return [future.result() for future in futures]
+
+    def _end_member(self, gang: str, rank: int, error: str | None) -> None:
+        self._hub.put(ending(gang, rank), DONE if error is None else error.encode())
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, and end all processes.
@@ -180,6 +264,7 @@ class Executor(concurrent.futures.Executor):
         with self._none_open:
             self._none_open.wait_for(lambda: not self._open)
         self._pool.close()
+        self._hub.close()
         self._folder.cleanup()
 
     def _new_future(self) -> Future[Any]:
@@ -200,16 +285,20 @@ class Executor(concurrent.futures.Executor):
     def _begin(self, function: _Function, items: Sequence[_Item]) -> None:
         """Begin an attempt of calls that travel together."""
         items = [item for item in items if not item.future.done()]
-        if not items:
-            return
-        for item in items:
-            item.attempts += 1
+        if items:
+            self._pool.submit(self._attempt(function, items))
+
+    def _attempt(self, function: _Function, items: Sequence[_Item]) -> Call:
+        """An attempt of calls that travel together, or of one member of a gang."""
         try:
             arguments = pack([item.arguments for item in items])
         except BaseException:
             for item in items:
                 item.future.cancel()
             raise
+        for item in items:
+            item.attempts += 1
+        first = items[0]
 
         def started(_worker: str) -> None:
             for item in items:
@@ -219,9 +308,12 @@ class Executor(concurrent.futures.Executor):
             {
                 "task": function.name,
                 "function_bytes": len(function.packed),
-                "attempt": items[0].attempts,
+                "attempt": first.attempts,
+                **(first.member or {}),
             },
             body=[function.packed, *arguments],
+            # The rest of a gang waits for a member that is tried again.
+            priority=(0 if first.member is not None and first.attempts > 1 else 1,),
             started=started,
             ended=lambda outcome: self._ended(function, items, outcome),
             timeout_s=None if self._timeout_s is None else self._timeout_s * len(items),
@@ -234,7 +326,7 @@ class Executor(concurrent.futures.Executor):
 
         for item in items:
             item.future._stop = stop
-        self._pool.submit(call)
+        return call
 
     def _ended(
         self, function: _Function, items: Sequence[_Item], outcome: Answer | CallFailed
@@ -257,6 +349,7 @@ class Executor(concurrent.futures.Executor):
             if isinstance(one, Failure):
                 self._failed(function, item, one)
             else:
+                item.over(None)
                 item.future._set(one[0], failed=False)
 
     def _failed(self, function: _Function, item: _Item, failure: Failure) -> None:
@@ -274,6 +367,7 @@ class Executor(concurrent.futures.Executor):
         if failure.exception:
             with contextlib.suppress(Exception):
                 error.__cause__ = unpack(failure.exception)
+        item.over(f"{failure.error}: {failure.message}")
         item.future._set(error, failed=True)
 
 
@@ -281,8 +375,14 @@ class _Function:
     """A function with its packed form."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self.name = getattr(function, "__qualname__", type(function).__name__)
+        named = function.func if isinstance(function, functools.partial) else function
+        self.name = getattr(named, "__qualname__", type(named).__name__)
         self.packed = joined(pack(function))
+
+
+def _is_of_a_peer(error: BaseException) -> bool:
+    """Whether a member of a gang failed because another had failed before."""
+    return isinstance(error, TaskFailed) and error.error == PeerFailed.__name__
 
 
 def _results(

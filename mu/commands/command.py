@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mu.errors import CommandError
@@ -93,6 +94,10 @@ class Command:
     def outputs(self) -> tuple[str, ...]:
         """Names of the files out, each once."""
         return tuple(dict.fromkeys(one.name for one in self.argv if isinstance(one, Output)))
+
+    def with_absolute_files(self) -> Command:
+        """The same command wherever the process that runs it stands."""
+        return Command(self.argv, files=[str(Path(f).absolute()) for f in self.files], env=self.env)
 
     def to_json(self) -> dict[str, Any]:
         """The command as a JSON object."""

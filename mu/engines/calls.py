@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import traceback
 from collections import OrderedDict
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mu.errors import FlowError
+from mu.messages.comm import Comm
 from mu.packing import joined, pack, unpack
 from mu.store.protocol import Buffer
 from mu.task import Context
@@ -66,7 +68,7 @@ class Failure:
 
 
 def run_python(
-    call: dict[str, Any], body: memoryview, context: Context
+    call: dict[str, Any], body: memoryview, context: Context, comm: Comm | None = None
 ) -> tuple[dict[str, Any], list[Buffer]]:
     """Call a function a few times; a failure ends its own call only.
 
@@ -75,6 +77,7 @@ def run_python(
             packed list of its calls' arguments, each positional and named.
         body: see there.
         context: the surroundings.
+        comm: for a member of a gang, what it is given before its arguments.
 
     Returns:
         The answer's head, and the packed list of outcomes: results in tuples of one, or `Failure`s.
@@ -89,6 +92,8 @@ def run_python(
             "message": failure.message,
             "details": failure.details,
         }, []
+    if comm is not None:
+        function = functools.partial(function, comm)
     outcomes = [_outcome(function, positional, named) for positional, named in calls]
     try:
         packed = pack(outcomes)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
 import signal
 import time
@@ -22,6 +21,7 @@ from typing import Any, TypeVar
 from mu.engines.pool import Answer, Call, CallFailed, WorkerPool
 from mu.errors import FlowError, TaskFailed, TaskTimeout, WorkerDied
 from mu.flow import Each, Node, Parallel, Retry, Sequence, Task, build, check, place
+from mu.machine import available_cpus
 from mu.records import Observer, TaskRecord
 from mu.store.protocol import Store
 from mu.task import Event, Json
@@ -72,14 +72,6 @@ class LocalEngine:
         """
         check(flow, self._functions)
         return asyncio.run(_Run(self).run(flow, event))
-
-
-def available_cpus() -> int:
-    """The number of CPUs that this process may use, at least 1."""
-    try:
-        return max(1, len(os.sched_getaffinity(0)))
-    except AttributeError:
-        return max(1, os.cpu_count() or 1)
 
 
 class _Run:

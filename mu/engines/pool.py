@@ -86,9 +86,11 @@ class Call:
 
 @dataclass(order=True, slots=True)
 class _Waiting:
+    """Calls that begin at the same moment."""
+
     priority: tuple[int, ...]
     number: int
-    call: Call = field(compare=False)
+    calls: Sequence[Call] = field(compare=False)
 
 
 class _Worker:
@@ -159,7 +161,7 @@ class WorkerPool:
             size: number of processes.
             first: what every worker is told before its first call.
         """
-        self._size = size
+        self.size = size
         self._first = first
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -174,21 +176,25 @@ class WorkerPool:
         self._thread = threading.Thread(target=self._serve, name="mu pool", daemon=True)
         self._thread.start()
 
-    def submit(self, call: Call) -> None:
-        """Run a call on some worker, as soon as there is one."""
+    def submit(self, *calls: Call) -> None:
+        """Run a call on some worker, as soon as there is one.
+
+        Several calls begin together, as soon as there are enough workers, at most `size`; calls
+        that came later wait for them.
+        """
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            heapq.heappush(self._waiting, _Waiting(call.priority, next(self._numbers), call))
+            assert len(calls) <= self.size
+            heapq.heappush(self._waiting, _Waiting(calls[0].priority, next(self._numbers), calls))
         self._dispatch()
 
     def cancel(self, call: Call) -> None:
         """End a call, which may wait or run; no harm if it has ended."""
         with self._lock:
             for waiting in self._waiting:
-                if waiting.call is call:
-                    self._waiting.remove(waiting)
-                    heapq.heapify(self._waiting)
+                if call in waiting.calls:
+                    waiting.calls = [one for one in waiting.calls if one is not call]
                     break
             else:
                 for worker in self._all:
@@ -205,7 +211,7 @@ class WorkerPool:
         """Kill every worker and cancel every call; nothing is left running when this returns."""
         with self._lock:
             self._closed = True
-            left = [waiting.call for waiting in self._waiting]
+            left = [call for waiting in self._waiting for call in waiting.calls]
             left += [worker.call for worker in self._all if worker.call is not None]
             self._waiting.clear()
             for worker in list(self._all):
@@ -221,18 +227,28 @@ class WorkerPool:
 
     def _dispatch(self) -> None:
         """Give waiting calls to workers that have none."""
-        while True:
-            with self._lock:
-                if not self._waiting or not (self._idle or len(self._all) < self._size):
-                    return
-                call = heapq.heappop(self._waiting).call
+        while begun := self._take():
+            for worker, call in begun:
+                call.started(worker.name)
+                worker.begin(call)
+
+    def _take(self) -> list[tuple[_Worker, Call]]:
+        """The next calls, each with a worker; none if there are not enough workers."""
+        with self._lock:
+            while self._waiting and not self._waiting[0].calls:  # cancelled while they waited
+                heapq.heappop(self._waiting)
+            room = self.size - len(self._all) + len(self._idle)
+            if not self._waiting or len(self._waiting[0].calls) > room:
+                return []
+            begun = []
+            for call in heapq.heappop(self._waiting).calls:
                 worker = self._idle.pop() if self._idle else self._new_worker()
                 worker.call = call
                 self._set_limit(worker)
-            if worker.until is not None:
-                self._wake_up()
-            call.started(worker.name)
-            worker.begin(call)
+                begun.append((worker, call))
+        if any(worker.until is not None for worker, _ in begun):
+            self._wake_up()
+        return begun
 
     @staticmethod
     def _set_limit(worker: _Worker) -> None:

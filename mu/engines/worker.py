@@ -6,17 +6,22 @@ of a task.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
 import socket
+import tempfile
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
 from mu.engines import wire
 from mu.engines.calls import run_python
+from mu.messages.comm import Comm
+from mu.messages.on_machine import SocketChannel
 from mu.store.opening import open_store
 from mu.store.protocol import Buffer, Store
 from mu.task import Context, resolve
@@ -46,7 +51,12 @@ def _answer(
         report=lambda message: wire.send(connection, {"report": message}),
     )
     if "event" not in call:
-        return run_python(call, body, context)
+        with contextlib.ExitStack() as stack:
+            comm = None
+            if "gang" in call:
+                channel = stack.enter_context(contextlib.closing(SocketChannel(call["hub"])))
+                comm = Comm(channel, store, call["gang"], call["rank"], call["size"])
+            return run_python(call, body, context, comm)
     try:
         result = resolve(call["function"])(call["event"], context)
         return {"result": json.loads(json.dumps(result)), "marks": context.marks}, []
@@ -68,6 +78,10 @@ def main(descriptor: int) -> None:
         first = receiver.receive()
         assert first is not None
         store = open_store(first[0]["store"])
+        if "scratch" in first[0]:
+            # The parent removes it, also what a killed worker leaves in it.
+            Path(first[0]["scratch"]).mkdir(exist_ok=True)
+            tempfile.tempdir = first[0]["scratch"]
         wire.send(connection, {"ready": True})
         while (message := receiver.receive()) is not None:
             wire.send(connection, *_answer(*message, store, connection))

@@ -54,16 +54,13 @@ class Comm:
         size: how many members there are.
     """
 
-    def __init__(
-        self, channel: Channel, store: Store, prefix: str, gang: str, rank: int, size: int
-    ) -> None:
+    def __init__(self, channel: Channel, store: Store, gang: str, rank: int, size: int) -> None:
         """Joins a gang.
 
         Args:
             channel: carries the messages.
             store: holds what is too large for the channel.
-            prefix: of the store's keys.
-            gang: its name, which no other gang of the job has.
+            gang: its name, which no other gang that uses the channel or the store has.
             rank: see above.
             size: see above.
         """
@@ -71,7 +68,7 @@ class Comm:
         self.size = size
         self._channel = channel
         self._store = store
-        self._payloads = f"{prefix}/payloads"
+        self._payloads = f"{gang}/payloads"
         self._gang = gang
         self._sent: Counter[tuple[Any, ...]] = Counter()
         self._received: Counter[tuple[Any, ...]] = Counter()

@@ -69,6 +69,15 @@ class MessageHub:
             self._messages[key] = data
             self._tell(key)
 
+    def forget(self, prefix: str) -> None:
+        """Remove the messages whose keys begin so."""
+        with self._lock:
+            self._messages = {
+                key: data
+                for key, data in self._messages.items()
+                if not key.startswith(prefix + "/")
+            }
+
     def close(self) -> None:
         """End all connections and forget all messages."""
         # Closing alone does not wake the thread that accepts.

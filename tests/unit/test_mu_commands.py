@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import mu
 from mu.commands.command import Argument, Command, Input, Output
 from mu.commands.run import Finished, run
 from mu.errors import (
@@ -185,3 +188,76 @@ def test_a_command_is_plain_data() -> None:
     )
     assert Command.from_json(command.to_json()) == command
     assert (command.inputs, command.outputs) == (("src",), ("out",))
+
+
+REVERSE = Command([sys.executable, "-c", f"import sys; {COPY}", mu.input("src"), mu.output("out")])
+
+
+def test_a_command_runs_for_each_file(tmp_path: Path) -> None:
+    """If this fails, a program cannot be run over many files."""
+    names = ["a b.txt", "-c.txt", "d.txt"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    (tmp_path / "folder.txt").mkdir()
+    with mu.Executor(workers=2) as executor:
+        done = list(
+            executor.map(
+                REVERSE, mu.files(f"{tmp_path}/*.txt"), into=f"{tmp_path}/z/{{stem}}.{{index}}.z"
+            )
+        )
+    found = {Path(one.files["out"]).name: Path(one.files["out"]).read_text() for one in done}
+    assert found == {"-c.0.z": "txt.c-", "a b.1.z": "txt.b a", "d.2.z": "txt.d"}
+    assert all(one.seconds > 0 and "/in/src/" in one.log for one in done)
+
+
+def test_a_command_that_fails_delivers_nothing(tmp_path: Path) -> None:
+    """If this fails, a file that was not finished stands under a result's name."""
+    command = python("open(sys.argv[1], 'w').write('half'); sys.exit(4)", mu.output("out"))
+    with mu.Executor(workers=1) as executor:
+        (failed,) = executor.map(command, [{}], into=f"{tmp_path}/out", return_exceptions=True)
+    assert isinstance(failed, mu.TaskFailed)
+    assert isinstance(failed.__cause__, CommandFailed)
+    assert "CommandFailed: " in str(failed)
+    assert "exit code 4" in str(failed)
+    assert not list(tmp_path.iterdir())
+    with mu.Executor(workers=1) as executor:
+        (failed,) = executor.map(
+            REVERSE, [tmp_path / "none"], into=f"{tmp_path}/out", return_exceptions=True
+        )
+    assert "NoSuchKey: nothing is stored under" in str(failed)
+
+
+def test_items_that_do_not_fit_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    """If this fails, a mistake is found after hours, or results overwrite each other."""
+    two = Command(["join", mu.input("a"), mu.input("b"), mu.output("out")])
+    wrong: list[tuple[Command, list[Any], Any, str]] = [
+        (REVERSE, ["x/a.txt", "y/a.txt"], "{stem}", "a would be written twice: {index} tells"),
+        (REVERSE, ["a"], None, "outputs are out, but places are given for none"),
+        (REVERSE, ["a"], {"out": "o", "log": "l"}, "places are given for log, out"),
+        (REVERSE, ["a"], "{stem}{place}", "{place} is none of index, name, output, stem, suffix"),
+        (REVERSE, ["a"], "{stem", "expected '}'"),
+        (two, ["a"], "{index}", "inputs are a, b: an item says where each is"),
+        (two, [{"a": "1", "c": "2"}], "{index}", "but an item has a, c"),
+    ]
+    with mu.Executor(workers=1) as executor:
+        for command, items, into, message in wrong:
+            with pytest.raises(CommandError, match=re.escape(message)):
+                executor.map(command, items, into=into)
+        with pytest.raises(ValueError, match="only the outputs of a command"):
+            executor.map(abs, [1], into="x")
+
+
+def test_files_are_found_by_patterns(tmp_path: Path) -> None:
+    """If this fails, a pattern misses files, or finds folders."""
+    for name in ("a.png", "b.png", "c.txt", "d/e.png", "d/f/g.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+
+    def found(pattern: str) -> list[str]:
+        return [str(Path(one).relative_to(tmp_path)) for one in mu.files(f"{tmp_path}/{pattern}")]
+
+    assert found("*.png") == ["a.png", "b.png"]
+    assert found("**/*.png") == ["a.png", "b.png", "d/e.png", "d/f/g.png"]
+    assert found("[ac].*") == ["a.png", "c.txt"]
+    assert found("none*") == []

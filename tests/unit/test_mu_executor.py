@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import itertools
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mu import Executor, TaskFailed, TaskTimeout, WorkerDied
+from mu import Comm, Executor, NotEnoughConcurrency, TaskFailed, TaskTimeout, WorkerDied
 
 
 @pytest.fixture(scope="module")
@@ -275,3 +276,86 @@ def test_a_script_may_map_its_own_functions(tmp_path: Path) -> None:
     )
     ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert ran.stdout == "[1, 2, 3]\n"
+
+
+def stencil(comm: Comm, block: list[float], steps: int = 20) -> list[float]:
+    """Averages neighbours in a ring of blocks."""
+    for step in range(steps):
+        comm.send(block[-1], dest=(comm.rank + 1) % comm.size, tag=step)
+        before = comm.recv(source=(comm.rank - 1) % comm.size, tag=step, timeout=30)
+        block = [(a + b) / 2 for a, b in itertools.pairwise([before, *block])]
+    comm.barrier()
+    return block
+
+
+def test_a_gang_runs_at_once_and_its_members_talk() -> None:
+    """If this fails, tasks that need each other cannot run."""
+    values = [float(x % 7) for x in range(24)]
+    ring = list(values)
+    for _ in range(20):
+        ring = [(ring[i - 1] + ring[i]) / 2 for i in range(24)]
+    with Executor(workers=4) as executor:
+        blocks = executor.gang(stencil, [values[i : i + 6] for i in range(0, 24, 6)])
+        assert list(itertools.chain(*blocks)) == ring
+        assert executor.gang(stencil, []) == []
+
+
+def test_a_gang_that_is_too_large_does_not_begin(tmp_path: Path) -> None:
+    """If this fails, a few members wait for others that can never start."""
+    with (
+        Executor(workers=2) as executor,
+        pytest.raises(NotEnoughConcurrency, match="a gang of 3 cannot run at once on 2 workers"),
+    ):
+        executor.gang(lambda comm, _: (tmp_path / str(comm.rank)).touch(), range(3))
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_gangs_at_once_do_not_block_each_other() -> None:
+    """If this fails, two gangs get half of their members each, and wait for ever."""
+    with Executor(workers=3) as executor, concurrent.futures.ThreadPoolExecutor(4) as threads:
+        single = [executor.submit(time.sleep, 0.05) for _ in range(6)]
+        gangs = [
+            threads.submit(executor.gang, lambda comm, x: comm.allreduce(x, max), range(size))
+            for size in (2, 3, 2, 3)
+        ]
+        assert [gang.result(timeout=60) for gang in gangs] == [[1] * 2, [2] * 3, [1] * 2, [2] * 3]
+        assert [one.result() for one in single] == [None] * 6
+
+
+def test_a_member_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    """If this fails, one lost worker costs the work of a whole gang."""
+
+    def member(comm: Comm, where: str) -> list[int]:
+        found = []
+        for step in range(4):
+            comm.send(10 * comm.rank + step, dest=1 - comm.rank)
+            if comm.rank == 0 and where == "sent" and step == 2 and not (tmp_path / where).exists():
+                (tmp_path / where).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            found.append(comm.recv(source=1 - comm.rank))
+        if where == "barrier" and comm.rank == 1 and not (tmp_path / where).exists():
+            (tmp_path / where).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        comm.barrier()
+        return found
+
+    with Executor(workers=2, retries=1) as executor:
+        for where in ("sent", "barrier"):
+            expected = [[10, 11, 12, 13], [0, 1, 2, 3]]
+            assert executor.gang(member, [where] * 2) == expected
+            assert (tmp_path / where).exists()
+
+
+def test_a_member_that_fails_for_good_ends_the_gang_under_its_own_name() -> None:
+    """If this fails, a gang hangs, or reports that a peer failed instead of why."""
+
+    def member(comm: Comm, bad: bool) -> Any:
+        if bad:
+            raise ValueError("bad block")
+        return comm.recv(source=comm.size - 1)
+
+    with Executor(workers=3) as executor:
+        with pytest.raises(TaskFailed, match="ValueError: bad block"):
+            executor.gang(member, [False, False, True])
+        with pytest.raises(TaskFailed, match="Deadlock"):
+            executor.gang(lambda comm, _: comm.recv(source=1 - comm.rank), range(2))

@@ -35,7 +35,7 @@ class Gang:
 
     def member(self, rank: int, size: int) -> Comm:
         """A member, as each of its attempts begins."""
-        return Comm(self.connect(), self.store, "jobs/1", "g", rank, size)
+        return Comm(self.connect(), self.store, "g", rank, size)
 
     def run(self, size: int, task: Callable[[Comm], Any]) -> list[Any]:
         """What the task returned, or raised, as each member."""
