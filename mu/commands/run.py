@@ -19,6 +19,7 @@ from typing import IO
 
 from mu.commands.command import Command, Input, Output
 from mu.errors import CommandFailed, CommandNotFound, OutputMissing, ScratchFull, TaskTimeout
+from mu.machine import children, end_with_descendants
 
 _TAIL_BYTES = 16 << 10
 """What is kept of the end of a log, which may be longer than memory."""
@@ -167,6 +168,7 @@ def _execute(
             f"there is no program {argv[0]!r} here: name it in `files`, so that it travels with "
             "the command"
         )
+    before = children(os.getpid())
     try:
         process = subprocess.Popen(
             argv,
@@ -188,6 +190,7 @@ def _execute(
         code, in_time = 0, False
     finally:
         # Also what it has started and left behind.
+        end_with_descendants(children(os.getpid()) - before)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mu.engines import wire
+from mu.machine import end_with_descendants
 from mu.store.protocol import Buffer
 
 _BOOT = (
@@ -145,6 +146,9 @@ class _Worker:
 
     def stop(self) -> None:
         """Kill the process and all its children, and wait for its end."""
+        if self._process.poll() is None:
+            # Programs have process groups of their own.
+            end_with_descendants([self._process.pid])
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -20,6 +20,7 @@ from typing import Any
 
 from mu.engines import wire
 from mu.engines.calls import run_python
+from mu.machine import adopt_orphans
 from mu.messages.comm import Comm
 from mu.messages.on_machine import SocketChannel
 from mu.store.opening import open_store
@@ -71,6 +72,7 @@ def _answer(
 def main(descriptor: int) -> None:
     """Serve calls that arrive on an inherited socket until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    adopt_orphans()
     connection = socket.socket(fileno=descriptor)
     threading.Thread(target=_end_with_the_parent, args=(connection,), daemon=True).start()
     receiver = wire.Receiver(connection)

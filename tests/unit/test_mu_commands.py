@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from mu.errors import (
     ScratchFull,
     TaskTimeout,
 )
+from tests.support.processes import alive, wait_until
 
 
 def python(code: str, *arguments: Argument) -> Command:
@@ -145,19 +145,8 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
                 execute(command, folder, timeout_s=3)
         else:
             execute(command, folder)
-        _wait_for_the_end_of(int(pid.read_text()))
-
-
-def _wait_for_the_end_of(pid: int) -> None:
-    for _ in range(500):
-        try:
-            os.kill(pid, 0)
-            if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
-                return
-        except (ProcessLookupError, FileNotFoundError):
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"process {pid} runs on")
+        process = int(pid.read_text())
+        wait_until(lambda process=process: not alive(process))
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from mu import Comm, Executor, NotEnoughConcurrency, TaskFailed, TaskTimeout, WorkerDied
+from tests.support.processes import alive, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -181,27 +182,12 @@ def note_and_sleep(folder: Path) -> None:
     time.sleep(60)
 
 
-def wait_for(condition: Any) -> None:
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_cancel_ends_what_runs_and_what_waits(tmp_path: Path) -> None:
     """If this fails, work that nobody wants goes on."""
     with Executor(workers=1) as executor:
         running = executor.submit(note_and_sleep, tmp_path)
         waiting = executor.submit(note_and_sleep, tmp_path)
-        wait_for(lambda: list(tmp_path.iterdir()))
+        wait_until(lambda: list(tmp_path.iterdir()))
         assert running.running()
         assert not waiting.running()
         assert waiting.cancel()
@@ -213,7 +199,7 @@ def test_cancel_ends_what_runs_and_what_waits(tmp_path: Path) -> None:
             running.result()
         assert executor.submit(divide, 1, 2).result(timeout=30) == 0.5
     (noted,) = tmp_path.iterdir()
-    assert not runs(int(noted.name))
+    assert not alive(int(noted.name))
 
 
 def test_an_error_in_the_block_ends_what_runs(tmp_path: Path) -> None:
@@ -223,13 +209,13 @@ def test_an_error_in_the_block_ends_what_runs(tmp_path: Path) -> None:
 
     def interrupted() -> None:
         with executor:
-            wait_for(lambda: len(list(tmp_path.iterdir())) == 2)
+            wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert all(future.cancelled() for future in futures)
-    assert not any(runs(int(noted.name)) for noted in tmp_path.iterdir())
+    assert not any(alive(int(noted.name)) for noted in tmp_path.iterdir())
     with pytest.raises(RuntimeError, match="shut down"):
         executor.submit(divide, 1, 2)
 
@@ -239,9 +225,9 @@ def test_a_map_that_is_left_ends_the_rest(tmp_path: Path) -> None:
     with Executor(workers=2) as executor:
         results = executor.map(lambda x: note_and_sleep(tmp_path) if x else x, range(9))
         assert next(results) == 0
-        wait_for(lambda: len(list(tmp_path.iterdir())) >= 1)
+        wait_until(lambda: len(list(tmp_path.iterdir())) >= 1)
         del results
-    assert not any(runs(int(noted.name)) for noted in tmp_path.iterdir())
+    assert not any(alive(int(noted.name)) for noted in tmp_path.iterdir())
 
 
 def test_a_map_gives_up_in_time(executor: Executor) -> None:
@@ -260,7 +246,7 @@ def test_shutdown_may_be_left_to_a_thread(tmp_path: Path) -> None:
     executor.shutdown(wait=False)
     assert future.result(timeout=30) is None
     assert (tmp_path / "done").exists()
-    wait_for(lambda: all(thread.name != "mu shutdown" for thread in threading.enumerate()))
+    wait_until(lambda: all(thread.name != "mu shutdown" for thread in threading.enumerate()))
 
 
 def test_a_script_may_map_its_own_functions(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -33,6 +32,7 @@ from mu import (
 )
 from mu.engines import wire
 from mu.timeline import attempts
+from tests.support.processes import alive
 from tests.unit.task_functions import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -186,15 +186,6 @@ def test_a_wrong_flow_is_refused_before_it_runs(tmp_path: Path, flow: Node, mess
     """If this fails, a typing mistake in a flow shows only in the middle of a job."""
     with pytest.raises(FlowError, match=message):
         run(tmp_path, flow, {"x": 1})
-
-
-def alive(process: int) -> bool:
-    """Whether a process exists."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize(
