@@ -17,7 +17,7 @@ from excamera.job.options import EncodeOptions
 from excamera.job.steps import CPU_MB
 from excamera.price.costs import actual
 from excamera.price.estimate import Pace, Workers, estimate
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from benchmarks.common.circumstances import ROOT
 from benchmarks.common.clips import sha256_of
 from benchmarks.common.films import BATCH_CHUNKS, CHUNK_FRAMES, FRAMES, SIZES, Size, source_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 # (chunks of a batch, threads); the source has 16 chunks.
 GROWTH = ((4, 2), (8, 2), (16, 2), (16, 1))

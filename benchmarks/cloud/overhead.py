@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.cloud.jobs import STEPS, Cloud, Record, Run, deployed, run_locally
 from benchmarks.common.clips import sha256_of
 from benchmarks.common.synthetic import Clip
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 WIDTH, HEIGHT, RATE, CHUNK_FRAMES = 96, 64, 60, 6
 PHASES = ("start", "plan", "fan out", "batches", "gather", "stitch", "end")

@@ -24,7 +24,7 @@ from excamera.media.lookahead import Lookahead
 from excamera.media.source.reader import read_all
 from excamera.price.estimate import CRF_TIME_OCTAVE
 from excamera.steps.pieces import raster_of
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 THREADS = (1, 2)
 MODELLED = 6

@@ -19,7 +19,7 @@ from benchmarks.speed.played import CRF, Played, mp4_of, mp4_to_json
 from benchmarks.speed.streams import RATE_HZ
 from excamera.media.compare import compare_files
 from excamera.media.quality import summarise
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 OURS, THEIRS = "excamera encode", "libvpx"
 SIZES = films.SIZES[:2]

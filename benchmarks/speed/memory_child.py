@@ -15,7 +15,7 @@ from pathlib import Path
 from excamera.steps.join import join
 from mu import Context, DirectoryStore
 from mu.engines.function import peak_memory_mib
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ import codec
 from codec.errors import CodecError
 from excamera.errors import ContainerError, InputIsDirectory, NoSuchInput, SizeChange
 from excamera.media.container import ivf, webm_reader
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 
 @dataclass(frozen=True, slots=True)

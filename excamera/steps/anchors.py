@@ -14,7 +14,7 @@ from excamera.media.container.output import Stamped
 from excamera.media.source.reader import FrameReader
 from excamera.steps.pieces import frames_of, marked, piece, raster_of
 from mu import Context, Event, at_once
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 
 def anchors(event: Event, context: Context) -> Event:

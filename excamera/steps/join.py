@@ -18,7 +18,7 @@ from excamera.media.source.reader import FrameReader
 from excamera.steps.anchors import anchors_of
 from excamera.steps.pieces import CODEC, frames_of, marked, raster_of
 from mu import Context, Event, at_once
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 
 def join(event: Event, context: Context) -> Event:

@@ -19,7 +19,7 @@ from excamera.media.source.reader import FrameReader
 from excamera.media.trials import Lost
 from excamera.steps.pieces import raster_of
 from mu import Context, Event, NoSuchKey, Store
-from mu.engines.local import available_cpus
+from mu.machine import available_cpus
 
 
 def survey(event: Event, context: Context) -> Event:

@@ -8,22 +8,25 @@ place in the flow, so early batches finish first.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import os
 import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from mu.engines.pool import CallFailed, WorkerPool
+from mu.engines.pool import Answer, Call, CallFailed, WorkerPool
 from mu.errors import FlowError, TaskFailed, TaskTimeout, WorkerDied
 from mu.flow import Each, Node, Parallel, Retry, Sequence, Task, build, check, place
+from mu.machine import available_cpus
 from mu.records import Observer, TaskRecord
 from mu.store.protocol import Store
 from mu.task import Event, Json
+
+Given = TypeVar("Given")
 
 _FAILURES: dict[str, type[TaskFailed]] = {"WorkerDied": WorkerDied, "TaskTimeout": TaskTimeout}
 
@@ -71,20 +74,12 @@ class LocalEngine:
         return asyncio.run(_Run(self).run(flow, event))
 
 
-def available_cpus() -> int:
-    """The number of CPUs that this process may use, at least 1."""
-    try:
-        return max(1, len(os.sched_getaffinity(0)))
-    except AttributeError:
-        return max(1, os.cpu_count() or 1)
-
-
 class _Run:
     """One run of one flow."""
 
     def __init__(self, engine: LocalEngine) -> None:
         self._engine = engine
-        self._pool = WorkerPool(engine._workers, engine._store.url)
+        self._pool = WorkerPool(engine._workers, {"store": engine._store.url})
         self._numbers: Counter[str] = Counter()
 
     async def run(self, flow: Node, event: Event) -> Json:
@@ -97,7 +92,7 @@ class _Run:
                 raise SystemExit(128 + signal.SIGTERM) from None
             raise
         finally:
-            self._pool.stop()
+            self._pool.close()
             restore()
 
     _terminated = False
@@ -204,12 +199,24 @@ class _Run:
     ) -> tuple[TaskRecord, Json]:
         observer = self._engine._observer
 
+        # The pool's functions are called in other threads; observers hear all in this one.
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[Answer] = loop.create_future()
+
         def started(worker: str) -> None:
             nonlocal record
             record = replace(record, started=time.time(), worker=worker)
             observer.started(record)
 
-        answer = await self._pool.call(
+        def set_result(outcome: Answer | CallFailed) -> None:
+            if ended.done():
+                return
+            if isinstance(outcome, CallFailed):
+                ended.set_exception(outcome)
+            else:
+                ended.set_result(outcome)
+
+        call = Call(
             {
                 "task": node.name,
                 "function": self._engine._functions[node.function],
@@ -218,16 +225,35 @@ class _Run:
             },
             priority=place_in_flow,
             timeout_s=node.timeout_s,
-            started=started,
-            report=lambda message: observer.message(node.name, message),
+            started=_in(loop, started),
+            reported=_in(loop, lambda message: observer.message(node.name, message)),
+            ended=_in(loop, set_result),
         )
-        return replace(record, marks=answer["marks"]), answer["result"]
+        self._pool.submit(call)
+        try:
+            answer = await ended
+        except asyncio.CancelledError:
+            self._pool.cancel(call)
+            raise
+        return replace(record, marks=answer.head["marks"]), answer.head["result"]
 
     def _end(self, record: TaskRecord) -> None:
         self._engine._observer.finished(record)
         if self._engine._timeline is not None:
             key = record.attempt(f"{record.name}-{record.number}").key(self._engine._timeline)
             self._engine._store.put(key, json.dumps(record.to_json()).encode())
+
+
+def _in(
+    loop: asyncio.AbstractEventLoop, function: Callable[[Given], None]
+) -> Callable[[Given], None]:
+    """The function, called in the loop's thread; not at all if the loop has ended."""
+
+    def called(given: Given) -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(function, given)
+
+    return called
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, Json]]) -> list[Json]:

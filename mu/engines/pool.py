@@ -1,22 +1,26 @@
-"""A pool of worker processes for asyncio that knows which task each worker runs."""
+"""A pool of worker processes that any thread may use, and that knows which call each one runs."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import heapq
 import itertools
 import json
 import os
+import selectors
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mu.engines.worker import LENGTH, pack
+from mu.engines import wire
+from mu.machine import end_with_descendants
+from mu.store.protocol import Buffer
 
 _BOOT = (
     "import json, os, sys; sys.path[:] = json.loads(os.environ.pop('MU_SYS_PATH')); "
@@ -27,35 +31,78 @@ _BOOT = (
 class CallFailed(Exception):
     """A call returned no result; `error` is the class name of the reason."""
 
-    def __init__(self, error: str, message: str, details: str = "") -> None:
+    def __init__(
+        self, error: str, message: str, details: str = "", body: Buffer = b"", log: str = ""
+    ) -> None:
         super().__init__(error, message, details)
         self.error = error
         self.message = message
         self.details = details
+        self.body = body
+        self.log = log
 
 
-@dataclass(order=True)
-class _Call:
-    """A call that waits for a worker; the lowest `priority` goes first."""
+class Cancelled(CallFailed):
+    """Nobody wants the result any more."""
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled", "the call was cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call returned.
+
+    Attributes:
+        head: its `result`, if that is JSON, and its `marks`.
+        body: its packed result, if it is not.
+    """
+
+    head: dict[str, Any]
+    body: memoryview
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One call, from when it is asked for to its end. Its functions are called in other threads.
+
+    Attributes:
+        head: what the worker is told, as JSON.
+        body: packed arguments.
+        ended: is given the answer, or why there is none; called once.
+        started: is given the worker's name.
+        reported: is given what the task reports while it runs.
+        priority: the call with the lowest goes first.
+        timeout_s: seconds after which its worker is stopped.
+    """
+
+    head: dict[str, Any]
+    ended: Callable[[Answer | CallFailed], None]
+    body: Sequence[Buffer] = ()
+    started: Callable[[str], None] = lambda _: None
+    reported: Callable[[dict[str, Any]], None] = lambda _: None
+    priority: tuple[int, ...] = ()
+    timeout_s: float | None = None
+
+
+@dataclass(order=True, slots=True)
+class _Waiting:
+    """Calls that begin at the same moment."""
 
     priority: tuple[int, ...]
     number: int
-    message: dict[str, Any] = field(compare=False)
-    started: Callable[[str], None] = field(compare=False)
-    report: Callable[[dict[str, Any]], None] = field(compare=False)
-    answer: asyncio.Future[Any] = field(compare=False)
-    timeout_s: float | None = field(compare=False, default=None)
+    calls: Sequence[Call] = field(compare=False)
 
 
 class _Worker:
     """One child process and the parent's end of its socket."""
 
-    def __init__(self, store_url: str) -> None:
-        ours, theirs = socket.socketpair()
+    def __init__(self, first: dict[str, Any]) -> None:
+        self._socket, theirs = socket.socketpair()
         with theirs:
             # With a process group of its own, Ctrl-C at the terminal reaches only the
             # parent, and killing the group ends whatever a task has started.
-            self.process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -63,129 +110,240 @@ class _Worker:
                 env={**os.environ, "MU_SYS_PATH": json.dumps(sys.path)},
                 process_group=0,
             )
-        self._socket = ours
-        self._first = pack({"store": store_url})
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._receiver = wire.Receiver(self._socket)
+        self.ready = False
+        self.call: Call | None = None
+        self.until: float | None = None
+        wire.send(self._socket, first)
 
     @property
     def name(self) -> str:
-        return f"process {self.process.pid}"
+        return f"process {self._process.pid}"
 
-    async def call(self, message: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> Any:
-        """Send one call and wait for its answer."""
-        try:
-            if self._reader is None:
-                self._reader, self._writer = await asyncio.open_connection(sock=self._socket)
-                self._writer.write(self._first)
-            assert self._writer is not None
-            self._writer.write(pack(message))
-            await self._writer.drain()
-            while True:
-                (size,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
-                answer = json.loads(await self._reader.readexactly(size))
-                if "report" not in answer:
-                    break
-                report(answer["report"])
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise CallFailed("WorkerDied", self._obituary()) from error
-        if "error" in answer:
-            raise CallFailed(answer["error"], answer["message"], answer["details"])
-        return answer
+    def fileno(self) -> int:
+        return self._socket.fileno()
 
-    def _obituary(self) -> str:
+    def begin(self, call: Call) -> None:
+        """Send a call. If the worker is dead, whoever reads from it finds out."""
+        with contextlib.suppress(OSError):
+            wire.send(self._socket, call.head, call.body)
+
+    def receive(self) -> tuple[dict[str, Any], memoryview] | None:
+        """The next message if it is there; raises `OSError` or `EOFError` if the worker ended."""
+        return self._receiver.receive(socket.MSG_DONTWAIT)
+
+    def obituary(self) -> CallFailed:
+        """Why it ended."""
         try:
-            code = self.process.wait(timeout=5)
+            code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            return f"{self.name} closed its connection"
-        if code < 0:
-            return f"{self.name} was killed by {signal.Signals(-code).name}"
-        return f"{self.name} ended with exit code {code}"
+            how = f"{self.name} closed its connection"
+        else:
+            how = f"{self.name} ended with exit code {code}"
+            if code < 0:
+                how = f"{self.name} was killed by {signal.Signals(-code).name}"
+        return CallFailed("WorkerDied", how)
 
     def stop(self) -> None:
         """Kill the process and all its children, and wait for its end."""
+        if self._process.poll() is None:
+            # Programs have process groups of their own.
+            end_with_descendants([self._process.pid])
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        if self._writer is not None:
-            self._writer.close()
-        else:
-            self._socket.close()
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._socket.close()
 
 
 class WorkerPool:
     """Runs calls on at most `size` processes, each started when first needed."""
 
-    def __init__(self, size: int, store_url: str) -> None:
-        self._size = size
-        self._store_url = store_url
-        self._waiting: list[_Call] = []
+    def __init__(self, size: int, first: dict[str, Any]) -> None:
+        """Starts a pool.
+
+        Args:
+            size: number of processes.
+            first: what every worker is told before its first call.
+        """
+        self.size = size
+        self._first = first
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiting] = []
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
-        self._running: set[asyncio.Task[None]] = set()
-        self._numbers = itertools.count()
+        self._closed = False
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._woken = socket.socketpair()
+        self._woken.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._thread = threading.Thread(target=self._serve, name="mu pool", daemon=True)
+        self._thread.start()
 
-    async def call(
-        self,
-        message: dict[str, Any],
-        *,
-        priority: tuple[int, ...],
-        timeout_s: float | None,
-        started: Callable[[str], None],
-        report: Callable[[dict[str, Any]], None],
-    ) -> Any:
-        """Run one call on some worker and return its answer: `result` and `marks`.
+    def submit(self, *calls: Call) -> None:
+        """Run a call on some worker, as soon as there is one.
 
-        Raises:
-            CallFailed: the task raised, took too long (`TaskTimeout`), or its worker ended
-                (`WorkerDied`).
+        Several calls begin together, as soon as there are enough workers, at most `size`; calls
+        that came later wait for them.
         """
-        answer = asyncio.get_running_loop().create_future()
-        call = _Call(priority, next(self._numbers), message, started, report, answer, timeout_s)
-        heapq.heappush(self._waiting, call)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the pool is closed")
+            assert len(calls) <= self.size
+            heapq.heappush(self._waiting, _Waiting(calls[0].priority, next(self._numbers), calls))
         self._dispatch()
-        return await answer
+
+    def cancel(self, call: Call) -> None:
+        """End a call, which may wait or run; no harm if it has ended."""
+        with self._lock:
+            for waiting in self._waiting:
+                if call in waiting.calls:
+                    waiting.calls = [one for one in waiting.calls if one is not call]
+                    break
+            else:
+                for worker in self._all:
+                    if worker.call is call:
+                        break
+                else:
+                    return
+                self._forget(worker)
+                worker.stop()
+        call.ended(Cancelled())
+        self._dispatch()
+
+    def close(self) -> None:
+        """Kill every worker and cancel every call; nothing is left running when this returns."""
+        with self._lock:
+            self._closed = True
+            left = [call for waiting in self._waiting for call in waiting.calls]
+            left += [worker.call for worker in self._all if worker.call is not None]
+            self._waiting.clear()
+            for worker in list(self._all):
+                self._forget(worker)
+                worker.stop()
+        self._wake_up()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+        for call in left:
+            call.ended(Cancelled())
+
+    # ---- in any thread ----
 
     def _dispatch(self) -> None:
-        while self._waiting and (self._idle or len(self._all) < self._size):
-            call = heapq.heappop(self._waiting)
-            if call.answer.done():  # cancelled while it waited
-                continue
-            worker = self._idle.pop() if self._idle else _Worker(self._store_url)
-            self._all.add(worker)
-            running = asyncio.create_task(self._run(worker, call))
-            self._running.add(running)
-            running.add_done_callback(self._running.discard)
+        """Give waiting calls to workers that have none."""
+        while begun := self._take():
+            for worker, call in begun:
+                call.started(worker.name)
+                worker.begin(call)
 
-    async def _run(self, worker: _Worker, call: _Call) -> None:
-        call.started(worker.name)
-        failure: CallFailed | None = None
-        answer: Any = None
-        try:
-            answer = await asyncio.wait_for(
-                worker.call(call.message, call.report), timeout=call.timeout_s
-            )
-        except TimeoutError:
-            failure = CallFailed("TaskTimeout", f"took longer than {call.timeout_s} s")
-        except CallFailed as error:
-            failure = error
-        if failure is not None and failure.error in ("TaskTimeout", "WorkerDied"):
-            self._all.discard(worker)
-            worker.stop()
-        else:
-            self._idle.append(worker)
-        if not call.answer.done():
-            if failure is None:
-                call.answer.set_result(answer)
+    def _take(self) -> list[tuple[_Worker, Call]]:
+        """The next calls, each with a worker; none if there are not enough workers."""
+        with self._lock:
+            while self._waiting and not self._waiting[0].calls:  # cancelled while they waited
+                heapq.heappop(self._waiting)
+            room = self.size - len(self._all) + len(self._idle)
+            if not self._waiting or len(self._waiting[0].calls) > room:
+                return []
+            begun = []
+            for call in heapq.heappop(self._waiting).calls:
+                worker = self._idle.pop() if self._idle else self._new_worker()
+                worker.call = call
+                self._set_limit(worker)
+                begun.append((worker, call))
+        if any(worker.until is not None for worker, _ in begun):
+            self._wake_up()
+        return begun
+
+    @staticmethod
+    def _set_limit(worker: _Worker) -> None:
+        """Begin to count the time of a worker's call, unless the worker is still starting."""
+        if worker.ready and worker.call is not None and worker.call.timeout_s is not None:
+            worker.until = time.monotonic() + worker.call.timeout_s
+
+    def _new_worker(self) -> _Worker:
+        worker = _Worker(self._first)
+        self._all.add(worker)
+        self._selector.register(worker, selectors.EVENT_READ, worker)
+        self._wake_up()
+        return worker
+
+    def _forget(self, worker: _Worker) -> None:
+        self._all.discard(worker)
+        self._selector.unregister(worker)
+
+    def _wake_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._wake.send(b"\0")
+
+    # ---- in the pool's own thread ----
+
+    def _serve(self) -> None:
+        while not self._closed:
+            for key, _ in self._selector.select(self._until_the_next_limit()):
+                if key.data is None:
+                    with contextlib.suppress(BlockingIOError):
+                        self._woken.recv(1 << 10)
+                else:
+                    self._read(key.data)
+            self._end_late_calls()
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
+
+    def _read(self, worker: _Worker) -> None:
+        while True:
+            try:
+                message = worker.receive()
+            except (OSError, EOFError):
+                self._end(worker, worker.obituary(), reusable=False)
+                return
+            if message is None:
+                return
+            head, body = message
+            call = worker.call
+            if "ready" in head:
+                with self._lock:
+                    worker.ready = True
+                    self._set_limit(worker)
+            elif "report" in head:
+                if call is not None:
+                    call.reported(head["report"])
+            elif "error" in head:
+                failure = CallFailed(
+                    head["error"], head["message"], head["details"], body, head.get("log", "")
+                )
+                self._end(worker, failure)
             else:
-                call.answer.set_exception(failure)
-        self._dispatch()
+                self._end(worker, Answer(head, body))
 
-    def stop(self) -> None:
-        """Kill every worker; nothing is left running when this returns."""
-        for running in self._running:
-            running.cancel()
-        for worker in self._all:
-            worker.stop()
-        self._all.clear()
-        self._idle.clear()
+    def _end(self, worker: _Worker, outcome: Answer | CallFailed, *, reusable: bool = True) -> None:
+        with self._lock:
+            if worker not in self._all:  # cancelled meanwhile
+                return
+            call, worker.call, worker.until = worker.call, None, None
+            if reusable:
+                self._idle.append(worker)
+            else:
+                if worker in self._idle:
+                    self._idle.remove(worker)
+                self._forget(worker)
+                worker.stop()
+        # The next call begins before anybody looks at this one's result.
+        self._dispatch()
+        if call is not None:
+            call.ended(outcome)
+
+    def _until_the_next_limit(self) -> float | None:
+        with self._lock:
+            limits = [worker.until for worker in self._all if worker.until is not None]
+        return max(0.0, min(limits) - time.monotonic()) if limits else None
+
+    def _end_late_calls(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            late = [one for one in self._all if one.until is not None and one.until <= now]
+        for worker in late:
+            call = worker.call
+            if call is not None:
+                failure = CallFailed("TaskTimeout", f"took longer than {call.timeout_s:g} s")
+                self._end(worker, failure, reusable=False)

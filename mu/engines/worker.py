@@ -1,83 +1,91 @@
 """The worker process of the local engine: it reads calls from a socket, runs and answers them.
 
-Messages are JSON after a four-byte length. A thread reads them, so when the parent ends (end
-of file on the socket), the worker ends at once, even in the middle of a task.
+A thread watches the socket, so when the parent ends, the worker ends at once, even in the middle
+of a task.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import queue
+import select
 import signal
 import socket
-import struct
+import tempfile
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
+from mu.engines import wire
+from mu.engines.calls import run_python
+from mu.machine import adopt_orphans
+from mu.messages.comm import Comm
+from mu.messages.on_machine import SocketChannel
 from mu.store.opening import open_store
-from mu.store.protocol import Store
+from mu.store.protocol import Buffer, Store
 from mu.task import Context, resolve
 
-LENGTH = struct.Struct(">I")
+
+def _end_with_the_parent(connection: socket.socket) -> None:
+    """Wait until the other side closes its end, then end this process.
+
+    What it has sent before does not matter: nobody is left to be answered.
+    """
+    hung_up = getattr(select, "POLLRDHUP", select.POLLHUP)
+    watched = select.poll()
+    watched.register(connection, hung_up)
+    while not watched.poll():
+        pass
+    os._exit(1)
 
 
-def pack(message: dict[str, Any]) -> bytes:
-    """A message as bytes for the socket."""
-    body = json.dumps(message).encode()
-    return LENGTH.pack(len(body)) + body
-
-
-def _read_exactly(connection: socket.socket, size: int) -> bytes:
-    parts = []
-    while size:
-        try:
-            part = connection.recv(min(size, 1 << 20))
-        except OSError:  # a parent killed with answers unread resets the connection
-            part = b""
-        if not part:
-            os._exit(1)
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
-def _read_calls(connection: socket.socket, calls: queue.SimpleQueue[dict[str, Any]]) -> None:
-    while True:
-        (size,) = LENGTH.unpack(_read_exactly(connection, LENGTH.size))
-        calls.put(json.loads(_read_exactly(connection, size)))
-
-
-def _answer(call: dict[str, Any], store: Store, connection: socket.socket) -> dict[str, Any]:
+def _answer(
+    call: dict[str, Any], body: memoryview, store: Store, connection: socket.socket
+) -> tuple[dict[str, Any], list[Buffer]]:
     context = Context(
         store=store,
         task=call["task"],
         attempt=call["attempt"],
         worker=f"process {os.getpid()}",
-        report=lambda message: connection.sendall(pack({"report": message})),
+        report=lambda message: wire.send(connection, {"report": message}),
     )
+    if "event" not in call:
+        with contextlib.ExitStack() as stack:
+            comm = None
+            if "gang" in call:
+                channel = stack.enter_context(contextlib.closing(SocketChannel(call["hub"])))
+                comm = Comm(channel, store, call["gang"], call["rank"], call["size"])
+            return run_python(call, body, context, comm)
     try:
         result = resolve(call["function"])(call["event"], context)
-        return {"result": json.loads(json.dumps(result)), "marks": context.marks}
+        return {"result": json.loads(json.dumps(result)), "marks": context.marks}, []
     except BaseException as error:
         return {
             "error": type(error).__name__,
             "message": str(error),
             "details": traceback.format_exc(),
-        }
+        }, []
 
 
 def main(descriptor: int) -> None:
     """Serve calls that arrive on an inherited socket until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    adopt_orphans()
     connection = socket.socket(fileno=descriptor)
-    calls: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_read_calls, args=(connection, calls), daemon=True).start()
-    store = open_store(calls.get()["store"])
-    while True:
-        answer = pack(_answer(calls.get(), store, connection))
-        try:
-            connection.sendall(answer)
-        except OSError:
-            os._exit(1)
+    threading.Thread(target=_end_with_the_parent, args=(connection,), daemon=True).start()
+    receiver = wire.Receiver(connection)
+    try:
+        first = receiver.receive()
+        assert first is not None
+        store = open_store(first[0]["store"])
+        if "scratch" in first[0]:
+            # The parent removes it, also what a killed worker leaves in it.
+            Path(first[0]["scratch"]).mkdir(exist_ok=True)
+            tempfile.tempdir = first[0]["scratch"]
+        wire.send(connection, {"ready": True})
+        while (message := receiver.receive()) is not None:
+            wire.send(connection, *_answer(*message, store, connection))
+    except (OSError, EOFError):
+        os._exit(1)

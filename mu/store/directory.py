@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mu.errors import NoSuchKey, ObjectExists
-from mu.store.protocol import Range, check_key, write_parts
+from mu.store.protocol import Buffer, Range, check_key, write_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class DirectoryStore:
         """The file that holds (or would hold) `key`."""
         return self.root / check_key(key)
 
-    def put(self, key: str, data: bytes | memoryview) -> None:
+    def put(self, key: str, data: Buffer) -> None:
         """See `Store.put`."""
         path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ class DirectoryStore:
                 Path(temporary).unlink()
             raise
 
-    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+    def put_new(self, key: str, data: Buffer) -> bool:
         """See `Store.put_new`."""
         path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ class DirectoryStore:
     def concat(
         self,
         key: str,
-        parts: Iterable[bytes | Range],
+        parts: Iterable[Buffer | Range],
         *,
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mu.errors import NoSuchKey, ObjectExists, StoreError
-from mu.store.protocol import NOTHING, Range, check_key, write_parts
+from mu.store.protocol import NOTHING, Buffer, Range, check_key, write_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class MemoryStore:
         """See `Store.url`."""
         raise StoreError("a MemoryStore cannot be opened from another process")
 
-    def put(self, key: str, data: bytes | memoryview) -> None:
+    def put(self, key: str, data: Buffer) -> None:
         """See `Store.put`."""
         self._put(key, bytes(data))
 
-    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+    def put_new(self, key: str, data: Buffer) -> bool:
         """See `Store.put_new`."""
         try:
             self._put(key, bytes(data), replaces=NOTHING)
@@ -80,7 +80,7 @@ class MemoryStore:
     def concat(
         self,
         key: str,
-        parts: Iterable[bytes | Range],
+        parts: Iterable[Buffer | Range],
         *,
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,

@@ -15,6 +15,8 @@ from mu.errors import StoreError
 REQUESTS_AT_ONCE = 16
 """The most requests that one process has under way at the same time."""
 
+Buffer = bytes | bytearray | memoryview
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -66,10 +68,10 @@ class Store(Protocol):
     A `put` is atomic: a reader sees the old object, the new one, or none, never a part.
     """
 
-    def put(self, key: str, data: bytes | memoryview) -> None:
+    def put(self, key: str, data: Buffer) -> None:
         """Store `data` under `key`, replacing any object there."""
 
-    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+    def put_new(self, key: str, data: Buffer) -> bool:
         """Store `data` unless `key` has an object; returns whether it did.
 
         If several writers try at the same time, exactly one succeeds.
@@ -90,7 +92,7 @@ class Store(Protocol):
     def concat(
         self,
         key: str,
-        parts: Iterable[bytes | Range],
+        parts: Iterable[Buffer | Range],
         *,
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -145,7 +147,7 @@ def check_key(key: str) -> str:
     return key
 
 
-def write_parts(out: BinaryIO, parts: Iterable[bytes | Range], store: Store) -> None:
+def write_parts(out: BinaryIO, parts: Iterable[Buffer | Range], store: Store) -> None:
     """Write parts, in order, to a file.
 
     Args:

@@ -9,6 +9,7 @@ import pytest
 
 from emulator import Emulator
 from emulator.runs import until
+from tests.support.processes import alive
 
 pytestmark = pytest.mark.aws
 
@@ -54,11 +55,3 @@ def test_ends_with_its_parent(tmp_path: Path, emulator: Emulator) -> None:
     parent.stdout.close()
     assert len(pids) == 2
     until(lambda: not any(alive(pid) for pid in pids))
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from excamera.media.sample import SampleClip, write_sample
+from tests.support.processes import alive
 
 pytestmark = pytest.mark.slow  # many encodes, one after another
 
@@ -40,14 +41,6 @@ def children(process: int) -> list[int]:
             if int(fields[1]) == process and fields[0] != "Z":
                 found.append(int(entry.name))
     return found
-
-
-def alive(process: int) -> bool:
-    """Whether a process runs (a zombie does not)."""
-    try:
-        return (Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2][1] != "Z"
-    except OSError:
-        return False
 
 
 class Running:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -31,8 +30,9 @@ from mu import (
     TaskTimeout,
     WorkerDied,
 )
-from mu.engines.worker import pack
+from mu.engines import wire
 from mu.timeline import attempts
+from tests.support.processes import alive
 from tests.unit.task_functions import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -188,15 +188,6 @@ def test_a_wrong_flow_is_refused_before_it_runs(tmp_path: Path, flow: Node, mess
         run(tmp_path, flow, {"x": 1})
 
 
-def alive(process: int) -> bool:
-    """Whether a process exists."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
@@ -237,8 +228,8 @@ def test_a_worker_ends_with_a_parent_that_left_answers_unread() -> None:
     ) as worker:  # fmt: skip
         theirs.close()
         with ours:
-            ours.sendall(pack({"store": "dir:/nowhere"}))
+            wire.send(ours, {"store": "dir:/nowhere"})
             call = {"task": "t", "function": "no.such:thing", "event": {}, "attempt": 1}
-            ours.sendall(pack(call))
+            wire.send(ours, call)
             ours.recv(1)  # the answer has begun to arrive; the rest stays unread
         assert worker.wait(timeout=30) == 1

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from mu.errors import NoSuchKey, ObjectChanged, ObjectExists, StoreDenied, StoreError
 from mu.store.block_file import BlockFile
-from mu.store.protocol import NOTHING, Range
+from mu.store.protocol import NOTHING, Buffer, Range
 from mu.store.s3.client import PastEnd, client, translated
 from mu.store.s3.join import join
 from mu.store.url import ObjectUrl
@@ -111,12 +111,12 @@ class S3Store:
         """See `mu.Store.url`."""
         return f"s3://{self.bucket}"
 
-    def put(self, key: str, data: bytes | memoryview) -> None:
+    def put(self, key: str, data: Buffer) -> None:
         """See `mu.Store.put`."""
         with translated(key):
             client().put_object(Bucket=self.bucket, Key=key, Body=bytes(data))
 
-    def put_new(self, key: str, data: bytes | memoryview) -> bool:
+    def put_new(self, key: str, data: Buffer) -> bool:
         """See `mu.Store.put_new`."""
         try:
             with translated(key):
@@ -156,7 +156,7 @@ class S3Store:
     def concat(
         self,
         key: str,
-        parts: Iterable[bytes | Range],
+        parts: Iterable[Buffer | Range],
         *,
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mu.errors import StoreError
-from mu.store.protocol import Range, Store, at_once
+from mu.store.protocol import Buffer, Range, Store, at_once
 from mu.store.s3.client import client, translated
 
 MIN_PART = 5 << 20
@@ -23,7 +23,7 @@ MAX_PART = 5 << 30
 MAX_PARTS = 10_000
 _AT_ONCE = 8  # parts under way; each may hold a few MIN_PARTs in memory
 
-Piece = bytes | Range
+Piece = Buffer | Range
 
 
 @dataclass(slots=True)
@@ -145,7 +145,7 @@ def _with_length(piece: Piece, target: Store) -> Piece:
     return Range(piece.key, piece.start, length, store)
 
 
-def _read(piece: Piece) -> bytes:
+def _read(piece: Piece) -> Buffer:
     if not isinstance(piece, Range):
         return piece
     assert piece.store is not None

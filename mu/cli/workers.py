@@ -1,0 +1,80 @@
+"""What the commands have in common: their workers, and a count of what is done."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+from mu.errors import MuError, TaskFailed
+from mu.executor import Executor
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class SomeFailed(MuError):
+    """Some of the items failed; each has been told."""
+
+
+def worker_options(command: Decorated) -> Decorated:
+    """Adds the options that say how items are worked on."""
+    for option in (
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            help="Seconds after which an attempt of an item is ended.",
+        ),
+        click.option(
+            "--retries",
+            type=click.IntRange(min=0),
+            default=0,
+            help="How many times an item that failed is tried again.",
+        ),
+        click.option(
+            "--workers", type=click.IntRange(min=1), help="Processes; by default one per CPU."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextlib.contextmanager
+def counted(
+    workers: int | None, retries: int, timeout: float | None, total: int
+) -> Iterator[tuple[Executor, Callable[[str, Any], bool]]]:
+    """An executor, and a function that is told each outcome with the item's name.
+
+    The function tells whether the outcome is a result, and shows failures and the count.
+
+    Raises:
+        SomeFailed: some outcomes were failures.
+    """
+    done = failed = 0
+    moving = sys.stderr.isatty()
+
+    def tell(name: str, outcome: Any) -> bool:
+        nonlocal done, failed
+        well = not isinstance(outcome, TaskFailed)
+        done += well
+        failed += not well
+        if moving:
+            sys.stderr.write("\r\x1b[K")
+        if not well:
+            click.echo(f"{name}: {' '.join(str(outcome).split())}", err=True)
+        if moving:
+            ill = f", {failed} failed" if failed else ""
+            sys.stderr.write(f"{done} of {total} done{ill}")
+            sys.stderr.flush()
+        return well
+
+    try:
+        with Executor(workers=workers, retries=retries, timeout=timeout) as executor:
+            yield executor, tell
+    finally:
+        if moving:
+            sys.stderr.write("\r\x1b[K")
+    if failed:
+        raise SomeFailed(f"{failed} of {total} failed")

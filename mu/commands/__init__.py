@@ -1,0 +1,1 @@
+"""Linux programs as tasks: what one is given, how it runs, what it leaves."""

@@ -1,0 +1,118 @@
+"""A program as a task, as plain data: its arguments, and which of them are files in and out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mu.errors import CommandError
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Stands for the path of a file that the program reads.
+
+    Attributes:
+        name: which of the item's files.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Stands for the path of a file that the program must write.
+
+    Attributes:
+        name: which of the results; also the file's name, for programs that go by its ending.
+    """
+
+    name: str
+
+
+Argument = str | Input | Output
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Command:
+    """A program with its arguments. It runs as it is, without a shell, in an empty folder.
+
+    Attributes:
+        argv: the program and its arguments. A program without a slash is looked for among
+            `files`, then where the system keeps programs.
+        files: paths of files that travel with it and lie in a folder of the search path: the
+            program itself, its libraries, its data.
+        env: environment variables besides those that workers have.
+    """
+
+    argv: tuple[Argument, ...]
+    files: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def __init__(
+        self,
+        argv: Sequence[Argument],
+        *,
+        files: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Describes a command.
+
+        Raises:
+            CommandError: it cannot be run as described.
+        """
+        if isinstance(argv, str | bytes) or not argv:
+            raise CommandError(f"a command is a list of arguments that is not empty, not {argv!r}")
+        if not isinstance(argv[0], str):
+            raise CommandError("a command begins with the program, not with a file in or out")
+        for argument in argv:
+            if isinstance(argument, str):
+                if "\0" in argument:
+                    raise CommandError(f"{argument!r} is no argument: it has a zero byte")
+            elif not _NAME.fullmatch(argument.name):
+                raise CommandError(
+                    f"{argument.name!r} is not a name: up to 100 letters, digits, '_', '.' and '-'"
+                )
+        object.__setattr__(self, "argv", tuple(argv))
+        object.__setattr__(self, "files", tuple(files))
+        object.__setattr__(self, "env", dict(env or {}))
+        names = [name.rpartition("/")[2] for name in self.files]
+        if len(set(names)) != len(names):
+            raise CommandError(f"two of the files have the same name: {', '.join(sorted(names))}")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the files in, each once."""
+        return tuple(dict.fromkeys(one.name for one in self.argv if isinstance(one, Input)))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the files out, each once."""
+        return tuple(dict.fromkeys(one.name for one in self.argv if isinstance(one, Output)))
+
+    def with_absolute_files(self) -> Command:
+        """The same command wherever the process that runs it stands."""
+        return Command(self.argv, files=[str(Path(f).absolute()) for f in self.files], env=self.env)
+
+    def to_json(self) -> dict[str, Any]:
+        """The command as a JSON object."""
+        marks = {Input: "input", Output: "output"}
+        argv = [one if isinstance(one, str) else {marks[type(one)]: one.name} for one in self.argv]
+        return {"argv": argv, "files": list(self.files), "env": dict(self.env)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Command:
+        """The command that `to_json` returned."""
+
+        def argument(one: Any) -> Argument:
+            if isinstance(one, str):
+                return one
+            ((mark, name),) = one.items()
+            return Input(name) if mark == "input" else Output(name)
+
+        return cls([argument(one) for one in data["argv"]], files=data["files"], env=data["env"])

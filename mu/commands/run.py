@@ -1,0 +1,222 @@
+"""Runs a command on this machine, and says how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from mu.commands.command import Command, Input, Output
+from mu.errors import CommandFailed, CommandNotFound, OutputMissing, ScratchFull, TaskTimeout
+from mu.machine import children, end_with_descendants
+
+_TAIL_BYTES = 16 << 10
+"""What is kept of the end of a log, which may be longer than memory."""
+
+_LAST_WORDS_S = 2.0
+
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command that ended well.
+
+    Attributes:
+        files: what it wrote, by the names of its outputs.
+        log: the last lines of what it printed.
+        seconds: how long it ran.
+    """
+
+    files: Mapping[str, Path]
+    log: str
+    seconds: float
+
+
+def run(
+    command: Command,
+    folder: Path,
+    fetch: Mapping[str, Callable[[Path], object]],
+    *,
+    names: Mapping[str, str] | None = None,
+    files: Mapping[str, Path] | None = None,
+    timeout_s: float | None = None,
+    heard: Callable[[bytes], object] = len,
+) -> Finished:
+    """Run a command in a folder; nothing that it started is left running.
+
+    Args:
+        command: what to run.
+        folder: an empty folder, which the caller removes.
+        fetch: for each input, what writes it to a path.
+        names: what the inputs are called where they come from, for programs that go by endings.
+        files: where the command's files are, by their names; by default at their paths.
+        timeout_s: seconds after which it is ended.
+        heard: is given all that it prints, as it prints it.
+
+    Raises:
+        CommandNotFound: there is no such program, or it cannot be run here.
+        CommandFailed: it ended with an exit code other than 0, or by a signal.
+        OutputMissing: it ended well, but did not write all of its outputs.
+        ScratchFull: there is no room for its files.
+        TaskTimeout: it took too long.
+    """
+    try:
+        return _run(command, folder, fetch, names or {}, files, timeout_s, heard)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(folder).free >> 20
+            raise ScratchFull(
+                f"no room in {folder.parent} for {command.argv[0]}'s files: {free} MiB are free"
+            ) from error
+        raise
+
+
+def _run(
+    command: Command,
+    folder: Path,
+    fetch: Mapping[str, Callable[[Path], object]],
+    names: Mapping[str, str],
+    files: Mapping[str, Path] | None,
+    timeout_s: float | None,
+    heard: Callable[[bytes], object],
+) -> Finished:
+    programs, work, results = folder / "bin", folder / "work", folder / "out"
+    for one in (programs, work, results):
+        one.mkdir()
+    for path in map(Path, command.files):
+        _place(files[path.name] if files is not None else path, programs / path.name)
+    inputs = {}
+    for name in command.inputs:
+        place = folder / "in" / name / _harmless(names.get(name, name))
+        place.parent.mkdir(parents=True)
+        fetch[name](place)
+        inputs[name] = place
+    outputs = {name: results / name for name in command.outputs}
+    argv = [_argument(one, inputs, outputs) for one in command.argv]
+    environment = {**os.environ, "TMPDIR": str(work), "HOME": str(work), **command.env}
+    environment["PATH"] = f"{programs}:{environment.get('PATH', os.defpath)}"
+    libraries = environment.get("LD_LIBRARY_PATH", "")
+    environment["LD_LIBRARY_PATH"] = f"{programs}:{libraries}".rstrip(":")
+    begun = time.monotonic()
+    code, log, in_time = _execute(argv, work, environment, timeout_s, heard)
+    seconds = time.monotonic() - begun
+    if not in_time:
+        raise TaskTimeout(
+            argv[0], {}, "TaskTimeout", f"{argv[0]} took longer than {timeout_s:g} s", details=log
+        )
+    if code != 0:
+        raise CommandFailed(argv[0], code, log)
+    missing = sorted(name for name, path in outputs.items() if not path.is_file())
+    if missing:
+        raise OutputMissing(argv[0], missing, log)
+    return Finished(outputs, log, seconds)
+
+
+def _argument(
+    one: str | Input | Output, inputs: Mapping[str, Path], outputs: Mapping[str, Path]
+) -> str:
+    match one:
+        case Input():
+            return str(inputs[one.name])
+        case Output():
+            return str(outputs[one.name])
+    return one
+
+
+def _place(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    target.chmod(target.stat().st_mode | stat.S_IXUSR)
+
+
+def _harmless(name: str) -> str:
+    """A file name that means nothing to any program, with the ending of `name`.
+
+    Paths are absolute, so no name is taken for an option; but programs read meaning into other
+    signs, too, such as patterns of numbered files.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name.rstrip("/").rpartition("/")[2]).lstrip(".")
+    stem, dot, ending = plain.rpartition(".")
+    if not dot:
+        stem, ending = plain, ""
+    ending = (dot + ending)[:_LONGEST_NAME]
+    return (stem[: _LONGEST_NAME - len(ending)] or "file") + ending
+
+
+def _execute(
+    argv: list[str],
+    work: Path,
+    environment: Mapping[str, str],
+    timeout_s: float | None,
+    heard: Callable[[bytes], object],
+) -> tuple[int, str, bool]:
+    """The exit code (of a signal its number, negative), the end of the log, whether in time."""
+    found = shutil.which(argv[0], path=environment["PATH"])
+    if found is None:
+        raise CommandNotFound(
+            f"there is no program {argv[0]!r} here: name it in `files`, so that it travels with "
+            "the command"
+        )
+    before = children(os.getpid())
+    try:
+        process = subprocess.Popen(
+            argv,
+            executable=found,
+            cwd=work,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+    except OSError as error:
+        raise CommandNotFound(f"{argv[0]} does not run here: {error.strerror}") from error
+    assert process.stdout is not None
+    log = _Log(process.stdout, heard)
+    try:
+        code, in_time = process.wait(timeout_s), True
+    except subprocess.TimeoutExpired:
+        code, in_time = 0, False
+    finally:
+        # Also what it has started and left behind.
+        end_with_descendants(children(os.getpid()) - before)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return code, log.end(), in_time
+
+
+class _Log:
+    """Reads what a program prints, and keeps the end of it."""
+
+    def __init__(self, pipe: IO[bytes], heard: Callable[[bytes], object]) -> None:
+        self._pipe = pipe
+        self._heard = heard
+        self._kept = bytearray()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while part := os.read(self._pipe.fileno(), 1 << 16):
+            self._heard(part)
+            self._kept += part
+            del self._kept[:-_TAIL_BYTES]
+
+    def end(self) -> str:
+        """The last lines, once the program has ended."""
+        # Whoever left the program's process group may keep its end of the pipe.
+        self._thread.join(_LAST_WORDS_S)
+        if not self._thread.is_alive():
+            self._pipe.close()
+        return self._kept.decode(errors="replace")

@@ -1,0 +1,120 @@
+"""Runs a call of a Python function wherever it has arrived: in a process or in a cloud function."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mu.errors import FlowError
+from mu.messages.comm import Comm
+from mu.packing import joined, pack, unpack
+from mu.store.protocol import Buffer
+from mu.task import Context
+
+_MOST_FUNCTIONS = 64
+_functions: OrderedDict[str, Callable[..., Any]] = OrderedDict()
+"""What this process has unpickled so far, by digest: the used last is last."""
+
+
+def digest_of(packed_function: Buffer) -> str:
+    """What a function is called by, from its packed form."""
+    return hashlib.sha256(packed_function).hexdigest()
+
+
+def function_of(packed_function: Buffer) -> Callable[..., Any]:
+    """The function, unpickled once in each process."""
+    digest = digest_of(packed_function)
+    if digest in _functions:
+        _functions.move_to_end(digest)
+    else:
+        found = unpack(packed_function)
+        if not callable(found):
+            raise FlowError(f"{found!r} is not callable")
+        _functions[digest] = found
+        if len(_functions) > _MOST_FUNCTIONS:
+            _functions.popitem(last=False)
+    return _functions[digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a function raised.
+
+    Attributes:
+        error: the exception's class name.
+        message: what it said.
+        details: traceback text.
+        exception: the exception, packed; empty if it cannot be packed.
+    """
+
+    error: str
+    message: str
+    details: str
+    exception: bytes
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """A failure, from within its `except` block."""
+        try:
+            packed = joined(pack(error))
+        except Exception:
+            packed = b""
+        return cls(type(error).__name__, str(error), traceback.format_exc(), packed)
+
+
+def run_python(
+    call: dict[str, Any], body: memoryview, context: Context, comm: Comm | None = None
+) -> tuple[dict[str, Any], list[Buffer]]:
+    """Call a function a few times; a failure ends its own call only.
+
+    Args:
+        call: `function_bytes` says how much of the body is the packed function. The rest is the
+            packed list of its calls' arguments, each positional and named.
+        body: see there.
+        context: the surroundings.
+        comm: for a member of a gang, what it is given before its arguments.
+
+    Returns:
+        The answer's head, and the packed list of outcomes: results in tuples of one, or `Failure`s.
+    """
+    try:
+        function = function_of(body[: call["function_bytes"]])
+        calls = unpack(body[call["function_bytes"] :])
+    except BaseException as error:
+        failure = Failure.of(error)
+        return {
+            "error": failure.error,
+            "message": failure.message,
+            "details": failure.details,
+        }, []
+    if comm is not None:
+        function = functools.partial(function, comm)
+    outcomes = [_outcome(function, positional, named) for positional, named in calls]
+    try:
+        packed = pack(outcomes)
+    except Exception:
+        packed = pack([_packable(outcome) for outcome in outcomes])
+    return {"marks": context.marks}, packed
+
+
+def _outcome(
+    function: Callable[..., Any], positional: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[Any] | Failure:
+    try:
+        return (function(*positional, **named),)
+    except BaseException as error:
+        return Failure.of(error)
+
+
+def _packable(outcome: tuple[Any] | Failure) -> tuple[Any] | Failure:
+    """The outcome, or why it cannot be packed."""
+    try:
+        pack(outcome)
+    except Exception as error:
+        return Failure.of(error)
+    return outcome

@@ -1,0 +1,35 @@
+"""What carries messages: the protocol that every channel implements."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+SMALL_BYTES = 64 << 10
+"""Larger payloads go to the store; the channel carries their keys."""
+
+
+class Channel(Protocol):
+    """Small messages between the workers of one job.
+
+    A message is written once and stays: receiving destroys nothing, so a worker that is started
+    again reads all of them again. Keys are those of a store; only the job's workers see them.
+    """
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write a message. The same bytes may be written again, by an attempt that is a retry.
+
+        Raises:
+            NondeterministicTask: other bytes were written before.
+        """
+
+    def get(self, key: str) -> bytes | None:
+        """The message or note, or None if there is none yet."""
+
+    def wait(self, key: str, timeout_s: float) -> bytes | None:
+        """The message, as soon as it is there; None if it is not after so many seconds."""
+
+    def note(self, key: str, data: bytes) -> None:
+        """Write something that may be replaced, such as what a worker waits for."""
+
+    def close(self) -> None:
+        """Let go of connections."""
