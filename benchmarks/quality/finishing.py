@@ -62,8 +62,8 @@ def our_points(quality: Mapping[str, Any], speed: Mapping[str, Any]) -> Iterator
         speed: those of `benchmarks.speed`.
     """
     extra = {shape: _extra(quality, shape) for shape in ours.SHAPES}
-    batches = list(speed.get("batch", {}).get("sizes", {}).get(SIZE, {}).values())
-    if batches:
+    if "batch" in speed:
+        batches = list(speed["batch"]["found"]["sizes"][SIZE].values())
         for threads in ("1", "2", "6"):
             kind = MEASURED if threads in batches[0]["stages"]["anchors"]["wall_s"] else MODELLED
             seconds = mean(_anchored(row["stages"], threads) for row in batches)

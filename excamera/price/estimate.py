@@ -69,11 +69,11 @@ class Pace:
     encode_s: float = 0.088
     rebase_s: float = 0.0145
     first_frame_s: float = 0.082
-    read_s: float = 0.009
-    lookahead_s: float = 0.0045
-    anchor_s: float = 0.2
-    between_s: float = 0.13
-    check_s: float = 0.002
+    read_s: float = 0.008
+    lookahead_s: float = 0.0037
+    anchor_s: float = 0.14
+    between_s: float = 0.062
+    check_s: float = 0.0022
     audio_s: float = 0.011
     plan_s: float = 0.012
     survey_s: float = 0.01

@@ -9,6 +9,7 @@ import pytest
 import codec
 from benchmarks.quality import cpu, ours, peers
 from benchmarks.quality.bits import AHEAD, DESCRIPTION, KEY, ORDINARY, RESIDUE, bits_by_role
+from benchmarks.quality.finishing import MEASURED, MODELLED, our_points
 from benchmarks.quality.report import (
     best_peer,
     crf_offsets,
@@ -27,6 +28,14 @@ def test_page_is_what_the_results_give():
     """The docs would hold a figure that no command reproduces."""
     quality, speed = (json.loads((RESULTS / f"{name}.json").read_text()) for name in NAMES)
     assert (ROOT / "docs" / "rate-distortion.md").read_text() == render(quality, speed)
+
+
+def test_the_figure_shows_our_own_points():
+    """The figure would compare everybody but what it is about."""
+    quality, speed = (json.loads((RESULTS / f"{name}.json").read_text()) for name in NAMES)
+    found = {point.name: point.kind for point in our_points(quality, speed)}
+    assert found["anchors, 2 threads"] == MEASURED
+    assert found["anchors, 6 threads"] == MODELLED
 
 
 def points(scale, offset_db=0.0, pulse=1.0):
