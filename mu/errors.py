@@ -195,7 +195,6 @@ class TaskFailed(MuError):
         message: what the exception said.
         attempts: number of attempts.
         details: traceback text of the worker, or "".
-        log: the last lines that the task printed, or "".
     """
 
     def __init__(
@@ -206,16 +205,14 @@ class TaskFailed(MuError):
         message: str,
         attempts: int = 1,
         details: str = "",
-        log: str = "",
     ) -> None:
-        super().__init__(task, event, error, message, attempts, details, log)
+        super().__init__(task, event, error, message, attempts, details)
         self.task = task
         self.event = event
         self.error = error
         self.message = message
         self.attempts = attempts
         self.details = details
-        self.log = log
 
     def __str__(self) -> str:
         tries = f" after {self.attempts} attempts" if self.attempts > 1 else ""

@@ -25,6 +25,7 @@ from mu.machine import available_cpus
 from mu.messages.comm import DONE, ending
 from mu.messages.on_machine import MessageHub
 from mu.packing import joined, pack, unpack
+from mu.store.directory import DirectoryStore
 
 Result = TypeVar("Result")
 
@@ -58,15 +59,6 @@ class Future(concurrent.futures.Future[Result]):
     def running(self) -> bool:
         """Whether a worker has begun the call, and not ended it."""
         return self._began and not self.done()
-
-    def _set(self, outcome: Result | TaskFailed, *, failed: bool) -> None:
-        with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
-            if failed:
-                assert isinstance(outcome, TaskFailed)
-                self.set_exception(outcome)
-            else:
-                assert not isinstance(outcome, TaskFailed)
-                self.set_result(outcome)
 
 
 @dataclass(slots=True)
@@ -110,9 +102,10 @@ class Executor(concurrent.futures.Executor):
         """
         self._folder = tempfile.TemporaryDirectory(prefix="mu-")
         self._workers = workers or available_cpus()
+        self._store = DirectoryStore(f"{self._folder.name}/store")
         self._pool = WorkerPool(
             self._workers,
-            {"store": f"dir:{self._folder.name}/store", "scratch": f"{self._folder.name}/scratch"},
+            {"store": self._store.url, "scratch": f"{self._folder.name}/scratch"},
         )
         self._hub = MessageHub()
         self._gangs = itertools.count()
@@ -233,6 +226,7 @@ class Executor(concurrent.futures.Executor):
             for future in futures:
                 future.cancel()
             self._hub.forget(gang)
+            self._store.delete_all(self._store.list(f"{gang}/"))
         failures = [error for future in futures if (error := future.exception()) is not None]
         # Most fail only because another has failed before.
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
@@ -345,12 +339,17 @@ class Executor(concurrent.futures.Executor):
                     item.attempts -= 1
                     self._begin(function, [item])
             return
-        for item, one in zip(items, unpack(outcome.body), strict=True):
+        try:
+            outcomes = unpack(outcome.body)
+        except Exception as error:  # a class that exists only there, for example
+            outcomes = [Failure.of(error)] * len(items)
+        for item, one in zip(items, outcomes, strict=True):
             if isinstance(one, Failure):
                 self._failed(function, item, one)
-            else:
-                item.over(None)
-                item.future._set(one[0], failed=False)
+                continue
+            item.over(None)
+            with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
+                item.future.set_result(one[0])
 
     def _failed(self, function: _Function, item: _Item, failure: Failure) -> None:
         if item.attempts <= self._retry.attempts:
@@ -368,7 +367,8 @@ class Executor(concurrent.futures.Executor):
             with contextlib.suppress(Exception):
                 error.__cause__ = unpack(failure.exception)
         item.over(f"{failure.error}: {failure.message}")
-        item.future._set(error, failed=True)
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
+            item.future.set_exception(error)
 
 
 class _Function:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import traceback
@@ -12,6 +13,7 @@ from typing import Any
 
 from mu.errors import FlowError
 from mu.messages.comm import Comm
+from mu.messages.on_machine import SocketChannel
 from mu.packing import joined, pack, unpack
 from mu.store.protocol import Buffer
 from mu.task import Context
@@ -21,14 +23,9 @@ _functions: OrderedDict[str, Callable[..., Any]] = OrderedDict()
 """What this process has unpickled so far, by digest: the used last is last."""
 
 
-def digest_of(packed_function: Buffer) -> str:
-    """What a function is called by, from its packed form."""
-    return hashlib.sha256(packed_function).hexdigest()
-
-
 def function_of(packed_function: Buffer) -> Callable[..., Any]:
     """The function, unpickled once in each process."""
-    digest = digest_of(packed_function)
+    digest = hashlib.sha256(packed_function).hexdigest()
     if digest in _functions:
         _functions.move_to_end(digest)
     else:
@@ -68,16 +65,16 @@ class Failure:
 
 
 def run_python(
-    call: dict[str, Any], body: memoryview, context: Context, comm: Comm | None = None
+    call: dict[str, Any], body: memoryview, context: Context
 ) -> tuple[dict[str, Any], list[Buffer]]:
     """Call a function a few times; a failure ends its own call only.
 
     Args:
         call: `function_bytes` says how much of the body is the packed function. The rest is the
-            packed list of its calls' arguments, each positional and named.
+            packed list of its calls' arguments, each positional and named. A member of a gang also
+            has its `gang`, `rank` and `size`, and the path of the `hub`.
         body: see there.
         context: the surroundings.
-        comm: for a member of a gang, what it is given before its arguments.
 
     Returns:
         The answer's head, and the packed list of outcomes: results in tuples of one, or `Failure`s.
@@ -92,9 +89,12 @@ def run_python(
             "message": failure.message,
             "details": failure.details,
         }, []
-    if comm is not None:
-        function = functools.partial(function, comm)
-    outcomes = [_outcome(function, positional, named) for positional, named in calls]
+    with contextlib.ExitStack() as stack:
+        if "gang" in call:
+            channel = stack.enter_context(contextlib.closing(SocketChannel(call["hub"])))
+            comm = Comm(channel, context.store, call["gang"], call["rank"], call["size"])
+            function = functools.partial(function, comm)
+        outcomes = [_outcome(function, positional, named) for positional, named in calls]
     try:
         packed = pack(outcomes)
     except Exception:

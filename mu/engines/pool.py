@@ -31,15 +31,11 @@ _BOOT = (
 class CallFailed(Exception):
     """A call returned no result; `error` is the class name of the reason."""
 
-    def __init__(
-        self, error: str, message: str, details: str = "", body: Buffer = b"", log: str = ""
-    ) -> None:
+    def __init__(self, error: str, message: str, details: str = "") -> None:
         super().__init__(error, message, details)
         self.error = error
         self.message = message
         self.details = details
-        self.body = body
-        self.log = log
 
 
 class Cancelled(CallFailed):
@@ -309,10 +305,7 @@ class WorkerPool:
                 if call is not None:
                     call.reported(head["report"])
             elif "error" in head:
-                failure = CallFailed(
-                    head["error"], head["message"], head["details"], body, head.get("log", "")
-                )
-                self._end(worker, failure)
+                self._end(worker, CallFailed(head["error"], head["message"], head["details"]))
             else:
                 self._end(worker, Answer(head, body))
 

@@ -6,7 +6,6 @@ of a task.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -19,10 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.engines import wire
-from mu.engines.calls import run_python
 from mu.machine import adopt_orphans
-from mu.messages.comm import Comm
-from mu.messages.on_machine import SocketChannel
 from mu.store.opening import open_store
 from mu.store.protocol import Buffer, Store
 from mu.task import Context, resolve
@@ -52,12 +48,9 @@ def _answer(
         report=lambda message: wire.send(connection, {"report": message}),
     )
     if "event" not in call:
-        with contextlib.ExitStack() as stack:
-            comm = None
-            if "gang" in call:
-                channel = stack.enter_context(contextlib.closing(SocketChannel(call["hub"])))
-                comm = Comm(channel, store, call["gang"], call["rank"], call["size"])
-            return run_python(call, body, context, comm)
+        from mu.engines.calls import run_python  # not for workers of a flow, which begin faster
+
+        return run_python(call, body, context)
     try:
         result = resolve(call["function"])(call["event"], context)
         return {"result": json.loads(json.dumps(result)), "marks": context.marks}, []

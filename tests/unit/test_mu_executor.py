@@ -115,6 +115,24 @@ def test_an_exception_that_cannot_travel_arrives_all_the_same(executor: Executor
         executor.submit(divide, threading.Lock())
 
 
+class OnlyThere:
+    """Refuses to be unpickled where it was not made."""
+
+    def __reduce__(self) -> Any:
+        return _refuse, (os.getpid(),)
+
+
+def _refuse(made_in: int) -> None:
+    raise LookupError(f"made in {made_in}")
+
+
+def test_a_result_that_cannot_arrive_is_a_failure(executor: Executor) -> None:
+    """If this fails, one strange result hangs the executor and all who wait for it."""
+    with pytest.raises(TaskFailed, match="LookupError: made in"):
+        executor.submit(OnlyThere).result(timeout=60)
+    assert executor.submit(divide, 1, 2).result(timeout=60) == 0.5
+
+
 def test_a_failure_among_many_leaves_the_others(executor: Executor) -> None:
     """If this fails, one bad item spoils those that travelled with it, or the whole map."""
     found = list(
