@@ -19,6 +19,7 @@ from emulator import Emulator
 from emulator.excamera.deployed import Deployed, digest
 from emulator.runs import PATIENCE_S, until
 from tests.aws.conftest import Locally
+from tests.aws.test_cancel import stopped_at
 from tests.pipeline.clips import Clip
 
 pytestmark = pytest.mark.aws
@@ -177,9 +178,10 @@ def test_progress_in_a_terminal(environment: dict[str, str], tmp_path: Path) -> 
 def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path: Path) -> None:
     """If this fails, a job started by mistake cannot be stopped."""
     film = Clip(frames=600).write(tmp_path / "long.mp4")
-    job: dict[str, Any] = json.loads(excamera("submit", film, "--json").stdout)
-    until(lambda: json.loads(excamera("status", job["id"], "--json").stdout)["chunks"])
-    cancelled = excamera("cancel", job["id"])
+    with stopped_at(stack, "stitch"):  # so that it cannot end by itself before
+        job: dict[str, Any] = json.loads(excamera("submit", film, "--json").stdout)
+        until(lambda: json.loads(excamera("status", job["id"], "--json").stdout)["chunks"])
+        cancelled = excamera("cancel", job["id"])
     assert cancelled.returncode == 0, cancelled.stderr
     assert "stopped" in cancelled.stdout
     steps = ("index", "plan", "anchors", "encode", "join", "audio", "stitch")
