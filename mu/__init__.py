@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from mu.commands.command import Output as output  # noqa: N813
     from mu.commands.task import CommandDone
     from mu.engines.local import LocalEngine
-    from mu.executor import Executor, Future
+    from mu.executor import Executor
+    from mu.futures import Future
     from mu.messages.comm import Comm
     from mu.store.files import files
 
@@ -50,7 +51,7 @@ _LATER = {
     "Command": "mu.commands.command:Command",
     "CommandDone": "mu.commands.task:CommandDone",
     "Executor": "mu.executor:Executor",
-    "Future": "mu.executor:Future",
+    "Future": "mu.futures:Future",
     "LocalEngine": "mu.engines.local:LocalEngine",
     "files": "mu.store.files:files",
     "input": "mu.commands.command:Input",

@@ -21,6 +21,7 @@ from mu.engines.calls import Failure
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
 from mu.errors import NotEnoughConcurrency, PeerFailed, TaskFailed, TaskTimeout, WorkerDied
 from mu.flow import Retry
+from mu.futures import Future, results
 from mu.machine import available_cpus
 from mu.messages.comm import DONE, ending
 from mu.messages.on_machine import MessageHub
@@ -32,33 +33,6 @@ Result = TypeVar("Result")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 _FAILURES: dict[str, type[TaskFailed]] = {"WorkerDied": WorkerDied, "TaskTimeout": TaskTimeout}
-
-
-class Future(concurrent.futures.Future[Result]):
-    """A result that will be there later.
-
-    `cancel` also ends a call that runs: its worker is stopped.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._began = False
-        self._stop: Callable[[], None] | None = None
-
-    def cancel(self) -> bool:
-        """Cancel the call, whether it waits or runs; returns False if it has ended."""
-        before = self.cancelled()
-        if not super().cancel():
-            return False
-        if not before:
-            self.set_running_or_notify_cancel()
-            if self._stop is not None:
-                self._stop()
-        return True
-
-    def running(self) -> bool:
-        """Whether a worker has begun the call, and not ended it."""
-        return self._began and not self.done()
 
 
 @dataclass(slots=True)
@@ -167,8 +141,7 @@ class Executor(concurrent.futures.Executor):
         if isinstance(fn, Command):
             (given,) = iterables
             iterables = (list(plan(fn, list(given), into)),)
-            command = fn.with_absolute_files()
-            function = _Function(functools.partial(perform, command, self._timeout_s))
+            function = _Function(functools.partial(perform, fn.with_absolute_files()))
         elif into is not None:
             raise ValueError("only the outputs of a command go `into` files")
         else:
@@ -184,7 +157,7 @@ class Executor(concurrent.futures.Executor):
                 for call in calls:
                     call.future.add_done_callback(arrived.put)
             self._begin(function, calls)
-        return _results(futures, None if ordered else arrived, until, return_exceptions)
+        return results(futures, None if ordered else arrived, until, return_exceptions)
 
     def gang(self, fn: Callable[..., Result], items: Iterable[Any]) -> list[Result]:
         """Run members of a gang, one for each item, all at the same time.
@@ -296,7 +269,7 @@ class Executor(concurrent.futures.Executor):
 
         def started(_worker: str) -> None:
             for item in items:
-                item.future._began = True
+                item.future.began = True
 
         call = Call(
             {
@@ -319,7 +292,7 @@ class Executor(concurrent.futures.Executor):
                 self._pool.cancel(call)
 
         for item in items:
-            item.future._stop = stop
+            item.future.stop = stop
         return call
 
     def _ended(
@@ -356,7 +329,7 @@ class Executor(concurrent.futures.Executor):
             pause_s = self._retry.pause_s(item.attempts - 1, random.random())
             again = threading.Timer(pause_s, self._begin, (function, [item]))
             again.daemon = True
-            item.future._stop = again.cancel
+            item.future.stop = again.cancel
             again.start()
             return
         kind = _FAILURES.get(failure.error, TaskFailed)
@@ -383,32 +356,3 @@ class _Function:
 def _is_of_a_peer(error: BaseException) -> bool:
     """Whether a member of a gang failed because another had failed before."""
     return isinstance(error, TaskFailed) and error.error == PeerFailed.__name__
-
-
-def _results(
-    futures: Sequence[Future[Result]],
-    arrived: queue.SimpleQueue[concurrent.futures.Future[Result]] | None,
-    until: float | None,
-    return_exceptions: bool,
-) -> Iterator[Result]:
-    """Results in the order of the futures, or as they arrive; cancels what nobody waits for."""
-
-    def left_s() -> float | None:
-        return None if until is None else max(0.0, until - time.monotonic())
-
-    try:
-        for future in futures:
-            try:
-                if arrived is None:
-                    yield future.result(left_s())
-                else:
-                    yield arrived.get(timeout=left_s()).result()
-            except queue.Empty:
-                raise TimeoutError from None
-            except TaskFailed as error:
-                if not return_exceptions:
-                    raise
-                yield error  # type: ignore[misc]
-    finally:
-        for future in futures:
-            future.cancel()

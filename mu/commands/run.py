@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from mu.commands.command import Command, Input, Output
-from mu.errors import CommandFailed, CommandNotFound, OutputMissing, ScratchFull, TaskTimeout
+from mu.errors import CommandFailed, CommandNotFound, OutputMissing, ScratchFull
 from mu.machine import children, end_with_descendants
 
 _TAIL_BYTES = 16 << 10
@@ -49,31 +49,26 @@ def run(
     folder: Path,
     fetch: Mapping[str, Callable[[Path], object]],
     *,
-    names: Mapping[str, str] | None = None,
-    files: Mapping[str, Path] | None = None,
-    timeout_s: float | None = None,
-    heard: Callable[[bytes], object] = len,
+    names: Mapping[str, str],
 ) -> Finished:
     """Run a command in a folder; nothing that it started is left running.
+
+    It may take any time: whoever limits that ends this process.
 
     Args:
         command: what to run.
         folder: an empty folder, which the caller removes.
         fetch: for each input, what writes it to a path.
-        names: what the inputs are called where they come from, for programs that go by endings.
-        files: where the command's files are, by their names; by default at their paths.
-        timeout_s: seconds after which it is ended.
-        heard: is given all that it prints, as it prints it.
+        names: what each input is called where it comes from, for programs that go by endings.
 
     Raises:
         CommandNotFound: there is no such program, or it cannot be run here.
         CommandFailed: it ended with an exit code other than 0, or by a signal.
         OutputMissing: it ended well, but did not write all of its outputs.
         ScratchFull: there is no room for its files.
-        TaskTimeout: it took too long.
     """
     try:
-        return _run(command, folder, fetch, names or {}, files, timeout_s, heard)
+        return _run(command, folder, fetch, names)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(folder).free >> 20
@@ -88,18 +83,15 @@ def _run(
     folder: Path,
     fetch: Mapping[str, Callable[[Path], object]],
     names: Mapping[str, str],
-    files: Mapping[str, Path] | None,
-    timeout_s: float | None,
-    heard: Callable[[bytes], object],
 ) -> Finished:
     programs, work, results = folder / "bin", folder / "work", folder / "out"
     for one in (programs, work, results):
         one.mkdir()
     for path in map(Path, command.files):
-        _place(files[path.name] if files is not None else path, programs / path.name)
+        _place(path, programs / path.name)
     inputs = {}
     for name in command.inputs:
-        place = folder / "in" / name / _harmless(names.get(name, name))
+        place = folder / "in" / name / _harmless(names[name])
         place.parent.mkdir(parents=True)
         fetch[name](place)
         inputs[name] = place
@@ -110,12 +102,8 @@ def _run(
     libraries = environment.get("LD_LIBRARY_PATH", "")
     environment["LD_LIBRARY_PATH"] = f"{programs}:{libraries}".rstrip(":")
     begun = time.monotonic()
-    code, log, in_time = _execute(argv, work, environment, timeout_s, heard)
+    code, log = _execute(argv, work, environment)
     seconds = time.monotonic() - begun
-    if not in_time:
-        raise TaskTimeout(
-            argv[0], {}, "TaskTimeout", f"{argv[0]} took longer than {timeout_s:g} s", details=log
-        )
     if code != 0:
         raise CommandFailed(argv[0], code, log)
     missing = sorted(name for name, path in outputs.items() if not path.is_file())
@@ -154,14 +142,8 @@ def _harmless(name: str) -> str:
     return (stem[: _LONGEST_NAME - len(ending)] or "file") + ending
 
 
-def _execute(
-    argv: list[str],
-    work: Path,
-    environment: Mapping[str, str],
-    timeout_s: float | None,
-    heard: Callable[[bytes], object],
-) -> tuple[int, str, bool]:
-    """The exit code (of a signal its number, negative), the end of the log, whether in time."""
+def _execute(argv: list[str], work: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+    """The exit code (of a signal its number, negative), and the end of the log."""
     found = shutil.which(argv[0], path=environment["PATH"])
     if found is None:
         raise CommandNotFound(
@@ -183,33 +165,29 @@ def _execute(
     except OSError as error:
         raise CommandNotFound(f"{argv[0]} does not run here: {error.strerror}") from error
     assert process.stdout is not None
-    log = _Log(process.stdout, heard)
+    log = _Log(process.stdout)
     try:
-        code, in_time = process.wait(timeout_s), True
-    except subprocess.TimeoutExpired:
-        code, in_time = 0, False
+        code = process.wait()
     finally:
         # Also what it has started and left behind.
         end_with_descendants(children(os.getpid()) - before)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return code, log.end(), in_time
+    return code, log.end()
 
 
 class _Log:
     """Reads what a program prints, and keeps the end of it."""
 
-    def __init__(self, pipe: IO[bytes], heard: Callable[[bytes], object]) -> None:
+    def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
-        self._heard = heard
         self._kept = bytearray()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         while part := os.read(self._pipe.fileno(), 1 << 16):
-            self._heard(part)
             self._kept += part
             del self._kept[:-_TAIL_BYTES]
 

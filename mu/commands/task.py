@@ -8,17 +8,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from mu.commands.command import Command
 from mu.commands.run import run
 from mu.errors import CommandError
 from mu.store.files import deliver, fetch, name_of
+from mu.store.url import is_object_url
 
 Item = str | Path | Mapping[str, str | Path]
 """Where the input is, or where each input is, by its name."""
 
 Into = str | Mapping[str, str]
-"""Where the output goes, or where each output goes, by its name; with fields of `Names`."""
+"""Where the output goes, or where each output goes, by its name; see `plan`."""
+
+
+_FIELDS = ("index", "name", "output", "stem", "suffix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,10 @@ def plan(command: Command, items: Sequence[Item], into: Into | None) -> Iterator
         path = Path(first)
         outputs: dict[str, str] = {}
         for output, template in templates.items():
-            place = template.format(
-                stem=path.stem, name=path.name, suffix=path.suffix, index=index, output=output
-            )
+            values = [str(index), path.name, output, path.stem, path.suffix]
+            if is_object_url(template):
+                values = [quote(value) for value in values]
+            place = template.format(**dict(zip(_FIELDS, values, strict=True)))
             if taken.setdefault(place, index) != index or place in outputs.values():
                 raise CommandError(f"{place} would be written twice: {{index}} tells items apart")
             outputs[output] = place
@@ -86,15 +92,14 @@ def _templates(command: Command, into: Into | None) -> dict[str, str]:
             f"the command's outputs are {_named(command.outputs)}, but places are given for "
             f"{_named(sorted(into))}"
         )
-    known = {"stem", "name", "suffix", "index", "output"}
     for template in into.values():
         try:
             fields = [field for _, field, _, _ in string.Formatter().parse(template) if field]
         except ValueError as error:
             raise CommandError(f"{template!r}: {error}") from error
         for field in fields:
-            if field not in known:
-                raise CommandError(f"{template!r}: {{{field}}} is none of {_named(sorted(known))}")
+            if field not in _FIELDS:
+                raise CommandError(f"{template!r}: {{{field}}} is none of {_named(_FIELDS)}")
     return dict(into)
 
 
@@ -117,7 +122,7 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def perform(command: Command, timeout_s: float | None, work: Work) -> CommandDone:
+def perform(command: Command, work: Work) -> CommandDone:
     """Fetch an item's inputs, run the command, and deliver its outputs.
 
     Raises:
@@ -130,7 +135,6 @@ def perform(command: Command, timeout_s: float | None, work: Work) -> CommandDon
             Path(folder),
             {name: partial(fetch, place) for name, place in work.inputs.items()},
             names={name: name_of(place) for name, place in work.inputs.items()},
-            timeout_s=timeout_s,
         )
         for name, place in work.outputs.items():
             deliver(done.files[name], place)

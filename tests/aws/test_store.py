@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.model import OperationModel
 
+import mu
 from emulator import Emulator
 from mu import NOTHING, NoSuchKey, ObjectExists, Range, StoreError
 from mu.store.s3 import client as adapter
@@ -120,3 +121,22 @@ def test_the_first_error_is_the_one_told(store: S3Store, monkeypatch: pytest.Mon
     monkeypatch.setattr(adapter.client(), "abort_multipart_upload", forbidden)
     with pytest.raises(NoSuchKey):
         store.concat("out", [Range("part"), Range("none", 0, 6 * MIB)])
+
+
+def test_commands_read_and_write_objects(store: S3Store) -> None:
+    """If this fails, a program cannot be run over the objects of a bucket."""
+    for key in ("logs/a %41?.json", "logs/c.json", "logs/d/e.json", "logs/f.txt", "log/g.json"):
+        store.put(key, key.encode())
+    found = mu.files("s3://store/logs/*.json")
+    assert found == ["s3://store/logs/a%20%2541%3F.json", "s3://store/logs/c.json"]
+    assert mu.files("s3://store/logs/**/[e]*.json") == ["s3://store/logs/d/e.json"]
+    copy = mu.Command(["cp", mu.input("src"), mu.output("out")])
+    with mu.Executor(workers=2) as executor:
+        done = list(executor.map(copy, found, into="s3://store/z/{stem}.{index}"))
+        (failed,) = executor.map(
+            copy, ["s3://store/none"], into="s3://store/z/none", return_exceptions=True
+        )
+    assert [one.files["out"] for one in done] == ["s3://store/z/a%20%2541%3F.0", "s3://store/z/c.1"]
+    assert store.list("z/") == ["z/a %41?.0", "z/c.1"]
+    assert store.get("z/a %41?.0") == b"logs/a %41?.json"
+    assert "NoSuchKey" in str(failed)

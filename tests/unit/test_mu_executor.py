@@ -40,8 +40,19 @@ class CannotTravel(Exception):
         self.lock = threading.Lock()
 
 
+class CannotArrive(Exception):
+    """An exception that can be pickled, but not unpickled."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__(f"{first} and {second}")
+
+
 def stay() -> None:
     raise CannotTravel
+
+
+def get_lost() -> None:
+    raise CannotArrive(1, 2)
 
 
 def test_a_function_runs_elsewhere_and_its_result_comes_back(executor: Executor) -> None:
@@ -108,6 +119,9 @@ def test_an_exception_that_cannot_travel_arrives_all_the_same(executor: Executor
     with pytest.raises(TaskFailed, match="CannotTravel: it stays here") as failed:
         executor.submit(stay).result()
     assert "raise CannotTravel" in failed.value.details
+    assert failed.value.__cause__ is None
+    with pytest.raises(TaskFailed, match="CannotArrive: 1 and 2") as failed:
+        executor.submit(get_lost).result()
     assert failed.value.__cause__ is None
     with pytest.raises(TaskFailed, match="cannot pickle"):
         executor.submit(threading.Lock).result()
