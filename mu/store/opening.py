@@ -20,7 +20,7 @@ def open_store(url: str) -> Store:
     if scheme == "s3" and rest.startswith("//"):
         from mu.store.s3.bucket import S3Store  # the SDK takes longer to import than all else
 
-        return S3Store(rest.removeprefix("//"))
+        return S3Store.at(url)
     raise StoreError(f"no store for {url!r}")
 
 
