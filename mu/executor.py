@@ -11,11 +11,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from mu.commands.command import Command
-from mu.commands.task import Into, perform, plan
+from mu.commands.task import CommandDone, Into, Work, perform, plan
 from mu.engines.calls import Failure
 from mu.engines.here import MachineWorkers
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled
@@ -25,8 +25,12 @@ from mu.flow import Retry
 from mu.futures import Future, results
 from mu.messages.comm import DONE
 from mu.packing import joined, pack, unpack
+from mu.store.protocol import REQUESTS_AT_ONCE
 
 Result = TypeVar("Result")
+
+Finish = Callable[[Any, float], Any]
+"""Is given a result and what it has cost."""
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -52,6 +56,7 @@ class _Item:
         over: is told how it ended, for good: by None or by what went wrong.
         memory_mb: what it needs, as is known since it has lacked some.
         dollars: what its attempts have cost so far.
+        finish: makes the future's result of the function's, here; None if they are the same.
     """
 
     arguments: Arguments
@@ -61,6 +66,7 @@ class _Item:
     over: Callable[[str | None], None] = lambda _: None
     memory_mb: int | None = None
     dollars: float = 0.0
+    finish: Finish | None = None
 
 
 class Executor(concurrent.futures.Executor):
@@ -98,6 +104,9 @@ class Executor(concurrent.futures.Executor):
         """
         self._workers = _workers(on, workers, memory, per_worker, architecture)
         self._gangs = itertools.count()
+        self._finishing = concurrent.futures.ThreadPoolExecutor(
+            REQUESTS_AT_ONCE, thread_name_prefix="mu result"
+        )
         self._retry = Retry((), retries)
         self._timeout_s = timeout
         self._lock = threading.Lock()
@@ -121,7 +130,7 @@ class Executor(concurrent.futures.Executor):
             Exception: whatever the function or an argument raises if it cannot be packed.
         """
         item = _Item((args, kwargs), self._new_future())
-        self._begin(_Function(fn), [item])
+        self._begin(self._function(fn), [item])
         return item.future
 
     def map(
@@ -153,26 +162,46 @@ class Executor(concurrent.futures.Executor):
         """
         if chunksize < 1:
             raise ValueError(f"chunksize is at least 1, not {chunksize}")
+        finishes: Iterator[Finish | None] = itertools.repeat(None)
         if isinstance(fn, Command):
             (given,) = iterables
-            iterables = (list(plan(fn, list(given), into)),)
-            function = _Function(functools.partial(perform, fn.with_absolute_files()))
+            function, works, finishes = self._performing(fn, list(plan(fn, list(given), into)))
+            iterables = (works,)
         elif into is not None:
             raise ValueError("only the outputs of a command go `into` files")
         else:
-            function = _Function(fn)
+            function = self._function(fn)
         until = None if timeout is None else time.monotonic() + timeout
         futures: list[Future[Result]] = []
         arrived: queue.SimpleQueue[concurrent.futures.Future[Result]] = queue.SimpleQueue()
         items = zip(*iterables, strict=False)
         while chunk := list(itertools.islice(items, chunksize)):
-            calls = [_Item((arguments, {}), self._new_future()) for arguments in chunk]
+            calls = [
+                _Item((arguments, {}), self._new_future(), finish=next(finishes))
+                for arguments in chunk
+            ]
             futures += [call.future for call in calls]
             if not ordered:
                 for call in calls:
                     call.future.add_done_callback(arrived.put)
             self._begin(function, calls)
         return results(futures, None if ordered else arrived, until, return_exceptions)
+
+    def _performing(
+        self, command: Command, works: Sequence[Work]
+    ) -> tuple[_Function, Sequence[Work], Iterator[Finish]]:
+        """What workers call for a command, with what, and what is done with each result."""
+        staging = self._workers.staging()
+        if staging is None:
+            function = self._function(functools.partial(perform, command.with_absolute_files()))
+            return function, works, itertools.repeat(_with_dollars)
+
+        def finish(wanted: Mapping[str, str], done: CommandDone, dollars: float) -> CommandDone:
+            return _with_dollars(staging.brought_back(done, wanted), dollars)
+
+        function = self._function(functools.partial(perform, staging.command(command)))
+        finishes = (functools.partial(finish, work.outputs) for work in works)
+        return function, staging.works(works), finishes
 
     def gang(self, fn: Callable[..., Result], items: Iterable[Any]) -> list[Result]:
         """Run members of a gang, one for each item, all at the same time.
@@ -196,7 +225,7 @@ class Executor(concurrent.futures.Executor):
         if not given:
             return []
         gang = f"gangs/{next(self._gangs)}"
-        function = _Function(fn)
+        function = self._function(fn)
         members = []
         for rank, item in enumerate(given):
             told = self._workers.member(gang, rank, len(given))
@@ -244,6 +273,12 @@ class Executor(concurrent.futures.Executor):
         with self._none_open:
             self._none_open.wait_for(lambda: not self._open)
         self._workers.close()
+        self._finishing.shutdown()
+
+    def _function(self, function: Callable[..., Any]) -> _Function:
+        packed = _Function(function)
+        self._workers.check(packed.packed)
+        return packed
 
     def _new_future(self) -> Future[Any]:
         future: Future[Any] = Future()
@@ -339,8 +374,22 @@ class Executor(concurrent.futures.Executor):
                 self._failed(function, item, one, outcome.head.get("log", ""))
                 continue
             item.over(None)
-            with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
-                item.future.set_result(one[0])
+            if item.finish is None:
+                with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
+                    item.future.set_result(one[0])
+            else:
+                # It may take long, and other results are on their way.
+                self._finishing.submit(self._finish, function, item, one[0])
+
+    def _finish(self, function: _Function, item: _Item, result: Any) -> None:
+        assert item.finish is not None
+        try:
+            finished = item.finish(result, item.dollars)
+        except Exception as error:
+            self._give_up(function, item, Failure.of(error), "")
+            return
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
+            item.future.set_result(finished)
 
     def _failed(self, function: _Function, item: _Item, failure: Failure, log: str) -> None:
         if failure.error in _LACKS_MEMORY:
@@ -356,6 +405,10 @@ class Executor(concurrent.futures.Executor):
             item.future.stop = again.cancel
             again.start()
             return
+        self._give_up(function, item, failure, log)
+
+    @staticmethod
+    def _give_up(function: _Function, item: _Item, failure: Failure, log: str) -> None:
         kind = _FAILURES.get(failure.error, TaskFailed)
         error = kind(
             function.name, None, failure.error, failure.message, item.attempts, failure.details,
@@ -398,6 +451,10 @@ def _workers(
     if on != HERE:
         raise ValueError(f'an executor is on "{HERE}" or on "stack:NAME", not on {on!r}')
     return MachineWorkers(workers)
+
+
+def _with_dollars(done: CommandDone, dollars: float) -> CommandDone:
+    return replace(done, dollars=dollars)
 
 
 def _is_of_a_peer(error: BaseException) -> bool:

@@ -25,6 +25,7 @@ from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
 from mu.engines.share import Keys, Outcome, ShareCall, read_share, write_outcomes
 from mu.errors import NoSuchKey
 from mu.packing import pieces
+from mu.store.below import StoreBelow
 from mu.store.protocol import Store
 
 _LOOK_S = 1.0
@@ -149,7 +150,7 @@ class Environment:
             self._pool = WorkerPool(
                 slots,
                 {
-                    "store": self.store.url,
+                    "store": StoreBelow(self.store, Keys(job).data).url,
                     "scratch": str(self.scratch / "files"),
                     "logs": str(self.scratch),
                     "variables": dict(variables),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
+from mu.commands.staging import Staging
 from mu.engines.pool import Call, WorkerPool
 from mu.errors import NotEnoughConcurrency
 from mu.machine import available_cpus
@@ -30,6 +31,9 @@ class MachineWorkers:
             self.size, {"store": self.store.url, "scratch": f"{self._folder.name}/scratch"}
         )
         self._hub = MessageHub()
+
+    def check(self, function: bytes) -> None:
+        """See `Workers.check`: workers run this very Python."""
 
     def submit(self, *calls: Call) -> None:
         """See `Workers.submit`."""
@@ -61,6 +65,10 @@ class MachineWorkers:
         """See `Workers.forget_gang`."""
         self._hub.forget(gang)
         self.store.delete_all(self.store.list(f"{gang}/"))
+
+    def staging(self) -> Staging | None:
+        """See `Workers.staging`."""
+        return None
 
     def more_memory(self, memory_mb: int | None) -> int | None:
         """See `Workers.more_memory`: all workers share what the machine has."""

@@ -12,6 +12,7 @@ import hashlib
 import itertools
 import json
 import secrets
+import sys
 import threading
 import time
 from collections import defaultdict, deque
@@ -20,13 +21,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from mu.commands.staging import Staging
 from mu.engines.deployment import Deployment, client, explained, most_at_once
 from mu.engines.pool import Call, CallFailed, Cancelled
 from mu.engines.share import Keys, ShareCall, read_outcomes, write_share
 from mu.errors import NotEnoughConcurrency, StackError, StoreError
 from mu.messages.comm import ending
 from mu.messages.in_store import StoreChannel
-from mu.packing import pieces, size_of
+from mu.packing import pieces, size_of, travels_by_value
+from mu.store.below import StoreBelow
 from mu.store.protocol import REQUESTS_AT_ONCE, Buffer, Store
 from mu.store.s3.bucket import S3Store
 
@@ -99,7 +102,7 @@ class StackWorkers:
     Attributes:
         job: the job's name.
         size: how many calls can run at once.
-        store: where calls and outcomes lie.
+        store: what its calls may read and write.
     """
 
     def __init__(
@@ -132,7 +135,8 @@ class StackWorkers:
         most = most_at_once()
         self._per_worker = per_worker
         self.size = min(workers or most, max(1, most - _KEPT_FREE))
-        self.store: Store = S3Store(deployment.bucket)
+        self._bucket = S3Store(deployment.bucket)
+        self.store: Store = StoreBelow(self._bucket, self._keys.data)
         self._numbers = itertools.count()
         self._wave_numbers = itertools.count()
         self._turn = itertools.count()
@@ -160,6 +164,16 @@ class StackWorkers:
         )
 
     # ---- as every executor's workers ----
+
+    def check(self, function: bytes) -> None:
+        """Refuse a function whose bytecode the workers' Python does not know."""
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        if here != self.deployment.python and travels_by_value(function):
+            raise StackError(
+                f"functions of scripts travel as bytecode: this is Python {here}, and the workers "
+                f"of {self.deployment.name} have {self.deployment.python}. Use that here, or "
+                f"deploy with -c python={here}"
+            )
 
     def submit(self, *calls: Call) -> None:
         """Run a call, or several that begin together."""
@@ -211,19 +225,19 @@ class StackWorkers:
 
     def member(self, gang: str, rank: int, size: int) -> dict[str, Any]:
         """What the worker of a gang's member is told."""
-        return {
-            "gang": f"{self._keys.data}/{gang}", "rank": rank, "size": size,
-            "roll_call_s": ROLL_CALL_S,
-        }  # fmt: skip
+        return {"gang": gang, "rank": rank, "size": size, "roll_call_s": ROLL_CALL_S}
 
     def end_member(self, gang: str, rank: int, how: bytes) -> None:
         """Tell the others of a gang that a member has ended for good."""
-        whole = f"{self._keys.data}/{gang}"
-        StoreChannel(self.store, whole).put(ending(whole, rank), how)
+        StoreChannel(self.store, gang).put(ending(gang, rank), how)
 
     def forget_gang(self, gang: str) -> None:
         """Remove the messages of a gang that has ended."""
-        self.store.delete_all(self.store.list(f"{self._keys.data}/{gang}/"))
+        self.store.delete_all(self.store.list(f"{gang}/"))
+
+    def staging(self) -> Staging:
+        """Through what files of this machine reach workers."""
+        return Staging(self.deployment.bucket, self._keys.data)
 
     def more_memory(self, memory_mb: int | None) -> int | None:
         """The next larger size of a worker; None if there is none."""
@@ -361,7 +375,7 @@ class StackWorkers:
         for call in calls:
             digest = self._digest(call.body[0])
             if digest not in self._stored:
-                self.store.concat(self._keys.function(digest), pieces(call.body[:1]))
+                self._bucket.concat(self._keys.function(digest), pieces(call.body[:1]))
                 self._stored.add(digest)
 
     def _store_share(self, sent: Mapping[int, Call], share: str, numbers: Sequence[int]) -> None:
@@ -376,7 +390,7 @@ class StackWorkers:
             for number in numbers
             for call in (sent[number],)
         ]
-        self.store.concat(self._keys.share(share), pieces(write_share(calls)))
+        self._bucket.concat(self._keys.share(share), pieces(write_share(calls)))
 
     def _execute(
         self, number: int, shares: Mapping[str, Sequence[int]], sent: Mapping[int, Call]
@@ -394,7 +408,7 @@ class StackWorkers:
             event["shares"] = items
         else:
             event["items"] = self._keys.items(number)
-            self.store.put(event["items"], json.dumps(items).encode())
+            self._bucket.put(event["items"], json.dumps(items).encode())
         with explained("states:StartExecution"):
             started = client("stepfunctions").start_execution(
                 stateMachineArn=self.deployment.machine,
@@ -407,8 +421,8 @@ class StackWorkers:
 
     def _poll(self) -> None:
         """Read what has been written since the last time."""
-        keys = self.store.list(self._keys.outcomes) + self.store.list(self._keys.lost)
-        for key, data in zip(keys, self._requests.map(self.store.get, keys), strict=True):
+        keys = self._bucket.list(self._keys.outcomes) + self._bucket.list(self._keys.lost)
+        for key, data in zip(keys, self._requests.map(self._bucket.get, keys), strict=True):
             if key.startswith(self._keys.lost):
                 self._lost(key.removeprefix(self._keys.lost), _failure_of(data))
                 continue
@@ -424,7 +438,7 @@ class StackWorkers:
                     call.ended(one.outcome)
             if again:
                 self._start(again)
-        self.store.delete_all(keys)
+        self._bucket.delete_all(keys)
         self._forget_ended_waves()
 
     def _lost(self, share: str, failure: CallFailed) -> None:
@@ -493,7 +507,7 @@ class StackWorkers:
 
     def _write_stop(self, *, everything: bool) -> None:
         told = {"all": everything, "calls": sorted(self._dropped)}
-        self.store.put(self._keys.stop, json.dumps(told).encode())
+        self._bucket.put(self._keys.stop, json.dumps(told).encode())
 
     @staticmethod
     def _stop(wave: _Wave) -> None:
@@ -505,8 +519,8 @@ class StackWorkers:
     def _remove(self, *, all_ended: bool) -> None:
         """Remove the job's objects but its records; those of late workers expire."""
         kept = (self._keys.records, *(() if all_ended else (self._keys.stop,)))
-        self.store.delete_all(
-            key for key in self.store.list(self._keys.prefix) if not key.startswith(kept)
+        self._bucket.delete_all(
+            key for key in self._bucket.list(self._keys.prefix) if not key.startswith(kept)
         )
 
 

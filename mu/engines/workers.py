@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from mu.commands.staging import Staging
 from mu.engines.pool import Call
 from mu.store.protocol import Store
 
@@ -18,6 +19,13 @@ class Workers(Protocol):
     @property
     def store(self) -> Store:
         """Where calls keep what is too large for messages."""
+
+    def check(self, function: bytes) -> None:
+        """Refuse a packed function that cannot run on these workers.
+
+        Raises:
+            StackError: it cannot.
+        """
 
     def submit(self, *calls: Call) -> None:
         """Run a call, or several that begin together.
@@ -40,6 +48,9 @@ class Workers(Protocol):
 
     def forget_gang(self, gang: str) -> None:
         """Remove the messages of a gang that has ended."""
+
+    def staging(self) -> Staging | None:
+        """Through what files of this machine reach workers; None if those are on it, too."""
 
     def more_memory(self, memory_mb: int | None) -> int | None:
         """With how much memory a call that lacked some can be tried again; None if with no more."""
