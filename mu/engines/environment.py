@@ -25,6 +25,7 @@ from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
 from mu.engines.share import Keys, Outcome, ShareCall, read_share, write_outcomes
 from mu.errors import NoSuchKey
 from mu.packing import pieces
+from mu.records import Facts
 from mu.store.below import StoreBelow
 from mu.store.protocol import Store
 
@@ -114,7 +115,7 @@ class Environment:
         calls = read_share(self.store.get(keys.share(share)))
         pool = self._pool_of(job, slots, left_s())
         fetched = time.time()
-        running = _Share(self, keys, share, calls, slots)
+        running = _Share(self, keys, share, calls, slots, received)
         running.run(pool, left_s)
         ended = time.time()
         record = {
@@ -177,8 +178,11 @@ class _Share:
         name: str,
         calls: list[ShareCall],
         slots: int,
+        received: float,
     ) -> None:
         self._slots = slots
+        self._received = received
+        self._fetched = time.time()
         self._environment = environment
         self._keys = keys
         self._name = name
@@ -213,11 +217,12 @@ class _Share:
         store = self._environment.store
         for one in self._calls:
             digest = one.call.function
-            if digest not in self._functions:
-                self._functions[digest] = store.get(self._keys.function(digest))
-            function = self._functions[digest]
-            one.submitted.head = {**one.call.head, "function_bytes": len(function)}
-            one.submitted.body = [function, *one.call.body]
+            if digest:
+                if digest not in self._functions:
+                    self._functions[digest] = store.get(self._keys.function(digest))
+                function = self._functions[digest]
+                one.submitted.head = {**one.call.head, "function_bytes": len(function)}
+                one.submitted.body = [function, *one.call.body]
             pool.submit(one.submitted)
         looked = flushed = time.monotonic()
         while True:
@@ -290,10 +295,18 @@ class _Share:
         for line in log.splitlines():
             told = {"job": self._keys.job, "call": one.call.number, "message": line}
             print(json.dumps(told), file=sys.stderr)
-        seconds = one.ended - (one.began or one.ended)
-        return Outcome(
-            one.call.number, one.outcome, seconds * self._environment.limits.usd_per_s / self._slots
+        environment = self._environment
+        began = one.began or one.ended
+        facts = Facts(
+            worker=f"{environment.name} {one.worker}",
+            began=began,
+            ended=one.ended,
+            memory_mb=environment.limits.memory_mb,
+            dollars=(one.ended - began) * environment.limits.usd_per_s / self._slots,
+            received=self._received,
+            fetched=self._fetched,
         )
+        return Outcome(one.call.number, one.outcome, facts)
 
     def _log(self, one: _Running) -> str:
         """The last lines that a call printed."""

@@ -30,7 +30,7 @@ from mu.messages.comm import ending
 from mu.messages.in_store import StoreChannel
 from mu.packing import pieces, size_of, travels_by_value
 from mu.store.below import StoreBelow
-from mu.store.protocol import REQUESTS_AT_ONCE, Buffer, Store
+from mu.store.protocol import REQUESTS_AT_ONCE, Store
 from mu.store.s3.bucket import S3Store
 
 _QUIET_S = 0.03
@@ -363,8 +363,12 @@ class StackWorkers:
     def _size_of(self, call: Call) -> int:
         return self._fitting(call.memory_mb or self._memory_mb)
 
-    def _digest(self, function: Buffer) -> str:
+    def _digest_of(self, call: Call) -> str:
+        """The digest of a call's packed function; "" if it goes by its name."""
+        if "function_bytes" not in call.head:
+            return ""
         # Calls of one function share its bytes, which may be many.
+        function = call.body[0]
         known = self._digests.get(id(function))
         if known is None or known[0] is not function:
             known = (function, hashlib.sha256(function).hexdigest())
@@ -373,8 +377,8 @@ class StackWorkers:
 
     def _store_functions(self, calls: Iterable[Call]) -> None:
         for call in calls:
-            digest = self._digest(call.body[0])
-            if digest not in self._stored:
+            digest = self._digest_of(call)
+            if digest and digest not in self._stored:
                 self._bucket.concat(self._keys.function(digest), pieces(call.body[:1]))
                 self._stored.add(digest)
 
@@ -383,7 +387,7 @@ class StackWorkers:
             ShareCall(
                 number,
                 {key: value for key, value in call.head.items() if key != "function_bytes"},
-                self._digest(call.body[0]),
+                self._digest_of(call),
                 call.body[1:],
                 call.timeout_s,
             )
@@ -434,7 +438,7 @@ class StackWorkers:
                 if one.outcome is None:
                     again.append(call)
                 else:
-                    call.paid(one.dollars)
+                    call.told(one.facts)
                     call.ended(one.outcome)
             if again:
                 self._start(again)
