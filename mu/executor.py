@@ -298,6 +298,11 @@ class Executor(concurrent.futures.Executor):
     def _end_member(self, gang: str, rank: int, error: str | None) -> None:
         self._workers.end_member(gang, rank, DONE if error is None else error.encode())
 
+    @property
+    def job(self) -> str:
+        """The name under which a stack knows this executor's calls; "" on one machine."""
+        return self._workers.job
+
     def records(self) -> list[TaskRecord]:
         """What is known of every attempt of a call that has ended so far."""
         return list(self._records)

@@ -18,7 +18,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from excamera.price.costs import GB_SECOND_USD
+from mu.prices import GB_SECOND_USD
 from stacks.function import ARCHITECTURES, accept_runtime, log_retention, runtime
 from stacks.nag import accept_wildcards
 from stacks.settings import Settings

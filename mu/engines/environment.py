@@ -22,8 +22,7 @@ from typing import Any
 
 from mu.engines.log import tail_of
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
-from mu.engines.share import Keys, Outcome, ShareCall, read_share, write_outcomes
-from mu.errors import NoSuchKey
+from mu.engines.share import Keys, Outcome, ShareCall, read_share, read_stop, write_outcomes
 from mu.packing import pieces
 from mu.records import Facts
 from mu.store.below import StoreBelow
@@ -110,7 +109,7 @@ class Environment:
         """
         received = time.time()
         keys = Keys(job)
-        if self._stopped(keys)[0]:
+        if read_stop(self.store, keys)[0]:
             return {"calls": 0, "ended": 0}
         calls = read_share(self.store.get(keys.share(share)))
         pool = self._pool_of(job, slots, left_s())
@@ -130,14 +129,6 @@ class Environment:
         }
         self.store.put(f"{keys.records}{share}.json", json.dumps(record).encode())
         return {"calls": len(calls), "ended": running.count_ended()}
-
-    def _stopped(self, keys: Keys) -> tuple[bool, frozenset[int]]:
-        """Whether nobody wants the job any more, and which calls nobody wants."""
-        try:
-            told = json.loads(self.store.get(keys.stop))
-        except NoSuchKey:
-            return False, frozenset()
-        return told["all"], frozenset(told["calls"])
 
     def _pool_of(self, job: str, slots: int, needed_s: float) -> WorkerPool:
         """The job's processes; those of an earlier job are ended first."""
@@ -241,7 +232,7 @@ class _Share:
             if left_s() < _TO_REPORT_S:
                 self._end_late(pool, left)
             elif now - looked >= _LOOK_S:
-                everything, unwanted = self._environment._stopped(self._keys)
+                everything, unwanted = read_stop(store, self._keys)
                 self._cancel(
                     pool, [one for one in left if everything or one.call.number in unwanted]
                 )

@@ -18,6 +18,8 @@ from mu.store.protocol import Store
 class MachineWorkers:
     """See `mu.engines.workers.Workers`; all that they leave lies in one folder."""
 
+    job = ""
+
     def __init__(self, workers: int | None = None, store: Store | None = None) -> None:
         """Makes workers, which start when they are first needed.
 

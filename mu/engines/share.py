@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
 from mu.engines.pool import Answer, CallFailed
-from mu.errors import StoreError
+from mu.errors import NoSuchKey, StoreError
 from mu.packing import size_of
 from mu.records import Facts
-from mu.store.protocol import Buffer
+from mu.store.protocol import Buffer, Store
 
 _LENGTH = struct.Struct("<I")
 
@@ -106,6 +106,20 @@ class Outcome:
     number: int
     outcome: Answer | CallFailed | None
     facts: Facts = Facts()  # noqa: RUF009 (it cannot change)
+
+
+def write_stop(store: Store, keys: Keys, *, everything: bool, calls: Iterable[int] = ()) -> None:
+    """Tell the job's environments what nobody wants any more."""
+    store.put(keys.stop, json.dumps({"all": everything, "calls": sorted(calls)}).encode())
+
+
+def read_stop(store: Store, keys: Keys) -> tuple[bool, frozenset[int]]:
+    """Whether nobody wants the job any more, and which calls nobody wants."""
+    try:
+        told = json.loads(store.get(keys.stop))
+    except NoSuchKey:
+        return False, frozenset()
+    return told["all"], frozenset(told["calls"])
 
 
 def write_share(calls: Sequence[ShareCall]) -> list[Buffer]:

@@ -24,7 +24,7 @@ from typing import Any
 from mu.commands.staging import Staging
 from mu.engines.deployment import Deployment, client, explained, most_at_once
 from mu.engines.pool import Call, CallFailed, Cancelled
-from mu.engines.share import Keys, ShareCall, read_outcomes, write_share
+from mu.engines.share import Keys, ShareCall, read_outcomes, read_stop, write_share, write_stop
 from mu.errors import NotEnoughConcurrency, StackError, StoreError
 from mu.messages.comm import ending
 from mu.messages.in_store import StoreChannel
@@ -215,7 +215,7 @@ class StackWorkers:
         with contextlib.suppress(StoreError, StackError):
             running = [wave for wave in self._waves if wave.ended is None]
             if left or self._dropped:
-                self._write_stop(everything=True)
+                write_stop(self._bucket, self._keys, everything=True)
             for wave in running:
                 self._stop(wave)
             self._remove(all_ended=not (left or self._dropped))
@@ -267,7 +267,7 @@ class StackWorkers:
                 continue
             try:
                 if dropped:
-                    self._write_stop(everything=False)
+                    write_stop(self._bucket, self._keys, everything=False, calls=self._dropped)
                     self._told |= dropped
                 if now >= polled + poll_s:
                     polled = now
@@ -440,7 +440,7 @@ class StackWorkers:
                 else:
                     call.told(one.facts)
                     call.ended(one.outcome)
-            if again:
+            if again and not self._cancelled_elsewhere(again):
                 self._start(again)
         self._bucket.delete_all(keys)
         self._forget_ended_waves()
@@ -464,6 +464,8 @@ class StackWorkers:
             if wave.ended is None:
                 with explained("states:DescribeExecution"):
                     told = client("stepfunctions").describe_execution(executionArn=wave.arn)
+                if told["status"] == "ABORTED" and self._cancelled_elsewhere():
+                    return
                 if told["status"] in _FINAL:
                     wave.ended = now
                     wave.why = f"{told.get('error', told['status'])}: {told.get('cause', '')}"
@@ -472,6 +474,19 @@ class StackWorkers:
                 why = f"its execution ended without an answer: {wave.why}"
                 self._fail(numbers, CallFailed("WorkerDied", why))
         self._forget_ended_waves()
+
+    def _cancelled_elsewhere(self, more: Iterable[Call] = ()) -> bool:
+        """Whether somebody has cancelled the whole job, as `mu cancel` does; then all calls end.
+
+        Args:
+            more: calls that have come back.
+        """
+        if not read_stop(self._bucket, self._keys)[0]:
+            return False
+        for call in more:
+            call.ended(Cancelled())
+        self._fail(list(self._sent), Cancelled())
+        return True
 
     def _forget_ended_waves(self) -> None:
         self._waves = [
@@ -508,10 +523,6 @@ class StackWorkers:
                 call.ended(failure)
 
     # ---- the end ----
-
-    def _write_stop(self, *, everything: bool) -> None:
-        told = {"all": everything, "calls": sorted(self._dropped)}
-        self._bucket.put(self._keys.stop, json.dumps(told).encode())
 
     @staticmethod
     def _stop(wave: _Wave) -> None:

@@ -13,6 +13,10 @@ class Workers(Protocol):
     """Workers that run calls."""
 
     @property
+    def job(self) -> str:
+        """The name under which a stack knows their calls; "" on one machine."""
+
+    @property
     def size(self) -> int:
         """How many calls can run at once."""
 
