@@ -42,6 +42,10 @@ from excamera.media.source.picture import Planes, frame_of, geometry_of, planes_
 Luma = NDArray[np.uint8]
 
 
+LOSSLESS = {"qp": "0", "preset": "ultrafast"}
+"""H.264 without loss or reordering; its stream also says which shape pixels have."""
+
+
 class Span(NamedTuple):
     """Frames from one timestamp to before another, in ticks of the film; None is its end."""
 
@@ -101,7 +105,7 @@ def filter_span(film: str, strength: float, span: Span) -> bytes:
         open_media(file, film) as opened,
         av.open(made, "w", format="matroska") as out,
     ):
-        stream = out.add_stream("ffv1", rate=opened.frame_rate)
+        stream = out.add_stream("libx264", rate=opened.frame_rate, options=LOSSLESS)
         stream.codec_context.time_base = opened.time_base
         opened.container.seek(span.start, stream=opened.video)  # to a key frame at or before it
         in_span = itertools.takewhile(
@@ -121,10 +125,16 @@ def filter_span(film: str, strength: float, span: Span) -> bytes:
 
 
 def describe(stream: VideoStream, geometry: Geometry) -> None:
-    """Say how pictures are to be shown."""
+    """Say how pictures are to be shown.
+
+    Raises:
+        ValueError: H.264 has no such pictures.
+    """
+    if geometry.width % 2 or geometry.height % 2:
+        raise ValueError(f"{geometry.width}x{geometry.height}: sides must be even numbers")
     stream.width, stream.height = geometry.width, geometry.height
-    stream.sample_aspect_ratio = Fraction(*geometry.sample_aspect)
     context = stream.codec_context
+    context.sample_aspect_ratio = Fraction(*geometry.sample_aspect)
     context.colorspace = geometry.matrix
     context.color_trc, context.color_primaries = geometry.transfer, geometry.primaries
 
@@ -133,7 +143,8 @@ def packets(place: str, kind: str, copy: Stream) -> Iterator[Packet[Any]]:
     """The packets of a film's video or audio, for a copy of its stream."""
     with mu.open(place) as file, av.open(file, "r") as source:
         for packet in source.demux(**{kind: 0}):
-            if packet.dts is not None:  # the last one only says that there are no more
+            if packet.pts is not None:  # the last one only says that there are no more
+                packet.dts = packet.pts  # neither sound nor our pictures are reordered
                 packet.stream = copy
                 yield packet
 
@@ -146,27 +157,27 @@ def join(parts: Sequence[Path], film: str, path: Path) -> None:
         with av.open(str(parts[0])) as first, mu.open(film) as file, av.open(file, "r") as source:
             video = out.add_stream_from_template(first.streams.video[0])
             sound = [out.add_stream_from_template(one) for one in source.streams.audio[:1]]
-        spans = (packets(str(part), "video", video) for part in parts)
+        shown = (packets(str(part), "video", video) for part in parts)
         tracks = [packets(film, "audio", one) for one in sound]
-        for packet in heapq.merge(itertools.chain.from_iterable(spans), *tracks, key=decoded_at):
+        for packet in heapq.merge(itertools.chain.from_iterable(shown), *tracks, key=shown_at):
             out.mux(packet)
 
 
-def decoded_at(packet: Packet[Any]) -> Fraction:
-    """When a packet is needed, in seconds."""
-    assert packet.dts is not None
-    return packet.dts * packet.time_base
+def shown_at(packet: Packet[Any]) -> Fraction:
+    """A packet's time in seconds."""
+    assert packet.pts is not None
+    return packet.pts * packet.time_base
 
 
 @click.command()
-@click.argument("film")
+@click.argument("pattern", metavar="FILM")
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--strength", type=click.FloatRange(0, 10), default=1, show_default=True)
 @click.option("--span-frames", type=click.IntRange(min=1), default=24, show_default=True)
 @click.option("--crf", type=click.IntRange(0, 63), default=24, show_default=True)
 @run_options
 def main(
-    film: str,
+    pattern: str,
     output: Path,
     strength: float,
     span_frames: int,
@@ -175,7 +186,9 @@ def main(
     workers: int | None,
 ) -> None:
     """Sharpen FILM (a path or an s3:// URL), and encode it to OUTPUT (.webm or .ivf)."""
-    (film,) = files([film], on)
+    film, *others = files([pattern], on)
+    if others:
+        raise click.UsageError(f"{pattern}: names {1 + len(others)} films")
     check_output(output, overwrite=True)  # rather now than after the work
     with tempfile.TemporaryDirectory() as folder, executor(on, workers) as ex:
         cut = spans(film, span_frames)
@@ -192,7 +205,8 @@ def main(
     if after.times_ms != before.times_ms:
         raise click.ClickException(f"{output}: frames are not where those of {film} are")
     click.echo(f"{len(before.times_ms)} frames in {len(cut)} spans, all times kept")
-    click.echo(f"{output}: {result.size:,} bytes, {result.key_frames} key frames")
+    key_frames = f"{result.key_frames} key frame{'s' if result.key_frames > 1 else ''}"
+    click.echo(f"{output}: {result.size:,} bytes, {key_frames}")
     click.echo(f"mean step between pixels: {before.mean_step:.2f}, sharpened {after.mean_step:.2f}")
     click.echo(f"luma PSNR against the filtered film: {loss.psnr_db:.2f} dB")
 

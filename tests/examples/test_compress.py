@@ -72,8 +72,7 @@ def test_mu_run_does_the_same(texts: dict[str, bytes], tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     one, other = (
-        {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()}
-        for folder in "ab"
+        {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in "ab"
     )
     assert one == other
     assert len(one) == len(texts)
