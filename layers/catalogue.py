@@ -70,4 +70,7 @@ API = _of_wheels(
 )
 """Pydantic, which the REST API's models are made of."""
 
-ALL = (CODEC, MEDIA, POWERTOOLS, API)
+EXECUTOR = _of_wheels("executor", "cloudpickle")
+"""What brings users' functions to workers; it has no native code."""
+
+ALL = (CODEC, MEDIA, POWERTOOLS, API, EXECUTOR)

@@ -8,6 +8,7 @@ MuError
 │   ├── StoreDenied      the store refuses the request: a right is missing
 │   ├── ObjectChanged    an object is no longer the version that was looked up
 │   └── ObjectExists     a conditional write found an object in its place
+├── StackError           a stack is not there, lacks something, or AWS does not answer
 ├── NotEnoughConcurrency a gang has more members than can run at once
 ├── CommandError         a command is wrong as described
 │   ├── CommandNotFound  there is no such program, or it does not run here
@@ -69,6 +70,10 @@ class ObjectChanged(StoreError):
 
 class ObjectExists(StoreError):
     """An object that may not be replaced is stored under this key."""
+
+
+class StackError(MuError):
+    """There is no such stack, it lacks what is asked for, or AWS does not answer."""
 
 
 class NotEnoughConcurrency(MuError):
@@ -195,6 +200,9 @@ class TaskFailed(MuError):
         message: what the exception said.
         attempts: number of attempts.
         details: traceback text of the worker, or "".
+        log: the last lines that the last attempt printed; "" on one machine, where they went
+            where the program's own lines go.
+        dollars: what its attempts have cost on a stack.
     """
 
     def __init__(
@@ -205,14 +213,18 @@ class TaskFailed(MuError):
         message: str,
         attempts: int = 1,
         details: str = "",
+        log: str = "",
+        dollars: float = 0.0,
     ) -> None:
-        super().__init__(task, event, error, message, attempts, details)
+        super().__init__(task, event, error, message, attempts, details, log, dollars)
         self.task = task
         self.event = event
         self.error = error
         self.message = message
         self.attempts = attempts
         self.details = details
+        self.log = log
+        self.dollars = dollars
 
     def __str__(self) -> str:
         tries = f" after {self.attempts} attempts" if self.attempts > 1 else ""

@@ -8,29 +8,38 @@ import functools
 import itertools
 import queue
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from mu.commands.command import Command
-from mu.commands.task import Into, perform, plan
+from mu.commands.task import CommandDone, Into, Work, perform, plan
 from mu.engines.calls import Failure
-from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
+from mu.engines.here import MachineWorkers
+from mu.engines.pool import Answer, Call, CallFailed, Cancelled
+from mu.engines.workers import Workers
 from mu.errors import NotEnoughConcurrency, PeerFailed, TaskFailed, TaskTimeout, WorkerDied
 from mu.flow import Retry
 from mu.futures import Future, results
-from mu.machine import available_cpus
-from mu.messages.comm import DONE, ending
-from mu.messages.on_machine import MessageHub
+from mu.messages.comm import DONE
 from mu.packing import joined, pack, unpack
-from mu.store.directory import DirectoryStore
+from mu.store.protocol import REQUESTS_AT_ONCE
 
 Result = TypeVar("Result")
 
+Finish = Callable[[Any, float], Any]
+"""Is given a result and what it has cost."""
+
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+HERE = "here"
+
+_LACKS_MEMORY = frozenset({"MemoryError", "WorkerDied"})
+
+_FOR_GOOD = frozenset({"NotEnoughConcurrency", "NondeterministicTask"})
+"""Trying again does not help."""
 
 _FAILURES: dict[str, type[TaskFailed]] = {"WorkerDied": WorkerDied, "TaskTimeout": TaskTimeout}
 
@@ -45,6 +54,9 @@ class _Item:
         attempts: how many have begun.
         member: what a worker is told if this is a member of a gang.
         over: is told how it ended, for good: by None or by what went wrong.
+        memory_mb: what it needs, as is known since it has lacked some.
+        dollars: what its attempts have cost so far.
+        finish: makes the future's result of the function's, here; None if they are the same.
     """
 
     arguments: Arguments
@@ -52,6 +64,9 @@ class _Item:
     attempts: int = 0
     member: Mapping[str, Any] | None = None
     over: Callable[[str | None], None] = lambda _: None
+    memory_mb: int | None = None
+    dollars: float = 0.0
+    finish: Finish | None = None
 
 
 class Executor(concurrent.futures.Executor):
@@ -62,27 +77,36 @@ class Executor(concurrent.futures.Executor):
 
     def __init__(
         self,
+        on: str = HERE,
         *,
         workers: int | None = None,
+        memory: int | None = None,
+        per_worker: int = 1,
+        architecture: str | None = None,
         retries: int = 0,
         timeout: float | None = None,
     ) -> None:
         """Starts an executor.
 
         Args:
-            workers: number of processes; None for one per CPU.
+            on: where the workers are: "here" for processes of this machine, "stack:NAME" for the
+                cloud functions of a deployed stack.
+            workers: the most that run at once; None for one per CPU, or for what the account has.
+            memory: of a stack's worker in MB; None for the smallest. A call that lacks memory is
+                tried again on the next larger worker, which does not count as one of `retries`.
+            per_worker: how many calls share a worker of a stack at the same time.
+            architecture: of a stack's workers, "arm64" or "x86_64"; None for the stack's own.
             retries: how many times a call that failed is tried again.
             timeout: limit for one attempt of a call, in seconds; None for none.
+
+        Raises:
+            StackError: there is no such stack, or it has no such workers.
         """
-        self._folder = tempfile.TemporaryDirectory(prefix="mu-")
-        self._workers = workers or available_cpus()
-        self._store = DirectoryStore(f"{self._folder.name}/store")
-        self._pool = WorkerPool(
-            self._workers,
-            {"store": self._store.url, "scratch": f"{self._folder.name}/scratch"},
-        )
-        self._hub = MessageHub()
+        self._workers = _workers(on, workers, memory, per_worker, architecture)
         self._gangs = itertools.count()
+        self._finishing = concurrent.futures.ThreadPoolExecutor(
+            REQUESTS_AT_ONCE, thread_name_prefix="mu result"
+        )
         self._retry = Retry((), retries)
         self._timeout_s = timeout
         self._lock = threading.Lock()
@@ -106,7 +130,7 @@ class Executor(concurrent.futures.Executor):
             Exception: whatever the function or an argument raises if it cannot be packed.
         """
         item = _Item((args, kwargs), self._new_future())
-        self._begin(_Function(fn), [item])
+        self._begin(self._function(fn), [item])
         return item.future
 
     def map(
@@ -138,26 +162,46 @@ class Executor(concurrent.futures.Executor):
         """
         if chunksize < 1:
             raise ValueError(f"chunksize is at least 1, not {chunksize}")
+        finishes: Iterator[Finish | None] = itertools.repeat(None)
         if isinstance(fn, Command):
             (given,) = iterables
-            iterables = (list(plan(fn, list(given), into)),)
-            function = _Function(functools.partial(perform, fn.with_absolute_files()))
+            function, works, finishes = self._performing(fn, list(plan(fn, list(given), into)))
+            iterables = (works,)
         elif into is not None:
             raise ValueError("only the outputs of a command go `into` files")
         else:
-            function = _Function(fn)
+            function = self._function(fn)
         until = None if timeout is None else time.monotonic() + timeout
         futures: list[Future[Result]] = []
         arrived: queue.SimpleQueue[concurrent.futures.Future[Result]] = queue.SimpleQueue()
         items = zip(*iterables, strict=False)
         while chunk := list(itertools.islice(items, chunksize)):
-            calls = [_Item((arguments, {}), self._new_future()) for arguments in chunk]
+            calls = [
+                _Item((arguments, {}), self._new_future(), finish=next(finishes))
+                for arguments in chunk
+            ]
             futures += [call.future for call in calls]
             if not ordered:
                 for call in calls:
                     call.future.add_done_callback(arrived.put)
             self._begin(function, calls)
         return results(futures, None if ordered else arrived, until, return_exceptions)
+
+    def _performing(
+        self, command: Command, works: Sequence[Work]
+    ) -> tuple[_Function, Sequence[Work], Iterator[Finish]]:
+        """What workers call for a command, with what, and what is done with each result."""
+        staging = self._workers.staging()
+        if staging is None:
+            function = self._function(functools.partial(perform, command.with_absolute_files()))
+            return function, works, itertools.repeat(_with_dollars)
+
+        def finish(wanted: Mapping[str, str], done: CommandDone, dollars: float) -> CommandDone:
+            return _with_dollars(staging.brought_back(done, wanted), dollars)
+
+        function = self._function(functools.partial(perform, staging.command(command)))
+        finishes = (functools.partial(finish, work.outputs) for work in works)
+        return function, staging.works(works), finishes
 
     def gang(self, fn: Callable[..., Result], items: Iterable[Any]) -> list[Result]:
         """Run members of a gang, one for each item, all at the same time.
@@ -178,36 +222,34 @@ class Executor(concurrent.futures.Executor):
                 ended, too.
         """
         given = list(items)
-        if len(given) > self._workers:
-            raise NotEnoughConcurrency(
-                f"a gang of {len(given)} cannot run at once on {self._workers} workers"
-            )
         if not given:
             return []
         gang = f"gangs/{next(self._gangs)}"
-        function = _Function(fn)
+        function = self._function(fn)
         members = []
         for rank, item in enumerate(given):
-            told = {"gang": gang, "rank": rank, "size": len(given), "hub": self._hub.path}
+            told = self._workers.member(gang, rank, len(given))
             members.append(_Item(((item,), {}), self._new_future(), member=told))
             members[-1].over = functools.partial(self._end_member, gang, rank)
         futures = [member.future for member in members]
         try:
-            self._pool.submit(*(self._attempt(function, [member]) for member in members))
+            self._workers.submit(*(self._attempt(function, [member]) for member in members))
             concurrent.futures.wait(futures)
         finally:
             for future in futures:
                 future.cancel()
-            self._hub.forget(gang)
-            self._store.delete_all(self._store.list(f"{gang}/"))
+            self._workers.forget_gang(gang)
         failures = [error for future in futures if (error := future.exception()) is not None]
+        for error in failures:
+            if isinstance(error, TaskFailed) and error.error == NotEnoughConcurrency.__name__:
+                raise NotEnoughConcurrency(error.message)
         # Most fail only because another has failed before.
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
             raise error
         return [future.result() for future in futures]
 
     def _end_member(self, gang: str, rank: int, error: str | None) -> None:
-        self._hub.put(ending(gang, rank), DONE if error is None else error.encode())
+        self._workers.end_member(gang, rank, DONE if error is None else error.encode())
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, and end all processes.
@@ -230,9 +272,13 @@ class Executor(concurrent.futures.Executor):
     def _close(self) -> None:
         with self._none_open:
             self._none_open.wait_for(lambda: not self._open)
-        self._pool.close()
-        self._hub.close()
-        self._folder.cleanup()
+        self._workers.close()
+        self._finishing.shutdown()
+
+    def _function(self, function: Callable[..., Any]) -> _Function:
+        packed = _Function(function)
+        self._workers.check(packed.packed)
+        return packed
 
     def _new_future(self) -> Future[Any]:
         future: Future[Any] = Future()
@@ -253,7 +299,7 @@ class Executor(concurrent.futures.Executor):
         """Begin an attempt of calls that travel together."""
         items = [item for item in items if not item.future.done()]
         if items:
-            self._pool.submit(self._attempt(function, items))
+            self._workers.submit(self._attempt(function, items))
 
     def _attempt(self, function: _Function, items: Sequence[_Item]) -> Call:
         """An attempt of calls that travel together, or of one member of a gang."""
@@ -271,6 +317,10 @@ class Executor(concurrent.futures.Executor):
             for item in items:
                 item.future.began = True
 
+        def paid(dollars: float) -> None:
+            for item in items:
+                item.dollars += dollars / len(items)
+
         call = Call(
             {
                 "task": function.name,
@@ -282,14 +332,16 @@ class Executor(concurrent.futures.Executor):
             # The rest of a gang waits for a member that is tried again.
             priority=(0 if first.member is not None and first.attempts > 1 else 1,),
             started=started,
+            paid=paid,
             ended=lambda outcome: self._ended(function, items, outcome),
             timeout_s=None if self._timeout_s is None else self._timeout_s * len(items),
+            memory_mb=first.memory_mb,
         )
 
         def stop() -> None:
             # The others that travel with it would be lost.
             if all(item.future.done() for item in items):
-                self._pool.cancel(call)
+                self._workers.cancel(call)
 
         for item in items:
             item.future.stop = stop
@@ -304,9 +356,10 @@ class Executor(concurrent.futures.Executor):
             return
         if isinstance(outcome, CallFailed):
             failure = Failure(outcome.error, outcome.message, outcome.details, b"")
+            log = outcome.log
             for item in items:
                 if len(items) == 1:
-                    self._failed(function, item, failure)
+                    self._failed(function, item, failure, log)
                 else:
                     # Nobody knows which of them it was: each alone, and this did not count.
                     item.attempts -= 1
@@ -318,24 +371,49 @@ class Executor(concurrent.futures.Executor):
             outcomes = [Failure.of(error)] * len(items)
         for item, one in zip(items, outcomes, strict=True):
             if isinstance(one, Failure):
-                self._failed(function, item, one)
+                self._failed(function, item, one, outcome.head.get("log", ""))
                 continue
             item.over(None)
-            with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
-                item.future.set_result(one[0])
+            if item.finish is None:
+                with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
+                    item.future.set_result(one[0])
+            else:
+                # It may take long, and other results are on their way.
+                self._finishing.submit(self._finish, function, item, one[0])
 
-    def _failed(self, function: _Function, item: _Item, failure: Failure) -> None:
-        if item.attempts <= self._retry.attempts:
+    def _finish(self, function: _Function, item: _Item, result: Any) -> None:
+        assert item.finish is not None
+        try:
+            finished = item.finish(result, item.dollars)
+        except Exception as error:
+            self._give_up(function, item, Failure.of(error), "")
+            return
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
+            item.future.set_result(finished)
+
+    def _failed(self, function: _Function, item: _Item, failure: Failure, log: str) -> None:
+        if failure.error in _LACKS_MEMORY:
+            more = self._workers.more_memory(item.memory_mb)
+            if more is not None:
+                item.memory_mb = more
+                self._begin(function, [item])
+                return
+        if item.attempts <= self._retry.attempts and failure.error not in _FOR_GOOD:
             pause_s = self._retry.pause_s(item.attempts - 1, random.random())
             again = threading.Timer(pause_s, self._begin, (function, [item]))
             again.daemon = True
             item.future.stop = again.cancel
             again.start()
             return
+        self._give_up(function, item, failure, log)
+
+    @staticmethod
+    def _give_up(function: _Function, item: _Item, failure: Failure, log: str) -> None:
         kind = _FAILURES.get(failure.error, TaskFailed)
         error = kind(
-            function.name, None, failure.error, failure.message, item.attempts, failure.details
-        )
+            function.name, None, failure.error, failure.message, item.attempts, failure.details,
+            log, item.dollars,
+        )  # fmt: skip
         if failure.exception:
             with contextlib.suppress(Exception):
                 error.__cause__ = unpack(failure.exception)
@@ -351,6 +429,32 @@ class _Function:
         named = function.func if isinstance(function, functools.partial) else function
         self.name = getattr(named, "__qualname__", type(named).__name__)
         self.packed = joined(pack(function))
+
+
+def _workers(
+    on: str, workers: int | None, memory: int | None, per_worker: int, architecture: str | None
+) -> Workers:
+    """The workers of an executor; see there."""
+    kind, _, stack = on.partition(":")
+    if kind == "stack" and stack:
+        # Executors of one machine begin faster without the AWS SDK.
+        from mu.engines.deployment import Deployment
+        from mu.engines.stack import StackWorkers
+
+        return StackWorkers(
+            Deployment.find(stack),
+            workers=workers,
+            memory_mb=memory,
+            per_worker=per_worker,
+            architecture=architecture,
+        )
+    if on != HERE:
+        raise ValueError(f'an executor is on "{HERE}" or on "stack:NAME", not on {on!r}')
+    return MachineWorkers(workers)
+
+
+def _with_dollars(done: CommandDone, dollars: float) -> CommandDone:
+    return replace(done, dollars=dollars)
 
 
 def _is_of_a_peer(error: BaseException) -> bool:

@@ -62,6 +62,11 @@ def unpack(packed: Buffer) -> Any:
     return pickle.loads(body, buffers=buffers)
 
 
+def travels_by_value(packed: Buffer) -> bool:
+    """Whether a packed object holds the bytecode of functions, which one Python version knows."""
+    return b"cloudpickle" in bytes(packed)
+
+
 def size_of(parts: Sequence[Buffer]) -> int:
     """Bytes of all parts."""
     return sum(memoryview(part).nbytes for part in parts)

@@ -60,6 +60,7 @@ class ExCameraStack(Stack):
         )
         if settings.budget_usd:
             Budget(self, "Budget", limit_usd=settings.budget_usd, email=settings.alarm_email)
+        executors = workers.executors()
         tag_everything(self, settings)
         self._output("ApiUrl", api.api.url, "The REST API; docs/api.md describes it")
         if api.key is not None:
@@ -70,6 +71,7 @@ class ExCameraStack(Stack):
         self._output("StateMachineArn", job.machine.state_machine_arn, "Runs the jobs")
         self._output("JobsTopic", notices.topic.topic_arn, "Gets a notice of the end of every job")
         self._output("AlarmsTopic", monitoring.topic.topic_arn, "Gets a notice of every alarm")
+        self._output("Mu", executors.told, "What mu's executors need to know")
         if settings.input_bucket:
             self._output(
                 "EnableEvents",

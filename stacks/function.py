@@ -17,9 +17,26 @@ NEWEST_PYTHON = "3.14"
 """The newest runtime that Lambda has."""
 
 
+ARCHITECTURES = {
+    "arm64": lambda_.Architecture.ARM_64,
+    "x86_64": lambda_.Architecture.X86_64,
+}
+
+
 def log_retention(days: int) -> logs.RetentionDays:
     """One of `LOG_DAYS` as the CDK names it."""
     return list(logs.RetentionDays)[LOG_DAYS.index(days)]
+
+
+def runtime(settings: Settings) -> lambda_.Runtime:
+    """The runtime of every function."""
+    return lambda_.Runtime(f"python{settings.python}", lambda_.RuntimeFamily.PYTHON)
+
+
+def accept_runtime(function: lambda_.Function, settings: Settings) -> None:
+    """Accept that the context asks for an older runtime, if it does."""
+    if settings.python != NEWEST_PYTHON:
+        accept(function, "AwsSolutions-L1", "An older runtime was asked for by context.")
 
 
 class Function(Construct):
@@ -63,12 +80,8 @@ class Function(Construct):
             self,
             "Function",
             description=f"ExCamera: {step}",
-            runtime=lambda_.Runtime(f"python{settings.python}", lambda_.RuntimeFamily.PYTHON),
-            architecture=(
-                lambda_.Architecture.ARM_64
-                if settings.architecture == "arm64"
-                else lambda_.Architecture.X86_64
-            ),
+            runtime=runtime(settings),
+            architecture=ARCHITECTURES[settings.architecture],
             handler=f"functions.{step}.handler.handler",
             code=code,
             layers=list(layers),
@@ -85,8 +98,7 @@ class Function(Construct):
             },
         )
         accept_wildcards(self._policy, ["*"], "X-Ray's actions on traces take no resource.")
-        if settings.python != NEWEST_PYTHON:
-            accept(self.function, "AwsSolutions-L1", "An older runtime was asked for by context.")
+        accept_runtime(self.function, settings)
 
     @property
     def _policy(self) -> IConstruct:

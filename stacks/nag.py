@@ -38,7 +38,7 @@ def accept_wildcards(policy: IConstruct, resources: Iterable[str], reason: str) 
 def _as_cdk_nag_shows(value: Any) -> str:
     match value:
         case str():
-            return value
+            return value.replace("${", "<").replace("}", ">")
         case {"Fn::Join": ["", parts]}:
             return "".join(_as_cdk_nag_shows(part) for part in parts)
         case {"Fn::GetAtt": [name, attribute]}:

@@ -65,6 +65,12 @@ class Settings:
         alarm_email: address for alarms and the budget's letters; "" for none.
         tags: cost-allocation tags besides `OWN_TAGS`.
         budget_usd: monthly cost at which `alarm_email` gets a letter; 0 for no budget.
+        mu_memory_mb: memory sizes of mu's workers.
+        mu_names: functions of each architecture and size; Lambda starts 1,000 environments in ten
+            seconds for each.
+        mu_scratch_mb: size of `/tmp` of mu's workers.
+        mu_read_buckets: buckets that calls of executors may read, besides input and output.
+        mu_write_buckets: buckets that they may read and write, besides output.
     """
 
     architecture: Literal["arm64", "x86_64"]
@@ -95,6 +101,11 @@ class Settings:
     alarm_email: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     budget_usd: float = 0
+    mu_memory_mb: list[int] = field(default_factory=lambda: [1769, 3008])
+    mu_names: int = 2
+    mu_scratch_mb: int = 512
+    mu_read_buckets: list[str] = field(default_factory=list)
+    mu_write_buckets: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Reject settings that cannot be deployed or do not mean what they seem to."""
@@ -134,7 +145,20 @@ class Settings:
         if len(set(named)) < len(named):
             raise SettingError("input, work and output must be different buckets: a result in "
                                "the input bucket would start a job of its own")  # fmt: skip
+        self._check_executors()
         self._check_operations()
+
+    def _check_executors(self) -> None:
+        if not self.mu_memory_mb or len(set(self.mu_memory_mb)) < len(self.mu_memory_mb):
+            raise SettingError("mu_memory_mb must be a list of different sizes, such as [1769]")
+        for memory in self.mu_memory_mb:
+            _within("mu_memory_mb", memory, range(256, 10_241))
+        _within("mu_names", self.mu_names, range(1, 11))
+        _within("mu_scratch_mb", self.mu_scratch_mb, _SCRATCH_MB)
+        named = [*self.mu_read_buckets, *self.mu_write_buckets]
+        if len(set(named)) < len(named):
+            raise SettingError("mu_read_buckets and mu_write_buckets name a bucket twice: buckets "
+                               "that may be written may also be read")  # fmt: skip
 
     def _check_operations(self) -> None:
         if self.webhook_url and not _HTTPS.fullmatch(self.webhook_url):

@@ -27,7 +27,7 @@ STORE = "WorkBucket"
 DONE = "done"
 JOB_FAILED = "job failed"
 
-_BUSY: State = {
+BUSY: State = {
     "ErrorEquals": ["Lambda.TooManyRequestsException"],
     "IntervalSeconds": 2,
     "BackoffRate": 2.0,
@@ -94,7 +94,7 @@ def state_machine(
             "state": _ATTEMPT,
         },
         "TimeoutSeconds": 60,
-        "Retry": [_BUSY, _LAMBDA],
+        "Retry": [BUSY, _LAMBDA],
         "Next": first,
     }
     return {"Comment": comment, "StartAt": first, "TimeoutSeconds": timeout_s, "States": states}
@@ -152,7 +152,7 @@ class _Writer:
         }
         if node.timeout_s is not None:
             state["TimeoutSeconds"] = int(node.timeout_s)
-        state["Retry"] = [*(_retry(rule) for rule in node.retry), _BUSY, _LAMBDA]
+        state["Retry"] = [*(_retry(rule) for rule in node.retry), BUSY, _LAMBDA]
         return state
 
     def _recorder(self, node: Task) -> State:
@@ -165,7 +165,7 @@ class _Writer:
                 "state": _ATTEMPT,
             },
             "TimeoutSeconds": 60,
-            "Retry": [_BUSY, _LAMBDA],
+            "Retry": [BUSY, _LAMBDA],
             "End": True,
         }
 

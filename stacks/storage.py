@@ -62,6 +62,7 @@ class Storage(Construct):
                     )
                     for what, prefix in (
                         ("intermediates", "jobs"),
+                        ("jobs-of-executors", "mu"),
                         ("awaited-uploads", "uploads"),
                         ("marks-of-cancelled-jobs", "cancelled"),
                     )

@@ -16,6 +16,7 @@ import layers
 from excamera.job.cut import SPAN_PIXELS
 from excamera.job.steps import STEPS, Right, Step
 from stacks.code import function_code
+from stacks.executors import Executors
 from stacks.function import Function
 from stacks.settings import Settings
 from stacks.storage import Storage
@@ -47,6 +48,18 @@ class Workers(Construct):
 
         self.by_step = {step.name: self._step(step) for step in STEPS}
         self.by_step["failure"] = self._failure_function()
+
+    def executors(self) -> Executors:
+        """What mu's executors use."""
+        return Executors(
+            self,
+            "Executors",
+            settings=self._settings,
+            storage=self._storage,
+            code=self._code,
+            layers=[self._layer("Executor", layers.EXECUTOR)],
+            own_layers=self._video,
+        )
 
     def _step(self, step: Step) -> Function:
         """The function of a step, with the rights that its row names."""

@@ -49,6 +49,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     corrections.install(interpreter.problem_of)
     if settings["authenticate"]:
         roles.hide_missing_keys()
+        roles.fill_in_variables()
         roles.note_needed_rights()
 
     config = Config()

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="import-not-found"
 
 import hashlib
+import re
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -12,6 +13,8 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import detect_service, extract_access_key_id
 from ministack.services import s3, sts
+
+_VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 _needed: set[tuple[str, str, str]] = set()
 
@@ -85,6 +88,24 @@ def hide_missing_keys() -> None:
         return s3._error("AccessDenied", "Access Denied", 403, path) if denied else answer
 
     app._dispatch_service_request = dispatch_service_request
+
+
+def fill_in_variables() -> None:
+    """Replaces variables such as ``${aws:PrincipalTag/job}`` in the resources of policies."""
+    first_match = iam_evaluator._first_match
+
+    def filled_in(resource: str, keys: dict[str, Any]) -> str:
+        # What a request does not have matches nothing.
+        return _VARIABLE.sub(lambda found: str(keys.get(found[1].lower(), "\0")), resource)
+
+    def first_match_filled_in(context: Any, statements: Any, effect: str) -> Any:
+        for statement in statements:
+            resources = [filled_in(one, context.principal_keys) for one in statement.resources]
+            if first_match(context, [replace(statement, resources=resources)], effect):
+                return statement
+        return None
+
+    iam_evaluator._first_match = first_match_filled_in
 
 
 def note_needed_rights() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.errors import CommandError
+from mu.store.url import is_object_url
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -45,8 +46,8 @@ class Command:
     Attributes:
         argv: the program and its arguments. A program without a slash is looked for among
             `files`, then where the system keeps programs.
-        files: paths of files that travel with it and lie in a folder of the search path: the
-            program itself, its libraries, its data.
+        files: paths or ``s3://`` URLs of files that travel with it and lie in a folder of the
+            search path: the program itself, its libraries, its data.
         env: environment variables besides those that workers have.
     """
 
@@ -97,7 +98,8 @@ class Command:
 
     def with_absolute_files(self) -> Command:
         """The same command wherever the process that runs it stands."""
-        return Command(self.argv, files=[str(Path(f).absolute()) for f in self.files], env=self.env)
+        files = [f if is_object_url(f) else str(Path(f).absolute()) for f in self.files]
+        return Command(self.argv, files=files, env=self.env)
 
     def to_json(self) -> dict[str, Any]:
         """The command as a JSON object."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +22,9 @@ from typing import IO
 from mu.commands.command import Command, Input, Output
 from mu.errors import CommandFailed, CommandNotFound, OutputMissing, ScratchFull
 from mu.machine import children, end_with_descendants
+from mu.store.files import fetch as fetch_file
+from mu.store.files import name_of
+from mu.store.url import is_object_url
 
 _TAIL_BYTES = 16 << 10
 """What is kept of the end of a log, which may be longer than memory."""
@@ -87,8 +92,8 @@ def _run(
     programs, work, results = folder / "bin", folder / "work", folder / "out"
     for one in (programs, work, results):
         one.mkdir()
-    for path in map(Path, command.files):
-        _place(path, programs / path.name)
+    for file in command.files:
+        _place(file, programs / name_of(file))
     inputs = {}
     for name in command.inputs:
         place = folder / "in" / name / _harmless(names[name])
@@ -123,9 +128,25 @@ def _argument(
     return one
 
 
-def _place(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
+def _place(file: str, target: Path) -> None:
+    """Copy a file that travels with the command to where it is run."""
+    if not is_object_url(file):
+        shutil.copyfile(file, target)
+    else:
+        shutil.copyfile(_kept(file), target)
     target.chmod(target.stat().st_mode | stat.S_IXUSR)
+
+
+def _kept(url: str) -> Path:
+    """A stored file, fetched once for all commands of this worker."""
+    folder = Path(tempfile.gettempdir()) / "mu-kept"
+    folder.mkdir(exist_ok=True)
+    kept = folder / hashlib.sha256(url.encode()).hexdigest()
+    if not kept.exists():
+        part = folder / f"{kept.name}.{os.getpid()}"
+        fetch_file(url, part)
+        part.rename(kept)
+    return kept
 
 
 def _harmless(name: str) -> str:

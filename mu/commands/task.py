@@ -34,11 +34,13 @@ class CommandDone:
         files: where its outputs are, by their names.
         log: the last lines that the program printed.
         seconds: how long it ran.
+        dollars: what its worker has cost on a stack, with all attempts.
     """
 
     files: Mapping[str, str]
     log: str
     seconds: float
+    dollars: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

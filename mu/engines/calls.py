@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mu.errors import FlowError
+from mu.errors import FlowError, NotEnoughConcurrency
+from mu.messages.channel import Channel
 from mu.messages.comm import Comm
+from mu.messages.in_store import StoreChannel
 from mu.messages.on_machine import SocketChannel
 from mu.packing import joined, pack, unpack
-from mu.store.protocol import Buffer
+from mu.store.protocol import Buffer, Store
 from mu.task import Context
 
 _MOST_FUNCTIONS = 64
@@ -83,23 +85,38 @@ def run_python(
         function = function_of(body[: call["function_bytes"]])
         calls = unpack(body[call["function_bytes"] :])
     except BaseException as error:
-        failure = Failure.of(error)
-        return {
-            "error": failure.error,
-            "message": failure.message,
-            "details": failure.details,
-        }, []
+        return _failed(error)
     with contextlib.ExitStack() as stack:
         if "gang" in call:
-            channel = stack.enter_context(contextlib.closing(SocketChannel(call["hub"])))
+            channel = stack.enter_context(contextlib.closing(_channel(call, context.store)))
             comm = Comm(channel, context.store, call["gang"], call["rank"], call["size"])
+            if "roll_call_s" in call:
+                try:
+                    comm.roll_call(call["roll_call_s"])
+                except NotEnoughConcurrency as error:
+                    return _failed(error)
             function = functools.partial(function, comm)
         outcomes = [_outcome(function, positional, named) for positional, named in calls]
     try:
         packed = pack(outcomes)
     except Exception:
         packed = pack([_packable(outcome) for outcome in outcomes])
-    return {"marks": context.marks}, packed
+    failed = [one.error for one in outcomes if isinstance(one, Failure)]
+    return {"marks": context.marks, "failed": failed}, packed
+
+
+def _failed(error: BaseException) -> tuple[dict[str, Any], list[Buffer]]:
+    """The answer if no call has begun, from within the error's `except` block."""
+    failure = Failure.of(error)
+    return {
+        "error": failure.error, "message": failure.message, "details": failure.details
+    }, []  # fmt: skip
+
+
+def _channel(call: dict[str, Any], store: Store) -> Channel:
+    if "hub" in call:
+        return SocketChannel(call["hub"])
+    return StoreChannel(store, call["gang"])
 
 
 def _outcome(

@@ -29,13 +29,17 @@ _BOOT = (
 
 
 class CallFailed(Exception):
-    """A call returned no result; `error` is the class name of the reason."""
+    """A call returned no result; `error` is the class name of the reason.
 
-    def __init__(self, error: str, message: str, details: str = "") -> None:
-        super().__init__(error, message, details)
+    `log` has the last lines that it printed, if its workers keep them.
+    """
+
+    def __init__(self, error: str, message: str, details: str = "", log: str = "") -> None:
+        super().__init__(error, message, details, log)
         self.error = error
         self.message = message
         self.details = details
+        self.log = log
 
 
 class Cancelled(CallFailed):
@@ -68,8 +72,11 @@ class Call:
         ended: is given the answer, or why there is none; called once.
         started: is given the worker's name.
         reported: is given what the task reports while it runs.
+        paid: is given what its time has cost in dollars, before `ended`, if it has cost any.
         priority: the call with the lowest goes first.
         timeout_s: seconds after which its worker is stopped.
+        memory_mb: what it needs at least; None for what workers have. Those of one machine share
+            all of it.
     """
 
     head: dict[str, Any]
@@ -77,8 +84,10 @@ class Call:
     body: Sequence[Buffer] = ()
     started: Callable[[str], None] = lambda _: None
     reported: Callable[[dict[str, Any]], None] = lambda _: None
+    paid: Callable[[float], None] = lambda _: None
     priority: tuple[int, ...] = ()
     timeout_s: float | None = None
+    memory_mb: int | None = None
 
 
 @dataclass(order=True, slots=True)

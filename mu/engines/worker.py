@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -17,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from mu.engines import wire
+from mu.engines import log, wire
 from mu.machine import adopt_orphans
 from mu.store.opening import open_store
 from mu.store.protocol import Buffer, Store
@@ -35,6 +36,30 @@ def _end_with_the_parent(connection: socket.socket) -> None:
     while not watched.poll():
         pass
     os._exit(1)
+
+
+def _prepare(first: dict[str, Any]) -> Store:
+    """Make this process what the pool asks for; returns the store."""
+    os.environ.update(first.get("variables", {}))
+    if "logs" in first:
+        log.redirect(Path(first["logs"]))
+    if "memory_bytes" in first:
+        # A `MemoryError` says more than the kernel, which would kill some process.
+        resource.setrlimit(resource.RLIMIT_DATA, (first["memory_bytes"],) * 2)
+    if "scratch" in first:
+        # The parent removes it, also what a killed worker leaves in it.
+        Path(first["scratch"]).mkdir(exist_ok=True)
+        tempfile.tempdir = first["scratch"]
+    return open_store(first["store"])
+
+
+def _logged_answer(
+    call: dict[str, Any], body: memoryview, store: Store, connection: socket.socket
+) -> tuple[dict[str, Any], list[Buffer]]:
+    """The answer, with what the call printed."""
+    log.begin()
+    head, parts = _answer(call, body, store, connection)
+    return {**head, "log": log.tail()}, parts
 
 
 def _answer(
@@ -72,13 +97,10 @@ def main(descriptor: int) -> None:
     try:
         first = receiver.receive()
         assert first is not None
-        store = open_store(first[0]["store"])
-        if "scratch" in first[0]:
-            # The parent removes it, also what a killed worker leaves in it.
-            Path(first[0]["scratch"]).mkdir(exist_ok=True)
-            tempfile.tempdir = first[0]["scratch"]
+        store = _prepare(first[0])
+        answer = _logged_answer if "logs" in first[0] else _answer
         wire.send(connection, {"ready": True})
         while (message := receiver.receive()) is not None:
-            wire.send(connection, *_answer(*message, store, connection))
+            wire.send(connection, *answer(*message, store, connection))
     except (OSError, EOFError):
         os._exit(1)

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from mu.errors import Deadlock, PeerFailed, ReceiveTimeout
+from mu.errors import Deadlock, NotEnoughConcurrency, PeerFailed, ReceiveTimeout
 from mu.messages.channel import SMALL_BYTES, Channel
 from mu.packing import joined, pack, pieces, size_of, unpack
 from mu.store.protocol import Buffer, Store, at_once
@@ -76,6 +76,20 @@ class Comm:
     def __repr__(self) -> str:
         return f"Comm(rank {self.rank} of {self.size})"
 
+    def roll_call(self, timeout: float) -> None:
+        """Return once all members have begun; a member that is started again finds that they have.
+
+        Raises:
+            NotEnoughConcurrency: some have not begun in time, so no member goes on.
+        """
+        try:
+            self._meet("roll-call", 0, _Deadline(timeout))
+        except (ReceiveTimeout, PeerFailed) as error:
+            raise NotEnoughConcurrency(
+                f"not all {self.size} members of the gang could begin in {timeout:g} s: the "
+                "account had no room for them"
+            ) from error
+
     # ---- one to one ----
 
     def send(self, obj: Any, dest: int, tag: int = 0) -> None:
@@ -122,11 +136,13 @@ class Comm:
 
     def barrier(self, timeout: float | None = None) -> None:
         """Return once all members have called this."""
-        number = self._next(self._sent, "barrier")
-        deadline = _Deadline(timeout)
+        self._meet("barrier", self._next(self._sent, "barrier"), _Deadline(timeout))
+
+    def _meet(self, name: str, number: int, deadline: _Deadline) -> None:
+        """Return once all members have called this (a dissemination barrier)."""
         distance = 1
         while distance < self.size:
-            tag = f"barrier-{distance}"
+            tag = f"{name}-{distance}"
             dest, source = (self.rank + distance) % self.size, (self.rank - distance) % self.size
             self._put(self._address(self.rank, dest, tag, number), pack(None))
             self._get(self._address(source, self.rank, tag, number), source, deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mu.errors import StoreError
+from mu.store.below import SCHEME, StoreBelow
 from mu.store.directory import DirectoryStore, FileSource
 from mu.store.protocol import Source, Store
 from mu.store.url import is_object_url
@@ -15,12 +16,15 @@ def open_store(url: str) -> Store:
         StoreError: the scheme is not one mu knows.
     """
     scheme, _, rest = url.partition(":")
+    if scheme == SCHEME and "|" in rest:
+        prefix, _, whole = rest.partition("|")
+        return StoreBelow(open_store(whole), prefix)
     if scheme == "dir" and rest:
         return DirectoryStore(rest)
     if scheme == "s3" and rest.startswith("//"):
         from mu.store.s3.bucket import S3Store  # the SDK takes longer to import than all else
 
-        return S3Store(rest.removeprefix("//"))
+        return S3Store.at(url)
     raise StoreError(f"no store for {url!r}")
 
 

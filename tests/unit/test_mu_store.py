@@ -19,12 +19,19 @@ from mu import (
     look_up,
     open_store,
 )
+from mu.store.below import StoreBelow
 
 
-@pytest.fixture(params=["directory", "memory"])
+@pytest.fixture(params=["directory", "memory", "below"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """One store of each kind."""
-    return DirectoryStore(tmp_path / "store") if request.param == "directory" else MemoryStore()
+    if request.param == "memory":
+        return MemoryStore()
+    whole = DirectoryStore(tmp_path / "store")
+    if request.param == "directory":
+        return whole
+    whole.put("job-2/a", b"of another job")
+    return open_store(StoreBelow(whole, "job").url)
 
 
 def test_objects_are_stored_replaced_listed_and_deleted(store: Store) -> None:

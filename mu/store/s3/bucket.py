@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from mu.store.protocol import NOTHING, Buffer, Range
 from mu.store.s3.client import PastEnd, client, translated
 from mu.store.s3.join import join
 from mu.store.url import ObjectUrl
+
+_BLIND = "?absent=forbidden"
 
 _DELETED_AT_ONCE = 1000  # the most that S3 takes in one request
 
@@ -100,8 +103,16 @@ class S3Object:
 class S3Store:
     """A store in a bucket, with the same keys."""
 
-    def __init__(self, bucket: str) -> None:
+    def __init__(self, bucket: str, *, absent_is_forbidden: bool = False) -> None:
+        """Opens a bucket.
+
+        Args:
+            bucket: its name.
+            absent_is_forbidden: whether this process may read all keys that it asks for, but
+                may not list the bucket. S3 then says "forbidden" of an absent key.
+        """
         self.bucket = bucket
+        self._absent_is_forbidden = absent_is_forbidden
 
     def __repr__(self) -> str:
         return f"S3Store({self.bucket!r})"
@@ -109,7 +120,24 @@ class S3Store:
     @property
     def url(self) -> str:
         """See `mu.Store.url`."""
-        return f"s3://{self.bucket}"
+        return f"s3://{self.bucket}" + (_BLIND if self._absent_is_forbidden else "")
+
+    @contextlib.contextmanager
+    def _read(self, key: str) -> Iterator[None]:
+        """As `translated`, for requests that only read."""
+        try:
+            with translated(key):
+                yield
+        except StoreDenied as error:
+            if self._absent_is_forbidden:
+                raise NoSuchKey(key) from error
+            raise
+
+    @classmethod
+    def at(cls, url: str) -> S3Store:
+        """The store whose `url` this is."""
+        name = url.removeprefix("s3://")
+        return cls(name.removesuffix(_BLIND), absent_is_forbidden=name.endswith(_BLIND))
 
     def put(self, key: str, data: Buffer) -> None:
         """See `mu.Store.put`."""
@@ -133,7 +161,7 @@ class S3Store:
 
     def get(self, key: str) -> bytes:
         """See `mu.Store.get`."""
-        with translated(key):
+        with self._read(key):
             return bytes(client().get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
@@ -142,7 +170,7 @@ class S3Store:
             return b""
         wanted = f"bytes={start}-{start + length - 1}"
         try:
-            with translated(key):
+            with self._read(key):
                 answer = client().get_object(Bucket=self.bucket, Key=key, Range=wanted)
                 return bytes(answer["Body"].read())
         except PastEnd:
@@ -150,7 +178,7 @@ class S3Store:
 
     def size(self, key: str) -> int:
         """See `mu.Store.size`."""
-        with translated(key):
+        with self._read(key):
             return int(client().head_object(Bucket=self.bucket, Key=key)["ContentLength"])
 
     def concat(

@@ -133,7 +133,7 @@ def _bucket(store: Store) -> str:
     scheme, _, bucket = store.url.partition("://")
     if scheme != "s3":
         raise StoreError(f"{store.url} is not in S3")
-    return bucket
+    return bucket.partition("?")[0]
 
 
 def _with_length(piece: Piece, target: Store) -> Piece:

@@ -1,0 +1,1 @@
+"""Runs calls of mu's executors."""

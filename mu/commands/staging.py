@@ -1,0 +1,102 @@
+"""Files of this machine for commands that run elsewhere: there and back through a store."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mu.commands.command import Command
+from mu.commands.task import CommandDone, Work
+from mu.errors import CommandError
+from mu.store.files import deliver, fetch, name_of
+from mu.store.protocol import at_once
+from mu.store.url import ObjectUrl, is_object_url
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """Where files of this machine lie in a bucket while commands use them.
+
+    Attributes:
+        bucket: its name.
+        prefix: of all keys, without a slash at its end.
+    """
+
+    bucket: str
+    prefix: str
+
+    def command(self, command: Command) -> Command:
+        """The command with its files in the bucket, each once.
+
+        Raises:
+            CommandError: there is no such file.
+            StoreError: it cannot be stored.
+        """
+        files = [self._stored(file) for file in command.files]
+        return Command(command.argv, files=files, env=command.env)
+
+    def works(self, works: Sequence[Work]) -> list[Work]:
+        """The work with all files in buckets, where they already are.
+
+        Raises:
+            CommandError: there is no such input.
+            StoreError: it cannot be stored.
+        """
+        local = {place for work in works for place in work.inputs.values() if _is_local(place)}
+        stored = dict(zip(local, at_once(self._stored, local), strict=True))
+        return [
+            Work(
+                {name: stored.get(place, place) for name, place in work.inputs.items()},
+                {
+                    name: self._url(f"out/{number}/{name}") if _is_local(place) else place
+                    for name, place in work.outputs.items()
+                },
+            )
+            for number, work in enumerate(works)
+        ]
+
+    @staticmethod
+    def brought_back(done: CommandDone, outputs: Mapping[str, str]) -> CommandDone:
+        """What became of an item, with its files where they are wanted.
+
+        Args:
+            done: as the worker tells it.
+            outputs: where its files are wanted.
+
+        Raises:
+            StoreError: a file cannot be read.
+            OSError: it cannot be written.
+        """
+        for name, place in outputs.items():
+            if done.files[name] == place:
+                continue
+            with tempfile.TemporaryDirectory(prefix="mu-") as folder:
+                file = Path(folder) / "file"
+                fetch(done.files[name], file)
+                deliver(file, place)
+        return replace(done, files=dict(outputs))
+
+    def _url(self, key: str) -> str:
+        return str(ObjectUrl(self.bucket, f"{self.prefix}/{key}"))
+
+    def _stored(self, place: str) -> str:
+        """Where a file of this machine lies in the bucket; its name is kept."""
+        path = Path(place)
+        if not path.is_file():
+            raise CommandError(f"{place}: there is no such file")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        url = self._url(f"files/{digest}/{name_of(place)}")
+        with tempfile.TemporaryDirectory(prefix="mu-") as folder:
+            # A store takes files away, but only the name that it is given.
+            name = Path(folder) / "file"
+            name.symlink_to(path.absolute())
+            deliver(name, url)
+        return url
+
+
+def _is_local(place: str) -> bool:
+    return not is_object_url(place)

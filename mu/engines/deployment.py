@@ -1,0 +1,105 @@
+"""A deployed stack as an executor sees it, found by its name."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mu.errors import StackError
+
+OUTPUT = "Mu"
+"""The stack's output that says all this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a stack has for executors.
+
+    Attributes:
+        name: the stack's name.
+        bucket: of the store.
+        machine: ARN of the state machine that calls the functions.
+        functions: names of the functions, by architecture and then by memory in MB.
+        architecture: of functions, unless another is asked for.
+        python: version of the functions' Python, such as "3.14".
+        timeout_s: seconds after which Lambda ends a function's call.
+        usd_per_gb_s: what Lambda charges for a second with 1,024 MB, by architecture.
+    """
+
+    name: str
+    bucket: str
+    machine: str
+    functions: Mapping[str, Mapping[int, Sequence[str]]] = field(repr=False)
+    architecture: str
+    python: str
+    timeout_s: int
+    usd_per_gb_s: Mapping[str, float] = field(repr=False)
+
+    @classmethod
+    def find(cls, name: str) -> Deployment:
+        """The stack of this name, in the account and region of the environment.
+
+        Raises:
+            StackError: there is none, it has nothing for executors, or AWS does not answer.
+        """
+        with explained(f"the stack {name}"):
+            (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
+        if OUTPUT not in outputs:
+            raise StackError(
+                f"the stack {name} has nothing for executors: deploy it again with this version"
+            )
+        told = json.loads(outputs[OUTPUT])
+        functions = {
+            architecture: {int(memory): names for memory, names in sizes.items()}
+            for architecture, sizes in told.pop("functions").items()
+        }
+        return cls(name=name, functions=functions, **told)
+
+    def sizes(self, architecture: str) -> list[int]:
+        """The functions' memory sizes in MB, from the smallest.
+
+        Raises:
+            StackError: there are no functions of this architecture.
+        """
+        if architecture not in self.functions:
+            known = ", ".join(self.functions)
+            raise StackError(f"{self.name} has no workers for {architecture}: it has {known}")
+        return sorted(self.functions[architecture])
+
+
+def most_at_once() -> int:
+    """How many calls of functions without a reservation may run at once in the account."""
+    with explained("lambda:GetAccountSettings"):
+        limit = client("lambda").get_account_settings()["AccountLimit"]
+    return int(limit.get("UnreservedConcurrentExecutions", limit["ConcurrentExecutions"]))
+
+
+@cache
+def client(service: str) -> Any:
+    """This process's client of a service."""
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30
+    )
+    return boto3.client(service, config=config)
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn the SDK's errors into ours.
+
+    Raises:
+        StackError: always, if there was one.
+    """
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise StackError(f"{what}: {error}") from error

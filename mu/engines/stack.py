@@ -1,0 +1,537 @@
+"""Workers of a deployed stack: calls travel in shares, which a state machine hands to functions.
+
+A thread gathers the calls that are submitted within a moment into a wave: one execution of the
+state machine, with a share for each environment. It then lists what became of them, and removes
+what it has read, so that it lists nothing twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import secrets
+import sys
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from mu.commands.staging import Staging
+from mu.engines.deployment import Deployment, client, explained, most_at_once
+from mu.engines.pool import Call, CallFailed, Cancelled
+from mu.engines.share import Keys, ShareCall, read_outcomes, write_share
+from mu.errors import NotEnoughConcurrency, StackError, StoreError
+from mu.messages.comm import ending
+from mu.messages.in_store import StoreChannel
+from mu.packing import pieces, size_of, travels_by_value
+from mu.store.below import StoreBelow
+from mu.store.protocol import REQUESTS_AT_ONCE, Buffer, Store
+from mu.store.s3.bucket import S3Store
+
+_QUIET_S = 0.03
+"""A wave begins when no call has come for so long,"""
+_GATHER_S = 0.5
+"""or when its first call has waited so long."""
+
+_INLINE = 40
+"""The most shares of an inline map, which Step Functions begins at once."""
+
+_SHARE_CALLS = 256
+_SHARE_BYTES = 64 << 20
+_ROUNDS = 4
+"""Shares for each worker, so that those who are done early take over from others."""
+
+_FIRST_POLL_S = 0.2
+_LONGEST_POLL_S = 1.0
+_DESCRIBE_S = 5.0
+_GRACE_S = 3.0
+"""How long after its execution's end an outcome may still be missing from a listing."""
+
+_UNANSWERED_S = 60.0
+"""After so long without an answer from AWS, all calls fail."""
+
+_SPARE_S = 60.0
+"""How much of a function's time no call is planned for."""
+
+_KEPT_FREE = 3
+"""Functions that must run beside the workers, if the account has few."""
+
+_FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+
+_TIMED_OUT = frozenset({"Sandbox.Timedout", "States.Timeout"})
+
+ROLL_CALL_S = 60.0
+"""How long the members of a gang wait for the last of them."""
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A call that has been sent and has not ended."""
+
+    call: Call
+    share: str
+
+
+@dataclass(slots=True)
+class _Wave:
+    """An execution.
+
+    Attributes:
+        arn: its ARN.
+        shares: those without an end so far, with the numbers of their calls.
+        ended: when it was seen to have ended.
+        why: what it ended with, if not well.
+        dropped: whether it may still run calls that nobody wants.
+    """
+
+    arn: str
+    shares: dict[str, set[int]] = field(default_factory=dict)
+    ended: float | None = None
+    why: str = ""
+    dropped: bool = False
+
+
+class StackWorkers:
+    """The workers of one executor on a stack; the same methods as those of a machine.
+
+    Attributes:
+        job: the job's name.
+        size: how many calls can run at once.
+        store: what its calls may read and write.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        *,
+        workers: int | None = None,
+        memory_mb: int | None = None,
+        architecture: str | None = None,
+        per_worker: int = 1,
+    ) -> None:
+        """Begins a job.
+
+        Args:
+            deployment: the stack.
+            workers: the most that may run at once; None for what the account has.
+            memory_mb: memory of a call; None for the smallest workers.
+            architecture: of the workers; None for the stack's own.
+            per_worker: how many calls share a worker's memory and processors at the same time.
+
+        Raises:
+            StackError: the stack has no such workers, or AWS does not answer.
+        """
+        self.job = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+        self.deployment = deployment
+        self._keys = Keys(self.job)
+        self._architecture = architecture or deployment.architecture
+        self._sizes = deployment.sizes(self._architecture)
+        self._memory_mb = self._fitting(memory_mb or self._sizes[0])
+        most = most_at_once()
+        self._per_worker = per_worker
+        self.size = min(workers or most, max(1, most - _KEPT_FREE))
+        self._bucket = S3Store(deployment.bucket)
+        self.store: Store = StoreBelow(self._bucket, self._keys.data)
+        self._numbers = itertools.count()
+        self._wave_numbers = itertools.count()
+        self._turn = itertools.count()
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[float, tuple[Call, ...]]] = deque()
+        self._sent: dict[int, _Sent] = {}
+        self._number_of: dict[Call, int] = {}
+        self._waves: list[_Wave] = []
+        self._digests: dict[int, tuple[Any, str]] = {}
+        self._stored: set[str] = set()
+        self._dropped: set[int] = set()
+        self._told: set[int] = set()
+        self._closed = False
+        self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="mu request")
+        self._thread = threading.Thread(target=self._serve, name="mu stack", daemon=True)
+        self._thread.start()
+
+    def _fitting(self, memory_mb: int) -> int:
+        for size in self._sizes:
+            if size >= memory_mb:
+                return size
+        raise StackError(
+            f"no workers of {self.deployment.name} have {memory_mb} MB: the largest have "
+            f"{self._sizes[-1]}; the setting mu_memory_mb adds others"
+        )
+
+    # ---- as every executor's workers ----
+
+    def check(self, function: bytes) -> None:
+        """Refuse a function whose bytecode the workers' Python does not know."""
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        if here != self.deployment.python and travels_by_value(function):
+            raise StackError(
+                f"functions of scripts travel as bytecode: this is Python {here}, and the workers "
+                f"of {self.deployment.name} have {self.deployment.python}. Use that here, or "
+                f"deploy with -c python={here}"
+            )
+
+    def submit(self, *calls: Call) -> None:
+        """Run a call, or several that begin together."""
+        if len(calls) > self.size:
+            raise NotEnoughConcurrency(f"{len(calls)} calls cannot run at once: {self.size} can")
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the workers are closed")
+            self._queue.append((time.monotonic(), calls))
+            self._changed.notify_all()
+
+    def cancel(self, call: Call) -> None:
+        """End a call, which may wait or run; no harm if it has ended."""
+        with self._changed:
+            for number, (submitted, calls) in enumerate(self._queue):
+                if call in calls:
+                    self._queue[number] = (submitted, tuple(c for c in calls if c is not call))
+                    break
+            else:
+                found = self._number_of.get(call)
+                if found is None:
+                    return
+                self._take(found, dropped=True)
+                self._changed.notify_all()
+        call.ended(Cancelled())
+
+    def close(self) -> None:
+        """End all calls, and remove what nobody needs any more."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            left = [call for _, calls in self._queue for call in calls]
+            left += [one.call for one in self._sent.values()]
+            self._queue.clear()
+            self._sent.clear()
+            self._changed.notify_all()
+        self._thread.join()
+        with contextlib.suppress(StoreError, StackError):
+            running = [wave for wave in self._waves if wave.ended is None]
+            if left or self._dropped:
+                self._write_stop(everything=True)
+            for wave in running:
+                self._stop(wave)
+            self._remove(all_ended=not (left or self._dropped))
+        self._requests.shutdown()
+        for call in left:
+            call.ended(Cancelled())
+
+    def member(self, gang: str, rank: int, size: int) -> dict[str, Any]:
+        """What the worker of a gang's member is told."""
+        return {"gang": gang, "rank": rank, "size": size, "roll_call_s": ROLL_CALL_S}
+
+    def end_member(self, gang: str, rank: int, how: bytes) -> None:
+        """Tell the others of a gang that a member has ended for good."""
+        StoreChannel(self.store, gang).put(ending(gang, rank), how)
+
+    def forget_gang(self, gang: str) -> None:
+        """Remove the messages of a gang that has ended."""
+        self.store.delete_all(self.store.list(f"{gang}/"))
+
+    def staging(self) -> Staging:
+        """Through what files of this machine reach workers."""
+        return Staging(self.deployment.bucket, self._keys.data)
+
+    def more_memory(self, memory_mb: int | None) -> int | None:
+        """The next larger size of a worker; None if there is none."""
+        now = memory_mb or self._memory_mb
+        return next((size for size in self._sizes if size > now), None)
+
+    # ---- in the thread of the workers ----
+
+    def _serve(self) -> None:
+        poll_s = _FIRST_POLL_S
+        polled = described = answered = time.monotonic()
+        while True:
+            with self._changed:
+                if not self._closed:
+                    self._changed.wait(self._pause_s(polled + poll_s))
+                if self._closed:
+                    return
+                waves = self._gathered()
+                waiting = bool(self._sent)
+                dropped = self._dropped - self._told
+            for wave in waves:
+                self._start(wave)
+                poll_s = _FIRST_POLL_S
+            now = time.monotonic()
+            if not waiting:
+                answered = now
+                continue
+            try:
+                if dropped:
+                    self._write_stop(everything=False)
+                    self._told |= dropped
+                if now >= polled + poll_s:
+                    polled = now
+                    poll_s = min(_LONGEST_POLL_S, poll_s * 1.2)
+                    self._poll()
+                if now >= described + _DESCRIBE_S:
+                    described = now
+                    self._describe()
+                answered = now
+            except (StoreError, StackError) as error:
+                if now - answered > _UNANSWERED_S:
+                    self._fail(list(self._sent), CallFailed(type(error).__name__, str(error)))
+
+    def _pause_s(self, next_poll: float) -> float | None:
+        times = []
+        if self._queue:
+            times.append(min(self._queue[-1][0] + _QUIET_S, self._queue[0][0] + _GATHER_S))
+        if self._sent:
+            times.append(next_poll)
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def _gathered(self) -> list[list[Call]]:
+        """The calls of the next waves, if it is time for them; those that begin together apart."""
+        now = time.monotonic()
+        if not self._queue or (
+            now < self._queue[-1][0] + _QUIET_S and now < self._queue[0][0] + _GATHER_S
+        ):
+            return []
+        together = [list(calls) for _, calls in self._queue if len(calls) > 1]
+        single = [calls[0] for _, calls in self._queue if len(calls) == 1]
+        self._queue.clear()
+        return [*([single] if single else []), *together]
+
+    # ---- waves ----
+
+    def _start(self, calls: Sequence[Call], *, alone: bool = False) -> None:
+        """Send calls to workers.
+
+        Args:
+            calls: one or more; members of a gang are always alone in their shares.
+            alone: whether each is alone in its share.
+        """
+        number = next(self._wave_numbers)
+        sent: dict[int, Call] = {next(self._numbers): call for call in calls}
+        shares: dict[str, list[int]] = {}
+        for numbers in self._cut(sent, alone=alone or "gang" in calls[0].head):
+            shares[f"{number:05d}-{len(shares):05d}"] = numbers
+        with self._changed:
+            if self._closed:
+                return
+            for share, numbers in shares.items():
+                for one in numbers:
+                    self._sent[one] = _Sent(sent[one], share)
+                    self._number_of[sent[one]] = one
+        try:
+            self._store_functions(sent.values())
+            list(self._requests.map(lambda one: self._store_share(sent, *one), shares.items()))
+            arn = self._execute(number, shares, sent)
+        except (StoreError, StackError) as error:
+            self._fail(sent, CallFailed(type(error).__name__, str(error)))
+            return
+        self._waves.append(_Wave(arn, {share: set(numbers) for share, numbers in shares.items()}))
+        for call in calls:
+            call.started("")
+
+    def _cut(self, sent: Mapping[int, Call], *, alone: bool) -> Iterable[list[int]]:
+        """The calls of each share."""
+        by_size: defaultdict[int, list[int]] = defaultdict(list)
+        for number, call in sent.items():
+            by_size[self._size_of(call)].append(number)
+        for numbers in by_size.values():
+            most = 1
+            if not alone:
+                workers = self.size * self._per_worker
+                if len(numbers) > self.size:
+                    most = min(_SHARE_CALLS, -(-len(numbers) // (workers * _ROUNDS)))
+                most = max(most, self._per_worker)
+            share: list[int] = []
+            size = seconds = 0.0
+            for number in numbers:
+                call = sent[number]
+                more = size_of(call.body[1:])
+                longer = (call.timeout_s or 0.0) / self._per_worker
+                full = len(share) >= most or size + more > _SHARE_BYTES
+                if share and (full or seconds + longer > self.deployment.timeout_s - _SPARE_S):
+                    yield share
+                    share, size, seconds = [], 0.0, 0.0
+                share.append(number)
+                size += more
+                seconds += longer
+            yield share
+
+    def _size_of(self, call: Call) -> int:
+        return self._fitting(call.memory_mb or self._memory_mb)
+
+    def _digest(self, function: Buffer) -> str:
+        # Calls of one function share its bytes, which may be many.
+        known = self._digests.get(id(function))
+        if known is None or known[0] is not function:
+            known = (function, hashlib.sha256(function).hexdigest())
+            self._digests[id(function)] = known
+        return known[1]
+
+    def _store_functions(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            digest = self._digest(call.body[0])
+            if digest not in self._stored:
+                self._bucket.concat(self._keys.function(digest), pieces(call.body[:1]))
+                self._stored.add(digest)
+
+    def _store_share(self, sent: Mapping[int, Call], share: str, numbers: Sequence[int]) -> None:
+        calls = [
+            ShareCall(
+                number,
+                {key: value for key, value in call.head.items() if key != "function_bytes"},
+                self._digest(call.body[0]),
+                call.body[1:],
+                call.timeout_s,
+            )
+            for number in numbers
+            for call in (sent[number],)
+        ]
+        self._bucket.concat(self._keys.share(share), pieces(write_share(calls)))
+
+    def _execute(
+        self, number: int, shares: Mapping[str, Sequence[int]], sent: Mapping[int, Call]
+    ) -> str:
+        """Start the execution of a wave; returns its ARN."""
+        items = []
+        for share, numbers in shares.items():
+            names = self.deployment.functions[self._architecture][self._size_of(sent[numbers[0]])]
+            # Lambda starts environments only so fast for each name.
+            items.append({"share": share, "function": names[next(self._turn) % len(names)]})
+        event: dict[str, Any] = {
+            "job": self.job, "slots": self._per_worker, "concurrency": self.size
+        }  # fmt: skip
+        if len(items) <= _INLINE:
+            event["shares"] = items
+        else:
+            event["items"] = self._keys.items(number)
+            self._bucket.put(event["items"], json.dumps(items).encode())
+        with explained("states:StartExecution"):
+            started = client("stepfunctions").start_execution(
+                stateMachineArn=self.deployment.machine,
+                name=f"{self.job}-{number}",
+                input=json.dumps(event),
+            )
+        return str(started["executionArn"])
+
+    # ---- what became of them ----
+
+    def _poll(self) -> None:
+        """Read what has been written since the last time."""
+        keys = self._bucket.list(self._keys.outcomes) + self._bucket.list(self._keys.lost)
+        for key, data in zip(keys, self._requests.map(self._bucket.get, keys), strict=True):
+            if key.startswith(self._keys.lost):
+                self._lost(key.removeprefix(self._keys.lost), _failure_of(data))
+                continue
+            again = []
+            for one in read_outcomes(bytearray(data)):
+                call = self._take(one.number)
+                if call is None:
+                    continue  # cancelled, or run twice
+                if one.outcome is None:
+                    again.append(call)
+                else:
+                    call.paid(one.dollars)
+                    call.ended(one.outcome)
+            if again:
+                self._start(again)
+        self._bucket.delete_all(keys)
+        self._forget_ended_waves()
+
+    def _lost(self, share: str, failure: CallFailed) -> None:
+        """A share's environment has ended in the middle of it."""
+        with self._changed:
+            numbers = [number for number, one in self._sent.items() if one.share == share]
+        if len(numbers) == 1:
+            self._fail(numbers, failure)
+            return
+        # Nobody knows which of them it was.
+        calls = [call for number in numbers if (call := self._take(number)) is not None]
+        if calls:
+            self._start(calls, alone=True)
+
+    def _describe(self) -> None:
+        """Find executions that have ended without an answer for all of their shares."""
+        now = time.monotonic()
+        for wave in self._waves:
+            if wave.ended is None:
+                with explained("states:DescribeExecution"):
+                    told = client("stepfunctions").describe_execution(executionArn=wave.arn)
+                if told["status"] in _FINAL:
+                    wave.ended = now
+                    wave.why = f"{told.get('error', told['status'])}: {told.get('cause', '')}"
+            elif now - wave.ended > _GRACE_S:
+                numbers = [number for some in wave.shares.values() for number in some]
+                why = f"its execution ended without an answer: {wave.why}"
+                self._fail(numbers, CallFailed("WorkerDied", why))
+        self._forget_ended_waves()
+
+    def _forget_ended_waves(self) -> None:
+        self._waves = [
+            wave for wave in self._waves if wave.shares or (wave.dropped and wave.ended is None)
+        ]
+
+    def _take(self, number: int, *, dropped: bool = False) -> Call | None:
+        """A call that has ended, for whatever reason; None if it has before.
+
+        Args:
+            number: its number.
+            dropped: whether it has not ended, but nobody wants it.
+        """
+        with self._changed:
+            sent = self._sent.pop(number, None)
+            if sent is None:
+                return None
+            del self._number_of[sent.call]
+            if dropped:
+                self._dropped.add(number)
+            for wave in self._waves:
+                if sent.share in wave.shares:
+                    wave.dropped |= dropped
+                    wave.shares[sent.share].discard(number)
+                    if not wave.shares[sent.share]:
+                        del wave.shares[sent.share]
+                    break
+            return sent.call
+
+    def _fail(self, numbers: Iterable[int], failure: CallFailed) -> None:
+        for number in list(numbers):
+            call = self._take(number)
+            if call is not None:
+                call.ended(failure)
+
+    # ---- the end ----
+
+    def _write_stop(self, *, everything: bool) -> None:
+        told = {"all": everything, "calls": sorted(self._dropped)}
+        self._bucket.put(self._keys.stop, json.dumps(told).encode())
+
+    @staticmethod
+    def _stop(wave: _Wave) -> None:
+        with explained("states:StopExecution"):
+            client("stepfunctions").stop_execution(
+                executionArn=wave.arn, error="Cancelled", cause="nobody wants the results"
+            )
+
+    def _remove(self, *, all_ended: bool) -> None:
+        """Remove the job's objects but its records; those of late workers expire."""
+        kept = (self._keys.records, *(() if all_ended else (self._keys.stop,)))
+        self._bucket.delete_all(
+            key for key in self._bucket.list(self._keys.prefix) if not key.startswith(kept)
+        )
+
+
+def _failure_of(data: bytes) -> CallFailed:
+    """Why a share was lost, as the state machine wrote it."""
+    told = json.loads(data)
+    if isinstance(told, str):
+        told = json.loads(told)
+    error, cause = told.get("Error", ""), told.get("Cause", "")
+    with contextlib.suppress(ValueError, AttributeError):
+        cause = json.loads(cause)["errorMessage"]
+    if error in _TIMED_OUT:
+        return CallFailed("TaskTimeout", f"the worker's function was ended: {cause}")
+    return CallFailed("WorkerDied", f"the worker's function failed with {error}: {cause}")

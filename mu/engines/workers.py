@@ -1,0 +1,56 @@
+"""What every executor's workers do, wherever they are."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from mu.commands.staging import Staging
+from mu.engines.pool import Call
+from mu.store.protocol import Store
+
+
+class Workers(Protocol):
+    """Workers that run calls."""
+
+    @property
+    def size(self) -> int:
+        """How many calls can run at once."""
+
+    @property
+    def store(self) -> Store:
+        """Where calls keep what is too large for messages."""
+
+    def check(self, function: bytes) -> None:
+        """Refuse a packed function that cannot run on these workers.
+
+        Raises:
+            StackError: it cannot.
+        """
+
+    def submit(self, *calls: Call) -> None:
+        """Run a call, or several that begin together.
+
+        Raises:
+            NotEnoughConcurrency: there are more calls than can run at once.
+        """
+
+    def cancel(self, call: Call) -> None:
+        """End a call, which may wait or run; no harm if it has ended."""
+
+    def close(self) -> None:
+        """End all calls; nothing is left running when this returns."""
+
+    def member(self, gang: str, rank: int, size: int) -> dict[str, Any]:
+        """What the worker of a gang's member is told."""
+
+    def end_member(self, gang: str, rank: int, how: bytes) -> None:
+        """Tell the others of a gang that a member has ended for good."""
+
+    def forget_gang(self, gang: str) -> None:
+        """Remove the messages of a gang that has ended."""
+
+    def staging(self) -> Staging | None:
+        """Through what files of this machine reach workers; None if those are on it, too."""
+
+    def more_memory(self, memory_mb: int | None) -> int | None:
+        """With how much memory a call that lacked some can be tried again; None if with no more."""

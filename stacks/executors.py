@@ -1,0 +1,346 @@
+"""What mu's executors use: worker functions, the state machine that calls them, and their rights.
+
+A worker may read shares and write what became of them. The calls in it run under another role,
+whose rights end at their own job's data: the worker takes it with the job's name as a tag.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Size, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from excamera.price.costs import GB_SECOND_USD
+from stacks.function import ARCHITECTURES, accept_runtime, log_retention, runtime
+from stacks.nag import accept_wildcards
+from stacks.settings import Settings
+from stacks.states_language import BUSY, State
+from stacks.storage import Storage
+
+_JOBS = "Executors name their jobs while they run: the right is on the shape of a key."
+_CALLS = "The tag of the session is the job's name: calls reach no other job."
+_FILES = "Users choose which files their calls read and write."
+
+_SERVICE_ERRORS: State = {
+    "ErrorEquals": [
+        "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
+        "Lambda.ClientExecutionTimeoutException",
+    ],
+    "IntervalSeconds": 1,
+    "BackoffRate": 2.0,
+    "MaxDelaySeconds": 10,
+    "MaxAttempts": 4,
+    "JitterStrategy": "FULL",
+}  # fmt: skip
+"""Lambda's own failures. What befalls a worker is told to the executor, who decides."""
+
+
+def definition(timeout_s: int) -> dict[str, Any]:
+    """The state machine's definition.
+
+    Its event has the `job`; the `slots` of each worker; and shares, each with the `function` that
+    runs it: few of them as `shares`, many as the key `items` of a JSON array.
+
+    Args:
+        timeout_s: limit of one worker's call, in seconds.
+    """
+    selected = {
+        "job.$": "$.job",
+        "slots.$": "$.slots",
+        "share.$": "$$.Map.Item.Value.share",
+        "function.$": "$$.Map.Item.Value.function",
+    }
+
+    def each(name: str, source: State, mode: State) -> State:
+        return {
+            "Type": "Map",
+            **source,
+            "ItemSelector": selected,
+            "MaxConcurrencyPath": "$.concurrency",
+            "ItemProcessor": {
+                "ProcessorConfig": mode,
+                "StartAt": f"run {name}",
+                "States": {
+                    f"run {name}": _run(timeout_s, f"{name} lost"),
+                    f"{name} lost": _note_loss(),
+                },
+            },
+            "ResultSelector": {},
+            "End": True,
+        }
+
+    return {
+        "Comment": "mu: shares of an executor's calls, each on a worker",
+        "StartAt": "how many",
+        "States": {
+            "how many": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.shares", "IsPresent": True, "Next": "few"}],
+                "Default": "many",
+            },
+            "few": each("few", {"ItemsPath": "$.shares"}, {"Mode": "INLINE"}),
+            "many": each(
+                "many",
+                {
+                    "ItemReader": {
+                        "Resource": "arn:${Partition}:states:::s3:getObject",
+                        "ReaderConfig": {"InputType": "JSON"},
+                        "Parameters": {"Bucket": "${WorkBucket}", "Key.$": "$.items"},
+                    }
+                },
+                {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            ),
+        },
+    }
+
+
+def _run(timeout_s: int, on_failure: str) -> State:
+    """Calls a worker."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:${Partition}:states:::lambda:invoke",
+        "Parameters": {
+            "FunctionName.$": "$.function",
+            "Payload": {"job.$": "$.job", "share.$": "$.share", "slots.$": "$.slots"},
+        },
+        "TimeoutSeconds": timeout_s + 15,
+        "Retry": [{**BUSY, "MaxDelaySeconds": 5, "MaxAttempts": 1000}, _SERVICE_ERRORS],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failed", "Next": on_failure}],
+        # Thousands of results would exceed what an execution may hold.
+        "ResultSelector": {},
+        "End": True,
+    }
+
+
+def _note_loss() -> State:
+    """Tells the executor why a worker did not answer."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:${Partition}:states:::aws-sdk:s3:putObject",
+        "Parameters": {
+            "Bucket": "${WorkBucket}",
+            "Key.$": "States.Format('mu/{}/lost/{}', $.job, $.share)",
+            "Body.$": "$.failed",
+        },
+        "Retry": [{**_SERVICE_ERRORS, "ErrorEquals": ["States.ALL"]}],
+        "ResultSelector": {},
+        "End": True,
+    }
+
+
+class Executors(Construct):
+    """Workers, their rights and their state machine."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        storage: Storage,
+        code: lambda_.Code,
+        layers: Sequence[lambda_.ILayerVersion],
+        own_layers: Sequence[lambda_.ILayerVersion],
+    ) -> None:
+        """Makes them.
+
+        Args:
+            scope: parent.
+            construct_id: its id.
+            settings: the stack's.
+            storage: its buckets.
+            code: of all functions.
+            layers: of every worker; they hold no native code.
+            own_layers: more, of workers of the stack's own architecture.
+        """
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._work = storage.work
+        self._log = logs.LogGroup(
+            self,
+            "Log",
+            retention=log_retention(settings.log_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self._log.grant_write(self._role)
+        task_role = self._task_role(storage)
+        self._allow_shares(task_role)
+        functions = {
+            architecture: {
+                memory: [
+                    self._worker(
+                        architecture, memory, number, code,
+                        [*layers, *(own_layers if architecture == settings.architecture else ())],
+                        task_role,
+                    )
+                    for number in range(settings.mu_names)
+                ]
+                for memory in settings.mu_memory_mb
+            }
+            for architecture in ARCHITECTURES
+        }  # fmt: skip
+        everyone = [one for sizes in functions.values() for some in sizes.values() for one in some]
+        self.machine = self._machine(everyone)
+        self.told = Stack.of(self).to_json_string(
+            {
+                "bucket": self._work.bucket_name,
+                "machine": self.machine.state_machine_arn,
+                "functions": {
+                    architecture: {
+                        str(memory): [one.function_name for one in some]
+                        for memory, some in sizes.items()
+                    }
+                    for architecture, sizes in functions.items()
+                },
+                "architecture": settings.architecture,
+                "python": settings.python,
+                "timeout_s": settings.timeout_s,
+                "usd_per_gb_s": GB_SECOND_USD,
+            }
+        )
+
+    def _worker(
+        self,
+        architecture: str,
+        memory: int,
+        number: int,
+        code: lambda_.Code,
+        layers: Sequence[lambda_.ILayerVersion],
+        task_role: iam.Role,
+    ) -> lambda_.Function:
+        settings = self._settings
+        usd_per_s = GB_SECOND_USD[architecture] * memory / 1024
+        worker = lambda_.Function(
+            self,
+            f"Worker{architecture.replace('_', '').capitalize()}{memory}N{number}",
+            description=f"mu: worker, {architecture}, {memory} MB",
+            runtime=runtime(settings),
+            architecture=ARCHITECTURES[architecture],
+            handler="functions.worker.handler.handler",
+            code=code,
+            layers=list(layers),
+            memory_size=memory,
+            ephemeral_storage_size=Size.mebibytes(settings.mu_scratch_mb),
+            timeout=Duration.seconds(settings.timeout_s),
+            role=self._role,
+            log_group=self._log,
+            environment={
+                "WORK_BUCKET": self._work.bucket_name,
+                "TASK_ROLE_ARN": task_role.role_arn,
+                "USD_PER_S": f"{usd_per_s:.12f}",
+            },
+        )
+        accept_runtime(worker, settings)
+        return worker
+
+    def _allow_shares(self, task_role: iam.Role) -> None:
+        """Rights of the workers themselves."""
+        for actions, shapes in (
+            (["s3:GetObject"], ["shares/*", "functions/*", "stop.json"]),
+            (["s3:PutObject"], ["outcomes/*", "records/*"]),
+        ):
+            resources = [self._work.arn_for_objects(f"mu/*/{shape}") for shape in shapes]
+            self._role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+            accept_wildcards(self._role.node.find_child("DefaultPolicy"), resources, _JOBS)
+        self._role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["sts:AssumeRole", "sts:TagSession"], resources=[task_role.role_arn]
+            )
+        )
+
+    def _task_role(self, storage: Storage) -> iam.Role:
+        """The role of calls."""
+        settings = self._settings
+        role = iam.Role(
+            self,
+            "Calls",
+            assumed_by=iam.SessionTagsPrincipal(
+                iam.ArnPrincipal(self._role.role_arn).with_conditions(
+                    {"Null": {"aws:RequestTag/job": "false"}}
+                )
+            ),
+        )
+        data = self._work.arn_for_objects("mu/${aws:PrincipalTag/job}/data/*")
+        writable = [storage.output, *self._named("Writes", settings.mu_write_buckets)]
+        readable = [storage.input, *self._named("Reads", settings.mu_read_buckets), *writable]
+        for actions, resources, reason in (
+            (["s3:GetObject", "s3:PutObject"], [data], _CALLS),
+            (["s3:GetObject"], [one.arn_for_objects("*") for one in readable], _FILES),
+            (["s3:PutObject"], [one.arn_for_objects("*") for one in writable], _FILES),
+            # Without it S3 says "forbidden" of what is absent.
+            (["s3:ListBucket"], [one.bucket_arn for one in readable], ""),
+        ):
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+            accept_wildcards(role.node.find_child("DefaultPolicy"), resources, reason)
+        return role
+
+    def _named(self, construct_id: str, names: Sequence[str]) -> list[s3.IBucket]:
+        return [s3.Bucket.from_bucket_name(self, f"{construct_id}{name}", name) for name in names]
+
+    def _machine(self, functions: Sequence[lambda_.Function]) -> sfn.StateMachine:
+        settings = self._settings
+        machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            definition_body=sfn.DefinitionBody.from_string(
+                json.dumps(definition(settings.timeout_s), indent=1)
+            ),
+            definition_substitutions={
+                "WorkBucket": self._work.bucket_name,
+                "Partition": Aws.PARTITION,
+            },
+            timeout=Duration.seconds(settings.job_timeout_s),
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(
+                    self,
+                    "MachineLog",
+                    log_group_name=f"/aws/vendedlogs/states/{Stack.of(self).stack_name}-mu",
+                    retention=log_retention(settings.log_days),
+                    removal_policy=RemovalPolicy.DESTROY,
+                ),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=False,
+            ),
+        )
+        role = machine.role
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"],
+                resources=[one.function_arn for one in functions],
+            )
+        )
+        accept_wildcards(
+            role.node.find_child("DefaultPolicy"),
+            ["*"],
+            "X-Ray's actions on traces and the delivery of logs take no resource.",
+        )
+        items = self._work.arn_for_objects("mu/*/items/*")
+        lost = self._work.arn_for_objects("mu/*/lost/*")
+        children = Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{machine.state_machine_name}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        # Rights on the state machine itself: in a policy of their own, made after it.
+        policy = iam.Policy(self, "DistributedMap", roles=[role])
+        for actions, resource in (
+            (["s3:GetObject"], items),
+            (["s3:PutObject"], lost),
+            (["states:StartExecution"], machine.state_machine_arn),
+            (["states:DescribeExecution", "states:StopExecution"], children),
+        ):
+            policy.add_statements(iam.PolicyStatement(actions=actions, resources=[resource]))
+        accept_wildcards(policy, [items, lost], _JOBS)
+        accept_wildcards(policy, [children], "Step Functions names a map's child executions.")
+        return machine
