@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,32 +13,43 @@ import click
 import mu
 from mu.cli.running import run_command_line
 
+HERE = "here"
+
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
+def _engine(_context: click.Context, _option: click.Parameter, on: str) -> str:
+    if on != HERE and not re.fullmatch("stack:.+", on):
+        raise click.BadParameter(f"{on} is neither {HERE} nor stack:NAME")
+    return on
+
+
 def run_options(command: Decorated) -> Decorated:
-    """Adds --on and --workers, which `executor` takes."""
-    workers = click.option(
-        "--workers",
-        type=click.IntRange(1, 1024),
-        help="How many workers; by default one for each CPU.",
-    )
-    on = click.option("--on", metavar="ENGINE", help="stack:NAME; by default this machine.")
-    return on(workers(command))
+    """Adds --on and --workers, for `mu.Executor`."""
+    for option in (
+        click.option(
+            "--workers",
+            type=click.IntRange(1, 1024),
+            help="How many workers; by default one for each CPU, or what the account has.",
+        ),
+        click.option(
+            "--on",
+            metavar="ENGINE",
+            default=HERE,
+            show_default=True,
+            callback=_engine,
+            help="Where workers are: here, or stack:NAME.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
-def executor(on: str | None, workers: int | None) -> mu.Executor:
-    """The executor that the options ask for."""
-    open_executor: Callable[..., mu.Executor] = mu.Executor
-    engine = [] if on is None else [on]
-    return open_executor(*engine, workers=workers)
-
-
-def files(patterns: Iterable[str], on: str | None) -> list[str]:
+def files(patterns: Iterable[str]) -> list[str]:
     """The files that any of the patterns names, each once.
 
     Raises:
-        click.UsageError: a pattern names none, or a stack could not read a file.
+        click.UsageError: a pattern names none.
     """
     found: dict[str, None] = {}
     for pattern in patterns:
@@ -45,10 +57,20 @@ def files(patterns: Iterable[str], on: str | None) -> list[str]:
         if not named:
             raise click.UsageError(f"{pattern}: there is no such file")
         found |= dict.fromkeys(named)
-    for place in found:
-        if on is not None and not mu.is_object_url(place):
-            raise click.UsageError(f"{place}: {on} reads files from s3:// URLs only")
     return list(found)
+
+
+def readable_files(patterns: Iterable[str], on: str) -> list[str]:
+    """The same, for functions that open the files by themselves where they run.
+
+    Raises:
+        click.UsageError: also if a stack's workers could not open one.
+    """
+    found = files(patterns)
+    for place in found:
+        if on != HERE and not mu.is_object_url(place):
+            raise click.UsageError(f"{place}: functions on {on} read s3:// URLs only")
+    return found
 
 
 def run(command: click.Command, *errors: type[Exception]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import click
 
 import mu
-from examples.common import executor, files, run, run_options
+from examples.common import HERE, files, run, run_options
 
 PROGRAMS = ("zstd", "xz", "gzip", "bzip2")
 """All of them know -c (write to standard output), -d (decompress) and -q (be quiet)."""
@@ -40,15 +40,15 @@ def main(
     into: str,
     program: str,
     level: int,
-    on: str | None,
+    on: str,
     workers: int | None,
 ) -> None:
     """Compress each of FILES: paths or s3:// URLs, with * ? [] ** for many."""
-    if on is None and shutil.which(program) is None:
+    if on == HERE and shutil.which(program) is None:
         raise click.UsageError(f"there is no {program} on this machine: choose another --with")
-    places = files(patterns, on)
+    places = files(patterns)
     before = after = 0
-    with executor(on, workers) as ex:
+    with mu.Executor(on, workers=workers) as ex:
         results: Iterator[mu.CommandDone] = ex.map(compressor(program, level), places, into=into)
         for place, done in zip(places, results, strict=True):
             plain, packed = (mu.look_up(one).size for one in (place, done.files["packed"]))

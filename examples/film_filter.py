@@ -28,7 +28,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 import mu
-from examples.common import executor, files, run, run_options
+from examples.common import readable_files, run, run_options
 from examples.films import look_at
 from excamera.errors import ExCameraError
 from excamera.job.options import EncodeOptions
@@ -182,15 +182,15 @@ def main(
     strength: float,
     span_frames: int,
     crf: int,
-    on: str | None,
+    on: str,
     workers: int | None,
 ) -> None:
     """Sharpen FILM (a path or an s3:// URL), and encode it to OUTPUT (.webm or .ivf)."""
-    film, *others = files([pattern], on)
+    film, *others = readable_files([pattern], on)
     if others:
         raise click.UsageError(f"{pattern}: names {1 + len(others)} films")
     check_output(output, overwrite=True)  # rather now than after the work
-    with tempfile.TemporaryDirectory() as folder, executor(on, workers) as ex:
+    with tempfile.TemporaryDirectory() as folder, mu.Executor(on, workers=workers) as ex:
         cut = spans(film, span_frames)
         parts: list[Path] = []
         for part in ex.map(functools.partial(filter_span, film, strength), cut):

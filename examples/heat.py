@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import mu
 from examples import arrays
-from examples.common import executor, run, run_options
+from examples.common import run, run_options
 
 Grid = NDArray[np.float64]
 
@@ -134,13 +134,13 @@ def main(
     most_steps: int,
     output: Path | None,
     check: bool,
-    on: str | None,
+    on: str,
     workers: int | None,
 ) -> None:
     """How warm a plate becomes: PLATE.npy, or a cold square with one edge at 100 degrees."""
     grid = plate(size) if given is None else load(given)
     members = workers or 4
-    with executor(on, members) as ex:
+    with mu.Executor(on, workers=members) as ex:
         found = solve_together(ex, grid, members, tolerance, most_steps)
     middle = found.grid[len(grid) // 2, grid.shape[1] // 2]
     click.echo(f"{found.steps} steps by {len(strips(grid, members))} members")

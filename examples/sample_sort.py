@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import mu
 from examples import arrays
-from examples.common import executor, run, run_options
+from examples.common import run, run_options
 
 Keys = NDArray[Any]
 
@@ -75,13 +75,13 @@ def sort(ex: mu.Executor, keys: Keys, members: int) -> list[Keys]:
 @click.argument("source", metavar="NUMBERS.npy", type=click.Path(path_type=Path))
 @click.argument("output", metavar="SORTED.npy", type=click.Path(path_type=Path))
 @run_options
-def main(source: Path, output: Path, on: str | None, workers: int | None) -> None:
+def main(source: Path, output: Path, on: str, workers: int | None) -> None:
     """Sort the array in NUMBERS.npy into SORTED.npy."""
     keys = arrays.load(source)
     if keys.ndim != 1:
         raise click.UsageError(f"{source}: has {keys.ndim} dimensions, an array of one is sorted")
     members = workers or 4
-    with executor(on, members) as ex:
+    with mu.Executor(on, workers=members) as ex:
         shares = sort(ex, keys, members)
     for rank, share in enumerate(shares):
         span = f"{share[0]} to {share[-1]}" if len(share) else "nothing"

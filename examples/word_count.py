@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import click
 
 import mu
-from examples.common import executor, files, run, run_options
+from examples.common import readable_files, run, run_options
 
 # Letters of any script in a row, perhaps with apostrophes inside.
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -49,10 +49,10 @@ def most_common(total: Counter[str], count: int) -> list[tuple[str, int]]:
 @click.argument("patterns", metavar="FILES...", nargs=-1, required=True)
 @click.option("--top", type=click.IntRange(min=1), default=10, help="How many words to show.")
 @run_options
-def main(patterns: tuple[str, ...], top: int, on: str | None, workers: int | None) -> None:
+def main(patterns: tuple[str, ...], top: int, on: str, workers: int | None) -> None:
     """Count the words of FILES: paths or s3:// URLs, with * ? [] ** for many."""
-    places = files(patterns, on)
-    with executor(on, workers) as ex:
+    places = readable_files(patterns, on)
+    with mu.Executor(on, workers=workers) as ex:
         total = count_files(ex, places)
     for word, count in most_common(total, top):
         click.echo(f"{count:8,}  {word}")

@@ -69,7 +69,11 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         ([], "word_count: Missing argument 'FILES...'."),
         (
             ["a.txt", "--on", "stack:X"],
-            "word_count: a.txt: stack:X reads files from s3:// URLs only",
+            "word_count: a.txt: functions on stack:X read s3:// URLs only",
+        ),
+        (
+            ["a.txt", "--on", "stack:"],
+            "word_count: Invalid value for '--on': stack: is neither here nor stack:NAME",
         ),
     ):
         assert refusal(run_example("word_count", *arguments, inside=tmp_path)) == expected
