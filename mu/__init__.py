@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mu.executor import Executor
     from mu.futures import Future
     from mu.messages.comm import Comm
-    from mu.store.files import files
+    from mu.store.files import files, open
 
 # Cloud functions that run a flow's tasks begin faster without these.
 _LATER = {
@@ -56,6 +56,7 @@ _LATER = {
     "Run": "mu.engines.coordinator:Run",
     "files": "mu.store.files:files",
     "input": "mu.commands.command:Input",
+    "open": "mu.store.files:open",
     "output": "mu.commands.command:Output",
 }
 
@@ -114,6 +115,7 @@ __all__ = [
     "input",
     "is_object_url",
     "look_up",
+    "open",
     "open_store",
     "output",
     "sequence",

@@ -10,7 +10,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -342,7 +342,7 @@ class Executor(concurrent.futures.Executor):
         self._finishing.shutdown()
 
     def _function(self, function: Callable[..., Any]) -> _Function:
-        packed = _Function(function)
+        packed = _Function(function, self._workers.packages)
         self._workers.check(packed.packed)
         return packed
 
@@ -375,7 +375,7 @@ class Executor(concurrent.futures.Executor):
     def _attempt(self, function: _Function, items: Sequence[_Item]) -> Call:
         """An attempt of calls that travel together, or of one member of a gang."""
         try:
-            arguments = pack([item.arguments for item in items])
+            arguments = pack([item.arguments for item in items], self._workers.packages)
         except BaseException:
             for item in items:
                 item.future.cancel()
@@ -521,10 +521,10 @@ class Executor(concurrent.futures.Executor):
 class _Function:
     """A function with its packed form."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], there: Collection[str] | None) -> None:
         named = function.func if isinstance(function, functools.partial) else function
         self.name = getattr(named, "__qualname__", type(named).__name__)
-        self.packed = joined(pack(function))
+        self.packed = joined(pack(function, there))
 
 
 def _workers(

@@ -1,7 +1,6 @@
 """Objects as bytes and back, with large buffers beside the pickle instead of copied into it.
 
-A packed object is a table of lengths, the pickle, then the buffers (arrays, for example). Functions
-and classes of scripts and notebooks travel by value, because cloudpickle makes the pickle.
+A packed object is a table of lengths, the pickle, then the buffers (arrays, for example).
 """
 
 from __future__ import annotations
@@ -9,27 +8,31 @@ from __future__ import annotations
 import itertools
 import pickle
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from mu.pickling import dump
 from mu.store.protocol import Buffer
 
 _COUNT = struct.Struct("<I")
 _LENGTH_BYTES = 8
 
 
-def pack(value: Any) -> list[Buffer]:
+def pack(value: Any, there: Collection[str] | None = None) -> list[Buffer]:
     """An object as parts; the bytes of all of them in order are the packed object.
 
     Parts after the first are the object's own memory: it must not change before they are written.
 
+    Args:
+        value: the object.
+        there: packages that the other side has; None if it finds all modules that this process
+            finds. See `mu.pickling.dump`.
+
     Raises:
         Exception: whatever the object raises if it cannot be pickled.
     """
-    import cloudpickle  # Workers that only run a flow's tasks begin faster without it.
-
     buffers: list[pickle.PickleBuffer] = []
-    body = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    body = dump(value, buffers.append, there)
     views = [memoryview(buffer.raw()) for buffer in buffers]
     lengths = [len(body), *(view.nbytes for view in views)]
     table = _COUNT.pack(len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)

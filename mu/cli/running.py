@@ -16,7 +16,7 @@ EXIT_INTERRUPTED = 130
 
 
 def run_command_line(
-    group: click.Group,
+    command: click.Command,
     name: str,
     arguments: Sequence[str] | None,
     errors: tuple[type[Exception], ...],
@@ -24,7 +24,7 @@ def run_command_line(
     """Run a command line.
 
     Args:
-        group: the commands.
+        command: what it does, perhaps a group of commands.
         name: of the program.
         arguments: None for those that it was started with.
         errors: what the user can act on.
@@ -35,7 +35,7 @@ def run_command_line(
     """
     with _orderly_termination():
         try:
-            group.main(arguments, prog_name=name, standalone_mode=False)
+            command.main(arguments, prog_name=name, standalone_mode=False)
         except (KeyboardInterrupt, click.Abort):
             return _fail(name, "interrupted", EXIT_INTERRUPTED)
         except click.ClickException as error:

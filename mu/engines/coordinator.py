@@ -312,7 +312,7 @@ def _function(
     """What a worker is told of a task's function: its name, or all of it."""
     if isinstance(node.function, str):
         return {"function": functions.get(node.function, node.function)}, []
-    packed = joined(pack(node.function))
+    packed = joined(pack(node.function, workers.packages))
     workers.check(packed)
     return {"function_bytes": len(packed)}, [packed]
 

@@ -19,6 +19,7 @@ class MachineWorkers:
     """See `mu.engines.workers.Workers`; all that they leave lies in one folder."""
 
     job = ""
+    packages = None
 
     def __init__(self, workers: int | None = None, store: Store | None = None) -> None:
         """Makes workers, which start when they are first needed.

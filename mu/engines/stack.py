@@ -103,6 +103,7 @@ class StackWorkers:
         job: the job's name.
         size: how many calls can run at once.
         store: what its calls may read and write.
+        packages: what is there besides Python and mu.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class StackWorkers:
         most = most_at_once()
         self._per_worker = per_worker
         self.size = min(workers or most, max(1, most - _KEPT_FREE))
+        self.packages = frozenset(deployment.packages.get(self._architecture, ()))
         self._bucket = S3Store(deployment.bucket)
         self.store: Store = StoreBelow(self._bucket, self._keys.data)
         self._numbers = itertools.count()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from mu.commands.staging import Staging
@@ -23,6 +24,10 @@ class Workers(Protocol):
     @property
     def store(self) -> Store:
         """Where calls keep what is too large for messages."""
+
+    @property
+    def packages(self) -> Collection[str] | None:
+        """Packages that they have, for `mu.pickling.dump`; None if they have all of this machine."""
 
     def check(self, function: bytes) -> None:
         """Refuse a packed function that cannot run on these workers.

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from mu.errors import NoSuchKey
 from mu.store.directory import DirectoryStore
@@ -21,12 +22,15 @@ _WILD = re.compile(r"[*?\[]")
 def files(pattern: str) -> list[str]:
     """The files that a pattern names, sorted: paths, or ``s3://bucket/...`` URLs.
 
-    ``*``, ``?`` and ``[...]`` stay within a folder; ``**`` is any number of folders.
+    ``*``, ``?`` and ``[...]`` stay within a folder; ``**`` is any number of folders. A file that
+    is called just so is found, whatever signs its name has.
 
     Raises:
         StoreError: the bucket cannot be listed.
     """
     if not is_object_url(pattern):
+        if Path(pattern).is_file():
+            return [pattern]
         found = glob.iglob(pattern, recursive=True)  # noqa: PTH207 (keeps relative paths)
         return sorted(path for path in found if Path(path).is_file())
     scheme, _, rest = pattern.partition("://")
@@ -58,6 +62,22 @@ def name_of(place: str) -> str:
     if is_object_url(place):
         return ObjectUrl.parse(place).key.rpartition("/")[2]
     return Path(place).name
+
+
+def open(place: str) -> BinaryIO:
+    """Open a file or an object to read its bytes from any position.
+
+    Raises:
+        NoSuchKey: there is no such file or object.
+        StoreError: it cannot be read.
+    """
+    opened = look_up(place).open()
+    if not isinstance(opened, str):
+        return opened
+    try:
+        return Path(opened).open("rb")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise NoSuchKey(place) from error
 
 
 def fetch(place: str, target: Path) -> None:

@@ -18,6 +18,7 @@ from mu.errors import (
     CommandError,
     CommandFailed,
     CommandNotFound,
+    NoSuchKey,
     OutputMissing,
     ScratchFull,
     TaskTimeout,
@@ -249,3 +250,16 @@ def test_files_are_found_by_patterns(tmp_path: Path) -> None:
     assert found("**/*.png") == ["a.png", "b.png", "d/e.png", "d/f/g.png"]
     assert found("[ac].*") == ["a.png", "c.txt"]
     assert found("none*") == []
+    (tmp_path / "c[1].txt").touch()
+    assert found("c[1].txt") == ["c[1].txt"]
+
+
+def test_a_file_or_an_object_is_opened_by_its_name(tmp_path: Path) -> None:
+    """If this fails, functions cannot read what `mu.files` has found."""
+    (tmp_path / "a.txt").write_bytes(b"0123")
+    with mu.open(f"{tmp_path}/a.txt") as file:
+        file.seek(2)
+        assert file.read() == b"23"
+    for missing in (f"{tmp_path}/b.txt", str(tmp_path), f"{tmp_path}/a.txt/c"):
+        with pytest.raises(NoSuchKey, match=re.escape(missing)):
+            mu.open(missing)
