@@ -169,7 +169,7 @@ class StackWorkers:
 
     def check(self, function: bytes) -> None:
         """Refuse a function whose bytecode the workers' Python does not know."""
-        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        here = "{}.{}".format(*sys.version_info)
         if here != self.deployment.python and travels_by_value(function):
             raise StackError(
                 f"functions of scripts travel as bytecode: this is Python {here}, and the workers "
@@ -258,13 +258,13 @@ class StackWorkers:
                 if self._closed:
                     return
                 waves = self._gathered()
-                waiting = bool(self._sent)
+                waiting = bool(self._sent) or bool(waves)
                 dropped = self._dropped - self._told
             for wave in waves:
                 self._start(wave)
                 poll_s = _FIRST_POLL_S
             now = time.monotonic()
-            if not waiting:
+            if not waiting and not dropped:
                 answered = now
                 continue
             try:
@@ -287,7 +287,7 @@ class StackWorkers:
         times = []
         if self._queue:
             times.append(min(self._queue[-1][0] + _QUIET_S, self._queue[0][0] + _GATHER_S))
-        if self._sent:
+        if self._sent or self._dropped > self._told:
             times.append(next_poll)
         return max(0.0, min(times) - time.monotonic()) if times else None
 

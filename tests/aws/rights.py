@@ -23,6 +23,8 @@ UNNOTICED = {
     "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
     # An unhandled event reaches its queue without a signed request.
     "sqs:SendMessage",
+    # Whoever may take a role may tag the session.
+    "sts:TagSession",
     # Lambda reports the account's limits to any caller.
     "lambda:GetAccountSettings",
 }  # fmt: skip
@@ -58,8 +60,12 @@ class Right:
         )
 
 
-def unneeded(emulator: Emulator, stack: Deployed) -> list[str]:
-    """Returns the rights of all roles that no request so far has needed.
+EXECUTORS = "Executors"
+"""Part of the names of the roles of mu's executors, which no job of ours uses."""
+
+
+def unneeded(emulator: Emulator, stack: Deployed, *, of_executors: bool = False) -> list[str]:
+    """Returns the rights of the roles of jobs, or of executors, that no request so far has needed.
 
     Beside them, the rights that one has needed although they are listed above as unnoticed.
     """
@@ -67,6 +73,7 @@ def unneeded(emulator: Emulator, stack: Deployed) -> list[str]:
     return [
         f"{right.role} may {right}"
         for role in stack.client("iam").list_roles()["Roles"]
+        if (EXECUTORS in role["RoleName"]) == of_executors
         for right in rights(stack, role["RoleName"])
         if ((right.role, right.action, right.resource) in needed) == right.is_unnoticed
     ]
