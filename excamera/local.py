@@ -29,7 +29,7 @@ from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
 from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS
-from mu import DirectoryStore, Event, LocalEngine, Observer, TaskFailed
+from mu import DirectoryStore, Event, Executor, Observer, TaskFailed
 
 _JOB = "local"
 
@@ -136,10 +136,8 @@ def encode_file(
             "options": options.to_json(),
             "index": "auto",
         }
-        engine = LocalEngine(
-            store, FUNCTIONS, workers=workers, observer=observer, timeline=keys.timeline
-        )
-        result = JobResult.from_json(_run(engine, event))
+        with Executor(workers=workers, store=store) as executor:
+            result = JobResult.from_json(_run(executor, event, observer, keys))
         _publish(store.path(result.key), output, overwrite)
         return EncodeResult(
             path=output,
@@ -152,11 +150,14 @@ def encode_file(
         )
 
 
-def _run(engine: LocalEngine, event: Event) -> Event:
+def _run(executor: Executor, event: Event, observer: Observer | None, keys: Keys) -> Event:
     flow = excamera_flow()
     while True:
         try:
-            result: Event = engine.run(flow, event)
+            run = executor.start(
+                flow, event, functions=FUNCTIONS, observer=observer, timeline=keys.timeline
+            )
+            result: Event = run.result()
             return result
         except TaskFailed as failed:
             again = second_try(event, failed.error)

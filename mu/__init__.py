@@ -17,6 +17,7 @@ from mu.errors import (
     NotEnoughConcurrency,
     ObjectChanged,
     ObjectExists,
+    StackError,
     StoreDenied,
     StoreError,
     StoreUnavailable,
@@ -24,7 +25,7 @@ from mu.errors import (
     TaskTimeout,
     WorkerDied,
 )
-from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
+from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task, each, sequence
 from mu.records import Observer, TaskRecord
 from mu.store.directory import DirectoryStore
 from mu.store.memory import MemoryStore
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from mu.commands.command import Input as input  # noqa: N813
     from mu.commands.command import Output as output  # noqa: N813
     from mu.commands.task import CommandDone
-    from mu.engines.local import LocalEngine
+    from mu.engines.coordinator import Run
     from mu.executor import Executor
     from mu.futures import Future
     from mu.messages.comm import Comm
@@ -52,7 +53,7 @@ _LATER = {
     "CommandDone": "mu.commands.task:CommandDone",
     "Executor": "mu.executor:Executor",
     "Future": "mu.futures:Future",
-    "LocalEngine": "mu.engines.local:LocalEngine",
+    "Run": "mu.engines.coordinator:Run",
     "files": "mu.store.files:files",
     "input": "mu.commands.command:Input",
     "open": "mu.store.files:open",
@@ -83,7 +84,6 @@ __all__ = [
     "FlowError",
     "Future",
     "Json",
-    "LocalEngine",
     "MemoryStore",
     "MuError",
     "NoSuchKey",
@@ -96,8 +96,10 @@ __all__ = [
     "Parallel",
     "Range",
     "Retry",
+    "Run",
     "Sequence",
     "Source",
+    "StackError",
     "Store",
     "StoreDenied",
     "StoreError",
@@ -108,6 +110,7 @@ __all__ = [
     "TaskTimeout",
     "WorkerDied",
     "at_once",
+    "each",
     "files",
     "input",
     "is_object_url",
@@ -115,5 +118,6 @@ __all__ = [
     "open",
     "open_store",
     "output",
+    "sequence",
     "split_name",
 ]

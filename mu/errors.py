@@ -9,6 +9,7 @@ MuError
 │   ├── ObjectChanged    an object is no longer the version that was looked up
 │   └── ObjectExists     a conditional write found an object in its place
 ├── StackError           a stack is not there, lacks something, or AWS does not answer
+│   └── NoSuchJob        the stack knows no job of this name
 ├── NotEnoughConcurrency a gang has more members than can run at once
 ├── CommandError         a command is wrong as described
 │   ├── CommandNotFound  there is no such program, or it does not run here
@@ -74,6 +75,10 @@ class ObjectExists(StoreError):
 
 class StackError(MuError):
     """There is no such stack, it lacks what is asked for, or AWS does not answer."""
+
+
+class NoSuchJob(StackError):
+    """The stack knows no job of this name."""
 
 
 class NotEnoughConcurrency(MuError):

@@ -10,22 +10,26 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mu.commands.command import Command
 from mu.commands.task import CommandDone, Into, Work, perform, plan
 from mu.engines.calls import Failure
+from mu.engines.coordinator import LACKS_MEMORY, Run
 from mu.engines.here import MachineWorkers
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled
 from mu.engines.workers import Workers
 from mu.errors import NotEnoughConcurrency, PeerFailed, TaskFailed, TaskTimeout, WorkerDied
-from mu.flow import Retry
+from mu.flow import Node, Retry
 from mu.futures import Future, results
 from mu.messages.comm import DONE
 from mu.packing import joined, pack, unpack
-from mu.store.protocol import REQUESTS_AT_ONCE
+from mu.records import Facts, Observer, TaskRecord
+from mu.store.protocol import REQUESTS_AT_ONCE, Store
+from mu.task import Event
 
 Result = TypeVar("Result")
 
@@ -35,8 +39,6 @@ Finish = Callable[[Any, float], Any]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 HERE = "here"
-
-_LACKS_MEMORY = frozenset({"MemoryError", "WorkerDied"})
 
 _FOR_GOOD = frozenset({"NotEnoughConcurrency", "NondeterministicTask"})
 """Trying again does not help."""
@@ -49,6 +51,7 @@ class _Item:
     """One call of a function that has not ended.
 
     Attributes:
+        number: tells it from the executor's other calls.
         arguments: positional and named.
         future: its result.
         attempts: how many have begun.
@@ -59,6 +62,7 @@ class _Item:
         finish: makes the future's result of the function's, here; None if they are the same.
     """
 
+    number: int
     arguments: Arguments
     future: Future[Any]
     attempts: int = 0
@@ -85,6 +89,7 @@ class Executor(concurrent.futures.Executor):
         architecture: str | None = None,
         retries: int = 0,
         timeout: float | None = None,
+        store: Store | None = None,
     ) -> None:
         """Starts an executor.
 
@@ -98,12 +103,16 @@ class Executor(concurrent.futures.Executor):
             architecture: of a stack's workers, "arm64" or "x86_64"; None for the stack's own.
             retries: how many times a call that failed is tried again.
             timeout: limit for one attempt of a call, in seconds; None for none.
+            store: where tasks on this machine keep bulk data; None for a folder that goes with
+                the executor. A stack has its own.
 
         Raises:
             StackError: there is no such stack, or it has no such workers.
         """
-        self._workers = _workers(on, workers, memory, per_worker, architecture)
+        self._workers = _workers(on, workers, memory, per_worker, architecture, store)
         self._gangs = itertools.count()
+        self._numbers = itertools.count()
+        self._records: list[TaskRecord] = []
         self._finishing = concurrent.futures.ThreadPoolExecutor(
             REQUESTS_AT_ONCE, thread_name_prefix="mu result"
         )
@@ -129,7 +138,7 @@ class Executor(concurrent.futures.Executor):
         Raises:
             Exception: whatever the function or an argument raises if it cannot be packed.
         """
-        item = _Item((args, kwargs), self._new_future())
+        item = _Item(next(self._numbers), (args, kwargs), self._new_future())
         self._begin(self._function(fn), [item])
         return item.future
 
@@ -177,7 +186,12 @@ class Executor(concurrent.futures.Executor):
         items = zip(*iterables, strict=False)
         while chunk := list(itertools.islice(items, chunksize)):
             calls = [
-                _Item((arguments, {}), self._new_future(), finish=next(finishes))
+                _Item(
+                    next(self._numbers),
+                    (arguments, {}),
+                    self._new_future(),
+                    finish=next(finishes),
+                )
                 for arguments in chunk
             ]
             futures += [call.future for call in calls]
@@ -229,7 +243,7 @@ class Executor(concurrent.futures.Executor):
         members = []
         for rank, item in enumerate(given):
             told = self._workers.member(gang, rank, len(given))
-            members.append(_Item(((item,), {}), self._new_future(), member=told))
+            members.append(_Item(rank, ((item,), {}), self._new_future(), member=told))
             members[-1].over = functools.partial(self._end_member, gang, rank)
         futures = [member.future for member in members]
         try:
@@ -248,8 +262,60 @@ class Executor(concurrent.futures.Executor):
             raise error
         return [future.result() for future in futures]
 
+    def start(
+        self,
+        flow: Node,
+        event: Event,
+        *,
+        functions: Mapping[str, str] | None = None,
+        observer: Observer | None = None,
+        timeline: str | None = None,
+    ) -> Run:
+        """Begin a flow; this process coordinates it until it ends.
+
+        Args:
+            flow: what to do.
+            event: what it is given.
+            functions: from names that the flow uses to ``"package.module:function"``.
+            observer: hears what happens, in the coordinator's thread.
+            timeline: key prefix under which the store gets the record of every task, as
+                `mu.timeline` describes, with ``<name>-<n>`` for the task; None for no records.
+
+        Raises:
+            FlowError: the flow is wrong.
+        """
+        run = Run(
+            self._workers,
+            flow,
+            event,
+            functions=functions or {},
+            observer=observer or Observer(),
+            timeline=timeline,
+        )
+        self._watch(run.future)
+        return run
+
     def _end_member(self, gang: str, rank: int, error: str | None) -> None:
         self._workers.end_member(gang, rank, DONE if error is None else error.encode())
+
+    @property
+    def job(self) -> str:
+        """The name under which a stack knows this executor's calls; "" on one machine."""
+        return self._workers.job
+
+    def records(self) -> list[TaskRecord]:
+        """What is known of every attempt of a call that has ended so far."""
+        return list(self._records)
+
+    def cost(self) -> float:
+        """Dollars that the calls have cost so far; 0 on one machine."""
+        return sum(record.dollars for record in self._records)
+
+    def timeline(self, path: str | Path) -> None:
+        """Write the timeline of the calls so far as one HTML page."""
+        from mu.timeline_page import write_page
+
+        write_page(Path(path), self.records(), title="mu")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, and end all processes.
@@ -276,18 +342,23 @@ class Executor(concurrent.futures.Executor):
         self._finishing.shutdown()
 
     def _function(self, function: Callable[..., Any]) -> _Function:
-        packed = _Function(function)
+        packed = _Function(function, self._workers.packages)
         self._workers.check(packed.packed)
         return packed
 
     def _new_future(self) -> Future[Any]:
         future: Future[Any] = Future()
+        self._watch(future)
+        return future
+
+    def _watch(self, future: Future[Any]) -> None:
+        """Keep the executor open until a future is done."""
         with self._lock:
             if self._shut:
+                future.cancel()
                 raise RuntimeError("the executor takes no more calls: it is shut down")
             self._open.add(future)
         future.add_done_callback(self._forget)
-        return future
 
     def _forget(self, future: concurrent.futures.Future[Any]) -> None:
         with self._none_open:
@@ -304,7 +375,7 @@ class Executor(concurrent.futures.Executor):
     def _attempt(self, function: _Function, items: Sequence[_Item]) -> Call:
         """An attempt of calls that travel together, or of one member of a gang."""
         try:
-            arguments = pack([item.arguments for item in items])
+            arguments = pack([item.arguments for item in items], self._workers.packages)
         except BaseException:
             for item in items:
                 item.future.cancel()
@@ -312,14 +383,30 @@ class Executor(concurrent.futures.Executor):
         for item in items:
             item.attempts += 1
         first = items[0]
+        record = TaskRecord(
+            function.name,
+            first.number,
+            {},
+            time.time(),
+            attempts=first.attempts,
+            queued=time.time(),
+        )
 
-        def started(_worker: str) -> None:
+        def started(worker: str) -> None:
+            nonlocal record
+            record = replace(record, started=time.time(), worker=worker)
             for item in items:
                 item.future.began = True
 
-        def paid(dollars: float) -> None:
+        def told(facts: Facts) -> None:
+            nonlocal record
+            record = record.with_facts(facts)
             for item in items:
-                item.dollars += dollars / len(items)
+                item.dollars += facts.dollars / len(items)
+
+        def ended(outcome: Answer | CallFailed) -> None:
+            self._note(record, outcome)
+            self._ended(function, items, outcome)
 
         call = Call(
             {
@@ -332,8 +419,8 @@ class Executor(concurrent.futures.Executor):
             # The rest of a gang waits for a member that is tried again.
             priority=(0 if first.member is not None and first.attempts > 1 else 1,),
             started=started,
-            paid=paid,
-            ended=lambda outcome: self._ended(function, items, outcome),
+            told=told,
+            ended=ended,
             timeout_s=None if self._timeout_s is None else self._timeout_s * len(items),
             memory_mb=first.memory_mb,
         )
@@ -346,6 +433,15 @@ class Executor(concurrent.futures.Executor):
         for item in items:
             item.future.stop = stop
         return call
+
+    def _note(self, record: TaskRecord, outcome: Answer | CallFailed) -> None:
+        """Keep what is known of an attempt that has ended."""
+        if isinstance(outcome, Answer):
+            failed = outcome.head.get("failed")
+            error, log = failed[0] if failed else None, outcome.head.get("log", "")
+        else:
+            error, log = outcome.error, outcome.log
+        self._records.append(replace(record, log=log).with_end(time.time(), error=error))
 
     def _ended(
         self, function: _Function, items: Sequence[_Item], outcome: Answer | CallFailed
@@ -392,7 +488,7 @@ class Executor(concurrent.futures.Executor):
             item.future.set_result(finished)
 
     def _failed(self, function: _Function, item: _Item, failure: Failure, log: str) -> None:
-        if failure.error in _LACKS_MEMORY:
+        if failure.error in LACKS_MEMORY:
             more = self._workers.more_memory(item.memory_mb)
             if more is not None:
                 item.memory_mb = more
@@ -425,14 +521,19 @@ class Executor(concurrent.futures.Executor):
 class _Function:
     """A function with its packed form."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], there: Collection[str] | None) -> None:
         named = function.func if isinstance(function, functools.partial) else function
         self.name = getattr(named, "__qualname__", type(named).__name__)
-        self.packed = joined(pack(function))
+        self.packed = joined(pack(function, there))
 
 
 def _workers(
-    on: str, workers: int | None, memory: int | None, per_worker: int, architecture: str | None
+    on: str,
+    workers: int | None,
+    memory: int | None,
+    per_worker: int,
+    architecture: str | None,
+    store: Store | None,
 ) -> Workers:
     """The workers of an executor; see there."""
     kind, _, stack = on.partition(":")
@@ -450,7 +551,7 @@ def _workers(
         )
     if on != HERE:
         raise ValueError(f'an executor is on "{HERE}" or on "stack:NAME", not on {on!r}')
-    return MachineWorkers(workers)
+    return MachineWorkers(workers, store)
 
 
 def _with_dollars(done: CommandDone, dollars: float) -> CommandDone:

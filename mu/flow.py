@@ -18,8 +18,9 @@ express, so a state machine can be derived from the same flow:
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +64,8 @@ class Task:
 
     Attributes:
         name: unique in the flow. It is the state's name; errors and records show it.
-        function: key of the task function in the engine's registry.
+        function: the task function: its key in the registry, its ``"package.module:name"``, or
+            itself.
         input: event for the function; None passes the event on unchanged.
         output: key for the result; None replaces the event with it; `DISCARD` drops it.
         retry: rules; the first one that names the error applies.
@@ -71,7 +73,7 @@ class Task:
     """
 
     name: str
-    function: str
+    function: str | Callable[..., Any]
     input: Mapping[str, Any] | None = None
     output: str | None = None
     retry: tuple[Retry, ...] = ()
@@ -104,7 +106,8 @@ class Each:
         items: path in the event of the list or, with `items_in_store`, of the key under
             which the store holds the list as a JSON array.
         body: what to do with each item.
-        item: event for the body, from the event (``$.x``), ``$item`` and ``$index``.
+        item: event for the body, from the event (``$.x``), ``$item`` and ``$index``; None for
+            the item itself.
         output: as for `Task`. The result is the list of the body's results, or ``{}`` for a
             distributed map, whose results are too many for an event.
         distributed: run as a distributed map, with a child execution for each item and
@@ -119,7 +122,7 @@ class Each:
     name: str
     items: str
     body: Node
-    item: Mapping[str, Any] = field(default_factory=lambda: {"item": "$item"})
+    item: Mapping[str, Any] | None = field(default_factory=lambda: {"item": "$item"})
     output: str | None = None
     distributed: bool = False
     concurrency: int | str | None = None
@@ -128,6 +131,39 @@ class Each:
 
 
 Node = Task | Sequence | Parallel | Each
+
+
+def sequence(*steps: Node | Callable[..., Any], name: str = "flow") -> Sequence:
+    """Steps one after another; a function is a `Task` of its own name."""
+    return Sequence(name, tuple(map(_node, steps)))
+
+
+def each(
+    items: str,
+    body: Node | Callable[..., Any],
+    *,
+    concurrency: int | str | None = None,
+    output: str | None = None,
+    name: str = "",
+) -> Each:
+    """A function or a node for each item of a list, which it is given as its event.
+
+    Args:
+        items: path of the list in the event, such as ``"$.batches"``.
+        body: what to do with each item.
+        concurrency: the most that run at once, or the path of that number.
+        output: key for the list of results; None for the list alone.
+        name: unique in the flow; by default made of the body's.
+    """
+    node = _node(body)
+    return Each(name or f"each {node.name}", items, node, None, output, concurrency=concurrency)
+
+
+def _node(step: Node | Callable[..., Any]) -> Node:
+    if isinstance(step, Task | Sequence | Parallel | Each):
+        return step
+    named = step.func if isinstance(step, functools.partial) else step
+    return Task(getattr(named, "__name__", type(named).__name__), step)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -159,7 +195,8 @@ def check(flow: Node, functions: Mapping[str, str]) -> None:
         seen.add(node.name)
         match node:
             case Task():
-                if node.function not in functions:
+                known = not isinstance(node.function, str) or ":" in node.function
+                if not known and node.function not in functions:
                     raise FlowError(f"task {node.name}: no function {node.function!r}")
                 if node.timeout_s is not None and node.timeout_s <= 0:
                     raise FlowError(f"task {node.name}: timeout_s must be positive")
@@ -170,7 +207,7 @@ def check(flow: Node, functions: Mapping[str, str]) -> None:
                 paths = {"items": node.items, "results": node.results,
                          "concurrency": node.concurrency}  # fmt: skip
                 _check_template(node.name, paths, in_each=False)
-                _check_template(node.name, node.item, in_each=True)
+                _check_template(node.name, node.item or {}, in_each=True)
             case Sequence() if not node.steps:
                 raise FlowError(f"sequence {node.name} has no steps")
             case Parallel() if not node.branches:

@@ -10,6 +10,29 @@ from mu.timeline import DONE, Attempt
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What a stack tells of an attempt.
+
+    Attributes:
+        worker: name of the environment.
+        began: Unix time when the call began.
+        ended: Unix time when it ended.
+        memory_mb: of its worker.
+        dollars: what its time has cost.
+        received: Unix time when its worker was called.
+        fetched: Unix time when its worker had its share.
+    """
+
+    worker: str = ""
+    began: float = 0.0
+    ended: float = 0.0
+    memory_mb: int = 0
+    dollars: float = 0.0
+    received: float = 0.0
+    fetched: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRecord:
     """One task of one run.
 
@@ -27,6 +50,9 @@ class TaskRecord:
         peak_memory_mib: the most memory that its process had held by then, if the process
             is its own.
         marks: Unix times at which it passed the points that it marked, by name.
+        memory_mb: memory of its worker on a stack.
+        dollars: what its attempts have cost there.
+        log: the last lines that its last attempt printed there.
     """
 
     name: str
@@ -41,6 +67,9 @@ class TaskRecord:
     queued: float | None = None
     peak_memory_mib: int | None = None
     marks: dict[str, float] = field(default_factory=dict)
+    memory_mb: int | None = None
+    dollars: float = 0.0
+    log: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The record as a JSON object (events and results are small by design)."""
@@ -58,11 +87,23 @@ class TaskRecord:
         took_ms = max(0, round(1000 * (self.finished - self.started)))
         return Attempt(task, self.attempts, took_ms, self.error or DONE)
 
+    def with_facts(self, facts: Facts) -> TaskRecord:
+        """This record with what a stack tells of its last attempt."""
+        return replace(
+            self,
+            started=facts.began,
+            finished=facts.ended,
+            worker=facts.worker,
+            memory_mb=facts.memory_mb,
+            dollars=self.dollars + facts.dollars,
+            marks={**self.marks, "received": facts.received, "fetched": facts.fetched},
+        )
+
     def with_end(
         self, finished: float, *, result: Any = None, error: str | None = None
     ) -> TaskRecord:
-        """This record at its end."""
-        return replace(self, finished=finished, result=result, error=error)
+        """This record at its end, which a stack may have told before."""
+        return replace(self, finished=self.finished or finished, result=result, error=error)
 
 
 class Observer:

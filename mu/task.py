@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,6 +48,19 @@ class Context:
 
 
 TaskFunction = Callable[[Event, Context], Json]
+
+
+def call_task(function: Callable[..., Json], event: Event, context: Context) -> Json:
+    """Call a task function; one that takes a single argument is given the event alone."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # not to be had of every function in C
+        return function(event, context)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    several = any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters)
+    if several or sum(one.kind in positional for one in parameters) > 1:
+        return function(event, context)
+    return function(event)
 
 
 def resolve(reference: str) -> TaskFunction:

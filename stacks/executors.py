@@ -18,12 +18,18 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from excamera.price.costs import GB_SECOND_USD
+from mu.prices import GB_SECOND_USD
 from stacks.function import ARCHITECTURES, accept_runtime, log_retention, runtime
 from stacks.nag import accept_wildcards
 from stacks.settings import Settings
 from stacks.states_language import BUSY, State
 from stacks.storage import Storage
+
+PACKAGES = ("boto3", "botocore", "cloudpickle")
+"""What every worker can import besides mu: Lambda's own, and those of its layer."""
+
+OWN_PACKAGES = ("av", "codec", "excamera", "numpy")
+"""What workers of the stack's own architecture can import besides."""
 
 _JOBS = "Executors name their jobs while they run: the right is on the shape of a key."
 _CALLS = "The tag of the session is the job's name: calls reach no other job."
@@ -204,6 +210,13 @@ class Executors(Construct):
                 "architecture": settings.architecture,
                 "python": settings.python,
                 "timeout_s": settings.timeout_s,
+                "packages": {
+                    architecture: [
+                        *PACKAGES,
+                        *(OWN_PACKAGES if architecture == settings.architecture else ()),
+                    ]
+                    for architecture in ARCHITECTURES
+                },
                 "usd_per_gb_s": GB_SECOND_USD,
             }
         )

@@ -1,7 +1,7 @@
 """A mu flow as a state machine in Amazon States Language.
 
-Two engines run one description: `mu.engines.local` interprets it, and this module translates it for
-Step Functions. A state machine also needs what only the cloud has:
+Two engines run one description: `mu.engines.coordinator` interprets it, and this module translates
+it for Step Functions. A state machine also needs what only the cloud has:
 
 - every Task calls its function with the event and with what Step Functions knows of the
   attempt (`mu.engines.function` reads both), and is retried when Lambda itself fails;
@@ -188,7 +188,8 @@ class _Writer:
             }
         else:
             state["ItemsPath"] = node.items
-        state["ItemSelector"] = _fields(node.item)
+        if node.item is not None:
+            state["ItemSelector"] = _fields(node.item)
         if node.concurrency is not None:
             by_path = isinstance(node.concurrency, str)
             state["MaxConcurrencyPath" if by_path else "MaxConcurrency"] = node.concurrency

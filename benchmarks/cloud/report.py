@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.cloud import estimate_report
 from benchmarks.common.markdown import paragraph, table
-from excamera.price.costs import INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
+from mu.prices import INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
 Tree = Mapping[str, Any]
 

@@ -1,6 +1,6 @@
-"""What a job costs on AWS: its usage, counted or predicted, and prices.
+"""What a job costs on AWS: its usage, counted or predicted, at the prices of `mu.prices`.
 
-This module has the prices, and the requests that belong to no step; `excamera.job.steps` has those
+This module has the requests that belong to no step; `excamera.job.steps` has those
 of each step. A test compares the sums with the requests of a job on the emulator.
 """
 
@@ -17,15 +17,7 @@ from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEPS, Counts, Per, step_of
 from mu import Attempt, Each, Node, Parallel, Sequence, Task
 from mu.flow import walk
-
-GB_SECOND_USD = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
-"""Lambda's price of a second with 1,024 MB, by architecture."""
-
-INVOCATION_USD = 0.20 / 1e6
-TRANSITION_USD = 25 / 1e6  # Step Functions, Standard
-WRITE_USD = 0.005 / 1000  # S3: PUT, COPY, LIST and the requests of multipart uploads
-READ_USD = 0.0004 / 1000  # S3: GET, HEAD
-"""List prices of us-east-1 in US dollars; other regions differ by a few percent."""
+from mu.prices import GB_SECOND_USD, INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
 BILLED_MORE_S = 0.03
 """Seconds of a call that Lambda bills and the timeline does not record: reading the event, logging,

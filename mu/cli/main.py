@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from mu.cli.jobs import cancel, cost, logs
 from mu.cli.map import map_
 from mu.cli.run import run
 from mu.cli.running import run_command_line
@@ -18,8 +19,8 @@ def mu() -> None:
     """Run programs and functions over many files and items, on many workers."""
 
 
-mu.add_command(run)
-mu.add_command(map_)
+for command in (run, map_, logs, cost, cancel):
+    mu.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,9 +30,7 @@ def map_(
     function: str,
     items: TextIO,
     chunksize: int,
-    workers: int | None,
-    retries: int,
-    timeout: float | None,
+    **options: Any,
 ) -> None:
     """Call a function for each item, and print the results as JSON Lines.
 
@@ -41,7 +39,7 @@ def map_(
     """
     called = _function(function)
     given = [_item(line, number) for number, line in enumerate(items, start=1) if line.strip()]
-    with counted(workers, retries, timeout, len(given)) as (executor, tell):
+    with counted(len(given), **options) as (executor, tell):
         outcomes = executor.map(called, given, chunksize=chunksize, return_exceptions=True)
         for number, outcome in enumerate(outcomes, start=1):
             well = tell(f"item {number}", outcome)

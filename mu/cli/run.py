@@ -42,9 +42,7 @@ def run(
     pattern: str,
     into: str | None,
     carried: tuple[str, ...],
-    workers: int | None,
-    retries: int,
-    timeout: float | None,
+    **options: Any,
 ) -> None:
     """Run a program once for each of many files.
 
@@ -66,7 +64,7 @@ def run(
     if not found:
         raise click.ClickException(f"{pattern}: there is no such file")
     command = Command(arguments, files=carried)
-    with counted(workers, retries, timeout, len(found)) as (executor, tell):
+    with counted(len(found), **options) as (executor, tell):
         outcomes: Iterator[Any] = executor.map(command, found, into=into, return_exceptions=True)
         for name, outcome in zip(found, outcomes, strict=True):
             tell(name, outcome)

@@ -10,13 +10,24 @@ from typing import Any, TypeVar
 import click
 
 from mu.errors import MuError, TaskFailed
-from mu.executor import Executor
+from mu.executor import HERE, Executor
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class SomeFailed(MuError):
     """Some of the items failed; each has been told."""
+
+
+def stack_option(command: Decorated) -> Decorated:
+    """Adds the option that names the deployed stack."""
+    return click.option(
+        "--stack",
+        default="ExCamera",
+        show_default=True,
+        envvar="MU_STACK",
+        help="The deployed stack whose cloud functions do the work.",
+    )(command)
 
 
 def worker_options(command: Decorated) -> Decorated:
@@ -34,8 +45,15 @@ def worker_options(command: Decorated) -> Decorated:
             help="How many times an item that failed is tried again.",
         ),
         click.option(
-            "--workers", type=click.IntRange(min=1), help="Processes; by default one per CPU."
+            "--memory", type=click.IntRange(min=1), help="MB of a stack's worker at least."
         ),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            help="The most that run at once; by default one per CPU, or what the account has.",
+        ),
+        click.option("--local", is_flag=True, help="Use processes of this machine."),
+        stack_option,
     ):
         command = option(command)
     return command
@@ -43,11 +61,19 @@ def worker_options(command: Decorated) -> Decorated:
 
 @contextlib.contextmanager
 def counted(
-    workers: int | None, retries: int, timeout: float | None, total: int
+    total: int,
+    *,
+    stack: str,
+    local: bool,
+    workers: int | None,
+    memory: int | None,
+    retries: int,
+    timeout: float | None,
 ) -> Iterator[tuple[Executor, Callable[[str, Any], bool]]]:
     """An executor, and a function that is told each outcome with the item's name.
 
-    The function tells whether the outcome is a result, and shows failures and the count.
+    The options are those of `worker_options`. The function tells whether the outcome is a result,
+    and shows failures and the count.
 
     Raises:
         SomeFailed: some outcomes were failures.
@@ -71,7 +97,15 @@ def counted(
         return well
 
     try:
-        with Executor(workers=workers, retries=retries, timeout=timeout) as executor:
+        with Executor(
+            HERE if local else f"stack:{stack}",
+            workers=workers,
+            memory=memory,
+            retries=retries,
+            timeout=timeout,
+        ) as executor:
+            if executor.job:
+                click.echo(f"job {executor.job} on {stack}", err=True)
             yield executor, tell
     finally:
         if moving:

@@ -31,6 +31,7 @@ class Deployment:
         architecture: of functions, unless another is asked for.
         python: version of the functions' Python, such as "3.14".
         timeout_s: seconds after which Lambda ends a function's call.
+        packages: what functions can import besides Python's own and mu, by architecture.
         usd_per_gb_s: what Lambda charges for a second with 1,024 MB, by architecture.
     """
 
@@ -41,6 +42,7 @@ class Deployment:
     architecture: str
     python: str
     timeout_s: int
+    packages: Mapping[str, Sequence[str]]
     usd_per_gb_s: Mapping[str, float] = field(repr=False)
 
     @classmethod

@@ -22,9 +22,9 @@ from typing import Any
 
 from mu.engines.log import tail_of
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
-from mu.engines.share import Keys, Outcome, ShareCall, read_share, write_outcomes
-from mu.errors import NoSuchKey
+from mu.engines.share import Keys, Outcome, ShareCall, read_share, read_stop, write_outcomes
 from mu.packing import pieces
+from mu.records import Facts
 from mu.store.below import StoreBelow
 from mu.store.protocol import Store
 
@@ -109,12 +109,12 @@ class Environment:
         """
         received = time.time()
         keys = Keys(job)
-        if self._stopped(keys)[0]:
+        if read_stop(self.store, keys)[0]:
             return {"calls": 0, "ended": 0}
         calls = read_share(self.store.get(keys.share(share)))
         pool = self._pool_of(job, slots, left_s())
         fetched = time.time()
-        running = _Share(self, keys, share, calls, slots)
+        running = _Share(self, keys, share, calls, slots, received)
         running.run(pool, left_s)
         ended = time.time()
         record = {
@@ -129,14 +129,6 @@ class Environment:
         }
         self.store.put(f"{keys.records}{share}.json", json.dumps(record).encode())
         return {"calls": len(calls), "ended": running.count_ended()}
-
-    def _stopped(self, keys: Keys) -> tuple[bool, frozenset[int]]:
-        """Whether nobody wants the job any more, and which calls nobody wants."""
-        try:
-            told = json.loads(self.store.get(keys.stop))
-        except NoSuchKey:
-            return False, frozenset()
-        return told["all"], frozenset(told["calls"])
 
     def _pool_of(self, job: str, slots: int, needed_s: float) -> WorkerPool:
         """The job's processes; those of an earlier job are ended first."""
@@ -177,8 +169,11 @@ class _Share:
         name: str,
         calls: list[ShareCall],
         slots: int,
+        received: float,
     ) -> None:
         self._slots = slots
+        self._received = received
+        self._fetched = time.time()
         self._environment = environment
         self._keys = keys
         self._name = name
@@ -213,11 +208,12 @@ class _Share:
         store = self._environment.store
         for one in self._calls:
             digest = one.call.function
-            if digest not in self._functions:
-                self._functions[digest] = store.get(self._keys.function(digest))
-            function = self._functions[digest]
-            one.submitted.head = {**one.call.head, "function_bytes": len(function)}
-            one.submitted.body = [function, *one.call.body]
+            if digest:
+                if digest not in self._functions:
+                    self._functions[digest] = store.get(self._keys.function(digest))
+                function = self._functions[digest]
+                one.submitted.head = {**one.call.head, "function_bytes": len(function)}
+                one.submitted.body = [function, *one.call.body]
             pool.submit(one.submitted)
         looked = flushed = time.monotonic()
         while True:
@@ -236,7 +232,7 @@ class _Share:
             if left_s() < _TO_REPORT_S:
                 self._end_late(pool, left)
             elif now - looked >= _LOOK_S:
-                everything, unwanted = self._environment._stopped(self._keys)
+                everything, unwanted = read_stop(store, self._keys)
                 self._cancel(
                     pool, [one for one in left if everything or one.call.number in unwanted]
                 )
@@ -290,10 +286,18 @@ class _Share:
         for line in log.splitlines():
             told = {"job": self._keys.job, "call": one.call.number, "message": line}
             print(json.dumps(told), file=sys.stderr)
-        seconds = one.ended - (one.began or one.ended)
-        return Outcome(
-            one.call.number, one.outcome, seconds * self._environment.limits.usd_per_s / self._slots
+        environment = self._environment
+        began = one.began or one.ended
+        facts = Facts(
+            worker=f"{environment.name} {one.worker}",
+            began=began,
+            ended=one.ended,
+            memory_mb=environment.limits.memory_mb,
+            dollars=(one.ended - began) * environment.limits.usd_per_s / self._slots,
+            received=self._received,
+            fetched=self._fetched,
         )
+        return Outcome(one.call.number, one.outcome, facts)
 
     def _log(self, one: _Running) -> str:
         """The last lines that a call printed."""

@@ -18,15 +18,19 @@ from mu.store.protocol import Store
 class MachineWorkers:
     """See `mu.engines.workers.Workers`; all that they leave lies in one folder."""
 
-    def __init__(self, workers: int | None = None) -> None:
+    job = ""
+    packages = None
+
+    def __init__(self, workers: int | None = None, store: Store | None = None) -> None:
         """Makes workers, which start when they are first needed.
 
         Args:
             workers: their number; None for one per CPU.
+            store: for tasks; None for one in the folder.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="mu-")
         self.size = workers or available_cpus()
-        self.store: Store = DirectoryStore(f"{self._folder.name}/store")
+        self.store: Store = store or DirectoryStore(f"{self._folder.name}/store")
         self._pool = WorkerPool(
             self.size, {"store": self.store.url, "scratch": f"{self._folder.name}/scratch"}
         )

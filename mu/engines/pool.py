@@ -20,6 +20,7 @@ from typing import Any
 
 from mu.engines import wire
 from mu.machine import end_with_descendants
+from mu.records import Facts
 from mu.store.protocol import Buffer
 
 _BOOT = (
@@ -72,7 +73,7 @@ class Call:
         ended: is given the answer, or why there is none; called once.
         started: is given the worker's name.
         reported: is given what the task reports while it runs.
-        paid: is given what its time has cost in dollars, before `ended`, if it has cost any.
+        told: is given what else is known of it, before `ended`, by workers of a stack.
         priority: the call with the lowest goes first.
         timeout_s: seconds after which its worker is stopped.
         memory_mb: what it needs at least; None for what workers have. Those of one machine share
@@ -84,7 +85,7 @@ class Call:
     body: Sequence[Buffer] = ()
     started: Callable[[str], None] = lambda _: None
     reported: Callable[[dict[str, Any]], None] = lambda _: None
-    paid: Callable[[float], None] = lambda _: None
+    told: Callable[[Facts], None] = lambda _: None
     priority: tuple[int, ...] = ()
     timeout_s: float | None = None
     memory_mb: int | None = None

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from mu.engines.pool import Answer, CallFailed
-from mu.errors import StoreError
+from mu.errors import NoSuchKey, StoreError
 from mu.packing import size_of
-from mu.store.protocol import Buffer
+from mu.records import Facts
+from mu.store.protocol import Buffer, Store
 
 _LENGTH = struct.Struct("<I")
 
@@ -99,12 +100,26 @@ class Outcome:
     Attributes:
         number: the call's.
         outcome: as the pool of the environment has told it; None if it was not begun.
-        dollars: what its time has cost.
+        facts: what else is known of it.
     """
 
     number: int
     outcome: Answer | CallFailed | None
-    dollars: float = 0.0
+    facts: Facts = Facts()  # noqa: RUF009 (it cannot change)
+
+
+def write_stop(store: Store, keys: Keys, *, everything: bool, calls: Iterable[int] = ()) -> None:
+    """Tell the job's environments what nobody wants any more."""
+    store.put(keys.stop, json.dumps({"all": everything, "calls": sorted(calls)}).encode())
+
+
+def read_stop(store: Store, keys: Keys) -> tuple[bool, frozenset[int]]:
+    """Whether nobody wants the job any more, and which calls nobody wants."""
+    try:
+        told = json.loads(store.get(keys.stop))
+    except NoSuchKey:
+        return False, frozenset()
+    return told["all"], frozenset(told["calls"])
 
 
 def write_share(calls: Sequence[ShareCall]) -> list[Buffer]:
@@ -139,7 +154,7 @@ def write_outcomes(outcomes: Sequence[Outcome]) -> list[Buffer]:
     heads = []
     bodies: list[Buffer] = []
     for one in outcomes:
-        head: dict[str, Any] = {"number": one.number, "dollars": one.dollars, "bytes": 0}
+        head: dict[str, Any] = {"number": one.number, "facts": astuple(one.facts), "bytes": 0}
         match one.outcome:
             case Answer(answer, body):
                 head |= {"answer": answer, "bytes": memoryview(body).nbytes}
@@ -163,7 +178,7 @@ def read_outcomes(data: Buffer) -> list[Outcome]:
             outcome = Answer(head["answer"], body)
         elif "failure" in head:
             outcome = CallFailed(*head["failure"])
-        outcomes.append(Outcome(head["number"], outcome, head["dollars"]))
+        outcomes.append(Outcome(head["number"], outcome, Facts(*head["facts"])))
     return outcomes
 
 

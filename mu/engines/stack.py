@@ -24,13 +24,13 @@ from typing import Any
 from mu.commands.staging import Staging
 from mu.engines.deployment import Deployment, client, explained, most_at_once
 from mu.engines.pool import Call, CallFailed, Cancelled
-from mu.engines.share import Keys, ShareCall, read_outcomes, write_share
+from mu.engines.share import Keys, ShareCall, read_outcomes, read_stop, write_share, write_stop
 from mu.errors import NotEnoughConcurrency, StackError, StoreError
 from mu.messages.comm import ending
 from mu.messages.in_store import StoreChannel
 from mu.packing import pieces, size_of, travels_by_value
 from mu.store.below import StoreBelow
-from mu.store.protocol import REQUESTS_AT_ONCE, Buffer, Store
+from mu.store.protocol import REQUESTS_AT_ONCE, Store
 from mu.store.s3.bucket import S3Store
 
 _QUIET_S = 0.03
@@ -103,6 +103,7 @@ class StackWorkers:
         job: the job's name.
         size: how many calls can run at once.
         store: what its calls may read and write.
+        packages: what is there besides Python and mu.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class StackWorkers:
         most = most_at_once()
         self._per_worker = per_worker
         self.size = min(workers or most, max(1, most - _KEPT_FREE))
+        self.packages = frozenset(deployment.packages.get(self._architecture, ()))
         self._bucket = S3Store(deployment.bucket)
         self.store: Store = StoreBelow(self._bucket, self._keys.data)
         self._numbers = itertools.count()
@@ -215,7 +217,7 @@ class StackWorkers:
         with contextlib.suppress(StoreError, StackError):
             running = [wave for wave in self._waves if wave.ended is None]
             if left or self._dropped:
-                self._write_stop(everything=True)
+                write_stop(self._bucket, self._keys, everything=True)
             for wave in running:
                 self._stop(wave)
             self._remove(all_ended=not (left or self._dropped))
@@ -267,7 +269,7 @@ class StackWorkers:
                 continue
             try:
                 if dropped:
-                    self._write_stop(everything=False)
+                    write_stop(self._bucket, self._keys, everything=False, calls=self._dropped)
                     self._told |= dropped
                 if now >= polled + poll_s:
                     polled = now
@@ -363,8 +365,12 @@ class StackWorkers:
     def _size_of(self, call: Call) -> int:
         return self._fitting(call.memory_mb or self._memory_mb)
 
-    def _digest(self, function: Buffer) -> str:
+    def _digest_of(self, call: Call) -> str:
+        """The digest of a call's packed function; "" if it goes by its name."""
+        if "function_bytes" not in call.head:
+            return ""
         # Calls of one function share its bytes, which may be many.
+        function = call.body[0]
         known = self._digests.get(id(function))
         if known is None or known[0] is not function:
             known = (function, hashlib.sha256(function).hexdigest())
@@ -373,8 +379,8 @@ class StackWorkers:
 
     def _store_functions(self, calls: Iterable[Call]) -> None:
         for call in calls:
-            digest = self._digest(call.body[0])
-            if digest not in self._stored:
+            digest = self._digest_of(call)
+            if digest and digest not in self._stored:
                 self._bucket.concat(self._keys.function(digest), pieces(call.body[:1]))
                 self._stored.add(digest)
 
@@ -383,7 +389,7 @@ class StackWorkers:
             ShareCall(
                 number,
                 {key: value for key, value in call.head.items() if key != "function_bytes"},
-                self._digest(call.body[0]),
+                self._digest_of(call),
                 call.body[1:],
                 call.timeout_s,
             )
@@ -434,9 +440,9 @@ class StackWorkers:
                 if one.outcome is None:
                     again.append(call)
                 else:
-                    call.paid(one.dollars)
+                    call.told(one.facts)
                     call.ended(one.outcome)
-            if again:
+            if again and not self._cancelled_elsewhere(again):
                 self._start(again)
         self._bucket.delete_all(keys)
         self._forget_ended_waves()
@@ -460,6 +466,8 @@ class StackWorkers:
             if wave.ended is None:
                 with explained("states:DescribeExecution"):
                     told = client("stepfunctions").describe_execution(executionArn=wave.arn)
+                if told["status"] == "ABORTED" and self._cancelled_elsewhere():
+                    return
                 if told["status"] in _FINAL:
                     wave.ended = now
                     wave.why = f"{told.get('error', told['status'])}: {told.get('cause', '')}"
@@ -468,6 +476,19 @@ class StackWorkers:
                 why = f"its execution ended without an answer: {wave.why}"
                 self._fail(numbers, CallFailed("WorkerDied", why))
         self._forget_ended_waves()
+
+    def _cancelled_elsewhere(self, more: Iterable[Call] = ()) -> bool:
+        """Whether somebody has cancelled the whole job, as `mu cancel` does; then all calls end.
+
+        Args:
+            more: calls that have come back.
+        """
+        if not read_stop(self._bucket, self._keys)[0]:
+            return False
+        for call in more:
+            call.ended(Cancelled())
+        self._fail(list(self._sent), Cancelled())
+        return True
 
     def _forget_ended_waves(self) -> None:
         self._waves = [
@@ -504,10 +525,6 @@ class StackWorkers:
                 call.ended(failure)
 
     # ---- the end ----
-
-    def _write_stop(self, *, everything: bool) -> None:
-        told = {"all": everything, "calls": sorted(self._dropped)}
-        self._bucket.put(self._keys.stop, json.dumps(told).encode())
 
     @staticmethod
     def _stop(wave: _Wave) -> None:

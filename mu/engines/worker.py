@@ -22,7 +22,7 @@ from mu.engines import log, wire
 from mu.machine import adopt_orphans
 from mu.store.opening import open_store
 from mu.store.protocol import Buffer, Store
-from mu.task import Context, resolve
+from mu.task import Context, call_task, resolve
 
 
 def _end_with_the_parent(connection: socket.socket) -> None:
@@ -77,7 +77,12 @@ def _answer(
 
         return run_python(call, body, context)
     try:
-        result = resolve(call["function"])(call["event"], context)
+        if "function" in call:
+            result = resolve(call["function"])(call["event"], context)
+        else:
+            from mu.engines.calls import function_of  # as above
+
+            result = call_task(function_of(body), call["event"], context)
         return {"result": json.loads(json.dumps(result)), "marks": context.marks}, []
     except BaseException as error:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from mu.commands.staging import Staging
@@ -13,12 +14,20 @@ class Workers(Protocol):
     """Workers that run calls."""
 
     @property
+    def job(self) -> str:
+        """The name under which a stack knows their calls; "" on one machine."""
+
+    @property
     def size(self) -> int:
         """How many calls can run at once."""
 
     @property
     def store(self) -> Store:
         """Where calls keep what is too large for messages."""
+
+    @property
+    def packages(self) -> Collection[str] | None:
+        """Packages that they have, for `mu.pickling.dump`; None if they have all of this machine."""
 
     def check(self, function: bytes) -> None:
         """Refuse a packed function that cannot run on these workers.

@@ -18,7 +18,7 @@ from excamera.job.plan import Chunk, Plan
 from excamera.local import encode_file
 from excamera.media.playback import read_file
 from excamera.media.source.reader import FrameReader
-from mu import Context, DirectoryStore, Event, LocalEngine, MemoryStore, Store
+from mu import Context, DirectoryStore, Event, Executor, MemoryStore, Store
 from mu.timeline import attempts
 from tests.pipeline.clips import check_plays_alike
 from tests.support.planning import make_plan
@@ -188,10 +188,12 @@ def test_a_film_is_planned_alike_in_spans_and_in_one_piece(long_film: Path, mode
 
 def surveyed(store: Store, source: Path, workers: int) -> bytes:
     """Encodes a film in spans with so many workers; returns the result."""
-    engine = LocalEngine(store, FUNCTIONS, workers=workers, timeline=Keys("j").timeline)
     event = start(source, CHEAP, span_pixels=SMALL_SPANS)
-    result = engine.run(excamera_flow(), event)
-    return store.get(result["key"])
+    with Executor(workers=workers, store=store) as executor:
+        run = executor.start(
+            excamera_flow(), event, functions=FUNCTIONS, timeline=Keys("j").timeline
+        )
+        return store.get(run.result()["key"])
 
 
 def test_processes_survey_a_film_at_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The local engine: results, order, failures, and no process left behind."""
+"""Flows on this machine: results, order, failures, and no process left behind."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mu import (
     DISCARD,
     DirectoryStore,
     Each,
+    Executor,
     FlowError,
-    LocalEngine,
     Node,
     Observer,
     Parallel,
@@ -61,8 +61,9 @@ class Recorder(Observer):
 
 def run(folder: Path, flow: Node, event: dict[str, Any], **options: Any) -> Any:
     """Run a flow over the test functions."""
-    options.setdefault("workers", 2)
-    return LocalEngine(DirectoryStore(folder), FUNCTIONS, **options).run(flow, event)
+    workers = options.pop("workers", 2)
+    with Executor(workers=workers, store=DirectoryStore(folder)) as executor:
+        return executor.start(flow, event, functions=FUNCTIONS, **options).result()
 
 
 NESTED = Each(
@@ -189,18 +190,18 @@ def test_a_wrong_flow_is_refused_before_it_runs(tmp_path: Path, flow: Node, mess
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
 )
-def test_a_stopped_engine_leaves_no_worker(
-    tmp_path: Path, number: signal.Signals, code: int
-) -> None:
+def test_a_stopped_flow_leaves_no_worker(tmp_path: Path, number: signal.Signals, code: int) -> None:
     """If this fails, Ctrl-C (or a kill) leaves encoders running in the background."""
     program = (
         "import sys\n"
         "from mu import *\n"
         "from tests.unit.task_functions import FUNCTIONS\n"
         "flow = Parallel('p', {'a': Task('a', 'sleep'), 'b': Task('b', 'sleep')})\n"
-        "try: LocalEngine(DirectoryStore(sys.argv[1]), FUNCTIONS, workers=2).run(flow, {})\n"
+        "try:\n"
+        "    with Executor(workers=2, store=DirectoryStore(sys.argv[1])) as executor:\n"
+        "        executor.start(flow, {}, functions=FUNCTIONS).result()\n"
         "except KeyboardInterrupt: sys.exit(130)\n"
     )
     store = DirectoryStore(tmp_path)
