@@ -27,7 +27,7 @@ class Workers(Protocol):
 
     @property
     def packages(self) -> Collection[str] | None:
-        """Packages that they have, for `mu.pickling.dump`; None if they have all of this machine."""
+        """Packages that they have, for `mu.pickling.dump`; None for those of this machine."""
 
     def check(self, function: bytes) -> None:
         """Refuse a packed function that cannot run on these workers.
