@@ -108,15 +108,16 @@ def filter_span(film: str, strength: float, span: Span) -> bytes:
         stream = out.add_stream("libx264", rate=opened.frame_rate, options=LOSSLESS)
         stream.codec_context.time_base = opened.time_base
         opened.container.seek(span.start, stream=opened.video)  # to a key frame at or before it
-        in_span = itertools.takewhile(
-            lambda picture: span.end is None or picture.pts < span.end,
-            itertools.dropwhile(lambda picture: picture.pts < span.start, pictures(opened)),
-        )
-        for number, (pts, (luma, blue, red), geometry) in enumerate(in_span):
-            if number == 0:
-                if pts != span.start:
-                    raise ValueError(f"{film}: the frame at {span.start} cannot be reached")
-                describe(stream, geometry)
+        found = pictures(opened)
+        first = next(found, None)
+        if first is None or first.pts > span.start:
+            raise ValueError(f"{film}: the frame at {span.start} cannot be reached")
+        describe(stream, first.geometry)
+        for pts, (luma, blue, red), _ in itertools.chain([first], found):
+            if span.end is not None and pts >= span.end:
+                break
+            if pts < span.start:
+                continue
             frame = frame_of((sharpened(luma, strength), blue, red))
             frame.pts, frame.time_base = pts, opened.time_base
             out.mux(stream.encode(frame))

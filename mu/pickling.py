@@ -76,14 +76,14 @@ def _pickler() -> Callable[..., Any]:
             return (
                 there is not None
                 and module.partition(".")[0] not in there
-                and is_of_a_project(module)
+                and _is_of_a_project(module)
             )
 
     return Pickler
 
 
 @functools.cache
-def is_of_a_project(module: str) -> bool:
+def _is_of_a_project(module: str) -> bool:
     """Whether a module, by its name, is neither Python's own, nor mu's, nor installed."""
     if module.partition(".")[0] in {*sys.stdlib_module_names, "mu"}:
         return False

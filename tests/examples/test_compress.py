@@ -66,8 +66,8 @@ def test_mu_run_does_the_same(texts: dict[str, bytes], tmp_path: Path) -> None:
     )
     command = ["sh", "-c", SCRIPT, "bzip2", "9", "{in}", "{out}"]
     done = subprocess.run(
-        [sys.executable, "-m", "mu", "run", "--input", "*.md", "--output", "b/{name}.z", "--",
-         *command],
+        [sys.executable, "-m", "mu", "run", "--local", "--input", "*.md", "--output", "b/{name}.z",
+         "--", *command],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
