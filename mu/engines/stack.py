@@ -169,7 +169,7 @@ class StackWorkers:
 
     def check(self, function: bytes) -> None:
         """Refuse a function whose bytecode the workers' Python does not know."""
-        here = "{}.{}".format(*sys.version_info)
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
         if here != self.deployment.python and travels_by_value(function):
             raise StackError(
                 f"functions of scripts travel as bytecode: this is Python {here}, and the workers "

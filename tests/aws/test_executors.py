@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +205,8 @@ def test_what_a_stack_lacks_is_named(stack: Deployed, monkeypatch: pytest.Monkey
         mu.Executor(ON, architecture="sparc")
     with pytest.raises(ValueError, match="stack:NAME"):
         mu.Executor("cloud")
-    monkeypatch.setattr(sys, "version_info", (3, 8, 0))
+    other = replace(deployment.Deployment.find(STACK), python="3.8")
+    monkeypatch.setattr(deployment.Deployment, "find", lambda _: other)
     with mu.Executor(ON) as ex, pytest.raises(mu.StackError, match="bytecode"):
         ex.submit(square, 1)
 
