@@ -8,6 +8,7 @@ import functools
 import itertools
 import queue
 import random
+import secrets
 import tempfile
 import threading
 import time
@@ -19,16 +20,25 @@ from mu.commands.command import Command
 from mu.commands.task import Into, perform, plan
 from mu.engines.calls import Failure
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
-from mu.errors import NotEnoughConcurrency, PeerFailed, TaskFailed, TaskTimeout, WorkerDied
+from mu.errors import (
+    ChannelClosed,
+    MessageError,
+    NotEnoughConcurrency,
+    PeerFailed,
+    TaskFailed,
+    TaskTimeout,
+    WorkerDied,
+)
 from mu.flow import Retry
 from mu.futures import Future, results
 from mu.machine import available_cpus
 from mu.messages.comm import DONE, ending
-from mu.messages.on_machine import MessageHub
+from mu.messages.opening import SOCKETS, begin_channel
 from mu.packing import joined, pack, unpack
 from mu.store.directory import DirectoryStore
 
 Result = TypeVar("Result")
+Watched = TypeVar("Watched", bound=concurrent.futures.Future[Any])
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -44,14 +54,12 @@ class _Item:
         future: its result.
         attempts: how many have begun.
         member: what a worker is told if this is a member of a gang.
-        over: is told how it ended, for good: by None or by what went wrong.
     """
 
     arguments: Arguments
     future: Future[Any]
     attempts: int = 0
     member: Mapping[str, Any] | None = None
-    over: Callable[[str | None], None] = lambda _: None
 
 
 class Executor(concurrent.futures.Executor):
@@ -66,6 +74,7 @@ class Executor(concurrent.futures.Executor):
         workers: int | None = None,
         retries: int = 0,
         timeout: float | None = None,
+        channel: str = SOCKETS,
     ) -> None:
         """Starts an executor.
 
@@ -73,15 +82,27 @@ class Executor(concurrent.futures.Executor):
             workers: number of processes; None for one per CPU.
             retries: how many times a call that failed is tried again.
             timeout: limit for one attempt of a call, in seconds; None for none.
+            channel: what carries the messages of gangs: "sockets" of this machine, "store" for the
+                executor's store, or the URL of a Redis or Valkey server, such as
+                ``rediss://user:password@host:6379/0``.
+
+        Raises:
+            ChannelClosed: the server does not answer.
+            ChannelRefused: there is no such channel, or the server refuses the user.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="mu-")
         self._workers = workers or available_cpus()
         self._store = DirectoryStore(f"{self._folder.name}/store")
+        self._job = f"mu/{secrets.token_hex(8)}"
+        try:
+            self._channel_url, self._channel = begin_channel(channel, self._store, self._job)
+        except BaseException:
+            self._folder.cleanup()
+            raise
         self._pool = WorkerPool(
             self._workers,
             {"store": self._store.url, "scratch": f"{self._folder.name}/scratch"},
         )
-        self._hub = MessageHub()
         self._gangs = itertools.count()
         self._retry = Retry((), retries)
         self._timeout_s = timeout
@@ -176,6 +197,7 @@ class Executor(concurrent.futures.Executor):
             NotEnoughConcurrency: there are more members than workers; none has begun.
             TaskFailed: of the member that failed first for a reason of its own; the others have
                 ended, too.
+            ChannelClosed: what carries the messages is gone; the gang has ended.
         """
         given = list(items)
         if len(given) > self._workers:
@@ -188,26 +210,40 @@ class Executor(concurrent.futures.Executor):
         function = _Function(fn)
         members = []
         for rank, item in enumerate(given):
-            told = {"gang": gang, "rank": rank, "size": len(given), "hub": self._hub.path}
+            told = {
+                "job": self._job,
+                "channel": self._channel_url,
+                "gang": gang,
+                "rank": rank,
+                "size": len(given),
+            }
             members.append(_Item(((item,), {}), self._new_future(), member=told))
-            members[-1].over = functools.partial(self._end_member, gang, rank)
         futures = [member.future for member in members]
+        # The channel stays open until this has ended; it cannot be cancelled.
+        whole: concurrent.futures.Future[None] = self._watched(concurrent.futures.Future())
+        whole.set_running_or_notify_cancel()
+        ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for rank, future in enumerate(futures):
+            future.add_done_callback(lambda _, rank=rank: ended.put(rank))  # type: ignore[misc]
         try:
             self._pool.submit(*(self._attempt(function, [member]) for member in members))
-            concurrent.futures.wait(futures)
+            # In this thread, since a channel that has gone answers late.
+            for _ in futures:
+                rank = ended.get()
+                if not futures[rank].cancelled():
+                    self._channel.put(ending(gang, rank), _how_it_ended(futures[rank]))
         finally:
             for future in futures:
                 future.cancel()
-            self._hub.forget(gang)
+            with contextlib.suppress(MessageError):
+                self._channel.forget(gang)
             self._store.delete_all(self._store.list(f"{gang}/"))
+            whole.set_result(None)
         failures = [error for future in futures if (error := future.exception()) is not None]
         # Most fail only because another has failed before.
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
             raise error
         return [future.result() for future in futures]
-
-    def _end_member(self, gang: str, rank: int, error: str | None) -> None:
-        self._hub.put(ending(gang, rank), DONE if error is None else error.encode())
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, and end all processes.
@@ -231,11 +267,14 @@ class Executor(concurrent.futures.Executor):
         with self._none_open:
             self._none_open.wait_for(lambda: not self._open)
         self._pool.close()
-        self._hub.close()
+        self._channel.close()
         self._folder.cleanup()
 
     def _new_future(self) -> Future[Any]:
-        future: Future[Any] = Future()
+        return self._watched(Future())
+
+    def _watched(self, future: Watched) -> Watched:
+        """The future, for whose end closing waits."""
         with self._lock:
             if self._shut:
                 raise RuntimeError("the executor takes no more calls: it is shut down")
@@ -320,12 +359,13 @@ class Executor(concurrent.futures.Executor):
             if isinstance(one, Failure):
                 self._failed(function, item, one)
                 continue
-            item.over(None)
             with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
                 item.future.set_result(one[0])
 
     def _failed(self, function: _Function, item: _Item, failure: Failure) -> None:
-        if item.attempts <= self._retry.attempts:
+        # Messages may be lost with the channel, and of a member that has returned nobody sends any.
+        lasting = item.member is not None and failure.error == ChannelClosed.__name__
+        if item.attempts <= self._retry.attempts and not lasting:
             pause_s = self._retry.pause_s(item.attempts - 1, random.random())
             again = threading.Timer(pause_s, self._begin, (function, [item]))
             again.daemon = True
@@ -339,7 +379,6 @@ class Executor(concurrent.futures.Executor):
         if failure.exception:
             with contextlib.suppress(Exception):
                 error.__cause__ = unpack(failure.exception)
-        item.over(f"{failure.error}: {failure.message}")
         with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
             item.future.set_exception(error)
 
@@ -351,6 +390,14 @@ class _Function:
         named = function.func if isinstance(function, functools.partial) else function
         self.name = getattr(named, "__qualname__", type(named).__name__)
         self.packed = joined(pack(function))
+
+
+def _how_it_ended(member: concurrent.futures.Future[Any]) -> bytes:
+    """What the others are told of a member that has ended for good."""
+    error = member.exception()
+    if isinstance(error, TaskFailed):
+        return f"{error.error}: {error.message}".encode()
+    return DONE if error is None else str(error).encode()
 
 
 def _is_of_a_peer(error: BaseException) -> bool:

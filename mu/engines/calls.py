@@ -13,7 +13,7 @@ from typing import Any
 
 from mu.errors import FlowError
 from mu.messages.comm import Comm
-from mu.messages.on_machine import SocketChannel
+from mu.messages.opening import open_channel
 from mu.packing import joined, pack, unpack
 from mu.store.protocol import Buffer
 from mu.task import Context
@@ -72,28 +72,29 @@ def run_python(
     Args:
         call: `function_bytes` says how much of the body is the packed function. The rest is the
             packed list of its calls' arguments, each positional and named. A member of a gang also
-            has its `gang`, `rank` and `size`, and the path of the `hub`.
+            has its `gang`, `rank` and `size`, its `job`, and the URL of the `channel`.
         body: see there.
         context: the surroundings.
 
     Returns:
         The answer's head, and the packed list of outcomes: results in tuples of one, or `Failure`s.
     """
-    try:
-        function = function_of(body[: call["function_bytes"]])
-        calls = unpack(body[call["function_bytes"] :])
-    except BaseException as error:
-        failure = Failure.of(error)
-        return {
-            "error": failure.error,
-            "message": failure.message,
-            "details": failure.details,
-        }, []
     with contextlib.ExitStack() as stack:
-        if "gang" in call:
-            channel = stack.enter_context(contextlib.closing(SocketChannel(call["hub"])))
-            comm = Comm(channel, context.store, call["gang"], call["rank"], call["size"])
-            function = functools.partial(function, comm)
+        try:
+            function = function_of(body[: call["function_bytes"]])
+            calls = unpack(body[call["function_bytes"] :])
+            if "gang" in call:
+                channel = open_channel(call["channel"], context.store, call["job"])
+                stack.enter_context(contextlib.closing(channel))
+                comm = Comm(channel, context.store, call["gang"], call["rank"], call["size"])
+                function = functools.partial(function, comm)
+        except BaseException as error:
+            failure = Failure.of(error)
+            return {
+                "error": failure.error,
+                "message": failure.message,
+                "details": failure.details,
+            }, []
         outcomes = [_outcome(function, positional, named) for positional, named in calls]
     try:
         packed = pack(outcomes)

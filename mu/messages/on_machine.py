@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from mu.errors import ChannelClosed, NondeterministicTask
 
-_PUT, _WAIT, _NOTE = range(3)
+_PUT, _WAIT, _NOTE, _FORGET = range(4)
 _FOUND, _NOTHING, _OTHER = range(3)
 # What is asked, seconds to wait, length of the key and of the data.
 _REQUEST = struct.Struct("<BdII")
@@ -69,13 +69,13 @@ class MessageHub:
             self._messages[key] = data
             self._tell(key)
 
-    def forget(self, prefix: str) -> None:
-        """Remove the messages whose keys begin so."""
+    def forget(self, folder: str) -> None:
+        """See `Channel.forget`."""
         with self._lock:
             self._messages = {
                 key: data
                 for key, data in self._messages.items()
-                if not key.startswith(prefix + "/")
+                if not key.startswith(f"{folder}/")
             }
 
     def close(self) -> None:
@@ -128,6 +128,9 @@ class MessageHub:
         if what == _NOTE:
             self.note(key, data)
             return _FOUND, b""
+        if what == _FORGET:
+            self.forget(key)
+            return _FOUND, b""
         found = self.wait(key, seconds)
         return (_NOTHING, b"") if found is None else (_FOUND, found)
 
@@ -160,6 +163,10 @@ class SocketChannel:
     def note(self, key: str, data: bytes) -> None:
         """See `Channel.note`."""
         self._ask(_NOTE, key, data)
+
+    def forget(self, folder: str) -> None:
+        """See `Channel.forget`."""
+        self._ask(_FORGET, folder)
 
     def close(self) -> None:
         """See `Channel.close`."""
