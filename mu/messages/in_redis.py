@@ -78,6 +78,7 @@ class RedisChannel:
         self._begins = begins
         try:
             parts = urlsplit(url)
+            int(parts.path.strip("/") or 0)  # redis-py takes any other database for the first
             settings = dict(parse_qsl(parts.query))
             self._patience_s = float(settings.pop("patience_s", _PATIENCE_S))
             self._kept_ms = round(1000 * float(settings.pop("kept_s", _KEPT_S)))
@@ -92,9 +93,12 @@ class RedisChannel:
                 socket_connect_timeout=_ANSWER_S,
                 redis_connect_func=self._connected,
             )
+            self._client.connection_pool.make_connection()  # only checks the settings
         except (ValueError, TypeError):
             # What went wrong may quote the password.
-            raise ChannelRefused("the URL of the channel is not a Redis server's") from None
+            raise ChannelRefused(
+                "the URL of the channel is not a Redis server's, or has unknown settings"
+            ) from None
         if begins:
             # Once: a wrong URL should be told at once.
             self._ask(lambda: self._write(self._mark, _ONLY_ID, b""), 0)

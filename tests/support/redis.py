@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -49,24 +51,29 @@ class RedisServer:
 
 
 @contextmanager
-def a_redis(folder: Path, *, tls: bool = False) -> Iterator[RedisServer]:
+def a_redis(
+    folder: Path, *, tls: bool = False, options: Sequence[str] = ()
+) -> Iterator[RedisServer]:
     """A server for as long as the context lasts.
 
     Args:
         folder: where it runs.
         tls: whether it takes only TLS, with a certificate of its own.
+        options: more arguments of the server.
     """
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
         pytest.skip("no redis-server here (Debian: redis-server)")
     folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(PASSWORD.encode()).hexdigest()  # a rule cannot hold blanks
     (folder / "users.acl").write_text(
-        f"user default on >admin ~* &* +@all\nuser {USER} on #{_digest(PASSWORD)} {RIGHTS}\n"
+        f"user default on >admin ~* &* +@all\nuser {USER} on #{digest} {RIGHTS}\n"
     )
     port = _free_port()
     arguments = [
         *(program, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
         *("--aclfile", "users.acl", "--loglevel", "warning", "--logfile", "log"),
+        *options,
     ]
     scheme, query = "redis", ""
     if tls:
@@ -81,7 +88,7 @@ def a_redis(folder: Path, *, tls: bool = False) -> Iterator[RedisServer]:
         folder,
         arguments,
         port,
-        f"{scheme}://{USER}:{_quoted(PASSWORD)}@{place}",
+        f"{scheme}://{USER}:{quote(PASSWORD, safe='')}@{place}",
         f"{scheme}://default:admin@{place}",
         _started(arguments, folder, port),
     )
@@ -89,18 +96,6 @@ def a_redis(folder: Path, *, tls: bool = False) -> Iterator[RedisServer]:
         yield server
     finally:
         server.stop()
-
-
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
-
-
-def _digest(text: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _free_port() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from mu.messages.channel import SMALL_BYTES, Channel
 from mu.messages.comm import DONE, Comm, ending
 from mu.messages.in_store import StoreChannel
 from mu.messages.on_machine import MessageHub, SocketChannel
+from mu.messages.opening import begin_channel, open_channel
+
+JOBS = itertools.count()
 
 
 class Gang:
@@ -57,19 +61,19 @@ class Gang:
         self.connect().put(ending("g", rank), how)
 
 
-@pytest.fixture(params=["store", "sockets"])
-def gang(request: pytest.FixtureRequest) -> Iterator[Gang]:
+@pytest.fixture
+def gang(kind: str) -> Iterator[Gang]:
     """A gang over each channel."""
-    with MessageHub() as hub:
-        objects = MemoryStore()
-        channels: dict[str, Callable[[], Channel]] = {
-            "store": lambda: StoreChannel(objects, "jobs/1/messages"),
-            "sockets": lambda: SocketChannel(hub.path),
-        }
-        gang = Gang(channels[request.param])
-        yield gang
-        for channel in gang.channels:
-            channel.close()
+    job = f"mu/{next(JOBS)}"
+    objects = MemoryStore()
+    url, first = begin_channel(kind, objects, job)
+    gang = Gang(lambda: open_channel(url, objects, job))
+    yield gang
+    for channel in gang.channels:
+        channel.close()
+    first.forget("g")
+    assert not objects.list()
+    first.close()
 
 
 def test_members_send_and_receive_in_order(gang: Gang) -> None:
