@@ -6,22 +6,24 @@ and classes of scripts and notebooks travel by value, because cloudpickle makes 
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import pickle
 import struct
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mu.store.protocol import Buffer
+from mu.store.protocol import Buffer, at_once
 
 _COUNT = struct.Struct("<I")
 _LENGTH_BYTES = 8
+_MANY_BYTES = 32 << 20
 
 
 def pack(value: Any) -> list[Buffer]:
     """An object as parts; the bytes of all of them in order are the packed object.
 
-    Parts after the first are the object's own memory: it must not change before they are written.
+    Parts after the second are the object's own memory: it must not change before they are written.
 
     Raises:
         Exception: whatever the object raises if it cannot be pickled.
@@ -33,7 +35,7 @@ def pack(value: Any) -> list[Buffer]:
     views = [memoryview(buffer.raw()) for buffer in buffers]
     lengths = [len(body), *(view.nbytes for view in views)]
     table = _COUNT.pack(len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)
-    return [table + body, *views]
+    return [table, body, *views]
 
 
 def unpack(packed: Buffer) -> Any:
@@ -70,6 +72,17 @@ def pieces(parts: Sequence[Buffer], most_bytes: int = 8 << 20) -> Iterator[memor
         view = memoryview(part).cast("B")
         for start in range(0, view.nbytes, most_bytes):
             yield view[start : start + most_bytes]
+
+
+def digest_of(parts: Sequence[Buffer]) -> str:
+    """A digest of all parts: SHA-256 of the digests of their pieces, of many on several threads."""
+
+    def digest(piece: memoryview) -> bytes:
+        return hashlib.sha256(piece).digest()
+
+    several = size_of(parts) >= _MANY_BYTES
+    digests = at_once(digest, pieces(parts)) if several else map(digest, pieces(parts))
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def joined(parts: Sequence[Buffer]) -> bytes:

@@ -97,6 +97,35 @@ def test_a_member_killed_in_a_barrier(tmp_path: Path, kind: str) -> None:
     assert (tmp_path / "mark").exists()
 
 
+def peak_bytes() -> int:
+    """The most memory that this process has held so far."""
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) << 10
+
+
+@pytest.mark.parametrize("channel", ["sockets", "store"])
+@pytest.mark.parametrize("mib", [256, pytest.param(1024, marks=pytest.mark.slow)])
+def test_a_large_message_takes_its_size_in_memory_once(channel: str, mib: int) -> None:
+    """If this fails, a member needs the memory of a large message twice, or gets it wrong."""
+
+    def member(comm: Comm, mib: int) -> int:
+        comm.barrier()
+        before = peak_bytes()
+        if comm.rank == 0:
+            array = np.arange(mib << 17, dtype=np.uint64)
+            comm.send(array, dest=1)
+        else:
+            array = comm.recv(source=0, timeout=120)
+            assert np.array_equal(array[:: 1 << 10], np.arange(0, mib << 17, 1 << 10))
+            array += 1
+        assert int(array[-1]) == (mib << 17) - 1 + comm.rank
+        return (peak_bytes() - before) >> 20
+
+    with Executor(workers=2, channel=channel) as executor:
+        sender, receiver = executor.gang(member, [mib] * 2)
+    assert mib <= sender < mib + 48
+    assert mib <= receiver < mib + 48
+
+
 def test_ten_workers_do_not_begin_a_gang_of_eleven(tmp_path: Path, kind: str) -> None:
     """If this fails, ten members wait for one that can never start."""
     with (

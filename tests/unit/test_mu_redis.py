@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from mu.errors import ChannelClosed, ChannelRefused, NondeterministicTask
+from mu.errors import ChannelClosed, ChannelRefused
 from mu.messages.in_redis import RedisChannel
 from tests.support.redis import RIGHTS, RedisServer, a_redis
 
@@ -91,26 +91,6 @@ def test_a_job_may_say_how_long_keys_are_kept(server: RedisServer) -> None:
     with pytest.raises(ChannelClosed, match="knows nothing of this job"):
         RedisChannel(server.url, "mu/short")
     channel.close()
-
-
-def test_one_of_many_writers_wins(server: RedisServer, channel: RedisChannel) -> None:
-    """If this fails, two receivers of one message get different ones."""
-    others = [RedisChannel(server.url, channel._job) for _ in range(8)]
-    together = threading.Barrier(8)
-
-    def write(number: int) -> bool:
-        together.wait()
-        try:
-            others[number].put("g/a", b"%d" % number)
-        except NondeterministicTask:
-            return False
-        return True
-
-    with ThreadPoolExecutor(8) as pool:
-        (winner,) = [number for number, won in enumerate(pool.map(write, range(8))) if won]
-    assert {other.get("g/a") for other in others} == {b"%d" % winner}
-    for other in others:
-        other.close()
 
 
 def test_all_who_wait_are_woken_by_one_message(server: RedisServer, channel: RedisChannel) -> None:
