@@ -237,7 +237,7 @@ class Comm:
     def _put_pieces(self, address: str, objs: Sequence[Any]) -> None:
         """Write an object for each member, as one."""
         packed = [pack(obj) for obj in objs]
-        lengths = json.dumps([size_of(parts) for parts in packed]).encode()
+        lengths = json.dumps([size_of(parts) for parts in packed], separators=(",", ":")).encode()
         everything: list[Buffer] = [part for parts in packed for part in parts]
         if len(lengths) + size_of(everything) <= SMALL_BYTES:
             self._channel.put(address, b"." + lengths + b"\n" + joined(everything))

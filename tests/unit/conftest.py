@@ -24,10 +24,9 @@ def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer
         yield running
 
 
-@pytest.fixture(params=["sockets", "store", "redis", "rediss"])
+@pytest.fixture(params=[SOCKETS, STORE, "rediss"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Each kind of channel, as `begin_channel` is told of it."""
-    if request.param in (SOCKETS, STORE):
-        return str(request.param)
-    fixture = "server" if request.param == "redis" else "tls_server"
-    return str(request.getfixturevalue(fixture).url)
+    if request.param == "rediss":
+        return str(request.getfixturevalue("tls_server").url)
+    return str(request.param)
