@@ -235,10 +235,12 @@ class Executor(concurrent.futures.Executor):
         finally:
             for future in futures:
                 future.cancel()
-            with contextlib.suppress(MessageError):
-                self._channel.forget(gang)
-            self._store.delete_all(self._store.list(f"{gang}/"))
-            whole.set_result(None)
+            try:
+                with contextlib.suppress(MessageError):
+                    self._channel.forget(gang)
+                self._store.delete_all(self._store.list(f"{gang}/"))
+            finally:
+                whole.set_result(None)
         failures = [error for future in futures if (error := future.exception()) is not None]
         # Most fail only because another has failed before.
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):

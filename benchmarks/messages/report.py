@@ -118,16 +118,16 @@ def _requests(found: Tree) -> list[str]:
             server and the payloads in S3. PUT costs ${WRITE_USD * 1000:g} and GET
             ${READ_USD * 1000:g} per 1,000; a command counts as one ECPU of ElastiCache Serverless
             for Valkey, ${ECPU_USD * 1e6:g} per million (us-east-1, June 2026). Not included: the
-            workers' own time, what is kept in the server (${GB_HOUR_USD:g} per GB-hour, for at least
-            100 MB), and requests that are tried again. Transfer within a region is free."""
+            workers' own time, what is kept in the server (${GB_HOUR_USD:g} per GB-hour, for at
+            least 100 MB), and requests that are tried again. Transfer within a region is free."""
         ),
         "\n"
         + paragraph(
             f"""An alltoall of n members writes n objects, but reads n² ranges and n² messages: a
-            million a second for {WORKERS:,} members. Each of these messages holds the lengths of all
-            parts, 5 kB, which are 5 ECPUs; the table counts one. S3 takes 5,500 reads a second for each part
-            of a bucket, and a server some 100,000 commands a second, so it cannot go on at that
-            pace; exchange more at a time, or in two steps among √n groups."""
+            million a second for {WORKERS:,} members. Each of these messages holds the lengths of
+            all parts, 5 kB, which are 5 ECPUs; the table counts one. S3 takes 5,500 reads a second
+            for each part of a bucket, and a server some 100,000 commands a second, so it cannot go
+            on at that pace; exchange more at a time, or in two steps among √n groups."""
         ),
         "\nCounted in gangs of 4 and 8 members, a step:\n",
         table(["gang", "PUT", "GET and HEAD", "commands"], counted),

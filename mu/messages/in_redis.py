@@ -76,6 +76,7 @@ class RedisChannel:
         self._mark = f"{{{job}}}"
         self._looks = not begins
         self._begins = begins
+        self._given_up = False
         try:
             parts = urlsplit(url)
             int(parts.path.strip("/") or 0)  # redis-py takes any other database for the first
@@ -112,6 +113,8 @@ class RedisChannel:
     def put(self, key: str, data: bytes) -> None:
         """See `Channel.put`."""
         folder, place = self._places(key)
+        if self._begins:
+            self._ask(lambda: self._client.pexpire(self._mark, self._kept_ms))
         if not self._ask(lambda: self._write(place, _ONLY_ID, data, folder)):
             found = self.get(key)
             if found is None:
@@ -169,7 +172,7 @@ class RedisChannel:
             if folder:
                 together.sadd(folder, place)
                 together.pexpire(folder, self._kept_ms)
-            trimmed = () if number == _ONLY_ID else ("MAXLEN", "=", 1)
+            trimmed = () if number == _ONLY_ID else ("MAXLEN", 1)
             together.execute_command("XADD", place, *trimmed, number, _FIELD, data)
             together.pexpire(place, self._kept_ms)
             *_, written, _ = together.execute(raise_on_error=False)
@@ -194,16 +197,21 @@ class RedisChannel:
 
     def _ask(self, request: Callable[[], Result], patience_s: float | None = None) -> Result:
         """What the server answers; requests may be repeated, since messages are written once."""
-        patience_s = self._patience_s if patience_s is None else patience_s
+        if patience_s is None:
+            # Who has waited for it in vain does not wait for it again, for the next request.
+            patience_s = 0.0 if self._given_up else self._patience_s
         begun = time.monotonic()
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                return request()
+                found = request()
+                self._given_up = False
+                return found
             except _REFUSED as error:
                 raise ChannelRefused(f"{self._server} refuses: {error}") from error
             except _PASSING as error:
                 if time.monotonic() + pause_s - begun > patience_s:
+                    self._given_up = True
                     raise ChannelClosed(f"{self._server} does not answer: {error}") from error
                 # At random, so that workers that lost it together do not come back together.
                 time.sleep(pause_s * random.uniform(0.5, 1.0))

@@ -39,11 +39,11 @@ def test_a_member_killed_while_it_sends(tmp_path: Path, kind: str) -> None:
         digest = hashlib.sha256()
         if comm.rank == 0:
             die_in(0.15, mark)
-            for number in range(300):
+            for number in range(120):
                 comm.send(np.full(1 + 997 * (number % 90), number), dest=1, tag=number % 3)
             time.sleep(0 if mark.with_name("again").exists() else 30)  # until it is killed
         else:
-            for number in range(300):
+            for number in range(120):
                 array = comm.recv(source=0, tag=number % 3, timeout=60)
                 if number == 0:
                     wait_until(mark.exists)
@@ -53,7 +53,7 @@ def test_a_member_killed_while_it_sends(tmp_path: Path, kind: str) -> None:
         return digest.hexdigest()
 
     expected = hashlib.sha256()
-    for number in range(300):
+    for number in range(120):
         expected.update(np.full(1 + 997 * (number % 90), number).tobytes())
     with Executor(workers=2, retries=1, channel=kind) as executor:
         _, found = executor.gang(member, [tmp_path / "mark"] * 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from typing import Any
 import pytest
 import redis
 
+from mu import MemoryStore
 from mu.errors import ChannelClosed, ChannelRefused
 from mu.messages.in_redis import RedisChannel
+from mu.messages.opening import begin_channel, open_channel
 from tests.support.redis import RIGHTS, RedisServer, a_redis
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -67,6 +70,30 @@ def test_every_right_is_needed(server: RedisServer, admin: Any, right: str) -> N
         all_of_it()
 
 
+def test_a_certificate_that_nobody_vouches_for_is_refused(tls_server: RedisServer) -> None:
+    """If this fails, a channel over TLS can be read by whoever answers in the server's place."""
+    with pytest.raises(ChannelClosed, match="CERTIFICATE_VERIFY_FAILED"):
+        RedisChannel(tls_server.url.partition("?")[0], "mu/1", begins=True)
+
+
+def test_a_missing_library_is_named(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, a user is not told what to install."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "mu.messages.in_redis", raising=False)
+    with pytest.raises(ChannelRefused, match=r"install excamera\[redis\]"):
+        open_channel(server.url, MemoryStore(), "mu/1")
+
+
+def test_the_other_name_of_the_scheme_is_known(server: RedisServer) -> None:
+    """If this fails, URLs as Valkey's documents write them are not taken."""
+    url, first = begin_channel(server.url.replace("redis:", "valkey:"), MemoryStore(), "mu/v")
+    channel = open_channel(url, MemoryStore(), "mu/v")
+    channel.put("g/a", b"1")
+    channel.forget("g")
+    channel.close()
+    first.close()
+
+
 def test_keys_belong_to_the_job_and_expire(channel: RedisChannel, admin: Any) -> None:
     """If this fails, a job that was killed leaves messages in the server for ever."""
     channel.put("g/a", b"1")
@@ -83,11 +110,14 @@ def test_keys_belong_to_the_job_and_expire(channel: RedisChannel, admin: Any) ->
 
 def test_a_job_may_say_how_long_keys_are_kept(server: RedisServer) -> None:
     """If this fails, a job that takes longer than a week loses its first messages."""
-    channel = RedisChannel(f"{server.url}?kept_s=0.2", "mu/short", begins=True)
+    channel = RedisChannel(f"{server.url}?kept_s=1.5", "mu/short", begins=True)
     channel.put("g/a", b"1")
-    assert channel.get("g/a") == b"1"
-    time.sleep(0.4)
+    time.sleep(0.9)
+    channel.put("g/b", b"1")  # which shows that the job goes on
+    time.sleep(0.9)
+    RedisChannel(server.url, "mu/short").close()
     assert channel.get("g/a") is None
+    time.sleep(0.9)
     with pytest.raises(ChannelClosed, match="knows nothing of this job"):
         RedisChannel(server.url, "mu/short")
     channel.close()
@@ -145,6 +175,9 @@ def test_a_server_that_hangs_is_given_up(tmp_path: Path) -> None:
         with pytest.raises(ChannelClosed, match=f"127.0.0.1:{server.port} does not answer"):
             channel.get("g/a")
         assert time.monotonic() - begun < 15
+        with pytest.raises(ChannelClosed):
+            channel.put("g/a", b"1")
+        assert time.monotonic() - begun < 20
         server.stop()
         channel.close()
 
