@@ -33,6 +33,7 @@ class MessageHub:
         self._changed: dict[str, threading.Condition] = {}
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
+        self._closed = False
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen(1024)
@@ -85,6 +86,7 @@ class MessageHub:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._lock:
+            self._closed = True
             connections, self._connections = self._connections, set()
         for connection in connections:
             with contextlib.suppress(OSError):
@@ -103,6 +105,9 @@ class MessageHub:
             except OSError:
                 return
             with self._lock:
+                if self._closed:  # it was accepted while this closed
+                    connection.close()
+                    return
                 self._connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 

@@ -313,6 +313,29 @@ def test_a_channel_whose_hub_is_gone_says_so() -> None:
     waiting.close()
 
 
+def test_who_connects_while_a_hub_closes_is_told() -> None:
+    """If this fails, a worker that starts as an executor ends waits for ever."""
+
+    def wait(path: str) -> bytes | None:
+        try:
+            channel = SocketChannel(path)
+        except ChannelClosed:
+            return None
+        try:
+            return channel.wait("a", 10) or b"served by a closed hub"
+        except ChannelClosed:
+            return None
+        finally:
+            channel.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(50):
+            hub = MessageHub()
+            waiting = [pool.submit(wait, hub.path) for _ in range(4)]
+            hub.close()
+            assert [one.result() for one in waiting] == [None] * 4
+
+
 def test_a_channel_in_a_store_asks_for_exact_keys_and_less_and_less() -> None:
     """If this fails, a gang that waits lists a bucket, or pays for a question at every moment."""
 
