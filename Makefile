@@ -30,11 +30,11 @@ OPTIONS ?=
 PYTEST_ARGS ?=
 
 .PHONY: docs help encode test test-fast cloud synth emulator lint format types layers native-tests \
-  sanitized cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud clean
+  sanitized cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud bench-messages clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
-	echo 'make synth | test-fast | lint | format | docs | sanitized | cross | bench | bench-cloud | clean'
+	echo 'make synth | test-fast | lint | format | docs | sanitized | cross | bench | bench-cloud | bench-messages | clean'
 
 # --- set-up ------------------------------------------------------------------
 
@@ -228,6 +228,10 @@ bench-tools:
 
 bench-cloud: $(VENV)/.installed $(VENV)/.dev emulator
 	$(PY) -m benchmarks.cloud $(OPTIONS)
+
+# Leaves out Redis where there is no server (Debian: redis-server).
+bench-messages: $(VENV)/.installed $(VENV)/.dev emulator
+	$(PY) -m benchmarks.messages $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) build sample codec/_native .mypy_cache .ruff_cache .pytest_cache \

@@ -21,7 +21,8 @@ MuError
 │   ├── PeerFailed       the sender has ended without sending
 │   ├── Deadlock         members of a gang wait for each other in a circle
 │   ├── NondeterministicTask  two attempts of a task sent different bytes
-│   └── ChannelClosed    what carries the messages is gone
+│   ├── ChannelClosed    what carries the messages is gone
+│   └── ChannelRefused   it refuses: its URL, the user, a right, or its memory
 └── TaskFailed           a task raised; has its name, event and the error's class name
     ├── WorkerDied       the worker process ended while it ran the task
     └── TaskTimeout      the task ran longer than its `timeout_s`
@@ -191,6 +192,10 @@ class NondeterministicTask(MessageError):
 
 class ChannelClosed(MessageError):
     """What carries the messages is gone."""
+
+
+class ChannelRefused(MessageError):
+    """What carries the messages refuses: its URL is wrong, a right is missing, or it is full."""
 
 
 class TaskFailed(MuError):

@@ -5,6 +5,7 @@ A packed object is a table of lengths, the pickle, then the buffers (arrays, for
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import pickle
 import struct
@@ -12,16 +13,17 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from mu.pickling import dump
-from mu.store.protocol import Buffer
+from mu.store.protocol import Buffer, at_once
 
 _COUNT = struct.Struct("<I")
 _LENGTH_BYTES = 8
+_MANY_BYTES = 32 << 20
 
 
 def pack(value: Any, there: Collection[str] | None = None) -> list[Buffer]:
     """An object as parts; the bytes of all of them in order are the packed object.
 
-    Parts after the first are the object's own memory: it must not change before they are written.
+    Parts after the second are the object's own memory: it must not change before they are written.
 
     Args:
         value: the object.
@@ -36,7 +38,7 @@ def pack(value: Any, there: Collection[str] | None = None) -> list[Buffer]:
     views = [memoryview(buffer.raw()) for buffer in buffers]
     lengths = [len(body), *(view.nbytes for view in views)]
     table = _COUNT.pack(len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)
-    return [table + body, *views]
+    return [table, body, *views]
 
 
 def unpack(packed: Buffer) -> Any:
@@ -78,6 +80,17 @@ def pieces(parts: Sequence[Buffer], most_bytes: int = 8 << 20) -> Iterator[memor
         view = memoryview(part).cast("B")
         for start in range(0, view.nbytes, most_bytes):
             yield view[start : start + most_bytes]
+
+
+def digest_of(parts: Sequence[Buffer]) -> str:
+    """A digest of all parts: SHA-256 of the digests of their pieces, of many on several threads."""
+
+    def digest(piece: memoryview) -> bytes:
+        return hashlib.sha256(piece).digest()
+
+    several = size_of(parts) >= _MANY_BYTES
+    digests = at_once(digest, pieces(parts)) if several else map(digest, pieces(parts))
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def joined(parts: Sequence[Buffer]) -> bytes:

@@ -14,8 +14,7 @@ from typing import Any
 from mu.errors import FlowError, NotEnoughConcurrency
 from mu.messages.channel import Channel
 from mu.messages.comm import Comm
-from mu.messages.in_store import StoreChannel
-from mu.messages.on_machine import SocketChannel
+from mu.messages.opening import open_channel
 from mu.packing import joined, pack, unpack
 from mu.store.protocol import Buffer, Store
 from mu.task import Context
@@ -74,7 +73,7 @@ def run_python(
     Args:
         call: `function_bytes` says how much of the body is the packed function. The rest is the
             packed list of its calls' arguments, each positional and named. A member of a gang also
-            has its `gang`, `rank` and `size`, and the path of the `hub`.
+            has its `gang`, `rank` and `size`, its `job`, and the URL of the `channel`.
         body: see there.
         context: the surroundings.
 

@@ -31,5 +31,8 @@ class Channel(Protocol):
     def note(self, key: str, data: bytes) -> None:
         """Write something that may be replaced, such as what a worker waits for."""
 
+    def forget(self, folder: str) -> None:
+        """Remove all messages and notes whose keys begin with ``folder/``: nobody needs them."""
+
     def close(self) -> None:
         """Let go of connections."""

@@ -8,7 +8,6 @@ the first received, provided that the task is deterministic.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ from typing import Any, NoReturn
 
 from mu.errors import Deadlock, NotEnoughConcurrency, PeerFailed, ReceiveTimeout
 from mu.messages.channel import SMALL_BYTES, Channel
-from mu.packing import joined, pack, pieces, size_of, unpack
+from mu.packing import digest_of, joined, pack, pieces, size_of, unpack
 from mu.store.protocol import Buffer, Store, at_once
 
 _FIRST_LOOK_S = 0.25
@@ -238,21 +237,23 @@ class Comm:
     # ---- bytes: small ones in the channel, others in the store ----
 
     def _put(self, address: str, parts: Sequence[Buffer]) -> None:
-        if size_of(parts) <= SMALL_BYTES:
+        size = size_of(parts)
+        if size <= SMALL_BYTES:
             self._channel.put(address, b"." + joined(parts))
         else:
-            self._channel.put(address, b">" + self._store_payload(parts).encode())
+            self._channel.put(address, f">{size} {self._store_payload(parts)}".encode())
 
     def _get(self, address: str, source: int, deadline: _Deadline) -> Any:
         message = self._wait(address, source, deadline)
         if message[:1] == b".":
             return unpack(bytearray(message[1:]))
-        return unpack(bytearray(self._store.get(message[1:].decode())))
+        size, _, key = message[1:].decode().partition(" ")
+        return unpack(self._store.get_writable(key, 0, int(size)))
 
     def _put_pieces(self, address: str, objs: Sequence[Any]) -> None:
         """Write an object for each member, as one."""
         packed = [pack(obj) for obj in objs]
-        lengths = json.dumps([size_of(parts) for parts in packed]).encode()
+        lengths = json.dumps([size_of(parts) for parts in packed], separators=(",", ":")).encode()
         everything: list[Buffer] = [part for parts in packed for part in parts]
         if len(lengths) + size_of(everything) <= SMALL_BYTES:
             self._channel.put(address, b"." + lengths + b"\n" + joined(everything))
@@ -267,14 +268,12 @@ class Comm:
         start, length = sum(lengths[: self.rank]), lengths[self.rank]
         if message[:1] == b".":
             return unpack(bytearray(rest[start : start + length]))
-        return unpack(bytearray(self._store.get_range(rest.decode(), start, length)))
+        return unpack(self._store.get_writable(rest.decode(), start, length))
 
     def _store_payload(self, parts: Sequence[Buffer]) -> str:
         """Store bytes under their digest, and return the key."""
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(part)
-        key = f"{self._payloads}/{digest.hexdigest()}"
+        # The digest comes first in what tells keys of a gang apart, so S3 can spread them.
+        key = f"{self._payloads}/{digest_of(parts)}"
         if not self._store.exists(key):
             self._store.concat(key, pieces(parts))
         return key

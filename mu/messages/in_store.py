@@ -23,6 +23,7 @@ class StoreChannel:
     def __init__(self, store: Store, prefix: str) -> None:
         self._store = store
         self._prefix = prefix
+        self._pause: tuple[str, float] = ("", _FIRST_PAUSE_S)
 
     def _place(self, key: str) -> str:
         return f"{self._prefix}/{hashlib.sha256(key.encode()).hexdigest()[:2]}/{key}"
@@ -43,10 +44,14 @@ class StoreChannel:
     def wait(self, key: str, timeout_s: float) -> bytes | None:
         """See `Channel.wait`."""
         until = time.monotonic() + timeout_s
-        pause_s = _FIRST_PAUSE_S
+        # Whoever waits again for the same goes on with the pause that it had reached.
+        before, pause_s = self._pause
+        if before != key:
+            pause_s = _FIRST_PAUSE_S
         while True:
             found = self.get(key)
             left_s = until - time.monotonic()
+            self._pause = key, pause_s
             if found is not None or left_s <= 0:
                 return found
             # At random, so that workers that wait together do not ask together.
@@ -56,6 +61,15 @@ class StoreChannel:
     def note(self, key: str, data: bytes) -> None:
         """See `Channel.note`."""
         self._store.put(self._place(key), data)
+
+    def forget(self, folder: str) -> None:
+        """See `Channel.forget`; lists all messages of the job, once."""
+        begin = len(self._place(""))
+        self._store.delete_all(
+            place
+            for place in self._store.list(f"{self._prefix}/")
+            if place[begin:].startswith(f"{folder}/")
+        )
 
     def close(self) -> None:
         """See `Channel.close`."""

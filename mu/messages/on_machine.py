@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from mu.errors import ChannelClosed, NondeterministicTask
 
-_PUT, _WAIT, _NOTE = range(3)
+_PUT, _WAIT, _NOTE, _FORGET = range(4)
 _FOUND, _NOTHING, _OTHER = range(3)
 # What is asked, seconds to wait, length of the key and of the data.
 _REQUEST = struct.Struct("<BdII")
@@ -33,6 +33,7 @@ class MessageHub:
         self._changed: dict[str, threading.Condition] = {}
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
+        self._closed = False
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen(1024)
@@ -69,13 +70,13 @@ class MessageHub:
             self._messages[key] = data
             self._tell(key)
 
-    def forget(self, prefix: str) -> None:
-        """Remove the messages whose keys begin so."""
+    def forget(self, folder: str) -> None:
+        """See `Channel.forget`."""
         with self._lock:
             self._messages = {
                 key: data
                 for key, data in self._messages.items()
-                if not key.startswith(prefix + "/")
+                if not key.startswith(f"{folder}/")
             }
 
     def close(self) -> None:
@@ -85,6 +86,7 @@ class MessageHub:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._lock:
+            self._closed = True
             connections, self._connections = self._connections, set()
         for connection in connections:
             with contextlib.suppress(OSError):
@@ -103,6 +105,9 @@ class MessageHub:
             except OSError:
                 return
             with self._lock:
+                if self._closed:  # it was accepted while this closed
+                    connection.close()
+                    return
                 self._connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
@@ -127,6 +132,9 @@ class MessageHub:
             return _FOUND, b""
         if what == _NOTE:
             self.note(key, data)
+            return _FOUND, b""
+        if what == _FORGET:
+            self.forget(key)
             return _FOUND, b""
         found = self.wait(key, seconds)
         return (_NOTHING, b"") if found is None else (_FOUND, found)
@@ -160,6 +168,10 @@ class SocketChannel:
     def note(self, key: str, data: bytes) -> None:
         """See `Channel.note`."""
         self._ask(_NOTE, key, data)
+
+    def forget(self, folder: str) -> None:
+        """See `Channel.forget`."""
+        self._ask(_FORGET, folder)
 
     def close(self) -> None:
         """See `Channel.close`."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from mu.errors import NoSuchKey, ObjectExists
-from mu.store.protocol import Buffer, Range, check_key, write_parts
+from mu.store.protocol import Buffer, Range, check_key, ends_early, write_parts
+
+_MAPPED_BYTES = 1 << 20
+"""Smaller objects are copied: that takes less than a mapping and its page faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,23 @@ class DirectoryStore:
             file.seek(start)
             return file.read(length)
 
+    def get_writable(self, key: str, start: int, length: int) -> Buffer:
+        """See `Store.get_writable`; a large object is a private mapping of its file."""
+        with self._open(key) as file:
+            if os.fstat(file.fileno()).st_size < start + length:
+                raise ends_early(key, start + length)
+            if length < _MAPPED_BYTES:
+                data = bytearray(length)
+                file.seek(start)
+                file.readinto(data)
+                return data
+            before = start % mmap.ALLOCATIONGRANULARITY
+            # What is written to it stays in this process. No file of a store is changed in place.
+            mapped = mmap.mmap(
+                file.fileno(), before + length, access=mmap.ACCESS_COPY, offset=start - before
+            )
+            return memoryview(mapped)[before:]
+
     def size(self, key: str) -> int:
         """See `Store.size`."""
         try:
@@ -179,7 +200,7 @@ class DirectoryStore:
             raise NoSuchKey(key)
         return FileSource(str(self.path(key)))
 
-    def _open(self, key: str) -> BinaryIO:
+    def _open(self, key: str) -> BufferedReader:
         try:
             return self.path(key).open("rb")
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:

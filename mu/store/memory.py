@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mu.errors import NoSuchKey, ObjectExists, StoreError
-from mu.store.protocol import NOTHING, Buffer, Range, check_key, write_parts
+from mu.store.protocol import NOTHING, Buffer, Range, check_key, ends_early, write_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,13 @@ class MemoryStore:
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """See `Store.get_range`."""
         return self.get(key)[start : start + length]
+
+    def get_writable(self, key: str, start: int, length: int) -> bytearray:
+        """See `Store.get_writable`."""
+        data = bytearray(memoryview(self.get(key))[start : start + length])
+        if len(data) != length:
+            raise ends_early(key, start + length)
+        return data
 
     def size(self, key: str) -> int:
         """See `Store.size`."""

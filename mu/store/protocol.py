@@ -86,6 +86,18 @@ class Store(Protocol):
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Up to `length` bytes from byte `start`. Raises `NoSuchKey`."""
 
+    def get_writable(self, key: str, start: int, length: int) -> Buffer:
+        """`length` bytes from byte `start`, in memory of the caller's own, which may be changed.
+
+        For large objects: they are read in parallel, or not copied at all, and take their size in
+        memory once.
+
+        Raises:
+            NoSuchKey: there is no such object.
+            ObjectChanged: it was replaced meanwhile.
+            StoreError: it ends before.
+        """
+
     def size(self, key: str) -> int:
         """Size of the object in bytes. Raises `NoSuchKey`."""
 
@@ -147,6 +159,11 @@ def check_key(key: str) -> str:
     return key
 
 
+def ends_early(key: str, end: int) -> StoreError:
+    """What to raise if an object ends before that byte."""
+    return StoreError(f"{key} ends before byte {end}")
+
+
 def write_parts(out: BinaryIO, parts: Iterable[Buffer | Range], store: Store) -> None:
     """Write parts, in order, to a file.
 
@@ -176,7 +193,7 @@ def _copy(part: Range, store: Store, out: BinaryIO) -> None:
             if not data:
                 if left is None:
                     return
-                raise StoreError(f"{part.key} ends before byte {part.start + (part.length or 0)}")
+                raise ends_early(part.key, part.start + (part.length or 0))
             out.write(data)
             left = None if left is None else left - len(data)
 

@@ -7,12 +7,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ResponseStreamingError
 from botocore.model import OperationModel
 
 import mu
 from emulator import Emulator
-from mu import NOTHING, NoSuchKey, ObjectExists, Range, StoreError
+from mu import (
+    NOTHING,
+    NoSuchKey,
+    ObjectChanged,
+    ObjectExists,
+    Range,
+    StoreError,
+    StoreUnavailable,
+)
 from mu.store.s3 import client as adapter
+from mu.store.s3 import parallel
 from mu.store.s3.bucket import S3Object, S3Store
 
 pytestmark = pytest.mark.aws
@@ -95,6 +105,64 @@ def test_large_pieces_are_copied_by_s3(store: S3Store, made: Counter[str]) -> No
     assert made["UploadPartCopy"] == 3
     assert size == 36 * MIB + 8
     assert store.get("out") == b"head" + data * 3 + b"tail"
+
+
+def test_large_objects_are_written_and_read_in_parts(
+    store: S3Store, made: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a large message moves over one connection, or is read of two objects."""
+    data = bytes(range(251)) * (41 * MIB // 251)
+    store.concat(
+        "large", [memoryview(data)[at : at + 8 * MIB] for at in range(0, len(data), 8 * MIB)]
+    )
+    assert (made["UploadPart"], made["PutObject"]) == (6, 0)
+    made.clear()
+    found = store.get_writable("large", 5, len(data) - 5)
+    assert made == {"GetObject": 6}
+    assert found == data[5:]
+    found[0] = 9
+    made.clear()
+    assert store.get_writable("large", 3, 1000) == data[3:1003]
+    assert store.get_writable("large", 3, 0) == b""
+    assert made == {"GetObject": 1}
+    with pytest.raises(StoreError, match="ends before byte"):
+        store.get_writable("large", len(data) - 1, 2)
+    with pytest.raises(StoreError, match="ends before byte"):
+        store.get_writable("large", len(data) + 1, 2)
+    with pytest.raises(NoSuchKey):
+        store.get_writable("none", 0, 10)
+    read = parallel._read
+
+    def replacing(bucket: str, key: str, start: int, into: memoryview, etag: str | None) -> str:
+        found = read(bucket, key, start, into, etag)
+        if etag is None:
+            store.put("large", bytes(len(data)))
+        return found
+
+    monkeypatch.setattr(parallel, "_read", replacing)
+    with pytest.raises(ObjectChanged, match="large was replaced"):
+        store.get_writable("large", 0, len(data))
+
+
+def test_a_part_whose_answer_breaks_off_is_asked_for_again(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, one broken connection of a hundred costs a whole large message."""
+    store.put("k", bytes(range(100)))
+    fill, broken = parallel._fill, []
+
+    def breaks(into: memoryview, body: Any) -> int:
+        if len(broken) < 2:
+            broken.append(fill(into, body))
+            raise ResponseStreamingError(error="broken off")
+        return fill(into, body)
+
+    monkeypatch.setattr(parallel, "_fill", breaks)
+    assert store.get_writable("k", 10, 50) == bytes(range(10, 60))
+    broken.clear()
+    monkeypatch.setattr(parallel, "_ATTEMPTS", 2)
+    with pytest.raises(StoreUnavailable, match="broken off"):
+        store.get_writable("k", 10, 50)
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -306,13 +306,13 @@ def stencil(comm: Comm, block: list[float], steps: int = 20) -> list[float]:
     return block
 
 
-def test_a_gang_runs_at_once_and_its_members_talk() -> None:
+def test_a_gang_runs_at_once_and_its_members_talk(kind: str) -> None:
     """If this fails, tasks that need each other cannot run."""
     values = [float(x % 7) for x in range(24)]
     ring = list(values)
     for _ in range(20):
         ring = [(ring[i - 1] + ring[i]) / 2 for i in range(24)]
-    with Executor(workers=4) as executor:
+    with Executor(workers=4, channel=kind) as executor:
         blocks = executor.gang(stencil, [values[i : i + 6] for i in range(0, 24, 6)])
         assert list(itertools.chain(*blocks)) == ring
         assert executor.gang(stencil, []) == []
@@ -328,9 +328,12 @@ def test_a_gang_that_is_too_large_does_not_begin(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_two_gangs_at_once_do_not_block_each_other() -> None:
+def test_two_gangs_at_once_do_not_block_each_other(kind: str) -> None:
     """If this fails, two gangs get half of their members each, and wait for ever."""
-    with Executor(workers=3) as executor, concurrent.futures.ThreadPoolExecutor(4) as threads:
+    with (
+        Executor(workers=3, channel=kind) as executor,
+        concurrent.futures.ThreadPoolExecutor(4) as threads,
+    ):
         single = [executor.submit(time.sleep, 0.05) for _ in range(6)]
         gangs = [
             threads.submit(executor.gang, lambda comm, x: comm.allreduce(x, max), range(size))
@@ -340,7 +343,7 @@ def test_two_gangs_at_once_do_not_block_each_other() -> None:
         assert [one.result() for one in single] == [None] * 6
 
 
-def test_a_member_that_is_killed_is_started_again(tmp_path: Path) -> None:
+def test_a_member_that_is_killed_is_started_again(tmp_path: Path, kind: str) -> None:
     """If this fails, one lost worker costs the work of a whole gang."""
 
     def member(comm: Comm, where: str) -> list[int]:
@@ -357,14 +360,14 @@ def test_a_member_that_is_killed_is_started_again(tmp_path: Path) -> None:
         comm.barrier()
         return found
 
-    with Executor(workers=2, retries=1) as executor:
+    with Executor(workers=2, retries=1, channel=kind) as executor:
         for where in ("sent", "barrier"):
             expected = [[10, 11, 12, 13], [0, 1, 2, 3]]
             assert executor.gang(member, [where] * 2) == expected
             assert (tmp_path / where).exists()
 
 
-def test_a_member_that_fails_for_good_ends_the_gang_under_its_own_name() -> None:
+def test_a_member_that_fails_for_good_ends_the_gang_under_its_own_name(kind: str) -> None:
     """If this fails, a gang hangs, or reports that a peer failed instead of why."""
 
     def member(comm: Comm, bad: bool) -> Any:
@@ -372,7 +375,7 @@ def test_a_member_that_fails_for_good_ends_the_gang_under_its_own_name() -> None
             raise ValueError("bad block")
         return comm.recv(source=comm.size - 1)
 
-    with Executor(workers=3) as executor:
+    with Executor(workers=3, channel=kind) as executor:
         with pytest.raises(TaskFailed, match="ValueError: bad block"):
             executor.gang(member, [False, False, True])
         with pytest.raises(TaskFailed, match="Deadlock"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +19,9 @@ from mu.messages.channel import SMALL_BYTES, Channel
 from mu.messages.comm import DONE, Comm, ending
 from mu.messages.in_store import StoreChannel
 from mu.messages.on_machine import MessageHub, SocketChannel
+from mu.messages.opening import begin_channel, open_channel
+
+JOBS = itertools.count()
 
 
 class Gang:
@@ -57,19 +62,19 @@ class Gang:
         self.connect().put(ending("g", rank), how)
 
 
-@pytest.fixture(params=["store", "sockets"])
-def gang(request: pytest.FixtureRequest) -> Iterator[Gang]:
+@pytest.fixture
+def gang(kind: str) -> Iterator[Gang]:
     """A gang over each channel."""
-    with MessageHub() as hub:
-        objects = MemoryStore()
-        channels: dict[str, Callable[[], Channel]] = {
-            "store": lambda: StoreChannel(objects, "jobs/1/messages"),
-            "sockets": lambda: SocketChannel(hub.path),
-        }
-        gang = Gang(channels[request.param])
-        yield gang
-        for channel in gang.channels:
-            channel.close()
+    job = f"mu/{next(JOBS)}"
+    objects = MemoryStore()
+    url, first = begin_channel(kind, objects, job)
+    gang = Gang(lambda: open_channel(url, objects, job))
+    yield gang
+    for channel in gang.channels:
+        channel.close()
+    first.forget("g")
+    assert not objects.list()
+    first.close()
 
 
 def test_members_send_and_receive_in_order(gang: Gang) -> None:
@@ -167,6 +172,61 @@ def test_a_member_that_is_started_again_sends_and_receives_the_same(gang: Gang) 
     assert gang.run(2, twice) == [[1, 1, 2], [0, 1, 2]]
 
 
+def test_copies_of_a_member_at_the_same_time_do_no_harm(gang: Gang) -> None:
+    """If this fails, a second copy of a slow member spoils what the first sends or receives."""
+
+    def task(comm: Comm) -> list[Any]:
+        found: list[Any] = []
+        for step in range(12):
+            array = np.full(1 if step % 3 else SMALL_BYTES, step + comm.rank)
+            comm.send(array, dest=(comm.rank + 1) % comm.size)
+            found.append(int(comm.recv(source=(comm.rank - 1) % comm.size).sum()))
+            found.append(comm.alltoall([(step, comm.rank, dest) for dest in range(comm.size)]))
+        comm.barrier()
+        return found
+
+    size, copies = 3, 3
+    with ThreadPoolExecutor(size * copies) as pool:
+        members = [gang.member(rank, size) for rank in range(size) for _ in range(copies)]
+        found = list(pool.map(task, members))
+    for rank in range(size):
+        first, *others = found[rank * copies : (rank + 1) * copies]
+        assert others == [first] * (copies - 1)
+        assert first[-1] == [(11, peer, rank) for peer in range(size)]
+
+
+def test_of_many_writers_one_wins(gang: Gang) -> None:
+    """If this fails, two receivers of one message get different ones."""
+    channels = [gang.connect() for _ in range(8)]
+    together = threading.Barrier(8)
+
+    def write(number: int) -> bool:
+        together.wait()
+        try:
+            channels[number].put("g/a", b"%d" % number * 1000)
+        except NondeterministicTask:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        (winner,) = [number for number, won in enumerate(pool.map(write, range(8))) if won]
+    assert {channel.get("g/a") for channel in channels} == {b"%d" % winner * 1000}
+
+
+def test_what_is_forgotten_is_that_gang_alone(gang: Gang) -> None:
+    """If this fails, the end of one gang takes the messages of another, or leaves its own."""
+    channel = gang.connect()
+    for key in ("g/1", "g/2/a", "g2/1", "h/g/1"):
+        channel.put(key, key.encode())
+    channel.note("g/note", b"n")
+    channel.forget("g")
+    assert [channel.get(key) for key in ("g/1", "g/note")] == [None, None]
+    assert [channel.get(key) for key in ("g2/1", "h/g/1")] == [b"g2/1", b"h/g/1"]
+    channel.put("g/1", b"another")
+    for folder in ("g", "g/2", "g2", "h/g"):
+        channel.forget(folder)
+
+
 def test_two_attempts_that_differ_are_found_out(gang: Gang) -> None:
     """If this fails, receivers get the messages of one attempt or of another by chance."""
     gang.member(0, 2).send([1, 2], dest=1)
@@ -253,6 +313,29 @@ def test_a_channel_whose_hub_is_gone_says_so() -> None:
     waiting.close()
 
 
+def test_who_connects_while_a_hub_closes_is_told() -> None:
+    """If this fails, a worker that starts as an executor ends waits for ever."""
+
+    def wait(path: str) -> bytes | None:
+        try:
+            channel = SocketChannel(path)
+        except ChannelClosed:
+            return None
+        try:
+            return channel.wait("a", 10) or b"served by a closed hub"
+        except ChannelClosed:
+            return None
+        finally:
+            channel.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(50):
+            hub = MessageHub()
+            waiting = [pool.submit(wait, hub.path) for _ in range(4)]
+            hub.close()
+            assert [one.result() for one in waiting] == [None] * 4
+
+
 def test_a_channel_in_a_store_asks_for_exact_keys_and_less_and_less() -> None:
     """If this fails, a gang that waits lists a bucket, or pays for a question at every moment."""
 
@@ -266,5 +349,57 @@ def test_a_channel_in_a_store_asks_for_exact_keys_and_less_and_less() -> None:
         def list(self, prefix: str = "") -> list[str]:
             raise AssertionError("listed")
 
-    assert StoreChannel(Counting(), "p").wait("key", 1.0) is None
+    channel = StoreChannel(Counting(), "p")
+    assert channel.wait("key", 1.0) is None
     assert 5 < Counting.asked < 25
+    # As a member waits: a little while, then again.
+    asked = Counting.asked
+    for _ in range(4):
+        assert channel.wait("key", 0.25) is None
+    assert 4 <= Counting.asked - asked <= 10
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_an_exchange_writes_one_object_for_each_member(size: int) -> None:
+    """If this fails, a shuffle among many pays for the square of them in objects."""
+
+    class Counting(MemoryStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.made: Counter[str] = Counter()
+
+        def exists(self, key: str) -> bool:
+            self.made["exists"] += 1
+            return super().exists(key)
+
+        def concat(self, *arguments: Any, **named: Any) -> int:
+            self.made["concat"] += 1
+            return super().concat(*arguments, **named)
+
+        def get_writable(self, key: str, start: int, length: int) -> bytearray:
+            self.made["get_writable"] += 1
+            return super().get_writable(key, start, length)
+
+    def task(comm: Comm) -> Any:
+        return comm.alltoall([bytes([comm.rank, dest]) * SMALL_BYTES for dest in range(size)])
+
+    store = Counting()
+    with MessageHub() as hub:
+        gang = Gang(lambda: SocketChannel(hub.path))
+        gang.store = store
+        found = gang.run(size, task)
+        assert found[1] == [bytes([source, 1]) * SMALL_BYTES for source in range(size)]
+        assert store.made == {"exists": size, "concat": size, "get_writable": size * size}
+        assert len(store.list()) == size
+        for channel in gang.channels:
+            channel.close()
+
+
+def test_keys_begin_differently_so_that_s3_can_spread_them() -> None:
+    """If this fails, all of a job's messages go to one part of S3, which then slows them down."""
+    store = MemoryStore()
+    channel = StoreChannel(store, "mu/1/messages")
+    for number in range(256):
+        channel.put(f"gangs/0/{number}-{number + 1}-0-0", b"")
+    begins = {key.removeprefix("mu/1/messages/")[:2] for key in store.list()}
+    assert len(begins) > 100

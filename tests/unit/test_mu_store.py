@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,27 @@ def test_ranges_are_cut_at_the_end(store: Store) -> None:
     store.put("k", b"0123456789")
     assert store.get_range("k", 3, 4) == b"3456"
     assert store.get_range("k", 8, 4) == b"89"
+
+
+@pytest.mark.parametrize("size", [10, 3 << 20])
+def test_what_was_read_may_be_changed(store: Store, size: int) -> None:
+    """If this fails, arrays that arrive are read-only, cut, or change what is stored."""
+    data = bytes(itertools.islice(itertools.cycle(range(251)), size))
+    store.put("k", data)
+    for start, length in ((0, size), (1, size - 2), (size - 7, 7), (3, 0)):
+        found = memoryview(store.get_writable("k", start, length))
+        assert found == data[start : start + length]
+        found[:1] = b"x"[:length]
+    assert store.get("k") == data
+    kept = memoryview(store.get_writable("k", 0, size))
+    store.put("k", b"other")
+    store.delete("k")
+    assert kept == data
+    with pytest.raises(NoSuchKey):
+        store.get_writable("k", 0, 1)
+    store.put("k", data)
+    with pytest.raises(StoreError, match="ends before byte"):
+        store.get_writable("k", size - 1, 2)
 
 
 def test_concat_joins_bytes_and_ranges(store: Store) -> None:

@@ -15,6 +15,7 @@ from mu.store.block_file import BlockFile
 from mu.store.protocol import NOTHING, Buffer, Range
 from mu.store.s3.client import PastEnd, client, translated
 from mu.store.s3.join import join
+from mu.store.s3.parallel import read_writable
 from mu.store.url import ObjectUrl
 
 _BLIND = "?absent=forbidden"
@@ -175,6 +176,10 @@ class S3Store:
                 return bytes(answer["Body"].read())
         except PastEnd:
             return b""
+
+    def get_writable(self, key: str, start: int, length: int) -> bytearray:
+        """See `mu.Store.get_writable`; large objects are read by ranges, several at a time."""
+        return read_writable(self.bucket, key, start, length)
 
     def size(self, key: str) -> int:
         """See `mu.Store.size`."""

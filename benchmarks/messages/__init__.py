@@ -1,0 +1,1 @@
+"""Messages between workers: latency and bandwidth of every channel, and what requests cost."""
