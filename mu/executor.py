@@ -21,7 +21,7 @@ from mu.engines.calls import Failure
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
 from mu.errors import NotEnoughConcurrency, PeerFailed, TaskFailed, TaskTimeout, WorkerDied
 from mu.flow import Retry
-from mu.futures import Future, results
+from mu.futures import Chunk, Future, One, results
 from mu.machine import available_cpus
 from mu.messages.comm import DONE, ending
 from mu.messages.on_machine import MessageHub
@@ -41,17 +41,33 @@ class _Item:
 
     Attributes:
         arguments: positional and named.
-        future: its result.
         attempts: how many have begun.
         member: what a worker is told if this is a member of a gang.
         over: is told how it ended, for good: by None or by what went wrong.
     """
 
     arguments: Arguments
-    future: Future[Any]
     attempts: int = 0
     member: Mapping[str, Any] | None = None
     over: Callable[[str | None], None] = lambda _: None
+
+
+@dataclass(slots=True)
+class _Together:
+    """Items that travel together.
+
+    Attributes:
+        function: what is called for each.
+        items: see there.
+        future: becomes the result of the only item; or, if `again` is given, a list of what became
+            of each.
+        again: gets what is tried again alone.
+    """
+
+    function: _Function
+    items: Sequence[_Item]
+    future: Future[Any]
+    again: list[Future[Any]] | None = None
 
 
 class Executor(concurrent.futures.Executor):
@@ -80,13 +96,14 @@ class Executor(concurrent.futures.Executor):
         self._pool = WorkerPool(
             self._workers,
             {"store": self._store.url, "scratch": f"{self._folder.name}/scratch"},
+            ["mu.engines.calls"],
         )
         self._hub = MessageHub()
         self._gangs = itertools.count()
         self._retry = Retry((), retries)
         self._timeout_s = timeout
         self._lock = threading.Lock()
-        self._open: set[concurrent.futures.Future[Any]] = set()
+        self._open: dict[concurrent.futures.Future[Any], None] = {}
         self._none_open = threading.Condition(self._lock)
         self._shut = False
 
@@ -105,9 +122,9 @@ class Executor(concurrent.futures.Executor):
         Raises:
             Exception: whatever the function or an argument raises if it cannot be packed.
         """
-        item = _Item((args, kwargs), self._new_future())
-        self._begin(_Function(fn), [item])
-        return item.future
+        alone = _Together(_Function(fn), [_Item((args, kwargs))], self._new_future())
+        self._begin(alone)
+        return alone.future
 
     def map(
         self,
@@ -147,17 +164,18 @@ class Executor(concurrent.futures.Executor):
         else:
             function = _Function(fn)
         until = None if timeout is None else time.monotonic() + timeout
-        futures: list[Future[Result]] = []
-        arrived: queue.SimpleQueue[concurrent.futures.Future[Result]] = queue.SimpleQueue()
+        chunks: list[Chunk[Result]] = []
+        again: list[Future[Result]] = []
+        arrived: queue.SimpleQueue[concurrent.futures.Future[Any]] = queue.SimpleQueue()
         items = zip(*iterables, strict=False)
         while chunk := list(itertools.islice(items, chunksize)):
-            calls = [_Item((arguments, {}), self._new_future()) for arguments in chunk]
-            futures += [call.future for call in calls]
+            calls = [_Item((arguments, {})) for arguments in chunk]
+            chunks.append(self._new_future())
             if not ordered:
-                for call in calls:
-                    call.future.add_done_callback(arrived.put)
-            self._begin(function, calls)
-        return results(futures, None if ordered else arrived, until, return_exceptions)
+                chunks[-1].add_done_callback(arrived.put)
+            self._begin(_Together(function, calls, chunks[-1], again))
+        left = dict.fromkeys(reversed(chunks))
+        return results(left, again, None if ordered else arrived, until, return_exceptions)
 
     def gang(self, fn: Callable[..., Result], items: Iterable[Any]) -> list[Result]:
         """Run members of a gang, one for each item, all at the same time.
@@ -189,11 +207,12 @@ class Executor(concurrent.futures.Executor):
         members = []
         for rank, item in enumerate(given):
             told = {"gang": gang, "rank": rank, "size": len(given), "hub": self._hub.path}
-            members.append(_Item(((item,), {}), self._new_future(), member=told))
-            members[-1].over = functools.partial(self._end_member, gang, rank)
+            over = functools.partial(self._end_member, gang, rank)
+            member = _Item(((item,), {}), member=told, over=over)
+            members.append(_Together(function, [member], self._new_future()))
         futures = [member.future for member in members]
         try:
-            self._pool.submit(*(self._attempt(function, [member]) for member in members))
+            self._pool.submit(*map(self._attempt, members))
             concurrent.futures.wait(futures)
         finally:
             for future in futures:
@@ -218,7 +237,7 @@ class Executor(concurrent.futures.Executor):
         """
         with self._lock:
             self._shut = True
-            left = list(self._open)
+            left = list(reversed(self._open))  # what waits would take the place of what runs
         if cancel_futures:
             for future in left:
                 future.cancel()
@@ -234,114 +253,134 @@ class Executor(concurrent.futures.Executor):
         self._hub.close()
         self._folder.cleanup()
 
-    def _new_future(self) -> Future[Any]:
+    def _new_future(self, *, late: bool = False) -> Future[Any]:
+        """A future that a shutdown waits for; `late` if it belongs to a call of before that."""
         future: Future[Any] = Future()
         with self._lock:
-            if self._shut:
+            if self._shut and not late:
                 raise RuntimeError("the executor takes no more calls: it is shut down")
-            self._open.add(future)
+            self._open[future] = None
         future.add_done_callback(self._forget)
         return future
 
     def _forget(self, future: concurrent.futures.Future[Any]) -> None:
         with self._none_open:
-            self._open.discard(future)
+            del self._open[future]
             if not self._open:
                 self._none_open.notify_all()
 
-    def _begin(self, function: _Function, items: Sequence[_Item]) -> None:
+    def _begin(self, together: _Together) -> None:
         """Begin an attempt of calls that travel together."""
-        items = [item for item in items if not item.future.done()]
-        if items:
-            self._pool.submit(self._attempt(function, items))
+        if not together.future.done():
+            self._pool.submit(self._attempt(together))
 
-    def _attempt(self, function: _Function, items: Sequence[_Item]) -> Call:
+    def _attempt(self, together: _Together) -> Call:
         """An attempt of calls that travel together, or of one member of a gang."""
+        function, items, future = together.function, together.items, together.future
         try:
             arguments = pack([item.arguments for item in items])
         except BaseException:
-            for item in items:
-                item.future.cancel()
+            future.cancel()
             raise
         for item in items:
             item.attempts += 1
-        first = items[0]
+        member = items[0].member
 
         def started(_worker: str) -> None:
-            for item in items:
-                item.future.began = True
+            future.began = True
 
         call = Call(
-            {
-                "task": function.name,
-                "function_bytes": len(function.packed),
-                "attempt": first.attempts,
-                **(first.member or {}),
-            },
+            {"function_bytes": len(function.packed), **(member or {})},
             body=[function.packed, *arguments],
             # The rest of a gang waits for a member that is tried again.
-            priority=(0 if first.member is not None and first.attempts > 1 else 1,),
+            priority=(0 if member is not None and items[0].attempts > 1 else 1,),
             started=started,
-            ended=lambda outcome: self._ended(function, items, outcome),
+            ended=lambda outcome: self._ended(together, outcome),
             timeout_s=None if self._timeout_s is None else self._timeout_s * len(items),
+            short=member is None,
         )
-
-        def stop() -> None:
-            # The others that travel with it would be lost.
-            if all(item.future.done() for item in items):
-                self._pool.cancel(call)
-
-        for item in items:
-            item.future.stop = stop
+        future.stop = lambda: self._pool.cancel(call)
         return call
 
-    def _ended(
-        self, function: _Function, items: Sequence[_Item], outcome: Answer | CallFailed
-    ) -> None:
+    def _ended(self, together: _Together, outcome: Answer | CallFailed) -> None:
+        items = together.items
         if isinstance(outcome, Cancelled):
-            for item in items:
-                item.future.cancel()
+            together.future.cancel()
             return
+        found: list[tuple[Any] | Failure | None]
         if isinstance(outcome, CallFailed):
             failure = Failure(outcome.error, outcome.message, outcome.details, b"")
-            for item in items:
-                if len(items) == 1:
-                    self._failed(function, item, failure)
-                else:
-                    # Nobody knows which of them it was: each alone, and this did not count.
-                    item.attempts -= 1
-                    self._begin(function, [item])
-            return
-        try:
-            outcomes = unpack(outcome.body)
-        except Exception as error:  # a class that exists only there, for example
-            outcomes = [Failure.of(error)] * len(items)
-        for item, one in zip(items, outcomes, strict=True):
-            if isinstance(one, Failure):
-                self._failed(function, item, one)
-                continue
-            item.over(None)
-            with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
-                item.future.set_result(one[0])
+            # Nobody knows which of several it was.
+            found = [failure] if len(items) == 1 else [None] * len(items)
+        else:
+            try:
+                found = unpack(outcome.body)
+            except Exception as error:  # a class that exists only there, for example
+                found = [Failure.of(error)] * len(items)
+        if together.again is None:
+            self._ended_alone(together, found[0])
+        elif not together.future.cancelled():
+            self._ended_together(together, found, together.again)
 
-    def _failed(self, function: _Function, item: _Item, failure: Failure) -> None:
-        if item.attempts <= self._retry.attempts:
-            pause_s = self._retry.pause_s(item.attempts - 1, random.random())
-            again = threading.Timer(pause_s, self._begin, (function, [item]))
-            again.daemon = True
-            item.future.stop = again.cancel
-            again.start()
-            return
-        kind = _FAILURES.get(failure.error, TaskFailed)
-        error = kind(
-            function.name, None, failure.error, failure.message, item.attempts, failure.details
-        )
-        if failure.exception:
-            with contextlib.suppress(Exception):
-                error.__cause__ = unpack(failure.exception)
-        item.over(f"{failure.error}: {failure.message}")
+    def _ended_alone(self, alone: _Together, outcome: tuple[Any] | Failure | None) -> None:
+        (item,) = alone.items
         with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
-            item.future.set_exception(error)
+            if isinstance(outcome, tuple):
+                item.over(None)
+                alone.future.set_result(outcome[0])
+            elif isinstance(outcome, Failure) and item.attempts <= self._retry.attempts:
+                self._try_again(alone)
+            elif isinstance(outcome, Failure):
+                item.over(f"{outcome.error}: {outcome.message}")
+                alone.future.set_exception(_error(alone.function, item, outcome))
+
+    def _ended_together(
+        self,
+        together: _Together,
+        outcomes: Sequence[tuple[Any] | Failure | None],
+        again: list[Future[Any]],
+    ) -> None:
+        ones: list[One[Any]] = []
+        for item, outcome in zip(together.items, outcomes, strict=True):
+            if isinstance(outcome, tuple):
+                ones.append(outcome)
+                continue
+            if isinstance(outcome, Failure) and item.attempts > self._retry.attempts:
+                ones.append(_error(together.function, item, outcome))
+                continue
+            alone = _Together(together.function, [item], self._new_future(late=True))
+            ones.append(alone.future)
+            again.append(alone.future)
+            if outcome is None:
+                item.attempts -= 1  # this one did not count
+                self._begin(alone)
+            else:
+                self._try_again(alone)
+        try:
+            together.future.set_result(ones)
+        except concurrent.futures.InvalidStateError:  # cancelled meanwhile
+            for one in ones:
+                if isinstance(one, Future):
+                    one.cancel()
+
+    def _try_again(self, alone: _Together) -> None:
+        """Begin another attempt of an item that failed, after a pause."""
+        pause_s = self._retry.pause_s(alone.items[0].attempts - 1, random.random())
+        later = threading.Timer(pause_s, self._begin, (alone,))
+        later.daemon = True
+        alone.future.stop = later.cancel
+        later.start()
+
+
+def _error(function: _Function, item: _Item, failure: Failure) -> TaskFailed:
+    kind = _FAILURES.get(failure.error, TaskFailed)
+    error = kind(
+        function.name, None, failure.error, failure.message, item.attempts, failure.details
+    )
+    if failure.exception:
+        with contextlib.suppress(Exception):
+            error.__cause__ = unpack(failure.exception)
+    return error
 
 
 class _Function:

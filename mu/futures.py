@@ -6,7 +6,7 @@ import concurrent.futures
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mu.errors import TaskFailed
 
@@ -44,39 +44,85 @@ class Future(concurrent.futures.Future[Result]):
         return self.began and not self.done()
 
 
+One = tuple[Result] | TaskFailed | Future[Result]
+"""What became of an item: its result, a failure, or it is tried again alone."""
+
+Chunk = Future[list[One[Result]]]
+
+
 def results(
-    futures: Sequence[Future[Result]],
-    arrived: queue.SimpleQueue[concurrent.futures.Future[Result]] | None,
+    chunks: dict[Chunk[Result], None],
+    again: Sequence[Future[Result]],
+    arrived: queue.SimpleQueue[concurrent.futures.Future[Any]] | None,
     until: float | None,
     return_exceptions: bool,
 ) -> Iterator[Result]:
-    """Results in the order of the futures, or as they arrive.
+    """Results in the order of the items, or as they arrive.
 
     If the caller stops early, or a failure is raised, all that has not ended is cancelled.
 
     Args:
-        futures: of all calls.
-        arrived: gets each of them when it is done; None for results in order.
+        chunks: of all items, the last first; each leaves when its results are given.
+        again: what has been tried again alone so far; it grows.
+        arrived: gets each chunk when it is done; None for results in order.
         until: when `TimeoutError` is raised, by the monotonic clock; None for never.
         return_exceptions: whether failures come in their place.
     """
-
-    def left_s() -> float | None:
-        return None if until is None else max(0.0, until - time.monotonic())
-
+    ones = _in_order(chunks, until) if arrived is None else _as_they_come(chunks, arrived, until)
     try:
-        for future in futures:
+        for one in ones:
+            if isinstance(one, tuple):
+                yield one[0]
+                continue
             try:
-                if arrived is None:
-                    yield future.result(left_s())
-                else:
-                    yield arrived.get(timeout=left_s()).result()
-            except queue.Empty:
-                raise TimeoutError from None
+                if isinstance(one, TaskFailed):
+                    raise one
+                result = one.result(_left_s(until))
             except TaskFailed as error:
                 if not return_exceptions:
                     raise
                 yield error  # type: ignore[misc]
+            else:
+                yield result
     finally:
-        for future in futures:
+        # The last first: what waits would take the place of what runs.
+        for chunk in chunks:
+            chunk.cancel()
+        for future in again:
             future.cancel()
+
+
+def _in_order(chunks: dict[Chunk[Result], None], until: float | None) -> Iterator[One[Result]]:
+    while chunks:
+        found = next(reversed(chunks)).result(_left_s(until))
+        chunks.popitem()
+        yield from found
+
+
+def _as_they_come(
+    chunks: dict[Chunk[Result], None],
+    arrived: queue.SimpleQueue[concurrent.futures.Future[Any]],
+    until: float | None,
+) -> Iterator[One[Result]]:
+    alone: set[Future[Result]] = set()
+    while chunks or alone:
+        try:
+            done: Any = arrived.get(timeout=_left_s(until))
+        except queue.Empty:
+            raise TimeoutError from None
+        if done in alone:
+            alone.remove(done)
+            yield done
+            continue
+        found = done.result()
+        del chunks[done]
+        for one in found:
+            if isinstance(one, Future):
+                alone.add(one)
+                one.add_done_callback(arrived.put)
+            else:
+                yield one
+
+
+def _left_s(until: float | None) -> float | None:
+    return None if until is None else max(0.0, until - time.monotonic())

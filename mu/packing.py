@@ -1,7 +1,7 @@
 """Objects as bytes and back, with large buffers beside the pickle instead of copied into it.
 
 A packed object is a table of lengths, the pickle, then the buffers (arrays, for example). Functions
-and classes of scripts and notebooks travel by value, because cloudpickle makes the pickle.
+and classes of scripts and notebooks travel by value, because cloudpickle makes their pickles.
 """
 
 from __future__ import annotations
@@ -9,13 +9,18 @@ from __future__ import annotations
 import itertools
 import pickle
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mu.store.protocol import Buffer
 
 _COUNT = struct.Struct("<I")
+_ONE = struct.Struct("<IQ")
 _LENGTH_BYTES = 8
+
+_BY_NAME_ONLY_HERE = b"__main__"
+"""What a pickle holds that refers to a script's own functions and classes."""
 
 
 def pack(value: Any) -> list[Buffer]:
@@ -26,14 +31,36 @@ def pack(value: Any) -> list[Buffer]:
     Raises:
         Exception: whatever the object raises if it cannot be pickled.
     """
-    import cloudpickle  # Workers that only run a flow's tasks begin faster without it.
-
     buffers: list[pickle.PickleBuffer] = []
-    body = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    body = _pickled(value, buffers)
+    if not buffers:
+        return [_ONE.pack(1, len(body)) + body]
     views = [memoryview(buffer.raw()) for buffer in buffers]
     lengths = [len(body), *(view.nbytes for view in views)]
     table = _COUNT.pack(len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)
     return [table + body, *views]
+
+
+def _pickled(value: Any, buffers: list[pickle.PickleBuffer]) -> bytes:
+    """The pickle by pickle itself, if that is as good as cloudpickle's, which takes longer.
+
+    Whatever pickle can do, both do alike, but for what cloudpickle sends by value although it has
+    a name: what `__main__` holds, and modules that the user has told it.
+    """
+    told = getattr(sys.modules.get("cloudpickle"), "list_registry_pickle_by_value", None)
+    if told is None or not told():
+        try:
+            body = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+        except Exception:
+            pass
+        else:
+            if _BY_NAME_ONLY_HERE not in body:
+                return body
+        buffers.clear()
+    import cloudpickle  # Workers that only run a flow's tasks begin faster without it.
+
+    found: bytes = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    return found
 
 
 def unpack(packed: Buffer) -> Any:
@@ -52,6 +79,8 @@ def unpack(packed: Buffer) -> Any:
     except struct.error as error:
         raise ValueError("no packed object: its table is cut off") from error
     first = _COUNT.size + _LENGTH_BYTES * count
+    if count == 1 and first + lengths[0] == view.nbytes:
+        return pickle.loads(view[first:])
     ends = list(itertools.accumulate(lengths, initial=first))
     if not lengths or ends[-1] != view.nbytes:
         raise ValueError(f"no packed object: {view.nbytes} bytes instead of {ends[-1]}")

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mu.errors import FlowError
-from mu.messages.comm import Comm
-from mu.messages.on_machine import SocketChannel
 from mu.packing import joined, pack, unpack
-from mu.store.protocol import Buffer
-from mu.task import Context
+from mu.store.protocol import Buffer, Store
 
 _MOST_FUNCTIONS = 64
 _functions: OrderedDict[str, Callable[..., Any]] = OrderedDict()
@@ -65,7 +61,7 @@ class Failure:
 
 
 def run_python(
-    call: dict[str, Any], body: memoryview, context: Context
+    call: dict[str, Any], body: memoryview, store: Store
 ) -> tuple[dict[str, Any], list[Buffer]]:
     """Call a function a few times; a failure ends its own call only.
 
@@ -74,7 +70,7 @@ def run_python(
             packed list of its calls' arguments, each positional and named. A member of a gang also
             has its `gang`, `rank` and `size`, and the path of the `hub`.
         body: see there.
-        context: the surroundings.
+        store: for large messages of a gang.
 
     Returns:
         The answer's head, and the packed list of outcomes: results in tuples of one, or `Failure`s.
@@ -89,17 +85,29 @@ def run_python(
             "message": failure.message,
             "details": failure.details,
         }, []
-    with contextlib.ExitStack() as stack:
-        if "gang" in call:
-            channel = stack.enter_context(contextlib.closing(SocketChannel(call["hub"])))
-            comm = Comm(channel, context.store, call["gang"], call["rank"], call["size"])
-            function = functools.partial(function, comm)
+    if "gang" in call:
+        outcomes = _of_a_member(function, calls, call, store)
+    else:
         outcomes = [_outcome(function, positional, named) for positional, named in calls]
     try:
         packed = pack(outcomes)
     except Exception:
         packed = pack([_packable(outcome) for outcome in outcomes])
-    return {"marks": context.marks}, packed
+    return {}, packed
+
+
+def _of_a_member(
+    function: Callable[..., Any],
+    calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
+    call: dict[str, Any],
+    store: Store,
+) -> list[tuple[Any] | Failure]:
+    from mu.messages.comm import Comm  # only gangs need them
+    from mu.messages.on_machine import SocketChannel
+
+    with contextlib.closing(SocketChannel(call["hub"])) as channel:
+        comm = Comm(channel, store, call["gang"], call["rank"], call["size"])
+        return [_outcome(function, (comm, *positional), named) for positional, named in calls]
 
 
 def _outcome(

@@ -40,6 +40,10 @@ def _end_with_the_parent(connection: socket.socket) -> None:
 def _answer(
     call: dict[str, Any], body: memoryview, store: Store, connection: socket.socket
 ) -> tuple[dict[str, Any], list[Buffer]]:
+    if "event" not in call:
+        from mu.engines.calls import run_python  # not for workers of a flow, which begin faster
+
+        return run_python(call, body, store)
     context = Context(
         store=store,
         task=call["task"],
@@ -47,10 +51,6 @@ def _answer(
         worker=f"process {os.getpid()}",
         report=lambda message: wire.send(connection, {"report": message}),
     )
-    if "event" not in call:
-        from mu.engines.calls import run_python  # not for workers of a flow, which begin faster
-
-        return run_python(call, body, context)
     try:
         result = resolve(call["function"])(call["event"], context)
         return {"result": json.loads(json.dumps(result)), "marks": context.marks}, []
@@ -62,23 +62,30 @@ def _answer(
         }, []
 
 
-def main(descriptor: int) -> None:
-    """Serve calls that arrive on an inherited socket until it closes."""
+def main(stream: int | str, inbox: int | str) -> None:
+    """Serve calls that arrive on inherited sockets until the other side closes.
+
+    Args:
+        stream: descriptor of the socket for all that is large, and for answers.
+        inbox: descriptor of the socket for packets.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     adopt_orphans()
-    connection = socket.socket(fileno=descriptor)
+    connection, packets = socket.socket(fileno=int(stream)), socket.socket(fileno=int(inbox))
     threading.Thread(target=_end_with_the_parent, args=(connection,), daemon=True).start()
     receiver = wire.Receiver(connection)
     try:
-        first = receiver.receive()
-        assert first is not None
-        store = open_store(first[0]["store"])
-        if "scratch" in first[0]:
+        first, _ = receiver.receive()
+        store = open_store(first["store"])
+        if "scratch" in first:
             # The parent removes it, also what a killed worker leaves in it.
-            Path(first[0]["scratch"]).mkdir(exist_ok=True)
-            tempfile.tempdir = first[0]["scratch"]
-        wire.send(connection, {"ready": True})
-        while (message := receiver.receive()) is not None:
-            wire.send(connection, *_answer(*message, store, connection))
+            Path(first["scratch"]).mkdir(exist_ok=True)
+            tempfile.tempdir = first["scratch"]
+        wire.send(connection, {"ready": os.getpid()})
+        while True:
+            # The pool relies on this order: who has taken a packet has answered all before it.
+            packet = packets.recv(wire.PACKET_BYTES)
+            call = receiver.receive() if packet == wire.IN_STREAM else wire.read_packet(packet)
+            wire.send(connection, *_answer(*call, store, connection))
     except (OSError, EOFError):
         os._exit(1)
