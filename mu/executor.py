@@ -12,16 +12,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mu.commands.command import Command
 from mu.commands.task import Into, perform, plan
-from mu.engines.calls import Failure
+from mu.engines.calls import Failure, Outcomes
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
 from mu.errors import NotEnoughConcurrency, PeerFailed, TaskFailed, TaskTimeout, WorkerDied
 from mu.flow import Retry
-from mu.futures import Chunk, Future, One, results
+from mu.futures import Chunk, Future, results
 from mu.machine import available_cpus
 from mu.messages.comm import DONE, ending
 from mu.messages.on_machine import MessageHub
@@ -30,44 +30,32 @@ from mu.store.directory import DirectoryStore
 
 Result = TypeVar("Result")
 
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-
 _FAILURES: dict[str, type[TaskFailed]] = {"WorkerDied": WorkerDied, "TaskTimeout": TaskTimeout}
 
 
 @dataclass(slots=True)
-class _Item:
-    """One call of a function that has not ended.
-
-    Attributes:
-        arguments: positional and named.
-        attempts: how many have begun.
-        member: what a worker is told if this is a member of a gang.
-        over: is told how it ended, for good: by None or by what went wrong.
-    """
-
-    arguments: Arguments
-    attempts: int = 0
-    member: Mapping[str, Any] | None = None
-    over: Callable[[str | None], None] = lambda _: None
-
-
-@dataclass(slots=True)
 class _Together:
-    """Items that travel together.
+    """Calls of a function that travel together and have not ended.
 
     Attributes:
-        function: what is called for each.
-        items: see there.
-        future: becomes the result of the only item; or, if `again` is given, a list of what became
-            of each.
-        again: gets what is tried again alone.
+        function: see there.
+        calls: positional arguments of each.
+        future: becomes the result of the only call; or, if `again` is given, what `Chunk` says.
+        named: arguments of all.
+        again: gets those that are tried again alone.
+        member: what a worker is told if this is a member of a gang.
+        over: is told how the only call ended, for good: by None or by what went wrong.
+        attempts: how many have begun.
     """
 
     function: _Function
-    items: Sequence[_Item]
+    calls: Sequence[tuple[Any, ...]]
     future: Future[Any]
+    named: Mapping[str, Any] = field(default_factory=dict)
     again: list[Future[Any]] | None = None
+    member: Mapping[str, Any] | None = None
+    over: Callable[[str | None], None] = lambda _: None
+    attempts: int = 0
 
 
 class Executor(concurrent.futures.Executor):
@@ -122,7 +110,7 @@ class Executor(concurrent.futures.Executor):
         Raises:
             Exception: whatever the function or an argument raises if it cannot be packed.
         """
-        alone = _Together(_Function(fn), [_Item((args, kwargs))], self._new_future())
+        alone = _Together(_Function(fn), [args], self._new_future(), kwargs)
         self._begin(alone)
         return alone.future
 
@@ -169,11 +157,10 @@ class Executor(concurrent.futures.Executor):
         arrived: queue.SimpleQueue[concurrent.futures.Future[Any]] = queue.SimpleQueue()
         items = zip(*iterables, strict=False)
         while chunk := list(itertools.islice(items, chunksize)):
-            calls = [_Item((arguments, {})) for arguments in chunk]
             chunks.append(self._new_future())
             if not ordered:
                 chunks[-1].add_done_callback(arrived.put)
-            self._begin(_Together(function, calls, chunks[-1], again))
+            self._begin(_Together(function, chunk, chunks[-1], again=again))
         left = dict.fromkeys(reversed(chunks))
         return results(left, again, None if ordered else arrived, until, return_exceptions)
 
@@ -208,8 +195,8 @@ class Executor(concurrent.futures.Executor):
         for rank, item in enumerate(given):
             told = {"gang": gang, "rank": rank, "size": len(given), "hub": self._hub.path}
             over = functools.partial(self._end_member, gang, rank)
-            member = _Item(((item,), {}), member=told, over=over)
-            members.append(_Together(function, [member], self._new_future()))
+            future = self._new_future()
+            members.append(_Together(function, [(item,)], future, member=told, over=over))
         futures = [member.future for member in members]
         try:
             self._pool.submit(*map(self._attempt, members))
@@ -276,107 +263,110 @@ class Executor(concurrent.futures.Executor):
 
     def _attempt(self, together: _Together) -> Call:
         """An attempt of calls that travel together, or of one member of a gang."""
-        function, items, future = together.function, together.items, together.future
+        function, future, member = together.function, together.future, together.member
         try:
-            arguments = pack([item.arguments for item in items])
+            arguments = pack((together.calls, together.named))
         except BaseException:
             future.cancel()
             raise
-        for item in items:
-            item.attempts += 1
-        member = items[0].member
+        together.attempts += 1
 
         def started(_worker: str) -> None:
             future.began = True
 
+        count = len(together.calls)
         call = Call(
             {"function_bytes": len(function.packed), **(member or {})},
             body=[function.packed, *arguments],
             # The rest of a gang waits for a member that is tried again.
-            priority=(0 if member is not None and items[0].attempts > 1 else 1,),
+            priority=(0 if member is not None and together.attempts > 1 else 1,),
             started=started,
             ended=lambda outcome: self._ended(together, outcome),
-            timeout_s=None if self._timeout_s is None else self._timeout_s * len(items),
+            timeout_s=None if self._timeout_s is None else self._timeout_s * count,
             short=member is None,
         )
         future.stop = lambda: self._pool.cancel(call)
         return call
 
     def _ended(self, together: _Together, outcome: Answer | CallFailed) -> None:
-        items = together.items
-        if isinstance(outcome, Cancelled):
+        count = len(together.calls)
+        nothing = [None] * count
+        if isinstance(outcome, Cancelled) or together.future.cancelled():
             together.future.cancel()
             return
-        found: list[tuple[Any] | Failure | None]
         if isinstance(outcome, CallFailed):
             failure = Failure(outcome.error, outcome.message, outcome.details, b"")
-            # Nobody knows which of several it was.
-            found = [failure] if len(items) == 1 else [None] * len(items)
+            if count > 1:
+                # Nobody knows which of them it was: each alone, and this did not count.
+                together.attempts -= 1
+                self._ended_together(together, nothing, dict.fromkeys(range(count)))
+                return
+            outcomes: Outcomes = nothing, {0: failure}
         else:
             try:
-                found = unpack(outcome.body)
+                outcomes = unpack(outcome.body)
             except Exception as error:  # a class that exists only there, for example
-                found = [Failure.of(error)] * len(items)
+                outcomes = nothing, dict.fromkeys(range(count), Failure.of(error))
         if together.again is None:
-            self._ended_alone(together, found[0])
-        elif not together.future.cancelled():
-            self._ended_together(together, found, together.again)
+            self._ended_alone(together, *outcomes)
+        else:
+            self._ended_together(together, *outcomes)
 
-    def _ended_alone(self, alone: _Together, outcome: tuple[Any] | Failure | None) -> None:
-        (item,) = alone.items
+    def _ended_alone(
+        self, alone: _Together, results: Sequence[Any], failures: Mapping[int, Failure]
+    ) -> None:
         with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
-            if isinstance(outcome, tuple):
-                item.over(None)
-                alone.future.set_result(outcome[0])
-            elif isinstance(outcome, Failure) and item.attempts <= self._retry.attempts:
+            if not failures:
+                alone.over(None)
+                alone.future.set_result(results[0])
+            elif alone.attempts <= self._retry.attempts:
                 self._try_again(alone)
-            elif isinstance(outcome, Failure):
-                item.over(f"{outcome.error}: {outcome.message}")
-                alone.future.set_exception(_error(alone.function, item, outcome))
+            else:
+                alone.over(f"{failures[0].error}: {failures[0].message}")
+                alone.future.set_exception(_error(alone, failures[0]))
 
     def _ended_together(
         self,
         together: _Together,
-        outcomes: Sequence[tuple[Any] | Failure | None],
-        again: list[Future[Any]],
+        results: Sequence[Any],
+        failures: Mapping[int, Failure | None],
     ) -> None:
-        ones: list[One[Any]] = []
-        for item, outcome in zip(together.items, outcomes, strict=True):
-            if isinstance(outcome, tuple):
-                ones.append(outcome)
+        """Some may have failed; for None, it is not known whether they have."""
+        others: dict[int, TaskFailed | Future[Any]] = {}
+        for number, failure in failures.items():
+            if failure is not None and together.attempts > self._retry.attempts:
+                others[number] = _error(together, failure)
                 continue
-            if isinstance(outcome, Failure) and item.attempts > self._retry.attempts:
-                ones.append(_error(together.function, item, outcome))
-                continue
-            alone = _Together(together.function, [item], self._new_future(late=True))
-            ones.append(alone.future)
-            again.append(alone.future)
-            if outcome is None:
-                item.attempts -= 1  # this one did not count
+            others[number] = future = self._new_future(late=True)
+            alone = _Together(
+                together.function, [together.calls[number]], future, attempts=together.attempts
+            )
+            assert together.again is not None
+            together.again.append(future)
+            if failure is None:
                 self._begin(alone)
             else:
                 self._try_again(alone)
         try:
-            together.future.set_result(ones)
+            together.future.set_result((results, others))
         except concurrent.futures.InvalidStateError:  # cancelled meanwhile
-            for one in ones:
-                if isinstance(one, Future):
-                    one.cancel()
+            for other in others.values():
+                if isinstance(other, Future):
+                    other.cancel()
 
     def _try_again(self, alone: _Together) -> None:
-        """Begin another attempt of an item that failed, after a pause."""
-        pause_s = self._retry.pause_s(alone.items[0].attempts - 1, random.random())
+        """Begin another attempt of a call that failed, after a pause."""
+        pause_s = self._retry.pause_s(alone.attempts - 1, random.random())
         later = threading.Timer(pause_s, self._begin, (alone,))
         later.daemon = True
         alone.future.stop = later.cancel
         later.start()
 
 
-def _error(function: _Function, item: _Item, failure: Failure) -> TaskFailed:
+def _error(together: _Together, failure: Failure) -> TaskFailed:
     kind = _FAILURES.get(failure.error, TaskFailed)
-    error = kind(
-        function.name, None, failure.error, failure.message, item.attempts, failure.details
-    )
+    task, attempts = together.function.name, together.attempts
+    error = kind(task, None, failure.error, failure.message, attempts, failure.details)
     if failure.exception:
         with contextlib.suppress(Exception):
             error.__cause__ = unpack(failure.exception)

@@ -44,10 +44,11 @@ class Future(concurrent.futures.Future[Result]):
         return self.began and not self.done()
 
 
-One = tuple[Result] | TaskFailed | Future[Result]
-"""What became of an item: its result, a failure, or it is tried again alone."""
+Found = tuple[list[Result], dict[int, TaskFailed | Future[Result]]]
+"""Results of items that travelled together; and what has failed, or is tried again alone, by its
+number among them."""
 
-Chunk = Future[list[One[Result]]]
+Chunk = Future[Found[Result]]
 
 
 def results(
@@ -70,20 +71,25 @@ def results(
     """
     ones = _in_order(chunks, until) if arrived is None else _as_they_come(chunks, arrived, until)
     try:
-        for one in ones:
-            if isinstance(one, tuple):
-                yield one[0]
+        for found, others in ones:
+            if not others:
+                yield from found
                 continue
-            try:
-                if isinstance(one, TaskFailed):
-                    raise one
-                result = one.result(_left_s(until))
-            except TaskFailed as error:
-                if not return_exceptions:
-                    raise
-                yield error  # type: ignore[misc]
-            else:
-                yield result
+            for number, result in enumerate(found):
+                if number not in others:
+                    yield result
+                    continue
+                other = others[number]
+                try:
+                    if isinstance(other, TaskFailed):
+                        raise other
+                    late = other.result(_left_s(until))
+                except TaskFailed as error:
+                    if not return_exceptions:
+                        raise
+                    yield error  # type: ignore[misc]
+                else:
+                    yield late
     finally:
         # The last first: what waits would take the place of what runs.
         for chunk in chunks:
@@ -92,19 +98,19 @@ def results(
             future.cancel()
 
 
-def _in_order(chunks: dict[Chunk[Result], None], until: float | None) -> Iterator[One[Result]]:
+def _in_order(chunks: dict[Chunk[Result], None], until: float | None) -> Iterator[Found[Result]]:
     while chunks:
         found = next(reversed(chunks)).result(_left_s(until))
         chunks.popitem()
-        yield from found
+        yield found
 
 
 def _as_they_come(
     chunks: dict[Chunk[Result], None],
     arrived: queue.SimpleQueue[concurrent.futures.Future[Any]],
     until: float | None,
-) -> Iterator[One[Result]]:
-    alone: set[Future[Result]] = set()
+) -> Iterator[Found[Result]]:
+    alone: set[Future[Any]] = set()
     while chunks or alone:
         try:
             done: Any = arrived.get(timeout=_left_s(until))
@@ -112,16 +118,17 @@ def _as_they_come(
             raise TimeoutError from None
         if done in alone:
             alone.remove(done)
-            yield done
+            yield [None], {0: done}  # type: ignore[list-item]
             continue
-        found = done.result()
+        found, others = done.result()
         del chunks[done]
-        for one in found:
-            if isinstance(one, Future):
-                alone.add(one)
-                one.add_done_callback(arrived.put)
+        yield [result for number, result in enumerate(found) if number not in others], {}
+        for other in others.values():
+            if isinstance(other, Future):
+                alone.add(other)
+                other.add_done_callback(arrived.put)
             else:
-                yield one
+                yield [None], {0: other}  # type: ignore[list-item]
 
 
 def _left_s(until: float | None) -> float | None:

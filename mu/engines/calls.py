@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import traceback
 from collections import OrderedDict
@@ -60,24 +61,28 @@ class Failure:
         return cls(type(error).__name__, str(error), traceback.format_exc(), packed)
 
 
+Outcomes = tuple[list[Any], dict[int, Failure]]
+"""What each call returned, None if it failed; and the failures, by the number of the call."""
+
+
 def run_python(
     call: dict[str, Any], body: memoryview, store: Store
 ) -> tuple[dict[str, Any], list[Buffer]]:
     """Call a function a few times; a failure ends its own call only.
 
     Args:
-        call: `function_bytes` says how much of the body is the packed function. The rest is the
-            packed list of its calls' arguments, each positional and named. A member of a gang also
-            has its `gang`, `rank` and `size`, and the path of the `hub`.
+        call: `function_bytes` says how much of the body is the packed function. The rest is a
+            packed pair: the positional arguments of each call, and the named ones of all of them. A
+            member of a gang also has its `gang`, `rank` and `size`, and the path of the `hub`.
         body: see there.
         store: for large messages of a gang.
 
     Returns:
-        The answer's head, and the packed list of outcomes: results in tuples of one, or `Failure`s.
+        The answer's head, and packed `Outcomes`.
     """
     try:
         function = function_of(body[: call["function_bytes"]])
-        calls = unpack(body[call["function_bytes"] :])
+        calls, named = unpack(body[call["function_bytes"] :])
     except BaseException as error:
         failure = Failure.of(error)
         return {
@@ -86,43 +91,52 @@ def run_python(
             "details": failure.details,
         }, []
     if "gang" in call:
-        outcomes = _of_a_member(function, calls, call, store)
+        outcomes = _outcomes_of_a_member(function, calls, named, call, store)
     else:
-        outcomes = [_outcome(function, positional, named) for positional, named in calls]
+        outcomes = _outcomes(function, calls, named)
     try:
         packed = pack(outcomes)
     except Exception:
-        packed = pack([_packable(outcome) for outcome in outcomes])
+        packed = pack(_packable(outcomes))
     return {}, packed
 
 
-def _of_a_member(
+def _outcomes_of_a_member(
     function: Callable[..., Any],
-    calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
+    calls: Sequence[tuple[Any, ...]],
+    named: dict[str, Any],
     call: dict[str, Any],
     store: Store,
-) -> list[tuple[Any] | Failure]:
+) -> Outcomes:
     from mu.messages.comm import Comm  # only gangs need them
     from mu.messages.on_machine import SocketChannel
 
     with contextlib.closing(SocketChannel(call["hub"])) as channel:
         comm = Comm(channel, store, call["gang"], call["rank"], call["size"])
-        return [_outcome(function, (comm, *positional), named) for positional, named in calls]
+        return _outcomes(functools.partial(function, comm), calls, named)
 
 
-def _outcome(
-    function: Callable[..., Any], positional: tuple[Any, ...], named: dict[str, Any]
-) -> tuple[Any] | Failure:
-    try:
-        return (function(*positional, **named),)
-    except BaseException as error:
-        return Failure.of(error)
+def _outcomes(
+    function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], named: dict[str, Any]
+) -> Outcomes:
+    results: list[Any] = []
+    failures: dict[int, Failure] = {}
+    for positional in calls:
+        try:
+            results.append(function(*positional, **named))
+        except BaseException as error:
+            failures[len(results)] = Failure.of(error)
+            results.append(None)
+    return results, failures
 
 
-def _packable(outcome: tuple[Any] | Failure) -> tuple[Any] | Failure:
-    """The outcome, or why it cannot be packed."""
-    try:
-        pack(outcome)
-    except Exception as error:
-        return Failure.of(error)
-    return outcome
+def _packable(outcomes: Outcomes) -> Outcomes:
+    """The same outcomes, with the reason in place of each result that cannot be packed."""
+    results, failures = list(outcomes[0]), dict(outcomes[1])
+    for number, result in enumerate(results):
+        try:
+            pack(result)
+        except Exception as error:
+            failures[number] = Failure.of(error)
+            results[number] = None
+    return results, failures

@@ -185,7 +185,9 @@ class Spawner:
 
     def stop(self, name: str, pid: int | None) -> None:
         """See `Processes.stop`."""
-        process = self._processes.pop(name)
+        process = self._processes.pop(name, None)
+        if process is None:
+            return
         if process.poll() is None:
             # Programs have process groups of their own.
             end_with_descendants([process.pid])

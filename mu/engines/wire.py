@@ -32,9 +32,10 @@ _READ_BYTES = 64 << 10
 
 def packet_of(head: dict[str, Any], body: Sequence[Buffer] = ()) -> bytes | None:
     """A message as a packet; None if it is too large for one."""
-    if size_of(body) > PACKET_BYTES // 2:
+    size = size_of(body)
+    if size > PACKET_BYTES // 2:
         return None
-    packet = b"".join([_first(head, body), *body])
+    packet = b"".join([_first(head, size), *body])
     return packet if len(packet) <= PACKET_BYTES else None
 
 
@@ -46,17 +47,18 @@ def read_packet(packet: bytes) -> Message:
 
 def send(connection: socket.socket, head: dict[str, Any], body: Sequence[Buffer] = ()) -> None:
     """Send a message; returns when the other side has, or will have, all of it."""
-    first = _first(head, body)
-    if size_of(body) <= _MOST_AT_ONCE:
+    size = size_of(body)
+    first = _first(head, size)
+    if size <= _MOST_AT_ONCE:
         connection.sendall(b"".join([first, *body]))
         return
     for part in (first, *body):
         connection.sendall(part)
 
 
-def _first(head: dict[str, Any], body: Sequence[Buffer]) -> bytes:
+def _first(head: dict[str, Any], body_bytes: int) -> bytes:
     text = json.dumps(head).encode() if head else b""
-    return _LENGTHS.pack(len(text), size_of(body)) + text
+    return _LENGTHS.pack(len(text), body_bytes) + text
 
 
 def _parsed(whole: memoryview, start: int, head_length: int) -> Message:
