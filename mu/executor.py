@@ -25,7 +25,7 @@ from mu.futures import Chunk, Future, results
 from mu.machine import available_cpus
 from mu.messages.comm import DONE, ending
 from mu.messages.on_machine import MessageHub
-from mu.packing import joined, pack, unpack
+from mu.packing import apart, joined, pack, unpack
 from mu.store.directory import DirectoryStore
 
 Result = TypeVar("Result")
@@ -265,7 +265,8 @@ class Executor(concurrent.futures.Executor):
         """An attempt of calls that travel together, or of one member of a gang."""
         function, future, member = together.function, together.future, together.member
         try:
-            arguments = pack((together.calls, together.named))
+            calls = [tuple(map(apart, positional)) for positional in together.calls]
+            arguments = pack((calls, together.named))
         except BaseException:
             future.cancel()
             raise

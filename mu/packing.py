@@ -18,6 +18,7 @@ from mu.store.protocol import Buffer
 _COUNT = struct.Struct("<I")
 _ONE = struct.Struct("<IQ")
 _LENGTH_BYTES = 8
+_COPIED_BYTES = 64 << 10
 
 _BY_NAME_ONLY_HERE = b"__main__"
 """What a pickle holds that refers to a script's own functions and classes."""
@@ -34,7 +35,8 @@ def pack(value: Any) -> list[Buffer]:
     buffers: list[pickle.PickleBuffer] = []
     body = _pickled(value, buffers)
     if not buffers:
-        return [_ONE.pack(1, len(body)) + body]
+        table = _ONE.pack(1, len(body))
+        return [table + body] if len(body) < _COPIED_BYTES else [table, body]
     views = [memoryview(buffer.raw()) for buffer in buffers]
     lengths = [len(body), *(view.nbytes for view in views)]
     table = _COUNT.pack(len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)
@@ -61,6 +63,21 @@ def _pickled(value: Any, buffers: list[pickle.PickleBuffer]) -> bytes:
 
     found: bytes = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     return found
+
+
+class _Apart:
+    """Bytes that lie beside the pickle, and become bytes again."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[bytes], tuple[pickle.PickleBuffer]]:
+        return bytes, (pickle.PickleBuffer(self._data),)
+
+
+def apart(value: Any) -> Any:
+    """What becomes the same value when it is unpacked; long bytes are not copied into the pickle."""
+    return _Apart(value) if type(value) is bytes and len(value) >= _COPIED_BYTES else value
 
 
 def unpack(packed: Buffer) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mu.errors import FlowError
-from mu.packing import joined, pack, unpack
+from mu.packing import apart, joined, pack, unpack
 from mu.store.protocol import Buffer, Store
 
 _MOST_FUNCTIONS = 64
@@ -123,7 +123,7 @@ def _outcomes(
     failures: dict[int, Failure] = {}
     for positional in calls:
         try:
-            results.append(function(*positional, **named))
+            results.append(apart(function(*positional, **named)))
         except BaseException as error:
             failures[len(results)] = Failure.of(error)
             results.append(None)

@@ -79,11 +79,14 @@ class Call:
     timeout_s: float | None = None
     short: bool = False
 
-    # The pool's own. A call is in `waiting`, or with `worker`, or its end is known.
+    # The pool's own.
+    number: int = field(default=0, init=False)
     packet: bytes | None = field(default=None, init=False, repr=False)
-    waiting: _Waiting | None = field(default=None, init=False, repr=False)
+    entry: _Waiting | None = field(default=None, init=False, repr=False)
     worker: _Worker | None = field(default=None, init=False, repr=False)
+    """Who runs it, or will if it comes to it; None while it waits."""
     over: bool = field(default=False, init=False)
+    """Whether its end is told."""
 
 
 @dataclass(order=True, slots=True)
@@ -108,7 +111,7 @@ class _Worker:
         self._receiver = wire.Receiver(self._stream)
         self.pid: int | None = None
         self.call: Call | None = None
-        self.ahead: deque[_Waiting] = deque()
+        self.ahead: deque[Call] = deque()
         """What it will do after that, in this order, if it comes to it."""
         self.until: float | None = None
         with contextlib.suppress(OSError):
@@ -121,8 +124,16 @@ class _Worker:
     def fileno(self) -> int:
         return self._stream.fileno()
 
-    def post(self, packet: bytes) -> bool:
-        """Put a packet into its inbox; False if there is no room."""
+    def rest(self) -> None:
+        """Note that it runs nothing."""
+        self.call = self.until = None
+
+    def post(self, call: Call) -> bool:
+        """Put a call into its inbox; False if there is no room.
+
+        A call that has no packet is then to be sent.
+        """
+        packet = call.packet or wire.packet_for_stream(call.number)
         try:
             return self._inbox.send(packet, socket.MSG_DONTWAIT) == len(packet)
         except OSError:
@@ -130,17 +141,13 @@ class _Worker:
 
     def send(self, call: Call) -> None:
         """Send a call over the stream. If the worker is dead, whoever reads from it finds out."""
-        if self.post(wire.IN_STREAM):
+        if self.post(call):
             with contextlib.suppress(OSError):
                 wire.send(self._stream, call.head, call.body)
 
-    def take_back(self) -> int:
-        """Empty its inbox; returns how many packets there were."""
-        count = 0
-        with contextlib.suppress(BlockingIOError):
-            while self._unread.recv(1, socket.MSG_DONTWAIT):
-                count += 1
-        return count
+    def take_back(self) -> set[int]:
+        """Empty its inbox; returns the numbers of the calls that it has not begun."""
+        return wire.take_back(self._unread)
 
     def receive(self) -> list[wire.Message]:
         """What has arrived; raises `OSError` or `EOFError` if the worker ended."""
@@ -201,16 +208,17 @@ class WorkerPool:
         """
         assert len(calls) <= self.size
         for call in calls:
+            call.number = next(self._numbers)
             if call.short:
-                call.packet = wire.packet_of(call.head, call.body)
+                call.packet = wire.packet_of(call.number, call.head, call.body)
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
             entry = _Waiting(calls[0].priority, next(self._numbers), list(calls))
             for call in calls:
-                call.waiting = entry
+                call.entry = entry
             heapq.heappush(self._waiting, entry)
-            if self._ahead and any(w.ahead and entry < w.ahead[-1] for w in self._all):
+            if self._ahead and self._goes_before_what_is_ahead(entry):
                 self._take_back_all()
             begun = self._assign()
         self._send(begun)
@@ -222,13 +230,14 @@ class WorkerPool:
                 return
             call.over = True
             worker = call.worker
-            # If it has not taken all that it was sent, it has not ended the call that it runs.
-            runs = worker is not None and self._take_back(worker)
-            if call.waiting is not None:
-                call.waiting.calls.remove(call)
-            elif worker is not None and worker.call is call and runs:
-                self._remove(worker)
-            # Otherwise its worker has taken the call a moment ago: `_go_on` sees to it.
+            if worker is not None:
+                self._take_back(worker)
+            if call.worker is None:
+                if call.entry is not None:
+                    call.entry.calls.remove(call)
+            elif call.worker.call is call and not call.worker.ahead:
+                self._remove(call.worker)
+            # Otherwise its worker has taken it, or the next, a moment ago: `_go_on` sees to it.
             begun = self._assign()
         call.ended(Cancelled())
         self._send(begun)
@@ -240,7 +249,7 @@ class WorkerPool:
             left = [call for waiting in self._waiting for call in waiting.calls]
             self._waiting.clear()
             for worker in self._all:
-                left += [call for waiting in worker.ahead for call in waiting.calls]
+                left += worker.ahead
                 left += [] if worker.call is None else [worker.call]
             left = [call for call in left if not call.over]
             for call in left:
@@ -283,7 +292,7 @@ class WorkerPool:
                 for call in entry.calls:
                     worker = self._idle.pop() if self._idle else self._new_worker()
                     self._run(worker, call)
-                    if call.packet is None or not worker.post(call.packet):
+                    if call.packet is None or not worker.post(call):
                         call.packet = None
                         begun.append((worker, call))
             elif not self._send_ahead(entry):
@@ -291,8 +300,8 @@ class WorkerPool:
 
     def _send_ahead(self, entry: _Waiting) -> bool:
         """Send the first call that waits to a worker that runs another, if both may."""
-        packet = entry.calls[0].packet
-        if len(entry.calls) > 1 or packet is None:
+        call = entry.calls[0]
+        if len(entry.calls) > 1 or call.packet is None:
             return False
         best: _Worker | None = None
         for worker in self._all:
@@ -300,13 +309,20 @@ class WorkerPool:
             runs = worker.call
             if runs is not None and runs.packet is not None and len(worker.ahead) < most:
                 best = worker
-        if best is None or best.pid is None or not best.post(packet):
+        if best is None or best.pid is None or not best.post(call):
             return False
         heapq.heappop(self._waiting)
-        best.ahead.append(entry)
+        best.ahead.append(call)
         self._ahead += 1
-        entry.calls[0].waiting, entry.calls[0].worker = None, best
+        call.worker = best
         return True
+
+    def _goes_before_what_is_ahead(self, entry: _Waiting) -> bool:
+        return any(
+            call.entry is not None and entry < call.entry
+            for worker in self._all
+            for call in worker.ahead
+        )
 
     def _take_back_all(self) -> bool:
         """Let all that no worker has begun wait again; returns whether there was any."""
@@ -316,26 +332,38 @@ class WorkerPool:
                 self._take_back(worker)
         return self._ahead < before
 
-    def _take_back(self, worker: _Worker) -> bool:
+    def _take_back(self, worker: _Worker, *, dead: bool = False) -> None:
         """Let the calls wait again that a worker has not begun.
 
-        Returns:
-            Whether these were all: then it has not ended the call that it runs.
+        If some are still ahead of it, it has begun these: then it has ended the call that it runs,
+        and its answer is on its way.
         """
-        count = worker.take_back()
-        while count and worker.ahead:
-            entry = worker.ahead.pop()
-            entry.calls[0].waiting, entry.calls[0].worker = entry, None
-            heapq.heappush(self._waiting, entry)
-            self._ahead -= 1
-            count -= 1
-        if count and worker.call is not None:  # it has not even begun that
-            worker.post(worker.call.packet or wire.IN_STREAM)
-        return not worker.ahead
+        numbers = worker.take_back()
+        if not numbers or worker.call is None:
+            return
+        calls = [worker.call, *worker.ahead]
+        begun = [call for call in calls if call.number not in numbers]
+        if not begun and not (dead and worker.pid is not None and worker.call.packet is not None):
+            # It starts, or is about to begin the call. Or it could not start.
+            begun = [worker.call]
+            worker.post(worker.call)
+        for call in calls:
+            if call not in begun:
+                assert call.entry is not None
+                call.worker = None
+                if not call.over:
+                    heapq.heappush(self._waiting, call.entry)
+        self._ahead -= len(worker.ahead)
+        worker.ahead = deque(begun[1:])
+        self._ahead += len(worker.ahead)
+        if not begun:
+            worker.rest()
+        elif begun[0] is not worker.call:
+            self._run(worker, begun[0])
 
     def _run(self, worker: _Worker, call: Call) -> None:
         """Note that a worker runs a call from now on, or as soon as it has started."""
-        worker.call, call.worker, call.waiting = call, worker, None
+        worker.call, call.worker, worker.until = call, worker, None
         if worker.pid is not None:
             self._started(worker, call)
 
@@ -421,22 +449,27 @@ class WorkerPool:
 
     def _go_on(self, worker: _Worker) -> None:
         """A worker has answered: it runs the next of the calls that it was sent."""
-        worker.call, worker.until = None, None
+        worker.rest()
         if not worker.ahead:
             self._idle.append(worker)
             return
-        (call,) = worker.ahead.popleft().calls
+        call = worker.ahead.popleft()
         self._ahead -= 1
         self._run(worker, call)
-        if call.over and self._take_back(worker):  # cancelled just after it had begun
-            self._remove(worker)
+        if call.over:  # cancelled just after it had begun
+            self._take_back(worker)
+            if worker.call is call and not worker.ahead:
+                self._remove(worker)
 
     def _end(self, worker: _Worker, outcome: CallFailed) -> None:
         """A worker has ended, or is to be ended, with the call that it runs."""
+        late = outcome.error == "TaskTimeout"
         with self._lock:
             if worker not in self._all:  # cancelled meanwhile
                 return
-            if not self._take_back(worker) and outcome.error == "TaskTimeout":
+            call = worker.call
+            self._take_back(worker, dead=not late)
+            if late and (worker.call is not call or worker.ahead):
                 return  # it has just ended that call, and we shall read the answer
             call = worker.call
             if worker in self._idle:

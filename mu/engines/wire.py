@@ -1,9 +1,10 @@
 """What goes between the pool and its workers: messages of a JSON head, then any bytes.
 
 A worker has two sockets. All that is large goes over a stream, and so does all that it answers. It
-takes its calls from an inbox of packets, each a whole message, or the word that the next one comes
-over the stream. The pool can read from the inbox, too: a packet that it takes back is a call that
-the worker has not begun and will not begin.
+takes its calls from an inbox of packets, each a number with a whole message, or with nothing if the
+message comes over the stream. The pool can read from the inbox, too: a packet that it takes back is
+a call that the worker has not begun and will not begin. Both read from the front, at the same time:
+the numbers tell which packets the pool has got.
 """
 
 from __future__ import annotations
@@ -22,27 +23,43 @@ Message = tuple[dict[str, Any], memoryview]
 PACKET_BYTES = 32 << 10
 """The most that goes into a packet: several fit into a socket whose other side is busy."""
 
-IN_STREAM = b"\0"
-"""The packet that says that a message comes over the stream."""
-
+_NUMBER = struct.Struct("<Q")
 _LENGTHS = struct.Struct("<IQ")
-_MOST_AT_ONCE = 1 << 20
+_MOST_AT_ONCE = 256 << 10
 _READ_BYTES = 64 << 10
 
 
-def packet_of(head: dict[str, Any], body: Sequence[Buffer] = ()) -> bytes | None:
+def packet_of(number: int, head: dict[str, Any], body: Sequence[Buffer] = ()) -> bytes | None:
     """A message as a packet; None if it is too large for one."""
     size = size_of(body)
     if size > PACKET_BYTES // 2:
         return None
-    packet = b"".join([_first(head, size), *body])
+    packet = b"".join([_NUMBER.pack(number), _first(head, size), *body])
     return packet if len(packet) <= PACKET_BYTES else None
 
 
-def read_packet(packet: bytes) -> Message:
-    """The message in a packet; its body can be written to."""
-    whole = memoryview(bytearray(packet))
+def packet_for_stream(number: int) -> bytes:
+    """The packet that says that a message comes over the stream."""
+    return _NUMBER.pack(number)
+
+
+def read_packet(packet: bytes) -> Message | None:
+    """The message in a packet; its body can be written to. None if it comes over the stream."""
+    if len(packet) == _NUMBER.size:
+        return None
+    whole = memoryview(bytearray(packet))[_NUMBER.size :]
     return _parsed(whole, _LENGTHS.size, _LENGTHS.unpack_from(whole)[0])
+
+
+def take_back(inbox: socket.socket) -> set[int]:
+    """Empty an inbox from its reading end; returns the packets' numbers."""
+    numbers: set[int] = set()
+    while True:
+        try:
+            # The rest of a packet is dropped.
+            numbers.update(_NUMBER.unpack(inbox.recv(_NUMBER.size, socket.MSG_DONTWAIT)))
+        except BlockingIOError:
+            return numbers
 
 
 def send(connection: socket.socket, head: dict[str, Any], body: Sequence[Buffer] = ()) -> None:

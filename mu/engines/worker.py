@@ -84,8 +84,7 @@ def main(stream: int | str, inbox: int | str) -> None:
         wire.send(connection, {"ready": os.getpid()})
         while True:
             # The pool relies on this order: who has taken a packet has answered all before it.
-            packet = packets.recv(wire.PACKET_BYTES)
-            call = receiver.receive() if packet == wire.IN_STREAM else wire.read_packet(packet)
+            call = wire.read_packet(packets.recv(wire.PACKET_BYTES)) or receiver.receive()
             wire.send(connection, *_answer(*call, store, connection))
     except (OSError, EOFError):
         os._exit(1)

@@ -230,7 +230,7 @@ def test_a_worker_ends_with_a_parent_that_left_answers_unread() -> None:
         theirs.close()
         with ours:
             wire.send(ours, {"store": "dir:/nowhere"})
-            inbox.send(wire.IN_STREAM)
+            inbox.send(wire.packet_for_stream(1))
             call = {"task": "t", "function": "no.such:thing", "event": {}, "attempt": 1}
             wire.send(ours, call)
             ours.recv(1)  # the answer has begun to arrive; the rest stays unread
