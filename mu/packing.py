@@ -76,7 +76,7 @@ class _Apart:
 
 
 def apart(value: Any) -> Any:
-    """What becomes the same value when it is unpacked; long bytes are not copied into the pickle."""
+    """What becomes the value again when it is unpacked; long bytes are not copied into a pickle."""
     return _Apart(value) if type(value) is bytes and len(value) >= _COPIED_BYTES else value
 
 

@@ -214,11 +214,12 @@ class WorkerPool:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            entry = _Waiting(calls[0].priority, next(self._numbers), list(calls))
-            for call in calls:
+            wanted = [call for call in calls if not call.over]  # not cancelled meanwhile
+            entry = _Waiting(calls[0].priority, next(self._numbers), wanted)
+            for call in wanted:
                 call.entry = entry
             heapq.heappush(self._waiting, entry)
-            if self._ahead and self._goes_before_what_is_ahead(entry):
+            if any(one.ahead and entry.priority < one.ahead[-1].priority for one in self._all):
                 self._take_back_all()
             begun = self._assign()
         self._send(begun)
@@ -316,13 +317,6 @@ class WorkerPool:
         self._ahead += 1
         call.worker = best
         return True
-
-    def _goes_before_what_is_ahead(self, entry: _Waiting) -> bool:
-        return any(
-            call.entry is not None and entry < call.entry
-            for worker in self._all
-            for call in worker.ahead
-        )
 
     def _take_back_all(self) -> bool:
         """Let all that no worker has begun wait again; returns whether there was any."""
