@@ -88,12 +88,17 @@ def test_a_dead_worker_or_a_late_call_costs_only_what_had_begun(tmp_path: Path) 
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with Executor(workers=1, timeout=3.0) as executor:
+    def tell(name: str, seconds: float = 0.0) -> None:  # its worker need not import this module
+        with open(f"{tmp_path}/{name}", "a") as file:  # noqa: PTH123
+            file.write(f"{os.getpid()}\n")
+        time.sleep(seconds)
+
+    with Executor(workers=1, timeout=4.0) as executor:
         for end, error in ((die, WorkerDied), (lambda: time.sleep(60), TaskTimeout)):
-            executor.submit(note, tmp_path, "warm").result(timeout=60)
+            executor.submit(tell, "warm").result(timeout=60)
             bad = executor.submit(end)
             # Each takes less than its limit, but not all of them together.
-            after = [executor.submit(note, tmp_path, f"{error.__name__}{n}", 0.8) for n in range(5)]
+            after = [executor.submit(tell, f"{error.__name__}{n}", 0.9) for n in range(5)]
             with pytest.raises(error) as failed:
                 bad.result(timeout=60)
             assert failed.value.attempts == 1
