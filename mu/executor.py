@@ -290,6 +290,7 @@ class Executor(concurrent.futures.Executor):
         return call
 
     def _ended(self, together: _Together, outcome: Answer | CallFailed) -> None:
+        together.future.stop = None  # it holds the call, with its arguments
         count = len(together.calls)
         nothing = [None] * count
         if isinstance(outcome, Cancelled) or together.future.cancelled():

@@ -59,7 +59,7 @@ def kinds(quick: bool) -> Mapping[str, Kind]:
     submit = partial(partial, _submit)
     return {
         "submit": Kind(many, submit(functions.tiny, tiny), "submit"),
-        "submit, each after the other": Kind(some, partial(_one_by_one, range(some)), "alone"),
+        "submit, each after the other": Kind(some, partial(_one_by_one, range(some))),
         "map, chunksize 1": Kind(many, partial(_map, tiny, 1), "map"),
         "map, chunksize 32": Kind(16 * many, partial(_map, range(16 * many), 32)),
         "argument of 1 KiB": Kind(some, submit(functions.length, [small] * some)),
@@ -103,11 +103,12 @@ def _beside(
             print(f"{name}: {found[name]['against'][POOL]}", flush=True)
             if kind.lithops is not None and lithops is not None:
                 seconds = [lithops.ask(kind.lithops, LITHOPS_CALLS) for _ in range(2)]
-                each = [1e6 * one / LITHOPS_CALLS for one in seconds]
-                row = {"calls": LITHOPS_CALLS, "wall_us": spread(each)}
-                found[name]["contenders"][LITHOPS] = row
-                us = found[name]["contenders"][OURS]["wall_us"]["median"]
-                found[name]["against"][LITHOPS] = spread([us / one for one in each])
+                each = [1e6 * one / LITHOPS_CALLS for one in seconds if one is not None]
+                if each:
+                    row = {"calls": LITHOPS_CALLS, "wall_us": spread(each)}
+                    found[name]["contenders"][LITHOPS] = row
+                    us = found[name]["contenders"][OURS]["wall_us"]["median"]
+                    found[name]["against"][LITHOPS] = spread([us / one for one in each])
     return found
 
 

@@ -22,13 +22,9 @@ def _calls(executor: Any, how: str, count: int) -> float:
     if how == "map":
         futures = executor.map(_tiny, range(count))
         executor.get_result(futures, show_progressbar=False)
-    elif how == "submit":
+    else:
         futures = [executor.call_async(_tiny, number) for number in range(count)]
         executor.get_result(futures, show_progressbar=False)
-    else:
-        for number in range(count):
-            future = executor.call_async(_tiny, number)
-            executor.get_result(future, show_progressbar=False)
     return time.perf_counter() - begun
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,7 @@ from benchmarks.common.circumstances import ROOT
 ENVIRONMENT = ROOT / "build" / "lithops"
 """`make build/lithops/.installed` makes it."""
 
+_MOST_S = 60.0
 _CHILD = Path(__file__).with_name("lithops_child.py")
 
 
@@ -47,11 +49,20 @@ class Lithops:
         self._process.communicate()
         self._home.cleanup()
 
-    def ask(self, how: str, count: int) -> float:
-        """Returns the seconds that so many calls took."""
+    def ask(self, how: str, count: int) -> float | None:
+        """Returns the seconds that so many calls took; None if that is very long."""
         assert self._process.stdin is not None
-        print(how, count, file=self._process.stdin, flush=True)
-        return float(self._answer())
+        if self._process.poll() is None:
+            print(how, count, file=self._process.stdin, flush=True)
+            late = threading.Timer(_MOST_S, self._process.kill)
+            late.start()
+            try:
+                return float(self._answer())
+            except RuntimeError:
+                print(f"Lithops: {how} takes longer than {_MOST_S} s", flush=True)
+            finally:
+                late.cancel()
+        return None
 
     def _answer(self) -> str:
         assert self._process.stdout is not None

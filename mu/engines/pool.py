@@ -88,6 +88,10 @@ class Call:
     over: bool = field(default=False, init=False)
     """Whether its end is told."""
 
+    def end(self) -> None:
+        """Note that its end is told. Nothing it holds is kept any longer than somebody wants it."""
+        self.over, self.entry = True, None
+
 
 @dataclass(order=True, slots=True)
 class _Waiting:
@@ -229,13 +233,13 @@ class WorkerPool:
         with self._lock:
             if call.over:
                 return
-            call.over = True
-            worker = call.worker
+            entry, worker = call.entry, call.worker
+            call.end()
             if worker is not None:
                 self._take_back(worker)
             if call.worker is None:
-                if call.entry is not None:
-                    call.entry.calls.remove(call)
+                if entry is not None:
+                    entry.calls.remove(call)
             elif call.worker.call is call and not call.worker.ahead:
                 self._remove(call.worker)
             # Otherwise its worker has taken it, or the next, a moment ago: `_go_on` sees to it.
@@ -254,7 +258,7 @@ class WorkerPool:
                 left += [] if worker.call is None else [worker.call]
             left = [call for call in left if not call.over]
             for call in left:
-                call.over = True
+                call.end()
             workers = list(self._all)
             for worker in workers:
                 self._forget(worker)
@@ -343,9 +347,8 @@ class WorkerPool:
             worker.post(worker.call)
         for call in calls:
             if call not in begun:
-                assert call.entry is not None
                 call.worker = None
-                if not call.over:
+                if call.entry is not None:
                     heapq.heappush(self._waiting, call.entry)
         self._ahead -= len(worker.ahead)
         worker.ahead = deque(begun[1:])
@@ -432,7 +435,7 @@ class WorkerPool:
                     call.reported(head["report"])
                 else:
                     if not call.over:
-                        call.over = True
+                        call.end()
                         ended.append((call, _outcome(head, body)))
                     self._go_on(worker)
             # The next calls begin before anybody looks at the results of these.
@@ -472,7 +475,7 @@ class WorkerPool:
             if call is not None and call.over:
                 call = None
             elif call is not None:
-                call.over = True
+                call.end()
             begun = self._assign()
         self._send(begun)
         if call is not None:

@@ -179,8 +179,9 @@ class Spawner:
 
     def exit_code(self, name: str, timeout_s: float) -> int | None:
         """See `Processes.exit_code`."""
+        process = self._processes.get(name)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._processes[name].wait(timeout_s)
+            return None if process is None else process.wait(timeout_s)
         return None
 
     def stop(self, name: str, pid: int | None) -> None:
