@@ -30,11 +30,13 @@ OPTIONS ?=
 PYTEST_ARGS ?=
 
 .PHONY: docs help encode test test-fast cloud synth emulator lint format types layers native-tests \
-  sanitized cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud bench-messages clean
+  sanitized cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
+  bench-messages bench-workers clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
-	echo 'make synth | test-fast | lint | format | docs | sanitized | cross | bench | bench-cloud | bench-messages | clean'
+	echo 'make synth | test-fast | lint | format | docs | sanitized | cross | clean'
+	echo 'make bench | bench-cloud | bench-messages | bench-workers'
 
 # --- set-up ------------------------------------------------------------------
 
@@ -232,6 +234,17 @@ bench-cloud: $(VENV)/.installed $(VENV)/.dev emulator
 # Leaves out Redis where there is no server (Debian: redis-server).
 bench-messages: $(VENV)/.installed $(VENV)/.dev emulator
 	$(PY) -m benchmarks.messages $(OPTIONS)
+
+# Lithops in an environment of its own: it has many dependencies.
+build/lithops/.installed: benchmarks/workers/lithops.txt $(VENV)/pyvenv.cfg
+	@echo 'Installing Lithops into $(@D)'
+	rm -rf $(@D)
+	$(PY) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
+
+bench-workers: $(VENV)/.installed build/lithops/.installed
+	$(PY) -m benchmarks.workers $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) build sample codec/_native .mypy_cache .ruff_cache .pytest_cache \

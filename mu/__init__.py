@@ -10,62 +10,95 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from mu.errors import (
-    FlowError,
-    MuError,
-    NoSuchKey,
-    NotEnoughConcurrency,
-    ObjectChanged,
-    ObjectExists,
-    StackError,
-    StoreDenied,
-    StoreError,
-    StoreUnavailable,
-    TaskFailed,
-    TaskTimeout,
-    WorkerDied,
-)
-from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task, each, sequence
-from mu.records import Observer, TaskRecord
-from mu.store.directory import DirectoryStore
-from mu.store.memory import MemoryStore
-from mu.store.opening import look_up, open_store
-from mu.store.protocol import NOTHING, Range, Source, Store, at_once
-from mu.store.url import ObjectUrl, is_object_url, split_name
-from mu.task import Context, Event, Json
-from mu.timeline import Attempt
-
 if TYPE_CHECKING:
     from mu.commands.command import Command
     from mu.commands.command import Input as input  # noqa: N813
     from mu.commands.command import Output as output  # noqa: N813
     from mu.commands.task import CommandDone
     from mu.engines.coordinator import Run
+    from mu.errors import (
+        FlowError,
+        MuError,
+        NoSuchKey,
+        NotEnoughConcurrency,
+        ObjectChanged,
+        ObjectExists,
+        StackError,
+        StoreDenied,
+        StoreError,
+        StoreUnavailable,
+        TaskFailed,
+        TaskTimeout,
+        WorkerDied,
+    )
     from mu.executor import Executor
+    from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task, each, sequence
     from mu.futures import Future
     from mu.messages.comm import Comm
+    from mu.records import Observer, TaskRecord
+    from mu.store.directory import DirectoryStore
     from mu.store.files import files, open
+    from mu.store.memory import MemoryStore
+    from mu.store.opening import look_up, open_store
+    from mu.store.protocol import NOTHING, Range, Source, Store, at_once
+    from mu.store.url import ObjectUrl, is_object_url, split_name
+    from mu.task import Context, Event, Json
+    from mu.timeline import Attempt
 
-# Cloud functions that run a flow's tasks begin faster without these.
-_LATER = {
-    "Comm": "mu.messages.comm:Comm",
-    "Command": "mu.commands.command:Command",
-    "CommandDone": "mu.commands.task:CommandDone",
-    "Executor": "mu.executor:Executor",
-    "Future": "mu.futures:Future",
-    "Run": "mu.engines.coordinator:Run",
-    "files": "mu.store.files:files",
-    "input": "mu.commands.command:Input",
-    "open": "mu.store.files:open",
-    "output": "mu.commands.command:Output",
+# Workers and cloud functions begin faster with no more than they use.
+_HOMES = {
+    "mu.commands.command": ("Command", "Input", "Output"),
+    "mu.commands.task": ("CommandDone",),
+    "mu.engines.coordinator": ("Run",),
+    "mu.errors": (
+        "FlowError",
+        "MuError",
+        "NoSuchKey",
+        "NotEnoughConcurrency",
+        "ObjectChanged",
+        "ObjectExists",
+        "StackError",
+        "StoreDenied",
+        "StoreError",
+        "StoreUnavailable",
+        "TaskFailed",
+        "TaskTimeout",
+        "WorkerDied",
+    ),
+    "mu.executor": ("Executor",),
+    "mu.flow": (
+        "DISCARD",
+        "Each",
+        "Node",
+        "Parallel",
+        "Retry",
+        "Sequence",
+        "Task",
+        "each",
+        "sequence",
+    ),
+    "mu.futures": ("Future",),
+    "mu.messages.comm": ("Comm",),
+    "mu.records": ("Observer", "TaskRecord"),
+    "mu.store.directory": ("DirectoryStore",),
+    "mu.store.files": ("files", "open"),
+    "mu.store.memory": ("MemoryStore",),
+    "mu.store.opening": ("look_up", "open_store"),
+    "mu.store.protocol": ("NOTHING", "Range", "Source", "Store", "at_once"),
+    "mu.store.url": ("ObjectUrl", "is_object_url", "split_name"),
+    "mu.task": ("Context", "Event", "Json"),
+    "mu.timeline": ("Attempt",),
 }
+_LATER = {name: (home, name) for home, names in _HOMES.items() for name in names}
+_LATER["input"] = _LATER.pop("Input")
+_LATER["output"] = _LATER.pop("Output")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'mu' has no attribute {name!r}")
-    module, _, attribute = _LATER[name].partition(":")
-    globals()[name] = found = getattr(importlib.import_module(module), attribute)
+    home, attribute = _LATER[name]
+    globals()[name] = found = getattr(importlib.import_module(home), attribute)
     return found
 
 

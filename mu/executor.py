@@ -1,4 +1,4 @@
-"""Functions on many workers, as `concurrent.futures` has them."""
+"""Functions, programs, gangs and flows on many workers, as `concurrent.futures` has them."""
 
 from __future__ import annotations
 
@@ -7,74 +7,36 @@ import contextlib
 import functools
 import itertools
 import queue
-import random
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mu.attempts import Attempts, Finish, Function, Together
 from mu.commands.command import Command
 from mu.commands.task import CommandDone, Into, Work, perform, plan
-from mu.engines.calls import Failure
-from mu.engines.coordinator import LACKS_MEMORY, Run
+from mu.engines.coordinator import Run
 from mu.engines.here import MachineWorkers
-from mu.engines.pool import Answer, Call, CallFailed, Cancelled
 from mu.engines.workers import Workers
-from mu.errors import NotEnoughConcurrency, PeerFailed, TaskFailed, TaskTimeout, WorkerDied
-from mu.flow import Node, Retry
-from mu.futures import Future, results
-from mu.messages.comm import DONE
-from mu.packing import joined, pack, unpack
-from mu.records import Facts, Observer, TaskRecord
-from mu.store.protocol import REQUESTS_AT_ONCE, Store
+from mu.errors import MessageError, NotEnoughConcurrency, PeerFailed, TaskFailed
+from mu.flow import Node
+from mu.futures import Chunk, Future, results
+from mu.messages.comm import DONE, ending
+from mu.messages.opening import SOCKETS, STORE
+from mu.records import Observer, TaskRecord
+from mu.store.protocol import Store
 from mu.task import Event
 
 Result = TypeVar("Result")
-
-Finish = Callable[[Any, float], Any]
-"""Is given a result and what it has cost."""
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+Watched = TypeVar("Watched", bound=concurrent.futures.Future[Any])
 
 HERE = "here"
 
-_FOR_GOOD = frozenset({"NotEnoughConcurrency", "NondeterministicTask"})
-"""Trying again does not help."""
-
-_FAILURES: dict[str, type[TaskFailed]] = {"WorkerDied": WorkerDied, "TaskTimeout": TaskTimeout}
-
-
-@dataclass(slots=True)
-class _Item:
-    """One call of a function that has not ended.
-
-    Attributes:
-        number: tells it from the executor's other calls.
-        arguments: positional and named.
-        future: its result.
-        attempts: how many have begun.
-        member: what a worker is told if this is a member of a gang.
-        over: is told how it ended, for good: by None or by what went wrong.
-        memory_mb: what it needs, as is known since it has lacked some.
-        dollars: what its attempts have cost so far.
-        finish: makes the future's result of the function's, here; None if they are the same.
-    """
-
-    number: int
-    arguments: Arguments
-    future: Future[Any]
-    attempts: int = 0
-    member: Mapping[str, Any] | None = None
-    over: Callable[[str | None], None] = lambda _: None
-    memory_mb: int | None = None
-    dollars: float = 0.0
-    finish: Finish | None = None
-
 
 class Executor(concurrent.futures.Executor):
-    """Runs functions on workers.
+    """Runs functions, programs, gangs and flows on workers.
 
     Leaving its `with` block waits for all calls, or ends them if an exception leaves it.
     """
@@ -89,6 +51,7 @@ class Executor(concurrent.futures.Executor):
         architecture: str | None = None,
         retries: int = 0,
         timeout: float | None = None,
+        channel: str | None = None,
         store: Store | None = None,
     ) -> None:
         """Starts an executor.
@@ -103,28 +66,59 @@ class Executor(concurrent.futures.Executor):
             architecture: of a stack's workers, "arm64" or "x86_64"; None for the stack's own.
             retries: how many times a call that failed is tried again.
             timeout: limit for one attempt of a call, in seconds; None for none.
+            channel: what carries the messages of gangs: "sockets" of this machine, "store" for the
+                executor's store, or the URL of a Redis or Valkey server, such as
+                ``rediss://user:password@host:6379/0``; None for sockets here, the store on a stack.
             store: where tasks on this machine keep bulk data; None for a folder that goes with
                 the executor. A stack has its own.
 
         Raises:
             StackError: there is no such stack, or it has no such workers.
+            ChannelClosed: the server does not answer.
+            ChannelRefused: there is no such channel, or the server refuses the user.
         """
-        self._workers = _workers(on, workers, memory, per_worker, architecture, store)
-        self._gangs = itertools.count()
-        self._numbers = itertools.count()
-        self._records: list[TaskRecord] = []
-        self._finishing = concurrent.futures.ThreadPoolExecutor(
-            REQUESTS_AT_ONCE, thread_name_prefix="mu result"
-        )
-        self._retry = Retry((), retries)
-        self._timeout_s = timeout
+        kind, _, stack = on.partition(":")
+        if kind == "stack" and stack:
+            # Executors of one machine begin faster without the AWS SDK.
+            from mu.engines.deployment import Deployment
+            from mu.engines.stack import StackWorkers
+
+            self._workers: Workers = StackWorkers(
+                Deployment.find(stack),
+                workers=workers,
+                memory_mb=memory,
+                per_worker=per_worker,
+                architecture=architecture,
+                channel=channel or STORE,
+            )
+        elif on == HERE:
+            self._workers = MachineWorkers(workers, store, channel or SOCKETS)
+        else:
+            raise ValueError(f'an executor is on "{HERE}" or on "stack:NAME", not on {on!r}')
         self._lock = threading.Lock()
-        self._open: set[concurrent.futures.Future[Any]] = set()
+        self._open: dict[concurrent.futures.Future[Any], None] = {}
         self._none_open = threading.Condition(self._lock)
         self._shut = False
+        self._gangs = itertools.count()
+        self._numbers = itertools.count()
+        self._attempts = Attempts(
+            self._workers, retries, timeout, lambda: self._watched(Future(), late=True)
+        )
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.shutdown(wait=True, cancel_futures=kind is not None)
+
+    @property
+    def job(self) -> str:
+        """The name under which a stack knows this executor's calls; "" on one machine."""
+        return self._workers.job
+
+    @property
+    def size(self) -> int:
+        """How many calls can run at once: the most members of a gang."""
+        return self._workers.size
+
+    # ---- calls ----
 
     def submit(
         self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any
@@ -138,9 +132,10 @@ class Executor(concurrent.futures.Executor):
         Raises:
             Exception: whatever the function or an argument raises if it cannot be packed.
         """
-        item = _Item(next(self._numbers), (args, kwargs), self._new_future())
-        self._begin(self._function(fn), [item])
-        return item.future
+        function = self._function(fn)
+        alone = Together(function, next(self._numbers), [args], self._watched(Future()), kwargs)
+        self._attempts.begin(alone)
+        return alone.future
 
     def map(
         self,
@@ -171,7 +166,7 @@ class Executor(concurrent.futures.Executor):
         """
         if chunksize < 1:
             raise ValueError(f"chunksize is at least 1, not {chunksize}")
-        finishes: Iterator[Finish | None] = itertools.repeat(None)
+        finishes: Iterator[Finish] | None = None
         if isinstance(fn, Command):
             (given,) = iterables
             function, works, finishes = self._performing(fn, list(plan(fn, list(given), into)))
@@ -181,29 +176,29 @@ class Executor(concurrent.futures.Executor):
         else:
             function = self._function(fn)
         until = None if timeout is None else time.monotonic() + timeout
-        futures: list[Future[Result]] = []
-        arrived: queue.SimpleQueue[concurrent.futures.Future[Result]] = queue.SimpleQueue()
+        chunks: list[Chunk[Result]] = []
+        again: list[Future[Result]] = []
+        arrived: queue.SimpleQueue[concurrent.futures.Future[Any]] = queue.SimpleQueue()
         items = zip(*iterables, strict=False)
         while chunk := list(itertools.islice(items, chunksize)):
-            calls = [
-                _Item(
-                    next(self._numbers),
-                    (arguments, {}),
-                    self._new_future(),
-                    finish=next(finishes),
-                )
-                for arguments in chunk
-            ]
-            futures += [call.future for call in calls]
+            chunks.append(self._watched(Future()))
             if not ordered:
-                for call in calls:
-                    call.future.add_done_callback(arrived.put)
-            self._begin(function, calls)
-        return results(futures, None if ordered else arrived, until, return_exceptions)
+                chunks[-1].add_done_callback(arrived.put)
+            together = Together(
+                function,
+                self._next_number(len(chunk)),
+                chunk,
+                chunks[-1],
+                again=again,
+                finishes=None if finishes is None else list(itertools.islice(finishes, len(chunk))),
+            )
+            self._attempts.begin(together)
+        left = dict.fromkeys(reversed(chunks))
+        return results(left, again, None if ordered else arrived, until, return_exceptions)
 
     def _performing(
         self, command: Command, works: Sequence[Work]
-    ) -> tuple[_Function, Sequence[Work], Iterator[Finish]]:
+    ) -> tuple[Function, Sequence[Work], Iterator[Finish]]:
         """What workers call for a command, with what, and what is done with each result."""
         staging = self._workers.staging()
         if staging is None:
@@ -216,6 +211,30 @@ class Executor(concurrent.futures.Executor):
         function = self._function(functools.partial(perform, staging.command(command)))
         finishes = (functools.partial(finish, work.outputs) for work in works)
         return function, staging.works(works), finishes
+
+    def warm(self, count: int | None = None) -> None:
+        """Start workers, so that the next calls need not wait for them.
+
+        Args:
+            count: how many; None for as many as can run at once.
+
+        Raises:
+            NotEnoughConcurrency: so many cannot run at once.
+        """
+        function = self._function(time.sleep)
+        calls = [
+            Together(function, self._next_number(1), [(_HELD_S,)], self._watched(Future()))
+            for _ in range(self.size if count is None else count)
+        ]
+        try:
+            self._attempts.begin_gang(calls)
+            for call in calls:
+                call.future.result()
+        finally:
+            for call in calls:
+                call.future.cancel()
+
+    # ---- gangs ----
 
     def gang(self, fn: Callable[..., Result], items: Iterable[Any]) -> list[Result]:
         """Run members of a gang, one for each item, all at the same time.
@@ -231,28 +250,52 @@ class Executor(concurrent.futures.Executor):
             What the members returned, in the order of items.
 
         Raises:
-            NotEnoughConcurrency: there are more members than workers; none has begun.
+            NotEnoughConcurrency: there are more members than can run at once; none has begun.
             TaskFailed: of the member that failed first for a reason of its own; the others have
                 ended, too.
+            ChannelClosed: what carries the messages is gone; the gang has ended.
         """
         given = list(items)
+        if len(given) > self.size:
+            raise NotEnoughConcurrency(
+                f"a gang of {len(given)} cannot run at once on {self.size} workers"
+            )
         if not given:
             return []
         gang = f"gangs/{next(self._gangs)}"
         function = self._function(fn)
-        members = []
-        for rank, item in enumerate(given):
-            told = self._workers.member(gang, rank, len(given))
-            members.append(_Item(rank, ((item,), {}), self._new_future(), member=told))
-            members[-1].over = functools.partial(self._end_member, gang, rank)
+        members = [
+            Together(
+                function, rank, [(item,)], self._watched(Future()),
+                member=self._workers.member(gang, rank, len(given)),
+            )
+            for rank, item in enumerate(given)
+        ]  # fmt: skip
         futures = [member.future for member in members]
+        # The channel stays open until this has ended; it cannot be cancelled.
+        whole = self._watched(concurrent.futures.Future[None]())
+        whole.set_running_or_notify_cancel()
+        ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for rank, future in enumerate(futures):
+            future.add_done_callback(lambda _, rank=rank: ended.put(rank))  # type: ignore[misc]
+        channel = self._workers.channel
         try:
-            self._workers.submit(*(self._attempt(function, [member]) for member in members))
-            concurrent.futures.wait(futures)
+            self._attempts.begin_gang(members)
+            # In this thread, since a channel that has gone answers late.
+            for _ in futures:
+                rank = ended.get()
+                if not futures[rank].cancelled():
+                    channel.put(ending(gang, rank), _how_it_ended(futures[rank]))
         finally:
             for future in futures:
                 future.cancel()
-            self._workers.forget_gang(gang)
+            try:
+                with contextlib.suppress(MessageError):
+                    channel.forget(gang)
+                store = self._workers.store
+                store.delete_all(store.list(f"{gang}/"))
+            finally:
+                whole.set_result(None)
         failures = [error for future in futures if (error := future.exception()) is not None]
         for error in failures:
             if isinstance(error, TaskFailed) and error.error == NotEnoughConcurrency.__name__:
@@ -261,6 +304,8 @@ class Executor(concurrent.futures.Executor):
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
             raise error
         return [future.result() for future in futures]
+
+    # ---- flows ----
 
     def start(
         self,
@@ -292,30 +337,33 @@ class Executor(concurrent.futures.Executor):
             observer=observer or Observer(),
             timeline=timeline,
         )
-        self._watch(run.future)
+        try:
+            self._watched(run.future)
+        except RuntimeError:
+            run.cancel()
+            raise
         return run
 
-    def _end_member(self, gang: str, rank: int, error: str | None) -> None:
-        self._workers.end_member(gang, rank, DONE if error is None else error.encode())
-
-    @property
-    def job(self) -> str:
-        """The name under which a stack knows this executor's calls; "" on one machine."""
-        return self._workers.job
+    # ---- what is known ----
 
     def records(self) -> list[TaskRecord]:
-        """What is known of every attempt of a call that has ended so far."""
-        return list(self._records)
+        """What is known of every attempt of a call that has ended so far.
+
+        Calls that travel together have one record.
+        """
+        return list(self._attempts.records)
 
     def cost(self) -> float:
         """Dollars that the calls have cost so far; 0 on one machine."""
-        return sum(record.dollars for record in self._records)
+        return sum(record.dollars for record in self._attempts.records)
 
     def timeline(self, path: str | Path) -> None:
         """Write the timeline of the calls so far as one HTML page."""
         from mu.timeline_page import write_page
 
-        write_page(Path(path), self.records(), title="mu")
+        write_page(Path(path), self.records(), title=self.job or "mu")
+
+    # ---- the end ----
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls, and end all processes.
@@ -326,7 +374,7 @@ class Executor(concurrent.futures.Executor):
         """
         with self._lock:
             self._shut = True
-            left = list(self._open)
+            left = list(reversed(self._open))  # what waits would take the place of what runs
         if cancel_futures:
             for future in left:
                 future.cancel()
@@ -339,223 +387,56 @@ class Executor(concurrent.futures.Executor):
         with self._none_open:
             self._none_open.wait_for(lambda: not self._open)
         self._workers.close()
-        self._finishing.shutdown()
+        self._attempts.close()
 
-    def _function(self, function: Callable[..., Any]) -> _Function:
-        packed = _Function(function, self._workers.packages)
+    def _function(self, function: Callable[..., Any]) -> Function:
+        packed = Function(function, self._workers.packages)
         self._workers.check(packed.packed)
         return packed
 
-    def _new_future(self) -> Future[Any]:
-        future: Future[Any] = Future()
-        self._watch(future)
-        return future
+    def _next_number(self, count: int) -> int:
+        """The first of so many numbers, which no other call has."""
+        first = next(self._numbers)
+        for _ in range(count - 1):
+            next(self._numbers)
+        return first
 
-    def _watch(self, future: Future[Any]) -> None:
-        """Keep the executor open until a future is done."""
+    def _watched(self, future: Watched, *, late: bool = False) -> Watched:
+        """A future that a shutdown waits for; `late` if it belongs to a call of before that."""
         with self._lock:
-            if self._shut:
-                future.cancel()
+            if self._shut and not late:
                 raise RuntimeError("the executor takes no more calls: it is shut down")
-            self._open.add(future)
+            self._open[future] = None
         future.add_done_callback(self._forget)
+        return future
 
     def _forget(self, future: concurrent.futures.Future[Any]) -> None:
         with self._none_open:
-            self._open.discard(future)
+            del self._open[future]
             if not self._open:
                 self._none_open.notify_all()
 
-    def _begin(self, function: _Function, items: Sequence[_Item]) -> None:
-        """Begin an attempt of calls that travel together."""
-        items = [item for item in items if not item.future.done()]
-        if items:
-            self._workers.submit(self._attempt(function, items))
 
-    def _attempt(self, function: _Function, items: Sequence[_Item]) -> Call:
-        """An attempt of calls that travel together, or of one member of a gang."""
-        try:
-            arguments = pack([item.arguments for item in items], self._workers.packages)
-        except BaseException:
-            for item in items:
-                item.future.cancel()
-            raise
-        for item in items:
-            item.attempts += 1
-        first = items[0]
-        record = TaskRecord(
-            function.name,
-            first.number,
-            {},
-            time.time(),
-            attempts=first.attempts,
-            queued=time.time(),
-        )
-
-        def started(worker: str) -> None:
-            nonlocal record
-            record = replace(record, started=time.time(), worker=worker)
-            for item in items:
-                item.future.began = True
-
-        def told(facts: Facts) -> None:
-            nonlocal record
-            record = record.with_facts(facts)
-            for item in items:
-                item.dollars += facts.dollars / len(items)
-
-        def ended(outcome: Answer | CallFailed) -> None:
-            self._note(record, outcome)
-            self._ended(function, items, outcome)
-
-        call = Call(
-            {
-                "task": function.name,
-                "function_bytes": len(function.packed),
-                "attempt": first.attempts,
-                **(first.member or {}),
-            },
-            body=[function.packed, *arguments],
-            # The rest of a gang waits for a member that is tried again.
-            priority=(0 if first.member is not None and first.attempts > 1 else 1,),
-            started=started,
-            told=told,
-            ended=ended,
-            timeout_s=None if self._timeout_s is None else self._timeout_s * len(items),
-            memory_mb=first.memory_mb,
-        )
-
-        def stop() -> None:
-            # The others that travel with it would be lost.
-            if all(item.future.done() for item in items):
-                self._workers.cancel(call)
-
-        for item in items:
-            item.future.stop = stop
-        return call
-
-    def _note(self, record: TaskRecord, outcome: Answer | CallFailed) -> None:
-        """Keep what is known of an attempt that has ended."""
-        if isinstance(outcome, Answer):
-            failed = outcome.head.get("failed")
-            error, log = failed[0] if failed else None, outcome.head.get("log", "")
-        else:
-            error, log = outcome.error, outcome.log
-        self._records.append(replace(record, log=log).with_end(time.time(), error=error))
-
-    def _ended(
-        self, function: _Function, items: Sequence[_Item], outcome: Answer | CallFailed
-    ) -> None:
-        if isinstance(outcome, Cancelled):
-            for item in items:
-                item.future.cancel()
-            return
-        if isinstance(outcome, CallFailed):
-            failure = Failure(outcome.error, outcome.message, outcome.details, b"")
-            log = outcome.log
-            for item in items:
-                if len(items) == 1:
-                    self._failed(function, item, failure, log)
-                else:
-                    # Nobody knows which of them it was: each alone, and this did not count.
-                    item.attempts -= 1
-                    self._begin(function, [item])
-            return
-        try:
-            outcomes = unpack(outcome.body)
-        except Exception as error:  # a class that exists only there, for example
-            outcomes = [Failure.of(error)] * len(items)
-        for item, one in zip(items, outcomes, strict=True):
-            if isinstance(one, Failure):
-                self._failed(function, item, one, outcome.head.get("log", ""))
-                continue
-            item.over(None)
-            if item.finish is None:
-                with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
-                    item.future.set_result(one[0])
-            else:
-                # It may take long, and other results are on their way.
-                self._finishing.submit(self._finish, function, item, one[0])
-
-    def _finish(self, function: _Function, item: _Item, result: Any) -> None:
-        assert item.finish is not None
-        try:
-            finished = item.finish(result, item.dollars)
-        except Exception as error:
-            self._give_up(function, item, Failure.of(error), "")
-            return
-        with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
-            item.future.set_result(finished)
-
-    def _failed(self, function: _Function, item: _Item, failure: Failure, log: str) -> None:
-        if failure.error in LACKS_MEMORY:
-            more = self._workers.more_memory(item.memory_mb)
-            if more is not None:
-                item.memory_mb = more
-                self._begin(function, [item])
-                return
-        if item.attempts <= self._retry.attempts and failure.error not in _FOR_GOOD:
-            pause_s = self._retry.pause_s(item.attempts - 1, random.random())
-            again = threading.Timer(pause_s, self._begin, (function, [item]))
-            again.daemon = True
-            item.future.stop = again.cancel
-            again.start()
-            return
-        self._give_up(function, item, failure, log)
-
-    @staticmethod
-    def _give_up(function: _Function, item: _Item, failure: Failure, log: str) -> None:
-        kind = _FAILURES.get(failure.error, TaskFailed)
-        error = kind(
-            function.name, None, failure.error, failure.message, item.attempts, failure.details,
-            log, item.dollars,
-        )  # fmt: skip
-        if failure.exception:
-            with contextlib.suppress(Exception):
-                error.__cause__ = unpack(failure.exception)
-        item.over(f"{failure.error}: {failure.message}")
-        with contextlib.suppress(concurrent.futures.InvalidStateError):  # cancelled
-            item.future.set_exception(error)
+_HELD_S = 0.5
+"""How long workers that are warmed are held, so that each gets one call."""
 
 
-class _Function:
-    """A function with its packed form."""
-
-    def __init__(self, function: Callable[..., Any], there: Collection[str] | None) -> None:
-        named = function.func if isinstance(function, functools.partial) else function
-        self.name = getattr(named, "__qualname__", type(named).__name__)
-        self.packed = joined(pack(function, there))
-
-
-def _workers(
-    on: str,
-    workers: int | None,
-    memory: int | None,
-    per_worker: int,
-    architecture: str | None,
-    store: Store | None,
-) -> Workers:
-    """The workers of an executor; see there."""
-    kind, _, stack = on.partition(":")
-    if kind == "stack" and stack:
-        # Executors of one machine begin faster without the AWS SDK.
-        from mu.engines.deployment import Deployment
-        from mu.engines.stack import StackWorkers
-
-        return StackWorkers(
-            Deployment.find(stack),
-            workers=workers,
-            memory_mb=memory,
-            per_worker=per_worker,
-            architecture=architecture,
-        )
-    if on != HERE:
-        raise ValueError(f'an executor is on "{HERE}" or on "stack:NAME", not on {on!r}')
-    return MachineWorkers(workers, store)
+def warm(count: int, on: str = HERE, **options: Any) -> None:
+    """Start workers that the next executor will find; see `Executor` for the options."""
+    with Executor(on, **options) as executor:
+        executor.warm(count)
 
 
 def _with_dollars(done: CommandDone, dollars: float) -> CommandDone:
     return replace(done, dollars=dollars)
+
+
+def _how_it_ended(member: concurrent.futures.Future[Any]) -> bytes:
+    """What the others are told of a member that has ended for good."""
+    error = member.exception()
+    if isinstance(error, TaskFailed):
+        return f"{error.error}: {error.message}".encode()
+    return DONE if error is None else str(error).encode()
 
 
 def _is_of_a_peer(error: BaseException) -> bool:

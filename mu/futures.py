@@ -6,7 +6,7 @@ import concurrent.futures
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mu.errors import TaskFailed
 
@@ -44,39 +44,92 @@ class Future(concurrent.futures.Future[Result]):
         return self.began and not self.done()
 
 
+Found = tuple[list[Result], dict[int, TaskFailed | Future[Result]]]
+"""Results of items that travelled together; and what has failed, or is tried again alone, by its
+number among them."""
+
+Chunk = Future[Found[Result]]
+
+
 def results(
-    futures: Sequence[Future[Result]],
-    arrived: queue.SimpleQueue[concurrent.futures.Future[Result]] | None,
+    chunks: dict[Chunk[Result], None],
+    again: Sequence[Future[Result]],
+    arrived: queue.SimpleQueue[concurrent.futures.Future[Any]] | None,
     until: float | None,
     return_exceptions: bool,
 ) -> Iterator[Result]:
-    """Results in the order of the futures, or as they arrive.
+    """Results in the order of the items, or as they arrive.
 
     If the caller stops early, or a failure is raised, all that has not ended is cancelled.
 
     Args:
-        futures: of all calls.
-        arrived: gets each of them when it is done; None for results in order.
+        chunks: of all items, the last first; each leaves when its results are given.
+        again: what has been tried again alone so far; it grows.
+        arrived: gets each chunk when it is done; None for results in order.
         until: when `TimeoutError` is raised, by the monotonic clock; None for never.
         return_exceptions: whether failures come in their place.
     """
-
-    def left_s() -> float | None:
-        return None if until is None else max(0.0, until - time.monotonic())
-
+    ones = _in_order(chunks, until) if arrived is None else _as_they_come(chunks, arrived, until)
     try:
-        for future in futures:
-            try:
-                if arrived is None:
-                    yield future.result(left_s())
+        for found, others in ones:
+            if not others:
+                yield from found
+                continue
+            for number, result in enumerate(found):
+                if number not in others:
+                    yield result
+                    continue
+                other = others[number]
+                try:
+                    if isinstance(other, TaskFailed):
+                        raise other
+                    late = other.result(_left_s(until))
+                except TaskFailed as error:
+                    if not return_exceptions:
+                        raise
+                    yield error  # type: ignore[misc]
                 else:
-                    yield arrived.get(timeout=left_s()).result()
-            except queue.Empty:
-                raise TimeoutError from None
-            except TaskFailed as error:
-                if not return_exceptions:
-                    raise
-                yield error  # type: ignore[misc]
+                    yield late
     finally:
-        for future in futures:
+        # The last first: what waits would take the place of what runs.
+        for chunk in chunks:
+            chunk.cancel()
+        for future in again:
             future.cancel()
+
+
+def _in_order(chunks: dict[Chunk[Result], None], until: float | None) -> Iterator[Found[Result]]:
+    while chunks:
+        found = next(reversed(chunks)).result(_left_s(until))
+        chunks.popitem()
+        yield found
+
+
+def _as_they_come(
+    chunks: dict[Chunk[Result], None],
+    arrived: queue.SimpleQueue[concurrent.futures.Future[Any]],
+    until: float | None,
+) -> Iterator[Found[Result]]:
+    alone: set[Future[Any]] = set()
+    while chunks or alone:
+        try:
+            done: Any = arrived.get(timeout=_left_s(until))
+        except queue.Empty:
+            raise TimeoutError from None
+        if done in alone:
+            alone.remove(done)
+            yield [None], {0: done}  # type: ignore[list-item]
+            continue
+        found, others = done.result()
+        del chunks[done]
+        yield [result for number, result in enumerate(found) if number not in others], {}
+        for other in others.values():
+            if isinstance(other, Future):
+                alone.add(other)
+                other.add_done_callback(arrived.put)
+            else:
+                yield [None], {0: other}  # type: ignore[list-item]
+
+
+def _left_s(until: float | None) -> float | None:
+    return None if until is None else max(0.0, until - time.monotonic())

@@ -16,7 +16,9 @@ from mu.pickling import dump
 from mu.store.protocol import Buffer, at_once
 
 _COUNT = struct.Struct("<I")
+_ONE = struct.Struct("<IQ")
 _LENGTH_BYTES = 8
+_COPIED_BYTES = 64 << 10
 _MANY_BYTES = 32 << 20
 
 
@@ -34,11 +36,29 @@ def pack(value: Any, there: Collection[str] | None = None) -> list[Buffer]:
         Exception: whatever the object raises if it cannot be pickled.
     """
     buffers: list[pickle.PickleBuffer] = []
-    body = dump(value, buffers.append, there)
+    body = dump(value, buffers, there)
+    if not buffers:
+        table = _ONE.pack(1, len(body))
+        return [table + body] if len(body) < _COPIED_BYTES else [table, body]
     views = [memoryview(buffer.raw()) for buffer in buffers]
     lengths = [len(body), *(view.nbytes for view in views)]
     table = _COUNT.pack(len(lengths)) + struct.pack(f"<{len(lengths)}Q", *lengths)
     return [table, body, *views]
+
+
+class _Apart:
+    """Bytes that lie beside the pickle, and become bytes again."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[bytes], tuple[pickle.PickleBuffer]]:
+        return bytes, (pickle.PickleBuffer(self._data),)
+
+
+def apart(value: Any) -> Any:
+    """What becomes the value again when it is unpacked; long bytes are not copied into a pickle."""
+    return _Apart(value) if type(value) is bytes and len(value) >= _COPIED_BYTES else value
 
 
 def unpack(packed: Buffer) -> Any:
@@ -57,6 +77,8 @@ def unpack(packed: Buffer) -> Any:
     except struct.error as error:
         raise ValueError("no packed object: its table is cut off") from error
     first = _COUNT.size + _LENGTH_BYTES * count
+    if count == 1 and first + lengths[0] == view.nbytes:
+        return pickle.loads(view[first:])
     ends = list(itertools.accumulate(lengths, initial=first))
     if not lengths or ends[-1] != view.nbytes:
         raise ValueError(f"no packed object: {view.nbytes} bytes instead of {ends[-1]}")

@@ -17,30 +17,54 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-TakeBuffer = Callable[[pickle.PickleBuffer], None]
+Buffers = list[pickle.PickleBuffer]
 
 _DEFINED = (types.FunctionType, type, types.ModuleType, TypeVar)
+
+_BY_NAME_ONLY_HERE = b"__main__"
+"""What a pickle holds that refers to a script's own functions and classes."""
 
 _INSTALLED = {"site-packages", "dist-packages"}
 
 _registering = threading.Lock()
 
 
-def dump(value: Any, take: TakeBuffer, there: Collection[str] | None = None) -> bytes:
+def dump(value: Any, buffers: Buffers, there: Collection[str] | None = None) -> bytes:
     """The pickle of an object.
 
     Args:
         value: the object.
-        take: is given large buffers, which are not copied into the pickle.
+        buffers: is given large buffers, which are not copied into the pickle.
         there: packages that the other side has besides Python's own, mu, and those that are
             installed here. None if it finds all modules that this process finds.
 
     Raises:
         Exception: whatever the object raises if it cannot be pickled.
     """
+    if there is None:
+        plain = _plain(value, buffers)
+        if plain is not None:
+            return plain
+        buffers.clear()
     out = io.BytesIO()
-    _pickler()(out, take, there).dump(value)
+    _pickler()(out, buffers, there).dump(value)
     return out.getvalue()
+
+
+def _plain(value: Any, buffers: Buffers) -> bytes | None:
+    """The pickle by pickle itself, which is fast; None if cloudpickle's would be another.
+
+    Whatever pickle can do, both do alike, but for what cloudpickle sends by value although it has
+    a name: what `__main__` holds, and modules that the user has told it.
+    """
+    told = getattr(sys.modules.get("cloudpickle"), "list_registry_pickle_by_value", None)
+    if told is not None and told():
+        return None
+    try:
+        body = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    except Exception:
+        return None
+    return None if _BY_NAME_ONLY_HERE in body else body
 
 
 @functools.cache
@@ -50,7 +74,10 @@ def _pickler() -> Callable[..., Any]:
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         def __init__(
-            self, out: io.BytesIO, take: TakeBuffer, there: Collection[str] | None
+            self,
+            out: io.BytesIO,
+            take: Callable[[pickle.PickleBuffer], None],
+            there: Collection[str] | None,
         ) -> None:
             super().__init__(out, protocol=5, buffer_callback=take)
             self._there = there

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.common.markdown import paragraph, table, with_spread
 from benchmarks.messages.pace import CHANNELS, PEERS, PIPE, RAW_REDIS
 from benchmarks.messages.requests import ECPU_USD, GB_HOUR_USD, SECONDS, WORKERS, dollars, of_large
-from excamera.price.costs import READ_USD, WRITE_USD
+from mu.prices import READ_USD, WRITE_USD
 
 Tree = Mapping[str, Any]
 

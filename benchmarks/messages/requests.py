@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks.messages.server import redis_server
-from excamera.price.costs import READ_USD, WRITE_USD
 from mu import Comm, MemoryStore
 from mu.messages.opening import STORE, begin_channel, open_channel
+from mu.prices import READ_USD, WRITE_USD
 
 ECPU_USD = 0.0023 / 1e6
 GB_HOUR_USD = 0.084

@@ -7,17 +7,13 @@ import functools
 import hashlib
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mu.errors import FlowError, NotEnoughConcurrency
-from mu.messages.channel import Channel
-from mu.messages.comm import Comm
-from mu.messages.opening import open_channel
-from mu.packing import joined, pack, unpack
+from mu.errors import FlowError, MessageError, NotEnoughConcurrency
+from mu.packing import apart, joined, pack, unpack
 from mu.store.protocol import Buffer, Store
-from mu.task import Context
 
 _MOST_FUNCTIONS = 64
 _functions: OrderedDict[str, Callable[..., Any]] = OrderedDict()
@@ -65,46 +61,48 @@ class Failure:
         return cls(type(error).__name__, str(error), traceback.format_exc(), packed)
 
 
+Outcomes = tuple[list[Any], dict[int, Failure]]
+"""What each call returned, None if it failed; and the failures, by the number of the call."""
+
+
 def run_python(
-    call: dict[str, Any], body: memoryview, context: Context
+    call: dict[str, Any], body: memoryview, store: Store
 ) -> tuple[dict[str, Any], list[Buffer]]:
     """Call a function a few times; a failure ends its own call only.
 
     Args:
-        call: `function_bytes` says how much of the body is the packed function. The rest is the
-            packed list of its calls' arguments, each positional and named. A member of a gang also
-            has its `gang`, `rank` and `size`, its `job`, and the URL of the `channel`.
+        call: `function_bytes` says how much of the body is the packed function. The rest is a
+            packed pair: the positional arguments of each call, and the named ones of all of them. A
+            member of a gang also has its `gang`, `rank` and `size`, its `job`, the URL of the
+            `channel`, and `roll_call_s` if not all of them may have begun.
         body: see there.
-        context: the surroundings.
+        store: for large messages of a gang.
 
     Returns:
-        The answer's head, and the packed list of outcomes: results in tuples of one, or `Failure`s.
+        The answer's head, and packed `Outcomes`.
     """
     try:
         function = function_of(body[: call["function_bytes"]])
-        calls = unpack(body[call["function_bytes"] :])
+        calls, named = unpack(body[call["function_bytes"] :])
     except BaseException as error:
-        return _failed(error)
-    with contextlib.ExitStack() as stack:
-        if "gang" in call:
-            channel = stack.enter_context(contextlib.closing(_channel(call, context.store)))
-            comm = Comm(channel, context.store, call["gang"], call["rank"], call["size"])
-            if "roll_call_s" in call:
-                try:
-                    comm.roll_call(call["roll_call_s"])
-                except NotEnoughConcurrency as error:
-                    return _failed(error)
-            function = functools.partial(function, comm)
-        outcomes = [_outcome(function, positional, named) for positional, named in calls]
+        return _not_begun(error)
+    try:
+        outcomes = (
+            _outcomes_of_a_member(function, calls, named, call, store)
+            if "gang" in call
+            else _outcomes(function, calls, named)
+        )
+    except (MessageError, NotEnoughConcurrency) as error:
+        return _not_begun(error)
     try:
         packed = pack(outcomes)
     except Exception:
-        packed = pack([_packable(outcome) for outcome in outcomes])
-    failed = [one.error for one in outcomes if isinstance(one, Failure)]
-    return {"marks": context.marks, "failed": failed}, packed
+        packed = pack(_packable(outcomes))
+    failures = outcomes[1]
+    return ({"failed": [one.error for one in failures.values()]} if failures else {}), packed
 
 
-def _failed(error: BaseException) -> tuple[dict[str, Any], list[Buffer]]:
+def _not_begun(error: BaseException) -> tuple[dict[str, Any], list[Buffer]]:
     """The answer if no call has begun, from within the error's `except` block."""
     failure = Failure.of(error)
     return {
@@ -112,25 +110,44 @@ def _failed(error: BaseException) -> tuple[dict[str, Any], list[Buffer]]:
     }, []  # fmt: skip
 
 
-def _channel(call: dict[str, Any], store: Store) -> Channel:
-    if "hub" in call:
-        return SocketChannel(call["hub"])
-    return StoreChannel(store, call["gang"])
+def _outcomes_of_a_member(
+    function: Callable[..., Any],
+    calls: Sequence[tuple[Any, ...]],
+    named: dict[str, Any],
+    call: dict[str, Any],
+    store: Store,
+) -> Outcomes:
+    from mu.messages.comm import Comm  # only gangs need them
+    from mu.messages.opening import open_channel
+
+    with contextlib.closing(open_channel(call["channel"], store, call["job"])) as channel:
+        comm = Comm(channel, store, call["gang"], call["rank"], call["size"])
+        if "roll_call_s" in call:
+            comm.roll_call(call["roll_call_s"])
+        return _outcomes(functools.partial(function, comm), calls, named)
 
 
-def _outcome(
-    function: Callable[..., Any], positional: tuple[Any, ...], named: dict[str, Any]
-) -> tuple[Any] | Failure:
-    try:
-        return (function(*positional, **named),)
-    except BaseException as error:
-        return Failure.of(error)
+def _outcomes(
+    function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], named: dict[str, Any]
+) -> Outcomes:
+    results: list[Any] = []
+    failures: dict[int, Failure] = {}
+    for positional in calls:
+        try:
+            results.append(apart(function(*positional, **named)))
+        except BaseException as error:
+            failures[len(results)] = Failure.of(error)
+            results.append(None)
+    return results, failures
 
 
-def _packable(outcome: tuple[Any] | Failure) -> tuple[Any] | Failure:
-    """The outcome, or why it cannot be packed."""
-    try:
-        pack(outcome)
-    except Exception as error:
-        return Failure.of(error)
-    return outcome
+def _packable(outcomes: Outcomes) -> Outcomes:
+    """The same outcomes, with the reason in place of each result that cannot be packed."""
+    results, failures = list(outcomes[0]), dict(outcomes[1])
+    for number, result in enumerate(results):
+        try:
+            pack(result)
+        except Exception as error:
+            failures[number] = Failure.of(error)
+            results[number] = None
+    return results, failures

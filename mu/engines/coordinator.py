@@ -33,7 +33,8 @@ Given = TypeVar("Given")
 LACKS_MEMORY = frozenset({"MemoryError", "WorkerDied"})
 """Errors of tasks that may succeed with more memory."""
 
-_FAILURES: dict[str, type[TaskFailed]] = {"WorkerDied": WorkerDied, "TaskTimeout": TaskTimeout}
+FAILURES: dict[str, type[TaskFailed]] = {"WorkerDied": WorkerDied, "TaskTimeout": TaskTimeout}
+"""Errors of tasks that are no function's own."""
 
 
 class Run:
@@ -217,7 +218,7 @@ class Run:
                     record = replace(record, attempts=record.attempts + 1)
                     continue
                 self._end(record.with_end(time.time(), error=failure.error))
-                kind = _FAILURES.get(failure.error, TaskFailed)
+                kind = FAILURES.get(failure.error, TaskFailed)
                 raise kind(
                     node.name,
                     given,
@@ -268,6 +269,8 @@ class Run:
             priority=place_in_flow,
             timeout_s=node.timeout_s,
             memory_mb=memory_mb,
+            task=node.name,
+            attempt=record.attempts,
             started=_in(loop, started),
             reported=_in(loop, lambda message: self._observer.message(node.name, message)),
             told=_in(loop, told),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from typing import Any
 
@@ -9,8 +10,7 @@ from mu.commands.staging import Staging
 from mu.engines.pool import Call, WorkerPool
 from mu.errors import NotEnoughConcurrency
 from mu.machine import available_cpus
-from mu.messages.comm import ending
-from mu.messages.on_machine import MessageHub
+from mu.messages.opening import begin_channel
 from mu.store.directory import DirectoryStore
 from mu.store.protocol import Store
 
@@ -21,20 +21,32 @@ class MachineWorkers:
     job = ""
     packages = None
 
-    def __init__(self, workers: int | None = None, store: Store | None = None) -> None:
+    def __init__(self, workers: int | None, store: Store | None, channel: str) -> None:
         """Makes workers, which start when they are first needed.
 
         Args:
             workers: their number; None for one per CPU.
             store: for tasks; None for one in the folder.
+            channel: see `mu.messages.opening.begin_channel`.
+
+        Raises:
+            ChannelClosed: the server does not answer.
+            ChannelRefused: there is no such channel, or the server refuses the user.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="mu-")
         self.size = workers or available_cpus()
         self.store: Store = store or DirectoryStore(f"{self._folder.name}/store")
+        self._job = f"mu/{secrets.token_hex(8)}"
+        try:
+            self._channel_url, self.channel = begin_channel(channel, self.store, self._job)
+        except BaseException:
+            self._folder.cleanup()
+            raise
         self._pool = WorkerPool(
-            self.size, {"store": self.store.url, "scratch": f"{self._folder.name}/scratch"}
+            self.size,
+            {"store": self.store.url, "scratch": f"{self._folder.name}/scratch"},
+            ["mu.engines.calls"],
         )
-        self._hub = MessageHub()
 
     def check(self, function: bytes) -> None:
         """See `Workers.check`: workers run this very Python."""
@@ -54,21 +66,14 @@ class MachineWorkers:
     def close(self) -> None:
         """See `Workers.close`."""
         self._pool.close()
-        self._hub.close()
+        self.channel.close()
         self._folder.cleanup()
 
     def member(self, gang: str, rank: int, size: int) -> dict[str, Any]:
         """See `Workers.member`."""
-        return {"gang": gang, "rank": rank, "size": size, "hub": self._hub.path}
-
-    def end_member(self, gang: str, rank: int, how: bytes) -> None:
-        """See `Workers.end_member`."""
-        self._hub.put(ending(gang, rank), how)
-
-    def forget_gang(self, gang: str) -> None:
-        """See `Workers.forget_gang`."""
-        self._hub.forget(gang)
-        self.store.delete_all(self.store.list(f"{gang}/"))
+        return {
+            "job": self._job, "channel": self._channel_url, "gang": gang, "rank": rank, "size": size
+        }  # fmt: skip
 
     def staging(self) -> Staging | None:
         """See `Workers.staging`."""

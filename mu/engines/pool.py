@@ -5,28 +5,23 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
-import json
-import os
 import selectors
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mu.engines import wire
-from mu.machine import end_with_descendants
+from mu.engines.processes import Processes, processes
 from mu.records import Facts
 from mu.store.protocol import Buffer
 
-_BOOT = (
-    "import json, os, sys; sys.path[:] = json.loads(os.environ.pop('MU_SYS_PATH')); "
-    "from mu.engines.worker import main; main(int(sys.argv[1]))"
-)
+_MOST_AHEAD = 4
+"""How many calls a worker is sent while it runs another, so that it need not wait for the next."""
 
 
 class CallFailed(Exception):
@@ -71,13 +66,18 @@ class Call:
         head: what the worker is told, as JSON.
         body: packed arguments.
         ended: is given the answer, or why there is none; called once.
-        started: is given the worker's name.
+        started: is given the worker's name when the call begins. It must return at once, and not
+            call the pool.
         reported: is given what the task reports while it runs.
         told: is given what else is known of it, before `ended`, by workers of a stack.
         priority: the call with the lowest goes first.
         timeout_s: seconds after which its worker is stopped.
+        short: whether a worker may be sent the call, if it is small, while it still runs another
+            one of this kind. If it then does not come to it, another worker gets it.
         memory_mb: what it needs at least; None for what workers have. Those of one machine share
             all of it.
+        task: what it is called in records.
+        attempt: 1 for the first, then 2, ...
     """
 
     head: dict[str, Any]
@@ -88,7 +88,23 @@ class Call:
     told: Callable[[Facts], None] = lambda _: None
     priority: tuple[int, ...] = ()
     timeout_s: float | None = None
+    short: bool = False
     memory_mb: int | None = None
+    task: str = ""
+    attempt: int = 1
+
+    # The pool's own.
+    number: int = field(default=0, init=False)
+    packet: bytes | None = field(default=None, init=False, repr=False)
+    entry: _Waiting | None = field(default=None, init=False, repr=False)
+    worker: _Worker | None = field(default=None, init=False, repr=False)
+    """Who runs it, or will if it comes to it; None while it waits."""
+    over: bool = field(default=False, init=False)
+    """Whether its end is told."""
+
+    def end(self) -> None:
+        """Note that its end is told. Nothing it holds is kept any longer than somebody wants it."""
+        self.over, self.entry = True, None
 
 
 @dataclass(order=True, slots=True)
@@ -97,92 +113,108 @@ class _Waiting:
 
     priority: tuple[int, ...]
     number: int
-    calls: Sequence[Call] = field(compare=False)
+    calls: list[Call] = field(compare=False)
 
 
 class _Worker:
-    """One child process and the parent's end of its socket."""
+    """One child process and the parent's ends of its sockets."""
 
-    def __init__(self, first: dict[str, Any]) -> None:
-        self._socket, theirs = socket.socketpair()
+    def __init__(self, processes: Processes, first: dict[str, Any]) -> None:
+        self._processes = processes
+        self._stream, theirs = socket.socketpair()
+        # Packets that it has not taken can be taken back by whoever has the other end, too.
+        self._inbox, self._unread = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         with theirs:
-            # With a process group of its own, Ctrl-C at the terminal reaches only the
-            # parent, and killing the group ends whatever a task has started.
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=2,
-                env={**os.environ, "MU_SYS_PATH": json.dumps(sys.path)},
-                process_group=0,
-            )
-        self._receiver = wire.Receiver(self._socket)
-        self.ready = False
+            self._name = processes.start(theirs, self._unread)
+        self._receiver = wire.Receiver(self._stream)
+        self.pid: int | None = None
         self.call: Call | None = None
+        self.ahead: deque[Call] = deque()
+        """What it will do after that, in this order, if it comes to it."""
         self.until: float | None = None
-        wire.send(self._socket, first)
+        with contextlib.suppress(OSError):
+            wire.send(self._stream, first)
 
     @property
     def name(self) -> str:
-        return f"process {self._process.pid}"
+        return "a process" if self.pid is None else f"process {self.pid}"
 
     def fileno(self) -> int:
-        return self._socket.fileno()
+        return self._stream.fileno()
 
-    def begin(self, call: Call) -> None:
-        """Send a call. If the worker is dead, whoever reads from it finds out."""
-        with contextlib.suppress(OSError):
-            wire.send(self._socket, call.head, call.body)
+    def rest(self) -> None:
+        """Note that it runs nothing."""
+        self.call = self.until = None
 
-    def receive(self) -> tuple[dict[str, Any], memoryview] | None:
-        """The next message if it is there; raises `OSError` or `EOFError` if the worker ended."""
-        return self._receiver.receive(socket.MSG_DONTWAIT)
+    def post(self, call: Call) -> bool:
+        """Put a call into its inbox; False if there is no room.
+
+        A call that has no packet is then to be sent.
+        """
+        packet = call.packet or wire.packet_for_stream(call.number)
+        try:
+            return self._inbox.send(packet, socket.MSG_DONTWAIT) == len(packet)
+        except OSError:
+            return False
+
+    def send(self, call: Call) -> None:
+        """Send a call over the stream. If the worker is dead, whoever reads from it finds out."""
+        if self.post(call):
+            with contextlib.suppress(OSError):
+                wire.send(self._stream, call.head, call.body)
+
+    def take_back(self) -> set[int]:
+        """Empty its inbox; returns the numbers of the calls that it has not begun."""
+        return wire.take_back(self._unread)
+
+    def receive(self) -> list[wire.Message]:
+        """What has arrived; raises `OSError` or `EOFError` if the worker ended."""
+        return self._receiver.receive_some()
 
     def obituary(self) -> CallFailed:
         """Why it ended."""
-        try:
-            code = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
+        code = self._processes.exit_code(self._name, timeout_s=5)
+        if code is None:
             how = f"{self.name} closed its connection"
+        elif code < 0:
+            how = f"{self.name} was killed by {signal.Signals(-code).name}"
         else:
             how = f"{self.name} ended with exit code {code}"
-            if code < 0:
-                how = f"{self.name} was killed by {signal.Signals(-code).name}"
         return CallFailed("WorkerDied", how)
 
     def stop(self) -> None:
         """Kill the process and all its children, and wait for its end."""
-        if self._process.poll() is None:
-            # Programs have process groups of their own.
-            end_with_descendants([self._process.pid])
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._socket.close()
+        self._processes.stop(self._name, self.pid)
+        for one in (self._stream, self._inbox, self._unread):
+            one.close()
 
 
 class WorkerPool:
     """Runs calls on at most `size` processes, each started when first needed."""
 
-    def __init__(self, size: int, first: dict[str, Any]) -> None:
+    def __init__(self, size: int, first: dict[str, Any], modules: Sequence[str] = ()) -> None:
         """Starts a pool.
 
         Args:
             size: number of processes.
             first: what every worker is told before its first call.
+            modules: what every worker will import.
         """
         self.size = size
         self._first = first
+        self._processes = processes(modules)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
+        self._ahead = 0
         self._closed = False
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
+        self._wakes_at: float | None = None
         self._thread = threading.Thread(target=self._serve, name="mu pool", daemon=True)
         self._thread.start()
 
@@ -192,40 +224,60 @@ class WorkerPool:
         Several calls begin together, as soon as there are enough workers, at most `size`; calls
         that came later wait for them.
         """
+        assert len(calls) <= self.size
+        for call in calls:
+            call.number = next(self._numbers)
+            if call.short:
+                call.packet = wire.packet_of(call.number, call.head, call.body)
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            assert len(calls) <= self.size
-            heapq.heappush(self._waiting, _Waiting(calls[0].priority, next(self._numbers), calls))
-        self._dispatch()
+            wanted = [call for call in calls if not call.over]  # not cancelled meanwhile
+            entry = _Waiting(calls[0].priority, next(self._numbers), wanted)
+            for call in wanted:
+                call.entry = entry
+            heapq.heappush(self._waiting, entry)
+            if any(one.ahead and entry.priority < one.ahead[-1].priority for one in self._all):
+                self._take_back_all()
+            begun = self._assign()
+        self._send(begun)
 
     def cancel(self, call: Call) -> None:
         """End a call, which may wait or run; no harm if it has ended."""
         with self._lock:
-            for waiting in self._waiting:
-                if call in waiting.calls:
-                    waiting.calls = [one for one in waiting.calls if one is not call]
-                    break
-            else:
-                for worker in self._all:
-                    if worker.call is call:
-                        break
-                else:
-                    return
-                self._forget(worker)
-                worker.stop()
+            if call.over:
+                return
+            entry, worker = call.entry, call.worker
+            call.end()
+            if worker is not None:
+                self._take_back(worker)
+            if call.worker is None:
+                if entry is not None:
+                    entry.calls.remove(call)
+            elif call.worker.call is call and not call.worker.ahead:
+                self._remove(call.worker)
+            # Otherwise its worker has taken it, or the next, a moment ago: `_go_on` sees to it.
+            begun = self._assign()
         call.ended(Cancelled())
-        self._dispatch()
+        self._send(begun)
 
     def close(self) -> None:
         """Kill every worker and cancel every call; nothing is left running when this returns."""
         with self._lock:
             self._closed = True
             left = [call for waiting in self._waiting for call in waiting.calls]
-            left += [worker.call for worker in self._all if worker.call is not None]
             self._waiting.clear()
-            for worker in list(self._all):
+            for worker in self._all:
+                left += worker.ahead
+                left += [] if worker.call is None else [worker.call]
+            left = [call for call in left if not call.over]
+            for call in left:
+                call.end()
+            workers = list(self._all)
+            for worker in workers:
                 self._forget(worker)
+            self._processes.close()
+            for worker in workers:
                 worker.stop()
         self._wake_up()
         if threading.current_thread() is not self._thread:
@@ -233,45 +285,116 @@ class WorkerPool:
         for call in left:
             call.ended(Cancelled())
 
-    # ---- in any thread ----
+    # ---- in any thread, with the lock ----
 
-    def _dispatch(self) -> None:
-        """Give waiting calls to workers that have none."""
-        while begun := self._take():
-            for worker, call in begun:
-                call.started(worker.name)
-                worker.begin(call)
+    def _assign(self) -> list[tuple[_Worker, Call]]:
+        """Give waiting calls to workers.
 
-    def _take(self) -> list[tuple[_Worker, Call]]:
-        """The next calls, each with a worker; none if there are not enough workers."""
-        with self._lock:
-            while self._waiting and not self._waiting[0].calls:  # cancelled while they waited
-                heapq.heappop(self._waiting)
+        Returns:
+            What is still to be sent, and to which worker.
+        """
+        begun: list[tuple[_Worker, Call]] = []
+        while True:
+            self._assign_in_order(begun)
+            # What waits behind another call is not to wait while a worker has nothing to do.
+            if not (self._idle and self._ahead and self._take_back_all()):
+                return begun
+
+    def _assign_in_order(self, begun: list[tuple[_Worker, Call]]) -> None:
+        while self._waiting:
+            entry = self._waiting[0]
             room = self.size - len(self._all) + len(self._idle)
-            if not self._waiting or len(self._waiting[0].calls) > room:
-                return []
-            begun = []
-            for call in heapq.heappop(self._waiting).calls:
-                worker = self._idle.pop() if self._idle else self._new_worker()
-                worker.call = call
-                self._set_limit(worker)
-                begun.append((worker, call))
-        if any(worker.until is not None for worker, _ in begun):
-            self._wake_up()
-        return begun
+            if not entry.calls:  # cancelled while they waited
+                heapq.heappop(self._waiting)
+            elif len(entry.calls) <= room:
+                heapq.heappop(self._waiting)
+                for call in entry.calls:
+                    worker = self._idle.pop() if self._idle else self._new_worker()
+                    self._run(worker, call)
+                    if call.packet is None or not worker.post(call):
+                        call.packet = None
+                        begun.append((worker, call))
+            elif not self._send_ahead(entry):
+                return
 
-    @staticmethod
-    def _set_limit(worker: _Worker) -> None:
-        """Begin to count the time of a worker's call, unless the worker is still starting."""
-        if worker.ready and worker.call is not None and worker.call.timeout_s is not None:
-            worker.until = time.monotonic() + worker.call.timeout_s
+    def _send_ahead(self, entry: _Waiting) -> bool:
+        """Send the first call that waits to a worker that runs another, if both may."""
+        call = entry.calls[0]
+        if len(entry.calls) > 1 or call.packet is None:
+            return False
+        best: _Worker | None = None
+        for worker in self._all:
+            most = _MOST_AHEAD if best is None else len(best.ahead)
+            runs = worker.call
+            if runs is not None and runs.packet is not None and len(worker.ahead) < most:
+                best = worker
+        if best is None or best.pid is None or not best.post(call):
+            return False
+        heapq.heappop(self._waiting)
+        best.ahead.append(call)
+        self._ahead += 1
+        call.worker = best
+        return True
+
+    def _take_back_all(self) -> bool:
+        """Let all that no worker has begun wait again; returns whether there was any."""
+        before = self._ahead
+        for worker in self._all:
+            if worker.ahead:
+                self._take_back(worker)
+        return self._ahead < before
+
+    def _take_back(self, worker: _Worker, *, dead: bool = False) -> None:
+        """Let the calls wait again that a worker has not begun.
+
+        If some are still ahead of it, it has begun these: then it has ended the call that it runs,
+        and its answer is on its way.
+        """
+        numbers = worker.take_back()
+        if not numbers or worker.call is None:
+            return
+        calls = [worker.call, *worker.ahead]
+        begun = [call for call in calls if call.number not in numbers]
+        if not begun and not (dead and worker.pid is not None and worker.call.packet is not None):
+            # It starts, or is about to begin the call. Or it could not start.
+            begun = [worker.call]
+            worker.post(worker.call)
+        for call in calls:
+            if call not in begun:
+                call.worker = None
+                if call.entry is not None:
+                    heapq.heappush(self._waiting, call.entry)
+        self._ahead -= len(worker.ahead)
+        worker.ahead = deque(begun[1:])
+        self._ahead += len(worker.ahead)
+        if not begun:
+            worker.rest()
+        elif begun[0] is not worker.call:
+            self._run(worker, begun[0])
+
+    def _run(self, worker: _Worker, call: Call) -> None:
+        """Note that a worker runs a call from now on, or as soon as it has started."""
+        worker.call, call.worker, worker.until = call, worker, None
+        if worker.pid is not None:
+            self._started(worker, call)
+
+    def _started(self, worker: _Worker, call: Call) -> None:
+        call.started(worker.name)
+        if call.timeout_s is not None:
+            worker.until = time.monotonic() + call.timeout_s
+            if self._wakes_at is None or worker.until < self._wakes_at:
+                self._wake_up()
 
     def _new_worker(self) -> _Worker:
-        worker = _Worker(self._first)
+        worker = _Worker(self._processes, self._first)
         self._all.add(worker)
         self._selector.register(worker, selectors.EVENT_READ, worker)
         self._wake_up()
         return worker
+
+    def _remove(self, worker: _Worker) -> None:
+        self._forget(worker)
+        worker.stop()
 
     def _forget(self, worker: _Worker) -> None:
         self._all.discard(worker)
@@ -280,6 +403,12 @@ class WorkerPool:
     def _wake_up(self) -> None:
         with contextlib.suppress(OSError):
             self._wake.send(b"\0")
+
+    # ---- in any thread, without the lock ----
+
+    def _send(self, begun: list[tuple[_Worker, Call]]) -> None:
+        for worker, call in begun:
+            worker.send(call)
 
     # ---- in the pool's own thread ----
 
@@ -291,55 +420,86 @@ class WorkerPool:
                         self._woken.recv(1 << 10)
                 else:
                     self._read(key.data)
-            self._end_late_calls()
+            if self._wakes_at is not None:
+                self._end_late_calls()
         self._selector.close()
         self._wake.close()
         self._woken.close()
 
     def _read(self, worker: _Worker) -> None:
-        while True:
-            try:
-                message = worker.receive()
-            except (OSError, EOFError):
-                self._end(worker, worker.obituary(), reusable=False)
-                return
-            if message is None:
-                return
-            head, body = message
-            call = worker.call
-            if "ready" in head:
-                with self._lock:
-                    worker.ready = True
-                    self._set_limit(worker)
-            elif "report" in head:
-                if call is not None:
+        try:
+            messages = worker.receive()
+        except (OSError, EOFError):
+            self._end(worker, worker.obituary())
+            return
+        ended: list[tuple[Call, Answer | CallFailed]] = []
+        begun: list[tuple[_Worker, Call]] = []
+        with self._lock:
+            for head, body in messages:
+                if worker not in self._all:  # cancelled meanwhile
+                    break
+                call = worker.call
+                if "ready" in head:
+                    worker.pid = head["ready"]
+                    if call is not None:
+                        self._started(worker, call)
+                elif call is None:
+                    continue
+                elif "report" in head:
                     call.reported(head["report"])
-            elif "error" in head:
-                self._end(worker, CallFailed(head["error"], head["message"], head["details"]))
-            else:
-                self._end(worker, Answer(head, body))
+                else:
+                    if not call.over:
+                        call.end()
+                        ended.append((call, _outcome(head, body)))
+                    self._go_on(worker)
+            # The next calls begin before anybody looks at the results of these.
+            begun = self._assign()
+        self._send(begun)
+        for call, outcome in ended:
+            call.ended(outcome)
 
-    def _end(self, worker: _Worker, outcome: Answer | CallFailed, *, reusable: bool = True) -> None:
+    def _go_on(self, worker: _Worker) -> None:
+        """A worker has answered: it runs the next of the calls that it was sent."""
+        worker.rest()
+        if not worker.ahead:
+            self._idle.append(worker)
+            return
+        call = worker.ahead.popleft()
+        self._ahead -= 1
+        self._run(worker, call)
+        if call.over:  # cancelled just after it had begun
+            self._take_back(worker)
+            if worker.call is call and not worker.ahead:
+                self._remove(worker)
+
+    def _end(self, worker: _Worker, outcome: CallFailed) -> None:
+        """A worker has ended, or is to be ended, with the call that it runs."""
+        late = outcome.error == "TaskTimeout"
         with self._lock:
             if worker not in self._all:  # cancelled meanwhile
                 return
-            call, worker.call, worker.until = worker.call, None, None
-            if reusable:
-                self._idle.append(worker)
-            else:
-                if worker in self._idle:
-                    self._idle.remove(worker)
-                self._forget(worker)
-                worker.stop()
-        # The next call begins before anybody looks at this one's result.
-        self._dispatch()
+            call = worker.call
+            self._take_back(worker, dead=not late)
+            if late and (worker.call is not call or worker.ahead):
+                return  # it has just ended that call, and we shall read the answer
+            call = worker.call
+            if worker in self._idle:
+                self._idle.remove(worker)
+            self._remove(worker)
+            if call is not None and call.over:
+                call = None
+            elif call is not None:
+                call.end()
+            begun = self._assign()
+        self._send(begun)
         if call is not None:
             call.ended(outcome)
 
     def _until_the_next_limit(self) -> float | None:
         with self._lock:
             limits = [worker.until for worker in self._all if worker.until is not None]
-        return max(0.0, min(limits) - time.monotonic()) if limits else None
+            self._wakes_at = min(limits, default=None)
+        return None if self._wakes_at is None else max(0.0, self._wakes_at - time.monotonic())
 
     def _end_late_calls(self) -> None:
         now = time.monotonic()
@@ -349,4 +509,10 @@ class WorkerPool:
             call = worker.call
             if call is not None:
                 failure = CallFailed("TaskTimeout", f"took longer than {call.timeout_s:g} s")
-                self._end(worker, failure, reusable=False)
+                self._end(worker, failure)
+
+
+def _outcome(head: dict[str, Any], body: memoryview) -> Answer | CallFailed:
+    if "error" in head:
+        return CallFailed(head["error"], head["message"], head["details"])
+    return Answer(head, body)

@@ -25,9 +25,8 @@ from mu.commands.staging import Staging
 from mu.engines.deployment import Deployment, client, explained, most_at_once
 from mu.engines.pool import Call, CallFailed, Cancelled
 from mu.engines.share import Keys, ShareCall, read_outcomes, read_stop, write_share, write_stop
-from mu.errors import NotEnoughConcurrency, StackError, StoreError
-from mu.messages.comm import ending
-from mu.messages.in_store import StoreChannel
+from mu.errors import ChannelRefused, NotEnoughConcurrency, StackError, StoreError
+from mu.messages.opening import SOCKETS, STORE, begin_channel
 from mu.packing import pieces, size_of, travels_by_value
 from mu.store.below import StoreBelow
 from mu.store.protocol import REQUESTS_AT_ONCE, Store
@@ -114,6 +113,7 @@ class StackWorkers:
         memory_mb: int | None = None,
         architecture: str | None = None,
         per_worker: int = 1,
+        channel: str = STORE,
     ) -> None:
         """Begins a job.
 
@@ -123,9 +123,12 @@ class StackWorkers:
             memory_mb: memory of a call; None for the smallest workers.
             architecture: of the workers; None for the stack's own.
             per_worker: how many calls share a worker's memory and processors at the same time.
+            channel: see `mu.messages.opening.begin_channel`; not sockets.
 
         Raises:
             StackError: the stack has no such workers, or AWS does not answer.
+            ChannelClosed: the server does not answer.
+            ChannelRefused: there is no such channel, or the server refuses the user.
         """
         self.job = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
         self.deployment = deployment
@@ -139,6 +142,9 @@ class StackWorkers:
         self.packages = frozenset(deployment.packages.get(self._architecture, ()))
         self._bucket = S3Store(deployment.bucket)
         self.store: Store = StoreBelow(self._bucket, self._keys.data)
+        if channel == SOCKETS:
+            raise ChannelRefused("workers of a stack have no sockets in common")
+        self._channel_url, self.channel = begin_channel(channel, self.store, self.job)
         self._numbers = itertools.count()
         self._wave_numbers = itertools.count()
         self._turn = itertools.count()
@@ -221,21 +227,17 @@ class StackWorkers:
             for wave in running:
                 self._stop(wave)
             self._remove(all_ended=not (left or self._dropped))
+        self.channel.close()
         self._requests.shutdown()
         for call in left:
             call.ended(Cancelled())
 
     def member(self, gang: str, rank: int, size: int) -> dict[str, Any]:
         """What the worker of a gang's member is told."""
-        return {"gang": gang, "rank": rank, "size": size, "roll_call_s": ROLL_CALL_S}
-
-    def end_member(self, gang: str, rank: int, how: bytes) -> None:
-        """Tell the others of a gang that a member has ended for good."""
-        StoreChannel(self.store, gang).put(ending(gang, rank), how)
-
-    def forget_gang(self, gang: str) -> None:
-        """Remove the messages of a gang that has ended."""
-        self.store.delete_all(self.store.list(f"{gang}/"))
+        return {
+            "job": self.job, "channel": self._channel_url, "gang": gang, "rank": rank, "size": size,
+            "roll_call_s": ROLL_CALL_S,
+        }  # fmt: skip
 
     def staging(self) -> Staging:
         """Through what files of this machine reach workers."""
@@ -388,7 +390,11 @@ class StackWorkers:
         calls = [
             ShareCall(
                 number,
-                {key: value for key, value in call.head.items() if key != "function_bytes"},
+                {
+                    "task": call.task,
+                    "attempt": call.attempt,
+                    **{key: value for key, value in call.head.items() if key != "function_bytes"},
+                },
                 self._digest_of(call),
                 call.body[1:],
                 call.timeout_s,

@@ -65,6 +65,10 @@ def _logged_answer(
 def _answer(
     call: dict[str, Any], body: memoryview, store: Store, connection: socket.socket
 ) -> tuple[dict[str, Any], list[Buffer]]:
+    if "event" not in call:
+        from mu.engines.calls import run_python  # not for workers of a flow, which begin faster
+
+        return run_python(call, body, store)
     context = Context(
         store=store,
         task=call["task"],
@@ -72,10 +76,6 @@ def _answer(
         worker=f"process {os.getpid()}",
         report=lambda message: wire.send(connection, {"report": message}),
     )
-    if "event" not in call:
-        from mu.engines.calls import run_python  # not for workers of a flow, which begin faster
-
-        return run_python(call, body, context)
     try:
         if "function" in call:
             result = resolve(call["function"])(call["event"], context)
@@ -92,20 +92,26 @@ def _answer(
         }, []
 
 
-def main(descriptor: int) -> None:
-    """Serve calls that arrive on an inherited socket until it closes."""
+def main(stream: int | str, inbox: int | str) -> None:
+    """Serve calls that arrive on inherited sockets until the other side closes.
+
+    Args:
+        stream: descriptor of the socket for all that is large, and for answers.
+        inbox: descriptor of the socket for packets.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     adopt_orphans()
-    connection = socket.socket(fileno=descriptor)
+    connection, packets = socket.socket(fileno=int(stream)), socket.socket(fileno=int(inbox))
     threading.Thread(target=_end_with_the_parent, args=(connection,), daemon=True).start()
     receiver = wire.Receiver(connection)
     try:
-        first = receiver.receive()
-        assert first is not None
-        store = _prepare(first[0])
-        answer = _logged_answer if "logs" in first[0] else _answer
-        wire.send(connection, {"ready": True})
-        while (message := receiver.receive()) is not None:
-            wire.send(connection, *answer(*message, store, connection))
+        first, _ = receiver.receive()
+        store = _prepare(first)
+        answer = _logged_answer if "logs" in first else _answer
+        wire.send(connection, {"ready": os.getpid()})
+        while True:
+            # The pool relies on this order: who has taken a packet has answered all before it.
+            call = wire.read_packet(packets.recv(wire.PACKET_BYTES)) or receiver.receive()
+            wire.send(connection, *answer(*call, store, connection))
     except (OSError, EOFError):
         os._exit(1)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from mu.commands.staging import Staging
 from mu.engines.pool import Call
+from mu.messages.opening import Director
 from mu.store.protocol import Store
 
 
@@ -52,11 +53,9 @@ class Workers(Protocol):
     def member(self, gang: str, rank: int, size: int) -> dict[str, Any]:
         """What the worker of a gang's member is told."""
 
-    def end_member(self, gang: str, rank: int, how: bytes) -> None:
-        """Tell the others of a gang that a member has ended for good."""
-
-    def forget_gang(self, gang: str) -> None:
-        """Remove the messages of a gang that has ended."""
+    @property
+    def channel(self) -> Director:
+        """Carries the messages of gangs."""
 
     def staging(self) -> Staging | None:
         """Through what files of this machine reach workers; None if those are on it, too."""

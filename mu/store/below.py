@@ -54,6 +54,10 @@ class StoreBelow:
         """See `mu.Store.get_range`."""
         return self._store.get_range(self._key(key), start, length)
 
+    def get_writable(self, key: str, start: int, length: int) -> Buffer:
+        """See `mu.Store.get_writable`."""
+        return self._store.get_writable(self._key(key), start, length)
+
     def size(self, key: str) -> int:
         """See `mu.Store.size`."""
         return self._store.size(self._key(key))

@@ -222,14 +222,16 @@ def test_a_stopped_flow_leaves_no_worker(tmp_path: Path, number: signal.Signals,
 def test_a_worker_ends_with_a_parent_that_left_answers_unread() -> None:
     """If this fails, a parent killed at the wrong moment leaves its workers behind."""
     ours, theirs = socket.socketpair()
-    code = "import sys; from mu.engines.worker import main; main(int(sys.argv[1]))"
-    descriptor = str(theirs.fileno())
-    with theirs, subprocess.Popen(
-        [sys.executable, "-c", code, descriptor], cwd=ROOT, pass_fds=[theirs.fileno()]
+    inbox, unread = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    code = "import sys; from mu.engines.worker import main; main(*sys.argv[1:])"
+    descriptors = [theirs.fileno(), unread.fileno()]
+    with theirs, unread, inbox, subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, descriptors)], cwd=ROOT, pass_fds=descriptors
     ) as worker:  # fmt: skip
         theirs.close()
         with ours:
             wire.send(ours, {"store": "dir:/nowhere"})
+            inbox.send(wire.packet_for_stream(1))
             call = {"task": "t", "function": "no.such:thing", "event": {}, "attempt": 1}
             wire.send(ours, call)
             ours.recv(1)  # the answer has begun to arrive; the rest stays unread
