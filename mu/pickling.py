@@ -74,12 +74,9 @@ def _pickler() -> Callable[..., Any]:
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         def __init__(
-            self,
-            out: io.BytesIO,
-            take: Callable[[pickle.PickleBuffer], None],
-            there: Collection[str] | None,
+            self, out: io.BytesIO, buffers: Buffers, there: Collection[str] | None
         ) -> None:
-            super().__init__(out, protocol=5, buffer_callback=take)
+            super().__init__(out, protocol=5, buffer_callback=buffers.append)
             self._there = there
 
         def reducer_override(self, obj: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mu.errors import MuError, TaskFailed
+from mu.errors import MuError, StackError, TaskFailed
 from mu.executor import HERE, Executor
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -97,13 +97,17 @@ def counted(
         return well
 
     try:
-        with Executor(
+        executor = Executor(
             HERE if local else f"stack:{stack}",
             workers=workers,
             memory=memory,
             retries=retries,
             timeout=timeout,
-        ) as executor:
+        )
+    except StackError as error:
+        raise StackError(f"{error} (--local uses this machine)") from error
+    try:
+        with executor:
             if executor.job:
                 click.echo(f"job {executor.job} on {stack}", err=True)
             yield executor, tell

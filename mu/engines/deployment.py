@@ -52,7 +52,7 @@ class Deployment:
         Raises:
             StackError: there is none, it has nothing for executors, or AWS does not answer.
         """
-        with explained(f"the stack {name}"):
+        with explained(f"the stack {name} is not to be had"):
             (stack,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
         if OUTPUT not in outputs:

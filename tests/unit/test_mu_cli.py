@@ -16,9 +16,10 @@ from tests.support.processes import alive, wait_until
 
 
 def mu(*arguments: str, inside: Path, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder."""
+    """Run the command in a folder, on this machine."""
+    command, *rest = arguments
     return subprocess.run(
-        [sys.executable, "-m", "mu", *arguments],
+        [sys.executable, "-m", "mu", command, "--local", *rest],
         cwd=inside, input=given, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
@@ -47,6 +48,18 @@ def test_a_program_runs_over_files(texts: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     found = {path.name: path.read_text() for path in (texts / "out").iterdir()}
     assert found == {"a.up": "one\n", "b.up": "two\n", "-n $(x).up": "three\n"}
+
+
+def test_a_stack_that_cannot_be_reached_is_told(texts: Path) -> None:
+    """If this fails, who has no account learns nothing of --local."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mu", "run", "--input", "a.txt", "cat"],
+        cwd=texts, env={"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the stack ExCamera" in done.stderr
+    assert "--local" in done.stderr
 
 
 def test_a_program_of_the_users_own_travels_with_the_job(texts: Path) -> None:
@@ -139,7 +152,9 @@ def test_progress_is_shown_in_a_terminal(texts: Path) -> None:
     """If this fails, a user who waits sees nothing."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "mu", "run", "--input", "*.txt", "cat"], cwd=texts, stderr=theirs
+        [sys.executable, "-m", "mu", "run", "--local", "--input", "*.txt", "cat"],
+        cwd=texts,
+        stderr=theirs,
     ) as running:
         os.close(theirs)
         shown = b""
@@ -159,7 +174,7 @@ def test_an_interrupted_command_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     program = f"echo $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; sleep 60"
     with subprocess.Popen(
-        [sys.executable, "-m", "mu", "run", "--input", "a", "--", "sh", "-c", program],
+        [sys.executable, "-m", "mu", "run", "--local", "--input", "a", "--", "sh", "-c", program],
         cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
         stderr=subprocess.PIPE, text=True,
     ) as running:  # fmt: skip
