@@ -283,11 +283,14 @@ class Executors(Construct):
             ),
         )
         data = self._work.arn_for_objects("mu/${aws:PrincipalTag/job}/data/*")
-        writable = [storage.output, *self._named("Writes", settings.mu_write_buckets)]
-        readable = [storage.input, *self._named("Reads", settings.mu_read_buckets), *writable]
+        named = self._named("Writes", settings.mu_write_buckets)
+        # The stack's own output bucket keeps no versions.
+        versioned = [storage.input, *self._named("Reads", settings.mu_read_buckets), *named]
+        writable, readable = [storage.output, *named], [storage.output, *versioned]
         for actions, resources, reason in (
             (["s3:GetObject", "s3:PutObject"], [data], _CALLS),
             (["s3:GetObject"], [one.arn_for_objects("*") for one in readable], _FILES),
+            (["s3:GetObjectVersion"], [one.arn_for_objects("*") for one in versioned], _FILES),
             (["s3:PutObject"], [one.arn_for_objects("*") for one in writable], _FILES),
             # Without it S3 says "forbidden" of what is absent.
             (["s3:ListBucket"], [one.bucket_arn for one in readable], ""),

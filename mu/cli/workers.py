@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 import click
@@ -111,6 +112,8 @@ def counted(
             if executor.job:
                 click.echo(f"job {executor.job} on {stack}", err=True)
             yield executor, tell
+    except CancelledError as error:
+        raise StackError("the job was cancelled") from error
     finally:
         if moving:
             sys.stderr.write("\r\x1b[K")

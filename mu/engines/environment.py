@@ -182,6 +182,7 @@ class _Share:
                        for number, call in enumerate(calls)]  # fmt: skip
         self._written: set[int] = set()
         self._parts = 0
+        self._unwanted = False
         self._functions: dict[str, bytes] = {}
 
     def _submitted(self, number: int, call: ShareCall) -> Call:
@@ -222,7 +223,7 @@ class _Share:
                     self._changed.wait(min(_LOOK_S, max(0.1, left_s() - _TO_REPORT_S)))
                 left = self._left()
             now = time.monotonic()
-            if not left or now - flushed >= _FLUSH_S:
+            if (not left or now - flushed >= _FLUSH_S) and not self._unwanted:
                 self._flush()
                 flushed = now
             if not left:
@@ -232,9 +233,9 @@ class _Share:
             if left_s() < _TO_REPORT_S:
                 self._end_late(pool, left)
             elif now - looked >= _LOOK_S:
-                everything, unwanted = read_stop(store, self._keys)
+                self._unwanted, unwanted = read_stop(store, self._keys)
                 self._cancel(
-                    pool, [one for one in left if everything or one.call.number in unwanted]
+                    pool, [one for one in left if self._unwanted or one.call.number in unwanted]
                 )
                 looked = now
 
