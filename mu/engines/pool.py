@@ -422,7 +422,8 @@ class WorkerPool:
                     self._read(key.data)
             if self._wakes_at is not None:
                 self._end_late_calls()
-        self._selector.close()
+        with self._lock:  # `close` still takes workers out of it
+            self._selector.close()
         self._wake.close()
         self._woken.close()
 
