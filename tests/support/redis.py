@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import random
 import shutil
 import socket
 import subprocess
@@ -99,9 +101,13 @@ def a_redis(
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    # Below those that the system gives to clients: one that asks for such a port before the server
+    # is there may be connected to itself. A cluster also takes the port that is 10,000 higher.
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:

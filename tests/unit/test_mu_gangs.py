@@ -32,6 +32,7 @@ def die_in(seconds: float, mark: Path) -> None:
     threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
 
+@pytest.mark.slow
 def test_a_member_killed_while_it_sends(tmp_path: Path, kind: str) -> None:
     """If this fails, a half-sent message is received, or stops the attempt that follows."""
 
@@ -60,6 +61,7 @@ def test_a_member_killed_while_it_sends(tmp_path: Path, kind: str) -> None:
     assert found == expected.hexdigest()
 
 
+@pytest.mark.slow
 def test_a_member_killed_while_it_receives(tmp_path: Path, kind: str) -> None:
     """If this fails, a message that was waited for is lost with who waited."""
 
@@ -79,6 +81,7 @@ def test_a_member_killed_while_it_receives(tmp_path: Path, kind: str) -> None:
         assert executor.gang(member, [tmp_path / "mark"] * 2) == [None, ["first", "second"]]
 
 
+@pytest.mark.slow
 def test_a_member_killed_in_a_barrier(tmp_path: Path, kind: str) -> None:
     """If this fails, a barrier opens too early, or never, after a member was lost in it."""
 
@@ -145,6 +148,7 @@ def wait_for_another(comm: Comm, folder: Path) -> Any:
     return comm.recv(source=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restarted", [False, True])
 def test_a_server_that_is_killed_ends_the_gang_by_name(tmp_path: Path, restarted: bool) -> None:
     """If this fails, a gang hangs when its server is gone, or has lost what it held."""
