@@ -85,12 +85,12 @@ class MessageHub:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        # Nobody is answered while others have been told already that this is closed.
         with self._lock:
             self._closed = True
-            connections, self._connections = self._connections, set()
-        for connection in connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+            for connection in self._connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
         self._folder.cleanup()
 
     def _tell(self, key: str) -> None:
