@@ -112,7 +112,7 @@ def _run(timeout_s: int, on_failure: str) -> State:
     """Calls a worker."""
     return {
         "Type": "Task",
-        "Resource": "arn:${Partition}:states:::lambda:invoke",
+        "Resource": "${InvokeFunction}",
         "Parameters": {
             "FunctionName.$": "$.function",
             "Payload": {"job.$": "$.job", "share.$": "$.share", "slots.$": "$.slots"},
@@ -130,7 +130,7 @@ def _note_loss() -> State:
     """Tells the executor why a worker did not answer."""
     return {
         "Type": "Task",
-        "Resource": "arn:${Partition}:states:::aws-sdk:s3:putObject",
+        "Resource": "${PutObject}",
         "Parameters": {
             "Bucket": "${WorkBucket}",
             "Key.$": "States.Format('mu/{}/lost/{}', $.job, $.share)",
@@ -232,9 +232,10 @@ class Executors(Construct):
     ) -> lambda_.Function:
         settings = self._settings
         usd_per_s = GB_SECOND_USD[architecture] * memory / 1024
+        size = architecture.replace("_", "").capitalize()
         worker = lambda_.Function(
-            self,
-            f"Worker{architecture.replace('_', '').capitalize()}{memory}N{number}",
+            Construct(self, f"{size}M{memory}N{number}"),
+            "Worker",
             description=f"mu: worker, {architecture}, {memory} MB",
             runtime=runtime(settings),
             architecture=ARCHITECTURES[architecture],
@@ -313,6 +314,8 @@ class Executors(Construct):
             definition_substitutions={
                 "WorkBucket": self._work.bucket_name,
                 "Partition": Aws.PARTITION,
+                "InvokeFunction": f"arn:{Aws.PARTITION}:states:::lambda:invoke",
+                "PutObject": f"arn:{Aws.PARTITION}:states:::aws-sdk:s3:putObject",
             },
             timeout=Duration.seconds(settings.job_timeout_s),
             tracing_enabled=True,

@@ -62,7 +62,8 @@ def test_programs_are_for_the_target_and_loadable(target: layers.Target) -> None
             for path in files(built(kind, target))
             if (data := path.read_bytes()).startswith(b"\x7fELF")
         ]
-        assert programs, f"{kind} has no native code"
+        # Workers of both architectures have the same layer.
+        assert bool(programs) == (kind is not layers.EXECUTOR), f"{kind} has no native code"
         for path, data in programs:
             assert struct.unpack_from("<H", data, 18)[0] == MACHINES[target.architecture], path
             for offset, vaddr, size, align in loadable_segments(data):
