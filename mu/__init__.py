@@ -31,11 +31,11 @@ if TYPE_CHECKING:
         TaskTimeout,
         WorkerDied,
     )
-    from mu.executor import Executor
+    from mu.executor import Executor, warm
     from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task, each, sequence
     from mu.futures import Future
     from mu.messages.comm import Comm
-    from mu.records import Observer, TaskRecord
+    from mu.records import Observer, TaskRecord, TaskView
     from mu.store.directory import DirectoryStore
     from mu.store.files import files, open
     from mu.store.memory import MemoryStore
@@ -65,7 +65,7 @@ _HOMES = {
         "TaskTimeout",
         "WorkerDied",
     ),
-    "mu.executor": ("Executor",),
+    "mu.executor": ("Executor", "warm"),
     "mu.flow": (
         "DISCARD",
         "Each",
@@ -79,7 +79,7 @@ _HOMES = {
     ),
     "mu.futures": ("Future",),
     "mu.messages.comm": ("Comm",),
-    "mu.records": ("Observer", "TaskRecord"),
+    "mu.records": ("Observer", "TaskRecord", "TaskView"),
     "mu.store.directory": ("DirectoryStore",),
     "mu.store.files": ("files", "open"),
     "mu.store.memory": ("MemoryStore",),
@@ -141,6 +141,7 @@ __all__ = [
     "TaskFailed",
     "TaskRecord",
     "TaskTimeout",
+    "TaskView",
     "WorkerDied",
     "at_once",
     "each",
@@ -153,4 +154,5 @@ __all__ = [
     "output",
     "sequence",
     "split_name",
+    "warm",
 ]

@@ -20,7 +20,7 @@ from mu.errors import TaskFailed
 from mu.flow import Retry
 from mu.futures import Future
 from mu.packing import apart, joined, pack, unpack
-from mu.records import Facts, TaskRecord
+from mu.records import Facts, TaskRecord, TaskView
 from mu.store.protocol import REQUESTS_AT_ONCE
 
 Finish = Callable[[Any, float], Any]
@@ -70,6 +70,7 @@ class Together:
         grown: how many of them only had more memory than the one before.
         memory_mb: what they need, as is known since they have lacked some.
         dollars: what attempts have cost so far.
+        is_copy: whether others do the same; then it is not tried again.
     """
 
     function: Function
@@ -84,6 +85,7 @@ class Together:
     grown: int = 0
     memory_mb: int | None = None
     dollars: float = 0.0
+    is_copy: bool = False
 
 
 class Attempts:
@@ -112,10 +114,23 @@ class Attempts:
             REQUESTS_AT_ONCE, thread_name_prefix="mu result"
         )
         self.records: list[TaskRecord] = []
+        self._live: dict[Call, tuple[Together, TaskRecord]] = {}
 
     def close(self) -> None:
         """Let go of threads, when all has ended."""
         self._finishing.shutdown()
+
+    def live(self) -> list[tuple[TaskView, Mapping[str, Any] | None]]:
+        """What has not ended; and what is told to its worker, if it is a member of a gang."""
+        return [
+            (
+                TaskView(
+                    record.name, record.number, record.attempts, record.started, record.worker
+                ),
+                together.member,
+            )
+            for together, record in list(self._live.values())
+        ]
 
     def begin(self, together: Together) -> None:
         """Begin an attempt of calls that travel together."""
@@ -148,7 +163,8 @@ class Attempts:
         def started(worker: str) -> None:
             nonlocal record
             future.began = True
-            record = replace(record, started=time.time(), worker=worker)
+            record = replace(record, started=time.time(), worker=worker or "a worker of the stack")
+            self._live[call] = together, record
 
         def told(facts: Facts) -> None:
             nonlocal record
@@ -156,6 +172,7 @@ class Attempts:
             together.dollars += facts.dollars
 
         def ended(outcome: Answer | CallFailed) -> None:
+            self._live.pop(call, None)
             self._note(record, outcome)
             self._ended(together, outcome)
 
@@ -175,6 +192,7 @@ class Attempts:
             attempt=together.attempts,
         )
         future.stop = lambda: self._workers.cancel(call)
+        self._live[call] = together, record
         return call
 
     def _note(self, record: TaskRecord, outcome: Answer | CallFailed) -> None:
@@ -198,7 +216,7 @@ class Attempts:
         if isinstance(outcome, CallFailed):
             log = outcome.log
             failure = Failure(outcome.error, outcome.message, outcome.details, b"")
-            if count > 1:
+            if count > 1 and not together.is_copy:
                 # Nobody knows which of them it was: each alone, and this did not count.
                 together.attempts -= 1
                 self._ended_together(together, nothing, dict.fromkeys(range(count)), log)
@@ -301,7 +319,7 @@ class Attempts:
 
     def _is_tried_again(self, together: Together, failure: Failure) -> bool:
         for_good = _FOR_GOOD if together.member is None else _OF_GANGS_FOR_GOOD
-        if failure.error in for_good:
+        if together.is_copy or failure.error in for_good:
             return False
         more = self._more(together, failure)
         return more is not None or together.attempts - together.grown <= self._retry.attempts

@@ -23,9 +23,10 @@ from mu.engines.workers import Workers
 from mu.errors import MessageError, NotEnoughConcurrency, PeerFailed, TaskFailed
 from mu.flow import Node
 from mu.futures import Chunk, Future, results
-from mu.messages.comm import DONE, ending
+from mu.hedge import Hedge
+from mu.messages.comm import DONE, ending, published_wait
 from mu.messages.opening import SOCKETS, STORE
-from mu.records import Observer, TaskRecord
+from mu.records import Observer, TaskRecord, TaskView
 from mu.store.protocol import Store
 from mu.task import Event
 
@@ -146,6 +147,7 @@ class Executor(concurrent.futures.Executor):
         ordered: bool = True,
         return_exceptions: bool = False,
         into: Into | None = None,
+        hedge: float = 0.0,
     ) -> Iterator[Result]:
         """Call a function for each item, or each tuple of items, as `map` does.
 
@@ -160,6 +162,8 @@ class Executor(concurrent.futures.Executor):
             return_exceptions: whether a failure comes in its place as a `TaskFailed`, or is
                 raised and ends the rest.
             into: where a command's outputs go; see `mu.commands.task.plan`.
+            hedge: when no more than this share of the items is left, each that runs gets a second
+                copy; the first result wins. 0.05 for the slowest twentieth; 0 for none.
 
         Raises:
             CommandError: a command, its items and `into` do not fit together.
@@ -179,6 +183,7 @@ class Executor(concurrent.futures.Executor):
         chunks: list[Chunk[Result]] = []
         again: list[Future[Result]] = []
         arrived: queue.SimpleQueue[concurrent.futures.Future[Any]] = queue.SimpleQueue()
+        hedged = self._hedge(hedge)
         items = zip(*iterables, strict=False)
         while chunk := list(itertools.islice(items, chunksize)):
             chunks.append(self._watched(Future()))
@@ -192,7 +197,9 @@ class Executor(concurrent.futures.Executor):
                 again=again,
                 finishes=None if finishes is None else list(itertools.islice(finishes, len(chunk))),
             )
+            hedged.watch(together)
             self._attempts.begin(together)
+        hedged.complete()
         left = dict.fromkeys(reversed(chunks))
         return results(left, again, None if ordered else arrived, until, return_exceptions)
 
@@ -236,7 +243,9 @@ class Executor(concurrent.futures.Executor):
 
     # ---- gangs ----
 
-    def gang(self, fn: Callable[..., Result], items: Iterable[Any]) -> list[Result]:
+    def gang(
+        self, fn: Callable[..., Result], items: Iterable[Any], *, hedge: float = 0.0
+    ) -> list[Result]:
         """Run members of a gang, one for each item, all at the same time.
 
         A member that fails is started again from its beginning, if `retries` allow it: it sends the
@@ -245,6 +254,7 @@ class Executor(concurrent.futures.Executor):
         Args:
             fn: is called with a `Comm` and the member's item.
             items: one for each member.
+            hedge: as for `map`; a copy of a member sends the same messages to the same addresses.
 
         Returns:
             What the members returned, in the order of items.
@@ -279,11 +289,21 @@ class Executor(concurrent.futures.Executor):
         for rank, future in enumerate(futures):
             future.add_done_callback(lambda _, rank=rank: ended.put(rank))  # type: ignore[misc]
         channel = self._workers.channel
+        hedged = self._hedge(hedge)
+        for member in members:
+            hedged.watch(member)
+        hedged.complete()
         try:
             self._attempts.begin_gang(members)
             # In this thread, since a channel that has gone answers late.
-            for _ in futures:
-                rank = ended.get()
+            left = len(futures)
+            while left:
+                try:
+                    rank = ended.get(timeout=_LOOK_S if hedged.wanted else None)
+                except queue.Empty:
+                    hedged.copy_blockers(self._waiting(gang, futures))
+                    continue
+                left -= 1
                 if not futures[rank].cancelled():
                     channel.put(ending(gang, rank), _how_it_ended(futures[rank]))
         finally:
@@ -304,6 +324,18 @@ class Executor(concurrent.futures.Executor):
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
             raise error
         return [future.result() for future in futures]
+
+    def _waiting(self, gang: str, members: Sequence[Future[Any]]) -> set[Future[Any]]:
+        """The members that have waited for another for a while."""
+        channel = self._workers.channel
+        return {
+            future
+            for rank, future in enumerate(members)
+            if not future.done() and published_wait(channel, gang, rank) is not None
+        }
+
+    def _hedge(self, share: float) -> Hedge:
+        return Hedge(share, self._attempts.begin, lambda: self._watched(Future(), late=True))
 
     # ---- flows ----
 
@@ -345,6 +377,18 @@ class Executor(concurrent.futures.Executor):
         return run
 
     # ---- what is known ----
+
+    def tasks(self) -> list[TaskView]:
+        """What waits and what runs now, in the order in which it was given to workers."""
+        channel = self._workers.channel
+        views = []
+        for view, member in self._attempts.live():
+            if member is not None and view.worker:
+                published = published_wait(channel, member["gang"], member["rank"])
+                if published is not None:
+                    view = replace(view, waits_for=published[0])
+            views.append(view)
+        return views
 
     def records(self) -> list[TaskRecord]:
         """What is known of every attempt of a call that has ended so far.
@@ -416,6 +460,9 @@ class Executor(concurrent.futures.Executor):
             if not self._open:
                 self._none_open.notify_all()
 
+
+_LOOK_S = 1.0
+"""How often a hedged gang is looked after."""
 
 _HELD_S = 0.5
 """How long workers that are warmed are held, so that each gets one call."""

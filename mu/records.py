@@ -33,6 +33,28 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskView:
+    """A call that has not ended, as its executor sees it now.
+
+    Attributes:
+        name: of the function.
+        number: the call's, or the rank of a gang's member.
+        attempt: 1 for the first, then 2, ...
+        since: Unix time since when it has waited for a worker, or run.
+        worker: who runs it; "" while it waits for one.
+        waits_for: rank of the member whose message it waits for; None if it waits for none, or
+            not for long.
+    """
+
+    name: str
+    number: int
+    attempt: int
+    since: float
+    worker: str = ""
+    waits_for: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRecord:
     """One task of one run.
 

@@ -12,7 +12,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from mu.errors import Deadlock, NotEnoughConcurrency, PeerFailed, ReceiveTimeout
 from mu.messages.channel import SMALL_BYTES, Channel
@@ -31,6 +31,26 @@ _EVERYBODY = "all"
 
 DONE = b"done"
 """How a member ended that did not fail."""
+
+
+class Readable(Protocol):
+    """The part of a channel that tells what has been written."""
+
+    def get(self, key: str) -> bytes | None:
+        """See `Channel.get`."""
+
+
+def published_wait(channel: Readable, gang: str, rank: int) -> tuple[int, str] | None:
+    """For whom a member has waited for a while, and the address of what is due, if it has."""
+    published = channel.get(_waits(gang, rank))
+    if not published:
+        return None
+    source, address = json.loads(published)
+    return source, address
+
+
+def _waits(gang: str, rank: int) -> str:
+    return f"{gang}/waits-{rank}"
 
 
 class _Deadline:
@@ -318,7 +338,7 @@ class Comm:
         return message
 
     def _publish(self, what: bytes) -> None:
-        self._channel.note(f"{self._gang}/waits-{self.rank}", what)
+        self._channel.note(_waits(self._gang, self.rank), what)
 
     def _look_for_a_circle(self) -> None:
         circle = self._circle()
@@ -331,10 +351,10 @@ class Comm:
         waiting: list[tuple[int, str]] = []
         rank = self.rank
         while True:
-            published = self._channel.get(f"{self._gang}/waits-{rank}")
-            if not published:
+            published = published_wait(self._channel, self._gang, rank)
+            if published is None:
                 return []
-            source, address = json.loads(published)
+            source, address = published
             if self._channel.get(address) is not None:
                 return []
             waiting.append((rank, address))

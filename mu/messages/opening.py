@@ -24,6 +24,9 @@ class Director(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """See `Channel.put`."""
 
+    def get(self, key: str) -> bytes | None:
+        """See `Channel.get`."""
+
     def forget(self, folder: str) -> None:
         """See `Channel.forget`."""
 
