@@ -80,6 +80,11 @@ def square(x: int) -> int:
     return x * x
 
 
+def quiet_square(x: int) -> int:
+    """Squares, and says nothing."""
+    return x * x
+
+
 def count_bytes(megabytes: int) -> int:
     """Takes memory."""
     return len(bytearray(megabytes << 20))
@@ -141,8 +146,8 @@ def test_calls_return_in_order_and_failures_say_why(executor: mu.Executor) -> No
 def test_many_calls_pass_no_limit_of_an_event(stack: Deployed) -> None:
     """If this fails, a map of thousands ends with the 256 KiB that an event may have."""
     with mu.Executor(ON, workers=12) as ex:
-        found = ex.map(square, range(100, 20_100), chunksize=20, ordered=False)
-        assert sum(found) == sum(x * x for x in range(100, 20_100))
+        found = ex.map(quiet_square, range(100_000), chunksize=100, ordered=False)
+        assert sum(found) == sum(x * x for x in range(100_000))
         job = ex.job
     # 1,000 calls on 12 workers: more shares than an inline map begins at once.
     shares = {key for key in objects(stack, job) if key.startswith("records/")}
@@ -208,6 +213,23 @@ def test_what_a_stack_lacks_is_named(stack: Deployed, monkeypatch: pytest.Monkey
     monkeypatch.setattr(deployment.Deployment, "find", lambda _: other)
     with mu.Executor(ON) as ex, pytest.raises(mu.StackError, match="bytecode"):
         ex.submit(square, 1)
+
+
+def test_a_stuck_call_is_ended(stack: Deployed) -> None:
+    """If this fails, a call that hangs is billed until its function's own limit."""
+    del stack
+    with mu.Executor(ON, timeout=2) as ex:
+        error = ex.submit(time.sleep, 600).exception(TIMEOUT_S)
+        assert isinstance(error, mu.TaskTimeout)
+        assert "2 s" in error.message
+
+
+def test_workers_are_warmed(stack: Deployed) -> None:
+    """If this fails, `mu.warm` starts too few environments."""
+    del stack
+    with mu.Executor(ON) as ex:
+        ex.warm(3)
+        assert len({one.worker.partition(" ")[0] for one in ex.records()}) == 3
 
 
 # ---- gangs ----
