@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from mu.attempts import Attempts, Finish, Function, Together
 from mu.commands.command import Command
-from mu.commands.task import CommandDone, Into, Work, perform, plan
+from mu.commands.task import CommandDone, Into, Item, Work, perform, plan
 from mu.engines.coordinator import Run
 from mu.engines.here import MachineWorkers
 from mu.engines.workers import Workers
@@ -138,6 +138,33 @@ class Executor(concurrent.futures.Executor):
         self._attempts.begin(alone)
         return alone.future
 
+    @overload
+    def map(
+        self,
+        fn: Command,
+        items: Iterable[Item],
+        /,
+        *,
+        timeout: float | None = None,
+        chunksize: int = 1,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        into: Into | None = None,
+        hedge: float = 0.0,
+    ) -> Iterator[CommandDone]: ...
+
+    @overload
+    def map(
+        self,
+        fn: Callable[..., Result],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        hedge: float = 0.0,
+    ) -> Iterator[Result]: ...
+
     def map(
         self,
         fn: Callable[..., Result] | Command,
@@ -148,7 +175,7 @@ class Executor(concurrent.futures.Executor):
         return_exceptions: bool = False,
         into: Into | None = None,
         hedge: float = 0.0,
-    ) -> Iterator[Result]:
+    ) -> Iterator[Any]:
         """Call a function for each item, or each tuple of items, as `map` does.
 
         Args:

@@ -18,7 +18,8 @@ _PLACES: dict[str, type[Input] | type[Output]] = {"{in}": Input, "{out}": Output
     context_settings={"ignore_unknown_options": True},
     epilog="""\b
 Example:
-  mu run --input 'logs/*.json' --output 'packed/{stem}.zst' -- zstd -q -19 {in} -o {out}""",
+  mu run --input 'logs/*.json' --output 'packed/{stem}.zst' -- zstd -q -19 {in} -o {out}
+  mu run --input 'logs/*.json' --output '{name}.gz' --stdout -- gzip -9 -c {in}""",
 )
 @click.option(
     "--input", "pattern", required=True, help="Files: a path or s3:// URL with * ? [] **."
@@ -35,6 +36,7 @@ Example:
     type=click.Path(exists=True, dir_okay=False),
     help="A file that the program needs; it lies on the program's search path.",
 )
+@click.option("--stdout", is_flag=True, help="What the program prints is the result.")
 @worker_options
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
@@ -42,6 +44,7 @@ def run(
     pattern: str,
     into: str | None,
     carried: tuple[str, ...],
+    stdout: bool,
     **options: Any,
 ) -> None:
     """Run a program once for each of many files.
@@ -55,7 +58,7 @@ def run(
         carried = (*carried, program)
         program = program.rpartition("/")[2]
     if not any(place in argument for argument in rest for place in _PLACES):
-        rest += ["{in}"] if into is None else ["{in}", "{out}"]
+        rest += ["{in}"] if into is None or stdout else ["{in}", "{out}"]
     arguments: list[Argument] = [program]
     for argument in rest:
         place = _PLACES.get(argument)
@@ -63,7 +66,7 @@ def run(
     found = files(pattern)
     if not found:
         raise click.ClickException(f"{pattern}: there is no such file")
-    command = Command(arguments, files=carried)
+    command = Command(arguments, files=carried, stdout=Output("out") if stdout else None)
     with counted(len(found), **options) as (executor, tell):
         outcomes: Iterator[Any] = executor.map(command, found, into=into, return_exceptions=True)
         for name, outcome in zip(found, outcomes, strict=True):

@@ -49,11 +49,13 @@ class Command:
         files: paths or ``s3://`` URLs of files that travel with it and lie in a folder of the
             search path: the program itself, its libraries, its data.
         env: environment variables besides those that workers have.
+        stdout: the output that holds what it prints; None if that belongs to its log.
     """
 
     argv: tuple[Argument, ...]
     files: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    stdout: Output | None = None
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class Command:
         *,
         files: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
+        stdout: Output | None = None,
     ) -> None:
         """Describes a command.
 
@@ -71,7 +74,7 @@ class Command:
             raise CommandError(f"a command is a list of arguments that is not empty, not {argv!r}")
         if not isinstance(argv[0], str):
             raise CommandError("a command begins with the program, not with a file in or out")
-        for argument in argv:
+        for argument in (*argv, *([] if stdout is None else [stdout])):
             if isinstance(argument, str):
                 if "\0" in argument:
                     raise CommandError(f"{argument!r} is no argument: it has a zero byte")
@@ -82,6 +85,7 @@ class Command:
         object.__setattr__(self, "argv", tuple(argv))
         object.__setattr__(self, "files", tuple(files))
         object.__setattr__(self, "env", dict(env or {}))
+        object.__setattr__(self, "stdout", stdout)
         names = [name.rpartition("/")[2] for name in self.files]
         if len(set(names)) != len(names):
             raise CommandError(f"two of the files have the same name: {', '.join(sorted(names))}")
@@ -94,18 +98,24 @@ class Command:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the files out, each once."""
-        return tuple(dict.fromkeys(one.name for one in self.argv if isinstance(one, Output)))
+        arguments = self.argv if self.stdout is None else (*self.argv, self.stdout)
+        return tuple(dict.fromkeys(one.name for one in arguments if isinstance(one, Output)))
 
     def with_absolute_files(self) -> Command:
         """The same command wherever the process that runs it stands."""
         files = [f if is_object_url(f) else str(Path(f).absolute()) for f in self.files]
-        return Command(self.argv, files=files, env=self.env)
+        return self.with_files(files)
+
+    def with_files(self, files: Sequence[str]) -> Command:
+        """The same command with its files elsewhere."""
+        return Command(self.argv, files=files, env=self.env, stdout=self.stdout)
 
     def to_json(self) -> dict[str, Any]:
         """The command as a JSON object."""
         marks = {Input: "input", Output: "output"}
         argv = [one if isinstance(one, str) else {marks[type(one)]: one.name} for one in self.argv]
-        return {"argv": argv, "files": list(self.files), "env": dict(self.env)}
+        stdout = None if self.stdout is None else self.stdout.name
+        return {"argv": argv, "files": list(self.files), "env": dict(self.env), "stdout": stdout}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Command:
@@ -117,4 +127,9 @@ class Command:
             ((mark, name),) = one.items()
             return Input(name) if mark == "input" else Output(name)
 
-        return cls([argument(one) for one in data["argv"]], files=data["files"], env=data["env"])
+        return cls(
+            [argument(one) for one in data["argv"]],
+            files=data["files"],
+            env=data["env"],
+            stdout=None if data["stdout"] is None else Output(data["stdout"]),
+        )

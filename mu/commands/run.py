@@ -107,7 +107,8 @@ def _run(
     libraries = environment.get("LD_LIBRARY_PATH", "")
     environment["LD_LIBRARY_PATH"] = f"{programs}:{libraries}".rstrip(":")
     begun = time.monotonic()
-    code, log = _execute(argv, work, environment)
+    printed = None if command.stdout is None else outputs[command.stdout.name]
+    code, log = _execute(argv, work, environment, printed)
     seconds = time.monotonic() - begun
     if code != 0:
         raise CommandFailed(argv[0], code, log)
@@ -163,8 +164,14 @@ def _harmless(name: str) -> str:
     return (stem[: _LONGEST_NAME - len(ending)] or "file") + ending
 
 
-def _execute(argv: list[str], work: Path, environment: Mapping[str, str]) -> tuple[int, str]:
-    """The exit code (of a signal its number, negative), and the end of the log."""
+def _execute(
+    argv: list[str], work: Path, environment: Mapping[str, str], printed: Path | None
+) -> tuple[int, str]:
+    """The exit code (of a signal its number, negative), and the end of the log.
+
+    What it prints goes to the path `printed`; without one it belongs to the log, as all that it
+    says of errors.
+    """
     found = shutil.which(argv[0], path=environment["PATH"])
     if found is None:
         raise CommandNotFound(
@@ -172,21 +179,25 @@ def _execute(argv: list[str], work: Path, environment: Mapping[str, str]) -> tup
             "the command"
         )
     before = children(os.getpid())
+    ours, theirs = os.pipe()
     try:
-        process = subprocess.Popen(
-            argv,
-            executable=found,
-            cwd=work,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-        )
+        with contextlib.ExitStack() as opened:
+            opened.callback(os.close, theirs)
+            out = theirs if printed is None else opened.enter_context(printed.open("xb"))
+            process = subprocess.Popen(
+                argv,
+                executable=found,
+                cwd=work,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=theirs,
+                process_group=0,
+            )
     except OSError as error:
+        os.close(ours)
         raise CommandNotFound(f"{argv[0]} does not run here: {error.strerror}") from error
-    assert process.stdout is not None
-    log = _Log(process.stdout)
+    log = _Log(os.fdopen(ours, "rb", buffering=0))
     try:
         code = process.wait()
     finally:

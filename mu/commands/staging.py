@@ -35,8 +35,7 @@ class Staging:
             CommandError: there is no such file.
             StoreError: it cannot be stored.
         """
-        files = [self._stored(file) for file in command.files]
-        return Command(command.argv, files=files, env=command.env)
+        return command.with_files([self._stored(file) for file in command.files])
 
     def works(self, works: Sequence[Work]) -> list[Work]:
         """The work with all files in buckets, where they already are.

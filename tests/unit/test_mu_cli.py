@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import pty
 import re
@@ -48,6 +49,21 @@ def test_a_program_runs_over_files(texts: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     found = {path.name: path.read_text() for path in (texts / "out").iterdir()}
     assert found == {"a.up": "one\n", "b.up": "two\n", "-n $(x).up": "three\n"}
+
+
+def test_what_a_program_prints_is_the_result(texts: Path) -> None:
+    """If this fails, gzip and its like cannot be used from the command line."""
+    done = mu(
+        "run", "--input", "[ab].txt", "--output", "{stem}.up", "--stdout", "--", "tr", "a-z", "A-Z",
+        inside=texts,
+    )  # fmt: skip
+    assert done.returncode == 2  # tr takes no files
+    done = mu(
+        "run", "--input", "[ab].txt", "--output", "{stem}.gz", "--stdout", "--", "gzip", "-c",
+        inside=texts,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert gzip.decompress((texts / "a.gz").read_bytes()) == b"one\n"
 
 
 def test_a_stack_that_cannot_be_reached_is_told(texts: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import signal
@@ -53,6 +54,24 @@ def test_a_program_reads_and_writes_files(tmp_path: Path) -> None:
     assert (done.files["out.z"].read_bytes(), done.files["out.z"].name) == (b"cba", "out.z")
     assert done.log.strip().endswith("/in/src/a.json")
     assert 0 < done.seconds < 60
+
+
+def test_what_a_program_prints_can_be_an_output(tmp_path: Path) -> None:
+    """If this fails, programs that write to their standard output need a shell."""
+    packed = Command(["gzip", "-c", Input("src")], stdout=Output("out.gz"))
+    assert packed.outputs == ("out.gz",)
+    assert Command.from_json(packed.to_json()) == packed
+    done = execute(packed, tmp_path, src=("a.txt", b"abc" * 1000))
+    assert gzip.decompress(done.files["out.gz"].read_bytes()) == b"abc" * 1000
+    assert done.log == ""
+    noisy = tmp_path / "noisy"
+    noisy.mkdir()
+    shout = Command(
+        [sys.executable, "-c", "import sys; print('out'); print('err', file=sys.stderr)"],
+        stdout=Output("out"),
+    )
+    done = execute(shout, noisy)
+    assert (done.files["out"].read_text(), done.log) == ("out\n", "err\n")
 
 
 @pytest.mark.parametrize(
