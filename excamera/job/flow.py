@@ -12,7 +12,7 @@ from excamera.job.steps import STEPS
 from mu import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
 
 FUNCTIONS = {step.name: step.task for step in STEPS}
-"""Registry of the task functions for mu's local engine."""
+"""Registry of the task functions for flows on one machine."""
 
 _RETRY = (
     Retry(("SourceUnavailable", "StoreUnavailable"), attempts=4, interval_s=1, max_delay_s=20),

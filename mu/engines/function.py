@@ -1,4 +1,4 @@
-"""Runs a task function inside a cloud function, as the local engine's worker does locally.
+"""Runs a task function inside a cloud function, as a pool's worker does on one machine.
 
 The state machine that is derived from a flow calls every function with
 ``{"event": {...}, "state": {"name", "entered", "retries"}}``. The record of each call goes

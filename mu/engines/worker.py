@@ -1,4 +1,4 @@
-"""The worker process of the local engine: it reads calls from a socket, runs and answers them.
+"""The worker process of a pool: it reads calls from a socket, runs and answers them.
 
 A thread watches the socket, so when the parent ends, the worker ends at once, even in the middle
 of a task.

@@ -1,4 +1,4 @@
-"""Task functions for the tests of mu's local engine; workers import this module."""
+"""Task functions for the tests of mu's flows; workers import this module."""
 
 from __future__ import annotations
 
