@@ -2,7 +2,7 @@
 const [NAME, WHICH, WORKER, QUEUED, STARTED, FINISHED, ATTEMPTS, ERROR, DOLLARS, MEMORY, PEAK, MARKS] =
   [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 const element = (id) => document.getElementById(id);
-const { names, workers, marks, rows: records } = JSON.parse(element("records").textContent);
+const { names, workers, marks, start, rows: records } = JSON.parse(element("records").textContent);
 
 const COLOURS = ["#4c82c3", "#e8a33d", "#4fa45a", "#a877c0", "#3fb0b5", "#9c7a5c", "#7f86d9", "#a9a23c"];
 const colour = (name) => COLOURS[name] ?? `hsl(${40 + ((name * 137.5) % 280)} 48% 55%)`;
@@ -18,7 +18,7 @@ let band = null;  // what is dragged over
 
 function seconds(value) {
   if (value === null || value === undefined) return "";
-  if (value >= 100) return `${value.toFixed(0)} s`;
+  if (value >= 100) return `${Math.round(value).toLocaleString("en")} s`;
   return value >= 1 ? `${value.toFixed(2)} s` : `${(1000 * value).toFixed(value < 0.01 ? 1 : 0)} ms`;
 }
 const money = (value) => (value ? `$${value < 0.01 ? value.toPrecision(3) : value.toFixed(4)}` : "");
@@ -27,11 +27,22 @@ function median(values) {
 }
 const took = (one) => one[FINISHED] - one[STARTED];
 const count = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
+/* The tasks of some attempts: how many, how often they were tried, and how many failed in the end. */
+function ofTasks(some) {
+  const tasks = new Map();
+  for (const one of some) {
+    const key = `${one[NAME]} ${one[WHICH]}`;
+    const [last, times] = tasks.get(key) ?? [one, 0];
+    tasks.set(key, [one[FINISHED] < last[FINISHED] ? last : one, Math.max(times + 1, one[ATTEMPTS])]);
+  }
+  const found = [...tasks.values()];
+  return [found.length, sum(found, ([, times]) => times), found.filter(([last]) => last[ERROR]).length];
+}
 const apart = (text) => `\u2068${text}\u2069`;  // whichever way it is written
 
 function told(one) {
   const parts = [
-    apart(`${names[one[NAME]]} ${one[WHICH]}`),
+    apart(`${names[one[NAME]]} ${one[WHICH]}`.trim()),
     one[ERROR] ? `failed: ${apart(one[ERROR])}` : "done",
     `ran ${seconds(took(one))}`,
     `from ${seconds(one[STARTED])}`,
@@ -135,22 +146,25 @@ function drawRunning(inks) {
   const context = prepared(element("running"), height);
   const bottom = TOP + AREA;
   grid(context, bottom, inks);
-  context.save();
-  context.beginPath();
-  context.rect(gutter, 0, shown - gutter - RIGHT + 1, bottom);
-  context.clip();
-  context.fillStyle = inks.area;
+  // The most of each column: a film has more steps than a screen has columns.
+  const columns = new Uint32Array(Math.max(1, Math.ceil(shown - RIGHT)));
   running.forEach(([at, now], index) => {
     const until = running[index + 1]?.[0] ?? end;
     if (now === 0 || until < from || at > to) return;
-    const high = (AREA * now) / atOnce;
-    context.fillRect(place(at), bottom - high, Math.max(0.5, place(until) - place(at)), high);
+    const stop = Math.min(columns.length, Math.max(Math.floor(place(at)) + 1, Math.round(place(until))));
+    for (let x = Math.max(gutter, Math.floor(place(at))); x < stop; x += 1) columns[x] = Math.max(columns[x], now);
+  });
+  context.fillStyle = inks.area;
+  columns.forEach((now, x) => {
+    if (now) context.fillRect(x, bottom - (AREA * now) / atOnce, 1, (AREA * now) / atOnce);
   });
   context.fillStyle = inks.bad;
-  for (const one of records) if (one[ERROR]) context.fillRect(place(one[FINISHED]) - 1, bottom - 6, 2, 6);
-  context.restore();
+  for (const one of records) {
+    const at = one[FINISHED];
+    if (one[ERROR] && from <= at && at <= to) context.fillRect(place(at) - 1, bottom - 6, 2, 6);
+  }
   context.fillStyle = inks.ink;
-  context.fillText(`at most ${atOnce} at the same time`, gutter, 13);
+  context.fillText(`at most ${atOnce.toLocaleString("en")} at the same time`, gutter + 4, 13);
   context.fillStyle = inks.quiet;
   const [moments, step] = ticks();
   for (const at of moments) {
@@ -357,12 +371,14 @@ function listen() {
 // ---- the text around it ----
 
 function write() {
-  const failed = records.filter((one) => one[ERROR]);
+  const errors = records.filter((one) => one[ERROR]);
+  const [tasks, , failed] = ofTasks(records);
   const dollars = sum(records, (one) => one[DOLLARS]);
   element("summary").textContent =
-    `${count(records.length, "task")} on ${count(workers.length, "worker")} in ${seconds(end)}; ` +
+    `${count(tasks, "task")} on ${count(workers.length, "worker")} in ${seconds(end)}; ` +
     `${seconds(sum(records, took))} of work` +
-    (failed.length ? `; ${failed.length} failed` : "") + (dollars ? `; ${money(dollars)}` : "") + ".";
+    (failed ? `; ${failed.toLocaleString("en")} failed` : "") + (dollars ? `; ${money(dollars)}` : "") +
+    `; began ${new Date(1000 * start).toISOString().slice(0, 19).replace("T", " ")} UTC.`;
   if (!records.length) element("summary").textContent = "No task has ended.";
   const byName = names.map(() => []);
   for (const one of records) byName[one[NAME]].push(one);
@@ -374,16 +390,17 @@ function write() {
     element("legend").append(item);
     const waited = some.filter((one) => one[QUEUED] !== null).map((one) => one[STARTED] - one[QUEUED]);
     const [memory, peak] = [most(some, (one) => one[MEMORY]), most(some, (one) => one[PEAK])];
+    const [tasks, attempts, failed] = ofTasks(some);
     const row = element("names").tBodies[0].insertRow();
     for (const value of [
-      names[name], some.length, some.filter((one) => one[ERROR]).length || "", sum(some, (one) => one[ATTEMPTS]),
+      names[name], tasks, failed || "", attempts,
       seconds(sum(some, took)), seconds(median(some.map(took))), seconds(most(some, took)),
       seconds(median(waited)), memory ? `${memory} MB` : peak ? `${peak} MiB` : "",
       money(sum(some, (one) => one[DOLLARS])),
     ]) row.insertCell().textContent = value;
   });
-  element("failures-title").hidden = failed.length === 0;
-  for (const one of failed.slice(0, 1000)) {
+  element("failures-title").hidden = errors.length === 0;
+  for (const one of errors.slice(0, 1000)) {
     const item = document.createElement("li");
     item.textContent = told(one);
     element("failures").append(item);
