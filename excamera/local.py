@@ -144,7 +144,7 @@ def encode_file(
         }
         with (
             Executor(workers=workers, store=store) as executor,
-            _timeline(timeline, event["input"]["name"]) as records,
+            _timeline(timeline, Path(event["input"]["name"]).name) as records,
         ):
             result = JobResult.from_json(_run(executor, event, observer, keys, records))
         _publish(store.path(result.key), output, overwrite)

@@ -247,7 +247,9 @@ class Run:
 
         def started(worker: str) -> None:
             nonlocal record
-            record = replace(record, started=time.time(), worker=worker, queued=queued)
+            record = replace(
+                record, started=time.time(), finished=None, worker=worker, queued=queued
+            )
             self._observer.started(record)
 
         def told(facts: Facts) -> None:
@@ -255,8 +257,11 @@ class Run:
             record = record.with_facts(facts)
 
         def set_result(outcome: Answer | CallFailed) -> None:
+            nonlocal record
             if ended.done():
                 return
+            # Now, since its worker begins the next before this loop is back at this task.
+            record = replace(record, finished=record.finished or time.time())
             if isinstance(outcome, CallFailed):
                 ended.set_exception(outcome)
             else:

@@ -399,6 +399,11 @@ function write() {
       money(sum(some, (one) => one[DOLLARS])),
     ]) row.insertCell().textContent = value;
   });
+  const lines = [...element("names").rows];
+  for (const column of lines[0].cells) {
+    const unused = lines.slice(1).every((line) => line.cells[column.cellIndex].textContent === "");
+    for (const line of lines) line.cells[column.cellIndex].hidden = unused;
+  }
   element("failures-title").hidden = errors.length === 0;
   for (const one of errors.slice(0, 1000)) {
     const item = document.createElement("li");
