@@ -59,13 +59,16 @@ function told(one) {
 
 // ---- what is drawn where ----
 
+/* Clocks differ a little: a worker that begins a task has often just ended another. */
+const follows = (last, one) => last[FINISHED] - one[STARTED] <= Math.min(0.005, took(last) / 2) + 1e-4;
+
 /* A worker has several lanes if several of its tasks ran at the same time. */
 function laidOut() {
   const found = new Map();
   for (const one of [...records].sort((a, b) => a[STARTED] - b[STARTED])) {
     if (!found.has(one[WORKER])) found.set(one[WORKER], []);
     const lanes = found.get(one[WORKER]);
-    let lane = lanes.find((some) => some.at(-1)[FINISHED] <= one[STARTED] + 1e-4);
+    let lane = lanes.find((some) => follows(some.at(-1), one));
     if (!lane) lanes.push((lane = []));
     lane.push(one);
   }
@@ -77,13 +80,16 @@ const LANE = lanes.length <= 24 ? 22 : 14;
 
 /* How many tasks ran from each moment on: ends come before starts of the same moment. */
 function steps() {
-  const changes = records.flatMap((one) => [[one[STARTED], 1], [one[FINISHED], -1]]);
+  const ended = (tasks, index) => Math.min(tasks[index][FINISHED], tasks[index + 1]?.[STARTED] ?? Infinity);
+  const changes = lanes.flatMap(({ tasks }) =>
+    tasks.flatMap((one, index) => [[one[STARTED], 1], [ended(tasks, index), -1]]));
   changes.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let now = 0;
   return changes.map(([at, change]) => [at, (now += change)]);
 }
 const running = steps();
 const atOnce = most(running, ([, now]) => now);
+element("running").setAttribute("aria-label", `Tasks that run at the same time: at most ${atOnce}`);
 
 let gutter = 8, shown = 1;  // px: before the lanes, and of all
 const RIGHT = 10;

@@ -291,6 +291,23 @@ def test_keys_go_from_task_to_task(tmp_path: Path) -> None:
 
 
 @needs_browser
+def test_a_worker_has_a_lane_for_each_of_its_tasks_at_the_same_time(tmp_path: Path) -> None:
+    """If this fails, tasks hide each other, or a worker seems to do two things at once."""
+    target = tmp_path / "t.html"
+    one_by_one = [record(n, worker="a", started=T0 + 2 * n - 0.001 * n) for n in range(4)]
+    records = [replace(one, finished=one.started + 2) for one in one_by_one]
+    question = (
+        "page.document.getElementById('running').ariaLabel.split(': ')[1]"
+        " + ', ' + page.document.getElementById('lanes').clientHeight"
+    )
+    write_page(target, records, title="t")
+    assert look(target, question).answer == "at most 1, 26"
+    shared = [record(n, worker="a", started=T0 + n % 2) for n in range(3)]
+    write_page(target, shared, title="t")
+    assert look(target, question).answer == "at most 3, 70"
+
+
+@needs_browser
 def test_a_large_film_opens(tmp_path: Path) -> None:
     """If this fails, the page of a long film hangs the browser, or shows a part of it."""
     target = tmp_path / "t.html"
