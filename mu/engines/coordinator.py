@@ -245,11 +245,10 @@ class Run:
         ended: asyncio.Future[Answer] = loop.create_future()
         queued = time.time()
 
-        def started(worker: str) -> None:
+        def started(begun: tuple[str, float]) -> None:
             nonlocal record
-            record = replace(
-                record, started=time.time(), finished=None, worker=worker, queued=queued
-            )
+            worker, at = begun
+            record = replace(record, started=at, finished=None, worker=worker, queued=queued)
             self._observer.started(record)
 
         def told(facts: Facts) -> None:
@@ -260,14 +259,14 @@ class Run:
             nonlocal record
             if ended.done():
                 return
-            # Now, since its worker begins the next before this loop is back at this task.
-            record = replace(record, finished=record.finished or time.time())
+            record = replace(record, finished=record.finished or outcome.at)
             if isinstance(outcome, CallFailed):
                 ended.set_exception(outcome)
             else:
                 ended.set_result(outcome)
 
         head, body = self._functions[node.name]
+        hear = _in(loop, started)
         call = Call(
             {"task": node.name, "event": given, "attempt": record.attempts, **head},
             body=body,
@@ -276,7 +275,7 @@ class Run:
             memory_mb=memory_mb,
             task=node.name,
             attempt=record.attempts,
-            started=_in(loop, started),
+            started=lambda worker: hear((worker, time.time())),
             reported=_in(loop, lambda message: self._observer.message(node.name, message)),
             told=_in(loop, told),
             ended=_in(loop, set_result),

@@ -102,6 +102,18 @@ def test_a_page_of_nothing(tmp_path: Path) -> None:
     assert rows((tmp_path / "t.html").read_text())["rows"] == []
 
 
+def test_a_worker_does_one_thing_at_a_time() -> None:
+    """If this fails, timelines show tasks that overlap, or end before they begin."""
+    flow = mu.each("$.numbers", mu.Task("square", abs))
+    with mu.Executor(workers=2) as executor:
+        run = executor.start(flow, {"numbers": list(range(200))})
+        run.result(60)
+    for worker in {one.worker for one in run.records()}:
+        mine = sorted((o.started, o.finished or 0) for o in run.records() if o.worker == worker)
+        moments = [moment for both in mine for moment in both]
+        assert moments == sorted(moments)
+
+
 # ---- the file ----
 
 
