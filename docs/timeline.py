@@ -1,4 +1,4 @@
-"""Draws `figures/timeline.png`: ``python -m docs.timeline`` encodes a sample, and needs Chromium."""
+"""Draws `figures/timeline.png`: ``python -m docs.timeline`` encodes a sample, with Chromium."""
 
 from __future__ import annotations
 
