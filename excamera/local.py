@@ -26,10 +26,11 @@ from excamera.errors import (
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
+from excamera.job.page import check_page, write_timeline
 from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
 from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS
-from mu import DirectoryStore, Event, Executor, Observer, TaskFailed
+from mu import DirectoryStore, Event, Executor, Observer, TaskFailed, TaskRecord
 
 _JOB = "local"
 
@@ -106,6 +107,7 @@ def encode_file(
     workers: int | None = None,
     overwrite: bool = False,
     keep_job: Path | None = None,
+    timeline: Path | None = None,
     observer: Observer | None = None,
 ) -> EncodeResult:
     """Encode a video into one VP8 file; the output appears only when it is complete.
@@ -118,6 +120,8 @@ def encode_file(
         overwrite: whether an existing output may be replaced.
         keep_job: directory that keeps the job's objects, so that another run with the same
             source and options can resume; None for a temporary one.
+        timeline: page with the timeline of the tasks that ended, also if the encode fails; it
+            ends in .html, and replaces one of before.
         observer: hears of the progress.
 
     Raises:
@@ -126,6 +130,8 @@ def encode_file(
     """
     check_input(source)
     container = check_output(output, overwrite, source)
+    if timeline is not None:
+        check_page(timeline)
     with _job_directory(keep_job) as directory:
         store = DirectoryStore(directory)
         keys = Keys(_JOB)
@@ -136,8 +142,11 @@ def encode_file(
             "options": options.to_json(),
             "index": "auto",
         }
-        with Executor(workers=workers, store=store) as executor:
-            result = JobResult.from_json(_run(executor, event, observer, keys))
+        with (
+            Executor(workers=workers, store=store) as executor,
+            _timeline(timeline, Path(event["input"]["name"]).name) as records,
+        ):
+            result = JobResult.from_json(_run(executor, event, observer, keys, records))
         _publish(store.path(result.key), output, overwrite)
         return EncodeResult(
             path=output,
@@ -150,13 +159,20 @@ def encode_file(
         )
 
 
-def _run(executor: Executor, event: Event, observer: Observer | None, keys: Keys) -> Event:
+def _run(
+    executor: Executor,
+    event: Event,
+    observer: Observer | None,
+    keys: Keys,
+    records: list[TaskRecord],
+) -> Event:
+    """Run the job; `records` gets those of all tasks that ended, whatever becomes of it."""
     flow = excamera_flow()
     while True:
+        run = executor.start(
+            flow, event, functions=FUNCTIONS, observer=observer, timeline=keys.timeline
+        )
         try:
-            run = executor.start(
-                flow, event, functions=FUNCTIONS, observer=observer, timeline=keys.timeline
-            )
             result: Event = run.result()
             return result
         except TaskFailed as failed:
@@ -164,6 +180,24 @@ def _run(executor: Executor, event: Event, observer: Observer | None, keys: Keys
             if again is None:
                 raise named(failed) from failed
             event = again
+        finally:
+            records += run.records()
+
+
+@contextlib.contextmanager
+def _timeline(path: Path | None, source: str) -> Iterator[list[TaskRecord]]:
+    """A list for records, of which a page is written when a job ends."""
+    records: list[TaskRecord] = []
+    try:
+        yield records
+    except BaseException:
+        if path is not None:
+            # The user must see why the job failed, not why its page did.
+            with contextlib.suppress(OutputNotWritable):
+                write_timeline(path, records, title=source)
+        raise
+    if path is not None:
+        write_timeline(path, records, title=source)
 
 
 def named(failure: TaskFailed) -> Exception:

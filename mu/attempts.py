@@ -202,7 +202,7 @@ class Attempts:
             error, log = failed[0] if failed else None, outcome.head.get("log", "")
         else:
             error, log = outcome.error, outcome.log
-        self.records.append(replace(record, log=log).with_end(time.time(), error=error))
+        self.records.append(replace(record, log=log).with_end(outcome.at, error=error))
 
     # ---- ends ----
 

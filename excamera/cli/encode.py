@@ -22,12 +22,15 @@ from excamera.local import EncodeResult, encode_file
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @click.option("--keep-job", type=click.Path(path_type=Path, file_okay=False),
               help="Keep the job's objects in this directory.")  # fmt: skip
+@click.option("--timeline", type=click.Path(path_type=Path),
+              help="Write what each worker did to this .html file, even on failure.")  # fmt: skip
 def encode(
     source: str,
     output: Path,
     workers: int | None,
     overwrite: bool,
     keep_job: Path | None,
+    timeline: Path | None,
     **options: Any,
 ) -> None:
     """Encode INPUT (any video, or - for standard input) to OUTPUT (.webm or .ivf)."""
@@ -42,6 +45,7 @@ def encode(
             workers=workers,
             overwrite=overwrite,
             keep_job=keep_job,
+            timeline=timeline,
             observer=observer,
         )
     click.echo(summary(result))

@@ -1,4 +1,4 @@
-"""`excamera status`, `jobs`, `cancel`, `fetch`: jobs of a deployed stack."""
+"""`excamera status`, `jobs`, `cancel`, `fetch`, `timeline`: jobs of a deployed stack."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from excamera.cli.cloud import (
     when,
 )
 from excamera.errors import OptionError
+from excamera.job.page import check_page, write_timeline
 from excamera.job.plan import CLOUD_CONTAINER
 from excamera.local import check_output
 
@@ -155,3 +156,22 @@ def fetch_result(api: Api, job: dict[str, Any], output: Path) -> None:
     size = job["result"]["size"] if job["result"] else 0
     with bytes_progress("downloading", size) as got:
         download(api, job, output, got)
+
+
+@click.command()
+@click.argument("job")
+@click.option("-o", "--output", type=click.Path(path_type=Path),
+              help="An .html file, which is replaced; by default named like the job.")  # fmt: skip
+@cloud_command
+def timeline(cloud: Cloud, job: str, output: Path | None) -> None:
+    """Write what each worker of JOB did, so far or until it ended, to one HTML page."""
+    from excamera.cloud.timeline import records
+
+    path = output or Path(f"{job}.html")
+    check_page(path)
+    found = records(cloud.api, cloud.api.get(f"/jobs/{job}"))
+    if not found:
+        click.echo(f"no task of {job} has ended yet", err=True)
+        return
+    write_timeline(path, found, title=job)
+    click.echo(f"{path}: {len(found):,} attempts")

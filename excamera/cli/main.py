@@ -13,7 +13,7 @@ from excamera.cli.deploy import deploy, destroy
 from excamera.cli.doctor import doctor
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
-from excamera.cli.jobs import cancel, fetch, jobs, status
+from excamera.cli.jobs import cancel, fetch, jobs, status, timeline
 from excamera.cli.logs import logs
 from excamera.cli.sample import sample
 from excamera.cli.submit import submit
@@ -31,7 +31,7 @@ def excamera() -> None:
 for command in (
     *(encode, decode, compare, sample),
     *(deploy, destroy, doctor),
-    *(submit, status, jobs, cancel, fetch, logs, estimate),
+    *(submit, status, jobs, cancel, fetch, logs, timeline, estimate),
 ):
     excamera.add_command(command)
 

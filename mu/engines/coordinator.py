@@ -245,9 +245,10 @@ class Run:
         ended: asyncio.Future[Answer] = loop.create_future()
         queued = time.time()
 
-        def started(worker: str) -> None:
+        def started(begun: tuple[str, float]) -> None:
             nonlocal record
-            record = replace(record, started=time.time(), worker=worker, queued=queued)
+            worker, at = begun
+            record = replace(record, started=at, finished=None, worker=worker, queued=queued)
             self._observer.started(record)
 
         def told(facts: Facts) -> None:
@@ -255,14 +256,17 @@ class Run:
             record = record.with_facts(facts)
 
         def set_result(outcome: Answer | CallFailed) -> None:
+            nonlocal record
             if ended.done():
                 return
+            record = replace(record, finished=record.finished or outcome.at)
             if isinstance(outcome, CallFailed):
                 ended.set_exception(outcome)
             else:
                 ended.set_result(outcome)
 
         head, body = self._functions[node.name]
+        hear = _in(loop, started)
         call = Call(
             {"task": node.name, "event": given, "attempt": record.attempts, **head},
             body=body,
@@ -271,7 +275,7 @@ class Run:
             memory_mb=memory_mb,
             task=node.name,
             attempt=record.attempts,
-            started=_in(loop, started),
+            started=lambda worker: hear((worker, time.time())),
             reported=_in(loop, lambda message: self._observer.message(node.name, message)),
             told=_in(loop, told),
             ended=_in(loop, set_result),

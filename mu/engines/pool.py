@@ -27,7 +27,8 @@ _MOST_AHEAD = 4
 class CallFailed(Exception):
     """A call returned no result; `error` is the class name of the reason.
 
-    `log` has the last lines that it printed, if its workers keep them.
+    `log` has the last lines that it printed, if its workers keep them; `at` is the Unix time when
+    this was known.
     """
 
     def __init__(self, error: str, message: str, details: str = "", log: str = "") -> None:
@@ -36,6 +37,7 @@ class CallFailed(Exception):
         self.message = message
         self.details = details
         self.log = log
+        self.at = time.time()
 
 
 class Cancelled(CallFailed):
@@ -52,10 +54,12 @@ class Answer:
     Attributes:
         head: its `result`, if that is JSON, and its `marks`.
         body: its packed result, if it is not.
+        at: Unix time when it came, before its worker began another call.
     """
 
     head: dict[str, Any]
     body: memoryview
+    at: float = field(default_factory=time.time, compare=False)
 
 
 @dataclass(eq=False, slots=True)

@@ -125,6 +125,27 @@ def test_a_failed_job_and_its_log(excamera: Command, tmp_path: Path) -> None:
     assert '"index"' in excamera("logs", job, "--json").stdout
 
 
+def test_the_timeline_of_a_job(excamera: Command, clip: Path, tmp_path: Path) -> None:
+    """If this fails, a film in the cloud has no page, or one with other numbers than its status."""
+    job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]
+    done = excamera("timeline", job)
+    assert (done.returncode, done.stdout) == (0, f"{job}.html: 9 attempts\n"), done.stderr
+    text = (tmp_path / f"{job}.html").read_text()
+    data = json.loads(text.partition('id="records">')[2].partition("</script>")[0])
+    tasks = sorted(f"{data['names'][row[0]]} {row[1]}".strip() for row in data["rows"])
+    assert tasks == [
+        "anchors 0", "audio", "encode 0/0", "encode 0/1", "encode 0/2", "index", "join 0", "plan",
+        "stitch",
+    ]  # fmt: skip
+    assert data["marks"] == ["fetched", "computed", "stored"]
+    shown = json.loads(excamera("status", job, "--json").stdout)
+    cost = sum(row[8] for row in data["rows"])
+    assert cost == pytest.approx(shown["cost"]["so_far_usd"], rel=1e-4)
+    refused = excamera("timeline", job, "-o", "film.mp4")
+    assert (refused.returncode, "must end in .html" in refused.stderr) == (2, True)
+    assert excamera("timeline", "no-such-job").returncode == 2
+
+
 def test_the_log_of_a_job(excamera: Command, clip: Path) -> None:
     """If this fails, the lines of a job's log come out of order."""
     job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]

@@ -342,7 +342,7 @@ def test_a_flow_runs_on_the_stack(executor: mu.Executor, tmp_path: Path) -> None
     assert run.cost() > 0
     assert run.logs().endswith("--- stitch 0\nstitching\n")
     run.timeline(tmp_path / "t.html")
-    assert '"stitch",0,' in (tmp_path / "t.html").read_text()
+    assert '"names":["plan","encode","stitch"]' in (tmp_path / "t.html").read_text()
 
 
 # ---- the end ----

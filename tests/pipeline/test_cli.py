@@ -46,6 +46,59 @@ def test_encode_says_what_it_made(result: dict[str, Path], tmp_path: Path, capfd
     assert line.endswith("kbit/s, 10 frames, 1 key frame, no sound\n")
 
 
+def rows(page: Path) -> list[list[object]]:
+    """The name, the place, the error and all else of each task on a page of `--timeline`."""
+    data = json.loads(page.read_text().partition('id="records">')[2].partition("</script>")[0])
+    return [[data["names"][row[0]], row[1], row[7], *row] for row in data["rows"]]
+
+
+def test_encode_writes_its_timeline(result: dict[str, Path], tmp_path: Path) -> None:
+    """If this fails, nobody sees what an encode spent its time on."""
+    page = tmp_path / "t.html"
+    page.write_text("a page of before")
+    arguments = ["encode", str(result["source"]), str(tmp_path / "b.webm"), "-n", "3", "-x", "2"]
+    assert main([*arguments, "--timeline", str(page)]) == 0
+    assert "<h1>a.mp4</h1>" in page.read_text()
+    tasks = sorted((str(name), str(place)) for name, place, *_ in rows(page))
+    assert tasks == [
+        ("anchors", "0"), ("anchors", "1"), ("audio", ""),
+        ("encode", "0/0"), ("encode", "0/1"), ("encode", "1/0"), ("encode", "1/1"),
+        ("index", ""), ("join", "0"), ("join", "1"), ("plan", ""), ("stitch", ""),
+    ]  # fmt: skip
+    assert all(error is None for _, _, error, *_ in rows(page))
+
+
+def test_a_failed_encode_writes_its_timeline(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, the timeline is missing when it is needed most."""
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video at all")
+    page = tmp_path / "t.html"
+    arguments = ["encode", str(broken), str(tmp_path / "b.webm"), "--timeline", str(page)]
+    assert main(arguments) == 2
+    assert "not a video" in capfd.readouterr().err
+    assert [row[:3] for row in rows(page)] == [["index", "", "NotAVideo"]]
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ("a.mp4", "the timeline must end in .html"),
+        ("no/t.html", "there is no folder"),
+        ("folder.html", "is a directory"),
+    ],
+)
+def test_a_timeline_that_cannot_be_written_is_refused_first(
+    page: str, reason: str, result: dict[str, Path], tmp_path: Path, capfd: Capture
+) -> None:
+    """If this fails, an encode overwrites a film, or ends without its page after all the work."""
+    (tmp_path / "folder.html").mkdir()
+    output = tmp_path / "b.webm"
+    arguments = ["encode", str(result["source"]), str(output), "--timeline", str(tmp_path / page)]
+    assert main(arguments) == 2
+    assert reason in capfd.readouterr().err
+    assert not output.exists()
+
+
 @pytest.mark.parametrize("kind", ["webm", "ivf"])
 def test_decode_prints_a_digest_for_every_frame(
     kind: str, result: dict[str, Path], capfd: Capture

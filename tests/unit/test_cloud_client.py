@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -20,6 +21,7 @@ from excamera.cloud import upload as upload_module
 from excamera.cloud.api import Api
 from excamera.cloud.cdk import explain
 from excamera.cloud.follow import Follower, fetch
+from excamera.cloud.timeline import records
 from excamera.cloud.upload import upload_file
 from excamera.errors import (
     ApiRefused,
@@ -344,3 +346,36 @@ def test_a_job_in_the_cloud_looks_like_one_at_home() -> None:
 def test_failures_of_a_deployment_are_explained(line: str, said: str) -> None:
     """If this fails, a user has to know what CloudFormation means."""
     assert said in explain(["before", line, "after"])
+
+
+def test_the_timeline_is_read_to_its_end() -> None:
+    """If this fails, the page of a long film lacks tasks, or its dollars are not the job's."""
+    usual = {"queued": None, "started": 10.0, "fetched": 10.5, "computed": None, "stored": None,
+             "worker": "w", "peak_memory_mib": 90, "span": None}  # fmt: skip
+    pages = {
+        None: {"attempts": [
+            {**usual, "task": "plan", "step": "plan", "batch": None, "chunk": None,
+             "attempt": 1, "outcome": "done", "finished": 12.0},
+        ], "next": "encode-000003-000004/1"},
+        "encode-000003-000004/1": {"attempts": [
+            {**usual, "task": "encode-000003-000004", "step": "encode", "batch": 3, "chunk": 4,
+             "attempt": 2, "outcome": "SourceUnavailable", "finished": 11.0},
+        ], "next": None},
+    }  # fmt: skip
+
+    def respond(_method: str, path: str, _body: bytes, _headers: dict[str, str]) -> Answer:
+        url, _, query = path.partition("?")
+        assert url == "/jobs/j/timeline"
+        return 200, json.dumps(pages[parse_qs(query).get("next", [None])[0]]).encode(), {}
+
+    cost = {"so_far_usd": 0.08, "gb_seconds": {"plan": 1.0, "encode": 3.0, "start": 1.0}}
+    job = {"id": "j", "seconds": {"plan": 2.0, "encode": 1.0}, "cost": cost}
+    with serving(respond) as url:
+        plan, encode = records(client(url), job)
+        free = records(client(url), {**job, "cost": None})
+    assert (plan.name, plan.error, plan.event, plan.attempts) == ("plan", None, {}, 1)
+    assert (encode.name, encode.error, encode.attempts) == ("encode", "SourceUnavailable", 2)
+    assert encode.event == {"batch": 3, "chunk": 4}
+    assert encode.marks == {"fetched": 10.5}
+    assert [plan.dollars, encode.dollars] == pytest.approx([0.02, 0.06])
+    assert [one.dollars for one in free] == [0, 0]
