@@ -97,9 +97,12 @@ def _read(store: Store, package: Stored, path: Path) -> None:
     digest = hashlib.sha256()
     try:
         with path.open("wb") as file:
-            while data := store.get_range(package.key, file.tell(), _READ_BYTES):
+            while True:
+                data = store.get_range(package.key, file.tell(), _READ_BYTES)
                 digest.update(data)
                 file.write(data)
+                if len(data) < _READ_BYTES:
+                    break
     except NoSuchKey as error:
         raise PackageError(
             f"the package {package.file} is no longer in the store: begin the job again, which "
