@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -29,11 +30,9 @@ def modules_of(names: Iterable[str]) -> frozenset[str]:
     found = set()
     for name in names:
         place = _placed(name)
-        if place is None or place.suffix not in {".py", *_NATIVE}:
+        if place is None or _is_script(name) or place.suffix not in {".py", *_NATIVE}:
             continue
         top = place.parts[0]
-        if place.parts[0] == "bin" and ".data/scripts/" in name:
-            continue
         if len(place.parts) == 1:
             top = top.partition(".")[0]  # name.cpython-314-x86_64-linux-gnu.so
         if top.isidentifier():
@@ -60,6 +59,12 @@ def _placed(name: str) -> PurePosixPath | None:
     return None
 
 
+def _is_script(name: str) -> bool:
+    """Whether a wheel's file is a program, which whoever unpacks it makes one."""
+    top, *rest = PurePosixPath(name).parts
+    return top.endswith(".data") and rest[:1] == ["scripts"]
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """Write an archive's files below a folder, executables as such.
 
@@ -79,9 +84,15 @@ def unpack(archive: Path, folder: Path) -> None:
                 # No archive makes links, so what is there of others cannot lead outside either.
                 if not path.resolve().is_relative_to(root):
                     raise PackageError(f"{archive.name} has a file outside: {member.filename}")
+                runs = bool((member.external_attr >> 16) & 0o111)
                 with opened.open(member) as source, path.open("wb") as target:
+                    if _is_script(member.filename):
+                        runs = True
+                        first = source.readline()
+                        if first.startswith(b"#!python"):
+                            first = f"#!{sys.executable}\n".encode()
+                        target.write(first)
                     shutil.copyfileobj(source, target, 1 << 20)
-                runs = (member.external_attr >> 16) & 0o111
                 path.chmod(0o755 if runs else 0o644)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise PackageError(f"{archive.name} is not an archive that can be read: {error}") from error

@@ -297,7 +297,7 @@ def parcel(folder: Path, version: str) -> Path:
     return make_wheel(folder, "parcel", version, {
         "parcel/__init__.py": f"VERSION = {version!r}\n",
         f"parcel-{version}.data/scripts/parcel-version":
-            f"#!{sys.executable}\nimport parcel\nprint('program of', parcel.VERSION)\n",
+            "#!python\nimport parcel\nprint('program of', parcel.VERSION)\n",
     })  # fmt: skip
 
 

@@ -121,6 +121,9 @@ def test_a_wheels_parts_go_where_pip_puts_them(tmp_path: Path) -> None:
     found = {p.relative_to(tmp_path / "there").as_posix() for p in (tmp_path / "there").rglob("*")}
     assert {"parts/__init__.py", "pure.py", "bin/run-parts", "parts-1.0.dist-info/METADATA"} < found
     assert not any(name.endswith("parts.h") for name in found)
+    program = tmp_path / "there" / "bin" / "run-parts"
+    assert program.read_text() == f"#!{sys.executable}\n"
+    assert os.access(program, os.X_OK)
 
 
 def test_modules_are_read_from_the_list_of_files() -> None:
