@@ -26,7 +26,7 @@ from mu.store.protocol import REQUESTS_AT_ONCE
 Finish = Callable[[Any, float], Any]
 """Is given a result and what it has cost; returns what the caller gets."""
 
-_FOR_GOOD = frozenset({"NotEnoughConcurrency", "NondeterministicTask"})
+_FOR_GOOD = frozenset({"NotEnoughConcurrency", "NondeterministicTask", "PackageError"})
 """Trying again does not help."""
 
 _OF_GANGS_FOR_GOOD = frozenset({*_FOR_GOOD, "ChannelClosed"})

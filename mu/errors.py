@@ -10,6 +10,7 @@ MuError
 │   └── ObjectExists     a conditional write found an object in its place
 ├── StackError           a stack is not there, lacks something, or AWS does not answer
 │   └── NoSuchJob        the stack knows no job of this name
+├── PackageError         a declared package is not to be had for the workers, or not here
 ├── NotEnoughConcurrency a gang has more members than can run at once
 ├── CommandError         a command is wrong as described
 │   ├── CommandNotFound  there is no such program, or it does not run here
@@ -80,6 +81,10 @@ class StackError(MuError):
 
 class NoSuchJob(StackError):
     """The stack knows no job of this name."""
+
+
+class PackageError(MuError):
+    """A declared package is not to be had for the workers, or cannot be imported here."""
 
 
 class NotEnoughConcurrency(MuError):

@@ -26,6 +26,7 @@ from mu.futures import Chunk, Future, results
 from mu.hedge import Hedge
 from mu.messages.comm import DONE, ending, published_wait
 from mu.messages.opening import SOCKETS, STORE
+from mu.packages.declared import Entry, check_here
 from mu.records import Observer, TaskRecord, TaskView
 from mu.store.protocol import Store
 from mu.task import Event
@@ -54,6 +55,7 @@ class Executor(concurrent.futures.Executor):
         timeout: float | None = None,
         channel: str | None = None,
         store: Store | None = None,
+        packages: Sequence[Entry] = (),
     ) -> None:
         """Starts an executor.
 
@@ -72,9 +74,13 @@ class Executor(concurrent.futures.Executor):
                 ``rediss://user:password@host:6379/0``; None for sockets here, the store on a stack.
             store: where tasks on this machine keep bulk data; None for a folder that goes with
                 the executor. A stack has its own.
+            packages: what functions import beside what workers have: requirements such as
+                "pandas==2.2.3", paths of wheels, and folders of pure Python packages. A stack's
+                workers get them; on this machine they have to be installed.
 
         Raises:
             StackError: there is no such stack, or it has no such workers.
+            PackageError: a package is not to be had for the workers, or not here.
             ChannelClosed: the server does not answer.
             ChannelRefused: there is no such channel, or the server refuses the user.
         """
@@ -91,8 +97,11 @@ class Executor(concurrent.futures.Executor):
                 per_worker=per_worker,
                 architecture=architecture,
                 channel=channel or STORE,
+                packages=packages,
             )
         elif on == HERE:
+            if packages:
+                check_here(packages)
             self._workers = MachineWorkers(workers, store, channel or SOCKETS)
         else:
             raise ValueError(f'an executor is on "{HERE}" or on "stack:NAME", not on {on!r}')

@@ -18,6 +18,8 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from layers import EXECUTOR, MEDIA
+from layers.repository import pinned
 from mu.prices import GB_SECOND_USD
 from stacks.function import ARCHITECTURES, accept_runtime, log_retention, runtime
 from stacks.nag import accept_wildcards
@@ -31,8 +33,12 @@ PACKAGES = ("boto3", "botocore", "cloudpickle")
 OWN_PACKAGES = ("av", "codec", "excamera", "numpy")
 """What workers of the stack's own architecture can import besides."""
 
+_LAMBDAS = ("boto3", "botocore")
+"""Of these, what Lambda has in versions of its own choice."""
+
 _JOBS = "Executors name their jobs while they run: the right is on the shape of a key."
 _CALLS = "The tag of the session is the job's name: calls reach no other job."
+_PACKAGES = "The list of a job's packages names digests of what its owner has stored."
 _FILES = "Users choose which files their calls read and write."
 
 _SERVICE_ERRORS: State = {
@@ -218,6 +224,20 @@ class Executors(Construct):
                     for architecture in ARCHITECTURES
                 },
                 "usd_per_gb_s": GB_SECOND_USD,
+                "versions": {
+                    architecture: {
+                        **dict.fromkeys(_LAMBDAS, ""),
+                        **{
+                            name: pinned(name)
+                            for name in (
+                                *EXECUTOR.packages,
+                                *(MEDIA.packages if architecture == settings.architecture else ()),
+                            )
+                        },
+                    }
+                    for architecture in ARCHITECTURES
+                },
+                "kept_days": settings.intermediates_days,
             }
         )
 
@@ -265,6 +285,11 @@ class Executors(Construct):
             resources = [self._work.arn_for_objects(f"mu/*/{shape}") for shape in shapes]
             self._role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
             accept_wildcards(self._role.node.find_child("DefaultPolicy"), resources, _JOBS)
+        packages = self._work.arn_for_objects("mu-packages/*")
+        self._role.add_to_policy(
+            iam.PolicyStatement(actions=["s3:GetObject"], resources=[packages])
+        )
+        accept_wildcards(self._role.node.find_child("DefaultPolicy"), [packages], _PACKAGES)
         self._role.add_to_policy(
             iam.PolicyStatement(
                 actions=["sts:AssumeRole", "sts:TagSession"], resources=[task_role.role_arn]

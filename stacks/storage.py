@@ -63,6 +63,7 @@ class Storage(Construct):
                     for what, prefix in (
                         ("intermediates", "jobs"),
                         ("jobs-of-executors", "mu"),
+                        ("packages-of-executors", "mu-packages"),
                         ("awaited-uploads", "uploads"),
                         ("marks-of-cancelled-jobs", "cancelled"),
                     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
@@ -70,11 +70,12 @@ def counted(
     memory: int | None,
     retries: int,
     timeout: float | None,
+    packages: Sequence[str] = (),
 ) -> Iterator[tuple[Executor, Callable[[str, Any], bool]]]:
     """An executor, and a function that is told each outcome with the item's name.
 
-    The options are those of `worker_options`. The function tells whether the outcome is a result,
-    and shows failures and the count.
+    The options are those of `worker_options`, and `packages` those of `Executor`. The function
+    tells whether the outcome is a result, and shows failures and the count.
 
     Raises:
         SomeFailed: some outcomes were failures.
@@ -104,6 +105,7 @@ def counted(
             memory=memory,
             retries=retries,
             timeout=timeout,
+            packages=packages,
         )
     except StackError as error:
         raise StackError(f"{error} (--local uses this machine)") from error

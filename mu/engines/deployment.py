@@ -33,6 +33,9 @@ class Deployment:
         timeout_s: seconds after which Lambda ends a function's call.
         packages: what functions can import besides Python's own and mu, by architecture.
         usd_per_gb_s: what Lambda charges for a second with 1,024 MB, by architecture.
+        versions: of the distributions that functions can import, by architecture and normal name;
+            "" if Lambda chooses it.
+        kept_days: after how many days packages expire; 0 if its workers know of none.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Deployment:
     timeout_s: int
     packages: Mapping[str, Sequence[str]]
     usd_per_gb_s: Mapping[str, float] = field(repr=False)
+    versions: Mapping[str, Mapping[str, str]] = field(repr=False, default_factory=dict)
+    kept_days: int = 0
 
     @classmethod
     def find(cls, name: str) -> Deployment:

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mu.engines.log import tail_of
+from mu.engines.packages import Stored, fetch, paths_to
 from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
 from mu.engines.share import Keys, Outcome, ShareCall, read_share, read_stop, write_outcomes
+from mu.errors import PackageError
 from mu.packing import pieces
 from mu.records import Facts
 from mu.store.below import StoreBelow
@@ -111,11 +114,18 @@ class Environment:
         keys = Keys(job)
         if read_stop(self.store, keys)[0]:
             return {"calls": 0, "ended": 0}
-        calls = read_share(self.store.get(keys.share(share)))
-        pool = self._pool_of(job, slots, left_s())
+        calls, packages = read_share(self.store.get(keys.share(share)))
+        refused: CallFailed | None = None
+        try:
+            pool = self._pool_of(job, packages, slots, left_s())
+        except PackageError as error:
+            refused = CallFailed(type(error).__name__, str(error))
         fetched = time.time()
         running = _Share(self, keys, share, calls, slots, received)
-        running.run(pool, left_s)
+        if refused is None:
+            running.run(pool, left_s)
+        else:
+            running.refuse(refused)
         ended = time.time()
         record = {
             "share": share,
@@ -130,8 +140,14 @@ class Environment:
         self.store.put(f"{keys.records}{share}.json", json.dumps(record).encode())
         return {"calls": len(calls), "ended": running.count_ended()}
 
-    def _pool_of(self, job: str, slots: int, needed_s: float) -> WorkerPool:
-        """The job's processes; those of an earlier job are ended first."""
+    def _pool_of(
+        self, job: str, packages: Sequence[Stored], slots: int, needed_s: float
+    ) -> WorkerPool:
+        """The job's processes; those of an earlier job are ended first, with its packages.
+
+        Raises:
+            PackageError: the job's packages are not to be had.
+        """
         if self._pool is not None and (job != self._job or time.monotonic() > self._pool_until):
             self.close()
         if self._pool is None:
@@ -139,6 +155,14 @@ class Environment:
             self._pool_until = time.monotonic() + hold_s - needed_s
             self._job = job
             self.scratch.mkdir(parents=True, exist_ok=True)
+            folder = self.scratch / "packages"
+            if packages:
+                try:
+                    fetch(self.store, packages, folder)
+                except BaseException:
+                    self.close()
+                    raise
+                variables = {**variables, **paths_to(folder, os.environ)}
             self._pool = WorkerPool(
                 slots,
                 {
@@ -146,6 +170,7 @@ class Environment:
                     "scratch": str(self.scratch / "files"),
                     "logs": str(self.scratch),
                     "variables": dict(variables),
+                    "path": [str(folder)] if packages else [],
                     "memory_bytes": max(64 << 20, (self.limits.memory_mb << 20) - _OWN_BYTES),
                 },
             )
@@ -238,6 +263,12 @@ class _Share:
                     pool, [one for one in left if self._unwanted or one.call.number in unwanted]
                 )
                 looked = now
+
+    def refuse(self, failure: CallFailed) -> None:
+        """End all calls before they begin."""
+        for number in range(len(self._calls)):
+            self._ended(number, failure)
+        self._flush()
 
     def _left(self) -> list[_Running]:
         return [one for one in self._calls if one.ended is None]

@@ -1,7 +1,9 @@
 """A share: calls that one environment of a cloud function runs, and what became of them.
 
 Both are one object of the store each: the length of a table, the table as JSON, then the bytes that
-it counts. So a share is read and written by one request, however many calls it has.
+it counts. So a share is read and written by one request, however many calls it has. Its first entry
+names the packages of its job: to know them, an environment needs neither another request nor
+another right.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from mu.engines.packages import Stored
 from mu.engines.pool import Answer, CallFailed
 from mu.errors import NoSuchKey, StoreError
 from mu.packing import size_of
@@ -122,9 +125,15 @@ def read_stop(store: Store, keys: Keys) -> tuple[bool, frozenset[int]]:
     return told["all"], frozenset(told["calls"])
 
 
-def write_share(calls: Sequence[ShareCall]) -> list[Buffer]:
-    """A share as the parts of its object."""
-    heads = [
+def write_share(calls: Sequence[ShareCall], packages: Sequence[Stored] = ()) -> list[Buffer]:
+    """A share as the parts of its object.
+
+    Args:
+        calls: its calls.
+        packages: of its job.
+    """
+    heads: list[dict[str, Any]] = [{"packages": [astuple(one) for one in packages], "bytes": 0}]
+    heads += [
         {
             "number": call.number,
             "head": call.head,
@@ -137,16 +146,18 @@ def write_share(calls: Sequence[ShareCall]) -> list[Buffer]:
     return [_table(heads), *(part for call in calls for part in call.body)]
 
 
-def read_share(data: Buffer) -> list[ShareCall]:
-    """The calls of a share.
+def read_share(data: Buffer) -> tuple[list[ShareCall], list[Stored]]:
+    """The calls of a share, and the packages of its job.
 
     Raises:
         StoreError: the bytes are no share.
     """
-    return [
+    (first, _), *rest = _split(data)
+    calls = [
         ShareCall(one["number"], one["head"], one["function"], [body], one["timeout_s"])
-        for one, body in _split(data)
+        for one, body in rest
     ]
+    return calls, [Stored(*one) for one in first["packages"]]
 
 
 def write_outcomes(outcomes: Sequence[Outcome]) -> list[Buffer]:

@@ -13,20 +13,30 @@ import itertools
 import json
 import secrets
 import sys
+import tempfile
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mu.commands.staging import Staging
 from mu.engines.deployment import Deployment, client, explained, most_at_once
+from mu.engines.packages import Stored, upload
 from mu.engines.pool import Call, CallFailed, Cancelled
 from mu.engines.share import Keys, ShareCall, read_outcomes, read_stop, write_share, write_stop
-from mu.errors import ChannelRefused, NotEnoughConcurrency, StackError, StoreError
+from mu.errors import (
+    ChannelRefused,
+    NotEnoughConcurrency,
+    PackageError,
+    StackError,
+    StoreError,
+)
 from mu.messages.opening import SOCKETS, STORE, begin_channel
+from mu.packages.declared import Entry, collect
 from mu.packing import pieces, size_of, travels_by_value
 from mu.store.below import StoreBelow
 from mu.store.protocol import REQUESTS_AT_ONCE, Store
@@ -114,6 +124,7 @@ class StackWorkers:
         architecture: str | None = None,
         per_worker: int = 1,
         channel: str = STORE,
+        packages: Sequence[Entry] = (),
     ) -> None:
         """Begins a job.
 
@@ -124,9 +135,12 @@ class StackWorkers:
             architecture: of the workers; None for the stack's own.
             per_worker: how many calls share a worker's memory and processors at the same time.
             channel: see `mu.messages.opening.begin_channel`; not sockets.
+            packages: what calls import beside what is there.
 
         Raises:
             StackError: the stack has no such workers, or AWS does not answer.
+            PackageError: a package is not to be had for them.
+            StoreError: a package cannot be stored.
             ChannelClosed: the server does not answer.
             ChannelRefused: there is no such channel, or the server refuses the user.
         """
@@ -141,6 +155,7 @@ class StackWorkers:
         self.size = min(workers or most, max(1, most - _KEPT_FREE))
         self.packages = frozenset(deployment.packages.get(self._architecture, ()))
         self._bucket = S3Store(deployment.bucket)
+        self._packages = self._stored_packages(packages) if packages else []
         self.store: Store = StoreBelow(self._bucket, self._keys.data)
         if channel == SOCKETS:
             raise ChannelRefused("workers of a stack have no sockets in common")
@@ -170,6 +185,24 @@ class StackWorkers:
             f"no workers of {self.deployment.name} have {memory_mb} MB: the largest have "
             f"{self._sizes[-1]}; the setting mu_memory_mb adds others"
         )
+
+    def _stored_packages(self, packages: Sequence[Entry]) -> list[Stored]:
+        """Bring packages to the store; `packages` has their modules from now on."""
+        deployment, architecture = self.deployment, self._architecture
+        if not deployment.kept_days:
+            raise PackageError(
+                f"workers of {deployment.name} take no packages: deploy it again with this version"
+            )
+        with tempfile.TemporaryDirectory(prefix="mu-") as folder:
+            found = collect(
+                packages,
+                Path(folder),
+                architecture=architecture,
+                python=deployment.python,
+                there=deployment.versions.get(architecture, {}),
+            )
+            self.packages = self.packages.union(*(one.modules for one in found))
+            return upload(self._bucket, found, deployment.kept_days)
 
     # ---- as every executor's workers ----
 
@@ -402,7 +435,7 @@ class StackWorkers:
             for number in numbers
             for call in (sent[number],)
         ]
-        self._bucket.concat(self._keys.share(share), pieces(write_share(calls)))
+        self._bucket.concat(self._keys.share(share), pieces(write_share(calls, self._packages)))
 
     def _execute(
         self, number: int, shares: Mapping[str, Sequence[int]], sent: Mapping[int, Call]

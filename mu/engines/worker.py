@@ -12,6 +12,7 @@ import resource
 import select
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import traceback
@@ -41,6 +42,8 @@ def _end_with_the_parent(connection: socket.socket) -> None:
 def _prepare(first: dict[str, Any]) -> Store:
     """Make this process what the pool asks for; returns the store."""
     os.environ.update(first.get("variables", {}))
+    # Before what is installed: who declares a package wants its version.
+    sys.path[:0] = first.get("path", [])
     if "logs" in first:
         log.redirect(Path(first["logs"]))
     if "memory_bytes" in first:

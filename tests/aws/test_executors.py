@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from mu.engines.job import Job
 from mu.engines.share import Keys
 from mu.store.s3 import client as s3_client
 from tests.aws.rights import unneeded
+from tests.support.packages import make_wheel
 from tests.support.processes import alive, wait_until
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -88,6 +90,22 @@ def quiet_square(x: int) -> int:
 def count_bytes(megabytes: int) -> int:
     """Takes memory."""
     return len(bytearray(megabytes << 20))
+
+
+def version_there() -> tuple[str, str]:
+    """What workers find of a package that only they have; and a program of it."""
+    import subprocess
+
+    import parcel  # type: ignore[import-not-found]
+
+    return parcel.VERSION, subprocess.run(
+        ["parcel-version"], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def absent_there() -> None:
+    """Imports what only other jobs have."""
+    import parcel  # noqa: F401
 
 
 def wait_the_first_time(key: str, context_url: str) -> str:
@@ -291,6 +309,87 @@ def test_a_program_takes_and_leaves_objects(executor: mu.Executor, stack: Deploy
     error = executor.submit(read, f"s3://{target}/absent").exception(TIMEOUT_S)
     assert isinstance(error, mu.TaskFailed)
     assert error.error == "NoSuchKey"
+
+
+# ---- packages ----
+
+
+def parcel(folder: Path, version: str) -> Path:
+    """A wheel with a module and a program."""
+    return make_wheel(folder, "parcel", version, {
+        "parcel/__init__.py": f"VERSION = {version!r}\n",
+        f"parcel-{version}.data/scripts/parcel-version":
+            "#!python\nimport parcel\nprint('program of', parcel.VERSION)\n",
+    })  # fmt: skip
+
+
+def test_jobs_get_the_packages_that_they_declare(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, a call imports another version than its job declares, or none."""
+    for version in ("1.0", "2.0", "1.0"):
+        packages = [parcel(tmp_path, version)]
+        # One environment serves all of them, one after another.
+        with mu.Executor(ON, workers=1, packages=packages) as ex:
+            assert ex.submit(version_there).result(TIMEOUT_S) == (
+                version,
+                f"program of {version}\n",
+            )
+    with mu.Executor(ON, workers=1) as ex:
+        failed = ex.submit(absent_there).exception(TIMEOUT_S)
+        assert isinstance(failed, mu.TaskFailed)
+        assert failed.error == "ModuleNotFoundError"
+    stored = [key for key in stack.keys("WorkBucket") if key.startswith("mu-packages/")]
+    assert [key.rpartition("/")[2] for key in sorted(stored, key=lambda key: key[-20:])] == [
+        "parcel-1.0-py3-none-any.whl", "parcel-2.0-py3-none-any.whl",
+    ]  # fmt: skip
+
+
+def test_a_folder_is_stored_once_and_travels_by_name(
+    stack: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, each job stores a user's own package again, or workers do not import it."""
+    folder = tmp_path / "satchel"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "from pathlib import Path\n"
+        "def told():\n    return __file__, (Path(__file__).parent / 'data.txt').read_text()\n"
+    )
+    (folder / "data.txt").write_text("data")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = importlib.import_module("satchel").told
+    dates = []
+    for _ in range(2):
+        with mu.Executor(ON, packages=[folder]) as ex:
+            place, data = ex.submit(told).result(TIMEOUT_S)
+            # By value, it would say where it lies here.
+            assert (place.endswith("/packages/satchel/__init__.py"), data) == (True, "data")
+        (key,) = (key for key in stack.keys("WorkBucket") if key.endswith("/satchel.zip"))
+        bucket = json.loads(stack.outputs["Mu"])["bucket"]
+        dates.append(stack.client("s3").head_object(Bucket=bucket, Key=key)["LastModified"])
+        time.sleep(1.1)
+    assert dates[0] == dates[1]
+
+
+def test_a_package_that_has_expired_is_named(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, calls of a job whose packages are gone are tried again and again."""
+    bucket = json.loads(stack.outputs["Mu"])["bucket"]
+    with mu.Executor(ON, retries=3, packages=[parcel(tmp_path, "3.0")]) as ex:
+        for key in stack.keys("WorkBucket"):
+            if key.endswith("/parcel-3.0-py3-none-any.whl"):
+                stack.client("s3").delete_object(Bucket=bucket, Key=key)
+        outcomes = list(ex.map(square, range(3), chunksize=3, return_exceptions=True))
+        for failed in outcomes:
+            assert isinstance(failed, mu.TaskFailed)
+            assert (failed.error, "parcel-3.0" in failed.message) == ("PackageError", True)
+
+
+def test_calls_may_not_read_packages(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, calls have a right that they do not need: their worker reads for them."""
+    bucket = json.loads(stack.outputs["Mu"])["bucket"]
+    with mu.Executor(ON, packages=[parcel(tmp_path, "1.0")]) as ex:
+        key = next(key for key in stack.keys("WorkBucket") if key.startswith("mu-packages/"))
+        failed = ex.submit(read, f"s3://{bucket}/{key}").exception(TIMEOUT_S)
+        assert isinstance(failed, mu.TaskFailed)
+        assert failed.error == "StoreDenied"
 
 
 # ---- rights ----

@@ -164,6 +164,17 @@ def test_a_function_of_a_script_runs_over_items(tmp_path: Path) -> None:
         assert message in wrong.stderr
 
 
+def test_packages_are_declared_in_the_command(tmp_path: Path) -> None:
+    """If this fails, `mu map` cannot say what a script imports."""
+    (tmp_path / "script.py").write_text("def same(item):\n    return item\n")
+    arguments = ["map", "script.py:same", "--items", "-", "--package", "cloudpickle>=3"]
+    done = mu(*arguments, inside=tmp_path, given="1\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    done = mu(*arguments, "--package", "no-such-package", inside=tmp_path, given="1\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "which lacks some of cloudpickle>=3, no-such-package" in done.stderr
+
+
 def test_progress_is_shown_in_a_terminal(texts: Path) -> None:
     """If this fails, a user who waits sees nothing."""
     ours, theirs = pty.openpty()
