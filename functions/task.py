@@ -17,7 +17,7 @@ from excamera.job.steps import NUMBERS, step_of
 from excamera.lifecycle.cancel import is_cancelled, sweep
 from functions.settings import StoreSettings
 from mu import Event, Json, Store, StoreError, open_store
-from mu.engines.function import call, peak_memory_mib
+from mu.engines.stack.function import call, peak_memory_mib
 from mu.task import TaskFunction, resolve
 
 Handler = Callable[[Event, LambdaContext], Json]

@@ -14,7 +14,7 @@ from typing import Any
 
 from mu.engines.calls import Failure, Outcomes
 from mu.engines.coordinator import FAILURES, LACKS_MEMORY
-from mu.engines.pool import Answer, Call, CallFailed, Cancelled
+from mu.engines.machine.pool import Answer, Call, CallFailed, Cancelled
 from mu.engines.workers import Workers
 from mu.errors import TaskFailed
 from mu.flow import Retry

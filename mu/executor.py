@@ -18,7 +18,7 @@ from mu.attempts import Attempts, Finish, Function, Together
 from mu.commands.command import Command
 from mu.commands.task import CommandDone, Into, Item, Work, perform, plan
 from mu.engines.coordinator import Run
-from mu.engines.here import MachineWorkers
+from mu.engines.machine.workers import MachineWorkers
 from mu.engines.workers import Workers
 from mu.errors import MessageError, NotEnoughConcurrency, PeerFailed, TaskFailed
 from mu.flow import Node
@@ -87,8 +87,8 @@ class Executor(concurrent.futures.Executor):
         kind, _, stack = on.partition(":")
         if kind == "stack" and stack:
             # Executors of one machine begin faster without the AWS SDK.
-            from mu.engines.deployment import Deployment
-            from mu.engines.stack import StackWorkers
+            from mu.engines.stack.deployment import Deployment
+            from mu.engines.stack.workers import StackWorkers
 
             self._workers: Workers = StackWorkers(
                 Deployment.find(stack),

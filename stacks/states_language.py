@@ -4,7 +4,7 @@ Two engines run one description: `mu.engines.coordinator` interprets it, and thi
 it for Step Functions. A state machine also needs what only the cloud has:
 
 - every Task calls its function with the event and with what Step Functions knows of the
-  attempt (`mu.engines.function` reads both), and is retried when Lambda itself fails;
+  attempt (`mu.engines.stack.function` reads both), and is retried when Lambda itself fails;
 - when a Task deep in the flow fails for good, a sibling state records the failure there,
   because a distributed map hides its children's errors from its parent;
 - every failure arrives at one last Task. It either fails the execution under the name of the

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from excamera.steps.join import join
 from mu import Context, DirectoryStore
-from mu.engines.function import peak_memory_mib
+from mu.engines.stack.function import peak_memory_mib
 from mu.machine import available_cpus
 
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from excamera.lifecycle.failure import failure
 from functions.settings import StoreSettings
 from mu import Json, open_store
-from mu.engines.function import call
+from mu.engines.stack.function import call
 
 logger = Logger()
 tracer = Tracer()

@@ -11,7 +11,7 @@ import boto3
 
 from functions.settings import StoreSettings
 from mu import Event, Json
-from mu.engines.environment import Environment, Limits, new_scratch
+from mu.engines.stack.environment import Environment, Limits, new_scratch
 from mu.store.s3.bucket import S3Store
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ environment = Environment(
 
 
 def handler(event: Event, context: LambdaContext) -> Json:
-    """Run a share; `mu.engines.share` has the names of the event's fields."""
+    """Run a share; `mu.engines.stack.share` has the names of the event's fields."""
     return environment.run(
         event["job"],
         event["share"],

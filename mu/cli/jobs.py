@@ -9,13 +9,13 @@ import click
 from mu.cli.workers import stack_option
 
 if TYPE_CHECKING:
-    from mu.engines.job import Job
+    from mu.engines.stack.job import Job
 
 
 def _job(stack: str, name: str) -> Job:
     # The AWS SDK takes longer to import than all else.
-    from mu.engines.deployment import Deployment
-    from mu.engines.job import Job
+    from mu.engines.stack.deployment import Deployment
+    from mu.engines.stack.job import Job
 
     return Job(Deployment.find(stack), name)
 

@@ -21,9 +21,9 @@ import mu
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.excamera.synthesis import STACK
-from mu.engines import deployment
-from mu.engines.job import Job
-from mu.engines.share import Keys
+from mu.engines.stack import deployment
+from mu.engines.stack.job import Job
+from mu.engines.stack.share import Keys
 from mu.store.s3 import client as s3_client
 from tests.aws.rights import unneeded
 from tests.support.packages import make_wheel

@@ -30,7 +30,7 @@ from mu import (
     TaskTimeout,
     WorkerDied,
 )
-from mu.engines import wire
+from mu.engines.machine import wire
 from mu.timeline import attempts
 from tests.support.processes import alive
 from tests.unit.task_functions import FUNCTIONS
@@ -223,7 +223,7 @@ def test_a_worker_ends_with_a_parent_that_left_answers_unread() -> None:
     """If this fails, a parent killed at the wrong moment leaves its workers behind."""
     ours, theirs = socket.socketpair()
     inbox, unread = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    code = "import sys; from mu.engines.worker import main; main(*sys.argv[1:])"
+    code = "import sys; from mu.engines.machine.worker import main; main(*sys.argv[1:])"
     descriptors = [theirs.fileno(), unread.fileno()]
     with theirs, unread, inbox, subprocess.Popen(
         [sys.executable, "-c", code, *map(str, descriptors)], cwd=ROOT, pass_fds=descriptors

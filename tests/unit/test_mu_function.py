@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mu import Context, Event, MemoryStore
-from mu.engines.function import call, peak_memory_mib
+from mu.engines.stack.function import call, peak_memory_mib
 from mu.timeline import attempts
 from tests.support.shared import ROOT
 
@@ -61,7 +61,7 @@ def test_the_peak_of_memory_is_this_processes_own() -> None:
     """If this fails, a small function seems to need the memory of its parent."""
     large = bytearray(300 << 20)
     large[::4096] = bytes(len(large[::4096]))
-    program = "from mu.engines.function import peak_memory_mib; print(peak_memory_mib())"
+    program = "from mu.engines.stack.function import peak_memory_mib; print(peak_memory_mib())"
     child = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )

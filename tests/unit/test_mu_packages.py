@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 import mu
-from mu.engines.packages import Stored, fetch, upload
-from mu.engines.share import ShareCall, read_share, write_share
+from mu.engines.stack.packages import Stored, fetch, upload
+from mu.engines.stack.share import ShareCall, read_share, write_share
 from mu.packages.archive import modules_of, unpack, zip_folder
 from mu.packages.declared import Declared, Package, check_here, collect
 from tests.support.packages import make_wheel

@@ -18,8 +18,8 @@ import pytest
 
 import mu
 from mu import Executor, TaskFailed, TaskTimeout, WorkerDied
-from mu.engines import pool as pools
-from mu.engines import processes, wire
+from mu.engines.machine import pool as pools
+from mu.engines.machine import processes, wire
 from mu.machine import children
 from mu.packing import joined, pack, unpack
 from tests.support.processes import alive, wait_until

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mu.engines import wire
-from mu.engines.processes import Processes, processes
+from mu.engines.machine import wire
+from mu.engines.machine.processes import Processes, processes
 from mu.records import Facts
 from mu.store.protocol import Buffer
 

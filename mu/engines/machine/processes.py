@@ -1,7 +1,7 @@
 """How the pool starts worker processes, ends them, and learns how they ended.
 
-On Linux a nursery forks them (`mu.engines.nursery`). Elsewhere each is a new interpreter: libraries
-of other systems do not bear a fork.
+On Linux a nursery forks them (`mu.engines.machine.nursery`). Elsewhere each is a new interpreter:
+libraries of other systems do not bear a fork.
 """
 
 from __future__ import annotations

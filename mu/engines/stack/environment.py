@@ -1,6 +1,6 @@
 """What an executor's cloud function does: it runs a share of calls on processes of its own.
 
-They are the processes of `mu.engines.pool`, as on one machine. So several calls share the CPUs of
+They are those of `mu.engines.machine.pool`, as on one machine. So several calls share the CPUs of
 one environment, a call that kills its process harms no other, and a call that nobody wants any more
 is ended at once. What the calls may reach is up to the credentials that their processes get, which
 are not those of the function.
@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mu.engines.log import tail_of
-from mu.engines.packages import Stored, fetch, paths_to
-from mu.engines.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
-from mu.engines.share import Keys, Outcome, ShareCall, read_share, read_stop, write_outcomes
+from mu.engines.machine.log import tail_of
+from mu.engines.machine.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
+from mu.engines.stack.packages import Stored, fetch, paths_to
+from mu.engines.stack.share import Keys, Outcome, ShareCall, read_share, read_stop, write_outcomes
 from mu.errors import PackageError
 from mu.packing import pieces
 from mu.records import Facts

@@ -17,7 +17,7 @@ import socket
 import traceback
 from typing import NoReturn
 
-from mu.engines import worker
+from mu.engines.machine import worker
 from mu.machine import adopt_orphans, children, end_with_descendants
 
 _LONGEST_REQUEST = 64

@@ -24,10 +24,17 @@ from pathlib import Path
 from typing import Any
 
 from mu.commands.staging import Staging
-from mu.engines.deployment import Deployment, client, explained, most_at_once
-from mu.engines.packages import Stored, upload
-from mu.engines.pool import Call, CallFailed, Cancelled
-from mu.engines.share import Keys, ShareCall, read_outcomes, read_stop, write_share, write_stop
+from mu.engines.machine.pool import Call, CallFailed, Cancelled
+from mu.engines.stack.deployment import Deployment, client, explained, most_at_once
+from mu.engines.stack.packages import Stored, upload
+from mu.engines.stack.share import (
+    Keys,
+    ShareCall,
+    read_outcomes,
+    read_stop,
+    write_share,
+    write_stop,
+)
 from mu.errors import (
     ChannelRefused,
     NotEnoughConcurrency,

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from mu.engines.deployment import Deployment, client, explained
-from mu.engines.share import Keys, write_stop
+from mu.engines.stack.deployment import Deployment, client, explained
+from mu.engines.stack.share import Keys, write_stop
 from mu.errors import NoSuchJob
 from mu.prices import INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 from mu.store.protocol import Store, at_once

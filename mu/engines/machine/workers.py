@@ -7,7 +7,7 @@ import tempfile
 from typing import Any
 
 from mu.commands.staging import Staging
-from mu.engines.pool import Call, WorkerPool
+from mu.engines.machine.pool import Call, WorkerPool
 from mu.errors import NotEnoughConcurrency
 from mu.machine import available_cpus
 from mu.messages.opening import begin_channel

@@ -19,7 +19,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from mu.engines import log, wire
+from mu.engines.machine import log, wire
 from mu.machine import adopt_orphans
 from mu.store.opening import open_store
 from mu.store.protocol import Buffer, Store

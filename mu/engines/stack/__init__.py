@@ -1,0 +1,1 @@
+"""Workers that are cloud functions of a deployed stack: the client's side, and theirs."""
