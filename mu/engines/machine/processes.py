@@ -23,7 +23,7 @@ from mu.machine import end_with_descendants
 
 _BOOT = (
     "import json, os, sys; sys.path[:] = json.loads(os.environ.pop('MU_SYS_PATH')); "
-    "from mu.engines.{module} import main; main(*sys.argv[1:])"
+    "from mu.engines.machine.{module} import main; main(*sys.argv[1:])"
 )
 _LONGEST_REPORT = 64
 
