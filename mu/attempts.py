@@ -71,6 +71,7 @@ class Together:
         memory_mb: what they need, as is known since they have lacked some.
         dollars: what attempts have cost so far.
         is_copy: whether others do the same; then it is not tried again.
+        copy: the future of others that do the same, once there are any.
     """
 
     function: Function
@@ -86,6 +87,7 @@ class Together:
     memory_mb: int | None = None
     dollars: float = 0.0
     is_copy: bool = False
+    copy: Future[Any] | None = None
 
 
 class Attempts:
@@ -241,6 +243,13 @@ class Attempts:
         failures: Mapping[int, Failure],
         log: str,
     ) -> None:
+        copy = together.copy
+        if failures and copy is not None and not copy.done():
+            # The copy may succeed; if it does not, this failure counts.
+            copy.add_done_callback(lambda _: self._settle(together, results, failures, log))
+            return
+        if together.future.done():
+            return
         if together.again is None:
             self._ended_alone(together, results, failures, log)
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import math
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -17,7 +16,7 @@ from mu.futures import Future
 class Hedge:
     """Begins a second copy of each call that still runs when only a few are left.
 
-    A copy that fails is forgotten: the first goes on, or is tried again as if it were alone.
+    Of two that do the same, the failure of one counts only if the other has failed, too.
     """
 
     def __init__(
@@ -29,7 +28,7 @@ class Hedge:
         """Begins with no calls.
 
         Args:
-            share: how much of all is few: 0.05 for the last of twenty.
+            share: how much of all is few: 0.05 for the last of twenty. One is always few.
             begin: begins an attempt.
             new_future: makes the future of a copy.
 
@@ -72,7 +71,7 @@ class Hedge:
         """
         with self._lock:
             slow = [one for future, one in self._running.items() if future not in waiting]
-            if len(slow) > math.ceil(self._share * self._count):
+            if len(slow) > self._few():
                 return
             for one in slow:
                 del self._running[one.future]
@@ -87,8 +86,7 @@ class Hedge:
 
     def _look(self) -> None:
         with self._lock:
-            few = math.ceil(self._share * self._count) if self._share else 0
-            if not self._complete or len(self._running) > few:
+            if not self._complete or len(self._running) > self._few():
                 return
             slow = [one for one in self._running.values() if one.future.began]
             for one in slow:
@@ -96,17 +94,24 @@ class Hedge:
         for one in slow:
             self._copy(one)
 
+    def _few(self) -> int:
+        return max(1, int(self._share * self._count)) if self.wanted else 0
+
     def _copy(self, first: Together) -> None:
         copy = replace(
             first,
             future=self._new_future(),
             again=None if first.again is None else [],
             is_copy=True,
+            copy=None,
         )
+        first.copy = copy.future
         copy.future.add_done_callback(lambda future: _settle(first, future))
         first.future.add_done_callback(lambda _: copy.future.cancel())
-        with contextlib.suppress(RuntimeError):  # all is being ended
+        try:
             self._begin(copy)
+        except RuntimeError:  # all is being ended
+            copy.future.cancel()
 
 
 def _settle(first: Together, copy: concurrent.futures.Future[Any]) -> None:
