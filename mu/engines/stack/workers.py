@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -90,7 +91,7 @@ class _Sent:
     """A call that has been sent and has not ended."""
 
     call: Call
-    share: str
+    share: str = ""
 
 
 @dataclass(slots=True)
@@ -324,6 +325,9 @@ class StackWorkers:
             except (StoreError, StackError) as error:
                 if now - answered > _UNANSWERED_S:
                     self._fail(list(self._sent), CallFailed(type(error).__name__, str(error)))
+            except Exception as error:  # a fault of ours must leave nobody waiting
+                failure = CallFailed(type(error).__name__, str(error), traceback.format_exc())
+                self._fail(list(self._sent), failure)
 
     def _pause_s(self, next_poll: float) -> float | None:
         times = []
@@ -333,48 +337,67 @@ class StackWorkers:
             times.append(next_poll)
         return max(0.0, min(times) - time.monotonic()) if times else None
 
-    def _gathered(self) -> list[list[Call]]:
+    def _gathered(self) -> list[list[int]]:
         """The calls of the next waves, if it is time for them; those that begin together apart."""
         now = time.monotonic()
         if not self._queue or (
             now < self._queue[-1][0] + _QUIET_S and now < self._queue[0][0] + _GATHER_S
         ):
             return []
-        together = [list(calls) for _, calls in self._queue if len(calls) > 1]
+        together = [calls for _, calls in self._queue if len(calls) > 1]
         single = [calls[0] for _, calls in self._queue if len(calls) == 1]
         self._queue.clear()
-        return [*([single] if single else []), *together]
+        return [self._numbered(calls) for calls in ([single] if single else []) + together]
+
+    def _numbered(self, calls: Sequence[Call]) -> list[int]:
+        """Numbers of calls that are now sent, so that they can be cancelled from now on."""
+        with self._changed:
+            numbers = [next(self._numbers) for _ in calls]
+            for number, call in zip(numbers, calls, strict=True):
+                self._sent[number] = _Sent(call)
+                self._number_of[call] = number
+            return numbers
 
     # ---- waves ----
 
-    def _start(self, calls: Sequence[Call], *, alone: bool = False) -> None:
+    def _start(self, numbers: Sequence[int], *, alone: bool = False) -> None:
         """Send calls to workers.
 
         Args:
-            calls: one or more; members of a gang are always alone in their shares.
+            numbers: of one or more; members of a gang are always alone in their shares.
             alone: whether each is alone in its share.
         """
-        number = next(self._wave_numbers)
-        sent: dict[int, Call] = {next(self._numbers): call for call in calls}
-        shares: dict[str, list[int]] = {}
-        for numbers in self._cut(sent, alone=alone or "gang" in calls[0].head):
-            shares[f"{number:05d}-{len(shares):05d}"] = numbers
-        with self._changed:
-            if self._closed:
-                return
-            for share, numbers in shares.items():
-                for one in numbers:
-                    self._sent[one] = _Sent(sent[one], share)
-                    self._number_of[sent[one]] = one
         try:
-            self._store_functions(sent.values())
-            list(self._requests.map(lambda one: self._store_share(sent, *one), shares.items()))
-            arn = self._execute(number, shares, sent)
-        except (StoreError, StackError) as error:
-            self._fail(sent, CallFailed(type(error).__name__, str(error)))
-            return
-        self._waves.append(_Wave(arn, {share: set(numbers) for share, numbers in shares.items()}))
-        for call in calls:
+            self._start_wave(numbers, alone=alone)
+        except Exception as error:
+            failure = CallFailed(type(error).__name__, str(error), traceback.format_exc())
+            self._fail(numbers, failure)
+
+    def _start_wave(self, numbers: Sequence[int], *, alone: bool) -> None:
+        wave = next(self._wave_numbers)
+        with self._changed:
+            sent = {number: self._sent[number].call for number in numbers if number in self._sent}
+        if not sent:
+            return  # cancelled meanwhile
+        alone = alone or any("gang" in call.head for call in sent.values())
+        shares = {
+            f"{wave:05d}-{count:05d}": some
+            for count, some in enumerate(self._cut(sent, alone=alone))
+        }
+        self._store_functions(sent.values())
+        list(self._requests.map(lambda one: self._store_share(sent, *one), shares.items()))
+        arn = self._execute(wave, shares, sent)
+        with self._changed:
+            begun = _Wave(arn)
+            for share, some in shares.items():
+                left = {number for number in some if number in self._sent}
+                begun.dropped |= len(left) < len(some)
+                for number in left:
+                    self._sent[number].share = share
+                if left:
+                    begun.shares[share] = left
+            self._waves.append(begun)
+        for call in sent.values():
             call.started("")
 
     def _cut(self, sent: Mapping[int, Call], *, alone: bool) -> Iterable[list[int]]:
@@ -489,7 +512,7 @@ class StackWorkers:
                     call.told(one.facts)
                     call.ended(one.outcome)
             if again and not self._cancelled_elsewhere(again):
-                self._start(again)
+                self._start(self._numbered(again))
         self._bucket.delete_all(keys)
         self._forget_ended_waves()
 
@@ -503,7 +526,7 @@ class StackWorkers:
         # Nobody knows which of them it was.
         calls = [call for number in numbers if (call := self._take(number)) is not None]
         if calls:
-            self._start(calls, alone=True)
+            self._start(self._numbered(calls), alone=True)
 
     def _describe(self) -> None:
         """Find executions that have ended without an answer for all of their shares."""
