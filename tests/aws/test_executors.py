@@ -227,7 +227,12 @@ def test_what_a_stack_lacks_is_named(stack: Deployed, monkeypatch: pytest.Monkey
         mu.Executor(ON, architecture="sparc")
     with pytest.raises(ValueError, match="stack:NAME"):
         mu.Executor("cloud")
-    other = replace(deployment.Deployment.find(STACK), python="3.8")
+    found = deployment.Deployment.find(STACK)
+    hasty = replace(found, timeout_s=15)
+    monkeypatch.setattr(deployment.Deployment, "find", lambda _: hasty)
+    with pytest.raises(mu.StackError, match="end after 15 s"):
+        mu.Executor(ON)
+    other = replace(found, python="3.8")
     monkeypatch.setattr(deployment.Deployment, "find", lambda _: other)
     with mu.Executor(ON) as ex, pytest.raises(mu.StackError, match="bytecode"):
         ex.submit(square, 1)

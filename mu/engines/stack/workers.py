@@ -152,6 +152,12 @@ class StackWorkers:
             ChannelClosed: the server does not answer.
             ChannelRefused: there is no such channel, or the server refuses the user.
         """
+        if deployment.timeout_s <= _SPARE_S:
+            # An environment that has so little time left begins no call.
+            raise StackError(
+                f"workers of {deployment.name} end after {deployment.timeout_s} s: executors need "
+                f"a timeout_s of more than {_SPARE_S:g}"
+            )
         self.job = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
         self.deployment = deployment
         self._keys = Keys(self.job)
