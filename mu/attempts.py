@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.engines.calls import Failure, Outcomes
 from mu.engines.coordinator import FAILURES, LACKS_MEMORY
-from mu.engines.machine.pool import Answer, Call, CallFailed, Cancelled
 from mu.engines.workers import Workers
 from mu.errors import TaskFailed
 from mu.flow import Retry

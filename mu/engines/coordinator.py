@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mu.engines.machine.pool import Answer, Call, CallFailed, Cancelled
+from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.engines.workers import Workers
 from mu.errors import FlowError, TaskFailed, TaskTimeout, WorkerDied
 from mu.flow import Each, Node, Parallel, Retry, Sequence, Task, build, check, place, walk

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any, Protocol
 
 from mu.commands.staging import Staging
-from mu.engines.machine.pool import Call
+from mu.engines.call import Call
 from mu.messages.opening import Director
 from mu.store.protocol import Store
 

@@ -11,104 +11,35 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.engines.machine import wire
 from mu.engines.machine.processes import Processes, processes
-from mu.records import Facts
-from mu.store.protocol import Buffer
 
 _MOST_AHEAD = 4
 """How many calls a worker is sent while it runs another, so that it need not wait for the next."""
 
 
-class CallFailed(Exception):
-    """A call returned no result; `error` is the class name of the reason.
-
-    `log` has the last lines that it printed, if its workers keep them; `at` is the Unix time when
-    this was known.
-    """
-
-    def __init__(self, error: str, message: str, details: str = "", log: str = "") -> None:
-        super().__init__(error, message, details, log)
-        self.error = error
-        self.message = message
-        self.details = details
-        self.log = log
-        self.at = time.time()
-
-
-class Cancelled(CallFailed):
-    """Nobody wants the result any more."""
-
-    def __init__(self) -> None:
-        super().__init__("Cancelled", "the call was cancelled")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a call returned.
-
-    Attributes:
-        head: its `result`, if that is JSON, and its `marks`.
-        body: its packed result, if it is not.
-        at: Unix time when it came, before its worker began another call.
-    """
-
-    head: dict[str, Any]
-    body: memoryview
-    at: float = field(default_factory=time.time, compare=False)
-
-
 @dataclass(eq=False, slots=True)
-class Call:
-    """One call, from when it is asked for to its end. Its functions are called in other threads.
+class _Entry:
+    """A call that has not ended, and where it stands.
 
     Attributes:
-        head: what the worker is told, as JSON.
-        body: packed arguments.
-        ended: is given the answer, or why there is none; called once.
-        started: is given the worker's name when the call begins. It must return at once, and not
-            call the pool.
-        reported: is given what the task reports while it runs.
-        told: is given what else is known of it, before `ended`, by workers of a stack.
-        priority: the call with the lowest goes first.
-        timeout_s: seconds after which its worker is stopped.
-        short: whether a worker may be sent the call, if it is small, while it still runs another
-            one of this kind. If it then does not come to it, another worker gets it.
-        memory_mb: what it needs at least; None for what workers have. Those of one machine share
-            all of it.
-        task: what it is called in records.
-        attempt: 1 for the first, then 2, ...
+        call: see there.
+        number: by which its worker knows it.
+        packet: what a worker's inbox takes, if the call is short.
+        waiting: the calls among which it waits, or has waited.
+        worker: who runs it, or will if it comes to it; None while it waits.
     """
 
-    head: dict[str, Any]
-    ended: Callable[[Answer | CallFailed], None]
-    body: Sequence[Buffer] = ()
-    started: Callable[[str], None] = lambda _: None
-    reported: Callable[[dict[str, Any]], None] = lambda _: None
-    told: Callable[[Facts], None] = lambda _: None
-    priority: tuple[int, ...] = ()
-    timeout_s: float | None = None
-    short: bool = False
-    memory_mb: int | None = None
-    task: str = ""
-    attempt: int = 1
-
-    # The pool's own.
-    number: int = field(default=0, init=False)
-    packet: bytes | None = field(default=None, init=False, repr=False)
-    entry: _Waiting | None = field(default=None, init=False, repr=False)
-    worker: _Worker | None = field(default=None, init=False, repr=False)
-    """Who runs it, or will if it comes to it; None while it waits."""
-    over: bool = field(default=False, init=False)
-    """Whether its end is told."""
-
-    def end(self) -> None:
-        """Note that its end is told. Nothing it holds is kept any longer than somebody wants it."""
-        self.over, self.entry = True, None
+    call: Call
+    number: int
+    packet: bytes | None
+    waiting: _Waiting | None = field(default=None, repr=False)
+    worker: _Worker | None = field(default=None, repr=False)
 
 
 @dataclass(order=True, slots=True)
@@ -117,7 +48,7 @@ class _Waiting:
 
     priority: tuple[int, ...]
     number: int
-    calls: list[Call] = field(compare=False)
+    entries: list[_Entry] = field(compare=False)
 
 
 class _Worker:
@@ -132,8 +63,8 @@ class _Worker:
             self._name = processes.start(theirs, self._unread)
         self._receiver = wire.Receiver(self._stream)
         self.pid: int | None = None
-        self.call: Call | None = None
-        self.ahead: deque[Call] = deque()
+        self.entry: _Entry | None = None
+        self.ahead: deque[_Entry] = deque()
         """What it will do after that, in this order, if it comes to it."""
         self.until: float | None = None
         with contextlib.suppress(OSError):
@@ -148,24 +79,24 @@ class _Worker:
 
     def rest(self) -> None:
         """Note that it runs nothing."""
-        self.call = self.until = None
+        self.entry = self.until = None
 
-    def post(self, call: Call) -> bool:
+    def post(self, entry: _Entry) -> bool:
         """Put a call into its inbox; False if there is no room.
 
         A call that has no packet is then to be sent.
         """
-        packet = call.packet or wire.packet_for_stream(call.number)
+        packet = entry.packet or wire.packet_for_stream(entry.number)
         try:
             return self._inbox.send(packet, socket.MSG_DONTWAIT) == len(packet)
         except OSError:
             return False
 
-    def send(self, call: Call) -> None:
+    def send(self, entry: _Entry) -> None:
         """Send a call over the stream. If the worker is dead, whoever reads from it finds out."""
-        if self.post(call):
+        if self.post(entry):
             with contextlib.suppress(OSError):
-                wire.send(self._stream, call.head, call.body)
+                wire.send(self._stream, entry.call.head, entry.call.body)
 
     def take_back(self) -> set[int]:
         """Empty its inbox; returns the numbers of the calls that it has not begun."""
@@ -208,6 +139,7 @@ class WorkerPool:
         self._first = first
         self._processes = processes(modules)
         self._numbers = itertools.count()
+        self._entries: dict[Call, _Entry] = {}
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._idle: list[_Worker] = []
@@ -229,19 +161,23 @@ class WorkerPool:
         that came later wait for them.
         """
         assert len(calls) <= self.size
+        entries = []
         for call in calls:
-            call.number = next(self._numbers)
-            if call.short:
-                call.packet = wire.packet_of(call.number, call.head, call.body)
+            number = next(self._numbers)
+            packet = wire.packet_of(number, call.head, call.body) if call.short else None
+            entries.append(_Entry(call, number, packet))
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
-            wanted = [call for call in calls if not call.over]  # not cancelled meanwhile
-            entry = _Waiting(calls[0].priority, next(self._numbers), wanted)
-            for call in wanted:
-                call.entry = entry
-            heapq.heappush(self._waiting, entry)
-            if any(one.ahead and entry.priority < one.ahead[-1].priority for one in self._all):
+            wanted = [entry for entry in entries if not entry.call.over]  # not cancelled meanwhile
+            waiting = _Waiting(calls[0].priority, next(self._numbers), wanted)
+            for entry in wanted:
+                entry.waiting = waiting
+                self._entries[entry.call] = entry
+            heapq.heappush(self._waiting, waiting)
+            if any(
+                one.ahead and waiting.priority < one.ahead[-1].call.priority for one in self._all
+            ):
                 self._take_back_all()
             begun = self._assign()
         self._send(begun)
@@ -251,17 +187,13 @@ class WorkerPool:
         with self._lock:
             if call.over:
                 return
-            entry, worker = call.entry, call.worker
-            call.end()
-            if worker is not None:
-                self._take_back(worker)
-            if call.worker is None:
-                if entry is not None:
-                    entry.calls.remove(call)
-            elif call.worker.call is call and not call.worker.ahead:
-                self._remove(call.worker)
-            # Otherwise its worker has taken it, or the next, a moment ago: `_go_on` sees to it.
-            begun = self._assign()
+            begun: list[tuple[_Worker, _Entry]] = []
+            entry = self._entries.get(call)
+            if entry is None:
+                call.over = True  # it is still to be submitted
+            else:
+                self._cancel(entry)
+                begun = self._assign()
         call.ended(Cancelled())
         self._send(begun)
 
@@ -269,14 +201,10 @@ class WorkerPool:
         """Kill every worker and cancel every call; nothing is left running when this returns."""
         with self._lock:
             self._closed = True
-            left = [call for waiting in self._waiting for call in waiting.calls]
+            left = list(self._entries.values())
+            for entry in left:
+                self._note_end(entry)
             self._waiting.clear()
-            for worker in self._all:
-                left += worker.ahead
-                left += [] if worker.call is None else [worker.call]
-            left = [call for call in left if not call.over]
-            for call in left:
-                call.end()
             workers = list(self._all)
             for worker in workers:
                 self._forget(worker)
@@ -286,58 +214,76 @@ class WorkerPool:
         self._wake_up()
         if threading.current_thread() is not self._thread:
             self._thread.join()
-        for call in left:
-            call.ended(Cancelled())
+        for entry in left:
+            entry.call.ended(Cancelled())
 
     # ---- in any thread, with the lock ----
 
-    def _assign(self) -> list[tuple[_Worker, Call]]:
+    def _note_end(self, entry: _Entry) -> None:
+        """Note that a call's end is told; nothing that it holds is kept any longer."""
+        entry.call.over = True
+        entry.waiting = None
+        del self._entries[entry.call]
+
+    def _cancel(self, entry: _Entry) -> None:
+        waiting, worker = entry.waiting, entry.worker
+        self._note_end(entry)
+        if worker is not None:
+            self._take_back(worker)
+        if entry.worker is None:
+            if waiting is not None:
+                waiting.entries.remove(entry)
+        elif entry.worker.entry is entry and not entry.worker.ahead:
+            self._remove(entry.worker)
+        # Otherwise its worker has taken it, or the next, a moment ago: `_go_on` sees to it.
+
+    def _assign(self) -> list[tuple[_Worker, _Entry]]:
         """Give waiting calls to workers.
 
         Returns:
             What is still to be sent, and to which worker.
         """
-        begun: list[tuple[_Worker, Call]] = []
+        begun: list[tuple[_Worker, _Entry]] = []
         while True:
             self._assign_in_order(begun)
             # What waits behind another call is not to wait while a worker has nothing to do.
             if not (self._idle and self._ahead and self._take_back_all()):
                 return begun
 
-    def _assign_in_order(self, begun: list[tuple[_Worker, Call]]) -> None:
+    def _assign_in_order(self, begun: list[tuple[_Worker, _Entry]]) -> None:
         while self._waiting:
-            entry = self._waiting[0]
+            waiting = self._waiting[0]
             room = self.size - len(self._all) + len(self._idle)
-            if not entry.calls:  # cancelled while they waited
+            if not waiting.entries:  # cancelled while they waited
                 heapq.heappop(self._waiting)
-            elif len(entry.calls) <= room:
+            elif len(waiting.entries) <= room:
                 heapq.heappop(self._waiting)
-                for call in entry.calls:
+                for entry in waiting.entries:
                     worker = self._idle.pop() if self._idle else self._new_worker()
-                    self._run(worker, call)
-                    if call.packet is None or not worker.post(call):
-                        call.packet = None
-                        begun.append((worker, call))
-            elif not self._send_ahead(entry):
+                    self._run(worker, entry)
+                    if entry.packet is None or not worker.post(entry):
+                        entry.packet = None
+                        begun.append((worker, entry))
+            elif not self._send_ahead(waiting):
                 return
 
-    def _send_ahead(self, entry: _Waiting) -> bool:
+    def _send_ahead(self, waiting: _Waiting) -> bool:
         """Send the first call that waits to a worker that runs another, if both may."""
-        call = entry.calls[0]
-        if len(entry.calls) > 1 or call.packet is None:
+        entry = waiting.entries[0]
+        if len(waiting.entries) > 1 or entry.packet is None:
             return False
         best: _Worker | None = None
         for worker in self._all:
             most = _MOST_AHEAD if best is None else len(best.ahead)
-            runs = worker.call
+            runs = worker.entry
             if runs is not None and runs.packet is not None and len(worker.ahead) < most:
                 best = worker
-        if best is None or best.pid is None or not best.post(call):
+        if best is None or best.pid is None or not best.post(entry):
             return False
         heapq.heappop(self._waiting)
-        best.ahead.append(call)
+        best.ahead.append(entry)
         self._ahead += 1
-        call.worker = best
+        entry.worker = best
         return True
 
     def _take_back_all(self) -> bool:
@@ -355,37 +301,37 @@ class WorkerPool:
         and its answer is on its way.
         """
         numbers = worker.take_back()
-        if not numbers or worker.call is None:
+        if not numbers or worker.entry is None:
             return
-        calls = [worker.call, *worker.ahead]
-        begun = [call for call in calls if call.number not in numbers]
-        if not begun and not (dead and worker.pid is not None and worker.call.packet is not None):
+        sent = [worker.entry, *worker.ahead]
+        begun = [entry for entry in sent if entry.number not in numbers]
+        if not begun and not (dead and worker.pid is not None and worker.entry.packet is not None):
             # It starts, or is about to begin the call. Or it could not start.
-            begun = [worker.call]
-            worker.post(worker.call)
-        for call in calls:
-            if call not in begun:
-                call.worker = None
-                if call.entry is not None:
-                    heapq.heappush(self._waiting, call.entry)
+            begun = [worker.entry]
+            worker.post(worker.entry)
+        for entry in sent:
+            if entry not in begun:
+                entry.worker = None
+                if entry.waiting is not None:
+                    heapq.heappush(self._waiting, entry.waiting)
         self._ahead -= len(worker.ahead)
         worker.ahead = deque(begun[1:])
         self._ahead += len(worker.ahead)
         if not begun:
             worker.rest()
-        elif begun[0] is not worker.call:
+        elif begun[0] is not worker.entry:
             self._run(worker, begun[0])
 
-    def _run(self, worker: _Worker, call: Call) -> None:
+    def _run(self, worker: _Worker, entry: _Entry) -> None:
         """Note that a worker runs a call from now on, or as soon as it has started."""
-        worker.call, call.worker, worker.until = call, worker, None
+        worker.entry, entry.worker, worker.until = entry, worker, None
         if worker.pid is not None:
-            self._started(worker, call)
+            self._started(worker, entry)
 
-    def _started(self, worker: _Worker, call: Call) -> None:
-        call.started(worker.name)
-        if call.timeout_s is not None:
-            worker.until = time.monotonic() + call.timeout_s
+    def _started(self, worker: _Worker, entry: _Entry) -> None:
+        entry.call.started(worker.name)
+        if entry.call.timeout_s is not None:
+            worker.until = time.monotonic() + entry.call.timeout_s
             if self._wakes_at is None or worker.until < self._wakes_at:
                 self._wake_up()
 
@@ -410,9 +356,9 @@ class WorkerPool:
 
     # ---- in any thread, without the lock ----
 
-    def _send(self, begun: list[tuple[_Worker, Call]]) -> None:
-        for worker, call in begun:
-            worker.send(call)
+    def _send(self, begun: list[tuple[_Worker, _Entry]]) -> None:
+        for worker, entry in begun:
+            worker.send(entry)
 
     # ---- in the pool's own thread ----
 
@@ -437,31 +383,31 @@ class WorkerPool:
         except (OSError, EOFError):
             self._end(worker, worker.obituary())
             return
-        ended: list[tuple[Call, Answer | CallFailed]] = []
-        begun: list[tuple[_Worker, Call]] = []
+        ended: list[tuple[_Entry, Answer | CallFailed]] = []
+        begun: list[tuple[_Worker, _Entry]] = []
         with self._lock:
             for head, body in messages:
                 if worker not in self._all:  # cancelled meanwhile
                     break
-                call = worker.call
+                entry = worker.entry
                 if "ready" in head:
                     worker.pid = head["ready"]
-                    if call is not None:
-                        self._started(worker, call)
-                elif call is None:
+                    if entry is not None:
+                        self._started(worker, entry)
+                elif entry is None:
                     continue
                 elif "report" in head:
-                    call.reported(head["report"])
+                    entry.call.reported(head["report"])
                 else:
-                    if not call.over:
-                        call.end()
-                        ended.append((call, _outcome(head, body)))
+                    if not entry.call.over:
+                        self._note_end(entry)
+                        ended.append((entry, _outcome(head, body)))
                     self._go_on(worker)
             # The next calls begin before anybody looks at the results of these.
             begun = self._assign()
         self._send(begun)
-        for call, outcome in ended:
-            call.ended(outcome)
+        for entry, outcome in ended:
+            entry.call.ended(outcome)
 
     def _go_on(self, worker: _Worker) -> None:
         """A worker has answered: it runs the next of the calls that it was sent."""
@@ -469,12 +415,12 @@ class WorkerPool:
         if not worker.ahead:
             self._idle.append(worker)
             return
-        call = worker.ahead.popleft()
+        entry = worker.ahead.popleft()
         self._ahead -= 1
-        self._run(worker, call)
-        if call.over:  # cancelled just after it had begun
+        self._run(worker, entry)
+        if entry.call.over:  # cancelled just after it had begun
             self._take_back(worker)
-            if worker.call is call and not worker.ahead:
+            if worker.entry is entry and not worker.ahead:
                 self._remove(worker)
 
     def _end(self, worker: _Worker, outcome: CallFailed) -> None:
@@ -483,22 +429,22 @@ class WorkerPool:
         with self._lock:
             if worker not in self._all:  # cancelled meanwhile
                 return
-            call = worker.call
+            entry = worker.entry
             self._take_back(worker, dead=not late)
-            if late and (worker.call is not call or worker.ahead):
+            if late and (worker.entry is not entry or worker.ahead):
                 return  # it has just ended that call, and we shall read the answer
-            call = worker.call
+            entry = worker.entry
             if worker in self._idle:
                 self._idle.remove(worker)
             self._remove(worker)
-            if call is not None and call.over:
-                call = None
-            elif call is not None:
-                call.end()
+            if entry is not None and entry.call.over:
+                entry = None
+            elif entry is not None:
+                self._note_end(entry)
             begun = self._assign()
         self._send(begun)
-        if call is not None:
-            call.ended(outcome)
+        if entry is not None:
+            entry.call.ended(outcome)
 
     def _until_the_next_limit(self) -> float | None:
         with self._lock:
@@ -511,9 +457,9 @@ class WorkerPool:
         with self._lock:
             late = [one for one in self._all if one.until is not None and one.until <= now]
         for worker in late:
-            call = worker.call
-            if call is not None:
-                failure = CallFailed("TaskTimeout", f"took longer than {call.timeout_s:g} s")
+            entry = worker.entry
+            if entry is not None:
+                failure = CallFailed("TaskTimeout", f"took longer than {entry.call.timeout_s:g} s")
                 self._end(worker, failure)
 
 

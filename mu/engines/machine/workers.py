@@ -7,7 +7,8 @@ import tempfile
 from typing import Any
 
 from mu.commands.staging import Staging
-from mu.engines.machine.pool import Call, WorkerPool
+from mu.engines.call import Call
+from mu.engines.machine.pool import WorkerPool
 from mu.errors import NotEnoughConcurrency
 from mu.machine import available_cpus
 from mu.messages.opening import begin_channel

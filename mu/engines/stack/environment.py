@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.engines.machine.log import tail_of
-from mu.engines.machine.pool import Answer, Call, CallFailed, Cancelled, WorkerPool
+from mu.engines.machine.pool import WorkerPool
 from mu.engines.stack.packages import Stored, fetch, paths_to
 from mu.engines.stack.share import Keys, Outcome, ShareCall, read_share, read_stop, write_outcomes
 from mu.errors import PackageError

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from mu.engines.machine.pool import Answer, CallFailed
+from mu.engines.call import Answer, CallFailed
 from mu.engines.stack.packages import Stored
 from mu.errors import NoSuchKey, StoreError
 from mu.packing import size_of

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from mu.commands.staging import Staging
-from mu.engines.machine.pool import Call, CallFailed, Cancelled
+from mu.engines.call import Call, CallFailed, Cancelled
 from mu.engines.stack.deployment import Deployment, client, explained, most_at_once
 from mu.engines.stack.packages import Stored, upload
 from mu.engines.stack.share import (
@@ -243,14 +243,12 @@ class StackWorkers:
     def cancel(self, call: Call) -> None:
         """End a call, which may wait or run; no harm if it has ended."""
         with self._changed:
-            for number, (submitted, calls) in enumerate(self._queue):
-                if call in calls:
-                    self._queue[number] = (submitted, tuple(c for c in calls if c is not call))
-                    break
+            if call.over:
+                return
+            found = self._number_of.get(call)
+            if found is None:
+                call.over = True  # it is still to be submitted, or waits to be sent
             else:
-                found = self._number_of.get(call)
-                if found is None:
-                    return
                 self._take(found, dropped=True)
                 self._changed.notify_all()
         call.ended(Cancelled())
@@ -261,8 +259,10 @@ class StackWorkers:
             if self._closed:
                 return
             self._closed = True
-            left = [call for _, calls in self._queue for call in calls]
+            left = [call for _, calls in self._queue for call in calls if not call.over]
             left += [one.call for one in self._sent.values()]
+            for call in left:
+                call.over = True
             self._queue.clear()
             self._sent.clear()
             self._changed.notify_all()
@@ -356,12 +356,15 @@ class StackWorkers:
         return [self._numbered(calls) for calls in ([single] if single else []) + together]
 
     def _numbered(self, calls: Sequence[Call]) -> list[int]:
-        """Numbers of calls that are now sent, so that they can be cancelled from now on."""
+        """Numbers of calls that are now sent; those that were cancelled meanwhile get none."""
         with self._changed:
-            numbers = [next(self._numbers) for _ in calls]
-            for number, call in zip(numbers, calls, strict=True):
-                self._sent[number] = _Sent(call)
-                self._number_of[call] = number
+            numbers = []
+            for call in calls:
+                if not call.over:
+                    number = next(self._numbers)
+                    self._sent[number] = _Sent(call)
+                    self._number_of[call] = number
+                    numbers.append(number)
             return numbers
 
     # ---- waves ----
@@ -509,7 +512,7 @@ class StackWorkers:
                 continue
             again = []
             for one in read_outcomes(bytearray(data)):
-                call = self._take(one.number)
+                call = self._take(one.number, again=one.outcome is None)
                 if call is None:
                     continue  # cancelled, or run twice
                 if one.outcome is None:
@@ -530,7 +533,7 @@ class StackWorkers:
             self._fail(numbers, failure)
             return
         # Nobody knows which of them it was.
-        calls = [call for number in numbers if (call := self._take(number)) is not None]
+        calls = [call for number in numbers if (call := self._take(number, again=True)) is not None]
         if calls:
             self._start(self._numbered(calls), alone=True)
 
@@ -560,9 +563,7 @@ class StackWorkers:
         """
         if not read_stop(self._bucket, self._keys)[0]:
             return False
-        for call in more:
-            call.ended(Cancelled())
-        self._fail(list(self._sent), Cancelled())
+        self._fail([*self._numbered(list(more)), *self._sent], Cancelled())
         return True
 
     def _forget_ended_waves(self) -> None:
@@ -570,18 +571,20 @@ class StackWorkers:
             wave for wave in self._waves if wave.shares or (wave.dropped and wave.ended is None)
         ]
 
-    def _take(self, number: int, *, dropped: bool = False) -> Call | None:
+    def _take(self, number: int, *, dropped: bool = False, again: bool = False) -> Call | None:
         """A call that has ended, for whatever reason; None if it has before.
 
         Args:
             number: its number.
             dropped: whether it has not ended, but nobody wants it.
+            again: whether it has not ended, but comes back to be sent again.
         """
         with self._changed:
             sent = self._sent.pop(number, None)
             if sent is None:
                 return None
             del self._number_of[sent.call]
+            sent.call.over = not again
             if dropped:
                 self._dropped.add(number)
             for wave in self._waves:
