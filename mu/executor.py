@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import functools
 import itertools
 import queue
@@ -20,11 +19,12 @@ from mu.commands.task import CommandDone, Into, Item, Work, perform, plan
 from mu.engines.coordinator import Run
 from mu.engines.machine.workers import MachineWorkers
 from mu.engines.workers import Workers
-from mu.errors import MessageError, NotEnoughConcurrency, PeerFailed, TaskFailed
+from mu.errors import NotEnoughConcurrency
 from mu.flow import Node
 from mu.futures import Chunk, Future, results
+from mu.gangs import Gang
 from mu.hedge import Hedge
-from mu.messages.comm import DONE, ending, published_wait
+from mu.messages.comm import published_wait
 from mu.messages.opening import SOCKETS, STORE
 from mu.packages.declared import Entry, check_here
 from mu.records import Observer, TaskRecord, TaskView
@@ -317,58 +317,13 @@ class Executor(concurrent.futures.Executor):
             )
             for rank, item in enumerate(given)
         ]  # fmt: skip
-        futures = [member.future for member in members]
         # The channel stays open until this has ended; it cannot be cancelled.
         whole = self._watched(concurrent.futures.Future[None]())
         whole.set_running_or_notify_cancel()
-        ended: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for rank, future in enumerate(futures):
-            future.add_done_callback(lambda _, rank=rank: ended.put(rank))  # type: ignore[misc]
-        channel = self._workers.channel
-        hedged = self._hedge(hedge)
-        for member in members:
-            hedged.watch(member)
-        hedged.complete()
         try:
-            self._attempts.begin_gang(members)
-            # In this thread, since a channel that has gone answers late.
-            left = len(futures)
-            while left:
-                try:
-                    rank = ended.get(timeout=_LOOK_S if hedged.wanted else None)
-                except queue.Empty:
-                    hedged.copy_blockers(self._waiting(gang, futures))
-                    continue
-                left -= 1
-                if not futures[rank].cancelled():
-                    channel.put(ending(gang, rank), _how_it_ended(futures[rank]))
+            return Gang(gang, members, self._workers, self._hedge(hedge)).run(self._attempts)
         finally:
-            for future in futures:
-                future.cancel()
-            try:
-                with contextlib.suppress(MessageError):
-                    channel.forget(gang)
-                store = self._workers.store
-                store.delete_all(store.list(f"{gang}/"))
-            finally:
-                whole.set_result(None)
-        failures = [error for future in futures if (error := future.exception()) is not None]
-        for error in failures:
-            if isinstance(error, TaskFailed) and error.error == NotEnoughConcurrency.__name__:
-                raise NotEnoughConcurrency(error.message)
-        # Most fail only because another has failed before.
-        for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
-            raise error
-        return [future.result() for future in futures]
-
-    def _waiting(self, gang: str, members: Sequence[Future[Any]]) -> set[Future[Any]]:
-        """The members that have waited for another for a while."""
-        channel = self._workers.channel
-        return {
-            future
-            for rank, future in enumerate(members)
-            if not future.done() and published_wait(channel, gang, rank) is not None
-        }
+            whole.set_result(None)
 
     def _hedge(self, share: float) -> Hedge:
         return Hedge(share, self._attempts.begin, lambda: self._watched(Future(), late=True))
@@ -497,9 +452,6 @@ class Executor(concurrent.futures.Executor):
                 self._none_open.notify_all()
 
 
-_LOOK_S = 1.0
-"""How often a hedged gang is looked after."""
-
 _HELD_S = 0.5
 """How long workers that are warmed are held, so that each gets one call."""
 
@@ -512,16 +464,3 @@ def warm(count: int, on: str = HERE, **options: Any) -> None:
 
 def _with_dollars(done: CommandDone, dollars: float) -> CommandDone:
     return replace(done, dollars=dollars)
-
-
-def _how_it_ended(member: concurrent.futures.Future[Any]) -> bytes:
-    """What the others are told of a member that has ended for good."""
-    error = member.exception()
-    if isinstance(error, TaskFailed):
-        return f"{error.error}: {error.message}".encode()
-    return DONE if error is None else str(error).encode()
-
-
-def _is_of_a_peer(error: BaseException) -> bool:
-    """Whether a member of a gang failed because another had failed before."""
-    return isinstance(error, TaskFailed) and error.error == PeerFailed.__name__
