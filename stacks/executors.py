@@ -6,11 +6,10 @@ whose rights end at their own job's data: the worker takes it with the job's nam
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Size, Stack
+from aws_cdk import Aws, Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -24,6 +23,7 @@ from mu.prices import GB_SECOND_USD
 from stacks.function import ARCHITECTURES, accept_runtime, log_retention, runtime
 from stacks.nag import accept_wildcards
 from stacks.settings import Settings
+from stacks.state_machine import allow_distributed_map, new_state_machine
 from stacks.states_language import BUSY, State
 from stacks.storage import Storage
 
@@ -329,62 +329,26 @@ class Executors(Construct):
         return [s3.Bucket.from_bucket_name(self, f"{construct_id}{name}", name) for name in names]
 
     def _machine(self, functions: Sequence[lambda_.Function]) -> sfn.StateMachine:
-        settings = self._settings
-        machine = sfn.StateMachine(
+        machine = new_state_machine(
             self,
-            "StateMachine",
-            definition_body=sfn.DefinitionBody.from_string(
-                json.dumps(definition(settings.timeout_s), indent=1)
-            ),
-            definition_substitutions={
+            definition(self._settings.timeout_s),
+            settings=self._settings,
+            substitutions={
                 "WorkBucket": self._work.bucket_name,
-                "Partition": Aws.PARTITION,
                 "InvokeFunction": f"arn:{Aws.PARTITION}:states:::lambda:invoke",
                 "PutObject": f"arn:{Aws.PARTITION}:states:::aws-sdk:s3:putObject",
             },
-            timeout=Duration.seconds(settings.job_timeout_s),
-            tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=logs.LogGroup(
-                    self,
-                    "MachineLog",
-                    log_group_name=f"/aws/vendedlogs/states/{Stack.of(self).stack_name}-mu",
-                    retention=log_retention(settings.log_days),
-                    removal_policy=RemovalPolicy.DESTROY,
-                ),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=False,
-            ),
+            functions=[one.function_arn for one in functions],
+            log_id="MachineLog",
+            log_suffix="-mu",
         )
-        role = machine.role
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["lambda:InvokeFunction"],
-                resources=[one.function_arn for one in functions],
-            )
+        allow_distributed_map(
+            self,
+            machine,
+            [
+                (["s3:GetObject"], self._work.arn_for_objects("mu/*/items/*")),
+                (["s3:PutObject"], self._work.arn_for_objects("mu/*/lost/*")),
+            ],
+            why_shapes=_JOBS,
         )
-        accept_wildcards(
-            role.node.find_child("DefaultPolicy"),
-            ["*"],
-            "X-Ray's actions on traces and the delivery of logs take no resource.",
-        )
-        items = self._work.arn_for_objects("mu/*/items/*")
-        lost = self._work.arn_for_objects("mu/*/lost/*")
-        children = Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{machine.state_machine_name}:*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        # Rights on the state machine itself: in a policy of their own, made after it.
-        policy = iam.Policy(self, "DistributedMap", roles=[role])
-        for actions, resource in (
-            (["s3:GetObject"], items),
-            (["s3:PutObject"], lost),
-            (["states:StartExecution"], machine.state_machine_arn),
-            (["states:DescribeExecution", "states:StopExecution"], children),
-        ):
-            policy.add_statements(iam.PolicyStatement(actions=actions, resources=[resource]))
-        accept_wildcards(policy, [items, lost], _JOBS)
-        accept_wildcards(policy, [children], "Step Functions names a map's child executions.")
         return machine

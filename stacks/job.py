@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
-from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from excamera.job.flow import excamera_flow
 from mu.flow import Sequence
-from stacks.function import Function, log_retention
-from stacks.nag import accept_wildcards
+from stacks.function import Function
 from stacks.settings import Settings
+from stacks.state_machine import allow_distributed_map, new_state_machine
 from stacks.states_language import STORE, state_machine
 
 
@@ -47,82 +41,31 @@ class Job(Construct):
         work: s3.IBucket,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.machine = sfn.StateMachine(
+        self.machine = new_state_machine(
             self,
-            "StateMachine",
-            definition_body=sfn.DefinitionBody.from_string(
-                json.dumps(definition(settings), indent=1)
-            ),
-            definition_substitutions={
+            definition(settings),
+            settings=settings,
+            substitutions={
                 STORE: work.bucket_name,
-                "Partition": Aws.PARTITION,
                 **{step: one.function.function_arn for step, one in functions.items()},
             },
-            timeout=Duration.seconds(settings.job_timeout_s),
-            tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=logs.LogGroup(
-                    self,
-                    "Log",
-                    # Log groups of other names use up an account-wide policy of limited size.
-                    log_group_name=f"/aws/vendedlogs/states/{Stack.of(self).stack_name}",
-                    retention=log_retention(settings.log_days),
-                    removal_policy=RemovalPolicy.DESTROY,
+            functions=[one.function.function_arn for one in functions.values()],
+        )
+        allow_distributed_map(
+            self,
+            self.machine,
+            [
+                (["s3:GetObject"], work.arn_for_objects("jobs/*/items.json")),
+                (
+                    [
+                        "s3:PutObject",
+                        "s3:GetObject",
+                        "s3:ListMultipartUploadParts",
+                        "s3:AbortMultipartUpload",
+                    ],
+                    work.arn_for_objects("jobs/*/map/*"),
                 ),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=False,
-            ),
-        )
-        role = self.machine.role
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["lambda:InvokeFunction"],
-                resources=[one.function.function_arn for one in functions.values()],
-            )
-        )
-        accept_wildcards(
-            role.node.find_child("DefaultPolicy"),
-            ["*"],
-            "X-Ray's actions on traces and the delivery of logs take no resource.",
-        )
-        self._allow_distributed_map(work)
-
-    def _allow_distributed_map(self, work: s3.IBucket) -> None:
-        """Rights on the state machine itself: in a policy of their own, made after it."""
-        machine = self.machine.state_machine_arn
-        items, results = (
-            work.arn_for_objects("jobs/*/items.json"),
-            work.arn_for_objects("jobs/*/map/*"),
-        )
-        execution = Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=self.machine.state_machine_name,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        children, of_map_runs = f"{execution}:*", f"{execution}/*:*"
-        policy = iam.Policy(self, "DistributedMap", roles=[self.machine.role])
-        for actions, resource in (
-            (["s3:GetObject"], items),
-            (
-                [
-                    "s3:PutObject",
-                    "s3:GetObject",
-                    "s3:ListMultipartUploadParts",
-                    "s3:AbortMultipartUpload",
-                ],
-                results,
-            ),
-            (["states:StartExecution"], machine),
-            (["states:DescribeExecution", "states:StopExecution"], children),
-            (["states:RedriveExecution"], of_map_runs),
-        ):
-            policy.add_statements(iam.PolicyStatement(actions=actions, resources=[resource]))
-        accept_wildcards(
-            policy,
-            [items, results],
-            "Jobs are named by their uploads: the right is on a key's shape.",
-        )
-        accept_wildcards(
-            policy, [children, of_map_runs], "Step Functions names a map's child executions."
+            ],
+            why_shapes="Jobs are named by their uploads: the right is on a key's shape.",
+            redrive=True,
         )
