@@ -59,9 +59,9 @@ class Keys:
         return f"{self.prefix}/source/spool"
 
     @property
-    def remux(self) -> str:
-        """Video stream of a source without usable timestamps or index, not re-encoded."""
-        return f"{self.prefix}/source/video.nut"
+    def packets(self) -> str:
+        """Video packets of a source that was indexed by decoding."""
+        return f"{self.prefix}/source/packets"
 
     def anchors(self, batch: int) -> str:
         """The frames of a batch that are coded ahead, in mode anchors; and their record."""

@@ -96,11 +96,11 @@ class SourceFile:
         name: its name in messages.
         stream: index of the video stream.
         path: a path or an ``s3://`` URL, or None when `key` is used.
-        key: its key in the store if it is a remuxed or spooled source, or None.
-        audio_stream: index of the audio stream in the *original* source, or None.
-        audio_path: the path or URL of the file with the sound, or None.
-        audio_key: the key in the store of the file with the sound, or None.
+        key: its key in the store if it is spooled, or None.
+        audio_stream: index of the audio stream, or None.
         indexed_by: how the plan learned the frames: "packets" or "decoding".
+        packets: the key in the store of the recorded packets of the video stream (see
+            `excamera.media.source.recorded`); None if workers take them from the file.
         fingerprint: a digest of its content (see `excamera.media.source.media.fingerprint`).
         etag: for an object in S3, which must not change while workers read it; else "".
         modified: when that object was uploaded, ISO 8601; else "".
@@ -111,9 +111,8 @@ class SourceFile:
     path: str | None = None
     key: str | None = None
     audio_stream: int | None = None
-    audio_path: str | None = None
-    audio_key: str | None = None
     indexed_by: str = "packets"
+    packets: str | None = None
     fingerprint: str = ""
     etag: str = ""
     modified: str = ""
@@ -198,6 +197,8 @@ class Plan:
             sequential encode; None leaves it to each batch.
         whole: for a part, the whole that it belongs to.
         output: the place of the result; None leaves it in the job's store.
+        sound_clock: what to add to the times of the sound: the number of the first packet of each
+            piece, and seconds (see `excamera.media.source.clock`).
     """
 
     source: SourceFile
@@ -209,6 +210,7 @@ class Plan:
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
     output: Output | None = None
+    sound_clock: tuple[tuple[int, Fraction], ...] = ()
     even: float | None = None
     whole: Whole | None = None
 
@@ -259,6 +261,7 @@ class Plan:
             "batches": [asdict(batch) for batch in self.batches],
             "even": self.even,
             "output": None if self.output is None else asdict(self.output),
+            "sound_clock": [[at, *by.as_integer_ratio()] for at, by in self.sound_clock],
         }
 
     def to_json(self) -> bytes:
@@ -289,6 +292,7 @@ class Plan:
                 for batch in body["batches"]
             ),
             output=None if body["output"] is None else Output(**body["output"]),
+            sound_clock=tuple((at, Fraction(*by)) for at, *by in body["sound_clock"]),
             even=body["even"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),
         )

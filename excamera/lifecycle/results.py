@@ -79,7 +79,7 @@ def publish(
 
 def _identity(source: SourceFile) -> str:
     """The source without its version, in the little ASCII that metadata can hold."""
-    place = source.audio_path if source.path is None else source.path
+    place = source.path
     assert place is not None
     name = place.partition("://")[2].partition("?")[0] if is_object_url(place) else place
     return name if len(name) <= _LONGEST else hashlib.sha256(name.encode()).hexdigest()

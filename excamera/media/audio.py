@@ -8,7 +8,7 @@ first block of a track that starts at 0 has timestamp 0 and plays from -CodecDel
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO, cast
@@ -18,9 +18,11 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from numpy.typing import NDArray
 
 from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
+from excamera.media.source.clock import Clock
 from excamera.media.source.media import open_container
 
 RATE = 48_000
@@ -57,7 +59,9 @@ def audio_stream(container: InputContainer) -> AudioStream | None:
     return chosen[0] if chosen else None
 
 
-def read_sound(source: str | BinaryIO, name: str, stream: int, origin_s: Fraction) -> Sound | None:
+def read_sound(
+    source: str | BinaryIO, name: str, stream: int, origin_s: Fraction, clock: Clock
+) -> Sound | None:
     """Read one audio stream as Opus.
 
     Args:
@@ -65,6 +69,7 @@ def read_sound(source: str | BinaryIO, name: str, stream: int, origin_s: Fractio
         name: its name in messages.
         stream: index of the audio stream.
         origin_s: source time that is 0 in the result, in seconds.
+        clock: of the stream.
 
     Returns:
         The track, or None if the stream holds no sound at all.
@@ -76,20 +81,21 @@ def read_sound(source: str | BinaryIO, name: str, stream: int, origin_s: Fractio
         audio = cast(AudioStream, container.streams[stream])
         head = audio.codec_context.extradata or b""
         if audio.codec_context.name in ("opus", "libopus") and head.startswith(b"OpusHead"):
-            return _copy(container, audio, head, origin_s)
-        return _transcode(container, audio, origin_s)
+            return _copy(container, audio, head, origin_s, clock)
+        return _transcode(container, audio, origin_s, clock)
 
 
 def _copy(
-    container: InputContainer, audio: AudioStream, head: bytes, origin_s: Fraction
+    container: InputContainer, audio: AudioStream, head: bytes, origin_s: Fraction, clock: Clock
 ) -> Sound | None:
     time_base = audio.time_base or Fraction(1, RATE)
     delay = int.from_bytes(head[10:12], "little")
     blocks = []
-    for packet in container.demux(audio):
-        if packet.size == 0 or packet.pts is None:
+    for number, packet in enumerate(_packets(container, audio)):
+        if packet.pts is None:
             continue
-        time_s = packet.pts * time_base - origin_s + Fraction(delay, RATE)
+        time_s = packet.pts * time_base + clock.correction(number) - origin_s
+        time_s += Fraction(delay, RATE)
         time_ms = math.floor(time_s * 1000 + Fraction(1, 2))
         if time_ms < 0:
             continue
@@ -112,7 +118,11 @@ def _nanoseconds(samples: int) -> int:
 class _Decoder:
     """Decodes and resamples a stream into pieces of (time in samples, samples)."""
 
-    def __init__(self, container: InputContainer, audio: AudioStream, origin_s: Fraction) -> None:
+    def __init__(
+        self, container: InputContainer, audio: AudioStream, origin_s: Fraction, clock: Clock
+    ) -> None:
+        self._clock = clock
+        self._correction_s = Fraction(0)
         self._container = container
         self._audio = audio
         self._origin_s = origin_s
@@ -132,7 +142,8 @@ class _Decoder:
             shape = now
             start = None
             if frame.pts is not None and frame.time_base is not None:
-                start = round((frame.pts * frame.time_base - self._origin_s) * RATE)
+                time_s = frame.pts * frame.time_base + self._correction_s
+                start = round((time_s - self._origin_s) * RATE)
             yield from self._resampled(resampler, frame, start)
         if shape is not None:
             yield from self._resampled(resampler, None, None)
@@ -148,15 +159,34 @@ class _Decoder:
             start = None
 
     def _decoded(self) -> Iterator[AudioFrame]:
-        for packet in self._container.demux(self._audio):
-            try:
-                yield from packet.decode()
-            except av.error.InvalidDataError:
-                self.skipped_packets += 1
+        context = self._audio.codec_context
+        for number, packet in enumerate(_packets(self._container, self._audio)):
+            self._correction_s = self._clock.correction(number)
+            yield from self._tried(context.decode, packet)
+        yield from self._tried(context.decode, None)
+
+    def _tried(
+        self,
+        decode: Callable[[Packet[AudioStream] | None], list[AudioFrame]],
+        packet: Packet[AudioStream] | None,
+    ) -> list[AudioFrame]:
+        """The frames of a packet; none if it is damaged, whatever the decoder says of it."""
+        try:
+            return decode(packet)
+        except av.error.FFmpegError:
+            self.skipped_packets += 1
+            return []
 
 
-def _transcode(container: InputContainer, audio: AudioStream, origin_s: Fraction) -> Sound | None:
-    decoder = _Decoder(container, audio, origin_s)
+def _packets(container: InputContainer, audio: AudioStream) -> Iterator[Packet[AudioStream]]:
+    """The packets that have content, as `excamera.media.source.decoding` counts them."""
+    return (packet for packet in container.demux(audio) if packet.size)
+
+
+def _transcode(
+    container: InputContainer, audio: AudioStream, origin_s: Fraction, clock: Clock
+) -> Sound | None:
+    decoder = _Decoder(container, audio, origin_s, clock)
     encoder = _OpusEncoder(decoder.layout)
     first = position = None
     for start, piece in decoder.pieces():

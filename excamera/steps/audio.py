@@ -7,7 +7,8 @@ from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord
 from excamera.media.audio import Sound, read_sound
 from excamera.media.container.output import output_container
-from excamera.media.source.location import locate_sound
+from excamera.media.source.clock import Clock
+from excamera.media.source.location import locate
 from mu import Context, Event
 
 
@@ -30,8 +31,8 @@ def audio(event: Event, context: Context) -> Event:
     stream = source.audio_stream
 
     def make() -> tuple[bytes, AudioRecord]:
-        media = locate_sound(source, context.store)
-        sound = read_sound(media, source.name, stream, plan.origin_s)
+        media = locate(source, context.store)
+        sound = read_sound(media, source.name, stream, plan.origin_s, Clock(plan.sound_clock))
         context.mark("fetched")
         if sound is None:
             return b"", AudioRecord()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
+import bisect
 import math
-import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import BinaryIO
 
 import av
@@ -16,8 +15,6 @@ from av.video.frame import VideoFrame
 import codec
 from excamera.errors import (
     NoFrames,
-    SourceMismatch,
-    SourceTooLarge,
     UnreadableFrame,
     UnsupportedSize,
 )
@@ -40,11 +37,12 @@ from excamera.lifecycle.uploads import uploaded
 from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
 from excamera.media.scenes import Survey, Surveyor
-from excamera.media.source.index import Index, index_packets
+from excamera.media.source.clock import GAP_S, Clock, common_clock
+from excamera.media.source.decoding import Recording, times_of
+from excamera.media.source.index import index_packets, truncated
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
 from excamera.media.source.picture import geometry_of, to_i420
-from excamera.media.source.remux import decode_once, presentation, write_nut
 from excamera.steps.pieces import raster_of
 from excamera.steps.survey import survey_of
 from mu import Context, Event, Store
@@ -59,6 +57,7 @@ class _Frames:
     read_pts: list[int]
     seeks: list[tuple[int, ...]]
     end: int
+    sound_clock: Clock = Clock()  # noqa: RUF009 (it cannot change)
 
 
 def index(event: Event, context: Context) -> Event:
@@ -122,13 +121,12 @@ def _draft(made: Plan, frames: _Frames, store: Store, surveyor: _WholeSurveyor) 
     if divided or not options.follows_scenes:
         return Draft(made, shown, divided)
     whole = Chunk(0, 0, tuple(shown.pts), tuple(shown.read_pts))
-    media = locate(made.source, store)
     survey = surveyor.survey()
     if made.source.indexed_by == "packets":
-        survey = survey_of(whole, made, media, trying=len(shown) > options.longest_batch)
+        survey = survey_of(whole, made, store, trying=len(shown) > options.longest_batch)
     # A film of one batch needs no trials here; whether it has more is known only now.
     if survey is not None and not survey.lost and _is_divided(shown, options, survey):
-        survey = survey_of(whole, made, media)
+        survey = survey_of(whole, made, store)
     return Draft(made, shown, divided, survey)
 
 
@@ -152,30 +150,34 @@ def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:
 def _by_decoding(
     original: SourceFile, media: str | BinaryIO, store: Store, keys: Keys, surveyor: _WholeSurveyor
 ) -> _Frames:
-    """Learn the frames by decoding once, and remux the video stream to read it by number."""
+    """Learn the frames by decoding once, and record the packets to read them by number."""
     with open_media(media, original.name) as opened:
-        decoded = decode_once(opened, surveyor.look)
-        pts, end = presentation(decoded, opened.time_base, opened.frame_rate)
-    with tempfile.TemporaryDirectory(prefix="excamera-") as folder:
-        path = Path(folder) / "video.nut"
-        try:
-            with open_media(media, original.name) as opened:
-                found: Index = write_nut(opened, decoded, path)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise SourceTooLarge(
-                f"{original.name}: has no index of its frames, and is too large to be given "
-                "one here; convert it to MP4 or Matroska first"
-            ) from error
-        store.put_file(keys.remux, path)
-    if len(found.pts) != len(pts):
-        raise SourceMismatch(
-            f"{original.name}: {len(pts)} frames come out of {len(found.pts)} packets; "
-            "sources with several frames in a packet are not supported"
-        )
-    source = replace(original, path=None, key=keys.remux, indexed_by="decoding")
-    return _Frames(source, pts, found.pts, found.seeks, end)
+        sound = audio_stream(opened.container)
+        recording = Recording(opened, sound, surveyor.look)
+        store.concat(keys.packets, recording.parts())
+        stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
+    count = len(recording.shown)
+    if recording.ends_early:
+        raise truncated(original.name, count)
+    if not recording.is_complete:
+        store.delete(keys.packets)
+    video_clock, sound_clock = common_clock(recording.video_ticks, recording.sound_ticks)
+    pts, end = times_of(recording, video_clock, time_base, rate)
+    source = replace(
+        original,
+        stream=stream,
+        indexed_by="decoding",
+        packets=keys.packets if recording.is_complete else None,
+    )
+    entries = [entry.frame for entry in recording.entries] if recording.is_complete else []
+    return _Frames(source, pts, list(range(count)), list(_seeks(entries, count)), end, sound_clock)
+
+
+def _seeks(entries: Sequence[int], count: int) -> Iterator[tuple[int, ...]]:
+    """For each frame, the frames at which decoding can start to reach it, best first."""
+    for frame in range(count):
+        last = bisect.bisect_right(entries, frame)
+        yield tuple(reversed(entries[max(0, last - 2) : last]))
 
 
 class _WholeSurveyor:
@@ -223,9 +225,10 @@ def _make_plan(
         sound_start = sound.start_time * sound.time_base
     time_base = opened.time_base
     origin = min(0, frames.pts[0])
-    if opened.arbitrary_clock:
-        first = frames.pts[0] * time_base
-        origin = math.floor((min(first, sound_start) if sound else first) / time_base)
+    first = frames.pts[0] * time_base
+    begin = min(first, sound_start) if sound else first
+    if opened.arbitrary_clock or begin > GAP_S:
+        origin = math.floor(begin / time_base)
     aspect = opened.video.sample_aspect_ratio or Fraction(1)
     if aspect <= 0:
         aspect = Fraction(1)
@@ -247,14 +250,13 @@ def _make_plan(
         source=replace(
             frames.source,
             audio_stream=None if sound is None else sound.index,
-            audio_path=original.path,
-            audio_key=original.key,
             fingerprint=mark,
         ),
         geometry=geometry,
         time_base=time_base,
         origin_s=origin * time_base,
         end=frames.end - origin,
+        sound_clock=frames.sound_clock.pieces,
         container=container.name,
         options=options,
         batches=(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import astuple, replace
-from typing import BinaryIO
 
 import codec
 from excamera.errors import SourceMismatch, UnreadableFrame
@@ -14,7 +13,6 @@ from excamera.job.plan import Chunk, Plan, mode_of_batch
 from excamera.job.records import SurveyRecord
 from excamera.media.lookahead import lost_of
 from excamera.media.scenes import Surveyor
-from excamera.media.source.location import locate
 from excamera.media.source.reader import FrameReader
 from excamera.media.trials import Lost
 from excamera.steps.pieces import raster_of
@@ -38,8 +36,7 @@ def survey(event: Event, context: Context) -> Event:
     found = _finished(context.store, key, job.plan)
     if found is None:
         started = time.time()
-        media = locate(job.plan.source, context.store)
-        found = survey_of(span.chunks[-1], job.plan, media, span.chunks[:-1], threads=1)
+        found = survey_of(span.chunks[-1], job.plan, context.store, span.chunks[:-1], threads=1)
         context.mark("fetched")
         context.mark("computed")
         found = replace(found, plan=job.plan.digest, started=started, finished=time.time())
@@ -51,7 +48,7 @@ def survey(event: Event, context: Context) -> Event:
 def survey_of(
     span: Chunk,
     plan: Plan,
-    media: str | BinaryIO,
+    store: Store,
     lead_in: tuple[Chunk, ...] = (),
     threads: int = 0,
     trying: bool = True,
@@ -61,7 +58,7 @@ def survey_of(
     Args:
         span: the frames.
         plan: for the stream and the geometry of the pictures.
-        media: the file that workers read.
+        store: of the job.
         lead_in: the frames before the span, see `excamera.job.cut.LEAD_IN`.
         threads: see `FrameReader`.
         trying: whether to find out what is lost of the pictures, if the mode needs it.
@@ -69,7 +66,7 @@ def survey_of(
     surveyor = Surveyor(plan.options.crf, span.first_frame)
     lost: list[Lost] = []
     try:
-        with FrameReader(media, plan, threads) as reader:
+        with FrameReader.for_plan(plan, store, threads) as reader:
 
             def seen(part: Chunk) -> Iterator[codec.Raster]:
                 for picture in reader.read(part):

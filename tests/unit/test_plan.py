@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
+from excamera.media.source.remux import Decoded, presentation
+
 from excamera.job.cut import (
     LEAD_IN,
     SPAN_PIXELS,
@@ -28,7 +30,6 @@ from excamera.job.plan import (
 )
 from excamera.job.records import ChunkRecord
 from excamera.media.source.index import Entry, make_index
-from excamera.media.source.remux import Decoded, presentation
 from mu import Context, MemoryStore
 
 

@@ -17,12 +17,13 @@ def locate(source: SourceFile, store: Store) -> str | BinaryIO:
         InputNotReadable: it may not be read.
         SourceChanged: it is not the object that was planned.
     """
-    return _open(source.path, source.key, source, store)
-
-
-def locate_sound(source: SourceFile, store: Store) -> str | BinaryIO:
-    """The same for the file that holds the sound."""
-    return _open(source.audio_path, source.audio_key, source, store)
+    if source.key is not None:
+        return store.look_up(source.key).open()
+    assert source.path is not None
+    found = look_up_source(source.name, source.path, planned=bool(source.etag))
+    if source.etag and found.etag != source.etag:
+        raise SourceChanged(f"{source.name}: was replaced after the job began")
+    return found.open()
 
 
 def look_up_source(name: str, path: str, *, planned: bool = False) -> Source:
@@ -48,13 +49,3 @@ def look_up_source(name: str, path: str, *, planned: bool = False) -> Source:
         raise InputNotReadable(
             f"{name}: there is no such object, or the stack may not read it"
         ) from error
-
-
-def _open(path: str | None, key: str | None, source: SourceFile, store: Store) -> str | BinaryIO:
-    if key is not None:
-        return store.look_up(key).open()
-    assert path is not None
-    found = look_up_source(source.name, path, planned=bool(source.etag))
-    if source.etag and found.etag != source.etag:
-        raise SourceChanged(f"{source.name}: was replaced after the job began")
-    return found.open()

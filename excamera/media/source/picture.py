@@ -65,7 +65,7 @@ def _orientation(frame: VideoFrame) -> tuple[int, bool]:
     """Quarter turns counter-clockwise and mirroring, from the display matrix."""
     try:
         data = cast(Any, frame.side_data)["DISPLAYMATRIX"]
-    except KeyError:
+    except (KeyError, ValueError):  # ValueError: PyAV does not know a kind of side data
         return 0, False
     a, b, _, c, d = (int(v) for v in np.frombuffer(memoryview(data), np.int32)[:5])
     one = 1 << 16

@@ -8,13 +8,17 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 import av
+from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
 from excamera.job.plan import Chunk, Geometry, Plan
+from excamera.media.source.decoding import counted, packets_of
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, open_media
 from excamera.media.source.picture import geometry_of, to_i420
+from excamera.media.source.recorded import RecordedPackets
 from mu import Store
 
 
@@ -24,11 +28,20 @@ class FrameReader:
     Args:
         source: path, URL or seekable binary file.
         plan: for the stream and the geometry of the pictures.
-        threads: decoding threads; 0 lets the decoder choose.
+        threads: decoding threads; 0 lets the decoder choose. A source that was indexed by decoding
+            is always decoded by one.
+        packets: the recorded packets of the stream, if the plan has some: a path or a binary file.
     """
 
-    def __init__(self, source: str | BinaryIO, plan: Plan, threads: int = 1) -> None:
+    def __init__(
+        self,
+        source: str | BinaryIO,
+        plan: Plan,
+        threads: int = 1,
+        packets: str | BinaryIO | None = None,
+    ) -> None:
         self._source = source
+        self._packets = packets
         self._plan = plan
         self._threads = threads
         self._stack = contextlib.ExitStack()
@@ -40,7 +53,9 @@ class FrameReader:
     @classmethod
     def for_plan(cls, plan: Plan, store: Store, threads: int = 1) -> FrameReader:
         """A reader for the file that a plan's workers read."""
-        return cls(locate(plan.source, store), plan, threads)
+        key = plan.source.packets
+        packets = None if key is None else store.look_up(key).open()
+        return cls(locate(plan.source, store), plan, threads, packets)
 
     def __enter__(self) -> Self:
         return self
@@ -118,6 +133,15 @@ class FrameReader:
         opened = self._stack.enter_context(
             open_media(self._source, self._plan.source.name, self._plan.source.stream)
         )
+        self._opened = opened
+        if self._plan.source.indexed_by == "decoding":
+            self._frames = self._counted(opened, target)
+        else:
+            self._frames = self._sought(opened, target)
+        self._check()
+
+    def _sought(self, opened: Opened, target: int | None) -> Iterator[VideoFrame]:
+        """The frames that the container gives from a timestamp on."""
         context = opened.video.codec_context
         context.thread_count = self._threads
         context.thread_type = "AUTO" if self._threads != 1 else "NONE"
@@ -125,9 +149,17 @@ class FrameReader:
             # If seeking fails, the caller notices that the frame is missing.
             with contextlib.suppress(av.error.FFmpegError):
                 opened.container.seek(target, stream=opened.video)
-        self._opened = opened
-        self._frames = opened.container.decode(opened.video)
-        self._check()
+        return opened.container.decode(opened.video)
+
+    def _counted(self, opened: Opened, target: int | None) -> Iterator[VideoFrame]:
+        """The frames from a place where decoding can start, or from the first."""
+        context = opened.video.codec_context
+        if self._packets is None:
+            return counted(context, packets_of(opened), None)
+        recorded = self._stack.enter_context(RecordedPackets.open(self._packets))
+        entry = None if target is None else recorded.entry(target)
+        offset = 0 if entry is None else entry.offset
+        return counted(context, recorded.packets(offset, lambda: _with_palette(opened)), entry)
 
     def _check(self) -> None:
         assert self._opened is not None
@@ -157,6 +189,11 @@ class FrameReader:
                 f"{self._plan.source.name}: damaged ({error.strerror}); "
                 f"{self._wanted} frames could be read"
             ) from error
+
+
+def _with_palette(opened: Opened) -> Packet[VideoStream] | None:
+    """The next packet of a source that has a palette."""
+    return next((one for one in packets_of(opened) if one.has_sidedata("palette")), None)
 
 
 def read_all(source: str | BinaryIO, name: str) -> Iterator[VideoFrame]:
