@@ -179,7 +179,7 @@ class _Decoder:
 
 
 def _packets(container: InputContainer, audio: AudioStream) -> Iterator[Packet[AudioStream]]:
-    """The packets that have content, as `excamera.media.source.decoding` counts them."""
+    """The packets that have content, as `excamera.media.source.recording` counts them."""
     return (packet for packet in container.demux(audio) if packet.size)
 
 

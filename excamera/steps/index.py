@@ -38,11 +38,11 @@ from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
 from excamera.media.scenes import Survey, Surveyor
 from excamera.media.source.clock import GAP_S, Clock, common_clock
-from excamera.media.source.decoding import Recording, times_of
 from excamera.media.source.index import index_packets, truncated
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
 from excamera.media.source.picture import geometry_of, to_i420
+from excamera.media.source.recording import Recording, display_times
 from excamera.steps.pieces import raster_of
 from excamera.steps.survey import survey_of
 from mu import Context, Event, Store
@@ -161,8 +161,10 @@ def _by_decoding(
         raise truncated(original.name, count)
     if not recording.is_complete:
         store.delete(keys.packets)
-    video_clock, sound_clock = common_clock(recording.video_ticks, recording.sound_ticks)
-    pts, end = times_of(recording, video_clock, time_base, rate)
+    video_clock, sound_clock = common_clock(recording.video, recording.sound)
+    pts, end = display_times(
+        recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
+    )
     source = replace(
         original,
         stream=stream,

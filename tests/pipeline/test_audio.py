@@ -13,6 +13,7 @@ from excamera.errors import ExCameraError
 from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
 from excamera.media.audio import read_sound
+from excamera.media.source.clock import Clock
 from tests.pipeline.clips import RATE, Clip
 
 pytestmark = pytest.mark.slow  # many encodes, one after another
@@ -165,7 +166,7 @@ def test_a_damaged_packet_costs_only_itself(tmp_path: Path) -> None:
             b.mux(new)
     with av.open(str(damaged)) as container:
         stream = container.streams.audio[0].index
-    sound = read_sound(str(damaged), "damaged", stream, Fraction(0))
+    sound = read_sound(str(damaged), "damaged", stream, Fraction(0), Clock())
     assert sound is not None
     assert sound.skipped_packets > 0
     found = encode(damaged, tmp_path / "out.webm")

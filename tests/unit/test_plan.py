@@ -6,8 +6,6 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
-from excamera.media.source.remux import Decoded, presentation
-
 from excamera.job.cut import (
     LEAD_IN,
     SPAN_PIXELS,
@@ -29,7 +27,9 @@ from excamera.job.plan import (
     mode_of_batch,
 )
 from excamera.job.records import ChunkRecord
+from excamera.media.source.clock import Clock
 from excamera.media.source.index import Entry, make_index
+from excamera.media.source.recording import Shown, display_times
 from mu import Context, MemoryStore
 
 
@@ -231,10 +231,13 @@ def test_seek_points_never_lie_after_what_is_needed() -> None:
 
 def test_missing_timestamps_follow_the_frame_rate() -> None:
     """If this fails, raw streams play at a wrong speed."""
-    nothing = Decoded([], [], [None, None, None], 0, None)  # type: ignore[arg-type]
-    assert presentation(nothing, Fraction(1, 100), Fraction(30)) == ([0, 3, 7], 10)
-    some = Decoded([], [], [10, None, 5, 40], 4, None)  # type: ignore[arg-type]
-    assert presentation(some, Fraction(1, 100), Fraction(25)) == ([10, 14, 18, 40], 44)
+    frames = [Shown((number, 0)) for number in range(3)]
+    rate = Fraction(1, 100), Fraction(30)
+    assert display_times(frames, [None] * 3, None, Clock(), *rate) == ([0, 3, 7], 10)
+    frames = [Shown((number, 0), duration=4) for number in range(4)]
+    times = [10, None, 5, 40]
+    rate = Fraction(1, 100), Fraction(25)
+    assert display_times(frames, times, None, Clock(), *rate) == ([5, 9, 10, 40], 44)
 
 
 def test_a_plan_survives_its_json() -> None:

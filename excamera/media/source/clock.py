@@ -9,42 +9,54 @@ from __future__ import annotations
 
 import bisect
 import itertools
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
-GAP_S = Fraction(3)
+import numpy as np
+
+GAP_S = 5
 """A longer time that neither picture nor sound fills is a jump of the clock, not a pause."""
 
-_BACK_S = Fraction(1, 2)
+_BACK_S = 0.5
 """A clock that goes back by more has started again; packets may be a little out of order."""
 
-_SAME_S = Fraction(3)
+_SAME_S = 3.0
 """Jumps of picture and sound that differ by less are one jump of their common clock."""
-
 
 _REORDERED = 32
 """Packets are shown at most so many others later than they are decoded."""
 
+_PRECISION = 1_000_000
+"""Corrections are whole parts of a second, of which it has so many."""
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """What a packet says of the time.
+
+class Ticks:
+    """What the packets of a stream say of the time; each list has an item for each of them.
 
     Attributes:
         place: of the packet among those of all streams, in the file's order.
-        number: of the packet among those of its stream.
+        number: of the packet among those of its stream, also those without a time.
         time: when it is decoded, in seconds.
         shown: when it is shown or heard, in seconds.
         duration: in seconds, 0 if unknown.
     """
 
-    place: int
-    number: int
-    time: Fraction
-    shown: Fraction
-    duration: Fraction
+    def __init__(self) -> None:
+        self.place = array("q")
+        self.number = array("q")
+        self.time = array("d")
+        self.shown = array("d")
+        self.duration = array("d")
+
+    def add(self, place: int, number: int, time: float, shown: float, duration: float) -> None:
+        """Add a packet."""
+        self.place.append(place)
+        self.number.append(number)
+        self.time.append(time)
+        self.shown.append(shown)
+        self.duration.append(duration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +89,9 @@ class Clock:
         found = bisect.bisect_right(self.pieces, number, key=lambda piece: piece[0])
         return self.pieces[found - 1][1] if found else Fraction(0)
 
-    @property
-    def jumps(self) -> int:
-        """How often the clock jumps."""
-        return len(self.pieces)
 
-
-def common_clock(video: Sequence[Tick], sound: Sequence[Tick]) -> tuple[Clock, Clock]:
-    """The corrections of picture and sound.
-
-    Args:
-        video: the packets of the picture that have a time.
-        sound: those of the sound.
-    """
+def common_clock(video: Ticks, sound: Ticks) -> tuple[Clock, Clock]:
+    """The corrections of picture and sound."""
     of_video, of_sound = list(_jumps(video, sound)), list(_jumps(sound, video))
     paired = dict(_pairs(of_video, of_sound))
     # The picture goes on without a gap; the sound is moved as far as the picture is.
@@ -105,39 +107,42 @@ def _clock(jumps: Sequence[Jump], by: Sequence[Fraction]) -> Clock:
     return Clock(tuple((jump.number, -total) for jump, total in zip(jumps, totals, strict=True)))
 
 
-def _jumps(ticks: Sequence[Tick], others: Sequence[Tick]) -> Iterator[Jump]:
+def _jumps(ticks: Ticks, others: Ticks) -> Iterator[Jump]:
     """Where a stream's clock jumps, unless the other stream fills the time."""
-    for at, (before, after) in enumerate(pairwise(ticks), 1):
-        later = after.time - before.time - before.duration
-        back = after.time < before.time - _BACK_S
-        if back or (later > GAP_S and not _is_filled(before, after, others)):
-            # What is decoded last before the jump may be shown before others, and so on behind it.
-            end = max(
-                tick.shown + tick.duration
-                for tick in ticks[max(0, at - _REORDERED) : at]
-                if abs(tick.time - before.time) < GAP_S
-            )
-            start = min(
-                tick.shown
-                for tick in ticks[at : at + _REORDERED]
-                if abs(tick.time - after.time) < GAP_S
-            )
-            yield Jump(after.place, after.number, start - end)
+    times, durations = np.asarray(ticks.time), np.asarray(ticks.duration)
+    steps = np.diff(times)
+    suspicious = (steps < -_BACK_S) | (steps - durations[:-1] > GAP_S)
+    for before in map(int, np.flatnonzero(suspicious)):
+        after = before + 1
+        if steps[before] > 0 and _is_filled(ticks, before, others):
+            continue
+        # What is decoded last before the jump may be shown before others, and so on behind it.
+        end = max(
+            ticks.shown[at] + ticks.duration[at]
+            for at in range(max(0, after - _REORDERED), after)
+            if abs(ticks.time[at] - ticks.time[before]) < GAP_S
+        )
+        start = min(
+            ticks.shown[at]
+            for at in range(after, min(len(ticks.time), after + _REORDERED))
+            if abs(ticks.time[at] - ticks.time[after]) < GAP_S
+        )
+        by = Fraction(round((start - end) * _PRECISION), _PRECISION)
+        yield Jump(ticks.place[after], ticks.number[after], by)
 
 
-def _is_filled(before: Tick, after: Tick, others: Sequence[Tick]) -> bool:
-    """Whether the other stream goes on between two packets of a stream."""
-    middle = (before.time + after.time) / 2
-    first = bisect.bisect_left(others, before.place, key=lambda tick: tick.place)
-    last = bisect.bisect_right(others, after.place, key=lambda tick: tick.place)
-    # Near its ends it may be ahead or behind.
-    return any(
-        abs(tick.time - middle) < (after.time - before.time) / 4 for tick in others[first:last]
-    )
+def _is_filled(ticks: Ticks, before: int, others: Ticks) -> bool:
+    """Whether the other stream goes on while a stream has no packets."""
+    start, end = ticks.time[before], ticks.time[before + 1]
+    first = bisect.bisect_left(others.place, ticks.place[before])
+    last = bisect.bisect_right(others.place, ticks.place[before + 1])
+    # Near the ends, it may only be ahead or behind.
+    middle, near = (start + end) / 2, (end - start) / 4
+    return any(abs(time - middle) < near for time in others.time[first:last])
 
 
 def _pairs(video: Sequence[Jump], sound: Sequence[Jump]) -> Iterator[tuple[int, int]]:
-    """Which jump of the sound is which of the picture, by their places in the lists."""
+    """Which jump of the sound is which of the picture, by their numbers in the lists."""
     first = 0
     for number, jump in enumerate(sound):
         near = [

@@ -2,7 +2,7 @@
 
 The packets are read, not decoded. The index is trusted only if the container gives every
 packet a timestamp and each packet shows one frame. Otherwise `index_packets` returns None,
-and the plan falls back on decoding (`excamera.media.source.remux`).
+and the plan falls back on decoding (`excamera.media.source.recording`).
 
 The sample tables of an MP4 or MOV file with a plain ``moov`` box answer all of this. FFmpeg
 still makes the packets, but with zeros instead of their content, which is not read.

@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
 from excamera.job.plan import Chunk, Geometry, Plan
-from excamera.media.source.decoding import counted, packets_of
+from excamera.media.source.decoder import counted, packets_of
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, open_media
 from excamera.media.source.picture import geometry_of, to_i420
