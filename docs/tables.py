@@ -32,7 +32,10 @@ def options() -> str:
         rule = option.rule
         name = f"`--{option.name}`" if rule.offered else f"`{option.group}.{option.field}`"
         flag = f", `{rule.flag}`" if rule.flag else ""
-        rows.append([f"{name}{flag}", rule.allowed, f"`{option.default}`", rule.help])
+        if rule.switch and rule.offered:
+            name = f"`--{option.name}`, `--no-{option.name}`"
+        default = str(option.default).lower() if rule.switch else option.default
+        rows.append([f"{name}{flag}", rule.allowed, f"`{default}`", rule.help])
     return _table(("option", "values", "default", "what it decides"), rows)
 
 

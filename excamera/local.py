@@ -44,9 +44,10 @@ class EncodeResult:
         size: bytes.
         frames: shown frames.
         key_frames: one per batch.
-        duration_s: from time 0 to the end of the last frame.
+        duration_s: from time 0 to the end of the picture or the sound, whichever is later.
         sound: "copied", "encoded" or "none".
         indexed_by: "packets", or "decoding" if the packets could not be trusted.
+        notes: what a user should know of the source, a line each.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class EncodeResult:
     duration_s: float
     sound: str
     indexed_by: str
+    notes: tuple[str, ...] = ()
 
 
 def check_input(source: str) -> None:
@@ -156,6 +158,7 @@ def encode_file(
             duration_s=result.duration_s,
             sound=result.sound,
             indexed_by=Job.load(store, _JOB).plan.source.indexed_by,
+            notes=tuple(result.notes),
         )
 
 

@@ -48,6 +48,8 @@ def encode(
             timeline=timeline,
             observer=observer,
         )
+    for note in result.notes:
+        click.echo(f"note: {note}", err=True)
     click.echo(summary(result))
 
 

@@ -24,13 +24,14 @@ def encode_options(*, show_defaults: bool) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in reversed(OFFERED):
             rule = option.rule
+            name = f"--{option.name}"
             command = click.option(
-                f"--{option.name}",
+                f"{name}/--no-{option.name}" if rule.switch else name,
                 *([rule.flag] if rule.flag else []),
-                type=str if rule.choices else int,
+                type=bool if rule.switch else str if rule.choices else int,
                 default=option.default if show_defaults else None,
                 show_default=show_defaults,
-                help=f"{rule.help} ({rule.allowed}).",
+                help=f"{rule.help}." if rule.switch else f"{rule.help} ({rule.allowed}).",
             )(command)
         return command
 

@@ -30,7 +30,10 @@ QI_OF_CRF: tuple[int, ...] = (
 )
 """libvpx's 0..63 scale (here `crf`) to VP8's `y_ac_qi` 0..127."""
 
-Value = int | str
+_SWITCH = {"true": True, "false": False}
+_SWITCH_TEXT = " or ".join(_SWITCH)
+
+Value = bool | int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Rule:
         lowest: the smallest value of a number.
         highest: the largest value of a number.
         choices: the values of a text.
+        switch: whether it is on or off.
         flag: the short form on the command line, such as "-n".
         offered: whether users set it by the command line, metadata and the API; if not, only
             the stack's `options` setting and Python can.
@@ -51,12 +55,15 @@ class Rule:
     lowest: int = 0
     highest: int = 0
     choices: tuple[str, ...] = ()
+    switch: bool = False
     flag: str = ""
     offered: bool = False
 
     @property
     def allowed(self) -> str:
         """The allowed values as text."""
+        if self.switch:
+            return ", ".join(_SWITCH)
         return ", ".join(self.choices) if self.choices else f"{self.lowest} to {self.highest}"
 
     def check(self, name: str, value: object) -> None:
@@ -68,6 +75,9 @@ class Rule:
         if self.choices:
             if value not in self.choices:
                 raise OptionError(f"{name} must be one of {self.allowed}, not {value!r}")
+        elif self.switch:
+            if type(value) is not bool:
+                raise OptionError(f"{name} must be {_SWITCH_TEXT}, not {value!r}")
         elif type(value) is not int:
             raise OptionError(f"{name} must be a whole number, not {value!r}")
         elif not self.lowest <= value <= self.highest:
@@ -96,10 +106,14 @@ class Option:
         """A value that a user wrote as text.
 
         Raises:
-            OptionError: it is not a whole number where one is needed.
+            OptionError: it is not a whole number where one is needed, or neither on nor off.
         """
         if self.rule.choices:
             return text.strip()
+        if self.rule.switch:
+            if text.strip().lower() not in _SWITCH:
+                raise OptionError(f"{self.name} must be {_SWITCH_TEXT}, not {text!r}")
+            return _SWITCH[text.strip().lower()]
         try:
             return int(text)
         except ValueError:
@@ -115,6 +129,10 @@ def _number(
 
 def _choice(default: str, choices: tuple[str, ...], text: str, *, offered: bool = False) -> Any:
     return field(default=default, metadata={"rule": Rule(text, choices=choices, offered=offered)})
+
+
+def _switch(default: bool, text: str, *, offered: bool = False) -> Any:
+    return field(default=default, metadata={"rule": Rule(text, switch=True, offered=offered)})
 
 
 class _Checked:
@@ -211,6 +229,15 @@ class EncodeOptions(_Checked):
         "the frames that they refer to; rebase is the published method, in which libvpx encodes "
         "them and they are rebased; auto chooses for each batch", offered=True
     )  # fmt: skip
+    deinterlace: bool = _switch(True, "Make whole pictures of interlaced ones", offered=True)
+    damaged: bool = _switch(
+        False,
+        "Encode what there is of a source that ends early, instead of refusing it",
+        offered=True,
+    )
+    strict: bool = _switch(
+        False, "Refuse a source with any damage, instead of concealing it", offered=True
+    )
     anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)
     rebase: RebaseSettings = field(default_factory=RebaseSettings)

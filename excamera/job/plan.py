@@ -167,6 +167,21 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
+class Tags:
+    """What the result says about itself, as the source does.
+
+    Attributes:
+        title: of the film, or "".
+        video_language: ISO 639-2, or "".
+        sound_language: the same.
+    """
+
+    title: str = ""
+    video_language: str = ""
+    sound_language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """The facts about a whole plan that a part of it repeats.
 
@@ -197,6 +212,8 @@ class Plan:
             sequential encode; None leaves it to each batch.
         whole: for a part, the whole that it belongs to.
         output: the place of the result; None leaves it in the job's store.
+        tags: see there.
+        notes: what a user should know of the source, a line each.
         sound_clock: what to add to the times of the sound: the number of the first packet of each
             piece, and seconds (see `excamera.media.source.clock`).
     """
@@ -210,6 +227,8 @@ class Plan:
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
     output: Output | None = None
+    tags: Tags = Tags()  # noqa: RUF009 (it cannot change)
+    notes: tuple[str, ...] = ()
     sound_clock: tuple[tuple[int, Fraction], ...] = ()
     even: float | None = None
     whole: Whole | None = None
@@ -261,6 +280,8 @@ class Plan:
             "batches": [asdict(batch) for batch in self.batches],
             "even": self.even,
             "output": None if self.output is None else asdict(self.output),
+            "tags": asdict(self.tags),
+            "notes": self.notes,
             "sound_clock": [[at, *by.as_integer_ratio()] for at, by in self.sound_clock],
         }
 
@@ -292,6 +313,8 @@ class Plan:
                 for batch in body["batches"]
             ),
             output=None if body["output"] is None else Output(**body["output"]),
+            tags=Tags(**body["tags"]),
+            notes=tuple(body["notes"]),
             sound_clock=tuple((at, Fraction(*by)) for at, *by in body["sound_clock"]),
             even=body["even"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),

@@ -136,6 +136,7 @@ class AudioRecord(Record):
         channels: of the sound.
         private: the `OpusHead` structure, in hexadecimal.
         delay_ns: sound that a decoder must drop at the start.
+        note: what a user should know of the sound, or "".
     """
 
     blocks: int = 0
@@ -146,6 +147,7 @@ class AudioRecord(Record):
     channels: int = 0
     private: str = ""
     delay_ns: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,7 @@ class PlanSummary:
         duration_s: of the result, in seconds.
         sound: whether the source has an audio stream that the result keeps.
         indexed_by: see `excamera.job.plan.SourceFile`.
+        notes: see `excamera.job.plan.Plan`.
     """
 
     items: str
@@ -245,6 +248,7 @@ class PlanSummary:
     duration_s: float
     sound: bool
     indexed_by: str
+    notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The summary as the step's result."""
@@ -265,9 +269,10 @@ class JobResult:
         size: of the file, in bytes.
         frames: shown frames.
         key_frames: one for each batch.
-        duration_s: of the video, in seconds.
+        duration_s: of what ends last, picture or sound, in seconds.
         video_bytes: of coded frames.
         sound: "copied", "encoded" or "none".
+        notes: what a user should know of the source, a line each.
     """
 
     key: str
@@ -277,6 +282,7 @@ class JobResult:
     duration_s: float
     video_bytes: int
     sound: str
+    notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The result as the step's result."""

@@ -56,6 +56,7 @@ def plan(event: Event, context: Context) -> Event:
         duration_s=float(made.end * made.time_base),
         sound=made.source.audio_stream is not None,
         indexed_by=made.source.indexed_by,
+        notes=list(made.notes),
     ).to_json()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from excamera.errors import PlanMismatch
 from excamera.job.objects import Job
@@ -47,10 +47,20 @@ def stitch(event: Event, context: Context) -> Event:
         size=size,
         frames=plan.frame_count,
         key_frames=sum(record.key_frames for record in batches),
-        duration_s=float(plan.end * plan.time_base),
+        duration_s=max(float(plan.end * plan.time_base), sound.end_ms / 1000 if sound else 0.0),
         video_bytes=sum(record.bytes for record in batches),
         sound="none" if sound is None else "copied" if sound.copied else "encoded",
+        notes=[*plan.notes, *(_notes_on(sound) if sound else ())],
     ).to_json()
+
+
+def _notes_on(sound: AudioRecord) -> Iterator[str]:
+    skipped = sound.skipped_packets
+    if skipped:
+        packets = "1 packet" if skipped == 1 else f"{skipped} packets"
+        yield f"sound: {packets} could not be decoded; silence stands in"
+    if sound.note:
+        yield sound.note
 
 
 def _checked(job: Job) -> list[BatchRecord]:

@@ -38,6 +38,8 @@ class _Options(_Request):
 
 def _field(option: Option) -> tuple[Any, None]:
     rule = option.rule
+    if rule.switch:
+        return Annotated[bool | None, Field(description=rule.help)], None
     if rule.choices:
         return Annotated[Literal[rule.choices] | None, Field(description=rule.help)], None
     limits = Field(ge=rule.lowest, le=rule.highest, description=rule.help)
@@ -188,6 +190,7 @@ class Result(BaseModel):
     key_frames: int
     duration_s: float
     sound: str
+    notes: Annotated[list[str], Field(description="What a user should know of the source.")]
     url: Annotated[str | None, Field(description="GET it here; null if another job replaced it.")]
     expires: str | None
 

@@ -190,7 +190,7 @@ def _result(execution: Execution, results: Results, settings: ApiSettings) -> Re
     return Result(
         bucket=settings.output_bucket,
         **{name: getattr(output, name) for name in
-           ("key", "size", "frames", "key_frames", "duration_s", "sound")},
+           ("key", "size", "frames", "key_frames", "duration_s", "sound", "notes")},
         url=url[0] if url else None,
         expires=url[1] if url else None,
     )  # fmt: skip

@@ -182,7 +182,12 @@ class WebM:
         audio = None
         if sound:
             end_ms = max(end_ms, sound.end_ms)
-            audio = webm.AudioTrack(sound.channels, bytes.fromhex(sound.private), sound.delay_ns)
+            audio = webm.AudioTrack(
+                channels=sound.channels,
+                private=bytes.fromhex(sound.private),
+                delay_ns=sound.delay_ns,
+                language=plan.tags.sound_language,
+            )
         geometry = plan.geometry
         video = webm.VideoTrack(
             width=geometry.width,
@@ -193,9 +198,10 @@ class WebM:
             transfer=geometry.transfer,
             primaries=geometry.primaries,
             codec=self.codec,
+            language=plan.tags.video_language,
         )
         pieces = [(run.size, [(ms, at) for ms, at in run.cues]) for run in runs]
-        return webm.wrap(end_ms, video, audio, pieces)
+        return webm.wrap(end_ms, video, audio, pieces, plan.tags.title)
 
 
 OUTPUT_CONTAINERS: Mapping[str, OutputContainer] = {one.name: one for one in (WebM(), Ivf())}

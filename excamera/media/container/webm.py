@@ -64,6 +64,7 @@ class VideoTrack:
         transfer: H.273 transfer characteristics.
         primaries: H.273 colour primaries.
         codec: of the frames.
+        language: ISO 639-2, or "".
     """
 
     width: int
@@ -74,6 +75,7 @@ class VideoTrack:
     transfer: int = 2
     primaries: int = 2
     codec: OutputCodec = VP8
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,13 @@ class AudioTrack:
         channels: number of channels.
         private: the `OpusHead` structure.
         delay_ns: sound that the decoder must drop at the start.
+        language: ISO 639-2, or "".
     """
 
     channels: int
     private: bytes
     delay_ns: int
+    language: str = ""
 
 
 def _block(block: Block, cluster_ms: int) -> bytes:
@@ -163,7 +167,7 @@ def _video_entry(video: VideoTrack) -> bytes:
         unsigned(ebml.TRACK_UID, VIDEO_TRACK),
         unsigned(ebml.TRACK_TYPE, 1),
         unsigned(ebml.FLAG_LACING, 0),
-        text(ebml.LANGUAGE, "und"),
+        text(ebml.LANGUAGE, video.language or "und"),
         text(ebml.CODEC_ID, video.codec.matroska_id),
     ]
     if video.frame_ns:
@@ -178,7 +182,7 @@ def _audio_entry(audio: AudioTrack) -> bytes:
         unsigned(ebml.TRACK_UID, AUDIO_TRACK),
         unsigned(ebml.TRACK_TYPE, 2),
         unsigned(ebml.FLAG_LACING, 0),
-        text(ebml.LANGUAGE, "und"),
+        text(ebml.LANGUAGE, audio.language or "und"),
         text(ebml.CODEC_ID, "A_OPUS"),
         element(ebml.CODEC_PRIVATE, audio.private),
         unsigned(ebml.CODEC_DELAY, audio.delay_ns),
@@ -222,6 +226,7 @@ def wrap(
     video: VideoTrack,
     audio: AudioTrack | None,
     pieces: list[tuple[int, list[tuple[int, int]]]],
+    title: str = "",
 ) -> tuple[bytes, bytes]:
     """The bytes before and after the clusters of a file.
 
@@ -231,6 +236,7 @@ def wrap(
         audio: the audio track, if there is one.
         pieces: in file order, for every run of cluster bytes its size and its cue points
             as (timestamp in ms, offset of the cluster in the run).
+        title: of the film, or "".
 
     Returns:
         The bytes in front (EBML header, Segment head, SeekHead, Info, Tracks) and the bytes
@@ -242,6 +248,7 @@ def wrap(
         text(ebml.MUXING_APP, "excamera"),
         text(ebml.WRITING_APP, "excamera"),
         real(ebml.DURATION, duration_ms),
+        *([text(ebml.TITLE, title)] if title else []),
     )
     entries = [_video_entry(video)] + ([_audio_entry(audio)] if audio else [])
     tracks = element(ebml.TRACKS, *entries)
