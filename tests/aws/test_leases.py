@@ -6,8 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,30 +24,25 @@ pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 TIMEOUT_S = 120
 
-PROGRAM = (
-    """
+PROGRAM = """
 import os, sys, time
-from pathlib import Path
 import mu
 from mu.engines.stack import lease
 
 lease._VALID_S = 8.0  # of this client alone: environments are told
 
-def work(place):
-    first = mu.open_store("dir:" + place)
-    if first.put_new("begun", str(os.getpid()).encode()):
+def work(number, data):
+    if mu.open_store(data).put_new(f"begun/{number}", str(os.getpid()).encode()):
         time.sleep(600)
     return "second attempt"
 
-folder, count, limit = sys.argv[1:]
-with mu.Executor("stack:{stack}", workers=2, timeout=float(limit)) as ex:
+stack, bucket, count = sys.argv[1:]
+# So long a limit leaves one call for each share.
+with mu.Executor(f"stack:{stack}", workers=2, timeout=800) as ex:
     print(ex.job, flush=True)
-    places = [f"{{folder}}/{{number}}" for number in range(int(count))]
-    print(list(ex.map(work, places)), flush=True)
-""".replace("{stack}", STACK)
-    .replace("{{", "{")
-    .replace("}}", "}")
-)
+    data = f"below:mu/{ex.job}/data|s3://{bucket}?absent=forbidden"
+    print(list(ex.map(work, range(int(count)), [data] * int(count))), flush=True)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,67 +55,83 @@ def stack(guarded: Emulator, assembly: Path) -> Iterator[Deployed]:
     deployment.client.cache_clear()
 
 
-@contextmanager
-def client_of(folder: Path, *, calls: int, limit_s: int) -> Iterator[subprocess.Popen[str]]:
-    """A process with an executor; its calls take long, except those that are begun again."""
-    script = folder / "script.py"
-    script.write_text(PROGRAM)
-    with subprocess.Popen(
-        [sys.executable, str(script), str(folder), str(calls), str(limit_s)],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
+class Client:
+    """A process with an executor, as a user starts it.
+
+    Its calls take long, except those that are begun again.
+
+    Attributes:
+        process: the process.
+        job: the job's name.
+        store: of all jobs.
+    """
+
+    def __init__(self, stack: Deployed, script: Path, calls: int) -> None:
+        script.write_text(PROGRAM)
+        told = json.loads(stack.outputs["Mu"])
+        self._stack = stack
+        self._machine = told["machine"]
+        self.store = mu.open_store(f"s3://{told['bucket']}")
+        self.process = subprocess.Popen(
+            [sys.executable, str(script), STACK, told["bucket"], str(calls)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.job = self.process.stdout.readline().strip()
+
+    def begun(self) -> list[int]:
+        """The processes of the calls that have begun."""
+        keys = self.store.list(f"{Keys(self.job).data}/begun/")
+        return [int(self.store.get(key)) for key in keys]
+
+    def executions(self) -> list[str]:
+        """The states of the job's executions, from the last."""
+        states = self._stack.client("stepfunctions")
+        found = states.list_executions(stateMachineArn=self._machine)["executions"]
+        return [one["status"] for one in found if one["name"].startswith(self.job)]
 
 
-def begun(folder: Path) -> list[int]:
-    """The processes of the calls that have begun."""
-    return [int(path.read_text()) for path in folder.glob("*/begun")]
+@pytest.fixture
+def start(stack: Deployed, tmp_path: Path) -> Iterator[Callable[[int], Client]]:
+    """Starts a client with so many calls; it is ended with the test."""
+    started = []
+
+    def started_client(calls: int) -> Client:
+        started.append(Client(stack, tmp_path / "script.py", calls))
+        return started[-1]
+
+    yield started_client
+    for one in started:
+        one.process.kill()
+        one.process.communicate()
 
 
-def executions(stack: Deployed, job: str) -> list[tuple[str, str]]:
-    """The name and the state of each execution of a job."""
-    machine = json.loads(stack.outputs["Mu"])["machine"]
-    found = stack.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
-    return [(one["name"], one["status"]) for one in found if one["name"].startswith(job)]
-
-
-def test_a_client_that_is_killed_leaves_nothing_running(stack: Deployed, tmp_path: Path) -> None:
+def test_a_client_that_is_killed_leaves_nothing_running(start: Callable[[int], Client]) -> None:
     """If this fails, calls of a client that is gone are billed to their ends."""
-    # So many seconds leave one call for each share, so the map is a distributed one.
-    with client_of(tmp_path, calls=45, limit_s=800) as running:
-        assert running.stdout is not None
-        job = running.stdout.readline().strip()
-        wait_until(lambda: len(begun(tmp_path)) == 2, TIMEOUT_S)
-        processes = begun(tmp_path)
-        assert all(map(alive, processes))
-        running.send_signal(signal.SIGKILL)
-        wait_until(lambda: not any(map(alive, processes)), TIMEOUT_S)
-    ended = [(f"{job}-0", "SUCCEEDED")]
-    wait_until(lambda: executions(stack, job) == ended, TIMEOUT_S)
-    assert sorted(begun(tmp_path)) == sorted(processes), "others were begun for nobody"
-    store = mu.open_store(f"s3://{json.loads(stack.outputs['Mu'])['bucket']}")
-    written = [bytearray(store.get(key)) for key in store.list(Keys(job).outcomes)]
-    outcomes = [one for data in written for one in read_outcomes(data)]
-    assert {(one.number, one.outcome) for one in outcomes} == {(n, None) for n in range(45)}
+    client = start(45)  # so many shares are a distributed map
+    wait_until(lambda: len(client.begun()) == 2, TIMEOUT_S)
+    processes = client.begun()
+    assert all(map(alive, processes))
+    client.process.send_signal(signal.SIGKILL)
+    wait_until(lambda: client.executions() == ["SUCCEEDED"], TIMEOUT_S)
+    assert not any(map(alive, processes))
+    assert client.begun() == processes, "others were begun for nobody"
+    keys = client.store.list(Keys(client.job).outcomes)
+    outcomes = [one for key in keys for one in read_outcomes(bytearray(client.store.get(key)))]
+    assert sorted((one.number, one.outcome) for one in outcomes) == [(n, None) for n in range(45)]
 
 
-def test_a_client_that_slept_gets_all_its_results(stack: Deployed, tmp_path: Path) -> None:
+def test_a_client_that_slept_gets_all_its_results(start: Callable[[int], Client]) -> None:
     """If this fails, who closes the lid of a laptop for a while loses the job."""
-    with client_of(tmp_path, calls=2, limit_s=800) as running:
-        assert running.stdout is not None
-        job = running.stdout.readline().strip()
-        wait_until(lambda: len(begun(tmp_path)) == 2, TIMEOUT_S)
-        processes = begun(tmp_path)
-        running.send_signal(signal.SIGSTOP)
-        try:
-            ended = [(f"{job}-0", "SUCCEEDED")]
-            wait_until(lambda: executions(stack, job) == ended, TIMEOUT_S)
-            assert not any(map(alive, processes))
-        finally:
-            running.send_signal(signal.SIGCONT)
-        out, _ = running.communicate(timeout=TIMEOUT_S)
-        assert (running.returncode, out) == (0, f"{['second attempt'] * 2}\n")
+    client = start(2)
+    wait_until(lambda: len(client.begun()) == 2, TIMEOUT_S)
+    processes = client.begun()
+    client.process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: client.executions() == ["SUCCEEDED"], TIMEOUT_S)
+        assert not any(map(alive, processes))
+    finally:
+        client.process.send_signal(signal.SIGCONT)
+    out, _ = client.process.communicate(timeout=TIMEOUT_S)
+    assert (client.process.returncode, out) == (0, f"{['second attempt'] * 2}\n")
