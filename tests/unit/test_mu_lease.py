@@ -136,7 +136,7 @@ def test_calls_that_run_end_with_the_lease_and_come_back(cloud: Cloud) -> None:
     cloud.store.older_s = 600
     running.join(60)
     assert done == [{"calls": 3, "ended": 0}]
-    assert not any(map(alive, processes))
+    wait_until(lambda: not any(map(alive, processes)))
     assert [one.outcome for one in cloud.outcomes()] == [None] * 3
     assert not places[2].exists()
 

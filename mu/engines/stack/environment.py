@@ -288,7 +288,8 @@ class _Share:
 
     @staticmethod
     def _cancel(pool: WorkerPool, calls: list[_Running]) -> None:
-        for one in calls:
+        # Those that run come last: in the place of each, one that waits would begin.
+        for one in sorted(calls, key=lambda one: one.began is not None):
             pool.cancel(one.submitted)
 
     def _end_late(self, pool: WorkerPool, calls: list[_Running]) -> None:
