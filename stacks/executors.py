@@ -279,7 +279,7 @@ class Executors(Construct):
     def _allow_shares(self, task_role: iam.Role) -> None:
         """Rights of the workers themselves."""
         for actions, shapes in (
-            (["s3:GetObject"], ["shares/*", "functions/*", "stop.json"]),
+            (["s3:GetObject"], ["shares/*", "functions/*", "stop.json", "lease"]),
             (["s3:PutObject"], ["outcomes/*", "records/*"]),
         ):
             resources = [self._work.arn_for_objects(f"mu/*/{shape}") for shape in shapes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 SMALL_BYTES = 64 << 10
@@ -24,6 +25,9 @@ class Channel(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """The message or note, or None if there is none yet."""
+
+    def get_all(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What `get` returns for each key, sooner than by asking for one after the other."""
 
     def wait(self, key: str, timeout_s: float) -> bytes | None:
         """The message, as soon as it is there; None if it is not after so many seconds."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -126,6 +126,18 @@ class RedisChannel:
         """See `Channel.get`."""
         _, place = self._places(key)
         return _data(self._ask(lambda: self._client.xrevrange(place, count=1)))
+
+    def get_all(self, keys: Sequence[str]) -> list[bytes | None]:
+        """See `Channel.get_all`; all questions travel together."""
+        places = [self._places(key)[1] for key in keys]
+
+        def ask() -> Any:
+            with self._client.pipeline(transaction=False) as together:
+                for place in places:
+                    together.xrevrange(place, count=1)
+                return together.execute()
+
+        return [_data(entries) for entries in self._ask(ask)]
 
     def wait(self, key: str, timeout_s: float) -> bytes | None:
         """See `Channel.wait`."""

@@ -348,6 +348,31 @@ def test_jobs_get_the_packages_that_they_declare(stack: Deployed, tmp_path: Path
     ]  # fmt: skip
 
 
+def test_programs_of_commands_import_the_packages_of_their_job(
+    stack: Deployed, tmp_path: Path
+) -> None:
+    """If this fails, `mu run --package` brings packages that Python programs do not find."""
+    del stack
+    wheel = parcel(tmp_path, "4.0")
+    program = tmp_path / "use.py"
+    program.write_text(
+        "#!/usr/bin/env python3\nimport parcel, sys\n"
+        "print(parcel.VERSION, 'for', open(sys.argv[1]).read(), file=open(sys.argv[2], 'w'))\n"
+    )
+    (tmp_path / "a.txt").write_text("a")
+    for given, expected in (
+        (["./use.py", "--output", "{stem}.used"], "4.0 for a\n"),
+        (["--output", "{stem}.used", "--stdout", "--", "parcel-version"], "program of 4.0\n"),
+    ):
+        arguments = ["run", "--package", str(wheel), "--input", "a.txt", *given]
+        done = subprocess.run(
+            [sys.executable, "-m", "mu", *arguments], cwd=tmp_path, check=False, timeout=TIMEOUT_S,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "a.used").read_text() == expected
+
+
 def test_a_folder_is_stored_once_and_travels_by_name(
     stack: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.engines.machine.log import tail_of
 from mu.engines.machine.pool import WorkerPool
+from mu.engines.stack.lease import LeaseWatch
 from mu.engines.stack.packages import Stored, fetch, paths_to
 from mu.engines.stack.share import Keys, Outcome, ShareCall, read_share, read_stop, write_outcomes
 from mu.errors import PackageError
@@ -95,6 +96,7 @@ class Environment:
     _job: str = ""
     _pool: WorkerPool | None = None
     _pool_until: float = 0.0
+    _lease: LeaseWatch | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(
@@ -116,13 +118,17 @@ class Environment:
         if read_stop(self.store, keys)[0]:
             return {"calls": 0, "ended": 0}
         calls, packages = read_share(self.store.get(keys.share(share)))
+        lease = self._lease_of(keys)
         refused: CallFailed | None = None
-        try:
-            pool = self._pool_of(job, packages, slots, left_s())
-        except PackageError as error:
-            refused = CallFailed(type(error).__name__, str(error))
+        if lease.has_run_out():
+            refused = Cancelled()  # so that they come back, should their client only have slept
+        else:
+            try:
+                pool = self._pool_of(job, packages, slots, left_s())
+            except PackageError as error:
+                refused = CallFailed(type(error).__name__, str(error))
         fetched = time.time()
-        running = _Share(self, keys, share, calls, slots, received)
+        running = _Share(self, keys, share, calls, slots, received, lease)
         if refused is None:
             running.run(pool, left_s)
         else:
@@ -140,6 +146,12 @@ class Environment:
         }
         self.store.put(f"{keys.records}{share}.json", json.dumps(record).encode())
         return {"calls": len(calls), "ended": running.count_ended()}
+
+    def _lease_of(self, keys: Keys) -> LeaseWatch:
+        """The view of a job's lease, which all its shares have in common."""
+        if self._lease is None or self._lease.job != keys.job:
+            self._lease = LeaseWatch(self.store, keys)
+        return self._lease
 
     def _pool_of(
         self, job: str, packages: Sequence[Stored], slots: int, needed_s: float
@@ -196,7 +208,9 @@ class _Share:
         calls: list[ShareCall],
         slots: int,
         received: float,
+        lease: LeaseWatch,
     ) -> None:
+        self._lease = lease
         self._slots = slots
         self._received = received
         self._fetched = time.time()
@@ -260,9 +274,8 @@ class _Share:
                 self._end_late(pool, left)
             elif now - looked >= _LOOK_S:
                 self._unwanted, unwanted = read_stop(store, self._keys)
-                self._cancel(
-                    pool, [one for one in left if self._unwanted or one.call.number in unwanted]
-                )
+                all_end = self._unwanted or self._lease.has_run_out()
+                self._cancel(pool, [one for one in left if all_end or one.call.number in unwanted])
                 looked = now
 
     def refuse(self, failure: CallFailed) -> None:
@@ -276,7 +289,8 @@ class _Share:
 
     @staticmethod
     def _cancel(pool: WorkerPool, calls: list[_Running]) -> None:
-        for one in calls:
+        # Those that run come last: in the place of each, one that waits would begin.
+        for one in sorted(calls, key=lambda one: one.began is not None):
             pool.cancel(one.submitted)
 
     def _end_late(self, pool: WorkerPool, calls: list[_Running]) -> None:

@@ -50,6 +50,11 @@ class Keys:
         return f"mu/{self.job}/stop.json"
 
     @property
+    def lease(self) -> str:
+        """Until when its calls are wanted, unless it is renewed; see `mu.engines.stack.lease`."""
+        return f"mu/{self.job}/lease"
+
+    @property
     def outcomes(self) -> str:
         """What became of calls."""
         return f"mu/{self.job}/outcomes/"

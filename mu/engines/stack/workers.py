@@ -27,6 +27,7 @@ from typing import Any
 from mu.commands.staging import Staging
 from mu.engines.call import Call, CallFailed, Cancelled
 from mu.engines.stack.deployment import Deployment, client, explained, most_at_once
+from mu.engines.stack.lease import Lease
 from mu.engines.stack.packages import Stored, upload
 from mu.engines.stack.share import (
     Keys,
@@ -70,7 +71,7 @@ _GRACE_S = 3.0
 """How long after its execution's end an outcome may still be missing from a listing."""
 
 _UNANSWERED_S = 60.0
-"""After so long without an answer from AWS, all calls fail."""
+"""After so long without an answer from AWS, while this process runs, all calls fail."""
 
 _SPARE_S = 60.0
 """How much of a function's time no call is planned for."""
@@ -187,6 +188,7 @@ class StackWorkers:
         self._dropped: set[int] = set()
         self._told: set[int] = set()
         self._closed = False
+        self._lease = Lease(self._bucket, self._keys, lambda: bool(self._sent))
         self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="mu request")
         self._thread = threading.Thread(target=self._serve, name="mu stack", daemon=True)
         self._thread.start()
@@ -267,6 +269,7 @@ class StackWorkers:
             self._sent.clear()
             self._changed.notify_all()
         self._thread.join()
+        self._lease.close()
         with contextlib.suppress(StoreError, StackError):
             running = [wave for wave in self._waves if wave.ended is None]
             if left or self._dropped:
@@ -299,7 +302,8 @@ class StackWorkers:
 
     def _serve(self) -> None:
         poll_s = _FIRST_POLL_S
-        polled = described = answered = time.monotonic()
+        polled = described = time.monotonic()
+        unanswered: float | None = None
         while True:
             with self._changed:
                 if not self._closed:
@@ -314,7 +318,7 @@ class StackWorkers:
                 poll_s = _FIRST_POLL_S
             now = time.monotonic()
             if not waiting and not dropped:
-                answered = now
+                unanswered = None
                 continue
             try:
                 if dropped:
@@ -327,9 +331,11 @@ class StackWorkers:
                 if now >= described + _DESCRIBE_S:
                     described = now
                     self._describe()
-                answered = now
+                unanswered = None
             except (StoreError, StackError) as error:
-                if now - answered > _UNANSWERED_S:
+                # Not since the last answer: this process may have been asleep after it.
+                unanswered = now if unanswered is None else unanswered
+                if now - unanswered > _UNANSWERED_S:
                     self._fail(list(self._sent), CallFailed(type(error).__name__, str(error)))
             except Exception as error:  # a fault of ours must leave nobody waiting
                 failure = CallFailed(type(error).__name__, str(error), traceback.format_exc())
@@ -388,6 +394,7 @@ class StackWorkers:
             sent = {number: self._sent[number].call for number in numbers if number in self._sent}
         if not sent:
             return  # cancelled meanwhile
+        self._lease.hold()
         alone = alone or any("gang" in call.head for call in sent.values())
         shares = {
             f"{wave:05d}-{count:05d}": some
