@@ -7,8 +7,9 @@ first block of a track that starts at 0 has timestamp 0 and plays from -CodecDel
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO, cast
@@ -28,6 +29,7 @@ from excamera.media.source.media import open_container
 RATE = 48_000
 FRAME_SAMPLES = 960  # 20 ms
 _TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
+_LONG = RATE // 5  # so much may be missing at the start or the end without damage
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _BIT_RATE_PER_CHANNEL = 64_000
 
@@ -129,6 +131,9 @@ class _Decoder:
         self.channels = len(audio.codec_context.layout.channels)
         self.layout = _LAYOUTS.get(self.channels, "stereo")
         self.skipped_packets = 0
+        self.begin: int | None = None
+        self.end = 0
+        """Where the first packet begins and the last one ends, decoded or not."""
 
     def pieces(self) -> Iterator[tuple[int | None, Samples]]:
         """Pieces, each with the sample number at which it starts; None if it continues the last."""
@@ -162,20 +167,21 @@ class _Decoder:
         context = self._audio.codec_context
         for number, packet in enumerate(_packets(self._container, self._audio)):
             self._correction_s = self._clock.correction(number)
-            yield from self._tried(context.decode, packet)
-        yield from self._tried(context.decode, None)
+            self._extend(packet)
+            try:
+                yield from context.decode(packet)
+            except av.error.FFmpegError:  # whatever the decoder says of a damaged packet
+                self.skipped_packets += 1
+        with contextlib.suppress(av.error.FFmpegError):
+            yield from context.decode(None)
 
-    def _tried(
-        self,
-        decode: Callable[[Packet[AudioStream] | None], list[AudioFrame]],
-        packet: Packet[AudioStream] | None,
-    ) -> list[AudioFrame]:
-        """The frames of a packet; none if it is damaged, whatever the decoder says of it."""
-        try:
-            return decode(packet)
-        except av.error.FFmpegError:
-            self.skipped_packets += 1
-            return []
+    def _extend(self, packet: Packet[AudioStream]) -> None:
+        if packet.pts is not None:
+            time_s = packet.pts * packet.time_base + self._correction_s - self._origin_s
+            start = max(0, round(time_s * RATE))
+            end = start + round((packet.duration or 0) * packet.time_base * RATE)
+            self.begin = start if self.begin is None else min(start, self.begin)
+            self.end = max(end, self.end)
 
 
 def _packets(container: InputContainer, audio: AudioStream) -> Iterator[Packet[AudioStream]]:
@@ -192,6 +198,8 @@ def _transcode(
     for start, piece in decoder.pieces():
         if first is None:
             first = max(0, start or 0)
+            if decoder.begin is not None and first - decoder.begin > _LONG:
+                first = decoder.begin
             position = first
         assert position is not None
         samples = piece
@@ -203,7 +211,13 @@ def _transcode(
                 samples = piece[position - start :]
         encoder.add(samples)
         position += len(samples)
-    if first is None or position == first:
+    # What could not be decoded at the end is silent, as it is elsewhere.
+    first = (decoder.begin or 0) if first is None else first
+    position = first if position is None else position
+    if decoder.end - position > _LONG:
+        encoder.add(np.zeros((decoder.end - position, encoder.channels), np.float32))
+        position = decoder.end
+    if position == first:
         return None
     packets = encoder.finish()
     blocks = [

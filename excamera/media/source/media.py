@@ -95,7 +95,8 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
     Args:
         source: a path, a URL or a seekable binary file, which is read from its byte 0.
         name: the source's name in messages.
-        stream: index of the video stream; None for the first that is not a cover picture.
+        stream: index of the video stream; None for the default one, or else the first, that is
+            not a cover picture.
 
     Raises:
         InputError: there is no such file, it is not media, or has no video stream.
@@ -114,6 +115,8 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
             if (stream is None and not video.disposition & video.disposition.attached_pic)
             or video.index == stream
         ]
+        # The default one first; otherwise the container's order.
+        videos.sort(key=lambda video: not video.disposition & video.disposition.default)
         if not videos:
             raise NoVideoStream(f"{name}: no video stream")
         if videos[0].codec_context is None:

@@ -186,14 +186,20 @@ class FrameReader:
     def _decode(self) -> VideoFrame | None:
         assert self._frames is not None
         try:
-            return next(self._frames, None)
+            frame = next(self._frames, None)
+            by_number = self._plan.source.indexed_by == "decoding"
+            if frame is not None and frame.is_corrupt and not by_number:
+                raise self._damaged("parts are missing")
+            return frame
         except OSError as error:
             raise SourceUnavailable(f"{self._plan.source.name}: {error.strerror}") from error
         except av.error.FFmpegError as error:
-            raise UnreadableFrame(
-                f"{self._plan.source.name}: damaged ({error.strerror}); "
-                f"{self._wanted} frames could be read"
-            ) from error
+            raise self._damaged(error.strerror or "cannot be decoded") from error
+
+    def _damaged(self, why: str) -> UnreadableFrame:
+        return UnreadableFrame(
+            f"{self._plan.source.name}: damaged ({why}); {self._wanted} frames could be read"
+        )
 
 
 def _with_palette(opened: Opened) -> Packet[VideoStream] | None:
