@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 
 from excamera.cli import main
+from excamera.media.source.decoder import counted
 from excamera.media.source.media import open_media
+from excamera.media.source.reader import with_palette
 from excamera.media.source.recorded import RecordedPackets
 from excamera.media.source.recording import Recording
 from tests.pipeline.clips import Clip, check_plays_alike, mean_error, moving_picture
@@ -43,14 +48,17 @@ def test_entries_are_the_real_key_frames(options: dict[str, str], tmp_path: Path
     """If this fails, workers decode a film from its start, or from a wrong place."""
     source = Clip(frames=120, options=options).write(tmp_path / "a.ts")
     recording = recorded(source, tmp_path)
-    assert [entry.frame for entry in recording.entries] == [24, 48, 72, 96]
+    found = [entry.frame for entry in recording.entries]
+    # Too near the start to be tried: of an open group, the first is decoded before its pictures.
+    assert found[-3:] == [48, 72, 96]
+    assert found[:-3] in ([24], [])
     with RecordedPackets.open(str(tmp_path / "packets")) as packets:
         assert packets.entries == list(recording.entries)
         assert packets.entry(23) is None
-        assert packets.entry(24) == recording.entries[0]
-        assert packets.entry(95) == recording.entries[2]
-        count = sum(1 for _ in packets.packets(recording.entries[3].offset, lambda: None))
-        assert count == 24
+        assert packets.entry(71) == recording.entries[-3]
+        assert packets.entry(72) == packets.entry(95) == recording.entries[-2]
+        count = sum(1 for _ in packets.packets(recording.entries[-1].offset, lambda: None))
+        assert 24 <= count <= 27
 
 
 @pytest.mark.slow
@@ -71,11 +79,36 @@ def test_flags_that_lie_do_no_harm(flag: bool, tmp_path: Path) -> None:
 
 def test_a_palette_is_recorded(tmp_path: Path) -> None:
     """If this fails, old animations have wrong colours from the second chunk on."""
-    source = Clip(frames=12, encoder="rawvideo", pix_fmt="pal8", options={}).write(
-        tmp_path / "a.avi"
-    )
+    source = tmp_path / "a.avi"
+    palette = np.zeros((256, 4), np.uint8)
+    palette[:, 0] = 255
+    palette[:, 1] = np.arange(256)
+    palette[:, 2] = 255 - np.arange(256)
+    y, x = np.mgrid[0:64, 0:96]
+    with av.open(str(source), "w") as out:
+        video = out.add_stream("rawvideo", rate=25)
+        video.width, video.height, video.pix_fmt = 96, 64, "pal8"
+        for number in range(60):
+            indexes = ((x + y + 3 * number) % 256).astype(np.uint8)
+            frame = VideoFrame.from_ndarray((indexes, palette), format="pal8")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    recorded(source, tmp_path)
+    with (
+        av.open(str(source)) as container,
+        open_media(str(source), "a") as opened,
+        RecordedPackets.open(str(tmp_path / "packets")) as packets,
+    ):
+        context = opened.video.codec_context
+        again = counted(context, packets.packets(0, lambda: with_palette(opened)), None)
+        for number, (frame, wanted) in enumerate(
+            zip(again, container.decode(video=0), strict=True)
+        ):
+            assert frame.pts == number
+            assert np.array_equal(
+                frame.to_ndarray(format="rgb24"), wanted.to_ndarray(format="rgb24")
+            )
     output = tmp_path / "result.webm"
-    assert main(["encode", str(source), str(output), "--crf", "4", "-n", "3", "-x", "2"]) == 0
-    with av.open(str(source)) as container:
-        wanted = [frame.reformat(format="yuv420p") for frame in container.decode(video=0)]
-    assert len(check_plays_alike(output)) == len(wanted) == 12
+    assert main(["encode", str(source), str(output), "-n", "7", "-x", "2"]) == 0
+    assert len(check_plays_alike(output)) == 60

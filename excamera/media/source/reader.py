@@ -164,7 +164,7 @@ class FrameReader:
         recorded = self._stack.enter_context(RecordedPackets.open(self._packets))
         entry = None if target is None else recorded.entry(target)
         offset = 0 if entry is None else entry.offset
-        return counted(context, recorded.packets(offset, lambda: _with_palette(opened)), entry)
+        return counted(context, recorded.packets(offset, lambda: with_palette(opened)), entry)
 
     def _check(self) -> None:
         assert self._opened is not None
@@ -202,7 +202,7 @@ class FrameReader:
         )
 
 
-def _with_palette(opened: Opened) -> Packet[VideoStream] | None:
+def with_palette(opened: Opened) -> Packet[VideoStream] | None:
     """The next packet of a source that has a palette."""
     return next((one for one in packets_of(opened) if one.has_sidedata("palette")), None)
 
