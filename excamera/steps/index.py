@@ -198,8 +198,6 @@ def _by_decoding(
     count = len(recording.shown)
     if ends_early and not options.damaged:
         raise truncated(original.name, count)
-    if not recording.is_complete:
-        store.delete(keys.packets)
     video_clock, sound_clock = common_clock(recording.video, recording.sound)
     pts, end = display_times(
         recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
