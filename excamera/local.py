@@ -208,6 +208,11 @@ def named(failure: TaskFailed) -> Exception:
     kind = getattr(errors, failure.error, None)
     if isinstance(kind, type) and issubclass(kind, errors.ExCameraError):
         return kind(failure.message)
+    if failure.error == "WorkerDied":
+        return errors.WorkerCrashed(
+            f"{failure.task}: {failure.message}; if there was memory enough, a library has "
+            "crashed: please report it, with the source if you may"
+        )
     return failure
 
 
