@@ -210,8 +210,8 @@ def named(failure: TaskFailed) -> Exception:
         return kind(failure.message)
     if failure.error == "WorkerDied":
         return errors.WorkerCrashed(
-            f"{failure.task}: {failure.message}; if there was memory enough, a library has "
-            "crashed: please report it, with the source if you may"
+            f"task {failure.task} failed: {failure.message}; if there was memory enough, a library "
+            "has crashed: please report it, with the source if you may"
         )
     return failure
 

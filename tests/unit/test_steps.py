@@ -149,5 +149,5 @@ def test_a_crash_of_a_worker_is_told_in_a_users_words() -> None:
     failure = TaskFailed("index", {"job": "local"}, "WorkerDied", "process 7 was killed by SIGABRT")
     told = named(failure)
     assert isinstance(told, WorkerCrashed)
-    assert str(told).startswith("index: process 7 was killed by SIGABRT; ")
+    assert str(told).startswith("task index failed: process 7 was killed by SIGABRT; ")
     assert "report it" in str(told)
