@@ -20,12 +20,19 @@ from mu.commands.task import CommandDone, Into, Item, Work, perform, plan
 from mu.engines.coordinator import Run
 from mu.engines.machine.workers import MachineWorkers
 from mu.engines.workers import Workers
-from mu.errors import MessageError, NotEnoughConcurrency, PeerFailed, TaskFailed
+from mu.errors import (
+    ChannelClosed,
+    MessageError,
+    NotEnoughConcurrency,
+    PeerFailed,
+    TaskFailed,
+)
 from mu.flow import Node
 from mu.futures import Chunk, Future, results
 from mu.hedge import Hedge
-from mu.messages.comm import DONE, ending, published_wait
-from mu.messages.opening import SOCKETS, STORE
+from mu.messages.channel import ending
+from mu.messages.comm import DONE, published_wait
+from mu.messages.opening import SOCKETS, STORE, forget_messages, only_workers_reach
 from mu.packages.declared import Entry, check_here
 from mu.records import Observer, TaskRecord, TaskView
 from mu.store.protocol import Store
@@ -70,8 +77,9 @@ class Executor(concurrent.futures.Executor):
             retries: how many times a call that failed is tried again.
             timeout: limit for one attempt of a call, in seconds; None for none.
             channel: what carries the messages of gangs: "sockets" of this machine, "store" for the
-                executor's store, or the URL of a Redis or Valkey server, such as
-                ``rediss://user:password@host:6379/0``; None for sockets here, the store on a stack.
+                executor's store, "valkey" for the server of a stack that has one, or the URL of a
+                Redis or Valkey server, such as ``rediss://user:password@host:6379/0``; None for
+                sockets here, the store on a stack.
             store: where tasks on this machine keep bulk data; None for a folder that goes with
                 the executor. A stack has its own.
             packages: what functions import beside what workers have: requirements such as
@@ -351,15 +359,43 @@ class Executor(concurrent.futures.Executor):
                 store = self._workers.store
                 store.delete_all(store.list(f"{gang}/"))
             finally:
-                whole.set_result(None)
+                self._forget_messages(members[0], whole)
         failures = [error for future in futures if (error := future.exception()) is not None]
         for error in failures:
-            if isinstance(error, TaskFailed) and error.error == NotEnoughConcurrency.__name__:
-                raise NotEnoughConcurrency(error.message)
+            for kind in (NotEnoughConcurrency, ChannelClosed):
+                if isinstance(error, TaskFailed) and error.error == kind.__name__:
+                    raise kind(error.message)
         # Most fail only because another has failed before.
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
             raise error
         return [future.result() for future in futures]
+
+    def _forget_messages(self, member: Together, whole: concurrent.futures.Future[None]) -> None:
+        """End a gang, once a worker has removed its messages from a server that only workers reach.
+
+        A shutdown waits for that, and cannot cancel it; but not for long, since messages expire.
+        """
+        told = member.member
+        assert told is not None
+        if not only_workers_reach(told["channel"]):
+            whole.set_result(None)
+            return
+        forgotten = Future[None]()
+        limit = threading.Timer(_FORGETTING_S, forgotten.cancel)
+        limit.daemon = True
+
+        def end(_: concurrent.futures.Future[None]) -> None:
+            limit.cancel()
+            whole.set_result(None)
+
+        forgotten.add_done_callback(end)
+        limit.start()
+        try:
+            function = self._function(forget_messages)
+            place = told["channel"], told["job"], told["gang"]
+            self._attempts.begin(Together(function, next(self._numbers), [place], forgotten))
+        except Exception:  # the gang's own end counts
+            forgotten.cancel()
 
     def _waiting(self, gang: str, members: Sequence[Future[Any]]) -> set[Future[Any]]:
         """The members that have waited for another for a while."""
@@ -499,6 +535,9 @@ class Executor(concurrent.futures.Executor):
 
 _LOOK_S = 1.0
 """How often a hedged gang is looked after."""
+
+_FORGETTING_S = 30.0
+"""How long the end of an executor waits until a gang's messages are removed."""
 
 _HELD_S = 0.5
 """How long workers that are warmed are held, so that each gets one call."""

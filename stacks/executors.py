@@ -27,7 +27,7 @@ from stacks.settings import Settings
 from stacks.states_language import BUSY, State
 from stacks.storage import Storage
 
-PACKAGES = ("boto3", "botocore", "cloudpickle")
+PACKAGES = ("boto3", "botocore", "cloudpickle", "redis")
 """What every worker can import besides mu: Lambda's own, and those of its layer."""
 
 OWN_PACKAGES = ("av", "codec", "excamera", "numpy")
