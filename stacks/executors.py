@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Size, Stack
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -22,6 +23,7 @@ from layers import EXECUTOR, MEDIA
 from layers.repository import pinned
 from mu.prices import GB_SECOND_USD
 from stacks.function import ARCHITECTURES, accept_runtime, log_retention, runtime
+from stacks.message_server import MessageServer
 from stacks.nag import accept_wildcards
 from stacks.settings import Settings
 from stacks.states_language import BUSY, State
@@ -186,6 +188,9 @@ class Executors(Construct):
         self._log.grant_write(self._role)
         task_role = self._task_role(storage)
         self._allow_shares(task_role)
+        self._server = MessageServer(self, "Messages") if settings.mu_server else None
+        if self._server is not None:
+            self._server.admit(self._role, task_role)
         functions = {
             architecture: {
                 memory: [
@@ -238,6 +243,7 @@ class Executors(Construct):
                     for architecture in ARCHITECTURES
                 },
                 "kept_days": settings.intermediates_days,
+                **({} if self._server is None else {"server": self._server.url}),
             }
         )
 
@@ -253,6 +259,7 @@ class Executors(Construct):
         settings = self._settings
         usd_per_s = GB_SECOND_USD[architecture] * memory / 1024
         size = architecture.replace("_", "").capitalize()
+        server = self._server
         worker = lambda_.Function(
             Construct(self, f"{size}M{memory}N{number}"),
             "Worker",
@@ -271,7 +278,14 @@ class Executors(Construct):
                 "WORK_BUCKET": self._work.bucket_name,
                 "TASK_ROLE_ARN": task_role.role_arn,
                 "USD_PER_S": f"{usd_per_s:.12f}",
+                # Its endpoint in the network answers for the region's name only.
+                **({} if server is None else {"AWS_STS_REGIONAL_ENDPOINTS": "regional"}),
             },
+            vpc=None if server is None else server.network,
+            vpc_subnets=None
+            if server is None
+            else ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+            security_groups=None if server is None else [server.workers],
         )
         accept_runtime(worker, settings)
         return worker

@@ -166,7 +166,7 @@ class StackWorkers:
         self._packages = self._stored_packages(packages) if packages else []
         self.store: Store = StoreBelow(self._bucket, self._keys.data)
         self._channel_url, self.channel = begin_channel(
-            deployment.channel(channel), self.store, self.job
+            deployment.channel(channel), self.store, self._keys.messages
         )
         self._numbers = itertools.count()
         self._wave_numbers = itertools.count()
@@ -276,8 +276,8 @@ class StackWorkers:
     def member(self, gang: str, rank: int, size: int) -> dict[str, Any]:
         """What the worker of a gang's member is told."""
         return {
-            "job": self.job, "channel": self._channel_url, "gang": gang, "rank": rank, "size": size,
-            "roll_call_s": ROLL_CALL_S,
+            "job": self._keys.messages, "channel": self._channel_url, "gang": gang, "rank": rank,
+            "size": size, "roll_call_s": ROLL_CALL_S,
         }  # fmt: skip
 
     def staging(self) -> Staging:
