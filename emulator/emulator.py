@@ -76,6 +76,11 @@ class Emulator:
         return self._environment["AWS_ENDPOINT_URL"]
 
     @property
+    def certificate(self) -> Path:
+        """The certificate of caches, and of every service if roles are enforced."""
+        return self._root / "certificate.pem"
+
+    @property
     def pids(self) -> list[int]:
         """The servers' ids; each server leads the process group of the same number."""
         return [server.pid for server in self._servers]
@@ -163,7 +168,7 @@ class Emulator:
 
     def _certificate(self, python: str) -> tuple[str, str]:
         """Makes a certificate for 127.0.0.1, with a library of the states environment."""
-        files = str(self._root / "certificate.pem"), str(self._root / "key.pem")
+        files = str(self.certificate), str(self._root / "key.pem")
         subprocess.run(
             [python, "-m", "emulator.states.certificate", *files],
             env=server_environment(),

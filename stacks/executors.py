@@ -56,8 +56,18 @@ _SERVICE_ERRORS: State = {
 }  # fmt: skip
 """Lambda's own failures. What befalls a worker is told to the executor, who decides."""
 
+_NOT_CONNECTED: State = {
+    **_SERVICE_ERRORS,
+    "ErrorEquals": [
+        "Lambda.ResourceNotReadyException", "Lambda.ENINotReadyException",
+        "Lambda.ResourceConflictException",
+    ],
+    "MaxAttempts": 60,
+}  # fmt: skip
+"""Functions that nobody has called for weeks lose their network, and get it again in a minute."""
 
-def definition(timeout_s: int) -> dict[str, Any]:
+
+def definition(timeout_s: int, *, networked: bool = False) -> dict[str, Any]:
     """The state machine's definition.
 
     Its event has the `job`; the `slots` of each worker; and shares, each with the `function` that
@@ -65,6 +75,7 @@ def definition(timeout_s: int) -> dict[str, Any]:
 
     Args:
         timeout_s: limit of one worker's call, in seconds.
+        networked: whether workers are in a network of the stack's.
     """
     selected = {
         "job.$": "$.job",
@@ -83,7 +94,7 @@ def definition(timeout_s: int) -> dict[str, Any]:
                 "ProcessorConfig": mode,
                 "StartAt": f"run {name}",
                 "States": {
-                    f"run {name}": _run(timeout_s, f"{name} lost"),
+                    f"run {name}": _run(timeout_s, f"{name} lost", networked=networked),
                     f"{name} lost": _note_loss(),
                 },
             },
@@ -116,7 +127,7 @@ def definition(timeout_s: int) -> dict[str, Any]:
     }
 
 
-def _run(timeout_s: int, on_failure: str) -> State:
+def _run(timeout_s: int, on_failure: str, *, networked: bool) -> State:
     """Calls a worker."""
     return {
         "Type": "Task",
@@ -126,7 +137,11 @@ def _run(timeout_s: int, on_failure: str) -> State:
             "Payload": {"job.$": "$.job", "share.$": "$.share", "slots.$": "$.slots"},
         },
         "TimeoutSeconds": timeout_s + 15,
-        "Retry": [{**BUSY, "MaxDelaySeconds": 5, "MaxAttempts": 1000}, _SERVICE_ERRORS],
+        "Retry": [
+            {**BUSY, "MaxDelaySeconds": 5, "MaxAttempts": 1000},
+            _SERVICE_ERRORS,
+            *([_NOT_CONNECTED] if networked else []),
+        ],
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failed", "Next": on_failure}],
         # Thousands of results would exceed what an execution may hold.
         "ResultSelector": {},
@@ -348,7 +363,9 @@ class Executors(Construct):
             self,
             "StateMachine",
             definition_body=sfn.DefinitionBody.from_string(
-                json.dumps(definition(settings.timeout_s), indent=1)
+                json.dumps(
+                    definition(settings.timeout_s, networked=self._server is not None), indent=1
+                )
             ),
             definition_substitutions={
                 "WorkBucket": self._work.bucket_name,

@@ -82,6 +82,8 @@ def _users(group: str | None) -> str:
     """Returns the users of a group as the server's access control list."""
     if group is None:
         return "user default on nopass ~* &* +@all\n"
+    if group not in elasticache._user_groups:
+        raise ValueError(f"there is no user group {group}")
     users = [elasticache._users[one] for one in elasticache._user_groups[group]["UserIds"]]
     return "user default off\n" + "".join(
         f"user {user['UserName']} nopass {user['AccessString']}\n" for user in users

@@ -14,11 +14,15 @@ import pytest
 from emulator.excamera.synthesis import STACK
 from mu.messages.rights import RIGHTS
 from mu.prices import CACHE_GB_HOUR_USD, CACHE_LEAST_GB, ECPU_USD, ENDPOINT_HOUR_USD, HOURS_A_MONTH
+from stacks.executors import definition
 from stacks.message_server import MOST_ECPU_A_SECOND, MOST_GB, ZONES
 from tests.infra.test_executors import workers
+from tests.infra.test_state_machine import all_states
 from tests.support.assembly import ROOT, built, resources, template
 
 Template = dict[str, Any]
+
+ABSENT = "Lambda.ResourceNotReadyException"
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +164,22 @@ def test_the_output_tells_where_the_server_is(served: Template) -> None:
     text = "".join(part if isinstance(part, str) else part.get("Ref", "x") for part in parts)
     name = the_only(served, "AWS::ElastiCache::User")["UserId"]
     assert json.loads(text)["server"] == f"elasticache://{name}@x:x/{name}"
+
+
+def test_workers_that_lost_their_network_are_called_again() -> None:
+    """If this fails, the first gang after some weeks fails, since Lambda connects workers anew."""
+    for networked in (False, True):
+        runs = [
+            state
+            for name, state in all_states(definition(900, networked=networked)).items()
+            if name.startswith("run ")
+        ]
+        assert len(runs) == 2
+        for run in runs:
+            again = [one for one in run["Retry"] if ABSENT in one["ErrorEquals"]]
+            assert len(again) == networked
+            # With full jitter, a pause is half of it on average: some minutes.
+            assert all(one["MaxAttempts"] * one["MaxDelaySeconds"] / 2 >= 180 for one in again)
 
 
 def test_cfn_lint_finds_nothing(folder: Path) -> None:
