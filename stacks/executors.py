@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Size, Stack
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -26,7 +25,7 @@ from stacks.function import ARCHITECTURES, accept_runtime, log_retention, runtim
 from stacks.message_server import MessageServer
 from stacks.nag import accept_wildcards
 from stacks.settings import Settings
-from stacks.states_language import BUSY, State
+from stacks.shares_machine import definition
 from stacks.storage import Storage
 
 PACKAGES = ("boto3", "botocore", "cloudpickle", "redis")
@@ -42,127 +41,6 @@ _JOBS = "Executors name their jobs while they run: the right is on the shape of 
 _CALLS = "The tag of the session is the job's name: calls reach no other job."
 _PACKAGES = "The list of a job's packages names digests of what its owner has stored."
 _FILES = "Users choose which files their calls read and write."
-
-_SERVICE_ERRORS: State = {
-    "ErrorEquals": [
-        "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
-        "Lambda.ClientExecutionTimeoutException",
-    ],
-    "IntervalSeconds": 1,
-    "BackoffRate": 2.0,
-    "MaxDelaySeconds": 10,
-    "MaxAttempts": 4,
-    "JitterStrategy": "FULL",
-}  # fmt: skip
-"""Lambda's own failures. What befalls a worker is told to the executor, who decides."""
-
-_NOT_CONNECTED: State = {
-    **_SERVICE_ERRORS,
-    "ErrorEquals": [
-        "Lambda.ResourceNotReadyException", "Lambda.ENINotReadyException",
-        "Lambda.ResourceConflictException",
-    ],
-    "MaxAttempts": 60,
-}  # fmt: skip
-"""Functions that nobody has called for weeks lose their network, and get it again in a minute."""
-
-
-def definition(timeout_s: int, *, networked: bool = False) -> dict[str, Any]:
-    """The state machine's definition.
-
-    Its event has the `job`; the `slots` of each worker; and shares, each with the `function` that
-    runs it: few of them as `shares`, many as the key `items` of a JSON array.
-
-    Args:
-        timeout_s: limit of one worker's call, in seconds.
-        networked: whether workers are in a network of the stack's.
-    """
-    selected = {
-        "job.$": "$.job",
-        "slots.$": "$.slots",
-        "share.$": "$$.Map.Item.Value.share",
-        "function.$": "$$.Map.Item.Value.function",
-    }
-
-    def each(name: str, source: State, mode: State) -> State:
-        return {
-            "Type": "Map",
-            **source,
-            "ItemSelector": selected,
-            "MaxConcurrencyPath": "$.concurrency",
-            "ItemProcessor": {
-                "ProcessorConfig": mode,
-                "StartAt": f"run {name}",
-                "States": {
-                    f"run {name}": _run(timeout_s, f"{name} lost", networked=networked),
-                    f"{name} lost": _note_loss(),
-                },
-            },
-            "ResultSelector": {},
-            "End": True,
-        }
-
-    return {
-        "Comment": "mu: shares of an executor's calls, each on a worker",
-        "StartAt": "how many",
-        "States": {
-            "how many": {
-                "Type": "Choice",
-                "Choices": [{"Variable": "$.shares", "IsPresent": True, "Next": "few"}],
-                "Default": "many",
-            },
-            "few": each("few", {"ItemsPath": "$.shares"}, {"Mode": "INLINE"}),
-            "many": each(
-                "many",
-                {
-                    "ItemReader": {
-                        "Resource": "arn:${Partition}:states:::s3:getObject",
-                        "ReaderConfig": {"InputType": "JSON"},
-                        "Parameters": {"Bucket": "${WorkBucket}", "Key.$": "$.items"},
-                    }
-                },
-                {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-            ),
-        },
-    }
-
-
-def _run(timeout_s: int, on_failure: str, *, networked: bool) -> State:
-    """Calls a worker."""
-    return {
-        "Type": "Task",
-        "Resource": "${InvokeFunction}",
-        "Parameters": {
-            "FunctionName.$": "$.function",
-            "Payload": {"job.$": "$.job", "share.$": "$.share", "slots.$": "$.slots"},
-        },
-        "TimeoutSeconds": timeout_s + 15,
-        "Retry": [
-            {**BUSY, "MaxDelaySeconds": 5, "MaxAttempts": 1000},
-            _SERVICE_ERRORS,
-            *([_NOT_CONNECTED] if networked else []),
-        ],
-        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failed", "Next": on_failure}],
-        # Thousands of results would exceed what an execution may hold.
-        "ResultSelector": {},
-        "End": True,
-    }
-
-
-def _note_loss() -> State:
-    """Tells the executor why a worker did not answer."""
-    return {
-        "Type": "Task",
-        "Resource": "${PutObject}",
-        "Parameters": {
-            "Bucket": "${WorkBucket}",
-            "Key.$": "States.Format('mu/{}/lost/{}', $.job, $.share)",
-            "Body.$": "$.failed",
-        },
-        "Retry": [{**_SERVICE_ERRORS, "ErrorEquals": ["States.ALL"]}],
-        "ResultSelector": {},
-        "End": True,
-    }
 
 
 class Executors(Construct):
@@ -275,6 +153,7 @@ class Executors(Construct):
         usd_per_s = GB_SECOND_USD[architecture] * memory / 1024
         size = architecture.replace("_", "").capitalize()
         server = self._server
+        hosted: dict[str, Any] = {} if server is None else server.hosted()
         worker = lambda_.Function(
             Construct(self, f"{size}M{memory}N{number}"),
             "Worker",
@@ -296,11 +175,7 @@ class Executors(Construct):
                 # Its endpoint in the network answers for the region's name only.
                 **({} if server is None else {"AWS_STS_REGIONAL_ENDPOINTS": "regional"}),
             },
-            vpc=None if server is None else server.network,
-            vpc_subnets=None
-            if server is None
-            else ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
-            security_groups=None if server is None else [server.workers],
+            **hosted,
         )
         accept_runtime(worker, settings)
         return worker

@@ -5,6 +5,8 @@ It costs something at all times: see `mu.prices` and docs/deploy.md.
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import ArnFormat, Names, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
@@ -141,6 +143,14 @@ class MessageServer(Construct):
             security_group_ids=[group.security_group_id],
             user_group_id=users.ref,
         )
+
+    def hosted(self) -> dict[str, Any]:
+        """What puts a function into the network, as arguments of the CDK's `Function`."""
+        return {
+            "vpc": self.network,
+            "vpc_subnets": ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+            "security_groups": [self.workers],
+        }
 
     def admit(self, workers: iam.Role, calls: iam.Role) -> None:
         """Allow Lambda to put workers into the network, and calls to sign in to the server."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from stacks.executors import ARCHITECTURES, definition
+from stacks.executors import ARCHITECTURES
 from stacks.settings import SettingError, Settings
+from stacks.shares_machine import definition
 from tests.infra.test_state_machine import all_states
 from tests.support.assembly import resources
 

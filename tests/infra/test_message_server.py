@@ -14,8 +14,8 @@ import pytest
 from emulator.excamera.synthesis import STACK
 from mu.messages.rights import RIGHTS
 from mu.prices import CACHE_GB_HOUR_USD, CACHE_LEAST_GB, ECPU_USD, ENDPOINT_HOUR_USD, HOURS_A_MONTH
-from stacks.executors import definition
 from stacks.message_server import MOST_ECPU_A_SECOND, MOST_GB, ZONES
+from stacks.shares_machine import definition
 from tests.infra.test_executors import workers
 from tests.infra.test_state_machine import all_states
 from tests.support.assembly import ROOT, built, resources, template
