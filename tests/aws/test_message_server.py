@@ -75,6 +75,10 @@ def talk(comm: mu.Comm, start: int) -> tuple[int, list[int]]:
     return got, [len(one) for one in comm.allgather(bytes(100_000 + comm.rank), timeout=60)]
 
 
+TALKED = [(start, [100_000, 100_001, 100_002]) for start in (20, 0, 10)]
+"""What three that `talk` return."""
+
+
 def fail(comm: mu.Comm, item: int) -> Any:
     """One member fails, another waits for it."""
     if item:
@@ -123,8 +127,7 @@ def lose_a_worker_once(comm: mu.Comm, url: str) -> list[int]:
 def test_members_talk_through_the_server_which_then_forgets(stack: Deployed, server: Any) -> None:
     """If this fails, messages are carried by something else, or stay in the server and cost."""
     with mu.Executor(ON, timeout=60, channel="valkey") as ex:
-        expected = [(start, [100_000, 100_001, 100_002]) for start in (20, 0, 10)]
-        assert ex.gang(talk, range(3)) == expected
+        assert ex.gang(talk, range(3)) == TALKED
         job = ex.job
     assert keys_of(server, job) == 0
     left = [key for key in stack.keys("WorkBucket") if key.startswith(Keys(job).data)]
