@@ -22,10 +22,10 @@ from mu.engines.workers import Workers
 from mu.errors import NotEnoughConcurrency
 from mu.flow import Node
 from mu.futures import Chunk, Future, results
-from mu.gangs import Gang
+from mu.gangs import Gang, forget
 from mu.hedge import Hedge
 from mu.messages.comm import published_wait
-from mu.messages.opening import SOCKETS, STORE
+from mu.messages.opening import SOCKETS, STORE, forget_messages
 from mu.packages.declared import Entry, check_here
 from mu.records import Observer, TaskRecord, TaskView
 from mu.store.protocol import Store
@@ -70,8 +70,9 @@ class Executor(concurrent.futures.Executor):
             retries: how many times a call that failed is tried again.
             timeout: limit for one attempt of a call, in seconds; None for none.
             channel: what carries the messages of gangs: "sockets" of this machine, "store" for the
-                executor's store, or the URL of a Redis or Valkey server, such as
-                ``rediss://user:password@host:6379/0``; None for sockets here, the store on a stack.
+                executor's store, "valkey" for the server of a stack that has one, or the URL of a
+                Redis or Valkey server, such as ``rediss://user:password@host:6379/0``; None for
+                sockets here, the store on a stack.
             store: where tasks on this machine keep bulk data; None for a folder that goes with
                 the executor. A stack has its own.
             packages: what functions import beside what workers have: requirements such as
@@ -323,7 +324,19 @@ class Executor(concurrent.futures.Executor):
         try:
             return Gang(gang, members, self._workers, self._hedge(hedge)).run(self._attempts)
         finally:
-            whole.set_result(None)
+            told = members[0].member
+            assert told is not None
+            forget(told, self._forgetting(told), lambda: whole.set_result(None))
+
+    def _forgetting(self, told: Mapping[str, Any]) -> Callable[[Future[None]], None]:
+        """Begins the call of a worker that removes a gang's messages."""
+
+        def begin(future: Future[None]) -> None:
+            place = told["channel"], told["job"], told["gang"]
+            function = self._function(forget_messages)
+            self._attempts.begin(Together(function, next(self._numbers), [place], future))
+
+        return begin
 
     def _hedge(self, share: float) -> Hedge:
         return Hedge(share, self._attempts.begin, lambda: self._watched(Future(), late=True))

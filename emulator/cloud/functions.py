@@ -33,7 +33,8 @@ MEBIBYTE = 1 << 20
 _LOG_WAIT_S = 5.0
 _INIT_S = 120.0
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
-_SDK_SETTINGS = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
+_AUTHORITIES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
+_SDK_SETTINGS = ("AWS_ENDPOINT_URL", *_AUTHORITIES)
 _SANDBOX = Path(__file__).with_name("sandbox.py")
 # Code and layers hold none, and cannot be written to: each environment would compile them again.
 _BYTECODE = Path(sys.prefix) / "bytecode"
@@ -69,10 +70,8 @@ class Deployments:
 
     def _settings(self, config: dict[str, Any], task: Path, layers: Path) -> dict[str, Any]:
         storage = (config.get("EphemeralStorage") or {}).get("Size", 512)
-        authority = os.environ.get("AWS_CA_BUNDLE")
-        keep = {sys.prefix, sys.base_prefix} | (
-            {str(Path(authority).parent)} if authority else set()
-        )
+        authorities = [os.environ[name] for name in _AUTHORITIES if name in os.environ]
+        keep = {sys.prefix, sys.base_prefix, *(str(Path(one).parent) for one in authorities)}
         return {
             "task": str(task),
             "layers": str(layers),

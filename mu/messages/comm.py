@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
 from mu.errors import Deadlock, NotEnoughConcurrency, PeerFailed, ReceiveTimeout
-from mu.messages.channel import SMALL_BYTES, Channel
+from mu.messages.channel import SMALL_BYTES, Channel, ending
 from mu.packing import digest_of, joined, pack, pieces, size_of, unpack
 from mu.store.protocol import REQUESTS_AT_ONCE, Buffer, Store, at_once
 
@@ -399,11 +399,3 @@ class Comm:
     def _deadlock(self, ranks: Sequence[int]) -> NoReturn:
         chain = ", ".join(f"rank {rank}" for rank in ranks)
         raise Deadlock(f"{chain}: each waits for the next, and the last for the first")
-
-
-def ending(gang: str, rank: int) -> str:
-    """The key under which a channel says that a member has ended, and how.
-
-    Its message is `DONE`, or the reason of a failure that is not tried again.
-    """
-    return f"{gang}/ended-{rank}"

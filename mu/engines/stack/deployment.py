@@ -13,7 +13,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mu.errors import StackError
+from mu.errors import ChannelRefused, StackError
+from mu.messages.opening import SOCKETS, VALKEY
 
 OUTPUT = "Mu"
 """The stack's output that says all this."""
@@ -36,6 +37,7 @@ class Deployment:
         versions: of the distributions that functions can import, by architecture and normal name;
             "" if Lambda chooses it.
         kept_days: after how many days packages expire; 0 if its workers know of none.
+        server: URL of the stack's own server for messages; "" if it has none.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Deployment:
     usd_per_gb_s: Mapping[str, float] = field(repr=False)
     versions: Mapping[str, Mapping[str, str]] = field(repr=False, default_factory=dict)
     kept_days: int = 0
+    server: str = ""
 
     @classmethod
     def find(cls, name: str) -> Deployment:
@@ -70,6 +73,23 @@ class Deployment:
             for architecture, sizes in told.pop("functions").items()
         }
         return cls(name=name, functions=functions, **told)
+
+    def channel(self, kind: str) -> str:
+        """What `begin_channel` is told of a kind of channel.
+
+        Raises:
+            ChannelRefused: workers of this stack have no such channel.
+        """
+        if kind == SOCKETS:
+            raise ChannelRefused("workers of a stack have no sockets in common")
+        if kind != VALKEY:
+            return kind
+        if not self.server:
+            raise ChannelRefused(
+                f"{self.name} has no server for messages: deploy it with -c mu_server=valkey, "
+                'which costs something at all times (docs/deploy.md), or use channel="store"'
+            )
+        return self.server
 
     def sizes(self, architecture: str) -> list[int]:
         """The functions' memory sizes in MB, from the smallest.

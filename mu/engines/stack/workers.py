@@ -37,14 +37,8 @@ from mu.engines.stack.share import (
     write_share,
     write_stop,
 )
-from mu.errors import (
-    ChannelRefused,
-    NotEnoughConcurrency,
-    PackageError,
-    StackError,
-    StoreError,
-)
-from mu.messages.opening import SOCKETS, STORE, begin_channel
+from mu.errors import NotEnoughConcurrency, PackageError, StackError, StoreError
+from mu.messages.opening import STORE, begin_channel
 from mu.packages.declared import Entry, collect
 from mu.packing import pieces, size_of, travels_by_value
 from mu.store.below import StoreBelow
@@ -143,7 +137,7 @@ class StackWorkers:
             memory_mb: memory of a call; None for the smallest workers.
             architecture: of the workers; None for the stack's own.
             per_worker: how many calls share a worker's memory and processors at the same time.
-            channel: see `mu.messages.opening.begin_channel`; not sockets.
+            channel: see `Deployment.channel`.
             packages: what calls import beside what is there.
 
         Raises:
@@ -172,9 +166,9 @@ class StackWorkers:
         self._bucket = S3Store(deployment.bucket)
         self._packages = self._stored_packages(packages) if packages else []
         self.store: Store = StoreBelow(self._bucket, self._keys.data)
-        if channel == SOCKETS:
-            raise ChannelRefused("workers of a stack have no sockets in common")
-        self._channel_url, self.channel = begin_channel(channel, self.store, self.job)
+        self._channel_url, self.channel = begin_channel(
+            deployment.channel(channel), self.store, self._keys.messages
+        )
         self._numbers = itertools.count()
         self._wave_numbers = itertools.count()
         self._turn = itertools.count()
@@ -285,8 +279,8 @@ class StackWorkers:
     def member(self, gang: str, rank: int, size: int) -> dict[str, Any]:
         """What the worker of a gang's member is told."""
         return {
-            "job": self.job, "channel": self._channel_url, "gang": gang, "rank": rank, "size": size,
-            "roll_call_s": ROLL_CALL_S,
+            "job": self._keys.messages, "channel": self._channel_url, "gang": gang, "rank": rank,
+            "size": size, "roll_call_s": ROLL_CALL_S,
         }  # fmt: skip
 
     def staging(self) -> Staging:
