@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -112,9 +113,11 @@ class Environment:
         """
         received = time.time()
         keys = Keys(job)
-        if read_stop(self.store, keys)[0]:
+        all_unwanted, unwanted = read_stop(self.store, keys)
+        if all_unwanted:
             return {"calls": 0, "ended": 0}
         calls, packages = read_share(self.store.get(keys.share(share)))
+        calls = [call for call in calls if call.number not in unwanted]
         refused: CallFailed | None = None
         try:
             pool = self._pool_of(job, packages, slots, left_s())
@@ -206,6 +209,8 @@ class _Share:
         self._calls = [_Running(call, self._submitted(number, call))
                        for number, call in enumerate(calls)]  # fmt: skip
         self._written: set[int] = set()
+        # Lambda may run a share twice, and neither run may replace what the other has written.
+        self._run = secrets.token_hex(4)
         self._parts = 0
         self._unwanted = False
         self._functions: dict[str, bytes] = {}
@@ -231,6 +236,9 @@ class _Share:
 
     def run(self, pool: WorkerPool, left_s: Callable[[], float]) -> None:
         """Run all calls to their ends, or to that of the environment."""
+        if left_s() < _TO_BEGIN_S:  # to make ready took too long
+            self.refuse(Cancelled())
+            return
         store = self._environment.store
         for one in self._calls:
             digest = one.call.function
@@ -298,7 +306,7 @@ class _Share:
         if not ended:
             return
         outcomes = [self._outcome(one) for _, one in ended]
-        key = f"{self._keys.outcomes}{self._name}-{self._parts}"
+        key = f"{self._keys.outcomes}{self._name}-{self._run}-{self._parts}"
         self._environment.store.concat(key, pieces(write_outcomes(outcomes)))
         self._parts += 1
         self._written.update(number for number, _ in ended)
