@@ -329,6 +329,7 @@ class Executor(concurrent.futures.Executor):
         for member in members:
             hedged.watch(member)
         hedged.complete()
+        lack: NotEnoughConcurrency | None = None
         try:
             self._attempts.begin_gang(members)
             # In this thread, since a channel that has gone answers late.
@@ -342,6 +343,9 @@ class Executor(concurrent.futures.Executor):
                 left -= 1
                 if not futures[rank].cancelled():
                     channel.put(ending(gang, rank), _how_it_ended(futures[rank]))
+                    lack = _lack_of_room(futures[rank].exception())
+                    if lack is not None:
+                        break  # others may still wait for room, and none will go on
         finally:
             for future in futures:
                 future.cancel()
@@ -352,10 +356,9 @@ class Executor(concurrent.futures.Executor):
                 store.delete_all(store.list(f"{gang}/"))
             finally:
                 whole.set_result(None)
+        if lack is not None:
+            raise lack
         failures = [error for future in futures if (error := future.exception()) is not None]
-        for error in failures:
-            if isinstance(error, TaskFailed) and error.error == NotEnoughConcurrency.__name__:
-                raise NotEnoughConcurrency(error.message)
         # Most fail only because another has failed before.
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
             raise error
@@ -520,6 +523,13 @@ def _how_it_ended(member: concurrent.futures.Future[Any]) -> bytes:
     if isinstance(error, TaskFailed):
         return f"{error.error}: {error.message}".encode()
     return DONE if error is None else str(error).encode()
+
+
+def _lack_of_room(error: BaseException | None) -> NotEnoughConcurrency | None:
+    """The error of a gang, if this is what a member of it failed with."""
+    if isinstance(error, TaskFailed) and error.error == NotEnoughConcurrency.__name__:
+        return NotEnoughConcurrency(error.message)
+    return None
 
 
 def _is_of_a_peer(error: BaseException) -> bool:
