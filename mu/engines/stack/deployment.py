@@ -90,6 +90,31 @@ def most_at_once() -> int:
     return int(limit.get("UnreservedConcurrentExecutions", limit["ConcurrentExecutions"]))
 
 
+def stop_execution(arn: str, cause: str) -> bool:
+    """End an execution of a state machine.
+
+    Args:
+        arn: its ARN.
+        cause: is shown with it.
+
+    Returns:
+        Whether it still ran.
+
+    Raises:
+        StackError: AWS does not answer, or refuses.
+    """
+    states = client("stepfunctions")
+    try:
+        with explained("states:StopExecution"):
+            states.stop_execution(executionArn=arn, error="Cancelled", cause=cause)
+    except StackError:
+        with explained("states:DescribeExecution"):
+            if states.describe_execution(executionArn=arn)["status"] == "RUNNING":
+                raise
+        return False
+    return True
+
+
 @cache
 def client(service: str) -> Any:
     """This process's client of a service."""

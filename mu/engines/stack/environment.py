@@ -70,6 +70,7 @@ class _Running:
     submitted: Call
     began: float | None = None
     worker: str = ""
+    wanted: bool = True
     ended: float | None = None
     outcome: Answer | CallFailed | None = None
 
@@ -267,9 +268,10 @@ class _Share:
                 self._end_late(pool, left)
             elif now - looked >= _LOOK_S:
                 self._unwanted, unwanted = read_stop(store, self._keys)
-                self._cancel(
-                    pool, [one for one in left if self._unwanted or one.call.number in unwanted]
-                )
+                dropped = [one for one in left if self._unwanted or one.call.number in unwanted]
+                for one in dropped:
+                    one.wanted = False
+                self._cancel(pool, dropped)
                 looked = now
 
     def refuse(self, failure: CallFailed) -> None:
@@ -301,7 +303,7 @@ class _Share:
             ended = [
                 (number, one)
                 for number, one in enumerate(self._calls)
-                if one.ended is not None and number not in self._written
+                if one.ended is not None and one.wanted and number not in self._written
             ]
         if not ended:
             return
@@ -317,7 +319,7 @@ class _Share:
     def _outcome(self, one: _Running) -> Outcome:
         assert one.ended is not None
         if isinstance(one.outcome, Cancelled):
-            # Either nobody wants it, or it comes back to be begun elsewhere.
+            # It comes back to be begun elsewhere.
             return Outcome(one.call.number, None)
         log = self._log(one)
         if isinstance(one.outcome, CallFailed):

@@ -26,7 +26,13 @@ from typing import Any
 
 from mu.commands.staging import Staging
 from mu.engines.machine.pool import Call, CallFailed, Cancelled
-from mu.engines.stack.deployment import Deployment, client, explained, most_at_once
+from mu.engines.stack.deployment import (
+    Deployment,
+    client,
+    explained,
+    most_at_once,
+    stop_execution,
+)
 from mu.engines.stack.packages import Stored, upload
 from mu.engines.stack.share import (
     Keys,
@@ -69,6 +75,9 @@ _DESCRIBE_S = 5.0
 _GRACE_S = 3.0
 """How long after its execution's end an outcome may still be missing from a listing."""
 
+_ENDING_S = 3.0
+"""How long the end of a job waits for workers that end calls which nobody wants."""
+
 _UNANSWERED_S = 60.0
 """After so long without an answer from AWS, all calls fail."""
 
@@ -103,14 +112,14 @@ class _Wave:
         shares: those without an end so far, with the numbers of their calls.
         ended: when it was seen to have ended.
         why: what it ended with, if not well.
-        dropped: whether it may still run calls that nobody wants.
+        dropped: names of shares that may still run calls that nobody wants.
     """
 
     arn: str
     shares: dict[str, set[int]] = field(default_factory=dict)
     ended: float | None = None
     why: str = ""
-    dropped: bool = False
+    dropped: set[str] = field(default_factory=set)
 
 
 class StackWorkers:
@@ -263,17 +272,24 @@ class StackWorkers:
             self._closed = True
             left = [call for _, calls in self._queue for call in calls]
             left += [one.call for one in self._sent.values()]
+            for wave in self._waves:
+                wave.dropped.update(wave.shares)
             self._queue.clear()
             self._sent.clear()
             self._changed.notify_all()
         self._thread.join()
-        with contextlib.suppress(StoreError, StackError):
-            running = [wave for wave in self._waves if wave.ended is None]
-            if left or self._dropped:
+        unwanted = bool(left or self._dropped)
+        refused = contextlib.suppress(StoreError, StackError)  # the rest is tried all the same
+        with refused:
+            if unwanted:
                 write_stop(self._bucket, self._keys, everything=True)
-            for wave in running:
-                self._stop(wave)
-            self._remove(all_ended=not (left or self._dropped))
+        for wave in self._waves:
+            with refused:
+                if wave.ended is None:
+                    stop_execution(wave.arn, "nobody wants the results")
+        with refused:
+            self._await_ends({share for wave in self._waves for share in wave.dropped})
+            self._remove(all_ended=not unwanted)
         self.channel.close()
         self._requests.shutdown()
         for call in left:
@@ -397,7 +413,8 @@ class StackWorkers:
             begun = _Wave(arn)
             for share, some in shares.items():
                 left = {number for number in some if number in self._sent}
-                begun.dropped |= len(left) < len(some)
+                if len(left) < len(some):
+                    begun.dropped.add(share)
                 for number in left:
                     self._sent[number].share = share
                 if left:
@@ -586,7 +603,8 @@ class StackWorkers:
                 self._dropped.add(number)
             for wave in self._waves:
                 if sent.share in wave.shares:
-                    wave.dropped |= dropped
+                    if dropped:
+                        wave.dropped.add(sent.share)
                     wave.shares[sent.share].discard(number)
                     if not wave.shares[sent.share]:
                         del wave.shares[sent.share]
@@ -601,12 +619,17 @@ class StackWorkers:
 
     # ---- the end ----
 
-    @staticmethod
-    def _stop(wave: _Wave) -> None:
-        with explained("states:StopExecution"):
-            client("stepfunctions").stop_execution(
-                executionArn=wave.arn, error="Cancelled", cause="nobody wants the results"
-            )
+    def _await_ends(self, shares: set[str]) -> None:
+        """Wait for workers that end what nobody wants; the record is the last that they write.
+
+        Args:
+            shares: names of those that may run. Some never do, which nobody knows.
+        """
+        until = time.monotonic() + _ENDING_S
+        while shares and time.monotonic() < until:
+            time.sleep(_FIRST_POLL_S)
+            recorded = self._bucket.list(self._keys.records)
+            shares -= {key.rpartition("/")[2].removesuffix(".json") for key in recorded}
 
     def _remove(self, *, all_ended: bool) -> None:
         """Remove the job's objects but its records; those of late workers expire."""
