@@ -285,13 +285,26 @@ def test_one_call_is_cancelled_and_its_worker_goes_on(cloud: Cloud, executor: mu
 
 
 def test_a_cancelled_job_raises_for_who_waits(cloud: Cloud) -> None:
-    """If this fails, who waits for a job that another has cancelled waits for ever."""
+    """If this fails, who waits for a job that another has cancelled waits, or it runs on."""
     with mu.Executor(ON) as ex:
-        future = ex.submit(time.sleep, 600)
-        wait_until(lambda: cloud.begun(ex.job), TIMEOUT_S)
-        assert Job(deployment.Deployment.find(STACK), ex.job).cancel() == 1
+        futures = [ex.submit(time.sleep, 600) for _ in range(3)]
+        wait_until(lambda: len(cloud.environments()) == 3, TIMEOUT_S)
+        assert Job(deployment.Deployment.find(STACK), ex.job).cancel() >= 1
+        for future in futures:
+            with pytest.raises(CancelledError):
+                future.result(60)
+    wait_until(lambda: not cloud.environments(), 30)
+    # Workers that have not looked yet must still find that nobody wants the job.
+    assert {key.partition("/")[0] for key in cloud.objects(ex.job)} == {"stop.json", "records"}
+
+
+def test_a_job_that_was_cancelled_takes_no_other_calls(cloud: Cloud) -> None:
+    """If this fails, what is submitted after `mu cancel` fails as a worker that died."""
+    with mu.Executor(ON, retries=1) as ex:
+        assert ex.submit(square, 3).result(TIMEOUT_S) == 9
+        Job(deployment.Deployment.find(STACK), ex.job).cancel()
         with pytest.raises(CancelledError):
-            future.result(60)
+            ex.submit(square, 3).result(TIMEOUT_S)
 
 
 def test_nothing_is_left(cloud: Cloud) -> None:

@@ -195,6 +195,7 @@ class StackWorkers:
         self._stored: set[str] = set()
         self._dropped: set[int] = set()
         self._told: set[int] = set()
+        self._cancelled = False
         self._closed = False
         self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="mu request")
         self._thread = threading.Thread(target=self._serve, name="mu stack", daemon=True)
@@ -278,7 +279,7 @@ class StackWorkers:
             self._sent.clear()
             self._changed.notify_all()
         self._thread.join()
-        unwanted = bool(left or self._dropped)
+        unwanted = bool(left or self._dropped or self._cancelled)
         refused = contextlib.suppress(StoreError, StackError)  # the rest is tried all the same
         with refused:
             if unwanted:
@@ -564,6 +565,8 @@ class StackWorkers:
                     wave.ended = now
                     wave.why = f"{told.get('error', told['status'])}: {told.get('cause', '')}"
             elif now - wave.ended > _GRACE_S:
+                if self._cancelled_elsewhere():  # its workers had ended before it was stopped
+                    return
                 numbers = [number for some in wave.shares.values() for number in some]
                 why = f"its execution ended without an answer: {wave.why}"
                 self._fail(numbers, CallFailed("WorkerDied", why))
@@ -577,6 +580,10 @@ class StackWorkers:
         """
         if not read_stop(self._bucket, self._keys)[0]:
             return False
+        with self._changed:
+            self._cancelled = True
+            for wave in self._waves:
+                wave.dropped.update(wave.shares)
         for call in more:
             call.ended(Cancelled())
         self._fail(list(self._sent), Cancelled())
