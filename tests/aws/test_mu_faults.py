@@ -65,7 +65,7 @@ def note_and_sleep(where: str, item: int, seconds: float) -> int:
 
 def slow_first(where: str, item: int) -> bool:
     """Item 0 takes its time."""
-    time.sleep(6 if item == 0 else 0)
+    time.sleep(8 if item == 0 else 0)
     return is_first(where, item)
 
 

@@ -140,6 +140,12 @@ def wait_in_a_circle(comm: mu.Comm, item: int) -> Any:
     return comm.recv(source=(comm.rank + 1) % comm.size)
 
 
+def wait_for_who_returns(comm: mu.Comm, item: int) -> Any:
+    """Rank 0 waits for rank 1, which returns without a word."""
+    del item
+    return comm.recv(source=1) if comm.rank == 0 else None
+
+
 def talk_for_long(comm: mu.Comm, where: str) -> None:
     """Talks to the others without an end."""
     mu.open_store(where).put(f"runs/{comm.rank}", b"")
@@ -249,6 +255,12 @@ def test_members_that_wait_for_each_other_are_named(executor: mu.Executor) -> No
     """If this fails, a gang that can never go on is billed until its functions' limits."""
     with pytest.raises(mu.TaskFailed, match=r"Deadlock: rank ., rank ., rank .: each waits"):
         executor.gang(wait_in_a_circle, range(3))
+
+
+def test_a_member_that_waits_for_one_that_has_returned_is_named(executor: mu.Executor) -> None:
+    """If this fails, a member waits for a message that nobody will send, until it is ended."""
+    with pytest.raises(mu.TaskFailed, match=r"PeerFailed: rank 1, .* has returned"):
+        executor.gang(wait_for_who_returns, range(2))
 
 
 # ---- gangs that cannot begin ----
