@@ -96,6 +96,7 @@ class Gang:
             if not self._futures[rank].cancelled():
                 how = _how_it_ended(self._futures[rank])
                 self._workers.channel.put(ending(self._name, rank), how)
+                _raise_if_no_room(self._futures[rank])  # none of the others will go on
 
     def _waiting(self) -> set[Future[Any]]:
         """The members that have waited for another for a while."""
@@ -110,9 +111,8 @@ class Gang:
         """Raise the failure of a member, if any failed; most fail because another has before."""
         failures = [error for one in self._futures if (error := one.exception()) is not None]
         for error in failures:
-            for kind in (NotEnoughConcurrency, ChannelClosed):
-                if isinstance(error, TaskFailed) and error.error == kind.__name__:
-                    raise kind(error.message)
+            if isinstance(error, TaskFailed) and error.error == ChannelClosed.__name__:
+                raise ChannelClosed(error.message)
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
             raise error
 
@@ -152,6 +152,12 @@ def _how_it_ended(member: Future[Any]) -> bytes:
     if isinstance(error, TaskFailed):
         return f"{error.error}: {error.message}".encode()
     return DONE if error is None else str(error).encode()
+
+
+def _raise_if_no_room(member: Future[Any]) -> None:
+    error = member.exception()
+    if isinstance(error, TaskFailed) and error.error == NotEnoughConcurrency.__name__:
+        raise NotEnoughConcurrency(error.message)
 
 
 def _is_of_a_peer(error: BaseException) -> bool:

@@ -40,6 +40,17 @@ _SANDBOX = Path(__file__).with_name("sandbox.py")
 _BYTECODE = Path(sys.prefix) / "bytecode"
 
 
+def _keep_no_bytecode_of_tmp() -> None:
+    """Lets no environment find bytecode of what another had in its /tmp under the same name.
+
+    Python tells files apart by size and second only. It writes nothing where a file is in the way.
+    """
+    _BYTECODE.mkdir(exist_ok=True)
+    if not (_BYTECODE / "tmp").is_file():
+        shutil.rmtree(_BYTECODE / "tmp", ignore_errors=True)
+        (_BYTECODE / "tmp").touch()
+
+
 class Deployment(bytes):
     """A function's zip, with the configuration that its bootstrap is written from."""
 
@@ -281,6 +292,7 @@ def install(root: Path, concurrency: int) -> None:
         root: Where to unpack code and layers.
         concurrency: How many functions may run at once.
     """
+    _keep_no_bytecode_of_tmp()
     deployments = Deployments(root)
     original_directory = lambda_svc._provided_runtime_code_dir
     original_environment = lambda_svc._provided_worker_env

@@ -102,12 +102,52 @@ class Deployment:
             raise StackError(f"{self.name} has no workers for {architecture}: it has {known}")
         return sorted(self.functions[architecture])
 
+    def fitting(self, architecture: str, memory_mb: int) -> int:
+        """The memory size of the smallest functions that have so much, in MB.
+
+        Raises:
+            StackError: there are none.
+        """
+        sizes = self.sizes(architecture)
+        for size in sizes:
+            if size >= memory_mb:
+                return size
+        raise StackError(
+            f"no workers of {self.name} have {memory_mb} MB: the largest have {sizes[-1]}; the "
+            "setting mu_memory_mb adds others"
+        )
+
 
 def most_at_once() -> int:
     """How many calls of functions without a reservation may run at once in the account."""
     with explained("lambda:GetAccountSettings"):
         limit = client("lambda").get_account_settings()["AccountLimit"]
     return int(limit.get("UnreservedConcurrentExecutions", limit["ConcurrentExecutions"]))
+
+
+def stop_execution(arn: str, cause: str) -> bool:
+    """End an execution of a state machine.
+
+    Args:
+        arn: its ARN.
+        cause: is shown with it.
+
+    Returns:
+        Whether it still ran.
+
+    Raises:
+        StackError: AWS does not answer, or refuses.
+    """
+    states = client("stepfunctions")
+    try:
+        with explained("states:StopExecution"):
+            states.stop_execution(executionArn=arn, error="Cancelled", cause=cause)
+    except StackError:
+        with explained("states:DescribeExecution"):
+            if states.describe_execution(executionArn=arn)["status"] == "RUNNING":
+                raise
+        return False
+    return True
 
 
 @cache
