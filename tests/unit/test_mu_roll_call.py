@@ -10,7 +10,7 @@ import pytest
 
 from mu import Comm, MemoryStore, NotEnoughConcurrency
 from mu.errors import PeerFailed
-from mu.messages.comm import ending
+from mu.messages.channel import ending
 from mu.messages.opening import begin_channel, open_channel
 
 JOBS = itertools.count()
@@ -26,7 +26,7 @@ def join(kind: str) -> Iterator[Joining]:
     opened = []
 
     def member(rank: int, size: int) -> Comm:
-        opened.append(open_channel(url, objects, job))
+        opened.append(open_channel(url, objects, job, "g"))
         return Comm(opened[-1], objects, "g", rank, size)
 
     yield member
