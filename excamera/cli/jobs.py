@@ -19,9 +19,9 @@ from excamera.cli.cloud import (
     when,
 )
 from excamera.errors import OptionError
-from excamera.job.page import check_page, write_timeline
+from excamera.job.page import write_timeline
 from excamera.job.plan import CLOUD_CONTAINER
-from excamera.local import check_output
+from excamera.places import check_output, check_timeline
 
 if TYPE_CHECKING:
     from excamera.cloud.api import Api
@@ -168,7 +168,7 @@ def timeline(cloud: Cloud, job: str, output: Path | None) -> None:
     from excamera.cloud.timeline import records
 
     path = output or Path(f"{job}.html")
-    check_page(path)
+    check_timeline(path)
     found = records(cloud.api, cloud.api.get(f"/jobs/{job}"))
     if not found:
         click.echo(f"no task of {job} has ended yet", err=True)
