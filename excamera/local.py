@@ -266,10 +266,11 @@ def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
 
 def _blocks(source: str, name: str) -> Iterator[bytes]:
     try:
-        opened: contextlib.AbstractContextManager[BinaryIO] = (
-            contextlib.nullcontext(sys.stdin.buffer) if source == "-" else Path(source).open("rb")
-        )
-        with opened as pipe:
+        with contextlib.ExitStack() as opened:
+            if source == "-":
+                pipe: BinaryIO = sys.stdin.buffer
+            else:
+                pipe = opened.enter_context(Path(source).open("rb"))
             while block := pipe.read(_BLOCK):
                 yield block
     except OSError as error:

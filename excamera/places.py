@@ -146,7 +146,7 @@ def full(folder: Path, reason: object, advice: str) -> DiskFull:
     Args:
         folder: which one.
         reason: what the system says.
-        advice: what to do if there is no more room to be had.
+        advice: what to do if no room can be made there.
     """
     said = reason.strerror if isinstance(reason, OSError) else reason
-    return DiskFull(f"{folder}: {said}: make room there, or {advice}")
+    return DiskFull(f"{folder}: {said}: {advice}")

@@ -16,6 +16,10 @@ from typing import Any, TextIO
 STDIN, STDOUT = "standard input", "standard output"
 
 
+class NoReader(Exception):
+    """Nobody reads standard output any more. No `OSError`: click would end the program."""
+
+
 def open_missing() -> None:
     """Put something in the place of standard streams that are closed.
 
@@ -94,6 +98,9 @@ class _Named(io.FileIO):
             return len(data)
         try:
             return super().write(data)
+        except BrokenPipeError:
+            self._failed = True
+            raise NoReader from None
         except OSError as error:
             self._failed = True
             error.filename = self._name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import signal
 import sys
 import tempfile
@@ -54,9 +53,9 @@ def run_command_line(
         return _fail(name, error.format_message(), EXIT_ERROR)
     except errors as error:
         return _fail(name, str(error), EXIT_ERROR)
+    except streams.NoReader:
+        return EXIT_NO_READER
     except OSError as error:
-        if error.errno == errno.EPIPE and error.filename == streams.STDOUT:
-            return EXIT_NO_READER
         return _fail(name, _reason(error), EXIT_ERROR)
     return 0
 
