@@ -66,6 +66,18 @@ def test_progress_that_cannot_be_written_stops_nothing(
     assert len(read_file(output).frames) >= 6
 
 
+def test_failures_that_cannot_be_told_stop_no_other_item(tmp_path: Path) -> None:
+    """If this fails, `mu map` loses all results because one message could not be written."""
+    (tmp_path / "f.py").write_text("def f(x):\n    return 6 // x\n")
+    command = [*MU, "map", "--local", f"{tmp_path}/f.py:f", "--items", "-"]
+    writing = nobody_reads()
+    done = run(*command, input="3\n0\n2\n", stdout=subprocess.PIPE, stderr=writing)
+    os.close(writing)
+    assert (done.returncode, done.stdout) == (2, "2\nnull\n3\n")
+    done = run(*command, input="3\n0\n2\n", stdout=subprocess.PIPE, preexec_fn=without(2))
+    assert (done.returncode, done.stdout) == (2, "2\nnull\n3\n")
+
+
 def test_errors_that_cannot_be_written_keep_their_exit_code(tmp_path: Path) -> None:
     """If this fails, a script takes a failure without a log for something else."""
     with Path("/dev/full").open("w") as full:
