@@ -51,7 +51,7 @@ def check_output(output: Path, overwrite: bool, source: str = "-") -> str:
     Raises:
         OutputError: the class says why.
     """
-    check_place(output, source=source)
+    check_place(output)
     container = output.suffix.lower().removeprefix(".")
     if container not in OUTPUT_CONTAINERS:
         raise UnknownOutputFormat(f"{output}: the output must end in {ENDINGS}")
