@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from excamera import errors
-from excamera.errors import ExCameraError, InputNotReadable, JobInUse, OutputNotWritable
+from excamera.errors import ExCameraError, InputNotReadable, JobInUse
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.page import write_timeline
 from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
-from excamera.places import check_input, check_output, check_timeline, full, written
+from excamera.places import check_input, check_output, check_timeline, full, write_page, written
 from mu import DirectoryStore, Event, Executor, Observer, StoreFull, TaskFailed, TaskRecord
 from mu.whole import NO_ROOM, whole_file
 
@@ -156,20 +155,10 @@ def _timeline(path: Path | None, source: str) -> Iterator[list[TaskRecord]]:
         if path is not None:
             # The user must see why the job failed, not why its page did.
             with contextlib.suppress(ExCameraError):
-                _write_page(path, records, source)
+                write_page(path, records, title=source)
         raise
     if path is not None:
-        _write_page(path, records, source)
-
-
-def _write_page(path: Path, records: list[TaskRecord], source: str) -> None:
-    try:
-        write_timeline(path, records, title=source)
-    except OutputNotWritable as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno in NO_ROOM:
-            folder = path.absolute().parent
-            raise full(folder, error.__cause__, "choose another one for the page") from error
-        raise
+        write_page(path, records, title=source)
 
 
 def named(failure: TaskFailed) -> Exception:

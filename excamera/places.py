@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from excamera.errors import (
@@ -20,8 +20,9 @@ from excamera.errors import (
     OutputNotWritable,
     UnknownOutputFormat,
 )
-from excamera.job.page import check_page
+from excamera.job.page import check_page, write_timeline
 from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS
+from mu import TaskRecord
 from mu.streams import STDOUT
 from mu.whole import NO_ROOM, destination, is_special, whole_file
 
@@ -130,6 +131,21 @@ def written(output: Path, *, overwrite: bool = True) -> Iterator[Path]:
         if error.filename == STDOUT:
             raise
         raise _unwritable(output, error) from error
+
+
+def write_page(page: Path, records: Sequence[TaskRecord], *, title: str) -> None:
+    """Write a timeline; see `write_timeline`.
+
+    Raises:
+        DiskFull: its folder takes no more.
+        OutputNotWritable: it cannot be written for another reason.
+    """
+    try:
+        write_timeline(page, records, title=title)
+    except OutputNotWritable as error:
+        if isinstance(error.__cause__, OSError):
+            raise _unwritable(page, error.__cause__) from error
+        raise
 
 
 def _unwritable(output: Path, error: OSError) -> OutputLinkBroken | OutputNotWritable | DiskFull:
