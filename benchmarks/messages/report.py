@@ -7,8 +7,9 @@ from typing import Any
 
 from benchmarks.common.markdown import paragraph, table, with_spread
 from benchmarks.messages.pace import CHANNELS, PEERS, PIPE, RAW_REDIS
-from benchmarks.messages.requests import ECPU_USD, GB_HOUR_USD, SECONDS, WORKERS, dollars, of_large
-from mu.prices import READ_USD, WRITE_USD
+from benchmarks.messages.requests import S3_S, SECONDS, WORKERS, dollars, of_large
+from mu.prices import CACHE_GB_HOUR_USD, CACHE_LEAST_GB, ECPU_USD, READ_USD, WRITE_USD
+from mu.store.protocol import REQUESTS_AT_ONCE
 
 Tree = Mapping[str, Any]
 
@@ -118,8 +119,9 @@ def _requests(found: Tree) -> list[str]:
             server and the payloads in S3. PUT costs ${WRITE_USD * 1000:g} and GET
             ${READ_USD * 1000:g} per 1,000; a command counts as one ECPU of ElastiCache Serverless
             for Valkey, ${ECPU_USD * 1e6:g} per million (us-east-1, June 2026). Not included: the
-            workers' own time, what is kept in the server (${GB_HOUR_USD:g} per GB-hour, for at
-            least 100 MB), and requests that are tried again. Transfer within a region is free."""
+            workers' own time, what is kept in the server (${CACHE_GB_HOUR_USD:g} per GB-hour, for
+            at least {CACHE_LEAST_GB * 1000:g} MB), and requests that are tried again. Transfer
+            within a region is free."""
         ),
         "\n"
         + paragraph(
@@ -127,8 +129,9 @@ def _requests(found: Tree) -> list[str]:
             million a second for {WORKERS:,} members. Each of these messages holds the lengths of
             all parts, 5 kB, which are 5 ECPUs; the table counts one. S3 takes 5,500 reads a second
             for each part of a bucket, and a server some 100,000 commands a second, so it cannot go
-            on at that pace. A member also asks for its messages one after another, which takes 25 s
-            for {WORKERS:,} in S3. Exchange more at a time, or in two steps among √n groups."""
+            on at that pace. A member also asks for no more than {REQUESTS_AT_ONCE} messages at a
+            time, so those of {WORKERS:,} take {WORKERS / REQUESTS_AT_ONCE * S3_S:.1f} s in S3.
+            Exchange more at a time, or in two steps among √n groups."""
         ),
         "\nCounted in gangs of 4 and 8 members, a step:\n",
         table(["gang", "PUT", "GET and HEAD", "commands"], counted),

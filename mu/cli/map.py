@@ -25,14 +25,6 @@ from mu.cli.workers import counted, worker_options
 @click.option(
     "--chunksize", type=click.IntRange(min=1), default=1, help="Items that travel together."
 )
-@click.option(
-    "--package",
-    "packages",
-    metavar="REQUIREMENT",
-    multiple=True,
-    help="A package that the function imports: a requirement, the path of a wheel, or a folder "
-    "such as ./package. May be repeated.",
-)
 @worker_options
 def map_(
     function: str,

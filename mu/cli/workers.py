@@ -36,6 +36,14 @@ def worker_options(command: Decorated) -> Decorated:
     """Adds the options that say how items are worked on."""
     for option in (
         click.option(
+            "--package",
+            "packages",
+            metavar="REQUIREMENT",
+            multiple=True,
+            help="A Python package that the work needs: a requirement, the path of a wheel, or a "
+            "folder such as ./package. May be repeated.",
+        ),
+        click.option(
             "--timeout",
             type=click.FloatRange(min=0, min_open=True),
             help="Seconds after which an attempt of an item is ended.",
@@ -71,12 +79,12 @@ def counted(
     memory: int | None,
     retries: int,
     timeout: float | None,
-    packages: Sequence[str] = (),
+    packages: Sequence[str],
 ) -> Iterator[tuple[Executor, Callable[[str, Any], bool]]]:
     """An executor, and a function that is told each outcome with the item's name.
 
-    The options are those of `worker_options`, and `packages` those of `Executor`. The function
-    tells whether the outcome is a result, and shows failures and the count.
+    The options are those of `worker_options`. The function tells whether the outcome is a result,
+    and shows failures and the count.
 
     Raises:
         SomeFailed: some outcomes were failures.

@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
-from mu.errors import Deadlock, NotEnoughConcurrency, PeerFailed, ReceiveTimeout
-from mu.messages.channel import SMALL_BYTES, Channel
+from mu.errors import (
+    Deadlock,
+    NondeterministicTask,
+    NotEnoughConcurrency,
+    PeerFailed,
+    ReceiveTimeout,
+)
+from mu.messages.channel import SMALL_BYTES, Channel, ending
 from mu.packing import digest_of, joined, pack, pieces, size_of, unpack
-from mu.store.protocol import Buffer, Store, at_once
+from mu.store.protocol import REQUESTS_AT_ONCE, Buffer, Store, at_once
 
 _FIRST_LOOK_S = 0.25
 """After so long a wait, a receiver looks whether its peer can still send."""
@@ -30,7 +36,10 @@ _LONG_WAIT_S = 1.0
 _EVERYBODY = "all"
 
 DONE = b"done"
-"""How a member ended that did not fail."""
+"""How a member ended that did not fail, or a roll call for which all were there."""
+
+_GIVEN_UP = b"given up"
+"""How a roll call ended for which some were not there."""
 
 
 class Readable(Protocol):
@@ -98,16 +107,32 @@ class Comm:
     def roll_call(self, timeout: float) -> None:
         """Return once all members have begun; a member that is started again finds that they have.
 
+        Either all go on or none does: what was decided first, all are told.
+
         Raises:
             NotEnoughConcurrency: some have not begun in time, so no member goes on.
+            PeerFailed: another has failed for a reason of its own.
         """
+        decision = f"{self._gang}/roll-call"
         try:
             self._meet("roll-call", 0, _Deadline(timeout))
-        except (ReceiveTimeout, PeerFailed) as error:
+            begin = True
+        except ReceiveTimeout:
+            begin = False
+        except PeerFailed:
+            if self._channel.get(decision) != _GIVEN_UP:
+                raise
+            begin = False
+        # Who comes late finds all messages of those that have given up.
+        try:
+            self._channel.put(decision, DONE if begin else _GIVEN_UP)
+        except NondeterministicTask:
+            begin = not begin
+        if not begin:
             raise NotEnoughConcurrency(
                 f"not all {self.size} members of the gang could begin in {timeout:g} s: the "
                 "account had no room for them"
-            ) from error
+            )
 
     # ---- one to one ----
 
@@ -181,10 +206,7 @@ class Comm:
         number = self._next(self._sent, "allgather")
         deadline = _Deadline(timeout)
         self._put(self._address(self.rank, _EVERYBODY, "allgather", number), pack(obj))
-        return [
-            self._get(self._address(peer, _EVERYBODY, "allgather", number), peer, deadline)
-            for peer in range(self.size)
-        ]
+        return self._get_all(_EVERYBODY, "allgather", number, deadline)
 
     def gather(self, obj: Any, root: int = 0, timeout: float | None = None) -> list[Any] | None:
         """Return to `root` what every member gives, in the order of ranks; to others None."""
@@ -194,10 +216,7 @@ class Comm:
         self._put(self._address(self.rank, root, "gather", number), pack(obj))
         if self.rank != root:
             return None
-        return [
-            self._get(self._address(peer, root, "gather", number), peer, deadline)
-            for peer in range(self.size)
-        ]
+        return self._get_all(root, "gather", number, deadline)
 
     def scatter(
         self, objs: Sequence[Any] | None, root: int = 0, timeout: float | None = None
@@ -217,12 +236,10 @@ class Comm:
         """
         number = self._next(self._sent, "alltoall")
         deadline = _Deadline(timeout)
-        addresses = [
-            self._address(peer, _EVERYBODY, "alltoall", number) for peer in range(self.size)
-        ]
-        self._put_pieces(addresses[self.rank], self._one_each(objs))
-        messages = [self._wait(address, peer, deadline) for peer, address in enumerate(addresses)]
-        return at_once(self._piece, messages)
+        address = self._address(self.rank, _EVERYBODY, "alltoall", number)
+        self._put_pieces(address, self._one_each(objs))
+        messages = self._wait_for_all(_EVERYBODY, "alltoall", number, deadline)
+        return self._opened(self._piece, messages)
 
     def allreduce(
         self, obj: Any, op: Callable[[Any, Any], Any], timeout: float | None = None
@@ -264,7 +281,13 @@ class Comm:
             self._channel.put(address, f">{size} {self._store_payload(parts)}".encode())
 
     def _get(self, address: str, source: int, deadline: _Deadline) -> Any:
-        message = self._wait(address, source, deadline)
+        return self._object(self._wait(address, source, deadline))
+
+    def _get_all(self, dest: int | str, tag: str, number: int, deadline: _Deadline) -> list[Any]:
+        """What every member has put, in the order of ranks."""
+        return self._opened(self._object, self._wait_for_all(dest, tag, number, deadline))
+
+    def _object(self, message: bytes) -> Any:
         if message[:1] == b".":
             return unpack(bytearray(message[1:]))
         size, _, key = message[1:].decode().partition(" ")
@@ -290,6 +313,13 @@ class Comm:
             return unpack(bytearray(rest[start : start + length]))
         return unpack(self._store.get_writable(rest.decode(), start, length))
 
+    @staticmethod
+    def _opened(opened: Callable[[bytes], Any], messages: Sequence[bytes]) -> list[Any]:
+        """What messages hold; what is in the store is fetched at the same time."""
+        in_store = [message for message in messages if message[:1] == b">"]
+        fetched = iter(at_once(opened, in_store) if len(in_store) > 1 else map(opened, in_store))
+        return [next(fetched) if one[:1] == b">" else opened(one) for one in messages]
+
     def _store_payload(self, parts: Sequence[Buffer]) -> str:
         """Store bytes under their digest, and return the key."""
         # The digest comes first in what tells keys of a gang apart, so S3 can spread them.
@@ -299,6 +329,33 @@ class Comm:
         return key
 
     # ---- waiting ----
+
+    def _wait_for_all(
+        self, dest: int | str, tag: str, number: int, deadline: _Deadline
+    ) -> list[bytes]:
+        """The message of every member, in the order of ranks; errors are those of `_wait`.
+
+        Most are there when the last member asks, and none when the first does. So it asks for one
+        after it had to wait, and for twice as many together if all of the last were there. It asks
+        in vain no more often than with success, and once more for each wait.
+        """
+        addresses = [self._address(peer, dest, tag, number) for peer in range(self.size)]
+        found: dict[int, bytes] = {}
+        missing = deque(range(self.size))
+        together = 1
+        while missing:
+            asked = [missing.popleft() for _ in range(min(together, len(missing)))]
+            answers = self._channel.get_all([addresses[peer] for peer in asked])
+            told = zip(asked, answers, strict=True)
+            found |= {peer: message for peer, message in told if message is not None}
+            absent = [peer for peer in asked if peer not in found]
+            together = min(2 * together, REQUESTS_AT_ONCE)
+            if absent:
+                first, *others = absent
+                found[first] = self._wait(addresses[first], first, deadline)
+                missing.extendleft(reversed(others))
+                together = 1
+        return [found[peer] for peer in range(self.size)]
 
     def _wait(self, address: str, source: int, deadline: _Deadline) -> bytes:
         begun = time.monotonic()
@@ -367,11 +424,3 @@ class Comm:
     def _deadlock(self, ranks: Sequence[int]) -> NoReturn:
         chain = ", ".join(f"rank {rank}" for rank in ranks)
         raise Deadlock(f"{chain}: each waits for the next, and the last for the first")
-
-
-def ending(gang: str, rank: int) -> str:
-    """The key under which a channel says that a member has ended, and how.
-
-    Its message is `DONE`, or the reason of a failure that is not tried again.
-    """
-    return f"{gang}/ended-{rank}"

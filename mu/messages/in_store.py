@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import random
 import time
+from collections.abc import Sequence
 
 from mu.errors import NondeterministicTask, NoSuchKey
-from mu.store.protocol import Store
+from mu.store.protocol import Store, at_once
 
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 1.0
@@ -40,6 +41,10 @@ class StoreChannel:
             return self._store.get(self._place(key))
         except NoSuchKey:
             return None
+
+    def get_all(self, keys: Sequence[str]) -> list[bytes | None]:
+        """See `Channel.get_all`; several questions are under way at the same time."""
+        return at_once(self.get, keys) if len(keys) > 1 else [self.get(key) for key in keys]
 
     def wait(self, key: str, timeout_s: float) -> bytes | None:
         """See `Channel.wait`."""

@@ -8,6 +8,7 @@ import mmap
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +40,11 @@ class FileSource:
     def size(self) -> int:
         """See `Source.size`."""
         return Path(self.path).stat().st_size
+
+    @property
+    def age_s(self) -> float:
+        """See `Source.age_s`."""
+        return time.time() - Path(self.path).stat().st_mtime
 
     def open(self) -> str:
         """See `Source.open`."""

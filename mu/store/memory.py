@@ -30,6 +30,11 @@ class MemoryObject:
         """See `Source.size`."""
         return len(self.data)
 
+    @property
+    def age_s(self) -> float:
+        """See `Source.age_s`."""
+        return (datetime.now(UTC) - self.modified).total_seconds()
+
     def open(self) -> BinaryIO:
         """See `Source.open`."""
         return io.BytesIO(self.data)

@@ -53,6 +53,10 @@ class Source(Protocol):
         """When it was stored, if that matters to anybody."""
 
     @property
+    def age_s(self) -> float:
+        """Seconds since it was stored; both times are by the clock of the store."""
+
+    @property
     def metadata(self) -> Mapping[str, str]:
         """What its owner stored with it, names in lower case."""
 

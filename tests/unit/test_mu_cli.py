@@ -165,13 +165,20 @@ def test_a_function_of_a_script_runs_over_items(tmp_path: Path) -> None:
 
 
 def test_packages_are_declared_in_the_command(tmp_path: Path) -> None:
-    """If this fails, `mu map` cannot say what a script imports."""
+    """If this fails, `mu map` or `mu run` cannot say what a script imports."""
     (tmp_path / "script.py").write_text("def same(item):\n    return item\n")
     arguments = ["map", "script.py:same", "--items", "-", "--package", "cloudpickle>=3"]
     done = mu(*arguments, inside=tmp_path, given="1\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
     done = mu(*arguments, "--package", "no-such-package", inside=tmp_path, given="1\n")
     assert (done.returncode, done.stdout) == (2, "")
+    assert "which lacks some of cloudpickle>=3, no-such-package" in done.stderr
+    arguments = ["run", "--input", "script.py", "--output", "same", "--package", "cloudpickle>=3"]
+    done = mu(*arguments, "cp", inside=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "same").read_text() == (tmp_path / "script.py").read_text()
+    done = mu(*arguments, "--package", "no-such-package", "cp", inside=tmp_path)
+    assert done.returncode == 2
     assert "which lacks some of cloudpickle>=3, no-such-package" in done.stderr
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mu import (
     NOTHING,
@@ -16,11 +20,14 @@ from mu import (
     ObjectUrl,
     Range,
     Store,
+    StoreDenied,
     StoreError,
     look_up,
     open_store,
 )
 from mu.store.below import StoreBelow
+from mu.store.s3 import bucket
+from tests.support.processes import wait_until
 
 
 @pytest.fixture(params=["directory", "memory", "below"])
@@ -129,6 +136,41 @@ def test_a_source_is_a_file_or_an_object(tmp_path: Path) -> None:
     assert store.look_up("film").open() == str(path)
     with pytest.raises(NoSuchKey):
         store.look_up("none")
+
+
+@pytest.mark.parametrize("kind", [MemoryStore, DirectoryStore])
+def test_objects_age(kind: type[MemoryStore | DirectoryStore], tmp_path: Path) -> None:
+    """If this fails, who watches an object cannot tell that nobody writes it any more."""
+    store = kind(tmp_path) if kind is DirectoryStore else kind()
+    store.put("old", b"")
+    wait_until(lambda: store.look_up("old").age_s > 0.05)
+    store.put("old", b"")
+    store.put("young", b"")
+    wait_until(lambda: store.look_up("young").age_s > 0)
+    assert store.look_up("old").age_s >= store.look_up("young").age_s > 0
+
+
+def test_s3_itself_says_how_old_an_object_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, a clock that is wrong ends the calls of a job, or lets them run on."""
+
+    def head_object(**asked: str) -> dict[str, Any]:
+        if asked["Key"] == "absent":
+            raise ClientError({"Error": {"Code": "403"}}, "HeadObject")
+        return {
+            "ContentLength": 0,
+            "ETag": '"1"',
+            "Metadata": {},
+            "LastModified": datetime(2001, 1, 1, 12, 0, 0, tzinfo=UTC),
+            "ResponseMetadata": {"HTTPHeaders": {"date": "Mon, 01 Jan 2001 12:05:07 GMT"}},
+        }
+
+    monkeypatch.setattr(bucket, "client", lambda: SimpleNamespace(head_object=head_object))
+    assert bucket.S3Store("b").look_up("lease").age_s == 307
+    # A worker of a stack may not list the bucket.
+    with pytest.raises(NoSuchKey):
+        bucket.S3Store("b", absent_is_forbidden=True).look_up("absent")
+    with pytest.raises(StoreDenied):
+        bucket.S3Store("b").look_up("absent")
 
 
 @pytest.mark.parametrize("wrong", ["film", "s3://", "s3://bucket", "s3://bucket/", "http://a/b"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from typing import Any
 from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.engines.machine.log import tail_of
 from mu.engines.machine.pool import WorkerPool
+from mu.engines.stack.lease import LeaseWatch
 from mu.engines.stack.packages import Stored, fetch, paths_to
 from mu.engines.stack.share import Keys, Outcome, ShareCall, read_share, read_stop, write_outcomes
 from mu.errors import PackageError
@@ -70,6 +72,7 @@ class _Running:
     submitted: Call
     began: float | None = None
     worker: str = ""
+    wanted: bool = True
     ended: float | None = None
     outcome: Answer | CallFailed | None = None
 
@@ -95,6 +98,7 @@ class Environment:
     _job: str = ""
     _pool: WorkerPool | None = None
     _pool_until: float = 0.0
+    _lease: LeaseWatch | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(
@@ -113,16 +117,22 @@ class Environment:
         """
         received = time.time()
         keys = Keys(job)
-        if read_stop(self.store, keys)[0]:
+        all_unwanted, unwanted = read_stop(self.store, keys)
+        if all_unwanted:
             return {"calls": 0, "ended": 0}
         calls, packages = read_share(self.store.get(keys.share(share)))
+        calls = [call for call in calls if call.number not in unwanted]
+        lease = self._lease_of(keys)
         refused: CallFailed | None = None
-        try:
-            pool = self._pool_of(job, packages, slots, left_s())
-        except PackageError as error:
-            refused = CallFailed(type(error).__name__, str(error))
+        if lease.has_run_out():
+            refused = Cancelled()  # so that they come back, should their client only have slept
+        else:
+            try:
+                pool = self._pool_of(job, packages, slots, left_s())
+            except PackageError as error:
+                refused = CallFailed(type(error).__name__, str(error))
         fetched = time.time()
-        running = _Share(self, keys, share, calls, slots, received)
+        running = _Share(self, keys, share, calls, slots, received, lease)
         if refused is None:
             running.run(pool, left_s)
         else:
@@ -140,6 +150,12 @@ class Environment:
         }
         self.store.put(f"{keys.records}{share}.json", json.dumps(record).encode())
         return {"calls": len(calls), "ended": running.count_ended()}
+
+    def _lease_of(self, keys: Keys) -> LeaseWatch:
+        """The view of a job's lease, which all its shares have in common."""
+        if self._lease is None or self._lease.job != keys.job:
+            self._lease = LeaseWatch(self.store, keys)
+        return self._lease
 
     def _pool_of(
         self, job: str, packages: Sequence[Stored], slots: int, needed_s: float
@@ -196,7 +212,9 @@ class _Share:
         calls: list[ShareCall],
         slots: int,
         received: float,
+        lease: LeaseWatch,
     ) -> None:
+        self._lease = lease
         self._slots = slots
         self._received = received
         self._fetched = time.time()
@@ -207,6 +225,8 @@ class _Share:
         self._calls = [_Running(call, self._submitted(number, call))
                        for number, call in enumerate(calls)]  # fmt: skip
         self._written: set[int] = set()
+        # Lambda may run a share twice, and neither run may replace what the other has written.
+        self._run = secrets.token_hex(4)
         self._parts = 0
         self._unwanted = False
         self._functions: dict[str, bytes] = {}
@@ -232,6 +252,9 @@ class _Share:
 
     def run(self, pool: WorkerPool, left_s: Callable[[], float]) -> None:
         """Run all calls to their ends, or to that of the environment."""
+        if left_s() < _TO_BEGIN_S:  # to make ready took too long
+            self.refuse(Cancelled())
+            return
         store = self._environment.store
         for one in self._calls:
             digest = one.call.function
@@ -260,9 +283,11 @@ class _Share:
                 self._end_late(pool, left)
             elif now - looked >= _LOOK_S:
                 self._unwanted, unwanted = read_stop(store, self._keys)
-                self._cancel(
-                    pool, [one for one in left if self._unwanted or one.call.number in unwanted]
-                )
+                for one in left:
+                    one.wanted = not (self._unwanted or one.call.number in unwanted)
+                # Without a lease they come back, should their client only have slept.
+                run_out = self._lease.has_run_out()
+                self._cancel(pool, [one for one in left if run_out or not one.wanted])
                 looked = now
 
     def refuse(self, failure: CallFailed) -> None:
@@ -276,7 +301,8 @@ class _Share:
 
     @staticmethod
     def _cancel(pool: WorkerPool, calls: list[_Running]) -> None:
-        for one in calls:
+        # Those that run come last: in the place of each, one that waits would begin.
+        for one in sorted(calls, key=lambda one: one.began is not None):
             pool.cancel(one.submitted)
 
     def _end_late(self, pool: WorkerPool, calls: list[_Running]) -> None:
@@ -294,12 +320,12 @@ class _Share:
             ended = [
                 (number, one)
                 for number, one in enumerate(self._calls)
-                if one.ended is not None and number not in self._written
+                if one.ended is not None and one.wanted and number not in self._written
             ]
         if not ended:
             return
         outcomes = [self._outcome(one) for _, one in ended]
-        key = f"{self._keys.outcomes}{self._name}-{self._parts}"
+        key = f"{self._keys.outcomes}{self._name}-{self._run}-{self._parts}"
         self._environment.store.concat(key, pieces(write_outcomes(outcomes)))
         self._parts += 1
         self._written.update(number for number, _ in ended)
@@ -310,7 +336,7 @@ class _Share:
     def _outcome(self, one: _Running) -> Outcome:
         assert one.ended is not None
         if isinstance(one.outcome, Cancelled):
-            # Either nobody wants it, or it comes back to be begun elsewhere.
+            # It comes back to be begun elsewhere.
             return Outcome(one.call.number, None)
         log = self._log(one)
         if isinstance(one.outcome, CallFailed):

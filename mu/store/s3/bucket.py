@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +36,7 @@ class S3Object:
         etag: as S3 returns it, with its quotes.
         modified: when it was stored.
         metadata: the user's own (``x-amz-meta-...``), with names in lower case.
+        age_s: seconds from when it was stored to when it was looked up, both by S3's clock.
     """
 
     bucket: str
@@ -44,6 +46,7 @@ class S3Object:
     etag: str
     modified: datetime
     metadata: Mapping[str, str] = field(default_factory=dict)
+    age_s: float = 0.0
 
     @classmethod
     def look_up(cls, url: str) -> S3Object:
@@ -59,6 +62,7 @@ class S3Object:
         which: dict[str, Any] = {"VersionId": asked.version} if asked.version else {}
         with translated(asked.name):
             head = client().head_object(Bucket=asked.bucket, Key=asked.key, **which)
+        answered = parsedate_to_datetime(head["ResponseMetadata"]["HTTPHeaders"]["date"])
         return cls(
             asked.bucket,
             asked.key,
@@ -67,6 +71,7 @@ class S3Object:
             head["ETag"],
             head["LastModified"],
             {name.lower(): value for name, value in head["Metadata"].items()},
+            (answered - head["LastModified"]).total_seconds(),
         )
 
     @property
@@ -242,4 +247,5 @@ class S3Store:
 
     def look_up(self, key: str) -> S3Object:
         """See `mu.Store.look_up`."""
-        return S3Object.look_up(str(ObjectUrl(self.bucket, key)))
+        with self._read(key):
+            return S3Object.look_up(str(ObjectUrl(self.bucket, key)))
