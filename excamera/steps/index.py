@@ -194,11 +194,12 @@ def _by_decoding(
         recording = Recording(opened, sound, surveyor.look)
         store.concat(keys.packets, recording.parts())
         stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
+        steady = opened.arbitrary_clock
         ends_early = recording.ends_early or bool(promised_but_missing(opened))
     count = len(recording.shown)
     if ends_early and not options.damaged:
         raise truncated(original.name, count)
-    video_clock, sound_clock = common_clock(recording.video, recording.sound)
+    video_clock, sound_clock = common_clock(recording.video, recording.sound, steady=steady)
     pts, end = display_times(
         recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
     )

@@ -89,6 +89,7 @@ PARTS = {
 WHOLES = {
     "a.flv": (Clip(frames=100, options=OPTIONS, sound="aac"), 600),
     "a.ts": (Clip(frames=100, options=OPTIONS, sound="aac"), 3600),
+    "a.mkv": (Clip(frames=100, options=OPTIONS, sound="aac"), 600),
 }
 
 
@@ -137,6 +138,19 @@ def test_a_clock_that_jumps(name: str, tmp_path: Path, capfd: Capture) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.flv", "a.nut"])
+def test_a_slide_show_without_sound_keeps_its_pauses(
+    name: str, tmp_path: Path, capfd: Capture
+) -> None:
+    """If this fails, pictures of a talk that was recorded without its sound rush by."""
+    times = [0, 8000, 8040, 30_000]
+    clip = Clip(frames=4, pts=times, time_base=Fraction(1, 1000), options={"crf": "10", "bf": "0"})
+    output, said = encoded(clip.write(tmp_path / name), capfd)
+    assert "clock" not in said
+    assert [round(time * 1000) for time in packet_times(output)] == times
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.flv", "a.mkv", "a.ts"])
 def test_a_late_start_is_brought_to_zero(name: str, tmp_path: Path, capfd: Capture) -> None:
     """If this fails, a film begins after ten minutes of nothing."""
@@ -181,6 +195,7 @@ def test_a_pause_that_the_other_stream_fills_is_kept() -> None:
     video = ticks(0, 0.04, 25, 25.04, places=[0, 2, 55, 57])
     assert common_clock(video, sound) == (Clock(), Clock())
     assert common_clock(video, Ticks())[0].pieces == ((2, Fraction("-24.92")),)
+    assert common_clock(video, Ticks(), steady=False)[0] == Clock()
 
 
 def test_a_jump_of_one_stream_is_its_own() -> None:

@@ -90,9 +90,18 @@ class Clock:
         return self.pieces[found - 1][1] if found else Fraction(0)
 
 
-def common_clock(video: Ticks, sound: Ticks) -> tuple[Clock, Clock]:
-    """The corrections of picture and sound."""
-    of_video, of_sound = list(_jumps(video, sound)), list(_jumps(sound, video))
+def common_clock(video: Ticks, sound: Ticks, *, steady: bool = True) -> tuple[Clock, Clock]:
+    """The corrections of picture and sound.
+
+    Args:
+        video: of the picture.
+        sound: of the sound; none if there is none.
+        steady: whether pictures without sound follow each other steadily, as in a broadcast;
+            elsewhere a long time without either may be a picture that stays.
+    """
+    pauses = not steady and not sound.time
+    of_video = [jump for jump in _jumps(video, sound) if jump.by < 0 or not pauses]
+    of_sound = list(_jumps(sound, video))
     paired = dict(_pairs(of_video, of_sound))
     # The picture goes on without a gap; the sound is moved as far as the picture is.
     by = [

@@ -14,6 +14,7 @@ import contextlib
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 from av.packet import Packet
@@ -23,6 +24,7 @@ import codec
 from excamera.errors import NoFrames, SourceUnavailable, TruncatedSource
 from excamera.media.container import ebml
 from excamera.media.source.boxes import media_data
+from excamera.media.source.clock import GAP_S
 from excamera.media.source.guard import GuardedFile
 from excamera.media.source.media import Opened
 
@@ -135,6 +137,8 @@ def index_packets(opened: Opened) -> Index | None:
         raise truncated(opened.name, len(entries), missing)
     if not entries:
         raise NoFrames(f"{opened.name}: has no frames")
+    if opened.container.streams.audio and _pauses(entries, opened.time_base):
+        return None  # the sound decides whether it is a pause or a jump of the clock
     return make_index(entries, opened.time_base, opened.frame_rate)
 
 
@@ -181,6 +185,15 @@ def _shows_a_frame(packet: Packet[VideoStream], video: VideoStream) -> bool:
     if video.codec_context.name in ("vp8", "libvpx"):
         return codec.is_shown(bytes(packet))
     return True
+
+
+def _pauses(entries: list[Entry], time_base: Fraction) -> bool:
+    """Whether there is a long time without a picture."""
+    in_order = sorted(entries, key=lambda entry: entry.pts)
+    return any(
+        (after.pts - before.pts - before.duration) * time_base > GAP_S
+        for before, after in pairwise(in_order)
+    )
 
 
 def make_index(entries: list[Entry], time_base: Fraction, rate: Fraction) -> Index:
