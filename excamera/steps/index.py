@@ -44,7 +44,14 @@ from excamera.media.scenes import Survey, Surveyor
 from excamera.media.source.clock import GAP_S, Clock, common_clock
 from excamera.media.source.decoder import Decoder, packets_of
 from excamera.media.source.deinterlacer import LEAD, is_interlaced
-from excamera.media.source.index import counted, index_packets, promised_but_missing, truncated
+from excamera.media.source.index import (
+    counted,
+    ends_before_promised,
+    index_packets,
+    missing_frames,
+    promised_but_missing,
+    truncated,
+)
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
 from excamera.media.source.picture import geometry_of, to_i420
@@ -194,16 +201,25 @@ def _by_decoding(
         recording = Recording(opened, sound, surveyor.look)
         store.concat(keys.packets, recording.parts())
         stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
-        steady = opened.arbitrary_clock
-        ends_early = recording.ends_early or bool(promised_but_missing(opened))
+        video_clock, sound_clock = common_clock(
+            recording.video, recording.sound, steady=opened.arbitrary_clock
+        )
+        pts, end = display_times(
+            recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
+        )
+        ends_early = (
+            recording.ends_early
+            or bool(promised_but_missing(opened))
+            or ends_before_promised(opened, max(float(end * time_base), recording.sound.end))
+        )
     count = len(recording.shown)
     if ends_early and not options.damaged:
         raise truncated(original.name, count)
-    video_clock, sound_clock = common_clock(recording.video, recording.sound, steady=steady)
-    pts, end = display_times(
-        recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
-    )
-    notes = [*_damage(recording, count, ends_early), *_jumps(video_clock, sound_clock)]
+    missing = max(recording.failed, 0 if recording.repeats else missing_frames(pts))
+    notes = [
+        *_damage(recording.damaged + missing, count, ends_early),
+        *_jumps(video_clock, sound_clock),
+    ]
     if notes and options.strict:
         raise DamagedSource(f"{original.name}: {'; '.join(notes)} (if not for --strict)")
     entries = [entry.frame for entry in recording.entries] if recording.is_complete else []
@@ -225,11 +241,11 @@ def _by_decoding(
     )
 
 
-def _damage(recording: Recording, count: int, ends_early: bool) -> Iterator[str]:
+def _damage(damaged: int, count: int, ends_early: bool) -> Iterator[str]:
     if ends_early:
         yield f"ends early, after {counted(count, 'frame')}"
-    if recording.damaged:
-        yield f"{counted(recording.damaged, 'frame')} damaged or missing: concealed"
+    if damaged:
+        yield f"{counted(damaged, 'frame')} damaged or missing: concealed"
 
 
 def _jumps(video: Clock, sound: Clock) -> Iterator[str]:

@@ -58,6 +58,11 @@ class Ticks:
         self.shown.append(shown)
         self.duration.append(duration)
 
+    @property
+    def end(self) -> float:
+        """When the last packet ends, in seconds; 0 if there is none."""
+        return self.shown[-1] + self.duration[-1] if self.shown else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Jump:

@@ -11,12 +11,14 @@ still makes the packets, but with zeros instead of their content, which is not r
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
 import av
+import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -30,6 +32,8 @@ from excamera.media.source.media import Opened
 
 # Containers whose timestamps and seeking are exact.
 _TRUSTED = frozenset({"mov", "mp4", "matroska", "webm", "yuv4mpegpipe", "ivf"})
+_MATROSKA = frozenset({"matroska", "webm"})
+_STEADY = 0.9  # so many frames must follow each other evenly where a gap is a fault
 # The codecs of which a packet is always one frame, or can be seen not to be.
 _ONE_FRAME_A_PACKET = frozenset(
     {
@@ -139,7 +143,41 @@ def index_packets(opened: Opened) -> Index | None:
         raise NoFrames(f"{opened.name}: has no frames")
     if opened.container.streams.audio and _pauses(entries, opened.time_base):
         return None  # the sound decides whether it is a pause or a jump of the clock
-    return make_index(entries, opened.time_base, opened.frame_rate)
+    found = make_index(entries, opened.time_base, opened.frame_rate)
+    if opened.formats & _MATROSKA:
+        # The demuxer passes over damage without a word.
+        end_s = float(found.end * opened.time_base)
+        if missing_frames(found.pts) or ends_before_promised(opened, end_s):
+            return None
+    return found
+
+
+def missing_frames(pts: Sequence[int]) -> int:
+    """How many frames are missing between others that follow each other at a constant rate.
+
+    Args:
+        pts: in order, in ticks.
+    """
+    steps = np.diff(pts)
+    typical = float(np.median(steps)) if len(steps) else 0.0
+    # Times that are rounded to milliseconds differ by one.
+    steady = np.abs(steps - typical) <= max(1.0, typical / 10)
+    if typical <= 0 or steady.mean() < _STEADY:
+        return 0
+    return int(np.sum(np.rint(steps[steps > 1.5 * typical] / typical) - 1))
+
+
+def ends_before_promised(opened: Opened, end_s: float) -> bool:
+    """Whether picture and sound end long before the time that the file's header says.
+
+    Args:
+        opened: the source.
+        end_s: when they end, in seconds.
+    """
+    if not opened.formats & _MATROSKA or opened.container.duration is None:
+        return False
+    promised_s = opened.container.duration / av.time_base
+    return promised_s - end_s > max(1.0, promised_s / 20)
 
 
 def _trusted(opened: Opened) -> bool:
@@ -227,7 +265,7 @@ def promised_but_missing(opened: Opened) -> str:
     if opened.formats & {"mov", "mp4"}:
         end = max((entry.pos + entry.size for entry in opened.video.index_entries), default=0)
         return f" ({file.size} bytes of at least {end})" if end > file.size else ""
-    if opened.formats & {"matroska", "webm"}:
+    if opened.formats & _MATROSKA:
         end = _matroska_end(file)
         return f" ({file.size} bytes of {end})" if end > file.size else ""
     return ""

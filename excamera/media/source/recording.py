@@ -47,6 +47,7 @@ class Recording:
         video: what the packets of the picture say of the time.
         sound: what those of the sound say.
         interlaced: whether some frames are.
+        repeats: how many packets say that the picture stays as it is.
         failed: how many packets could not be decoded.
         ends_early: whether the last packets show that the source was cut off.
         is_complete: whether all packets could be recorded.
@@ -72,6 +73,7 @@ class Recording:
         self.video = Ticks()
         self.sound = Ticks()
         self.interlaced = False
+        self.repeats = 0
         self._corrupt: set[int] = set()
         self.failed = 0
         self.ends_early = False
@@ -84,8 +86,8 @@ class Recording:
 
     @property
     def damaged(self) -> int:
-        """How many frames are missing or damaged."""
-        return self.failed + sum(frame.damaged for frame in self.shown)
+        """How many frames are damaged."""
+        return sum(frame.damaged for frame in self.shown)
 
     def parts(self) -> Iterator[bytes]:
         """Decode the source; what the object with the recorded packets is made of.
@@ -131,7 +133,7 @@ class Recording:
             if packet.pts is not None:
                 end = packet.pts + (packet.duration or 0)
                 self.last_end = end, max(0, len(self.times) - (packet.size == 0))
-            # An empty packet says that the picture stays as it is.
+            self.repeats += packet.size == 0 and packet.pts is not None
             if packet.size:
                 _note(self.video, packet, place, len(self.times))
                 self.times.append(packet.pts)
