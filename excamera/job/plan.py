@@ -227,7 +227,7 @@ class Plan:
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
     output: Output | None = None
-    tags: Tags = Tags()  # noqa: RUF009 (it cannot change)
+    tags: Tags = Tags()
     notes: tuple[str, ...] = ()
     sound_clock: tuple[tuple[int, Fraction], ...] = ()
     even: float | None = None
