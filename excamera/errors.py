@@ -15,10 +15,10 @@
         │   ├── UnknownCodec      the video stream's codec has no decoder here
         │   ├── NoFrames          a video stream without a single frame
         │   ├── TruncatedSource   ends early; says how many frames could be read
+        │   ├── DamagedSource     has damage, and the user wants none (`strict`)
         │   ├── UnsupportedSize   more than 16383 pixels wide or high
         │   ├── UnreadableFrame   a planned frame cannot be decoded
         │   ├── SourceChanged     was replaced while the job was running
-        │   ├── SourceTooLarge    must be decoded once to be indexed, and does not fit
         │   └── SourceMismatch    a worker did not find exactly the planned frames
         ├── OutputError
         │   ├── NoOutputFolder
@@ -117,6 +117,10 @@ class TruncatedSource(InputError):
     """The source ends early."""
 
 
+class DamagedSource(InputError):
+    """The source has damage, and the user has asked for none."""
+
+
 class UnsupportedSize(InputError):
     """VP8 cannot hold pictures of this size."""
 
@@ -127,10 +131,6 @@ class UnreadableFrame(InputError):
 
 class SourceChanged(InputError):
     """The source was replaced after the job began."""
-
-
-class SourceTooLarge(InputError):
-    """The source needs more scratch space than there is."""
 
 
 class SourceMismatch(InputError):

@@ -39,11 +39,13 @@ class Frames:
         pts: their timestamps in the result.
         read_pts: timestamps of the same frames in the file that workers read.
         seeks: for each frame, timestamps to seek to in order to decode it and its successors.
+        lead: how many frames before a chunk its worker has to decode, too.
     """
 
     pts: list[int]
     read_pts: list[int]
     seeks: list[tuple[int, ...]]
+    lead: int = 0
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -53,13 +55,14 @@ class Frames:
         skip = 0
         while skip < first and self.read_pts[first - 1 - skip] == self.read_pts[first]:
             skip += 1
+        seeks = self.seeks[max(0, first - self.lead) : end]
         return Chunk(
             number=number,
             first_frame=first,
             pts=tuple(self.pts[first:end]),
             read_pts=tuple(self.read_pts[first:end]),
             skip=skip,
-            seek=min(self.seeks[first:end], key=lambda s: s[0] if s else -(1 << 62)),
+            seek=min(seeks, key=lambda s: s[0] if s else -(1 << 62)),
         )
 
 

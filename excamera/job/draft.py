@@ -12,7 +12,7 @@ from excamera.job.plan import Batch, Plan
 from excamera.job.records import SurveyRecord
 from mu import Store, at_once
 
-_LISTS = tuple(one.name for one in fields(Frames))
+_OF_FRAMES = tuple(one.name for one in fields(Frames))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Draft:
         at_once(save_span, range(len(self.spans)))
         whole = {
             "plan": json.loads(self.plan.to_json()),
-            "frames": {name: getattr(self.frames, name) for name in _LISTS},
+            "frames": {name: getattr(self.frames, name) for name in _OF_FRAMES},
             "spans": self.spans,
             "survey": None if self.survey is None else asdict(self.survey),
         }

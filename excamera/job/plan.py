@@ -212,6 +212,7 @@ class Plan:
             sequential encode; None leaves it to each batch.
         whole: for a part, the whole that it belongs to.
         output: the place of the result; None leaves it in the job's store.
+        deinterlaced: whether workers make whole pictures of interlaced ones.
         tags: see there.
         notes: what a user should know of the source, a line each.
         sound_clock: what to add to the times of the sound: the number of the first packet of each
@@ -227,6 +228,7 @@ class Plan:
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
     output: Output | None = None
+    deinterlaced: bool = False
     tags: Tags = Tags()
     notes: tuple[str, ...] = ()
     sound_clock: tuple[tuple[int, Fraction], ...] = ()
@@ -280,6 +282,7 @@ class Plan:
             "batches": [asdict(batch) for batch in self.batches],
             "even": self.even,
             "output": None if self.output is None else asdict(self.output),
+            "deinterlaced": self.deinterlaced,
             "tags": asdict(self.tags),
             "notes": self.notes,
             "sound_clock": [[at, *by.as_integer_ratio()] for at, by in self.sound_clock],
@@ -313,6 +316,7 @@ class Plan:
                 for batch in body["batches"]
             ),
             output=None if body["output"] is None else Output(**body["output"]),
+            deinterlaced=body["deinterlaced"],
             tags=Tags(**body["tags"]),
             notes=tuple(body["notes"]),
             sound_clock=tuple((at, Fraction(*by)) for at, *by in body["sound_clock"]),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import BinaryIO
 
-import av
+from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 
 import codec
 from excamera.errors import (
+    DamagedSource,
     NoFrames,
+    TruncatedSource,
     UnreadableFrame,
     UnsupportedSize,
 )
@@ -38,26 +41,47 @@ from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
 from excamera.media.scenes import Survey, Surveyor
 from excamera.media.source.clock import GAP_S, Clock, common_clock
-from excamera.media.source.index import index_packets, truncated
+from excamera.media.source.decoder import Decoder, packets_of
+from excamera.media.source.deinterlacer import LEAD, is_interlaced
+from excamera.media.source.index import counted, index_packets, promised_but_missing, truncated
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
 from excamera.media.source.picture import geometry_of, to_i420
 from excamera.media.source.recording import Recording, display_times
+from excamera.media.source.streams import left_out, tags_of
 from excamera.steps.pieces import raster_of
 from excamera.steps.survey import survey_of
 from mu import Context, Event, Store
 
+_STEADY_S = Fraction(1, 500)
+"""Containers round times to milliseconds; a constant rate may be off by less than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Frames:
-    """All frames of the source with its own timestamps, and the file that workers will read."""
+    """All frames of the source, with its own times.
+
+    Attributes:
+        source: as workers read it.
+        time_base: seconds of a tick.
+        pts: when each is shown, in ticks.
+        read_pts: by what workers know each.
+        seeks: for each, where decoding can start to reach it, best first.
+        end: when the last one ends, in ticks.
+        sound_clock: of the sound.
+        interlaced: whether some are.
+        notes: what a user should know of them.
+    """
 
     source: SourceFile
+    time_base: Fraction
     pts: list[int]
     read_pts: list[int]
     seeks: list[tuple[int, ...]]
     end: int
     sound_clock: Clock = Clock()  # noqa: RUF009 (it cannot change)
+    interlaced: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def index(event: Event, context: Context) -> Event:
@@ -91,12 +115,14 @@ def index(event: Event, context: Context) -> Event:
     surveyor = _WholeSurveyor(options, event.get("span_pixels", SPAN_PIXELS))
     frames = None
     if event.get("index") != "decoding":
-        frames = _by_packets(original, media)
+        frames = _by_packets(original, media, options)
     if frames is None:
-        frames = _by_decoding(original, media, context.store, keys, surveyor)
+        frames = _by_decoding(original, media, context.store, keys, surveyor, options)
     context.mark("fetched")
     with open_media(media, original.name) as opened:
         container = output_container(event["container"])
+        if container.counts_frames:
+            frames = _counted(frames, opened.frame_rate)
         made = _make_plan(opened, frames, original, fingerprint(media), container, options)
     draft = _draft(replace(made, output=output), frames, context.store, surveyor)
     context.mark("computed")
@@ -115,14 +141,15 @@ def _draft(made: Plan, frames: _Frames, store: Store, surveyor: _WholeSurveyor) 
     """What is known before the cut, with the survey of a short source."""
     options = made.options
     origin = round(made.origin_s / made.time_base)
-    shown = Frames([pts - origin for pts in frames.pts], frames.read_pts, frames.seeks)
+    times = [pts - origin for pts in frames.pts]
+    shown = Frames(times, frames.read_pts, frames.seeks, lead=LEAD if made.deinterlaced else 0)
     pixels = made.geometry.width * made.geometry.height
     divided = spans(len(shown), pixels, options, surveyor.span_pixels)
     if divided or not options.follows_scenes:
         return Draft(made, shown, divided)
     whole = Chunk(0, 0, tuple(shown.pts), tuple(shown.read_pts))
     survey = surveyor.survey()
-    if made.source.indexed_by == "packets":
+    if survey is None:
         survey = survey_of(whole, made, store, trying=len(shown) > options.longest_batch)
     # A film of one batch needs no trials here; whether it has more is known only now.
     if survey is not None and not survey.lost and _is_divided(shown, options, survey):
@@ -137,18 +164,31 @@ def _is_divided(frames: Frames, options: EncodeOptions, survey: SurveyRecord) ->
     return len(list(cut(frames, options, Survey([survey])))) > 1
 
 
-def _by_packets(original: SourceFile, media: str | BinaryIO) -> _Frames | None:
+def _by_packets(
+    original: SourceFile, media: str | BinaryIO, options: EncodeOptions
+) -> _Frames | None:
     """Learn the frames from the container's packets, or None if they cannot be trusted."""
     with open_media(media, original.name) as opened:
-        found = index_packets(opened)
+        time_base = opened.time_base
+        try:
+            found = index_packets(opened)
+        except TruncatedSource:
+            if not options.damaged:
+                raise
+            return None
         if found is None:
             return None
         source = replace(original, stream=opened.video.index)
-    return _Frames(source, found.pts, found.pts, found.seeks, found.end)
+    return _Frames(source, time_base, found.pts, found.pts, found.seeks, found.end)
 
 
 def _by_decoding(
-    original: SourceFile, media: str | BinaryIO, store: Store, keys: Keys, surveyor: _WholeSurveyor
+    original: SourceFile,
+    media: str | BinaryIO,
+    store: Store,
+    keys: Keys,
+    surveyor: _WholeSurveyor,
+    options: EncodeOptions,
 ) -> _Frames:
     """Learn the frames by decoding once, and record the packets to read them by number."""
     with open_media(media, original.name) as opened:
@@ -156,8 +196,9 @@ def _by_decoding(
         recording = Recording(opened, sound, surveyor.look)
         store.concat(keys.packets, recording.parts())
         stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
+        ends_early = recording.ends_early or bool(promised_but_missing(opened))
     count = len(recording.shown)
-    if recording.ends_early:
+    if ends_early and not options.damaged:
         raise truncated(original.name, count)
     if not recording.is_complete:
         store.delete(keys.packets)
@@ -165,14 +206,50 @@ def _by_decoding(
     pts, end = display_times(
         recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
     )
-    source = replace(
-        original,
-        stream=stream,
-        indexed_by="decoding",
-        packets=keys.packets if recording.is_complete else None,
-    )
+    notes = [*_damage(recording, count, ends_early), *_jumps(video_clock, sound_clock)]
+    if notes and options.strict:
+        raise DamagedSource(f"{original.name}: {'; '.join(notes)}")
     entries = [entry.frame for entry in recording.entries] if recording.is_complete else []
-    return _Frames(source, pts, list(range(count)), list(_seeks(entries, count)), end, sound_clock)
+    return _Frames(
+        replace(
+            original,
+            stream=stream,
+            indexed_by="decoding",
+            packets=keys.packets if recording.is_complete else None,
+        ),
+        time_base,
+        pts,
+        list(range(count)),
+        list(_seeks(entries, count)),
+        end,
+        sound_clock,
+        recording.interlaced,
+        tuple(notes),
+    )
+
+
+def _damage(recording: Recording, count: int, ends_early: bool) -> Iterator[str]:
+    if ends_early:
+        yield f"ends early, after {counted(count, 'frame')}"
+    if recording.damaged:
+        yield f"{counted(recording.damaged, 'frame')} damaged or missing: concealed"
+
+
+def _jumps(video: Clock, sound: Clock) -> Iterator[str]:
+    jumps = max(len(video.pieces), len(sound.pieces))
+    if jumps:
+        yield f"the clock jumps {'once' if jumps == 1 else f'{jumps} times'}: made continuous"
+
+
+def _counted(frames: _Frames, rate: Fraction) -> _Frames:
+    """The frames with their numbers as times, if their rate is constant."""
+    step = 1 / rate
+    times = [(pts - frames.pts[0]) * frames.time_base for pts in frames.pts]
+    if any(abs(time - number * step) >= _STEADY_S for number, time in enumerate(times)):
+        return frames
+    first = round(frames.pts[0] * frames.time_base / step)
+    count = len(frames.pts)
+    return replace(frames, time_base=step, pts=list(range(first, first + count)), end=first + count)
 
 
 def _seeks(entries: Sequence[int], count: int) -> Iterator[tuple[int, ...]]:
@@ -192,15 +269,20 @@ class _WholeSurveyor:
     def __init__(self, options: EncodeOptions, span_pixels: int) -> None:
         self.span_pixels = span_pixels
         self._surveyor: Surveyor | None = Surveyor(options.crf) if options.follows_scenes else None
+        self._deinterlace = options.deinterlace
         self._geometry: Geometry | None = None
 
     def survey(self) -> SurveyRecord | None:
-        """The survey; None if there is none of this source."""
-        return None if self._surveyor is None else self._surveyor.record()
+        """The survey; None if it has looked at nothing, or gave up."""
+        seen = self._surveyor is not None and self._surveyor.count > 0
+        return self._surveyor.record() if self._surveyor is not None and seen else None
 
     def look(self, frame: VideoFrame) -> None:
         """Look at the next frame."""
         if self._surveyor is None:
+            return
+        if frame.interlaced_frame and self._deinterlace:
+            self._surveyor = None  # its whole pictures are surveyed later
             return
         self._geometry = self._geometry or geometry_of(frame, (1, 1))
         pixels = self._geometry.width * self._geometry.height
@@ -225,7 +307,7 @@ def _make_plan(
     sound_start = Fraction(0)
     if sound is not None and sound.start_time is not None and sound.time_base is not None:
         sound_start = sound.start_time * sound.time_base
-    time_base = opened.time_base
+    time_base = frames.time_base
     origin = min(0, frames.pts[0])
     first = frames.pts[0] * time_base
     begin = min(first, sound_start) if sound else first
@@ -234,14 +316,10 @@ def _make_plan(
     aspect = opened.video.sample_aspect_ratio or Fraction(1)
     if aspect <= 0:
         aspect = Fraction(1)
-    try:
-        first_frame = next(iter(opened.container.decode(opened.video)), None)
-    except av.error.FFmpegError as error:
-        raise UnreadableFrame(
-            f"{opened.name}: damaged ({error.strerror}); 0 frames could be read"
-        ) from error
-    if first_frame is None:
-        raise NoFrames(f"{opened.name}: has no frames")
+    first_frame = _first_frame(opened)
+    deinterlaced = options.deinterlace and (
+        frames.interlaced or first_frame.interlaced_frame or is_interlaced(opened.video)
+    )
     geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
     if max(geometry.width, geometry.height) > container.codec.max_side_px:
         raise UnsupportedSize(
@@ -259,7 +337,29 @@ def _make_plan(
         origin_s=origin * time_base,
         end=frames.end - origin,
         sound_clock=frames.sound_clock.pieces,
+        deinterlaced=deinterlaced,
+        tags=tags_of(opened, sound),
+        notes=(*frames.notes, *_notes_on(opened, sound, deinterlaced)),
         container=container.name,
         options=options,
         batches=(),
     )
+
+
+def _first_frame(opened: Opened) -> VideoFrame:
+    decoder = Decoder(opened.video.codec_context)
+    arriving = (decoder.decode(packet, place) for place, packet in enumerate(packets_of(opened)))
+    for frames in itertools.chain(arriving, map(Decoder.finish, [decoder])):
+        for frame, _ in frames:
+            return frame
+    if decoder.failed:
+        raise UnreadableFrame(f"{opened.name}: damaged; 0 frames could be read")
+    raise NoFrames(f"{opened.name}: has no frames")
+
+
+def _notes_on(opened: Opened, sound: AudioStream | None, deinterlaced: bool) -> Iterator[str]:
+    if deinterlaced:
+        yield "interlaced: made whole pictures (--no-deinterlace leaves them as they are)"
+    others = left_out(opened, sound)
+    if others:
+        yield others

@@ -48,6 +48,10 @@ class OutputContainer(Protocol):
         """Whether its files have sound."""
 
     @property
+    def counts_frames(self) -> bool:
+        """Whether its clock counts frames, if their rate is constant."""
+
+    @property
     def codec(self) -> OutputCodec:
         """The codec of its video."""
 
@@ -98,6 +102,7 @@ class Ivf:
     name: str = "ivf"
     media_type: str = "video/x-ivf"
     holds_sound: bool = False
+    counts_frames: bool = True
 
     def batch(
         self, plan: Plan, frames: Sequence[Stamped], *, last: bool
@@ -138,6 +143,7 @@ class WebM:
     name: str = "webm"
     media_type: str = "video/webm"
     holds_sound: bool = True
+    counts_frames: bool = False
 
     def batch(
         self, plan: Plan, frames: Sequence[Stamped], *, last: bool

@@ -93,7 +93,7 @@ def index_packets(opened: Opened) -> Index | None:
     video = opened.video
     if not _trusted(opened):
         return None
-    missing = _promised_but_missing(opened)
+    missing = promised_but_missing(opened)
     entries: list[Entry] = []
     cut = bool(missing)
     raw_size = 0  # of an uncompressed frame, all of which are equally large
@@ -125,7 +125,8 @@ def index_packets(opened: Opened) -> Index | None:
     except OSError as error:
         raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
     except av.error.FFmpegError:
-        cut = True
+        opened.check()
+        return None
     opened.check()
     size = opened.file.size if opened.file is not None else 0
     if "yuv4mpegpipe" in opened.formats and 0 < frame_end < size:
@@ -160,8 +161,15 @@ def _not_needed(opened: Opened) -> list[range]:
 
 def truncated(name: str, readable: int, detail: str = "") -> TruncatedSource:
     """The error for a source that ends early."""
-    frames = "1 frame" if readable == 1 else f"{readable} frames"
-    return TruncatedSource(f"{name}: truncated{detail}; {frames} could be read")
+    return TruncatedSource(
+        f"{name}: truncated{detail}; {counted(readable, 'frame')} could be read "
+        "(--damaged encodes these)"
+    )
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things in words."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _decoders() -> frozenset[str]:
@@ -198,7 +206,7 @@ def make_index(entries: list[Entry], time_base: Fraction, rate: Fraction) -> Ind
     return Index(time_base, pts, seeks, pts[-1] + (last.duration or typical))
 
 
-def _promised_but_missing(opened: Opened) -> str:
+def promised_but_missing(opened: Opened) -> str:
     """Why the file must be shorter than it once was, or ""."""
     file = opened.file
     if file is None:

@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
 from excamera.job.plan import Chunk, Geometry, Plan
 from excamera.media.source.decoder import counted, packets_of
+from excamera.media.source.deinterlacer import deinterlaced
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, open_media
 from excamera.media.source.picture import geometry_of, to_i420
@@ -134,10 +135,14 @@ class FrameReader:
             open_media(self._source, self._plan.source.name, self._plan.source.stream)
         )
         self._opened = opened
-        if self._plan.source.indexed_by == "decoding":
-            self._frames = self._counted(opened, target)
-        else:
-            self._frames = self._sought(opened, target)
+        by_number = self._plan.source.indexed_by == "decoding"
+        frames = self._counted(opened, target) if by_number else self._sought(opened, target)
+        if self._plan.deinterlaced:
+            frames = deinterlaced(frames)
+            if target is not None:
+                # It lacks the one before it.
+                next(frames, None)
+        self._frames = frames
         self._check()
 
     def _sought(self, opened: Opened, target: int | None) -> Iterator[VideoFrame]:

@@ -46,6 +46,7 @@ class Recording:
             None if the container does not say.
         video: what the packets of the picture say of the time.
         sound: what those of the sound say.
+        interlaced: whether some frames are.
         failed: how many packets could not be decoded.
         ends_early: whether the last packets show that the source was cut off.
         is_complete: whether all packets could be recorded.
@@ -70,6 +71,7 @@ class Recording:
         self.last_end: tuple[int, int] | None = None
         self.video = Ticks()
         self.sound = Ticks()
+        self.interlaced = False
         self.failed = 0
         self.ends_early = False
         self.is_complete = True
@@ -136,6 +138,7 @@ class Recording:
         self._finder.see(frames, len(self.shown))
         for frame, mark in frames:
             self._look(frame)
+            self.interlaced |= frame.interlaced_frame
             self.shown.append(Shown(mark, frame.duration or 0, frame.is_corrupt))
 
 
