@@ -10,6 +10,9 @@
         │   ├── NoSuchInput
         │   ├── InputIsDirectory
         │   ├── InputNotReadable  may not be read
+        │   ├── SeveralSequences  it is not clear which numbered pictures belong together
+        │   ├── SequenceRefused   numbered pictures, where only one file can be read
+        │   ├── MixedPictures     numbered pictures that differ in size
         │   ├── NotAVideo         nothing here can be read as media
         │   ├── NoVideoStream     media, but only sound or data
         │   ├── UnknownCodec      the video stream's codec has no decoder here
@@ -95,6 +98,18 @@ class InputIsDirectory(InputError):
 
 class InputNotReadable(InputError):
     """The source may not be read."""
+
+
+class SeveralSequences(InputError):
+    """It is not clear which numbered pictures belong together."""
+
+
+class SequenceRefused(InputError):
+    """Numbered pictures cannot be read here."""
+
+
+class MixedPictures(InputError):
+    """Numbered pictures differ in size."""
 
 
 class NotAVideo(InputError):

@@ -10,17 +10,19 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from excamera import errors
 from excamera.errors import (
-    InputIsDirectory,
     NoOutputFolder,
     NoSuchInput,
+    OptionError,
     OutputExists,
     OutputIsDirectory,
     OutputIsInput,
     OutputNotWritable,
+    SeveralSequences,
     UnknownOutputFormat,
 )
 from excamera.job.flow import FUNCTIONS, excamera_flow
@@ -30,6 +32,8 @@ from excamera.job.page import check_page, write_timeline
 from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
 from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS
+from excamera.media.source.location import sequence_refused
+from excamera.media.source.numbered import find_pictures, is_sequence
 from mu import DirectoryStore, Event, Executor, Observer, TaskFailed, TaskRecord
 
 _JOB = "local"
@@ -60,19 +64,29 @@ class EncodeResult:
     notes: tuple[str, ...] = ()
 
 
-def check_input(source: str) -> None:
+def check_input(source: str, *, takes_sequences: bool = False) -> None:
     """Refuse a source that does not exist.
+
+    Args:
+        source: a path, or "-".
+        takes_sequences: whether it may be numbered pictures.
 
     Raises:
         NoSuchInput: there is no such file.
-        InputIsDirectory: it is a directory.
+        InputIsDirectory: it is a directory without numbered pictures.
+        SeveralSequences: it is not clear which pictures are meant.
+        SequenceRefused: it is a sequence of these.
     """
     if source == "-":
         return
     path = Path(source)
-    if path.is_dir():
-        raise InputIsDirectory(f"{source}: is a directory")
-    if not path.exists():
+    if is_sequence(source) and takes_sequences:
+        find_pictures(source, source)
+    elif is_sequence(source):
+        with contextlib.suppress(SeveralSequences):
+            find_pictures(source, source)
+        raise sequence_refused(source)
+    elif not path.exists():
         raise NoSuchInput(f"{source}: no such file")
 
 
@@ -92,7 +106,7 @@ def check_output(output: Path, overwrite: bool, source: str = "-") -> str:
         raise UnknownOutputFormat(f"{output}: the output must end in {ENDINGS}")
     if not output.parent.is_dir():
         raise NoOutputFolder(f"{output}: there is no folder {output.parent}")
-    if source != "-" and output.exists() and output.samefile(source):
+    if output.exists() and Path(source).exists() and output.samefile(source):
         raise OutputIsInput(f"{output}: is the input itself")
     if output.exists() and not overwrite:
         raise OutputExists(f"{output}: exists already (--overwrite replaces it)")
@@ -108,6 +122,7 @@ def encode_file(
     *,
     workers: int | None = None,
     overwrite: bool = False,
+    fps: Fraction | None = None,
     keep_job: Path | None = None,
     timeline: Path | None = None,
     observer: Observer | None = None,
@@ -115,11 +130,13 @@ def encode_file(
     """Encode a video into one VP8 file; the output appears only when it is complete.
 
     Args:
-        source: path of the source, or "-" for standard input.
+        source: path of the source; or of a folder of numbered pictures, or a name that stands for
+            them, such as "frame_%04d.png"; or "-" for standard input.
         output: a path that ends in .webm or .ivf.
         options: the options that decide the bytes.
         workers: number of processes; None for one per CPU.
         overwrite: whether an existing output may be replaced.
+        fps: rate of numbered pictures; None for 25 a second.
         keep_job: directory that keeps the job's objects, so that another run with the same
             source and options can resume; None for a temporary one.
         timeline: page with the timeline of the tasks that ended, also if the encode fails; it
@@ -130,7 +147,9 @@ def encode_file(
         ExCameraError: the class says why.
         mu.TaskFailed: a task failed for another reason, or its worker died.
     """
-    check_input(source)
+    check_input(source, takes_sequences=True)
+    if fps is not None and not is_sequence(source):
+        raise OptionError("fps is for numbered pictures; a video has a rate of its own")
     container = check_output(output, overwrite, source)
     if timeline is not None:
         check_page(timeline)
@@ -139,7 +158,7 @@ def encode_file(
         keys = Keys(_JOB)
         event: Event = {
             "job": _JOB,
-            "input": _readable(source, store, keys),
+            "input": _readable(source, store, keys) | ({"fps": str(fps)} if fps else {}),
             "container": container,
             "options": options.to_json(),
             "index": "auto",
@@ -226,7 +245,7 @@ def _job_directory(keep: Path | None) -> Iterator[Path]:
 
 def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
     """The source as the index step takes it; a source that can only be read once is copied."""
-    if source != "-" and stat.S_ISREG(Path(source).stat().st_mode):
+    if source != "-" and (is_sequence(source) or stat.S_ISREG(Path(source).stat().st_mode)):
         return {"name": source, "path": str(Path(source).resolve())}
     with tempfile.NamedTemporaryFile(dir=store.root, delete=False) as spool:
         if source == "-":

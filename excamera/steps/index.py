@@ -46,7 +46,14 @@ from excamera.media.source.deinterlacer import LEAD, is_interlaced
 from excamera.media.source.index import counted, index_packets, promised_but_missing, truncated
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
+from excamera.media.source.numbered import (
+    USUAL_RATE,
+    NumberedPictures,
+    find_pictures,
+    is_sequence,
+)
 from excamera.media.source.picture import geometry_of, to_i420
+from excamera.media.source.pictures import PictureList, open_picture
 from excamera.media.source.recording import Recording, display_times
 from excamera.media.source.streams import left_out, tags_of
 from excamera.steps.pieces import raster_of
@@ -88,9 +95,10 @@ def index(event: Event, context: Context) -> Event:
     """Write ``index.json``, and the spans of a source that many workers survey.
 
     Args:
-        event: `job`; `input` with `name` and `path` or `key`; `container`, the name
-            of the result's; `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
-            learn the frames by decoding whatever the container says; perhaps `output`, the
+        event: `job`; `input` with `name` and `path` or `key`, and perhaps `fps`, the rate of
+            numbered pictures; `container`, the name of the result's; `options` as
+            `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn the frames by
+            decoding whatever the container says; perhaps `output`, the
             `store` and `key` of the result; `limits`, those of `excamera.job.flow.Limits`; and
             `span_pixels`, see `excamera.job.cut.spans`.
         context: the store.
@@ -112,18 +120,23 @@ def index(event: Event, context: Context) -> Event:
     if output is not None:
         replaceable(output, original, event["job"])
     media = locate(original, context.store)
+    pictures = _pictures(original, given.get("fps"))
     surveyor = _WholeSurveyor(options, event.get("span_pixels", SPAN_PIXELS))
     frames = None
-    if event.get("index") != "decoding":
+    if pictures is not None:
+        frames = _by_number(original, pictures, context.store, keys)
+    elif event.get("index") != "decoding":
         frames = _by_packets(original, media, options)
     if frames is None:
         frames = _by_decoding(original, media, context.store, keys, surveyor, options)
     context.mark("fetched")
-    with open_media(media, original.name) as opened:
+    opening = open_picture(pictures.pictures[0]) if pictures else open_media(media, original.name)
+    with opening as opened:
         container = output_container(event["container"])
         if container.counts_frames:
             frames = _counted(frames, opened.frame_rate)
-        made = _make_plan(opened, frames, original, fingerprint(media), container, options)
+        mark = pictures.fingerprint if pictures else fingerprint(media)
+        made = _make_plan(opened, frames, original, mark, container, options)
     draft = _draft(replace(made, output=output), frames, context.store, surveyor)
     context.mark("computed")
     draft.save(context.store, keys)
@@ -162,6 +175,28 @@ def _is_divided(frames: Frames, options: EncodeOptions, survey: SurveyRecord) ->
     if mode_of_batch(options) != "anchors" or len(survey.alone) != len(frames):
         return False
     return len(list(cut(frames, options, Survey([survey])))) > 1
+
+
+def _pictures(original: SourceFile, fps: str | None) -> NumberedPictures | None:
+    """The numbered pictures that a source stands for; None if it is one file."""
+    if original.path is None or not is_sequence(original.path):
+        return None
+    return find_pictures(original.path, original.name, Fraction(fps) if fps else USUAL_RATE)
+
+
+def _by_number(original: SourceFile, found: NumberedPictures, store: Store, keys: Keys) -> _Frames:
+    """Each picture is a frame, which workers find by its number."""
+    store.put(keys.pictures, PictureList.of(found.pictures).to_json())
+    numbers = list(range(len(found.pictures)))
+    return _Frames(
+        replace(original, pictures=keys.pictures),
+        1 / found.rate,
+        numbers,
+        numbers,
+        [(number,) for number in numbers],
+        len(numbers),
+        notes=found.notes,
+    )
 
 
 def _by_packets(
