@@ -15,6 +15,7 @@
         │   ├── MixedPictures     numbered pictures that differ in size
         │   ├── NotAVideo         nothing here can be read as media
         │   ├── NoVideoStream     media, but only sound or data
+        │   ├── EncryptedSource   its picture is encrypted
         │   ├── UnknownCodec      the video stream's codec has no decoder here
         │   ├── NoFrames          a video stream without a single frame
         │   ├── TruncatedSource   ends early; says how many frames could be read
@@ -118,6 +119,10 @@ class NotAVideo(InputError):
 
 class NoVideoStream(InputError):
     """The source has no video stream."""
+
+
+class EncryptedSource(InputError):
+    """The source's picture is encrypted."""
 
 
 class UnknownCodec(InputError):

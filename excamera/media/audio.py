@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO, cast
@@ -64,9 +64,18 @@ class Sound:
         return last.time_ms + 20 - (last.discard_ns + self.track.delay_ns) / 1e6
 
 
-def audio_stream(container: InputContainer) -> AudioStream | None:
-    """The stream to keep: the default one, else the first; None if there is none."""
-    streams = [s for s in container.streams.audio if s.codec_context is not None]
+def audio_stream(container: InputContainer, encrypted: Collection[int] = ()) -> AudioStream | None:
+    """The stream to keep: the default one, else the first; None if there is none.
+
+    Args:
+        container: of the source.
+        encrypted: indices of streams that cannot be read.
+    """
+    streams = [
+        one
+        for one in container.streams.audio
+        if one.codec_context is not None and one.index not in encrypted
+    ]
     default = [s for s in streams if s.disposition & s.disposition.default]
     chosen = default or streams
     return chosen[0] if chosen else None

@@ -227,7 +227,7 @@ def _by_decoding(
 ) -> _Frames:
     """Learn the frames by decoding once, and record the packets to read them by number."""
     with open_media(media, original.name) as opened:
-        sound = audio_stream(opened.container)
+        sound = audio_stream(opened.container, opened.encrypted)
         recording = Recording(opened, sound, surveyor.look)
         store.concat(keys.packets, recording.parts())
         stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
@@ -338,7 +338,7 @@ def _make_plan(
     container: OutputContainer,
     options: EncodeOptions,
 ) -> Plan:
-    sound = audio_stream(opened.container) if container.holds_sound else None
+    sound = audio_stream(opened.container, opened.encrypted) if container.holds_sound else None
     sound_start = Fraction(0)
     if sound is not None and sound.start_time is not None and sound.time_base is not None:
         sound_start = sound.start_time * sound.time_base
