@@ -116,8 +116,8 @@ def _decide(event: Event, store: Store) -> Event:
 
 def second_try(event: Event, error: str) -> Event | None:
     """The event with which a failed job can start again by itself, or None."""
-    if error == "SourceMismatch" and event["index"] != "decoding":
-        # The container's timestamps promise other frames than decoding returns.
+    if error in ("SourceMismatch", "UnreadableFrame") and event["index"] != "decoding":
+        # The container promises other frames than decoding returns, or some are damaged.
         return {**event, "index": "decoding"}
     return None
 

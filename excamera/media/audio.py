@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO, cast
@@ -24,13 +24,14 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
-from excamera.media.layouts import Layouts, channels_of, mixing, take_layout
+from excamera.media.layouts import Layouts, channels_of, mixing, result_layout, take_layout
 from excamera.media.source.clock import Clock
 from excamera.media.source.media import open_container
 
 RATE = 48_000
 FRAME_SAMPLES = 960  # 20 ms
 _TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
+_LONG = RATE // 5  # so much may be missing at the start or the end without damage
 _BIT_RATE_PER_CHANNEL = 64_000
 # FFmpeg's encoder mixes up three channels of these: which one to give it in the place of each.
 _IN_PLACE_OF = {"5.0": [0, 1, 4, 2, 3], "6.1": [0, 1, 4, 3, 5, 2, 6]}
@@ -162,9 +163,12 @@ class _Decoder:
         self._audio = audio
         self._origin_s = origin_s
         self._layouts = layouts
-        self._stated = take_layout(audio.codec_context)
+        self.stated = take_layout(audio.codec_context)
         self._mixing = np.zeros((0, 0), np.float32)
         self.skipped_packets = 0
+        self.begin: int | None = None
+        self.end = 0
+        """Where the first packet begins and the last one ends, decoded or not."""
 
     def pieces(self) -> Iterator[tuple[int | None, Samples]]:
         """Pieces, each with the sample number at which it starts; None if it continues the last.
@@ -192,8 +196,8 @@ class _Decoder:
 
     def _take_layout(self, layout: AudioLayout, *, is_first: bool) -> None:
         channels = channels_of(layout)
-        if len(channels) == len(self._stated) and layout.name == f"{len(channels)} channels":
-            channels = self._stated
+        if len(channels) == len(self.stated) and layout.name == f"{len(channels)} channels":
+            channels = self.stated
         if self._layouts.is_new(channels, layout.name) and not is_first:
             raise _OtherLayout
         self._mixing = mixing(channels, self._layouts.layout)
@@ -212,20 +216,21 @@ class _Decoder:
         context = self._audio.codec_context
         for number, packet in enumerate(_packets(self._container, self._audio)):
             self._correction_s = self._clock.correction(number)
-            yield from self._tried(context.decode, packet)
-        yield from self._tried(context.decode, None)
+            self._extend(packet)
+            try:
+                yield from context.decode(packet)
+            except av.error.FFmpegError:  # whatever the decoder says of a damaged packet
+                self.skipped_packets += 1
+        with contextlib.suppress(av.error.FFmpegError):
+            yield from context.decode(None)
 
-    def _tried(
-        self,
-        decode: Callable[[Packet[AudioStream] | None], list[AudioFrame]],
-        packet: Packet[AudioStream] | None,
-    ) -> list[AudioFrame]:
-        """The frames of a packet; none if it is damaged, whatever the decoder says of it."""
-        try:
-            return decode(packet)
-        except av.error.FFmpegError:
-            self.skipped_packets += 1
-            return []
+    def _extend(self, packet: Packet[AudioStream]) -> None:
+        if packet.pts is not None:
+            time_s = packet.pts * packet.time_base + self._correction_s - self._origin_s
+            start = max(0, round(time_s * RATE))
+            end = start + round((packet.duration or 0) * packet.time_base * RATE)
+            self.begin = start if self.begin is None else min(start, self.begin)
+            self.end = max(end, self.end)
 
 
 def _packets(container: InputContainer, audio: AudioStream) -> Iterator[Packet[AudioStream]]:
@@ -246,7 +251,10 @@ def _transcode(
     for start, piece in decoder.pieces():
         if encoder is None:
             encoder = _OpusEncoder(layouts.layout)
-            first = position = max(0, start or 0)
+            first = max(0, start or 0)
+            if decoder.begin is not None and first - decoder.begin > _LONG:
+                first = decoder.begin
+            position = first
         samples = piece
         if start is not None and abs(start - position) > (0 if position == first else _TOLERANCE):
             if start > position:
@@ -256,7 +264,14 @@ def _transcode(
                 samples = piece[position - start :]
         encoder.add(samples)
         position += len(samples)
-    if encoder is None or position == first:
+    if encoder is None:
+        encoder = _OpusEncoder(result_layout([decoder.stated]))
+        first = position = decoder.begin or 0
+    # What could not be decoded at the end is silent, as it is elsewhere.
+    if decoder.end - position > _LONG:
+        encoder.add(np.zeros((decoder.end - position, encoder.channels), np.float32))
+        position = decoder.end
+    if position == first:
         return None
     packets = encoder.finish()
     blocks = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from excamera.errors import DamagedSource
 from excamera.job.objects import Job
 from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord
 from excamera.media.audio import Sound, read_sound
 from excamera.media.container.output import output_container
 from excamera.media.source.clock import Clock
+from excamera.media.source.index import counted
 from excamera.media.source.location import locate
 from mu import Context, Event
 
@@ -22,6 +24,9 @@ def audio(event: Event, context: Context) -> Event:
     Returns:
         `blocks`: number of Opus packets, 0 when there is no sound; `copied`: whether they
         are the source's own.
+
+    Raises:
+        DamagedSource: the sound has damage, and the options want none.
     """
     job = Job.load(context.store, event["job"])
     plan = job.plan
@@ -36,6 +41,9 @@ def audio(event: Event, context: Context) -> Event:
         context.mark("fetched")
         if sound is None:
             return b"", AudioRecord()
+        if sound.skipped_packets and plan.options.strict:
+            damage = skipped(sound.skipped_packets)
+            raise DamagedSource(f"{source.name}: {damage} (if not for --strict)")
         data, runs = _runs(sound, plan)
         return data, AudioRecord(
             blocks=len(sound.blocks),
@@ -51,6 +59,11 @@ def audio(event: Event, context: Context) -> Event:
 
     record = job.once(job.keys.audio, AudioRecord, make, context)
     return {"blocks": record.blocks, "copied": record.copied}
+
+
+def skipped(packets: int) -> str:
+    """What to say of packets of sound that could not be decoded."""
+    return f"{counted(packets, 'packet')} of sound could not be decoded: silence stands in"
 
 
 def _runs(sound: Sound, plan: Plan) -> tuple[bytes, list[list[int]]]:

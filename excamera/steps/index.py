@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import BinaryIO
 
+import numpy as np
 from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 
@@ -59,9 +60,6 @@ from excamera.media.source.streams import left_out, tags_of
 from excamera.steps.pieces import raster_of
 from excamera.steps.survey import survey_of
 from mu import Context, Event, Store
-
-_STEADY_S = Fraction(1, 500)
-"""Containers round times to milliseconds; a constant rate may be off by less than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +241,7 @@ def _by_decoding(
     )
     notes = [*_damage(recording, count, ends_early), *_jumps(video_clock, sound_clock)]
     if notes and options.strict:
-        raise DamagedSource(f"{original.name}: {'; '.join(notes)}")
+        raise DamagedSource(f"{original.name}: {'; '.join(notes)} (if not for --strict)")
     entries = [entry.frame for entry in recording.entries] if recording.is_complete else []
     return _Frames(
         replace(
@@ -278,10 +276,16 @@ def _jumps(video: Clock, sound: Clock) -> Iterator[str]:
 
 def _counted(frames: _Frames, rate: Fraction) -> _Frames:
     """The frames with their numbers as times, if their rate is constant."""
-    step = 1 / rate
-    times = [(pts - frames.pts[0]) * frames.time_base for pts in frames.pts]
-    if any(abs(time - number * step) >= _STEADY_S for number, time in enumerate(times)):
-        return frames
+    pts = np.asarray(frames.pts)
+    steps = set(np.diff(pts).tolist())
+    if len(steps) == 1 and min(steps) > 0:
+        step = steps.pop() * frames.time_base
+    else:
+        # Most containers round times to their ticks.
+        step = 1 / rate
+        ideal = [round(number * step / frames.time_base) for number in range(len(pts))]
+        if np.abs(pts - pts[0] - ideal).max() > 1:
+            return frames
     first = round(frames.pts[0] * frames.time_base / step)
     count = len(frames.pts)
     return replace(frames, time_base=step, pts=list(range(first, first + count)), end=first + count)

@@ -10,6 +10,7 @@ from excamera.job.plan import Batch
 from excamera.job.records import AudioRecord, BatchRecord, JobResult
 from excamera.lifecycle.results import publish
 from excamera.media.container.output import OutputContainer, Run, output_container
+from excamera.steps.audio import skipped
 from mu import Context, Event, Range, at_once
 
 
@@ -55,10 +56,8 @@ def stitch(event: Event, context: Context) -> Event:
 
 
 def _notes_on(sound: AudioRecord) -> Iterator[str]:
-    skipped = sound.skipped_packets
-    if skipped:
-        packets = "1 packet" if skipped == 1 else f"{skipped} packets"
-        yield f"sound: {packets} could not be decoded; silence stands in"
+    if sound.skipped_packets:
+        yield skipped(sound.skipped_packets)
     if sound.note:
         yield sound.note
 

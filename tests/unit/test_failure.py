@@ -38,15 +38,15 @@ def test_the_first_failure_deep_in_the_flow_is_the_jobs() -> None:
     """If this fails, a job's failure says "threshold exceeded" instead of what happened."""
     store = MemoryStore()
     with pytest.raises(JobFailed, match="encode of batch 3, chunk 7: frame 5 is bad") as first:
-        leaf(store, "UnreadableFrame", "frame 5 is bad", batch=3, chunk=7)
-    assert type(first.value).__name__ == "UnreadableFrame"
+        leaf(store, "SizeChange", "frame 5 is bad", batch=3, chunk=7)
+    assert type(first.value).__name__ == "SizeChange"
     with pytest.raises(JobFailed, match="chunk 7"):
         leaf(store, "ChunkError", "later", batch=4, chunk=0)
     with pytest.raises(JobFailed, match="frame 5 is bad") as last:
         top(store, {"media": MAP_FAILED})
-    assert type(last.value).__name__ == "UnreadableFrame"
+    assert type(last.value).__name__ == "SizeChange"
     assert {k: record(store)[k] for k in ("step", "batch", "chunk", "error")} == {
-        "step": "encode", "batch": 3, "chunk": 7, "error": "UnreadableFrame",
+        "step": "encode", "batch": 3, "chunk": 7, "error": "SizeChange",
     }  # fmt: skip
 
 
@@ -105,8 +105,8 @@ def test_a_stopped_job_that_goes_on_fails_for_its_new_reason() -> None:
     store = MemoryStore()
     note_end("j", "ABORTED", None, store)
     with pytest.raises(JobFailed, match="frame 5 is bad"):
-        leaf(store, "UnreadableFrame", "frame 5 is bad", batch=3, chunk=7)
-    assert record(store)["error"] == "UnreadableFrame"
+        leaf(store, "SizeChange", "frame 5 is bad", batch=3, chunk=7)
+    assert record(store)["error"] == "SizeChange"
     note_end("k", "ABORTED", None, store)
     with pytest.raises(JobFailed, match="not a video"):
         top(store, {"plan": caught("NotAVideo", "not a video")}, redrives=1, job="k")

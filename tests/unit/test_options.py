@@ -26,7 +26,8 @@ from excamera.job.options import (
 from functions.api.models import Options
 
 _CHOICES = [option for option in OPTIONS if option.rule.choices]
-_NUMBERS = [option for option in OPTIONS if not option.rule.choices]
+_SWITCHES = [option for option in OPTIONS if option.rule.switch]
+_NUMBERS = [option for option in OPTIONS if option not in (*_CHOICES, *_SWITCHES)]
 
 
 def _with(option: Option, value: object) -> EncodeOptions:
@@ -41,6 +42,7 @@ def _with(option: Option, value: object) -> EncodeOptions:
 
 def _wrong() -> list[Any]:
     cases = [(option, value) for option in _CHOICES for value in ("nonsense", 1, None)]
+    cases += [(option, value) for option in _SWITCHES for value in ("true", 1, None)]
     for option in _NUMBERS:
         rule = option.rule
         cases += [(option, value) for value in (rule.lowest - 1, rule.highest + 1, "1", 1.0, True)]
@@ -58,7 +60,8 @@ def test_what_a_rule_does_not_allow_is_refused_by_name(option: Option, value: ob
 def test_what_a_rule_allows_is_taken(option: Option) -> None:
     """If this fails, an option cannot be set to a value that its help text offers."""
     rule = option.rule
-    for value in rule.choices or (rule.lowest, rule.highest, option.default):
+    numbers = (rule.lowest, rule.highest, option.default)
+    for value in rule.choices or ((True, False) if rule.switch else numbers):
         assert EncodeOptions.from_json(_with(option, value).to_json()) == _with(option, value)
 
 
@@ -90,11 +93,14 @@ def test_options_as_text_replace_those_they_name() -> None:
             "effort": "4",
             "deadline": "best",
             "cpu-used": "-2",
+            "strict": " True ",
+            "deinterlace": "false",
         }
     )
     assert (options.crf, options.chunk_frames, options.batch_chunks) == (30, 12, 16)
     assert (options.vpx.deadline, options.vpx.cpu_used) == ("best", -2)
     assert (options.mode, options.anchors.effort) == ("rebase", 4)
+    assert (options.strict, options.deinterlace, options.damaged) == (True, False, False)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +110,7 @@ def test_options_as_text_replace_those_they_name() -> None:
         ({"crf": "99"}, "crf must be 0 to 63, not 99"),
         ({"quality": "3"}, "there is no option 'quality'; there are chunk-frames"),
         ({"deadline": "soon"}, "deadline must be one of"),
+        ({"strict": "1"}, "strict must be true or false, not '1'"),
         ({"tune": "ssim"}, "there is no option 'tune'"),
     ],
 )
@@ -122,7 +129,9 @@ def test_the_command_line_offers_the_table(command: click.Command) -> None:
         assert f"--{option.name}" in parameter.opts
         assert not option.rule.flag or option.rule.flag in parameter.opts
         assert parameter.default in (option.default if command is encode else None, None)
-        assert option.rule.allowed in (getattr(parameter, "help", None) or "")
+        text = getattr(parameter, "help", None) or ""
+        assert option.rule.switch or option.rule.allowed in text
+        assert option.rule.switch == (f"--no-{option.name}" in parameter.secondary_opts)
 
 
 def test_the_api_offers_the_table() -> None:
@@ -133,6 +142,8 @@ def test_the_api_offers_the_table() -> None:
         schema = properties[option.field]["anyOf"][0]
         if option.rule.choices:
             assert schema["enum"] == list(option.rule.choices)
+        elif option.rule.switch:
+            assert schema["type"] == "boolean"
         else:
             limits = (schema["minimum"], schema["maximum"])
             assert limits == (option.rule.lowest, option.rule.highest)

@@ -100,7 +100,8 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
     Args:
         source: a path, a URL or a seekable binary file, which is read from its byte 0.
         name: the source's name in messages.
-        stream: index of the video stream; None for the first that is not a cover picture.
+        stream: index of the video stream; None for the default one, or else the first, that is
+            not a cover picture.
 
     Raises:
         InputError: there is no such file, it is not media, or has no video stream.
@@ -123,6 +124,8 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
         if videos and all(video.index in encrypted for video in videos):
             raise encrypted_source(name)
         videos = [video for video in videos if video.index not in encrypted]
+        # The default one first; otherwise the container's order.
+        videos.sort(key=lambda video: not video.disposition & video.disposition.default)
         if not videos:
             raise NoVideoStream(f"{name}: no video stream")
         if videos[0].codec_context is None:

@@ -175,7 +175,7 @@ class FrameReader:
         recorded = self._stack.enter_context(RecordedPackets.open(self._packets))
         entry = None if target is None else recorded.entry(target)
         offset = 0 if entry is None else entry.offset
-        return counted(context, recorded.packets(offset, lambda: _with_palette(opened)), entry)
+        return counted(context, recorded.packets(offset, lambda: with_palette(opened)), entry)
 
     def _check(self) -> None:
         if self._opened is None:
@@ -198,17 +198,23 @@ class FrameReader:
     def _decode(self) -> VideoFrame | None:
         assert self._frames is not None
         try:
-            return next(self._frames, None)
+            frame = next(self._frames, None)
+            by_number = self._plan.source.indexed_by == "decoding"
+            if frame is not None and frame.is_corrupt and not by_number:
+                raise self._damaged("parts are missing")
+            return frame
         except OSError as error:
             raise SourceUnavailable(f"{self._plan.source.name}: {error.strerror}") from error
         except av.error.FFmpegError as error:
-            raise UnreadableFrame(
-                f"{self._plan.source.name}: damaged ({error.strerror}); "
-                f"{self._wanted} frames could be read"
-            ) from error
+            raise self._damaged(error.strerror or "cannot be decoded") from error
+
+    def _damaged(self, why: str) -> UnreadableFrame:
+        return UnreadableFrame(
+            f"{self._plan.source.name}: damaged ({why}); {self._wanted} frames could be read"
+        )
 
 
-def _with_palette(opened: Opened) -> Packet[VideoStream] | None:
+def with_palette(opened: Opened) -> Packet[VideoStream] | None:
     """The next packet of a source that has a palette."""
     return next((one for one in packets_of(opened) if one.has_sidedata("palette")), None)
 

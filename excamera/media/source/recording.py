@@ -28,7 +28,7 @@ class Shown:
     Attributes:
         mark: which packet shows it; None if that is not known.
         duration: in ticks of the stream, 0 if unknown.
-        damaged: whether its decoder says that parts of it are missing.
+        damaged: whether the container or the decoder says that parts of it are missing.
     """
 
     mark: Mark | None
@@ -72,6 +72,7 @@ class Recording:
         self.video = Ticks()
         self.sound = Ticks()
         self.interlaced = False
+        self._corrupt: set[int] = set()
         self.failed = 0
         self.ends_early = False
         self.is_complete = True
@@ -98,6 +99,8 @@ class Recording:
         try:
             for number, packet in enumerate(self._packets()):
                 corrupt = packet.is_corrupt
+                if corrupt:
+                    self._corrupt.add(number)
                 self.is_complete = self.is_complete and can_record(packet)
                 data = recorded(packet)
                 self._finder.begin(packet, number, offset)
@@ -139,7 +142,8 @@ class Recording:
         for frame, mark in frames:
             self._look(frame)
             self.interlaced |= frame.interlaced_frame
-            self.shown.append(Shown(mark, frame.duration or 0, frame.is_corrupt))
+            damaged = frame.is_corrupt or (mark is not None and mark[0] in self._corrupt)
+            self.shown.append(Shown(mark, frame.duration or 0, damaged))
 
 
 def _note(ticks: Ticks, packet: Packet[Any], place: int, number: int) -> None:

@@ -1,0 +1,152 @@
+"""Damage is concealed, counted and said; only `--strict` refuses it."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from excamera.cli import main
+from tests.pipeline.clips import (
+    Clip,
+    check_plays_alike,
+    mean_error,
+    moving_picture,
+    packet_times,
+)
+
+pytestmark = pytest.mark.slow  # many encodes, one after another
+
+Capture = pytest.CaptureFixture[str]
+_PACKET = 188  # of a transport stream, bytes
+
+
+def encoded(source: Path, capfd: Capture, *options: str) -> tuple[Path, str]:
+    """The result, and what was said on the way."""
+    output = source.with_name("result.webm")
+    assert main(["encode", str(source), str(output), "--overwrite", "--crf", "10", *options]) == 0
+    return output, capfd.readouterr().err
+
+
+def refused(source: Path, capfd: Capture, *options: str) -> str:
+    """What the command says of a source that it refuses; nothing is left."""
+    output = source.with_name("refused.webm")
+    assert main(["encode", str(source), str(output), *options]) == 2
+    assert not output.exists()
+    return capfd.readouterr().err.splitlines()[-1]
+
+
+def damaged_frames(said: str) -> int:
+    """The number in the note about damage."""
+    found = re.search(r"note: (\d+) frames? damaged or missing", said)
+    assert found is not None, said
+    return int(found[1])
+
+
+@pytest.mark.parametrize("bad", [0, 13, 29])
+def test_a_damaged_frame_is_left_out_and_said(bad: int, tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, one bad frame ends the encode of a film, or nobody hears of it."""
+    source = Clip(frames=30, encoder="ffv1", options={"g": "1"}).write(tmp_path / "a.mkv")
+    damaged = tmp_path / "b.mkv"
+    with av.open(str(source)) as a, av.open(str(damaged), "w") as b:
+        stream = b.add_stream_from_template(a.streams.video[0])
+        for number, packet in enumerate(p for p in a.demux(video=0) if p.size):
+            new = av.Packet(b"\xff" * 40) if number == bad else packet
+            new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
+            new.is_keyframe = True
+            new.stream = stream
+            b.mux(new)
+    options = ["--damaged"] if bad == 29 else []  # that looks like a file that ends early
+    output, said = encoded(damaged, capfd, *options, "-n", "4", "-x", "2")
+    assert damaged_frames(said) == 1
+    kept = [number for number in range(30) if number != bad]
+    assert packet_times(output) == [Fraction(number, 25) for number in kept]
+    for number, picture in zip(kept, check_plays_alike(output), strict=True):
+        assert mean_error(picture, moving_picture(number)) < 3.5, f"frame {number}"
+    assert "1 frame damaged or missing" in refused(damaged, capfd, "--strict", *options)
+
+
+def lossy(source: Path, lost: set[int], pid: int = 0x100) -> Path:
+    """A transport stream without some of the packets that carry a stream."""
+    data = source.read_bytes()
+    packets = [data[at : at + _PACKET] for at in range(0, len(data), _PACKET)]
+    kept, number = [], 0
+    for packet in packets:
+        if (packet[1] & 0x1F) << 8 | packet[2] == pid:
+            number += 1
+            if number in lost:
+                continue
+        kept.append(packet)
+    assert len(kept) == len(packets) - len(lost)
+    source.write_bytes(b"".join(kept))
+    return source
+
+
+def test_lost_packets_of_a_broadcast_are_concealed(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, a recording with one bad moment is refused, or called truncated."""
+    options = {"crf": "10", "bf": "2", "g": "25"}
+    source = Clip(frames=100, options=options, sound="aac").write(tmp_path / "a.ts")
+    lossy(source, {60, 61, 140})
+    output, said = encoded(source, capfd, "-n", "6", "-x", "4")
+    assert 1 <= damaged_frames(said) < 60
+    pictures = check_plays_alike(output)
+    assert len(pictures) >= 98
+    good = [mean_error(p, moving_picture(n)) < 3.5 for n, p in enumerate(pictures[:30])]
+    assert sum(good) > 20
+    assert "concealed" in refused(source, capfd, "--strict")
+
+
+@pytest.mark.parametrize(
+    ("name", "container"), [("a.mp4", {"movflags": "faststart"}), ("a.ts", {}), ("a.mkv", {})]
+)
+def test_a_file_that_ends_early(
+    name: str, container: dict[str, str], tmp_path: Path, capfd: Capture
+) -> None:
+    """If this fails, half a film passes for a whole one, or cannot be had at all."""
+    source = Clip(frames=60, options={"crf": "10", "bf": "0"}, container_options=container).write(
+        tmp_path / name
+    )
+    whole = source.read_bytes()
+    source.write_bytes(whole[: len(whole) * 6 // 10])
+    assert "truncated" in (line := refused(source, capfd))
+    assert "--damaged" in line
+    output, said = encoded(source, capfd, "--damaged")
+    assert "note: ends early, after" in said
+    pictures = check_plays_alike(output)
+    assert 15 < len(pictures) < 58
+    for number, picture in enumerate(pictures[:-2]):
+        assert mean_error(picture, moving_picture(number)) < 3.5, f"frame {number}"
+
+
+def test_nothing_is_made_of_nothing(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, a file of which nothing can be decoded has an empty result."""
+    source = Clip(frames=30).write(tmp_path / "a.mp4")  # its index is at its end
+    source.write_bytes(source.read_bytes()[:-2000])
+    assert "0 frames" in refused(source, capfd, "--damaged")
+
+
+def test_all_sound_that_cannot_be_decoded_is_silence(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, an error of a sound decoder ends the encode, or the sound ends early."""
+    source = Clip(frames=50, sound="flac").write(tmp_path / "a.mkv")
+    damaged = tmp_path / "b.mkv"
+    with av.open(str(source)) as a, av.open(str(damaged), "w") as b:
+        streams = {s.index: b.add_stream_from_template(s) for s in a.streams}
+        for packet in a.demux():
+            if not packet.size:
+                continue
+            new = packet
+            if packet.stream.type == "audio":
+                new = av.Packet(b"\xff" * packet.size)
+                new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
+                new.duration = packet.duration
+            new.stream = streams[packet.stream.index]
+            b.mux(new)
+    output, said = encoded(damaged, capfd)
+    assert "of sound could not be decoded: silence stands in" in said
+    with av.open(str(output)) as container:
+        seconds = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+    assert abs(seconds - 2) < 0.1
+    assert "sound" in refused(damaged, capfd, "--strict")
