@@ -13,6 +13,7 @@
         │   ├── SeveralSequences  it is not clear which numbered pictures belong together
         │   ├── SequenceRefused   numbered pictures, where only one file can be read
         │   ├── MixedPictures     numbered pictures that differ in size
+        │   ├── UnreadablePicture one of numbered pictures cannot be decoded
         │   ├── NotAVideo         nothing here can be read as media
         │   ├── NoVideoStream     media, but only sound or data
         │   ├── EncryptedSource   its picture is encrypted
@@ -111,6 +112,10 @@ class SequenceRefused(InputError):
 
 class MixedPictures(InputError):
     """Numbered pictures differ in size."""
+
+
+class UnreadablePicture(InputError):
+    """One of numbered pictures cannot be decoded."""
 
 
 class NotAVideo(InputError):

@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from excamera.errors import MixedPictures, NotAVideo, UnreadableFrame
+from excamera.errors import MixedPictures, NotAVideo, UnreadablePicture
 from excamera.job.plan import Geometry
 from excamera.media.source.media import Opened, open_media
 from excamera.media.source.numbered import Picture
@@ -97,7 +97,7 @@ class PictureList:
         Raises:
             SourceChanged: a file is not the one that was found.
             MixedPictures: a picture is not as large as the others, or is turned.
-            UnreadableFrame: one cannot be decoded.
+            UnreadablePicture: one cannot be decoded.
         """
         context = av.CodecContext.create(self.codec, "r")
         assert isinstance(context, VideoCodecContext)
@@ -125,7 +125,7 @@ def _decoded(picture: Picture, context: VideoCodecContext) -> VideoFrame:
     except av.error.FFmpegError:
         frames = []
     if not frames or frames[0].is_corrupt:
-        raise UnreadableFrame(
+        raise UnreadablePicture(
             f"{picture.path}: damaged, or not the kind of picture that the first one is "
             f"({context.name})"
         )
