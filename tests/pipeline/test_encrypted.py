@@ -254,6 +254,34 @@ def test_encrypted_sound_is_left_out_and_said(kind: str, tmp_path: Path) -> None
     assert any("1 encrypted sound track" in note for note in result.notes), result.notes
 
 
+def test_a_track_that_is_not_encrypted_is_taken(tmp_path: Path) -> None:
+    """If this fails, one protected programme of a broadcast hides the free ones."""
+    source = tmp_path / "a.ts"
+    plain = written(tmp_path, "mkv")
+    with (
+        av.open(str(plain)) as a,
+        av.open(str(plain)) as other,
+        av.open(str(source), "w") as b,
+    ):
+        twice = [[b.add_stream_from_template(one) for one in a.streams] for _ in range(2)]
+        for first, second in zip(a.demux(), other.demux(), strict=True):
+            for packet, streams in zip((first, second), twice, strict=True):
+                if packet.size:
+                    packet.stream = streams[packet.stream_index]
+                    b.mux(packet)
+    data = Bytes(source.read_bytes())
+    for at in range(0, len(data), 188):
+        if int.from_bytes(data[at + 1 : at + 3], "big") & 0x1FFF in (256, 257):
+            data[at + 3] |= 0x80
+            scrambled(data, at + 4 + (1 + data[at + 4] if data[at + 3] & 0x20 else 0), at + 188)
+    source.write_bytes(data)
+    result = encode_file(str(source), tmp_path / "out.webm", OPTIONS, workers=2)
+    assert (result.frames, result.sound) == (25, "encoded")
+    [note] = [note for note in result.notes if note.startswith("left out")]
+    assert "1 encrypted picture track" in note
+    assert "1 encrypted sound track" in note
+
+
 @pytest.mark.parametrize("kind", PLAIN)
 def test_others_are_not_called_encrypted(kind: str, tmp_path: Path) -> None:
     """If this fails, a film is refused that anybody can play."""

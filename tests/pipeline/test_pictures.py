@@ -13,15 +13,16 @@ import av
 import pytest
 
 from excamera.cli import main
-from excamera.errors import OptionError
+from excamera.errors import NoSuchInput, OptionError, SequenceRefused
 from excamera.job.objects import Job
 from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
+from excamera.media.source import location
 from excamera.media.source.numbered import Picture, parse_rate
 from excamera.media.source.picture import frame_of
 from excamera.media.source.reader import FrameReader
-from mu import DirectoryStore
-from tests.pipeline.clips import check_plays_alike, mean_error, moving_picture, packet_times
+from mu import DirectoryStore, NoSuchKey
+from tests.pipeline.clips import Clip, check_plays_alike, mean_error, moving_picture, packet_times
 
 pytestmark = pytest.mark.slow  # many encodes, one after another
 
@@ -249,6 +250,56 @@ def test_a_picture_that_does_not_fit_is_named(
         message = refused(capfd, "encode", folder, tmp_path / "out.webm", *options)
         assert "8.png: " in message, message
         assert why in message, message
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"exr"}))
+def test_a_picture_that_was_not_copied_whole_is_named(
+    kind: str, tmp_path: Path, capfd: Capture
+) -> None:
+    """If this fails, half of a picture is grey, and nobody hears of it."""
+    folder = pictures(tmp_path / "frames", f"%d.{kind}", range(3))
+    data = (folder / f"1.{kind}").read_bytes()
+    (folder / f"1.{kind}").write_bytes(data[: len(data) // 2])
+    assert f"1.{kind}: damaged" in refused(capfd, "encode", folder, tmp_path / "out.webm")
+
+
+def test_endings_in_capital_letters(tmp_path: Path) -> None:
+    """If this fails, the pictures of a camera are not found in their folder."""
+    folder = pictures(tmp_path / "frames", "%03d.jpg")
+    for number in range(12):
+        ending = "JPG" if number % 2 else "jpg"
+        (folder / f"{number:03d}.jpg").rename(folder / f"DSC{number:05d}.{ending}")
+    encode(folder, tmp_path / "out.webm")
+    check_all_shown(tmp_path / "out.webm")
+
+
+def test_films_are_no_pictures(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, only the first frame of each of many films is encoded."""
+    (tmp_path / "films").mkdir()
+    for number in range(2):
+        Clip(frames=3).write(tmp_path / "films" / f"{number}.mp4")
+    output = tmp_path / "out.webm"
+    message = refused(capfd, "encode", tmp_path / "films" / "%d.mp4", output)
+    assert "cannot be read as numbered pictures" in message
+    message = refused(capfd, "encode", tmp_path / "films", output)
+    assert "is a directory without numbered pictures" in message
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/frames/", "s3://bucket/frames/a_%04d.png"])
+def test_pictures_in_a_bucket_are_refused(
+    url: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    """If this fails, a stack says that an object is missing, not that it takes single files."""
+    assert "numbered pictures are read only by" in refused(capfd, "submit", url)
+
+    def missing(place: str) -> None:
+        raise NoSuchKey(place)
+
+    monkeypatch.setattr(location, "look_up", missing)
+    with pytest.raises(SequenceRefused):
+        location.look_up_source(url, url)
+    with pytest.raises(NoSuchInput):
+        location.look_up_source("s3://bucket/a.mp4", "s3://bucket/a.mp4")
 
 
 def test_several_sequences_in_a_folder_are_named(tmp_path: Path, capfd: Capture) -> None:

@@ -19,6 +19,9 @@ from excamera.media.source.media import Opened, open_media
 from excamera.media.source.numbered import Picture
 from excamera.media.source.picture import geometry_of
 
+# Otherwise what is missing of a JPEG is grey. (Of a TIFF, this refuses what is only unusual.)
+_STRICT = {"mjpeg": {"err_detect": "explode"}}
+
 
 @contextlib.contextmanager
 def open_picture(picture: Picture) -> Iterator[Opened]:
@@ -101,6 +104,7 @@ class PictureList:
         """
         context = av.CodecContext.create(self.codec, "r")
         assert isinstance(context, VideoCodecContext)
+        context.options = _STRICT.get(self.codec, {})
         context.thread_type = "SLICE"
         context.thread_count = threads
         for number, picture in enumerate(self.pictures[first:], first):
