@@ -63,6 +63,25 @@ def cenc(folder: Path, **options: str) -> Path:
     return written(folder, "mp4", KEY | options)
 
 
+def not_protected(folder: Path) -> Path:
+    """An MP4 that is ready for Common Encryption, whose samples are in the clear."""
+    path = renamed(folder, avc1="encv")
+    data = Bytes(path.read_bytes())
+    tenc = bytes.fromhex("0000002074656e63") + bytes(24)
+    sinf = (8 + len(tenc)).to_bytes(4, "big") + b"schi" + tenc
+    sinf = bytes.fromhex("0000000c66726d6161766331") + sinf
+    sinf = (8 + len(sinf)).to_bytes(4, "big") + b"sinf" + sinf
+    entry = data.index(b"encv") - 4
+    at = entry + int.from_bytes(data[entry : entry + 4], "big")
+    data[at:at] = sinf
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"encv"):
+        place = data.rindex(kind, 0, entry + 9) - 4
+        size = int.from_bytes(data[place : place + 4], "big") + len(sinf)
+        data[place : place + 4] = size.to_bytes(4, "big")
+    path.write_bytes(data)
+    return path
+
+
 def renamed(folder: Path, **names: str) -> Path:
     """An MP4 with other names for its sample entries."""
     path = written(folder, "mp4")
@@ -204,6 +223,7 @@ PLAIN: dict[str, Callable[[Path], Path]] = {
         for ending in ("mp4", "mov", "mkv", "webm", "ts", "m2ts", "vob", "mpg", "asf", "flv")
     },
     "fragments": lambda folder: written(folder, "mp4", FRAGMENTS),
+    "samples in the clear": not_protected,
     "a few scrambled packets": lambda folder: transport(folder, 0, 1, part=0.02),
     "playlist": lambda folder: playlist(folder, "NONE"),
     "compressed headers": lambda folder: matroska(folder, {0x11}, how=0),

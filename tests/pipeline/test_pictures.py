@@ -18,6 +18,7 @@ from excamera.job.objects import Job
 from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
 from excamera.media.source import location
+from excamera.media.source.exr import is_whole
 from excamera.media.source.numbered import Picture, parse_rate
 from excamera.media.source.picture import frame_of
 from excamera.media.source.reader import FrameReader
@@ -252,7 +253,7 @@ def test_a_picture_that_does_not_fit_is_named(
         assert why in message, message
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"exr"}))
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_picture_that_was_not_copied_whole_is_named(
     kind: str, tmp_path: Path, capfd: Capture
 ) -> None:
@@ -261,6 +262,33 @@ def test_a_picture_that_was_not_copied_whole_is_named(
     data = (folder / f"1.{kind}").read_bytes()
     (folder / f"1.{kind}").write_bytes(data[: len(data) // 2])
     assert f"1.{kind}: damaged" in refused(capfd, "encode", folder, tmp_path / "out.webm")
+
+
+@pytest.mark.parametrize("compression", ["none", "rle", "zip1", "zip16"])
+def test_an_aborted_rendering_is_noticed(compression: str, tmp_path: Path) -> None:
+    """If this fails, black lines of a picture that was not rendered whole go into the film."""
+    context = av.CodecContext.create("exr", "w")
+    context.width, context.height, context.pix_fmt = 96, 64, "gbrpf32le"
+    context.time_base, context.options = Fraction(1, 25), {"compression": compression}
+    frame = frame_of(moving_picture(0), "yuv420p").reformat(format="gbrpf32le")
+    data = b"".join(map(bytes, [*context.encode(frame), *context.encode(None)]))
+    assert is_whole(data)
+    for missing in (1, 10, 100, len(data) - 400):
+        assert not is_whole(data[:-missing])
+    assert not is_whole(data[: _table(data)] + bytes(8) + data[_table(data) + 8 :])
+
+
+def _table(data: bytes) -> int:
+    """Where the table of an OpenEXR file begins: its first entry names the end of all."""
+    return next(
+        at
+        for at in range(len(data) - 8)
+        if (place := int.from_bytes(data[at : at + 8], "little")) > at
+        and place < len(data)
+        and (place - at) % 8 == 0
+        and data[at - 1] == 0
+        and data[place : place + 4] == bytes(4)
+    )
 
 
 def test_endings_in_capital_letters(tmp_path: Path) -> None:

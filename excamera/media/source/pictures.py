@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 
 from excamera.errors import MixedPictures, NotAVideo, UnreadablePicture
 from excamera.job.plan import Geometry
+from excamera.media.source.exr import is_whole
 from excamera.media.source.media import Opened, open_media
 from excamera.media.source.numbered import Picture
 from excamera.media.source.picture import geometry_of
@@ -125,7 +126,7 @@ def _decoded(picture: Picture, context: VideoCodecContext) -> VideoFrame:
     packet = Packet(data)
     packet.is_keyframe = True  # else FFmpeg adds a PNG to the one before
     try:
-        frames = context.decode(packet) if data else []
+        frames = context.decode(packet) if data and is_whole(data) else []
     except av.error.FFmpegError:
         frames = []
     if not frames or frames[0].is_corrupt:
