@@ -76,6 +76,11 @@ class Emulator:
         return self._environment["AWS_ENDPOINT_URL"]
 
     @property
+    def certificate(self) -> Path:
+        """The certificate of caches, and of every service if roles are enforced."""
+        return self._root / "certificate.pem"
+
+    @property
     def pids(self) -> list[int]:
         """The servers' ids; each server leads the process group of the same number."""
         return [server.pid for server in self._servers]
@@ -90,10 +95,10 @@ class Emulator:
         pythons = {name: str(interpreter(name)) for name in ("states", "ministack")}
         scratch = self._root / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
-        certificate = self._certificate(pythons["states"]) if self._authenticate else ()
+        certificate = self._certificate(pythons["states"])
         common = {"TMPDIR": str(scratch), "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         keys = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test"}
-        if certificate:
+        if self._authenticate:
             common |= {"AWS_CA_BUNDLE": certificate[0]}
         try:
             port = self._start_states(pythons["states"], {**common, **keys})
@@ -129,7 +134,7 @@ class Emulator:
             server_environment(
                 **environment,
                 AUTH=str(settings.authenticate).lower(),
-                USE_SSL="1" if settings.certificate else "0",
+                USE_SSL="1" if settings.authenticate else "0",
                 BIND_HOST="127.0.0.1",
                 MINISTACK_HOST="127.0.0.1",
                 # Servers of other protocols, which would listen on every interface.
@@ -144,7 +149,7 @@ class Emulator:
         )
         self._servers.append(server)
         port = server.port()
-        scheme = "https" if settings.certificate else "http"
+        scheme = "https" if settings.authenticate else "http"
         self._environment = {
             "AWS_ENDPOINT_URL": f"{scheme}://127.0.0.1:{port}",
             **{
@@ -163,7 +168,7 @@ class Emulator:
 
     def _certificate(self, python: str) -> tuple[str, str]:
         """Makes a certificate for 127.0.0.1, with a library of the states environment."""
-        files = str(self._root / "certificate.pem"), str(self._root / "key.pem")
+        files = str(self.certificate), str(self._root / "key.pem")
         subprocess.run(
             [python, "-m", "emulator.states.certificate", *files],
             env=server_environment(),
@@ -177,7 +182,8 @@ class Emulator:
         while self._servers:
             self._servers.pop().stop()
         self._clients.clear()
-        shutil.rmtree(self._root / "functions", ignore_errors=True)
+        for folder in ("functions", "caches"):
+            shutil.rmtree(self._root / folder, ignore_errors=True)
 
     def client(self, service: str) -> Any:
         """Returns the boto3 client of the account's owner for a service."""

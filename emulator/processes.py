@@ -29,14 +29,15 @@ class Settings:
         interpreter_port: Where the Step Functions process listens.
         concurrency: How many functions may run at once; further invocations wait.
         authenticate: Whether roles and signatures are enforced.
-        certificate: Certificate and key files; empty for plain HTTP.
+        certificate: Files of a certificate and its key: of every service if roles are enforced,
+            which are then served over TLS, and of caches.
     """
 
     root: str
     interpreter_port: int
     concurrency: int
     authenticate: bool
-    certificate: tuple[str, str] | tuple[()]
+    certificate: tuple[str, str]
 
     def to_json(self) -> str:
         """Returns the settings as the server's argument."""

@@ -35,6 +35,7 @@
         │   └── UnknownOutputFormat
         ├── ContainerError        an IVF or WebM file is malformed
         ├── SizeChange            a stream changes its size, but only one can be stored
+        ├── WorkerCrashed         a worker's process ended in the middle of a task
         ├── ChunkError            the chunk encoder did not make a chunk
         ├── SeamMismatch          a batch does not decode to the predicted states
         ├── PlanMismatch          pieces in the store do not add up to the plan
@@ -200,6 +201,10 @@ class ContainerError(PermanentError):
 
 class SizeChange(PermanentError):
     """The picture size changes where only one size can be stored."""
+
+
+class WorkerCrashed(PermanentError):
+    """A worker's process ended in the middle of a task, each time it was tried."""
 
 
 class ChunkError(PermanentError):

@@ -227,6 +227,11 @@ def named(failure: TaskFailed) -> Exception:
     kind = getattr(errors, failure.error, None)
     if isinstance(kind, type) and issubclass(kind, errors.ExCameraError):
         return kind(failure.message)
+    if failure.error == "WorkerDied":
+        return errors.WorkerCrashed(
+            f"task {failure.task} failed: {failure.message}; if there was memory enough, a library "
+            "has crashed: please report it, with the source if you may"
+        )
     return failure
 
 

@@ -70,7 +70,7 @@ API = _of_wheels(
 )
 """Pydantic, which the REST API's models are made of."""
 
-EXECUTOR = _of_wheels("executor", "cloudpickle")
-"""What brings users' functions to workers; it has no native code."""
+EXECUTOR = _of_wheels("executor", "cloudpickle", "redis")
+"""What brings users' functions and the messages of gangs to workers; it has no native code."""
 
 ALL = (CODEC, MEDIA, POWERTOOLS, API, EXECUTOR)

@@ -22,10 +22,10 @@ from mu.engines.workers import Workers
 from mu.errors import NotEnoughConcurrency
 from mu.flow import Node
 from mu.futures import Chunk, Future, results
-from mu.gangs import Gang
+from mu.gangs import Gang, forget
 from mu.hedge import Hedge
 from mu.messages.comm import published_wait
-from mu.messages.opening import SOCKETS, STORE
+from mu.messages.opening import SOCKETS, STORE, forget_messages
 from mu.packages.declared import Entry, check_here
 from mu.records import Observer, TaskRecord, TaskView
 from mu.store.protocol import Store
@@ -65,27 +65,37 @@ class Executor(concurrent.futures.Executor):
             workers: the most that run at once; None for one per CPU, or for what the account has.
             memory: of a stack's worker in MB; None for the smallest. A call that lacks memory is
                 tried again on the next larger worker, which does not count as one of `retries`.
-            per_worker: how many calls share a worker of a stack at the same time.
-            architecture: of a stack's workers, "arm64" or "x86_64"; None for the stack's own.
+                Processes of this machine share what it has, so there this changes nothing.
+            per_worker: how many calls share a worker of a stack at the same time. On this machine
+                each call has a process to itself, so there this changes nothing.
+            architecture: of a stack's workers, "arm64" or "x86_64"; None for the stack's own. This
+                machine has only its own, so there this changes nothing.
             retries: how many times a call that failed is tried again.
             timeout: limit for one attempt of a call, in seconds; None for none.
             channel: what carries the messages of gangs: "sockets" of this machine, "store" for the
-                executor's store, or the URL of a Redis or Valkey server, such as
-                ``rediss://user:password@host:6379/0``; None for sockets here, the store on a stack.
+                executor's store, "valkey" for the server of a stack that has one, or the URL of a
+                Redis or Valkey server, such as ``rediss://user:password@host:6379/0``; None for
+                sockets here, the store on a stack.
             store: where tasks on this machine keep bulk data; None for a folder that goes with
-                the executor. A stack has its own.
+                the executor. Not for a stack, which has its own.
             packages: what functions import beside what workers have: requirements such as
                 "pandas==2.2.3", paths of wheels, and folders of pure Python packages. A stack's
                 workers get them; on this machine they have to be installed.
 
         Raises:
+            ValueError: an option makes no sense, there or anywhere.
             StackError: there is no such stack, or it has no such workers.
             PackageError: a package is not to be had for the workers, or not here.
             ChannelClosed: the server does not answer.
             ChannelRefused: there is no such channel, or the server refuses the user.
         """
+        _check_options(
+            workers=workers, memory=memory, per_worker=per_worker, retries=retries, timeout=timeout
+        )
         kind, _, stack = on.partition(":")
         if kind == "stack" and stack:
+            if store is not None:
+                raise ValueError(f"{on} has a store of its own: leave out store=")
             # Executors of one machine begin faster without the AWS SDK.
             from mu.engines.stack.deployment import Deployment
             from mu.engines.stack.workers import StackWorkers
@@ -323,7 +333,19 @@ class Executor(concurrent.futures.Executor):
         try:
             return Gang(gang, members, self._workers, self._hedge(hedge)).run(self._attempts)
         finally:
-            whole.set_result(None)
+            told = members[0].member
+            assert told is not None
+            forget(told, self._forgetting(told), lambda: whole.set_result(None))
+
+    def _forgetting(self, told: Mapping[str, Any]) -> Callable[[Future[None]], None]:
+        """Begins the call of a worker that removes a gang's messages."""
+
+        def begin(future: Future[None]) -> None:
+            place = told["channel"], told["job"], told["gang"]
+            function = self._function(forget_messages)
+            self._attempts.begin(Together(function, next(self._numbers), [place], future))
+
+        return begin
 
     def _hedge(self, share: float) -> Hedge:
         return Hedge(share, self._attempts.begin, lambda: self._watched(Future(), late=True))
@@ -450,6 +472,17 @@ class Executor(concurrent.futures.Executor):
             del self._open[future]
             if not self._open:
                 self._none_open.notify_all()
+
+
+def _check_options(*, retries: int, timeout: float | None, **counts: int | None) -> None:
+    """Refuse numbers that make no sense, wherever the workers are."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"{name} is at least 1, not {count}")
+    if retries < 0:
+        raise ValueError(f"retries is at least 0, not {retries}")
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"timeout is a number of seconds above 0, or None, not {timeout}")
 
 
 _HELD_S = 0.5

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mu.attempts import Attempts, Together
 from mu.engines.workers import Workers
-from mu.errors import MessageError, NotEnoughConcurrency, PeerFailed, TaskFailed
+from mu.errors import (
+    ChannelClosed,
+    MessageError,
+    NotEnoughConcurrency,
+    PeerFailed,
+    TaskFailed,
+)
 from mu.futures import Future
 from mu.hedge import Hedge
-from mu.messages.comm import DONE, ending, published_wait
+from mu.messages.channel import ending
+from mu.messages.comm import DONE, published_wait
+from mu.messages.opening import only_workers_reach
 
 _LOOK_S = 1.0
 """How often a hedged gang is looked after."""
+
+_FORGETTING_S = 30.0
+"""How long a gang's end waits for a worker that removes its messages."""
 
 
 class Gang:
@@ -84,6 +96,7 @@ class Gang:
             if not self._futures[rank].cancelled():
                 how = _how_it_ended(self._futures[rank])
                 self._workers.channel.put(ending(self._name, rank), how)
+                _raise_if_no_room(self._futures[rank])  # none of the others will go on
 
     def _waiting(self) -> set[Future[Any]]:
         """The members that have waited for another for a while."""
@@ -98,10 +111,39 @@ class Gang:
         """Raise the failure of a member, if any failed; most fail because another has before."""
         failures = [error for one in self._futures if (error := one.exception()) is not None]
         for error in failures:
-            if isinstance(error, TaskFailed) and error.error == NotEnoughConcurrency.__name__:
-                raise NotEnoughConcurrency(error.message)
+            if isinstance(error, TaskFailed) and error.error == ChannelClosed.__name__:
+                raise ChannelClosed(error.message)
         for error in (*(one for one in failures if not _is_of_a_peer(one)), *failures):
             raise error
+
+
+def forget(
+    told: Mapping[str, Any], begin: Callable[[Future[None]], None], end: Callable[[], None]
+) -> None:
+    """Remove the messages of a gang that has ended, if only workers reach them.
+
+    Args:
+        told: what its members were told.
+        begin: begins the call of a worker that removes them.
+        end: is called once they are removed, or after a while: messages expire anyhow.
+    """
+    if not only_workers_reach(told["channel"]):
+        end()
+        return
+    forgotten = Future[None]()
+    limit = threading.Timer(_FORGETTING_S, forgotten.cancel)
+    limit.daemon = True
+
+    def ended(_: object) -> None:
+        limit.cancel()
+        end()
+
+    forgotten.add_done_callback(ended)
+    limit.start()
+    try:
+        begin(forgotten)
+    except Exception:  # the gang's own end counts
+        forgotten.cancel()
 
 
 def _how_it_ended(member: Future[Any]) -> bytes:
@@ -110,6 +152,12 @@ def _how_it_ended(member: Future[Any]) -> bytes:
     if isinstance(error, TaskFailed):
         return f"{error.error}: {error.message}".encode()
     return DONE if error is None else str(error).encode()
+
+
+def _raise_if_no_room(member: Future[Any]) -> None:
+    error = member.exception()
+    if isinstance(error, TaskFailed) and error.error == NotEnoughConcurrency.__name__:
+        raise NotEnoughConcurrency(error.message)
 
 
 def _is_of_a_peer(error: BaseException) -> bool:

@@ -10,3 +10,17 @@ INVOCATION_USD = 0.20 / 1e6
 TRANSITION_USD = 25 / 1e6  # Step Functions, Standard
 WRITE_USD = 0.005 / 1000  # S3: PUT, COPY, LIST and the requests of multipart uploads
 READ_USD = 0.0004 / 1000  # S3: GET, HEAD
+
+ECPU_USD = 0.0023 / 1e6
+"""ElastiCache Serverless for Valkey: a simple command is one ECPU for each kB that it moves, and at
+least one."""
+
+CACHE_GB_HOUR_USD = 0.084
+"""Of what it holds,"""
+CACHE_LEAST_GB = 0.1
+"""and for at least so much, also while it holds nothing."""
+
+ENDPOINT_HOUR_USD = 0.01
+"""An interface endpoint of a VPC, in each zone."""
+
+HOURS_A_MONTH = 730

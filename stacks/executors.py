@@ -21,13 +21,14 @@ from layers import EXECUTOR, MEDIA
 from layers.repository import pinned
 from mu.prices import GB_SECOND_USD
 from stacks.function import ARCHITECTURES, accept_runtime, log_retention, runtime
+from stacks.message_server import MessageServer
 from stacks.nag import accept_wildcards
 from stacks.settings import Settings
+from stacks.shares_machine import definition
 from stacks.state_machine import allow_distributed_map, new_state_machine
-from stacks.states_language import BUSY, State
 from stacks.storage import Storage
 
-PACKAGES = ("boto3", "botocore", "cloudpickle")
+PACKAGES = ("boto3", "botocore", "cloudpickle", "redis")
 """What every worker can import besides mu: Lambda's own, and those of its layer."""
 
 OWN_PACKAGES = ("av", "codec", "excamera", "numpy")
@@ -40,112 +41,6 @@ _JOBS = "Executors name their jobs while they run: the right is on the shape of 
 _CALLS = "The tag of the session is the job's name: calls reach no other job."
 _PACKAGES = "The list of a job's packages names digests of what its owner has stored."
 _FILES = "Users choose which files their calls read and write."
-
-_SERVICE_ERRORS: State = {
-    "ErrorEquals": [
-        "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
-        "Lambda.ClientExecutionTimeoutException",
-    ],
-    "IntervalSeconds": 1,
-    "BackoffRate": 2.0,
-    "MaxDelaySeconds": 10,
-    "MaxAttempts": 4,
-    "JitterStrategy": "FULL",
-}  # fmt: skip
-"""Lambda's own failures. What befalls a worker is told to the executor, who decides."""
-
-
-def definition(timeout_s: int) -> dict[str, Any]:
-    """The state machine's definition.
-
-    Its event has the `job`; the `slots` of each worker; and shares, each with the `function` that
-    runs it: few of them as `shares`, many as the key `items` of a JSON array.
-
-    Args:
-        timeout_s: limit of one worker's call, in seconds.
-    """
-    selected = {
-        "job.$": "$.job",
-        "slots.$": "$.slots",
-        "share.$": "$$.Map.Item.Value.share",
-        "function.$": "$$.Map.Item.Value.function",
-    }
-
-    def each(name: str, source: State, mode: State) -> State:
-        return {
-            "Type": "Map",
-            **source,
-            "ItemSelector": selected,
-            "MaxConcurrencyPath": "$.concurrency",
-            "ItemProcessor": {
-                "ProcessorConfig": mode,
-                "StartAt": f"run {name}",
-                "States": {
-                    f"run {name}": _run(timeout_s, f"{name} lost"),
-                    f"{name} lost": _note_loss(),
-                },
-            },
-            "ResultSelector": {},
-            "End": True,
-        }
-
-    return {
-        "Comment": "mu: shares of an executor's calls, each on a worker",
-        "StartAt": "how many",
-        "States": {
-            "how many": {
-                "Type": "Choice",
-                "Choices": [{"Variable": "$.shares", "IsPresent": True, "Next": "few"}],
-                "Default": "many",
-            },
-            "few": each("few", {"ItemsPath": "$.shares"}, {"Mode": "INLINE"}),
-            "many": each(
-                "many",
-                {
-                    "ItemReader": {
-                        "Resource": "arn:${Partition}:states:::s3:getObject",
-                        "ReaderConfig": {"InputType": "JSON"},
-                        "Parameters": {"Bucket": "${WorkBucket}", "Key.$": "$.items"},
-                    }
-                },
-                {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-            ),
-        },
-    }
-
-
-def _run(timeout_s: int, on_failure: str) -> State:
-    """Calls a worker."""
-    return {
-        "Type": "Task",
-        "Resource": "${InvokeFunction}",
-        "Parameters": {
-            "FunctionName.$": "$.function",
-            "Payload": {"job.$": "$.job", "share.$": "$.share", "slots.$": "$.slots"},
-        },
-        "TimeoutSeconds": timeout_s + 15,
-        "Retry": [{**BUSY, "MaxDelaySeconds": 5, "MaxAttempts": 1000}, _SERVICE_ERRORS],
-        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failed", "Next": on_failure}],
-        # Thousands of results would exceed what an execution may hold.
-        "ResultSelector": {},
-        "End": True,
-    }
-
-
-def _note_loss() -> State:
-    """Tells the executor why a worker did not answer."""
-    return {
-        "Type": "Task",
-        "Resource": "${PutObject}",
-        "Parameters": {
-            "Bucket": "${WorkBucket}",
-            "Key.$": "States.Format('mu/{}/lost/{}', $.job, $.share)",
-            "Body.$": "$.failed",
-        },
-        "Retry": [{**_SERVICE_ERRORS, "ErrorEquals": ["States.ALL"]}],
-        "ResultSelector": {},
-        "End": True,
-    }
 
 
 class Executors(Construct):
@@ -186,6 +81,9 @@ class Executors(Construct):
         self._log.grant_write(self._role)
         task_role = self._task_role(storage)
         self._allow_shares(task_role)
+        self._server = MessageServer(self, "Messages") if settings.mu_server else None
+        if self._server is not None:
+            self._server.admit(self._role, task_role)
         functions = {
             architecture: {
                 memory: [
@@ -238,6 +136,7 @@ class Executors(Construct):
                     for architecture in ARCHITECTURES
                 },
                 "kept_days": settings.intermediates_days,
+                **({} if self._server is None else {"server": self._server.url}),
             }
         )
 
@@ -253,6 +152,8 @@ class Executors(Construct):
         settings = self._settings
         usd_per_s = GB_SECOND_USD[architecture] * memory / 1024
         size = architecture.replace("_", "").capitalize()
+        server = self._server
+        hosted: dict[str, Any] = {} if server is None else server.hosted()
         worker = lambda_.Function(
             Construct(self, f"{size}M{memory}N{number}"),
             "Worker",
@@ -271,7 +172,10 @@ class Executors(Construct):
                 "WORK_BUCKET": self._work.bucket_name,
                 "TASK_ROLE_ARN": task_role.role_arn,
                 "USD_PER_S": f"{usd_per_s:.12f}",
+                # Its endpoint in the network answers for the region's name only.
+                **({} if server is None else {"AWS_STS_REGIONAL_ENDPOINTS": "regional"}),
             },
+            **hosted,
         )
         accept_runtime(worker, settings)
         return worker
@@ -331,7 +235,7 @@ class Executors(Construct):
     def _machine(self, functions: Sequence[lambda_.Function]) -> sfn.StateMachine:
         machine = new_state_machine(
             self,
-            definition(self._settings.timeout_s),
+            definition(self._settings.timeout_s, networked=self._server is not None),
             settings=self._settings,
             substitutions={
                 "WorkBucket": self._work.bucket_name,

@@ -71,6 +71,8 @@ class Settings:
         mu_scratch_mb: size of `/tmp` of mu's workers.
         mu_read_buckets: buckets that calls of executors may read, besides input and output.
         mu_write_buckets: buckets that they may read and write, besides output.
+        mu_server: "valkey" for a server that carries the messages of gangs, and costs something at
+            all times; "" for none.
     """
 
     architecture: Literal["arm64", "x86_64"]
@@ -106,6 +108,7 @@ class Settings:
     mu_scratch_mb: int = 512
     mu_read_buckets: list[str] = field(default_factory=list)
     mu_write_buckets: list[str] = field(default_factory=list)
+    mu_server: Literal["", "valkey"] = ""
 
     def __post_init__(self) -> None:
         """Reject settings that cannot be deployed or do not mean what they seem to."""
@@ -155,6 +158,8 @@ class Settings:
             _within("mu_memory_mb", memory, range(256, 10_241))
         _within("mu_names", self.mu_names, range(1, 11))
         _within("mu_scratch_mb", self.mu_scratch_mb, _SCRATCH_MB)
+        if self.mu_server not in ("", "valkey"):
+            raise SettingError(f'mu_server must be "valkey" or "", not {self.mu_server!r}')
         named = [*self.mu_read_buckets, *self.mu_write_buckets]
         if len(set(named)) < len(named):
             raise SettingError("mu_read_buckets and mu_write_buckets name a bucket twice: buckets "
@@ -198,7 +203,7 @@ class Settings:
 
 
 _TEXTS = ("architecture", "python", "prefix", "input_bucket", "work_bucket", "output_bucket",
-          "removal", "api_auth", "webhook_url", "alarm_email")  # fmt: skip
+          "removal", "api_auth", "webhook_url", "alarm_email", "mu_server")  # fmt: skip
 
 
 def _parsed(name: str, value: Any) -> Any:

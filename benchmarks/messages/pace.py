@@ -72,7 +72,7 @@ class Plan:
         if self.kind == RAW_REDIS:
             return _Lists(self.url, rank)
         store = open_store(self.store)
-        return _Member(Comm(open_channel(self.url, store, self.job), store, "g", rank, 2))
+        return _Member(Comm(open_channel(self.url, store, self.job, "g"), store, "g", rank, 2))
 
 
 class _Pipe:

@@ -7,16 +7,8 @@ from typing import Any
 
 from benchmarks.common.markdown import paragraph, table, with_spread
 from benchmarks.messages.pace import CHANNELS, PEERS, PIPE, RAW_REDIS
-from benchmarks.messages.requests import (
-    ECPU_USD,
-    GB_HOUR_USD,
-    S3_S,
-    SECONDS,
-    WORKERS,
-    dollars,
-    of_large,
-)
-from mu.prices import READ_USD, WRITE_USD
+from benchmarks.messages.requests import S3_S, SECONDS, WORKERS, dollars, of_large
+from mu.prices import CACHE_GB_HOUR_USD, CACHE_LEAST_GB, ECPU_USD, READ_USD, WRITE_USD
 from mu.store.protocol import REQUESTS_AT_ONCE
 
 Tree = Mapping[str, Any]
@@ -127,8 +119,9 @@ def _requests(found: Tree) -> list[str]:
             server and the payloads in S3. PUT costs ${WRITE_USD * 1000:g} and GET
             ${READ_USD * 1000:g} per 1,000; a command counts as one ECPU of ElastiCache Serverless
             for Valkey, ${ECPU_USD * 1e6:g} per million (us-east-1, June 2026). Not included: the
-            workers' own time, what is kept in the server (${GB_HOUR_USD:g} per GB-hour, for at
-            least 100 MB), and requests that are tried again. Transfer within a region is free."""
+            workers' own time, what is kept in the server (${CACHE_GB_HOUR_USD:g} per GB-hour, for
+            at least {CACHE_LEAST_GB * 1000:g} MB), and requests that are tried again. Transfer
+            within a region is free."""
         ),
         "\n"
         + paragraph(

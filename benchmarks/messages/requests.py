@@ -12,12 +12,7 @@ from typing import Any
 from benchmarks.messages.server import redis_server
 from mu import Comm, MemoryStore
 from mu.messages.opening import STORE, begin_channel, open_channel
-from mu.prices import READ_USD, WRITE_USD
-
-ECPU_USD = 0.0023 / 1e6
-GB_HOUR_USD = 0.084
-"""ElastiCache Serverless for Valkey, list prices of us-east-1 in June 2026: a simple command is one
-ECPU for each kB that it moves, and at least one; data are billed for at least 100 MB."""
+from mu.prices import ECPU_USD, READ_USD, WRITE_USD
 
 SENT_BYTES = 1_000_000
 WORKERS, SECONDS = 1_000, 60
@@ -92,7 +87,7 @@ def _run(pattern: Pattern, size: int, kind: str, job: str) -> dict[str, float]:
     """The requests of one step of a gang."""
     store = CountingStore()
     url, first = begin_channel(kind, store, job)
-    channels = [open_channel(url, store, job) for _ in range(size)]
+    channels = [open_channel(url, store, job, "g") for _ in range(size)]
     members = [Comm(channel, store, "g", rank, size) for rank, channel in enumerate(channels)]
     store.made.clear()
     before = _commands(kind)

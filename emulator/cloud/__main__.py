@@ -26,7 +26,7 @@ def main() -> None:
     # Connections wait in the queue while the server is still being set up.
     listener.listen(1024)
     port = listener.getsockname()[1]
-    scheme = "https" if settings["certificate"] else "http"
+    scheme = "https" if settings["authenticate"] else "http"
     # MiniStack reads its settings from the environment when it is imported.
     os.environ |= {"GATEWAY_PORT": str(port), "AWS_ENDPOINT_URL": f"{scheme}://127.0.0.1:{port}"}
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -40,13 +40,14 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     from hypercorn.config import Config
     from ministack import app
 
-    from emulator.cloud import corrections, functions, requests, roles, state_machines
+    from emulator.cloud import caches, corrections, functions, requests, roles, state_machines
     from emulator.cloud.interpreter import Interpreter
 
     functions.install(Path(settings["root"]), settings["concurrency"])
     interpreter = Interpreter(settings["interpreter_port"])
     state_machines.StateMachines(interpreter, enforce_roles=settings["authenticate"]).install()
     corrections.install(interpreter.problem_of)
+    caches.install(Path(settings["root"]).with_name("caches"), tuple(settings["certificate"]))
     if settings["authenticate"]:
         roles.hide_missing_keys()
         roles.fill_in_variables()
@@ -56,7 +57,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    if settings["certificate"]:
+    if settings["authenticate"]:
         config.certfile, config.keyfile = settings["certificate"]
     print(listener.getsockname()[1], flush=True)
     end_with_parent()

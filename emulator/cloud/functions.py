@@ -33,10 +33,22 @@ MEBIBYTE = 1 << 20
 _LOG_WAIT_S = 5.0
 _INIT_S = 120.0
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
-_SDK_SETTINGS = ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE")
+_AUTHORITIES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
+_SDK_SETTINGS = ("AWS_ENDPOINT_URL", *_AUTHORITIES)
 _SANDBOX = Path(__file__).with_name("sandbox.py")
 # Code and layers hold none, and cannot be written to: each environment would compile them again.
 _BYTECODE = Path(sys.prefix) / "bytecode"
+
+
+def _keep_no_bytecode_of_tmp() -> None:
+    """Lets no environment find bytecode of what another had in its /tmp under the same name.
+
+    Python tells files apart by size and second only. It writes nothing where a file is in the way.
+    """
+    _BYTECODE.mkdir(exist_ok=True)
+    if not (_BYTECODE / "tmp").is_file():
+        shutil.rmtree(_BYTECODE / "tmp", ignore_errors=True)
+        (_BYTECODE / "tmp").touch()
 
 
 class Deployment(bytes):
@@ -69,10 +81,8 @@ class Deployments:
 
     def _settings(self, config: dict[str, Any], task: Path, layers: Path) -> dict[str, Any]:
         storage = (config.get("EphemeralStorage") or {}).get("Size", 512)
-        authority = os.environ.get("AWS_CA_BUNDLE")
-        keep = {sys.prefix, sys.base_prefix} | (
-            {str(Path(authority).parent)} if authority else set()
-        )
+        authorities = [os.environ[name] for name in _AUTHORITIES if name in os.environ]
+        keep = {sys.prefix, sys.base_prefix, *(str(Path(one).parent) for one in authorities)}
         return {
             "task": str(task),
             "layers": str(layers),
@@ -282,6 +292,7 @@ def install(root: Path, concurrency: int) -> None:
         root: Where to unpack code and layers.
         concurrency: How many functions may run at once.
     """
+    _keep_no_bytecode_of_tmp()
     deployments = Deployments(root)
     original_directory = lambda_svc._provided_runtime_code_dir
     original_environment = lambda_svc._provided_worker_env

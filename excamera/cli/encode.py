@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,14 @@ def encode(
             timeline=timeline,
             observer=observer,
         )
-    for note in result.notes:
-        click.echo(f"note: {note}", err=True)
+    say_notes(result.notes)
     click.echo(summary(result))
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """Say what a user should know of a source."""
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def summary(result: EncodeResult) -> str:

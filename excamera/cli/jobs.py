@@ -61,6 +61,7 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
             ("cost", cost and _cost(cost, found["phase"])),
             ("failed", failure and f"{failure['error']}: {failure['message']}"),
             ("result", result and result_line(found, None)),
+            *(("note", note) for note in (result["notes"] if result else ())),
             ("tag", None if found["tag"] is None else json.dumps(found["tag"])),
         ]
     )

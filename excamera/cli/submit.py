@@ -16,6 +16,7 @@ from excamera.cli.cloud import (
     json_option,
     print_json,
 )
+from excamera.cli.encode import say_notes
 from excamera.cli.jobs import fetch_result, result_line
 from excamera.cli.options import encode_options, given
 from excamera.cli.progress import progress_observer
@@ -87,6 +88,7 @@ def submit(
     if as_json:
         print_json(cloud.api.get(f"/jobs/{job['id']}"))
     elif wait and job["state"] == "succeeded":
+        say_notes(job["result"]["notes"])
         click.echo(result_line(job, output))
     if wait:
         check_succeeded(job)

@@ -122,7 +122,7 @@ def index(event: Event, context: Context) -> Event:
     surveyor = _WholeSurveyor(options, event.get("span_pixels", SPAN_PIXELS))
     frames = None
     if pictures is not None:
-        frames = _by_number(original, pictures, context.store, keys)
+        frames = _by_number(original, pictures, context.store, keys, options)
     elif event.get("index") != "decoding":
         frames = _by_packets(original, media, options)
     if frames is None:
@@ -182,8 +182,16 @@ def _pictures(original: SourceFile, fps: str | None) -> NumberedPictures | None:
     return find_pictures(original.path, original.name, Fraction(fps) if fps else USUAL_RATE)
 
 
-def _by_number(original: SourceFile, found: NumberedPictures, store: Store, keys: Keys) -> _Frames:
+def _by_number(
+    original: SourceFile,
+    found: NumberedPictures,
+    store: Store,
+    keys: Keys,
+    options: EncodeOptions,
+) -> _Frames:
     """Each picture is a frame, which workers find by its number."""
+    if found.missing and options.strict:
+        raise DamagedSource(f"{original.name}: {found.missing} (if not for --strict)")
     store.put(keys.pictures, PictureList.of(found.pictures).to_json())
     numbers = list(range(len(found.pictures)))
     return _Frames(
@@ -193,7 +201,7 @@ def _by_number(original: SourceFile, found: NumberedPictures, store: Store, keys
         numbers,
         [(number,) for number in numbers],
         len(numbers),
-        notes=found.notes,
+        notes=(*filter(None, [found.missing]), *found.notes),
     )
 
 
@@ -233,8 +241,6 @@ def _by_decoding(
     count = len(recording.shown)
     if ends_early and not options.damaged:
         raise truncated(original.name, count)
-    if not recording.is_complete:
-        store.delete(keys.packets)
     video_clock, sound_clock = common_clock(recording.video, recording.sound)
     pts, end = display_times(
         recording.shown, recording.times, recording.last_end, video_clock, time_base, rate

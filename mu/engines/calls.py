@@ -120,7 +120,8 @@ def _outcomes_of_a_member(
     from mu.messages.comm import Comm  # only gangs need them
     from mu.messages.opening import open_channel
 
-    with contextlib.closing(open_channel(call["channel"], store, call["job"])) as channel:
+    opened = open_channel(call["channel"], store, call["job"], call["gang"])
+    with contextlib.closing(opened) as channel:
         comm = Comm(channel, store, call["gang"], call["rank"], call["size"])
         if "roll_call_s" in call:
             comm.roll_call(call["roll_call_s"])

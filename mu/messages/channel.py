@@ -8,6 +8,21 @@ from typing import Protocol
 SMALL_BYTES = 64 << 10
 """Larger payloads go to the store; the channel carries their keys."""
 
+_ENDED = "ended-"
+
+
+def ending(gang: str, rank: int) -> str:
+    """The key under which a channel says that a member has ended, and how.
+
+    Its message is `mu.messages.comm.DONE`, or the reason of a failure that is not tried again.
+    """
+    return f"{gang}/{_ENDED}{rank}"
+
+
+def is_ending(key: str) -> bool:
+    """Whether a key is one of `ending`: the only ones that no member writes, but who directs."""
+    return key.rpartition("/")[2].startswith(_ENDED)
+
 
 class Channel(Protocol):
     """Small messages between the workers of one job.

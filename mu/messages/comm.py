@@ -14,8 +14,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
-from mu.errors import Deadlock, NotEnoughConcurrency, PeerFailed, ReceiveTimeout
-from mu.messages.channel import SMALL_BYTES, Channel
+from mu.errors import (
+    Deadlock,
+    NondeterministicTask,
+    NotEnoughConcurrency,
+    PeerFailed,
+    ReceiveTimeout,
+)
+from mu.messages.channel import SMALL_BYTES, Channel, ending
 from mu.packing import digest_of, joined, pack, pieces, size_of, unpack
 from mu.store.protocol import REQUESTS_AT_ONCE, Buffer, Store, at_once
 
@@ -30,7 +36,10 @@ _LONG_WAIT_S = 1.0
 _EVERYBODY = "all"
 
 DONE = b"done"
-"""How a member ended that did not fail."""
+"""How a member ended that did not fail, or a roll call for which all were there."""
+
+_GIVEN_UP = b"given up"
+"""How a roll call ended for which some were not there."""
 
 
 class Readable(Protocol):
@@ -98,16 +107,32 @@ class Comm:
     def roll_call(self, timeout: float) -> None:
         """Return once all members have begun; a member that is started again finds that they have.
 
+        Either all go on or none does: what was decided first, all are told.
+
         Raises:
             NotEnoughConcurrency: some have not begun in time, so no member goes on.
+            PeerFailed: another has failed for a reason of its own.
         """
+        decision = f"{self._gang}/roll-call"
         try:
             self._meet("roll-call", 0, _Deadline(timeout))
-        except (ReceiveTimeout, PeerFailed) as error:
+            begin = True
+        except ReceiveTimeout:
+            begin = False
+        except PeerFailed:
+            if self._channel.get(decision) != _GIVEN_UP:
+                raise
+            begin = False
+        # Who comes late finds all messages of those that have given up.
+        try:
+            self._channel.put(decision, DONE if begin else _GIVEN_UP)
+        except NondeterministicTask:
+            begin = not begin
+        if not begin:
             raise NotEnoughConcurrency(
                 f"not all {self.size} members of the gang could begin in {timeout:g} s: the "
                 "account had no room for them"
-            ) from error
+            )
 
     # ---- one to one ----
 
@@ -399,11 +424,3 @@ class Comm:
     def _deadlock(self, ranks: Sequence[int]) -> NoReturn:
         chain = ", ".join(f"rank {rank}" for rank in ranks)
         raise Deadlock(f"{chain}: each waits for the next, and the last for the first")
-
-
-def ending(gang: str, rank: int) -> str:
-    """The key under which a channel says that a member has ended, and how.
-
-    Its message is `DONE`, or the reason of a failure that is not tried again.
-    """
-    return f"{gang}/ended-{rank}"

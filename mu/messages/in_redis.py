@@ -35,6 +35,7 @@ _LONGEST_PAUSE_S = 2.0
 
 _ONLY_ID = "1-1"
 _FIELD = "d"
+_MARK = "begun"
 _REMOVED_AT_ONCE = 1000
 
 _PASSING = (
@@ -57,7 +58,15 @@ class RedisChannel:
     that has been restarted without its data is not taken for one to which nothing was sent.
     """
 
-    def __init__(self, url: str, job: str, *, begins: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        job: str,
+        *,
+        begins: bool = False,
+        gang: str = "",
+        sign_in: Callable[[], tuple[str, str]] | None = None,
+    ) -> None:
         """Connects to a server.
 
         Args:
@@ -67,15 +76,18 @@ class RedisChannel:
                 any setting of redis-py's connections, such as ``ssl_ca_certs``.
             job: begins all keys; no other job has it.
             begins: whether this is the job's first channel.
+            gang: whose mark is looked for instead of the job's. Any of its members may leave it,
+                and it goes with the gang's messages.
+            sign_in: makes the user and the password of each new connection.
 
         Raises:
             ChannelClosed: the server does not answer, or knows nothing of the job.
             ChannelRefused: the URL is wrong, or the server refuses the user.
         """
         self._job = job
-        self._mark = f"{{{job}}}"
+        folder, self._mark = self._places(f"{gang}/{_MARK}") if gang else ("", f"{{{job}}}")
         self._looks = not begins
-        self._begins = begins
+        self._owns_mark = begins and not gang
         self._given_up = False
         try:
             parts = urlsplit(url)
@@ -93,6 +105,7 @@ class RedisChannel:
                 socket_timeout=_ANSWER_S,
                 socket_connect_timeout=_ANSWER_S,
                 redis_connect_func=self._connected,
+                credential_provider=None if sign_in is None else _Signing(sign_in),
             )
             self._client.connection_pool.make_connection()  # only checks the settings
         except (ValueError, TypeError):
@@ -101,8 +114,9 @@ class RedisChannel:
                 "the URL of the channel is not a Redis server's, or has unknown settings"
             ) from None
         if begins:
-            # Once: a wrong URL should be told at once.
-            self._ask(lambda: self._write(self._mark, _ONLY_ID, b""), 0)
+            # A user's own URL once: if it is wrong, this should be told at once.
+            patience_s = 0.0 if self._owns_mark else None
+            self._ask(lambda: self._write(self._mark, _ONLY_ID, b"", folder), patience_s)
             self._looks = True
         else:
             self._ask(lambda: self._client.exists(self._mark))
@@ -113,7 +127,7 @@ class RedisChannel:
     def put(self, key: str, data: bytes) -> None:
         """See `Channel.put`."""
         folder, place = self._places(key)
-        if self._begins:
+        if self._owns_mark:
             self._ask(lambda: self._client.pexpire(self._mark, self._kept_ms))
         if not self._ask(lambda: self._write(place, _ONLY_ID, data, folder)):
             found = self.get(key)
@@ -164,7 +178,7 @@ class RedisChannel:
     def close(self) -> None:
         """See `Channel.close`."""
         try:
-            if self._begins:
+            if self._owns_mark:
                 self._ask(lambda: self._client.unlink(self._mark), 0)
         except (ChannelClosed, ChannelRefused):
             pass  # the mark expires
@@ -230,6 +244,17 @@ class RedisChannel:
                 pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
             except redis.RedisError as error:
                 raise ChannelRefused(f"{self._server} refuses: {error}") from error
+
+
+class _Signing(redis.CredentialProvider):
+    """Gives redis-py what to sign in with, whenever it connects."""
+
+    def __init__(self, sign_in: Callable[[], tuple[str, str]]) -> None:
+        self._sign_in = sign_in
+
+    def get_credentials(self) -> tuple[str, str]:
+        """See redis-py."""
+        return self._sign_in()
 
 
 def _data(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> bytes | None:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+import mu
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, digest
 from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
 from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
+from mu.engines.stack import deployment
+from mu.store.s3 import client as s3_client
+from tests.aws.executors import ON, Cloud
 from tests.pipeline.clips import Clip
 from tests.support.emulator import an_emulator
 
@@ -73,3 +77,34 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         for name, value in running.environment.items():
             patch.setenv(name, value)
         yield running
+
+
+@pytest.fixture(scope="session")
+def deployed_for_executors(
+    tmp_path_factory: pytest.TempPathFactory, assembly: Path
+) -> Iterator[Cloud]:
+    """The stack where roles are enforced: one for all modules with executors, as it takes long."""
+    with an_emulator(tmp_path_factory.mktemp("executors"), authenticate=True) as running:
+        yield Cloud(running, Deployed(STACK, running.client, running.deploy(assembly, STACK)))
+
+
+@pytest.fixture(scope="module")
+def cloud(deployed_for_executors: Cloud) -> Iterator[Cloud]:
+    """That stack; this process's clients reach it."""
+    caches = s3_client.client, deployment.client
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in deployed_for_executors.emulator.environment.items():
+            patch.setenv(name, value)
+        for cache in caches:
+            cache.cache_clear()
+        yield deployed_for_executors
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def executor(cloud: Cloud) -> Iterator[mu.Executor]:
+    """An executor for tests that leave it as it was."""
+    del cloud
+    with mu.Executor(ON, retries=1, timeout=60) as ex:
+        yield ex

@@ -42,7 +42,8 @@ def store(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Sto
 def run(store: S3Store, size: int, task: Any) -> list[Any]:
     """What each member returned."""
     members = [
-        Comm(open_channel(STORE, store, "mu/1"), store, "g", rank, size) for rank in range(size)
+        Comm(open_channel(STORE, store, "mu/1", "g"), store, "g", rank, size)
+        for rank in range(size)
     ]
     with ThreadPoolExecutor(size) as pool:
         return list(pool.map(task, members))
@@ -80,6 +81,6 @@ def test_members_talk_through_a_bucket(store: S3Store) -> None:
     assert run(store, 3, task) == [[rank, 10 + rank, 20 + rank] for rank in range(3)]
     with pytest.raises(NondeterministicTask):
         run(store, 3, lambda comm: comm.send("other", dest=(comm.rank + 1) % comm.size))
-    channel = open_channel(STORE, store, "mu/1")
+    channel = open_channel(STORE, store, "mu/1", "g")
     channel.forget("g")
     assert store.list("mu/") == []

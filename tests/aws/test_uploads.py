@@ -14,6 +14,7 @@ import pytest
 from emulator.excamera.deployed import MIN_PART, Deployed, Upload, digest
 from excamera.job.options import EncodeOptions, VpxSettings
 from mu.timeline import attempts
+from tests.pipeline.awkward import with_damage, write_interlaced
 from tests.pipeline.clips import Clip, check_plays_alike, key_frames
 from tests.support.shared import SHARED, needs
 
@@ -63,6 +64,26 @@ def test_the_result_says_what_it_was_made_from(stack: Deployed, clip: Path) -> N
     head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key="labelled.webm")
     assert head["ContentType"] == "video/webm"
     assert head["Metadata"]["excamera-source"].endswith("/labelled.mp4")
+
+
+@pytest.mark.slow
+def test_awkward_sources(stack: Deployed, locally: Locally, tmp_path: Path) -> None:
+    """If this fails, what one machine reads and mends is refused by the stack, or differs there."""
+    recording = Clip(frames=50, sound="aac", options={"crf": "10", "bf": "2"}).write(
+        tmp_path / "part.ts"
+    )
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(2 * recording.read_bytes())
+    film = Clip(frames=30, encoder="ffv1", options={"g": "1"}).write(tmp_path / "whole.mkv")
+    damaged = with_damage(film, 13)
+    old = write_interlaced(tmp_path / "old.ts")
+    words = {joined: "clock jumps once", damaged: "1 frame damaged", old: "interlaced"}
+    uploads = {path: stack.upload(f"awkward/{path.name}", path) for path in words}
+    for path, upload in uploads.items():
+        job = stack.job(upload)
+        assert job.status == "SUCCEEDED", job
+        assert any(words[path] in note for note in job.output["notes"])
+        assert digest(stack.output(job.output["key"])) == locally(path)
 
 
 @pytest.fixture(scope="session")

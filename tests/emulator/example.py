@@ -10,7 +10,7 @@ STACK = "Example"
 
 # The event says what the `task` function does: {"do": ..., ...}.
 TASK = '''
-import os, signal, time
+import os, signal, subprocess, sys, time
 import boto3
 
 class Flaky(Exception):
@@ -50,6 +50,15 @@ def handler(event, context):
     elif do == "where":
         return {"task": os.getcwd(), "opt": os.listdir("/opt"), "tmp": os.listdir("/tmp"),
                 "path": os.environ.get("PYTHONPATH")}
+    elif do == "import twice":
+        found = []
+        for number in range(2):
+            with open("/tmp/changing.py", "w") as file:
+                file.write("print(%d)" % number)
+            os.utime("/tmp/changing.py", (1, 1))
+            command = [sys.executable, "-c", "import sys; sys.path.append('/tmp'); import changing"]
+            found.append(subprocess.run(command, capture_output=True, text=True).stdout)
+        return found
     elif do == "read":
         try:
             s3.get_object(Bucket=event.get("bucket", BUCKET), Key=event["key"])

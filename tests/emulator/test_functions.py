@@ -100,6 +100,11 @@ def test_environment(emulator: Emulator, outputs: dict[str, str]) -> None:
     assert found["opt"] == []
 
 
+def test_bytecode_of_tmp(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """A function imports what another had in its /tmp, under the same name in the same second."""
+    assert output(run(emulator, outputs["Optimized"], {"do": "import twice"})) == ["0\n", "1\n"]
+
+
 def test_logs_and_counts(emulator: Emulator, outputs: dict[str, str]) -> None:
     """Measurements miss calls, or a function's output is lost."""
     before = quiet(emulator)

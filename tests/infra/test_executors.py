@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from stacks.executors import ARCHITECTURES, definition
+from stacks.executors import ARCHITECTURES
 from stacks.settings import SettingError, Settings
+from stacks.shares_machine import definition
 from tests.infra.test_state_machine import all_states
 from tests.support.assembly import resources
 
@@ -88,6 +89,7 @@ def test_no_failure_of_a_worker_ends_the_others() -> None:
         ({"mu_memory_mb": [20_000]}, "mu_memory_mb"),
         ({"mu_names": 0}, "mu_names"),
         ({"mu_scratch_mb": 1}, "mu_scratch_mb"),
+        ({"mu_server": "redis"}, "mu_server"),
         ({"mu_read_buckets": ["a"], "mu_write_buckets": ["a"]}, "twice"),
     ],
 )

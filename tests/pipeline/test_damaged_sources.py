@@ -10,6 +10,7 @@ import av
 import pytest
 
 from excamera.cli import main
+from tests.pipeline.awkward import with_damage
 from tests.pipeline.clips import (
     Clip,
     check_plays_alike,
@@ -49,16 +50,8 @@ def damaged_frames(said: str) -> int:
 @pytest.mark.parametrize("bad", [0, 13, 29])
 def test_a_damaged_frame_is_left_out_and_said(bad: int, tmp_path: Path, capfd: Capture) -> None:
     """If this fails, one bad frame ends the encode of a film, or nobody hears of it."""
-    source = Clip(frames=30, encoder="ffv1", options={"g": "1"}).write(tmp_path / "a.mkv")
-    damaged = tmp_path / "b.mkv"
-    with av.open(str(source)) as a, av.open(str(damaged), "w") as b:
-        stream = b.add_stream_from_template(a.streams.video[0])
-        for number, packet in enumerate(p for p in a.demux(video=0) if p.size):
-            new = av.Packet(b"\xff" * 40) if number == bad else packet
-            new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
-            new.is_keyframe = True
-            new.stream = stream
-            b.mux(new)
+    whole = Clip(frames=30, encoder="ffv1", options={"g": "1"}).write(tmp_path / "a.mkv")
+    damaged = with_damage(whole, bad)
     options = ["--damaged"] if bad == 29 else []  # that looks like a file that ends early
     output, said = encoded(damaged, capfd, *options, "-n", "4", "-x", "2")
     assert damaged_frames(said) == 1

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from av.video.stream import VideoStream
 
 from excamera.cli import main
 from excamera.media.source.deinterlacer import deinterlaced
-from excamera.media.source.picture import Planes, frame_of, planes_of
+from excamera.media.source.picture import frame_of, planes_of
+from tests.pipeline.awkward import FRAMES, write_interlaced
 from tests.pipeline.clips import check_plays_alike, mean_error, moving_picture, packet_times
 
 Capture = pytest.CaptureFixture[str]
-FRAMES = 24
-_MPEG2 = {"flags": "+ildct+ilme", "qmin": "1", "qmax": "2", "bf": "2", "g": "12"}
-
-
-def woven(number: int) -> Planes:
-    """A picture whose lines are, in turn, of two moments."""
-    first, second = (moving_picture(4 * moment) for moment in (2 * number, 2 * number + 1))
-    planes = [plane.copy() for plane in first]
-    for plane, other in zip(planes, second, strict=True):
-        plane[1::2] = other[1::2]
-    return planes[0], planes[1], planes[2]
-
-
-def write_interlaced(path: Path) -> Path:
-    """A clip as old cameras made them, top field first."""
-    with av.open(str(path), "w") as out:
-        video = out.add_stream("mpeg2video", rate=25, options=_MPEG2)
-        assert isinstance(video, VideoStream)
-        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
-        for number in range(FRAMES):
-            frame = frame_of(woven(number))
-            frame.pts, frame.time_base = number, Fraction(1, 25)
-            out.mux(video.encode(frame))
-        out.mux(video.encode(None))
-    return path
 
 
 def combing(picture: bytes) -> float:

@@ -157,7 +157,7 @@ def test_ntsc_rates_are_kept_by_both_containers(tmp_path: Path) -> None:
         check_all_shown(output, 30, rate)
 
 
-def test_missing_numbers_are_said(tmp_path: Path) -> None:
+def test_missing_numbers_are_said(tmp_path: Path, capfd: Capture) -> None:
     """If this fails, a gap ends the film early, or nobody hears of it."""
     folder = pictures(tmp_path / "frames", "%02d.png")
     for number, to in enumerate([1, 2, 3, 4, 6, 7, 8, 12, 13, 14, 20, 21][::-1]):
@@ -169,6 +169,8 @@ def test_missing_numbers_are_said(tmp_path: Path) -> None:
         "9 pictures are missing (number 5, 9 to 11 and 15 to 19): the film goes on without a pause",
         "left out: 1 picture without a number",
     )
+    message = refused(capfd, "encode", folder, tmp_path / "strict.webm", "--strict")
+    assert "9 pictures are missing" in message
 
 
 def test_workers_read_only_their_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

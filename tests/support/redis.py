@@ -17,13 +17,12 @@ from urllib.parse import quote
 
 import pytest
 
+from mu.messages.rights import RIGHTS
+
 USER, PASSWORD = "mu-worker", "p%40ss word:/?#"
 
-RIGHTS = (
-    "resetkeys ~{mu/* resetchannels -@all +exists +xadd +xread +xrevrange +pexpire +sadd +spop "
-    "+unlink +multi +exec"
-)
-"""All that a user needs; docs/mu.md has the same."""
+SIGNED_IN = "mu-signed-in"
+"""A user who has the same rights with any password, as of a server that AWS lets in."""
 
 
 @dataclass
@@ -33,6 +32,7 @@ class RedisServer:
     Attributes:
         url: with which a user of `RIGHTS` connects.
         admin: with which a test connects, who may do anything.
+        signed_in: as the server that a stack has, for a user of `RIGHTS`; over TLS only.
     """
 
     folder: Path
@@ -40,6 +40,7 @@ class RedisServer:
     port: int
     url: str
     admin: str
+    signed_in: str
     process: subprocess.Popen[bytes]
 
     def stop(self) -> None:
@@ -70,6 +71,7 @@ def a_redis(
     digest = hashlib.sha256(PASSWORD.encode()).hexdigest()  # a rule cannot hold blanks
     (folder / "users.acl").write_text(
         f"user default on >admin ~* &* +@all\nuser {USER} on #{digest} {RIGHTS}\n"
+        f"user {SIGNED_IN} on nopass {RIGHTS}\n"
     )
     port = _free_port()
     arguments = [
@@ -92,6 +94,7 @@ def a_redis(
         port,
         f"{scheme}://{USER}:{quote(PASSWORD, safe='')}@{place}",
         f"{scheme}://default:admin@{place}",
+        f"elasticache://{SIGNED_IN}@127.0.0.1:{port}/cache{query}",
         _started(arguments, folder, port),
     )
     try:

@@ -380,3 +380,26 @@ def test_a_member_that_fails_for_good_ends_the_gang_under_its_own_name(kind: str
             executor.gang(member, [False, False, True])
         with pytest.raises(TaskFailed, match="Deadlock"):
             executor.gang(lambda comm, _: comm.recv(source=1 - comm.rank), range(2))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"workers": 0}, "workers is at least 1, not 0"),
+        ({"memory": 0}, "memory is at least 1"),
+        ({"per_worker": 0}, "per_worker is at least 1"),
+        ({"retries": -1}, "retries is at least 0"),
+        ({"timeout": 0}, "seconds above 0"),
+        ({"on": "stack:Some", "store": object()}, "stack:Some has a store of its own"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, Any], why: str) -> None:
+    """If this fails, an option does something else than it says, or nothing, in silence."""
+    with pytest.raises(ValueError, match=why):
+        Executor(**wrong)
+
+
+def test_options_of_a_stack_are_taken_here() -> None:
+    """If this fails, a program for a stack has to be changed to be tried on one machine."""
+    with Executor(workers=1, memory=3008, per_worker=2, architecture="arm64") as executor:
+        assert executor.submit(pow, 2, 3).result() == 8

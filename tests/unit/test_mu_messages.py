@@ -18,11 +18,16 @@ import pytest
 
 from mu import MemoryStore, Store
 from mu.errors import ChannelClosed, Deadlock, NondeterministicTask, PeerFailed, ReceiveTimeout
-from mu.messages.channel import SMALL_BYTES, Channel
-from mu.messages.comm import DONE, Comm, ending
+from mu.messages.channel import SMALL_BYTES, Channel, ending
+from mu.messages.comm import DONE, Comm
 from mu.messages.in_store import StoreChannel
 from mu.messages.on_machine import MessageHub, SocketChannel
-from mu.messages.opening import begin_channel, open_channel
+from mu.messages.opening import (
+    begin_channel,
+    forget_messages,
+    only_workers_reach,
+    open_channel,
+)
 from mu.store.protocol import REQUESTS_AT_ONCE
 
 JOBS = itertools.count()
@@ -72,11 +77,13 @@ def gang(kind: str) -> Iterator[Gang]:
     job = f"mu/{next(JOBS)}"
     objects = MemoryStore()
     url, first = begin_channel(kind, objects, job)
-    gang = Gang(lambda: open_channel(url, objects, job))
+    gang = Gang(lambda: open_channel(url, objects, job, "g"))
     yield gang
     for channel in gang.channels:
         channel.close()
     first.forget("g")
+    if only_workers_reach(url):
+        forget_messages(url, job, "g")
     assert not objects.list()
     first.close()
 

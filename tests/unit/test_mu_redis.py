@@ -18,7 +18,8 @@ from mu import MemoryStore
 from mu.errors import ChannelClosed, ChannelRefused
 from mu.messages.in_redis import RedisChannel
 from mu.messages.opening import begin_channel, open_channel
-from tests.support.redis import RIGHTS, RedisServer, a_redis
+from mu.messages.rights import RIGHTS
+from tests.support.redis import RedisServer, a_redis
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -81,13 +82,13 @@ def test_a_missing_library_is_named(server: RedisServer, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "redis", None)
     monkeypatch.delitem(sys.modules, "mu.messages.in_redis", raising=False)
     with pytest.raises(ChannelRefused, match=r"install excamera\[redis\]"):
-        open_channel(server.url, MemoryStore(), "mu/1")
+        open_channel(server.url, MemoryStore(), "mu/1", "g")
 
 
 def test_the_other_name_of_the_scheme_is_known(server: RedisServer) -> None:
     """If this fails, URLs as Valkey's documents write them are not taken."""
     url, first = begin_channel(server.url.replace("redis:", "valkey:"), MemoryStore(), "mu/v")
-    channel = open_channel(url, MemoryStore(), "mu/v")
+    channel = open_channel(url, MemoryStore(), "mu/v", "g")
     channel.put("g/a", b"1")
     channel.forget("g")
     channel.close()

@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from excamera.cli.progress import ProgressObserver
+from excamera.errors import WorkerCrashed
 from excamera.job.flow import FUNCTIONS as REGISTRY
 from excamera.job.flow import excamera_flow
 from excamera.job.steps import COUNTED, FUNCTIONS, STEPS, Counts, Per, step_of
+from excamera.local import named
 from excamera.price import costs
-from mu import Each, Node, Sequence, Task, TaskRecord
+from mu import Each, Node, Sequence, Task, TaskFailed, TaskRecord
 from mu.flow import Parallel, check
 from mu.task import resolve
 from tests.support.shared import ROOT
@@ -140,3 +142,12 @@ def test_anchors_are_shown_until_a_chunk_begins() -> None:
     for anchored, shown in ((0, []), (1, ["coding anchors"])):
         found = [line for line in phases(events, anchored) if ":" not in line]
         assert found[2:] == [*shown, "encoding"]
+
+
+def test_a_crash_of_a_worker_is_told_in_a_users_words() -> None:
+    """If this fails, a crash in a library shows the user the events of a flow."""
+    failure = TaskFailed("index", {"job": "local"}, "WorkerDied", "process 7 was killed by SIGABRT")
+    told = named(failure)
+    assert isinstance(told, WorkerCrashed)
+    assert str(told).startswith("task index failed: process 7 was killed by SIGABRT; ")
+    assert "report it" in str(told)

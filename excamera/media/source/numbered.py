@@ -88,11 +88,13 @@ class NumberedPictures:
     Attributes:
         pictures: in the order of their numbers.
         rate: how many are shown a second.
-        notes: what a user should know of them.
+        missing: what to say of numbers that are missing, or "".
+        notes: what else a user should know of them.
     """
 
     pictures: tuple[Picture, ...]
     rate: Fraction
+    missing: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -198,7 +200,7 @@ class _Group:
             pictures = tuple(Picture.find(file) for file in files)
         except OSError as error:
             raise SourceUnavailable(f"{name}: cannot be read: {error.strerror}") from error
-        return NumberedPictures(pictures, rate, (*_gaps(sorted(self.numbers)), *notes))
+        return NumberedPictures(pictures, rate, _gaps(sorted(self.numbers)), tuple(notes))
 
     def __str__(self) -> str:
         """A name that stands for the files, and how many there are."""
@@ -260,14 +262,14 @@ def _named(groups: Sequence[_Group]) -> str:
     return f"{shown} and others" if len(groups) > _NAMED else shown
 
 
-def _gaps(numbers: Sequence[int]) -> Iterator[str]:
-    """A line about the numbers that are missing."""
+def _gaps(numbers: Sequence[int]) -> str:
+    """A line about the numbers that are missing, if some are."""
     gaps = [(a + 1, b - 1) for a, b in pairwise(numbers) if b > a + 1]
     if not gaps:
-        return
+        return ""
     count = sum(last - first + 1 for first, last in gaps)
     shown = [str(first) if first == last else f"{first} to {last}" for first, last in gaps[:_NAMED]]
     shown += ["others"] if len(gaps) > _NAMED else []
     which = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
     pictures = "1 picture is" if count == 1 else f"{count} pictures are"
-    yield f"{pictures} missing (number {which}): the film goes on without a pause"
+    return f"{pictures} missing (number {which}): the film goes on without a pause"

@@ -13,7 +13,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mu.errors import StackError
+from mu.errors import ChannelRefused, StackError
+from mu.messages.opening import SOCKETS, VALKEY
 
 OUTPUT = "Mu"
 """The stack's output that says all this."""
@@ -36,6 +37,7 @@ class Deployment:
         versions: of the distributions that functions can import, by architecture and normal name;
             "" if Lambda chooses it.
         kept_days: after how many days packages expire; 0 if its workers know of none.
+        server: URL of the stack's own server for messages; "" if it has none.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Deployment:
     usd_per_gb_s: Mapping[str, float] = field(repr=False)
     versions: Mapping[str, Mapping[str, str]] = field(repr=False, default_factory=dict)
     kept_days: int = 0
+    server: str = ""
 
     @classmethod
     def find(cls, name: str) -> Deployment:
@@ -71,6 +74,23 @@ class Deployment:
         }
         return cls(name=name, functions=functions, **told)
 
+    def channel(self, kind: str) -> str:
+        """What `begin_channel` is told of a kind of channel.
+
+        Raises:
+            ChannelRefused: workers of this stack have no such channel.
+        """
+        if kind == SOCKETS:
+            raise ChannelRefused("workers of a stack have no sockets in common")
+        if kind != VALKEY:
+            return kind
+        if not self.server:
+            raise ChannelRefused(
+                f"{self.name} has no server for messages: deploy it with -c mu_server=valkey, "
+                'which costs something at all times (docs/deploy.md), or use channel="store"'
+            )
+        return self.server
+
     def sizes(self, architecture: str) -> list[int]:
         """The functions' memory sizes in MB, from the smallest.
 
@@ -82,12 +102,52 @@ class Deployment:
             raise StackError(f"{self.name} has no workers for {architecture}: it has {known}")
         return sorted(self.functions[architecture])
 
+    def fitting(self, architecture: str, memory_mb: int) -> int:
+        """The memory size of the smallest functions that have so much, in MB.
+
+        Raises:
+            StackError: there are none.
+        """
+        sizes = self.sizes(architecture)
+        for size in sizes:
+            if size >= memory_mb:
+                return size
+        raise StackError(
+            f"no workers of {self.name} have {memory_mb} MB: the largest have {sizes[-1]}; the "
+            "setting mu_memory_mb adds others"
+        )
+
 
 def most_at_once() -> int:
     """How many calls of functions without a reservation may run at once in the account."""
     with explained("lambda:GetAccountSettings"):
         limit = client("lambda").get_account_settings()["AccountLimit"]
     return int(limit.get("UnreservedConcurrentExecutions", limit["ConcurrentExecutions"]))
+
+
+def stop_execution(arn: str, cause: str) -> bool:
+    """End an execution of a state machine.
+
+    Args:
+        arn: its ARN.
+        cause: is shown with it.
+
+    Returns:
+        Whether it still ran.
+
+    Raises:
+        StackError: AWS does not answer, or refuses.
+    """
+    states = client("stepfunctions")
+    try:
+        with explained("states:StopExecution"):
+            states.stop_execution(executionArn=arn, error="Cancelled", cause=cause)
+    except StackError:
+        with explained("states:DescribeExecution"):
+            if states.describe_execution(executionArn=arn)["status"] == "RUNNING":
+                raise
+        return False
+    return True
 
 
 @cache

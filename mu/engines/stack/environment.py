@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -71,6 +72,7 @@ class _Running:
     submitted: Call
     began: float | None = None
     worker: str = ""
+    wanted: bool = True
     ended: float | None = None
     outcome: Answer | CallFailed | None = None
 
@@ -115,9 +117,11 @@ class Environment:
         """
         received = time.time()
         keys = Keys(job)
-        if read_stop(self.store, keys)[0]:
+        all_unwanted, unwanted = read_stop(self.store, keys)
+        if all_unwanted:
             return {"calls": 0, "ended": 0}
         calls, packages = read_share(self.store.get(keys.share(share)))
+        calls = [call for call in calls if call.number not in unwanted]
         lease = self._lease_of(keys)
         refused: CallFailed | None = None
         if lease.has_run_out():
@@ -221,6 +225,8 @@ class _Share:
         self._calls = [_Running(call, self._submitted(number, call))
                        for number, call in enumerate(calls)]  # fmt: skip
         self._written: set[int] = set()
+        # Lambda may run a share twice, and neither run may replace what the other has written.
+        self._run = secrets.token_hex(4)
         self._parts = 0
         self._unwanted = False
         self._functions: dict[str, bytes] = {}
@@ -246,6 +252,9 @@ class _Share:
 
     def run(self, pool: WorkerPool, left_s: Callable[[], float]) -> None:
         """Run all calls to their ends, or to that of the environment."""
+        if left_s() < _TO_BEGIN_S:  # to make ready took too long
+            self.refuse(Cancelled())
+            return
         store = self._environment.store
         for one in self._calls:
             digest = one.call.function
@@ -274,8 +283,11 @@ class _Share:
                 self._end_late(pool, left)
             elif now - looked >= _LOOK_S:
                 self._unwanted, unwanted = read_stop(store, self._keys)
-                all_end = self._unwanted or self._lease.has_run_out()
-                self._cancel(pool, [one for one in left if all_end or one.call.number in unwanted])
+                for one in left:
+                    one.wanted = not (self._unwanted or one.call.number in unwanted)
+                # Without a lease they come back, should their client only have slept.
+                run_out = self._lease.has_run_out()
+                self._cancel(pool, [one for one in left if run_out or not one.wanted])
                 looked = now
 
     def refuse(self, failure: CallFailed) -> None:
@@ -308,12 +320,12 @@ class _Share:
             ended = [
                 (number, one)
                 for number, one in enumerate(self._calls)
-                if one.ended is not None and number not in self._written
+                if one.ended is not None and one.wanted and number not in self._written
             ]
         if not ended:
             return
         outcomes = [self._outcome(one) for _, one in ended]
-        key = f"{self._keys.outcomes}{self._name}-{self._parts}"
+        key = f"{self._keys.outcomes}{self._name}-{self._run}-{self._parts}"
         self._environment.store.concat(key, pieces(write_outcomes(outcomes)))
         self._parts += 1
         self._written.update(number for number, _ in ended)
@@ -324,7 +336,7 @@ class _Share:
     def _outcome(self, one: _Running) -> Outcome:
         assert one.ended is not None
         if isinstance(one.outcome, Cancelled):
-            # Either nobody wants it, or it comes back to be begun elsewhere.
+            # It comes back to be begun elsewhere.
             return Outcome(one.call.number, None)
         log = self._log(one)
         if isinstance(one.outcome, CallFailed):

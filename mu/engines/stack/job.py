@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from mu.engines.stack.deployment import Deployment, client, explained
+from mu.engines.stack.deployment import Deployment, client, explained, stop_execution
 from mu.engines.stack.share import Keys, write_stop
 from mu.errors import NoSuchJob
 from mu.prices import INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
@@ -94,10 +94,7 @@ class Job:
             for page in pages:
                 for execution in page["executions"]:
                     if execution["name"].startswith(f"{self.name}-"):
-                        states.stop_execution(
-                            executionArn=execution["executionArn"],
-                            error="Cancelled",
-                            cause="the job was cancelled",
+                        stopped += stop_execution(
+                            execution["executionArn"], "the job was cancelled"
                         )
-                        stopped += 1
         return stopped

@@ -45,6 +45,11 @@ class Keys:
         return f"mu/{self.job}/data"
 
     @property
+    def messages(self) -> str:
+        """What channels take for the job's name: in servers, all keys of mu begin alike."""
+        return f"mu/{self.job}"
+
+    @property
     def stop(self) -> str:
         """Which calls nobody wants any more; absent while all are wanted."""
         return f"mu/{self.job}/stop.json"

@@ -8,7 +8,6 @@ what it has read, so that it lists nothing twice.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import json
 import secrets
@@ -17,8 +16,8 @@ import tempfile
 import threading
 import time
 import traceback
-from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,27 +25,21 @@ from typing import Any
 
 from mu.commands.staging import Staging
 from mu.engines.call import Call, CallFailed, Cancelled
-from mu.engines.stack.deployment import Deployment, client, explained, most_at_once
+from mu.engines.stack.deployment import (
+    Deployment,
+    client,
+    explained,
+    most_at_once,
+    stop_execution,
+)
 from mu.engines.stack.lease import Lease
 from mu.engines.stack.packages import Stored, upload
-from mu.engines.stack.share import (
-    Keys,
-    ShareCall,
-    read_outcomes,
-    read_stop,
-    write_share,
-    write_stop,
-)
-from mu.errors import (
-    ChannelRefused,
-    NotEnoughConcurrency,
-    PackageError,
-    StackError,
-    StoreError,
-)
-from mu.messages.opening import SOCKETS, STORE, begin_channel
+from mu.engines.stack.sender import SPARE_S, Sender
+from mu.engines.stack.share import Keys, read_outcomes, read_stop, write_stop
+from mu.errors import NotEnoughConcurrency, PackageError, StackError, StoreError
+from mu.messages.opening import STORE, begin_channel
 from mu.packages.declared import Entry, collect
-from mu.packing import pieces, size_of, travels_by_value
+from mu.packing import travels_by_value
 from mu.store.below import StoreBelow
 from mu.store.protocol import REQUESTS_AT_ONCE, Store
 from mu.store.s3.bucket import S3Store
@@ -56,25 +49,17 @@ _QUIET_S = 0.03
 _GATHER_S = 0.5
 """or when its first call has waited so long."""
 
-_INLINE = 40
-"""The most shares of an inline map, which Step Functions begins at once."""
-
-_SHARE_CALLS = 256
-_SHARE_BYTES = 64 << 20
-_ROUNDS = 4
-"""Shares for each worker, so that those who are done early take over from others."""
-
 _FIRST_POLL_S = 0.2
 _LONGEST_POLL_S = 1.0
 _DESCRIBE_S = 5.0
 _GRACE_S = 3.0
 """How long after its execution's end an outcome may still be missing from a listing."""
 
+_ENDING_S = 3.0
+"""How long the end of a job waits for workers that end calls which nobody wants."""
+
 _UNANSWERED_S = 60.0
 """After so long without an answer from AWS, while this process runs, all calls fail."""
-
-_SPARE_S = 60.0
-"""How much of a function's time no call is planned for."""
 
 _KEPT_FREE = 3
 """Functions that must run beside the workers, if the account has few."""
@@ -104,14 +89,14 @@ class _Wave:
         shares: those without an end so far, with the numbers of their calls.
         ended: when it was seen to have ended.
         why: what it ended with, if not well.
-        dropped: whether it may still run calls that nobody wants.
+        dropped: names of shares that may still run calls that nobody wants.
     """
 
     arn: str
     shares: dict[str, set[int]] = field(default_factory=dict)
     ended: float | None = None
     why: str = ""
-    dropped: bool = False
+    dropped: set[str] = field(default_factory=set)
 
 
 class StackWorkers:
@@ -143,7 +128,7 @@ class StackWorkers:
             memory_mb: memory of a call; None for the smallest workers.
             architecture: of the workers; None for the stack's own.
             per_worker: how many calls share a worker's memory and processors at the same time.
-            channel: see `mu.messages.opening.begin_channel`; not sockets.
+            channel: see `Deployment.channel`.
             packages: what calls import beside what is there.
 
         Raises:
@@ -153,54 +138,52 @@ class StackWorkers:
             ChannelClosed: the server does not answer.
             ChannelRefused: there is no such channel, or the server refuses the user.
         """
-        if deployment.timeout_s <= _SPARE_S:
+        if deployment.timeout_s <= SPARE_S:
             # An environment that has so little time left begins no call.
             raise StackError(
                 f"workers of {deployment.name} end after {deployment.timeout_s} s: executors need "
-                f"a timeout_s of more than {_SPARE_S:g}"
+                f"a timeout_s of more than {SPARE_S:g}"
             )
         self.job = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
         self.deployment = deployment
         self._keys = Keys(self.job)
         self._architecture = architecture or deployment.architecture
         self._sizes = deployment.sizes(self._architecture)
-        self._memory_mb = self._fitting(memory_mb or self._sizes[0])
+        self._memory_mb = deployment.fitting(self._architecture, memory_mb or 0)
         most = most_at_once()
-        self._per_worker = per_worker
         self.size = min(workers or most, max(1, most - _KEPT_FREE))
         self.packages = frozenset(deployment.packages.get(self._architecture, ()))
         self._bucket = S3Store(deployment.bucket)
-        self._packages = self._stored_packages(packages) if packages else []
+        stored = self._stored_packages(packages) if packages else []
         self.store: Store = StoreBelow(self._bucket, self._keys.data)
-        if channel == SOCKETS:
-            raise ChannelRefused("workers of a stack have no sockets in common")
-        self._channel_url, self.channel = begin_channel(channel, self.store, self.job)
+        self._channel_url, self.channel = begin_channel(
+            deployment.channel(channel), self.store, self._keys.messages
+        )
         self._numbers = itertools.count()
-        self._wave_numbers = itertools.count()
-        self._turn = itertools.count()
         self._changed = threading.Condition()
         self._queue: deque[tuple[float, tuple[Call, ...]]] = deque()
         self._sent: dict[int, _Sent] = {}
         self._number_of: dict[Call, int] = {}
         self._waves: list[_Wave] = []
-        self._digests: dict[int, tuple[Any, str]] = {}
-        self._stored: set[str] = set()
         self._dropped: set[int] = set()
         self._told: set[int] = set()
+        self._cancelled = False
         self._closed = False
         self._lease = Lease(self._bucket, self._keys, lambda: bool(self._sent))
         self._requests = ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="mu request")
+        self._sender = Sender(
+            deployment,
+            self._keys,
+            self._bucket,
+            self._requests,
+            architecture=self._architecture,
+            memory_mb=self._memory_mb,
+            size=self.size,
+            per_worker=per_worker,
+            packages=stored,
+        )
         self._thread = threading.Thread(target=self._serve, name="mu stack", daemon=True)
         self._thread.start()
-
-    def _fitting(self, memory_mb: int) -> int:
-        for size in self._sizes:
-            if size >= memory_mb:
-                return size
-        raise StackError(
-            f"no workers of {self.deployment.name} have {memory_mb} MB: the largest have "
-            f"{self._sizes[-1]}; the setting mu_memory_mb adds others"
-        )
 
     def _stored_packages(self, packages: Sequence[Entry]) -> list[Stored]:
         """Bring packages to the store; `packages` has their modules from now on."""
@@ -265,18 +248,25 @@ class StackWorkers:
             left += [one.call for one in self._sent.values()]
             for call in left:
                 call.over = True
+            for wave in self._waves:
+                wave.dropped.update(wave.shares)
             self._queue.clear()
             self._sent.clear()
             self._changed.notify_all()
         self._thread.join()
         self._lease.close()
-        with contextlib.suppress(StoreError, StackError):
-            running = [wave for wave in self._waves if wave.ended is None]
-            if left or self._dropped:
+        unwanted = bool(left or self._dropped or self._cancelled)
+        refused = contextlib.suppress(StoreError, StackError)  # the rest is tried all the same
+        with refused:
+            if unwanted:
                 write_stop(self._bucket, self._keys, everything=True)
-            for wave in running:
-                self._stop(wave)
-            self._remove(all_ended=not (left or self._dropped))
+        for wave in self._waves:
+            with refused:
+                if wave.ended is None:
+                    stop_execution(wave.arn, "nobody wants the results")
+        with refused:
+            self._await_ends({share for wave in self._waves for share in wave.dropped})
+            self._remove(all_ended=not unwanted)
         self.channel.close()
         self._requests.shutdown()
         for call in left:
@@ -285,8 +275,8 @@ class StackWorkers:
     def member(self, gang: str, rank: int, size: int) -> dict[str, Any]:
         """What the worker of a gang's member is told."""
         return {
-            "job": self.job, "channel": self._channel_url, "gang": gang, "rank": rank, "size": size,
-            "roll_call_s": ROLL_CALL_S,
+            "job": self._keys.messages, "channel": self._channel_url, "gang": gang, "rank": rank,
+            "size": size, "roll_call_s": ROLL_CALL_S,
         }  # fmt: skip
 
     def staging(self) -> Staging:
@@ -389,25 +379,18 @@ class StackWorkers:
             self._fail(numbers, failure)
 
     def _start_wave(self, numbers: Sequence[int], *, alone: bool) -> None:
-        wave = next(self._wave_numbers)
         with self._changed:
             sent = {number: self._sent[number].call for number in numbers if number in self._sent}
         if not sent:
             return  # cancelled meanwhile
         self._lease.hold()
-        alone = alone or any("gang" in call.head for call in sent.values())
-        shares = {
-            f"{wave:05d}-{count:05d}": some
-            for count, some in enumerate(self._cut(sent, alone=alone))
-        }
-        self._store_functions(sent.values())
-        list(self._requests.map(lambda one: self._store_share(sent, *one), shares.items()))
-        arn = self._execute(wave, shares, sent)
+        arn, shares = self._sender.send(sent, alone=alone)
         with self._changed:
             begun = _Wave(arn)
             for share, some in shares.items():
                 left = {number for number in some if number in self._sent}
-                begun.dropped |= len(left) < len(some)
+                if len(left) < len(some):
+                    begun.dropped.add(share)
                 for number in left:
                     self._sent[number].share = share
                 if left:
@@ -415,98 +398,6 @@ class StackWorkers:
             self._waves.append(begun)
         for call in sent.values():
             call.started("")
-
-    def _cut(self, sent: Mapping[int, Call], *, alone: bool) -> Iterable[list[int]]:
-        """The calls of each share."""
-        by_size: defaultdict[int, list[int]] = defaultdict(list)
-        for number, call in sent.items():
-            by_size[self._size_of(call)].append(number)
-        for numbers in by_size.values():
-            most = 1
-            if not alone:
-                workers = self.size * self._per_worker
-                if len(numbers) > self.size:
-                    most = min(_SHARE_CALLS, -(-len(numbers) // (workers * _ROUNDS)))
-                most = max(most, self._per_worker)
-            share: list[int] = []
-            size = seconds = 0.0
-            for number in numbers:
-                call = sent[number]
-                more = size_of(call.body[1:])
-                longer = (call.timeout_s or 0.0) / self._per_worker
-                full = len(share) >= most or size + more > _SHARE_BYTES
-                if share and (full or seconds + longer > self.deployment.timeout_s - _SPARE_S):
-                    yield share
-                    share, size, seconds = [], 0.0, 0.0
-                share.append(number)
-                size += more
-                seconds += longer
-            yield share
-
-    def _size_of(self, call: Call) -> int:
-        return self._fitting(call.memory_mb or self._memory_mb)
-
-    def _digest_of(self, call: Call) -> str:
-        """The digest of a call's packed function; "" if it goes by its name."""
-        if "function_bytes" not in call.head:
-            return ""
-        # Calls of one function share its bytes, which may be many.
-        function = call.body[0]
-        known = self._digests.get(id(function))
-        if known is None or known[0] is not function:
-            known = (function, hashlib.sha256(function).hexdigest())
-            self._digests[id(function)] = known
-        return known[1]
-
-    def _store_functions(self, calls: Iterable[Call]) -> None:
-        for call in calls:
-            digest = self._digest_of(call)
-            if digest and digest not in self._stored:
-                self._bucket.concat(self._keys.function(digest), pieces(call.body[:1]))
-                self._stored.add(digest)
-
-    def _store_share(self, sent: Mapping[int, Call], share: str, numbers: Sequence[int]) -> None:
-        calls = [
-            ShareCall(
-                number,
-                {
-                    "task": call.task,
-                    "attempt": call.attempt,
-                    **{key: value for key, value in call.head.items() if key != "function_bytes"},
-                },
-                self._digest_of(call),
-                call.body[1:],
-                call.timeout_s,
-            )
-            for number in numbers
-            for call in (sent[number],)
-        ]
-        self._bucket.concat(self._keys.share(share), pieces(write_share(calls, self._packages)))
-
-    def _execute(
-        self, number: int, shares: Mapping[str, Sequence[int]], sent: Mapping[int, Call]
-    ) -> str:
-        """Start the execution of a wave; returns its ARN."""
-        items = []
-        for share, numbers in shares.items():
-            names = self.deployment.functions[self._architecture][self._size_of(sent[numbers[0]])]
-            # Lambda starts environments only so fast for each name.
-            items.append({"share": share, "function": names[next(self._turn) % len(names)]})
-        event: dict[str, Any] = {
-            "job": self.job, "slots": self._per_worker, "concurrency": self.size
-        }  # fmt: skip
-        if len(items) <= _INLINE:
-            event["shares"] = items
-        else:
-            event["items"] = self._keys.items(number)
-            self._bucket.put(event["items"], json.dumps(items).encode())
-        with explained("states:StartExecution"):
-            started = client("stepfunctions").start_execution(
-                stateMachineArn=self.deployment.machine,
-                name=f"{self.job}-{number}",
-                input=json.dumps(event),
-            )
-        return str(started["executionArn"])
 
     # ---- what became of them ----
 
@@ -557,6 +448,8 @@ class StackWorkers:
                     wave.ended = now
                     wave.why = f"{told.get('error', told['status'])}: {told.get('cause', '')}"
             elif now - wave.ended > _GRACE_S:
+                if self._cancelled_elsewhere():  # its workers had ended before it was stopped
+                    return
                 numbers = [number for some in wave.shares.values() for number in some]
                 why = f"its execution ended without an answer: {wave.why}"
                 self._fail(numbers, CallFailed("WorkerDied", why))
@@ -570,6 +463,10 @@ class StackWorkers:
         """
         if not read_stop(self._bucket, self._keys)[0]:
             return False
+        with self._changed:
+            self._cancelled = True
+            for wave in self._waves:
+                wave.dropped.update(wave.shares)
         self._fail([*self._numbered(list(more)), *self._sent], Cancelled())
         return True
 
@@ -596,7 +493,8 @@ class StackWorkers:
                 self._dropped.add(number)
             for wave in self._waves:
                 if sent.share in wave.shares:
-                    wave.dropped |= dropped
+                    if dropped:
+                        wave.dropped.add(sent.share)
                     wave.shares[sent.share].discard(number)
                     if not wave.shares[sent.share]:
                         del wave.shares[sent.share]
@@ -611,12 +509,17 @@ class StackWorkers:
 
     # ---- the end ----
 
-    @staticmethod
-    def _stop(wave: _Wave) -> None:
-        with explained("states:StopExecution"):
-            client("stepfunctions").stop_execution(
-                executionArn=wave.arn, error="Cancelled", cause="nobody wants the results"
-            )
+    def _await_ends(self, shares: set[str]) -> None:
+        """Wait for workers that end what nobody wants; the record is the last that they write.
+
+        Args:
+            shares: names of those that may run. Some never do, which nobody knows.
+        """
+        until = time.monotonic() + _ENDING_S
+        while shares and time.monotonic() < until:
+            time.sleep(_FIRST_POLL_S)
+            recorded = self._bucket.list(self._keys.records)
+            shares -= {key.rpartition("/")[2].removesuffix(".json") for key in recorded}
 
     def _remove(self, *, all_ended: bool) -> None:
         """Remove the job's objects but its records; those of late workers expire."""

@@ -1,0 +1,52 @@
+"""Sources that are damaged, or of another age."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.stream import VideoStream
+
+from excamera.media.source.picture import Planes, frame_of
+from tests.pipeline.clips import moving_picture
+
+FRAMES = 24
+_MPEG2 = {"flags": "+ildct+ilme", "qmin": "1", "qmax": "2", "bf": "2", "g": "12"}
+
+
+def woven(number: int) -> Planes:
+    """A picture whose lines are, in turn, of two moments."""
+    first, second = (moving_picture(4 * moment) for moment in (2 * number, 2 * number + 1))
+    planes = [plane.copy() for plane in first]
+    for plane, other in zip(planes, second, strict=True):
+        plane[1::2] = other[1::2]
+    return planes[0], planes[1], planes[2]
+
+
+def write_interlaced(path: Path) -> Path:
+    """A clip as old cameras made them, top field first."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("mpeg2video", rate=25, options=_MPEG2)
+        assert isinstance(video, VideoStream)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        for number in range(FRAMES):
+            frame = frame_of(woven(number))
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    return path
+
+
+def with_damage(source: Path, bad: int) -> Path:
+    """A copy of a Matroska file in which a frame cannot be decoded; all of them are key frames."""
+    target = source.with_name("damaged.mkv")
+    with av.open(str(source)) as a, av.open(str(target), "w") as b:
+        stream = b.add_stream_from_template(a.streams.video[0])
+        for number, packet in enumerate(p for p in a.demux(video=0) if p.size):
+            new = av.Packet(b"\xff" * 40) if number == bad else packet
+            new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
+            new.is_keyframe = True
+            new.stream = stream
+            b.mux(new)
+    return target
