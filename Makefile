@@ -30,12 +30,12 @@ OPTIONS ?=
 PYTEST_ARGS ?=
 
 .PHONY: docs help encode test test-fast cloud synth emulator lint format types layers native-tests \
-  sanitized cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
+  sanitized clang cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
   bench-messages bench-workers clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
-	echo 'make synth | test-fast | lint | format | docs | sanitized | cross | clean'
+	echo 'make synth | test-fast | lint | format | docs | sanitized | clang | cross | clean'
 	echo 'make bench | bench-cloud | bench-messages | bench-workers'
 
 # --- set-up ------------------------------------------------------------------
@@ -166,6 +166,22 @@ build/native-sanitized/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.too
 	$(call native_build,native-sanitized,-DEXCAMERA_WERROR=ON \
 	  -DEXCAMERA_SANITIZE=address$(strip ,)undefined)
 	touch $@
+
+# All of it by the oldest clang that can, or the oldest one here. Unoptimised: only errors and
+# warnings count.
+CLANGS := clang++-14 clang++-15 clang++-16 clang++-17 clang++-18 clang++-19 clang++
+clang:
+	@for compiler in $(CLANGS) none; do
+	  if command -v "$$compiler" >/dev/null; then break; fi
+	done
+	if [ "$$compiler" = none ]; then
+	  echo 'No clang here (Debian: clang-14): the codec was not built with it.'
+	  exit 0
+	fi
+	echo "Building the codec with $$compiler"
+	mkdir -p build
+	$(call native_build,$$compiler,-DCMAKE_CXX_COMPILER="$$compiler" -DCMAKE_BUILD_TYPE=Debug \
+	  -DEXCAMERA_WERROR=ON)
 
 # The test programs for aarch64, under qemu with Debian's aarch64 C library. They are for the same
 # target as the layer for Lambda: zig compiles its C++ library once for both.

@@ -33,11 +33,12 @@ from examples.films import look_at
 from excamera.errors import ExCameraError
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Geometry
-from excamera.local import check_output, encode_file
+from excamera.local import encode_file
 from excamera.media.compare import compare_files
 from excamera.media.quality import summarise
 from excamera.media.source.media import Opened, open_media
 from excamera.media.source.picture import Planes, frame_of, geometry_of, planes_of, to_i420
+from excamera.places import check_output
 
 Luma = NDArray[np.uint8]
 

@@ -31,8 +31,11 @@
         │   ├── OutputIsDirectory
         │   ├── OutputIsInput
         │   ├── OutputNotWritable
+        │   ├── OutputLinkBroken  a symbolic link that leads to nothing, or in a circle
         │   ├── OutputNewer       was made from a later upload of the same source
         │   └── UnknownOutputFormat
+        ├── DiskFull              a folder takes no more data; says which one
+        ├── JobInUse              another encode keeps its job in the same directory
         ├── ContainerError        an IVF or WebM file is malformed
         ├── SizeChange            a stream changes its size, but only one can be stored
         ├── WorkerCrashed         a worker's process ended in the middle of a task
@@ -187,12 +190,24 @@ class OutputNotWritable(OutputError):
     """The output cannot be created."""
 
 
+class OutputLinkBroken(OutputError):
+    """The output is a symbolic link that leads to nothing, or in a circle."""
+
+
 class OutputNewer(OutputError):
     """The output was made from a later upload of the same source."""
 
 
 class UnknownOutputFormat(OutputError):
     """The output's extension names no format this program writes."""
+
+
+class DiskFull(PermanentError):
+    """A folder takes no more data."""
+
+
+class JobInUse(PermanentError):
+    """Another encode keeps its job in the same directory."""
 
 
 class ContainerError(PermanentError):

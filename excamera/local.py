@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
+import re
 import shutil
 import stat
 import sys
@@ -12,31 +15,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 from excamera import errors
-from excamera.errors import (
-    NoOutputFolder,
-    NoSuchInput,
-    OptionError,
-    OutputExists,
-    OutputIsDirectory,
-    OutputIsInput,
-    OutputNotWritable,
-    SeveralSequences,
-    UnknownOutputFormat,
-)
+from excamera.errors import ExCameraError, InputNotReadable, JobInUse, OptionError
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.page import check_page, write_timeline
 from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
-from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS
-from excamera.media.source.location import sequence_refused
-from excamera.media.source.numbered import find_pictures, is_sequence
-from mu import DirectoryStore, Event, Executor, Observer, TaskFailed, TaskRecord
+from excamera.media.source.numbered import is_sequence
+from excamera.places import check_input, check_output, check_timeline, full, write_page, written
+from mu import DirectoryStore, Event, Executor, Observer, StoreFull, TaskFailed, TaskRecord
+from mu.whole import NO_ROOM, whole_file
 
 _JOB = "local"
+_BLOCK = 1 << 20
+_NUMBER = re.compile(r"\[Errno (\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,57 +57,6 @@ class EncodeResult:
     sound: str
     indexed_by: str
     notes: tuple[str, ...] = ()
-
-
-def check_input(source: str, *, takes_sequences: bool = False) -> None:
-    """Refuse a source that does not exist.
-
-    Args:
-        source: a path, or "-".
-        takes_sequences: whether it may be numbered pictures.
-
-    Raises:
-        NoSuchInput: there is no such file.
-        InputIsDirectory: it is a directory without numbered pictures.
-        SeveralSequences: it is not clear which pictures are meant.
-        SequenceRefused: it is a sequence of these.
-    """
-    if source == "-":
-        return
-    path = Path(source)
-    if is_sequence(source) and takes_sequences:
-        find_pictures(source, source)
-    elif is_sequence(source):
-        with contextlib.suppress(SeveralSequences):
-            find_pictures(source, source)
-        raise sequence_refused(source)
-    elif not path.exists():
-        raise NoSuchInput(f"{source}: no such file")
-
-
-def check_output(output: Path, overwrite: bool, source: str = "-") -> str:
-    """Refuse an output that cannot be written, before any work is done.
-
-    Returns:
-        The container that the extension names.
-
-    Raises:
-        OutputError: the class says why.
-    """
-    container = output.suffix.lower().removeprefix(".")
-    if output.is_dir():
-        raise OutputIsDirectory(f"{output}: is a directory")
-    if container not in OUTPUT_CONTAINERS:
-        raise UnknownOutputFormat(f"{output}: the output must end in {ENDINGS}")
-    if not output.parent.is_dir():
-        raise NoOutputFolder(f"{output}: there is no folder {output.parent}")
-    if output.exists() and Path(source).exists() and output.samefile(source):
-        raise OutputIsInput(f"{output}: is the input itself")
-    if output.exists() and not overwrite:
-        raise OutputExists(f"{output}: exists already (--overwrite replaces it)")
-    if not os.access(output.parent, os.W_OK | os.X_OK):
-        raise OutputNotWritable(f"{output}: the folder {output.parent} is not writable")
-    return container
 
 
 def encode_file(
@@ -152,8 +96,8 @@ def encode_file(
         raise OptionError("fps is for numbered pictures; a video has a rate of its own")
     container = check_output(output, overwrite, source)
     if timeline is not None:
-        check_page(timeline)
-    with _job_directory(keep_job) as directory:
+        check_timeline(timeline, source)
+    with _room(keep_job), _job_directory(keep_job) as directory:
         store = DirectoryStore(directory)
         keys = Keys(_JOB)
         event: Event = {
@@ -168,7 +112,12 @@ def encode_file(
             _timeline(timeline, Path(event["input"]["name"]).name) as records,
         ):
             result = JobResult.from_json(_run(executor, event, observer, keys, records))
-        _publish(store.path(result.key), output, overwrite)
+            with (
+                written(output, overwrite=overwrite) as part,
+                store.path(result.key).open("rb") as finished,
+                part.open("wb") as out,
+            ):
+                shutil.copyfileobj(finished, out, _BLOCK)
         return EncodeResult(
             path=output,
             size=result.size,
@@ -215,11 +164,11 @@ def _timeline(path: Path | None, source: str) -> Iterator[list[TaskRecord]]:
     except BaseException:
         if path is not None:
             # The user must see why the job failed, not why its page did.
-            with contextlib.suppress(OutputNotWritable):
-                write_timeline(path, records, title=source)
+            with contextlib.suppress(ExCameraError):
+                write_page(path, records, title=source)
         raise
     if path is not None:
-        write_timeline(path, records, title=source)
+        write_page(path, records, title=source)
 
 
 def named(failure: TaskFailed) -> Exception:
@@ -239,7 +188,8 @@ def named(failure: TaskFailed) -> Exception:
 def _job_directory(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-        yield keep
+        with _alone(keep):
+            yield keep
         return
     directory = Path(tempfile.mkdtemp(prefix="excamera-"))
     try:
@@ -248,30 +198,84 @@ def _job_directory(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Hold a directory: two encodes in it would take each other's objects for their own."""
+    # The lock goes with this process, however it ends. Workers do not inherit it.
+    with (directory / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise JobInUse(
+                f"{directory}: another encode keeps its job there: wait for its end, or name "
+                "another directory with --keep-job"
+            ) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise  # otherwise this file system has no locks
+        yield
+
+
+@contextlib.contextmanager
+def _room(keep: Path | None) -> Iterator[None]:
+    """Say which folder is full, wherever it was found out."""
+    try:
+        yield
+    except (OSError, StoreFull, TaskFailed) as error:
+        reason = _no_room(error)
+        if reason is None:
+            raise
+        temporary = Path(tempfile.gettempdir())
+        if keep is not None and _is_about(keep.absolute(), temporary, str(error)):
+            raise full(keep, reason, "name another directory with --keep-job") from error
+        raise full(
+            temporary, reason, "set the variable TMPDIR to a folder that has more"
+        ) from error
+
+
+def _no_room(error: OSError | StoreFull | TaskFailed) -> str | None:
+    """What the system says if an error, here or of a task, means that a folder is full."""
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, StoreFull):
+        number = error.__cause__.errno if isinstance(error.__cause__, OSError) else errno.ENOSPC
+    elif isinstance(error, TaskFailed):
+        if error.error == StoreFull.__name__:
+            return error.message.rpartition(": ")[2]
+        # All that is left of an exception in another process is its text.
+        found = _NUMBER.match(error.message)
+        number = int(found[1]) if found else None
+    return os.strerror(number) if number in NO_ROOM else None
+
+
+def _is_about(kept: Path, temporary: Path, message: str) -> bool:
+    """Whether the kept job's directory is full, and not the one for temporary files."""
+    named = [str(folder) in message for folder in (kept, temporary)]
+    if named[0] != named[1]:
+        return named[0]
+    return shutil.disk_usage(kept).free <= shutil.disk_usage(temporary).free
+
+
 def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
     """The source as the index step takes it; a source that can only be read once is copied."""
     if source != "-" and (is_sequence(source) or stat.S_ISREG(Path(source).stat().st_mode)):
         return {"name": source, "path": str(Path(source).resolve())}
-    with tempfile.NamedTemporaryFile(dir=store.root, delete=False) as spool:
-        if source == "-":
-            shutil.copyfileobj(sys.stdin.buffer, spool)
-        else:
-            with Path(source).open("rb") as pipe:
-                shutil.copyfileobj(pipe, spool)
-    store.put_file(keys.spool, spool.name)
     name = "standard input" if source == "-" else source
+    spool = store.path(keys.spool)
+    spool.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(spool) as part, part.open("wb") as out:
+        for block in _blocks(source, name):
+            out.write(block)
     return {"name": name, "key": keys.spool}
 
 
-def _publish(finished: Path, output: Path, overwrite: bool) -> None:
-    """Copy the result beside the output, then rename it, so that it appears all at once."""
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
+def _blocks(source: str, name: str) -> Iterator[bytes]:
     try:
-        shutil.copyfile(finished, part)
-        if not overwrite and output.exists():
-            raise OutputExists(f"{output}: exists already (--overwrite replaces it)")
-        part.replace(output)
+        with contextlib.ExitStack() as opened:
+            if source == "-":
+                pipe: BinaryIO = sys.stdin.buffer
+            else:
+                pipe = opened.enter_context(Path(source).open("rb"))
+            while block := pipe.read(_BLOCK):
+                yield block
     except OSError as error:
-        raise OutputNotWritable(f"{output}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise InputNotReadable(f"{name}: {error.strerror}") from error

@@ -1,7 +1,12 @@
-"""`python -m mu` is the command `mu`."""
+"""The command `mu`, also as `python -m mu`."""
 
-import sys
+from mu.start import start
 
-from mu.cli import main
 
-sys.exit(main())
+def main() -> None:
+    """Run the command line, and end with its exit code."""
+    start("mu.cli")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ MuError
 │   ├── NoSuchKey        also a KeyError
 │   ├── StoreUnavailable the store did not answer, or is busy; a retry may help
 │   ├── StoreDenied      the store refuses the request: a right is missing
+│   ├── StoreFull        there is no room for more
 │   ├── ObjectChanged    an object is no longer the version that was looked up
 │   └── ObjectExists     a conditional write found an object in its place
 ├── StackError           a stack is not there, lacks something, or AWS does not answer
@@ -65,6 +66,10 @@ class StoreUnavailable(StoreError):
 
 class StoreDenied(StoreError):
     """The store refuses the request: a right is missing."""
+
+
+class StoreFull(StoreError):
+    """The store has no room for more."""
 
 
 class ObjectChanged(StoreError):

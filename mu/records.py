@@ -129,7 +129,10 @@ class TaskRecord:
 
 
 class Observer:
-    """Listens to a run, in the engine's process; a subclass overrides what it needs."""
+    """Listens to a run, in the engine's process; a subclass overrides what it needs.
+
+    An exception that it raises ends the run.
+    """
 
     def expected(self, task: str, count: int) -> None:
         """The engine has learned that it needs `count` more calls of `task`."""

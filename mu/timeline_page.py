@@ -10,13 +10,13 @@ import base64
 import hashlib
 import html
 import json
-import os
 import re
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
 from mu.records import TaskRecord
+from mu.whole import whole_file
 
 Which = Callable[[TaskRecord], int | str]
 
@@ -37,15 +37,8 @@ def write_page(
         which: tells a task from others of its name; None for its number.
     """
     text = page(records, title=title, which=which)
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")  # into a pipe or a device
-        return
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def page(records: Sequence[TaskRecord], *, title: str, which: Which | None = None) -> str:

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from mu.cli.moving_line import MovingLine
+
 _BAR = 24
 _REDRAW_S = 0.1
 
@@ -15,31 +17,24 @@ _REDRAW_S = 0.1
 @contextlib.contextmanager
 def bytes_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A function that any thread calls with the number of bytes that have arrived."""
-    moving = sys.stderr.isatty()
+    line = MovingLine(sys.stderr, sys.stderr.isatty())
     lock = threading.Lock()
-    begun, drawn, done, width = time.monotonic(), 0.0, 0, 0
+    begun, drawn, done = time.monotonic(), 0.0, 0
 
     def got(count: int) -> None:
-        nonlocal drawn, done, width
+        nonlocal drawn, done
         with lock:
             done += count
             now = time.monotonic()
-            if not moving or (now - drawn < _REDRAW_S and done < total):
+            if not line.moving or (now - drawn < _REDRAW_S and done < total):
                 return
             drawn = now
             filled = _BAR * done // max(1, total)
             rate = done / max(1e-3, now - begun)
-            text = (
-                f"[{'#' * filled}{'.' * (_BAR - filled)}] {what}: "
-                f"{done / 1e6:,.1f}/{total / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"
-            )
-            sys.stderr.write("\r" + text.ljust(width))
-            sys.stderr.flush()
-            width = len(text)
+            text = f"{what}: {done / 1e6:,.1f}/{total / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"
+            line.show(f"[{'#' * filled}{'.' * (_BAR - filled)}] {text}", text)
 
     try:
         yield got
     finally:
-        if width:
-            sys.stderr.write("\r" + " " * width + "\r")
-            sys.stderr.flush()
+        line.clear()

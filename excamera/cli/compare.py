@@ -6,9 +6,9 @@ import json
 
 import click
 
-from excamera.local import check_input
 from excamera.media.compare import compare_files
 from excamera.media.quality import FrameQuality, Quality, psnr_db, ssim_db, summarise
+from excamera.places import check_input
 
 
 @click.command()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 import codec
-from excamera.errors import NoOutputFolder
 from excamera.media.playback import read_file, shown_pictures, y4m
+from excamera.places import check_place, written
 
 
 @click.command()
@@ -20,15 +19,17 @@ from excamera.media.playback import read_file, shown_pictures, y4m
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a .y4m file.")
 def decode(file: Path, md5: bool, output: Path | None) -> None:
     """Decode FILE (.ivf or .webm) with ExCamera's own VP8 decoder."""
-    if output is not None and not output.parent.is_dir():
-        raise NoOutputFolder(f"{output}: there is no folder {output.parent}")
+    if output is not None:
+        check_place(output, source=str(file))
     video = read_file(file)
     counted = _Counted(shown_pictures(video.frames), md5)
     if output is None:
         for _ in counted:
             pass
     else:
-        _write(output, y4m(counted, video.frame_rate))
+        with written(output) as part, part.open("wb") as out:
+            for data in y4m(counted, video.frame_rate):
+                out.write(data)
     if not md5:
         click.echo(f"{counted.count} frames")
 
@@ -51,20 +52,3 @@ class _Counted:
             digest = hashlib.md5(picture.i420(), usedforsecurity=False).hexdigest()
             click.echo(f"{digest}  {self.count:04d}")
         return picture
-
-
-def _write(output: Path, parts: Iterator[bytes]) -> None:
-    if output.exists() and not output.is_file():
-        # A pipe or a device is written to, never replaced.
-        with output.open("wb") as out:
-            for data in parts:
-                out.write(data)
-        return
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as out:
-            for data in parts:
-                out.write(data)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from excamera.cli.cloud import (
 from excamera.cli.options import encode_options, given
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
-from excamera.local import check_input
+from excamera.places import check_input
 from excamera.price.estimate import Estimate, Film, Pace, Workers
 from excamera.price.estimate import estimate as estimated
 

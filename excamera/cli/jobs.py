@@ -19,9 +19,8 @@ from excamera.cli.cloud import (
     when,
 )
 from excamera.errors import OptionError
-from excamera.job.page import check_page, write_timeline
 from excamera.job.plan import CLOUD_CONTAINER
-from excamera.local import check_output
+from excamera.places import check_output, check_timeline, write_page
 
 if TYPE_CHECKING:
     from excamera.cloud.api import Api
@@ -169,10 +168,10 @@ def timeline(cloud: Cloud, job: str, output: Path | None) -> None:
     from excamera.cloud.timeline import records
 
     path = output or Path(f"{job}.html")
-    check_page(path)
+    check_timeline(path)
     found = records(cloud.api, cloud.api.get(f"/jobs/{job}"))
     if not found:
         click.echo(f"no task of {job} has ended yet", err=True)
         return
-    write_timeline(path, found, title=job)
+    write_page(path, found, title=job)
     click.echo(f"{path}: {len(found):,} attempts")

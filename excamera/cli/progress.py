@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from excamera.job.steps import COUNTED, STEP_NAMES, STEPS
 from mu import Observer, TaskRecord
+from mu.cli.moving_line import MovingLine
 
 _PHASES = {step.name: step.phase for step in STEPS if step.phase}
 _FIRST = COUNTED[0].name
@@ -29,7 +30,7 @@ class ProgressObserver(Observer):
 
     def __init__(self, out: TextIO, moving: bool) -> None:
         self._out = out
-        self._moving = moving
+        self._line = MovingLine(out, moving)
         self._phase = ""
         self._place = -1
         self._anchored = False
@@ -40,7 +41,6 @@ class ProgressObserver(Observer):
         self._began: float | None = None
         self._drawn = 0.0
         self._tenth = 0
-        self._width = 0
 
     def started(self, record: TaskRecord) -> None:
         """A task began."""
@@ -70,10 +70,7 @@ class ProgressObserver(Observer):
 
     def close(self) -> None:
         """Remove the moving line."""
-        if self._moving and self._width:
-            self._out.write("\r" + " " * self._width + "\r")
-            self._out.flush()
-            self._width = 0
+        self._line.clear()
 
     def line(self) -> str:
         """The state in one line: phase, chunks done, frames a second, time left."""
@@ -108,7 +105,7 @@ class ProgressObserver(Observer):
         if place > self._place or place == 0:
             self._place, self._phase = place, _PHASES[step]
             self._drawn = 0.0
-            if self._moving:
+            if self._line.moving:
                 self._show()
             else:
                 self._say(self._phase)
@@ -116,7 +113,7 @@ class ProgressObserver(Observer):
     def _show(self) -> None:
         done = sum(self._done.values())
         total = max(1, sum(self._total.values()))
-        if not self._moving:
+        if not self._line.moving:
             tenth = _PLAIN_STEPS * done // total
             if tenth > self._tenth:
                 self._tenth = tenth
@@ -127,10 +124,8 @@ class ProgressObserver(Observer):
             return
         self._drawn = now
         filled = _BAR * done // total
-        text = f"[{'#' * filled}{'.' * (_BAR - filled)}] {self.line()}"
-        self._out.write("\r" + text.ljust(self._width))
-        self._out.flush()
-        self._width = len(text)
+        text = self.line()
+        self._line.show(f"[{'#' * filled}{'.' * (_BAR - filled)}] {text}", text)
 
     def _say(self, text: str) -> None:
         self.close()
@@ -139,7 +134,7 @@ class ProgressObserver(Observer):
 
     def message(self, task: str, message: dict[str, Any]) -> None:
         """A batch got further: keep the line alive."""
-        if self._moving:
+        if self._line.moving:
             self._show()
 
 

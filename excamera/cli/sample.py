@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
-from excamera.errors import NoOutputFolder, OutputExists
+from excamera.errors import UnknownOutputFormat
 from excamera.media.sample import SampleClip, write_sample
+from excamera.places import check_place, written
+
+_ENDINGS = (".mp4", ".mkv")
 
 
 @click.command()
@@ -17,9 +20,9 @@ from excamera.media.sample import SampleClip, write_sample
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 def sample(path: Path, seconds: float, overwrite: bool) -> None:
     """Write a short moving test clip with sound to PATH (.mp4 or .mkv)."""
-    if not path.parent.is_dir():
-        raise NoOutputFolder(f"{path}: there is no folder {path.parent}")
-    if path.exists() and not overwrite:
-        raise OutputExists(f"{path}: exists already (--overwrite replaces it)")
-    write_sample(path, SampleClip(seconds=seconds))
+    check_place(path, overwrite=overwrite)
+    if path.suffix.lower() not in _ENDINGS:
+        raise UnknownOutputFormat(f"{path}: the clip must end in {' or '.join(_ENDINGS)}")
+    with written(path, overwrite=overwrite) as part:
+        write_sample(part, SampleClip(seconds=seconds))
     click.echo(f"{path}: {path.stat().st_size:,} bytes")

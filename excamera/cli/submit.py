@@ -22,8 +22,8 @@ from excamera.cli.options import encode_options, given
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.plan import CLOUD_CONTAINER
-from excamera.local import check_input, check_output
 from excamera.media.source.location import sequence_refused, stands_for_pictures
+from excamera.places import check_input, check_output
 from mu import is_object_url
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,9 @@ from codec.errors import CodecError
 from excamera.cloud.api import Api, expired, http, pause
 from excamera.errors import CloudUnavailable, JobEndedBadly, NoResult, ResultDamaged
 from excamera.job.steps import COUNTED
+from excamera.places import written
 from mu import Observer, TaskRecord
+from mu.whole import is_special
 
 LOOK_EVERY_S = 1.0
 _ATTEMPTS = 6
@@ -120,6 +121,8 @@ def fetch(
         NoResult: there is nothing to download.
         ResultDamaged: the file is not what the job made.
         CloudUnavailable: S3 does not answer.
+        DiskFull: the folder takes no more.
+        OutputError: the file cannot be written for another reason.
     """
     result = job["result"]
     if result is None or result["url"] is None:
@@ -127,16 +130,13 @@ def fetch(
             f"{job['id']}: "
             + ("its result was replaced or removed" if result else f"is {job['state']}")
         )
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
+    with written(output) as part:
         with part.open("wb") as file:
             for block in _blocks(api, job):
                 file.write(block)
                 got(len(block))
-        _verify(part, result, output)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
+        if not is_special(part):
+            _verify(part, result, output)
 
 
 def _blocks(api: Api, job: Job) -> Iterator[bytes]:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
 import click
 
+from mu import streams
+from mu.whole import NO_ROOM
+
 EXIT_ERROR = 2
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_NO_READER = 128 + signal.SIGPIPE
+
+_IMPATIENT_S = 3.0
 
 
 def run_command_line(
@@ -31,24 +39,36 @@ def run_command_line(
 
     Returns:
         The exit code: 0; 2 for every error that the user can act on, with one line on
-        standard error; 130 after Ctrl-C.
+        standard error; 130 after Ctrl-C; 141, without a word, if nobody reads standard output
+        any more.
     """
-    with _orderly_termination():
-        try:
+    streams.prepare()
+    try:
+        with _orderly_termination():
             command.main(arguments, prog_name=name, standalone_mode=False)
-        except (KeyboardInterrupt, click.Abort):
-            return _fail(name, "interrupted", EXIT_INTERRUPTED)
-        except click.ClickException as error:
-            return _fail(name, error.format_message(), EXIT_ERROR)
-        except errors as error:
-            return _fail(name, str(error), EXIT_ERROR)
-        except BrokenPipeError:
-            sys.stderr.close()  # the reader of our output has gone
-            return EXIT_ERROR
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            return _fail(name, f"{where}{error.strerror or error}", EXIT_ERROR)
-        return 0
+            sys.stdout.flush()
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(name, "interrupted", EXIT_INTERRUPTED)
+    except click.ClickException as error:
+        return _fail(name, error.format_message(), EXIT_ERROR)
+    except errors as error:
+        return _fail(name, str(error), EXIT_ERROR)
+    except streams.NoReader:
+        return EXIT_NO_READER
+    except OSError as error:
+        return _fail(name, _reason(error), EXIT_ERROR)
+    return 0
+
+
+def _reason(error: OSError) -> str:
+    if error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if error.errno in NO_ROOM:
+        return (
+            f"{error.strerror}; temporary files go to {tempfile.gettempdir()}, or to the folder "
+            "that TMPDIR names"
+        )
+    return error.strerror or str(error)
 
 
 def _fail(name: str, message: str, code: int) -> int:
@@ -59,17 +79,34 @@ def _fail(name: str, message: str, code: int) -> int:
 
 @contextlib.contextmanager
 def _orderly_termination() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the program, so that it cleans up as after Ctrl-C."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    """Let Ctrl-C, SIGTERM and SIGHUP unwind the program, so that it cleans up.
+
+    A signal that is ignored, as SIGHUP is under `nohup`, stays ignored.
+    """
+    ending = _Ending()
     before: dict[signal.Signals, Any] = {}
-    with contextlib.suppress(ValueError):  # not in the main thread
-        before = {number: signal.signal(number, _terminate) for number in numbers}
     try:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    before[number] = signal.signal(number, ending)
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _terminate(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+class _Ending:
+    """Ends the program at a signal. Impatient repetitions do not disturb the cleaning up."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._since is not None and now - self._since < _IMPATIENT_S:
+            return
+        self._since = now
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)

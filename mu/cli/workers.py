@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mu.cli.moving_line import MovingLine
 from mu.errors import MuError, StackError, TaskFailed
 from mu.executor import HERE, Executor
 
@@ -89,21 +90,17 @@ def counted(
         SomeFailed: some outcomes were failures.
     """
     done = failed = 0
-    moving = sys.stderr.isatty()
+    line = MovingLine(sys.stderr, sys.stderr.isatty())
 
     def tell(name: str, outcome: Any) -> bool:
         nonlocal done, failed
         well = not isinstance(outcome, TaskFailed)
         done += well
         failed += not well
-        if moving:
-            sys.stderr.write("\r\x1b[K")
         if not well:
+            line.clear()
             click.echo(f"{name}: {' '.join(str(outcome).split())}", err=True)
-        if moving:
-            ill = f", {failed} failed" if failed else ""
-            sys.stderr.write(f"{done} of {total} done{ill}")
-            sys.stderr.flush()
+        line.show(f"{done} of {total} done" + (f", {failed} failed" if failed else ""))
         return well
 
     try:
@@ -125,7 +122,6 @@ def counted(
     except CancelledError as error:
         raise StackError("the job was cancelled") from error
     finally:
-        if moving:
-            sys.stderr.write("\r\x1b[K")
+        line.clear()
     if failed:
         raise SomeFailed(f"{failed} of {total} failed")

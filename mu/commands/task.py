@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import string
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,9 @@ Item = str | Path | Mapping[str, str | Path]
 Into = str | Mapping[str, str]
 """Where the output goes, or where each output goes, by its name; see `plan`."""
 
+
+_LONGEST_NAME = 255
+"""Bytes that the file systems of Linux and macOS take."""
 
 _FIELDS = ("index", "name", "output", "stem", "suffix")
 
@@ -80,6 +84,8 @@ def plan(command: Command, items: Sequence[Item], into: Into | None) -> Iterator
             if is_object_url(template):
                 values = [quote(value) for value in values]
             place = template.format(**dict(zip(_FIELDS, values, strict=True)))
+            if not is_object_url(place) and len(os.fsencode(name_of(place))) > _LONGEST_NAME:
+                raise CommandError(f"{place}: the name is longer than {_LONGEST_NAME} bytes")
             if taken.setdefault(place, index) != index or place in outputs.values():
                 raise CommandError(f"{place} would be written twice: {{index}} tells items apart")
             outputs[output] = place

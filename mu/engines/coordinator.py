@@ -249,7 +249,15 @@ class Run:
             nonlocal record
             worker, at = begun
             record = replace(record, started=at, finished=None, worker=worker, queued=queued)
-            self._observer.started(record)
+            observe(self._observer.started, record)
+
+        def observe(hear: Callable[..., None], *what: Any) -> None:
+            # Whatever an observer raises ends the flow, wherever it is raised.
+            try:
+                hear(*what)
+            except Exception as error:
+                if not ended.done():
+                    ended.set_exception(error)
 
         def told(facts: Facts) -> None:
             nonlocal record
@@ -276,7 +284,7 @@ class Run:
             task=node.name,
             attempt=record.attempts,
             started=lambda worker: hear((worker, time.time())),
-            reported=_in(loop, lambda message: self._observer.message(node.name, message)),
+            reported=_in(loop, lambda message: observe(self._observer.message, node.name, message)),
             told=_in(loop, told),
             ended=_in(loop, set_result),
         )
@@ -293,6 +301,9 @@ class Run:
             raise asyncio.CancelledError from error
         except CallFailed as failure:
             raise _AttemptFailed(replace(record, log=failure.log), failure) from None
+        except Exception:  # an observer's
+            self._workers.cancel(call)
+            raise
         found = replace(record, marks=answer.head["marks"], log=answer.head.get("log", ""))
         return found, answer.head["result"]
 

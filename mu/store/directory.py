@@ -9,14 +9,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import BufferedReader
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
-from mu.errors import NoSuchKey, ObjectExists
+from mu.errors import NoSuchKey, ObjectExists, StoreFull
 from mu.store.protocol import Buffer, Range, check_key, ends_early, write_parts
+from mu.whole import NO_ROOM, TEMPORARY, whole_file
 
 _MAPPED_BYTES = 1 << 20
 """Smaller objects are copied: that takes less than a mapping and its page faults."""
@@ -53,8 +54,6 @@ class FileSource:
 class DirectoryStore:
     """A store in a local directory: key ``a/b`` is the file ``a/b`` in it."""
 
-    _TEMPORARY = ".put-"
-
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = Path(root).absolute()
 
@@ -73,45 +72,37 @@ class DirectoryStore:
     def put(self, key: str, data: Buffer) -> None:
         """See `Store.put`."""
         path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(temporary).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
+        with self._new(path) as (file, temporary):
+            file.write(data)
+            file.close()
+            temporary.replace(path)
 
     def put_new(self, key: str, data: Buffer) -> bool:
         """See `Store.put_new`."""
         path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=path.parent)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with self._new(path) as (file, temporary):
                 file.write(data)
-            _link_new(temporary, path)
+                file.close()
+                _link_new(temporary, path)
         except ObjectExists:
             return False
-        finally:
-            Path(temporary).unlink(missing_ok=True)
         return True
 
     def put_file(self, key: str, path: str | os.PathLike[str]) -> None:
         """See `Store.put_file`."""
         target = self.path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            Path(path).replace(target)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            near = target.with_name(f"{self._TEMPORARY}{os.getpid()}-{target.name}")
-            shutil.copyfile(path, near)  # another file system: copy beside the target first
-            near.replace(target)
-            Path(path).unlink()
+        with self._room():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                Path(path).replace(target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                with whole_file(target) as near:
+                    # another file system: copy beside the target first
+                    shutil.copyfile(path, near)
+                Path(path).unlink()
 
     def get(self, key: str) -> bytes:
         """See `Store.get`."""
@@ -161,20 +152,14 @@ class DirectoryStore:
         target = self.path(key)
         if replaces:
             raise ObjectExists(key) if target.exists() else NoSuchKey(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=self._TEMPORARY, dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                write_parts(out, parts, self)
-                size = out.tell()
+        with self._new(target) as (out, temporary):
+            write_parts(out, parts, self)
+            size = out.tell()
+            out.close()
             if replaces is None:
-                Path(temporary).replace(target)
+                temporary.replace(target)
             else:
                 _link_new(temporary, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
         return size
 
     def list(self, prefix: str = "") -> list[str]:
@@ -183,7 +168,7 @@ class DirectoryStore:
         keys = (
             path.relative_to(self.root).as_posix()
             for path in folder.rglob("*")
-            if path.is_file() and not path.name.startswith(self._TEMPORARY)
+            if path.is_file() and not path.name.startswith(TEMPORARY)
         )
         return sorted(key for key in keys if key.startswith(prefix))
 
@@ -206,6 +191,31 @@ class DirectoryStore:
             raise NoSuchKey(key)
         return FileSource(str(self.path(key)))
 
+    @contextlib.contextmanager
+    def _new(self, path: Path) -> Iterator[tuple[BufferedWriter, Path]]:
+        """A new file beside a path, with its name; what has no other name by the end is gone."""
+        with self._room():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+            file, temporary = os.fdopen(handle, "wb"), Path(name)
+            try:
+                yield file, temporary
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    file.close()
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+                raise
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise StoreFull(f"{self.root}: {error.strerror}") from error
+            raise
+
     def _open(self, key: str) -> BufferedReader:
         try:
             return self.path(key).open("rb")
@@ -213,10 +223,10 @@ class DirectoryStore:
             raise NoSuchKey(key) from error
 
 
-def _link_new(temporary: str, target: Path) -> None:
+def _link_new(temporary: Path, target: Path) -> None:
     """Give a temporary file its name, unless another file has it."""
     try:
         target.hardlink_to(temporary)  # a rename would replace
     except FileExistsError as error:
         raise ObjectExists(f"{target.name} exists") from error
-    Path(temporary).unlink()
+    temporary.unlink()

@@ -15,6 +15,7 @@ from mu.errors import NoSuchKey
 from mu.store.directory import DirectoryStore
 from mu.store.opening import look_up, open_store
 from mu.store.url import ObjectUrl, is_object_url
+from mu.whole import destination, is_special
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -99,10 +100,22 @@ def fetch(place: str, target: Path) -> None:
 
 
 def deliver(path: str | os.PathLike[str], place: str) -> None:
-    """Move a file to where it is wanted; it appears there whole, and replaces what was there."""
+    """Move a file to where it is wanted; it appears there whole, and replaces what was there.
+
+    A symbolic link stays, and what it leads to is replaced. Pipes and devices are written to.
+
+    Raises:
+        StoreError: it cannot be stored there, for one because there is no room.
+        OSError: there can be no file of this name.
+    """
     if is_object_url(place):
         url = ObjectUrl.parse(place)
         open_store(f"s3://{url.bucket}").put_file(url.key, path)
         return
-    target = Path(place).absolute()
+    target = destination(Path(place).absolute())
+    if is_special(target):
+        with Path(path).open("rb") as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out)
+        Path(path).unlink()
+        return
     DirectoryStore(target.parent).put_file(target.name, path)

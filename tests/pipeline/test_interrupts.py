@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import pty
+import re
 import signal
 import subprocess
-import sys
 import time
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from excamera.media.sample import SampleClip, write_sample
-from tests.support.processes import alive
+from tests.support.commands import EXCAMERA, MU, on_a_terminal
+from tests.support.processes import alive, wait_until
+from tests.support.shared import ROOT
 
 pytestmark = pytest.mark.slow  # many encodes, one after another
-
-COMMAND = [sys.executable, "-c", "import sys; from excamera.cli import main; sys.exit(main())"]
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def children(process: int) -> list[int]:
 class Running:
     """`excamera encode` in its own process, with its own temporary directory."""
 
-    def __init__(self, source: Path, folder: Path) -> None:
+    def __init__(self, source: Path, folder: Path, *before: str) -> None:
         self.temporary, self.outputs = folder / "tmp", folder / "out"
         self.temporary.mkdir()
         self.outputs.mkdir()
@@ -54,7 +53,8 @@ class Running:
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [
-                    *COMMAND,
+                    *before,
+                    *EXCAMERA,
                     "encode",
                     str(source),
                     str(self.outputs / "out.webm"),
@@ -96,19 +96,66 @@ class Running:
         assert list(self.temporary.iterdir()) == []
 
 
+@pytest.mark.parametrize("times", [1, 5])
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
 def test_a_signal_leaves_nothing(
-    number: signal.Signals, code: int, long_clip: Path, tmp_path: Path
+    number: signal.Signals, code: int, times: int, long_clip: Path, tmp_path: Path
 ) -> None:
-    """If this fails, Ctrl-C leaves encoders, half an output or gigabytes in /tmp."""
+    """If this fails, Ctrl-C leaves encoders, half an output or gigabytes in /tmp.
+
+    Or it does if somebody impatient hits it several times.
+    """
     running = Running(long_clip, tmp_path)
     running.wait_until_encoding()
-    os.killpg(running.process.pid, number)  # as a terminal does
-    assert running.process.wait(timeout=30) == code
+    for _ in range(times):
+        os.killpg(running.process.pid, number)  # as a terminal does
+        time.sleep(0.02 * (times > 1))
+    # A shell shows the same number if a repetition meets Python at its very end.
+    assert running.process.wait(timeout=30) in {code, -number if times > 1 else code}
     running.assert_nothing_is_left()
     assert "Traceback" not in running.errors.read_text()
+
+
+def test_a_hangup_that_is_ignored_stops_nothing(long_clip: Path, tmp_path: Path) -> None:
+    """If this fails, `nohup excamera encode` ends with the terminal."""
+    running = Running(long_clip, tmp_path, "nohup")
+    running.wait_until_encoding()
+    os.killpg(running.process.pid, signal.SIGHUP)
+    for process in running.started:
+        os.kill(process, signal.SIGHUP)
+    assert running.process.wait(timeout=120) == 0, running.errors.read_text()
+    assert [path.name for path in running.outputs.iterdir()] == ["out.webm"]
+    assert list(running.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [EXCAMERA, MU], ids=["excamera", "mu"])
+def test_an_interrupt_during_start_up_is_quiet(command: list[str], tmp_path: Path) -> None:
+    """If this fails, Ctrl-C just after the command has begun shows a traceback."""
+    begun = tmp_path / "begun"
+    # It is imported among the first, and here it takes as long as somebody needs for Ctrl-C.
+    (tmp_path / "click.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(60)\n"
+    )
+    process = subprocess.Popen([*command, "--help"], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True,
+                               env={**os.environ, "PYTHONPATH": str(tmp_path)})  # fmt: skip
+    try:
+        wait_until(begun.exists)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert (process.returncode, said) == (130, b"")
+
+
+def test_the_installed_commands_begin_like_that() -> None:
+    """If this fails, only `python -m excamera` can be interrupted quietly."""
+    found = {one.name: one.value for one in entry_points(group="console_scripts")}
+    assert found["excamera"] == "excamera.__main__:main"
+    assert found["mu"] == "mu.__main__:main"
 
 
 def test_a_killed_worker_is_reported_with_its_task(long_clip: Path, tmp_path: Path) -> None:
@@ -139,31 +186,27 @@ def test_a_killed_parent_takes_its_workers_along(long_clip: Path, tmp_path: Path
     assert list(running.outputs.iterdir()) == []
 
 
-def test_a_terminal_gets_one_moving_line(tmp_path: Path) -> None:
-    """If this fails, progress floods the terminal or is not seen at all."""
+@pytest.mark.parametrize(
+    ("columns", "bar", "speed"),
+    [(0, True, True), (24, False, False), (50, True, True), (200, True, True)],
+)
+def test_a_terminal_gets_one_moving_line(
+    columns: int, bar: bool, speed: bool, tmp_path: Path
+) -> None:
+    """If this fails, progress floods the terminal, wraps in a narrow one, or is not seen at all."""
     clip = tmp_path / "a.mp4"
     write_sample(clip, SampleClip(width=160, height=96, seconds=1))
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "encode", str(clip), str(tmp_path / "a.webm")],
-        cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-    )  # fmt: skip
-    os.close(theirs)
-    text = b""
-    while True:
-        try:
-            data = os.read(ours, 4096)
-        except OSError:
-            break
-        if not data:
-            break
-        text += data
-    os.close(ours)
-    assert process.wait(timeout=60) == 0
-    assert b"\r[" in text
-    assert b"chunks" in text
-    assert b" fps" in text
-    assert text.count(b"\n") <= 3
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    code, text = on_a_terminal(*EXCAMERA, "encode", clip, tmp_path / "a.webm", columns=columns,
+                               env=environment)  # fmt: skip
+    assert code == 0, text
+    assert text.count("\n") <= 3
+    # A line that does not end the usual way is drawn over by the next.
+    moving = [line for line in re.findall(r"\r([^\r\n]*)(?!\r?\n)(?=\r)", text) if line.strip()]
+    assert any("encoding: 0/2 chunks" in line for line in moving)
+    assert max(map(len, moving)) < (columns or 80)
+    assert ("[" in "".join(moving)) == bar
+    assert any(line.endswith(" left") for line in moving) == speed
 
 
 def test_elsewhere_progress_is_plain_lines(tmp_path: Path) -> None:
@@ -171,7 +214,7 @@ def test_elsewhere_progress_is_plain_lines(tmp_path: Path) -> None:
     clip = tmp_path / "a.mp4"
     write_sample(clip, SampleClip(width=160, height=96, seconds=1))
     done = subprocess.run(
-        [*COMMAND, "encode", str(clip), str(tmp_path / "a.webm")],
+        [*EXCAMERA, "encode", str(clip), str(tmp_path / "a.webm")],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "\r" not in done.stderr

@@ -172,6 +172,22 @@ def test_records_counts_and_messages_are_told(tmp_path: Path) -> None:
     assert all(attempt.done and attempt.number == 1 for attempt in noted)
 
 
+@pytest.mark.parametrize("method", ["expected", "started", "message", "finished"])
+def test_what_an_observer_raises_ends_the_flow(method: str, tmp_path: Path) -> None:
+    """If this fails, a flow hangs, or goes on unseen, because whoever watches it has failed."""
+
+    def refuse(*_: object) -> None:
+        raise BrokenPipeError("nobody reads")
+
+    observer = Observer()
+    setattr(observer, method, refuse)
+    flow = Sequence("all", (Task("square", "square"), Task("long", "sleep", input={})))
+    with pytest.raises(BrokenPipeError, match="nobody reads"):
+        run(tmp_path, flow, {"x": 3}, observer=observer)
+    for key in DirectoryStore(tmp_path).list("sleeping/"):
+        assert not alive(int(key.rpartition("/")[2]))
+
+
 @pytest.mark.parametrize(
     ("flow", "message"),
     [

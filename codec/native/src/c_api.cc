@@ -110,7 +110,7 @@ vp8::EncodeSettings settings_of(const xc_encode_settings& settings) {
 }
 
 void hand_over(vp8::EncodedFrame encoded, xc_buffer** frame, xc_state** after) {
-  auto state = std::make_unique<xc_state>(std::move(encoded.state));
+  auto state = std::make_unique<xc_state>(xc_state{std::move(encoded.state)});
   *frame = new xc_buffer{std::move(encoded.bytes)};
   *after = state.release();
 }
@@ -245,8 +245,8 @@ int xc_decode_chunk(const xc_state* before, const uint8_t* const* frames, const 
     Handles<xc_raster> decoded;
     for (vp8::DecodedFrame& frame :
          vp8::decode_chunk(state_of(before), frames_of(frames, sizes, count), team)) {
-      states.push_back(std::make_unique<xc_state>(std::move(frame.state)));
-      decoded.push_back(std::make_unique<xc_raster>(std::move(frame.raster)));
+      states.push_back(std::make_unique<xc_state>(xc_state{std::move(frame.state)}));
+      decoded.push_back(std::make_unique<xc_raster>(xc_raster{std::move(frame.raster)}));
     }
     hand_over(states, after);
     hand_over(decoded, rasters);
@@ -298,7 +298,7 @@ int xc_rebase_chunk(const xc_state* before, const xc_raster* const* sources,
     vp8::RebasedChunk result = vp8::rebase_chunk(state_of(before), chunk, {}, team);
     Handles<xc_buffer> buffers;
     for (std::vector<std::uint8_t>& bytes : result.frames) {
-      buffers.push_back(std::make_unique<xc_buffer>(std::move(bytes)));
+      buffers.push_back(std::make_unique<xc_buffer>(xc_buffer{std::move(bytes)}));
     }
     *after = new xc_state{std::move(result.state)};
     hand_over(buffers, rebased);

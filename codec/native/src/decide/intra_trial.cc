@@ -134,7 +134,10 @@ SubblockFinalists subblock_finalists(const MacroblockTrial& trial, int subblock,
 }
 
 void try_subblocks(MacroblockTrial& trial, MacroblockMode uv_mode, int finalists) {
-  auto& [info, coefficients, cost] = trial.new_candidate();
+  // By name: clang before 16 captures no structured bindings.
+  MacroblockTrial::Candidate& candidate = trial.new_candidate();
+  MacroblockInfo& info = candidate.info;
+  MacroblockCoefficients& coefficients = candidate.coefficients;
   info.y_mode = B_PRED;
   info.uv_mode = uv_mode;
   const MacroblockPixels& target = trial.target();
