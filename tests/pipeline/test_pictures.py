@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 
 from excamera.cli import main
 from excamera.errors import NoSuchInput, OptionError, SequenceRefused
@@ -52,6 +54,10 @@ def picture(path: Path, number: int, width: int = 96, height: int = 64) -> Path:
     if kind == "mjpeg":
         context.options = {"qmin": "1", "qmax": "2"}
     frame = frame_of(moving_picture(number, width, height), "yuv420p").reformat(format=pix_fmt)
+    if kind == "exr":
+        values = frame.to_ndarray()
+        linear = np.where(values > 0.04045, ((values + 0.055) / 1.055) ** 2.4, values / 12.92)
+        frame = VideoFrame.from_ndarray(linear.astype(np.float32), format=pix_fmt)
     frame.pts = 0
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"".join(map(bytes, [*context.encode(frame), *context.encode(None)])))
@@ -363,6 +369,15 @@ def test_names_that_stand_for_nothing(tmp_path: Path, capfd: Capture) -> None:
     (tmp_path / "empty").mkdir()
     message = refused(capfd, "encode", tmp_path / "empty", output)
     assert "is a directory without numbered pictures" in message
+
+
+def test_linear_light_is_made_visible(tmp_path: Path) -> None:
+    """If this fails, a rendered film is far too dark, as a sequence or as one picture."""
+    folder = pictures(tmp_path / "frames", "%d.exr", range(2))
+    for source in (folder, folder / "0.exr"):
+        output = tmp_path / "out.webm"
+        encode(source, output, overwrite=True)
+        assert mean_error(check_plays_alike(output)[0], moving_picture(0)) < 3.5
 
 
 def test_a_file_whose_name_has_a_percent_sign_is_a_file(tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ _CATCH_ALL_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 # Formats whose clock starts at any value: their first timestamp becomes 0.
 _ARBITRARY_CLOCKS = frozenset({"mpegts", "mpeg", "mpegtsraw", "rtsp", "rtp"})
 _MEBIBYTE = 1 << 20
+
+DECODER_OPTIONS = {"exr": {"apply_trc": "iec61966_2_1"}}
+"""By decoder. OpenEXR is in linear light, which players show far too dark: it gets sRGB's curve."""
 # What a playlist may name: in a local file, what FFmpeg allows for a path. Any other source
 # must not make this machine open its own files.
 _PROTOCOLS_OF_A_PATH = "file,crypto,data"
@@ -130,6 +133,8 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
             raise NoVideoStream(f"{name}: no video stream")
         if videos[0].codec_context is None:
             raise UnknownCodec(f"{name}: no decoder for its video stream")
+        context = videos[0].codec_context
+        context.options = DECODER_OPTIONS.get(context.name, {})
         yield Opened(container, videos[0], name, file, encrypted)
 
 

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from excamera.errors import MixedPictures, NotAVideo, UnreadablePicture
 from excamera.job.plan import Geometry
 from excamera.media.source.exr import is_whole
-from excamera.media.source.media import Opened, open_media
+from excamera.media.source.media import DECODER_OPTIONS, Opened, open_media
 from excamera.media.source.numbered import Picture
 from excamera.media.source.picture import geometry_of
 
@@ -105,7 +105,7 @@ class PictureList:
         """
         context = av.CodecContext.create(self.codec, "r")
         assert isinstance(context, VideoCodecContext)
-        context.options = _STRICT.get(self.codec, {})
+        context.options = DECODER_OPTIONS.get(self.codec, {}) | _STRICT.get(self.codec, {})
         context.thread_type = "SLICE"
         context.thread_count = threads
         for number, picture in enumerate(self.pictures[first:], first):
