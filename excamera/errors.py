@@ -10,8 +10,13 @@
         │   ├── NoSuchInput
         │   ├── InputIsDirectory
         │   ├── InputNotReadable  may not be read
+        │   ├── SeveralSequences  it is not clear which numbered pictures belong together
+        │   ├── SequenceRefused   numbered pictures, where only one file can be read
+        │   ├── MixedPictures     numbered pictures that differ in size
+        │   ├── UnreadablePicture one of numbered pictures cannot be decoded
         │   ├── NotAVideo         nothing here can be read as media
         │   ├── NoVideoStream     media, but only sound or data
+        │   ├── EncryptedSource   its picture is encrypted
         │   ├── UnknownCodec      the video stream's codec has no decoder here
         │   ├── NoFrames          a video stream without a single frame
         │   ├── TruncatedSource   ends early; says how many frames could be read
@@ -101,12 +106,32 @@ class InputNotReadable(InputError):
     """The source may not be read."""
 
 
+class SeveralSequences(InputError):
+    """It is not clear which numbered pictures belong together."""
+
+
+class SequenceRefused(InputError):
+    """Numbered pictures cannot be read here."""
+
+
+class MixedPictures(InputError):
+    """Numbered pictures differ in size."""
+
+
+class UnreadablePicture(InputError):
+    """One of numbered pictures cannot be decoded."""
+
+
 class NotAVideo(InputError):
     """The source cannot be read as media."""
 
 
 class NoVideoStream(InputError):
     """The source has no video stream."""
+
+
+class EncryptedSource(InputError):
+    """The source's picture is encrypted."""
 
 
 class UnknownCodec(InputError):

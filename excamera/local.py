@@ -13,16 +13,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 from excamera import errors
-from excamera.errors import ExCameraError, InputNotReadable, JobInUse
+from excamera.errors import ExCameraError, InputNotReadable, JobInUse, OptionError
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
+from excamera.media.source.numbered import is_sequence
 from excamera.places import check_input, check_output, check_timeline, full, write_page, written
 from mu import DirectoryStore, Event, Executor, Observer, StoreFull, TaskFailed, TaskRecord
 from mu.whole import NO_ROOM, whole_file
@@ -64,6 +66,7 @@ def encode_file(
     *,
     workers: int | None = None,
     overwrite: bool = False,
+    fps: Fraction | None = None,
     keep_job: Path | None = None,
     timeline: Path | None = None,
     observer: Observer | None = None,
@@ -71,11 +74,13 @@ def encode_file(
     """Encode a video into one VP8 file; the output appears only when it is complete.
 
     Args:
-        source: path of the source, or "-" for standard input.
+        source: path of the source; or of a folder of numbered pictures, or a name that stands for
+            them, such as "frame_%04d.png"; or "-" for standard input.
         output: a path that ends in .webm or .ivf.
         options: the options that decide the bytes.
         workers: number of processes; None for one per CPU.
         overwrite: whether an existing output may be replaced.
+        fps: rate of numbered pictures; None for 25 a second.
         keep_job: directory that keeps the job's objects, so that another run with the same
             source and options can resume; None for a temporary one.
         timeline: page with the timeline of the tasks that ended, also if the encode fails; it
@@ -86,7 +91,9 @@ def encode_file(
         ExCameraError: the class says why.
         mu.TaskFailed: a task failed for another reason, or its worker died.
     """
-    check_input(source)
+    check_input(source, takes_sequences=True)
+    if fps is not None and not is_sequence(source):
+        raise OptionError("fps is for numbered pictures; a video has a rate of its own")
     container = check_output(output, overwrite, source)
     if timeline is not None:
         check_timeline(timeline, source)
@@ -95,7 +102,7 @@ def encode_file(
         keys = Keys(_JOB)
         event: Event = {
             "job": _JOB,
-            "input": _readable(source, store, keys),
+            "input": _readable(source, store, keys) | ({"fps": str(fps)} if fps else {}),
             "container": container,
             "options": options.to_json(),
             "index": "auto",
@@ -250,7 +257,7 @@ def _is_about(kept: Path, temporary: Path, message: str) -> bool:
 
 def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
     """The source as the index step takes it; a source that can only be read once is copied."""
-    if source != "-" and stat.S_ISREG(Path(source).stat().st_mode):
+    if source != "-" and (is_sequence(source) or stat.S_ISREG(Path(source).stat().st_mode)):
         return {"name": source, "path": str(Path(source).resolve())}
     name = "standard input" if source == "-" else source
     spool = store.path(keys.spool)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from excamera.errors import (
     DiskFull,
-    InputIsDirectory,
     NoOutputFolder,
     NoSuchInput,
     OutputExists,
@@ -18,28 +17,41 @@ from excamera.errors import (
     OutputIsInput,
     OutputLinkBroken,
     OutputNotWritable,
+    SeveralSequences,
     UnknownOutputFormat,
 )
 from excamera.job.page import check_page, write_timeline
 from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS
+from excamera.media.source.location import sequence_refused
+from excamera.media.source.numbered import find_pictures, is_sequence
 from mu import TaskRecord
 from mu.streams import STDOUT
 from mu.whole import NO_ROOM, destination, is_special, whole_file
 
 
-def check_input(source: str) -> None:
+def check_input(source: str, *, takes_sequences: bool = False) -> None:
     """Refuse a source that does not exist.
+
+    Args:
+        source: a path, or "-".
+        takes_sequences: whether it may be numbered pictures.
 
     Raises:
         NoSuchInput: there is no such file.
-        InputIsDirectory: it is a directory.
+        InputIsDirectory: it is a directory without numbered pictures.
+        SeveralSequences: it is not clear which pictures are meant.
+        SequenceRefused: it is a sequence of these.
     """
     if source == "-":
         return
     path = Path(source)
-    if path.is_dir():
-        raise InputIsDirectory(f"{source}: is a directory")
-    if not path.exists():
+    if is_sequence(source) and takes_sequences:
+        find_pictures(source, source)
+    elif is_sequence(source):
+        with contextlib.suppress(SeveralSequences):
+            find_pictures(source, source)
+        raise sequence_refused(source)
+    elif not path.exists():
         raise NoSuchInput(f"{source}: no such file")
 
 

@@ -19,11 +19,13 @@ from excamera.places import check_input
 def compare(reference: str, distorted: str, as_json: bool, frames: bool) -> None:
     """PSNR and SSIM of DISTORTED against REFERENCE, frame by frame number.
 
+    Each is a video, or numbered pictures as `excamera encode` takes them.
+
     SSIM is the mean over 8x8 windows that overlap by 4 pixels; in dB it is
     -10 log10(1 - SSIM). "all" weighs the planes by their sizes.
     """
     for path in (reference, distorted):
-        check_input(path)
+        check_input(path, takes_sequences=True)
     found = []
     for number, quality in enumerate(compare_files(reference, distorted)):
         found.append(quality)

@@ -102,7 +102,7 @@ def look_at(source: str) -> Film:
     with open_media(source, source) as opened:
         index = index_packets(opened)
         video = opened.video
-        sound = audio_stream(opened.container) is not None
+        sound = audio_stream(opened.container, opened.encrypted) is not None
         if index is not None:
             frames, seconds = len(index.pts), float(index.end * opened.time_base)
         else:

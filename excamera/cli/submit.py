@@ -22,6 +22,7 @@ from excamera.cli.options import encode_options, given
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.plan import CLOUD_CONTAINER
+from excamera.media.source.location import sequence_refused, stands_for_pictures
 from excamera.places import check_input, check_output
 from mu import is_object_url
 
@@ -61,6 +62,8 @@ def submit(
     request: dict[str, Any] = {"options": given(options), "tag": _parsed(tag)}
     file = None if is_object_url(source) else Path(source)
     if file is None:
+        if stands_for_pictures(source):
+            raise sequence_refused(source)
         request["source"] = source
     else:
         check_input(source)

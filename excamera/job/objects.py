@@ -63,6 +63,11 @@ class Keys:
         """Video packets of a source that was indexed by decoding."""
         return f"{self.prefix}/source/packets"
 
+    @property
+    def pictures(self) -> str:
+        """The list of the files, if the source is a sequence of numbered pictures."""
+        return f"{self.prefix}/source/pictures.json"
+
     def anchors(self, batch: int) -> str:
         """The frames of a batch that are coded ahead, in mode anchors; and their record."""
         return f"{self.prefix}/anchors/{batch:06d}.ivf"

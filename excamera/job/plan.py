@@ -101,6 +101,8 @@ class SourceFile:
         indexed_by: how the plan learned the frames: "packets" or "decoding".
         packets: the key in the store of the recorded packets of the video stream (see
             `excamera.media.source.recorded`); None if workers take them from the file.
+        pictures: the key in the store of the list of numbered pictures (see
+            `excamera.media.source.pictures`) if the source is a sequence of these; else None.
         fingerprint: a digest of its content (see `excamera.media.source.media.fingerprint`).
         etag: for an object in S3, which must not change while workers read it; else "".
         modified: when that object was uploaded, ISO 8601; else "".
@@ -113,6 +115,7 @@ class SourceFile:
     audio_stream: int | None = None
     indexed_by: str = "packets"
     packets: str | None = None
+    pictures: str | None = None
     fingerprint: str = ""
     etag: str = ""
     modified: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import BinaryIO, cast
@@ -17,12 +17,14 @@ from typing import BinaryIO, cast
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from numpy.typing import NDArray
 
 from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
+from excamera.media.layouts import Layouts, channels_of, mixing, result_layout, take_layout
 from excamera.media.source.clock import Clock
 from excamera.media.source.media import open_container
 
@@ -30,8 +32,9 @@ RATE = 48_000
 FRAME_SAMPLES = 960  # 20 ms
 _TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
 _LONG = RATE // 5  # so much may be missing at the start or the end without damage
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _BIT_RATE_PER_CHANNEL = 64_000
+# FFmpeg's encoder mixes up three channels of these: which one to give it in the place of each.
+_IN_PLACE_OF = {"5.0": [0, 1, 4, 2, 3], "6.1": [0, 1, 4, 3, 5, 2, 6]}
 
 Samples = NDArray[np.float32]
 """Interleaved samples, float32, shape (count, channels)."""
@@ -39,12 +42,21 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A whole Opus track: its header fields, and its blocks in time order."""
+    """A whole Opus track: its header fields, and its blocks in time order.
+
+    Attributes:
+        track: the header fields.
+        blocks: in order.
+        copied: whether they are the source's own.
+        skipped_packets: packets of the source that could not be decoded.
+        note: what a user should know of the channels, or "".
+    """
 
     track: AudioTrack
     blocks: list[Block]
     copied: bool
     skipped_packets: int = 0
+    note: str = ""
 
     @property
     def end_ms(self) -> float:
@@ -53,9 +65,18 @@ class Sound:
         return last.time_ms + 20 - (last.discard_ns + self.track.delay_ns) / 1e6
 
 
-def audio_stream(container: InputContainer) -> AudioStream | None:
-    """The stream to keep: the default one, else the first; None if there is none."""
-    streams = [s for s in container.streams.audio if s.codec_context is not None]
+def audio_stream(container: InputContainer, encrypted: Collection[int] = ()) -> AudioStream | None:
+    """The stream to keep: the default one, else the first; None if there is none.
+
+    Args:
+        container: of the source.
+        encrypted: indices of streams that cannot be read.
+    """
+    streams = [
+        one
+        for one in container.streams.audio
+        if one.codec_context is not None and one.index not in encrypted
+    ]
     default = [s for s in streams if s.disposition & s.disposition.default]
     chosen = default or streams
     return chosen[0] if chosen else None
@@ -79,12 +100,16 @@ def read_sound(
     Raises:
         SourceUnavailable: it could not be read.
     """
-    with open_container(source, name) as (container, _):
-        audio = cast(AudioStream, container.streams[stream])
-        head = audio.codec_context.extradata or b""
-        if audio.codec_context.name in ("opus", "libopus") and head.startswith(b"OpusHead"):
-            return _copy(container, audio, head, origin_s, clock)
-        return _transcode(container, audio, origin_s, clock)
+    layouts = Layouts()
+    while True:
+        with open_container(source, name) as (container, _):
+            audio = cast(AudioStream, container.streams[stream])
+            head = audio.codec_context.extradata or b""
+            if audio.codec_context.name in ("opus", "libopus") and head.startswith(b"OpusHead"):
+                return _copy(container, audio, head, origin_s, clock)
+            # What comes later may need more channels: then it starts again.
+            with contextlib.suppress(_OtherLayout):
+                return _transcode(container, audio, origin_s, clock, layouts)
 
 
 def _copy(
@@ -117,33 +142,49 @@ def _nanoseconds(samples: int) -> int:
     return samples * 1_000_000_000 // RATE
 
 
+class _OtherLayout(Exception):
+    """The result needs another layout than was thought."""
+
+
 class _Decoder:
     """Decodes and resamples a stream into pieces of (time in samples, samples)."""
 
     def __init__(
-        self, container: InputContainer, audio: AudioStream, origin_s: Fraction, clock: Clock
+        self,
+        container: InputContainer,
+        audio: AudioStream,
+        origin_s: Fraction,
+        clock: Clock,
+        layouts: Layouts,
     ) -> None:
         self._clock = clock
         self._correction_s = Fraction(0)
         self._container = container
         self._audio = audio
         self._origin_s = origin_s
-        self.channels = len(audio.codec_context.layout.channels)
-        self.layout = _LAYOUTS.get(self.channels, "stereo")
+        self._layouts = layouts
+        self.stated = take_layout(audio.codec_context)
+        self._mixing = np.zeros((0, 0), np.float32)
         self.skipped_packets = 0
         self.begin: int | None = None
         self.end = 0
         """Where the first packet begins and the last one ends, decoded or not."""
 
     def pieces(self) -> Iterator[tuple[int | None, Samples]]:
-        """Pieces, each with the sample number at which it starts; None if it continues the last."""
-        resampler = av.AudioResampler(format="flt", layout=self.layout, rate=RATE)
+        """Pieces, each with the sample number at which it starts; None if it continues the last.
+
+        Raises:
+            _OtherLayout: the layout of the result is now another.
+        """
+        resampler = av.AudioResampler(format="flt", rate=RATE)
         shape: tuple[object, ...] | None = None
         for frame in self._decoded():
             now = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if shape is not None and now != shape:  # the format changes in the middle of the stream
-                yield from self._resampled(resampler, None, None)
-                resampler = av.AudioResampler(format="flt", layout=self.layout, rate=RATE)
+            if now != shape:  # the format changes in the middle of the stream
+                if shape is not None:
+                    yield from self._resampled(resampler, None, None)
+                resampler = av.AudioResampler(format="flt", rate=RATE)
+                self._take_layout(frame.layout, is_first=shape is None)
             shape = now
             start = None
             if frame.pts is not None and frame.time_base is not None:
@@ -153,14 +194,22 @@ class _Decoder:
         if shape is not None:
             yield from self._resampled(resampler, None, None)
 
+    def _take_layout(self, layout: AudioLayout, *, is_first: bool) -> None:
+        channels = channels_of(layout)
+        if len(channels) == len(self.stated) and layout.name == f"{len(channels)} channels":
+            channels = self.stated
+        if self._layouts.is_new(channels, layout.name) and not is_first:
+            raise _OtherLayout
+        self._mixing = mixing(channels, self._layouts.layout)
+
     def _resampled(
         self, resampler: av.AudioResampler, frame: AudioFrame | None, start: int | None
     ) -> Iterator[tuple[int | None, Samples]]:
-        channels = len(av.AudioLayout(self.layout).channels)
         if frame is not None:
             frame.pts = None  # gaps are filled here, not by the resampler
         for piece in resampler.resample(frame):
-            yield start, piece.to_ndarray().reshape(-1, channels).astype(np.float32)
+            samples = piece.to_ndarray().reshape(-1, len(self._mixing))
+            yield start, samples.astype(np.float32) @ self._mixing
             start = None
 
     def _decoded(self) -> Iterator[AudioFrame]:
@@ -190,18 +239,22 @@ def _packets(container: InputContainer, audio: AudioStream) -> Iterator[Packet[A
 
 
 def _transcode(
-    container: InputContainer, audio: AudioStream, origin_s: Fraction, clock: Clock
+    container: InputContainer,
+    audio: AudioStream,
+    origin_s: Fraction,
+    clock: Clock,
+    layouts: Layouts,
 ) -> Sound | None:
-    decoder = _Decoder(container, audio, origin_s, clock)
-    encoder = _OpusEncoder(decoder.layout)
-    first = position = None
+    decoder = _Decoder(container, audio, origin_s, clock, layouts)
+    encoder: _OpusEncoder | None = None
+    first = position = 0
     for start, piece in decoder.pieces():
-        if first is None:
+        if encoder is None:
+            encoder = _OpusEncoder(layouts.layout)
             first = max(0, start or 0)
             if decoder.begin is not None and first - decoder.begin > _LONG:
                 first = decoder.begin
             position = first
-        assert position is not None
         samples = piece
         if start is not None and abs(start - position) > (0 if position == first else _TOLERANCE):
             if start > position:
@@ -211,9 +264,10 @@ def _transcode(
                 samples = piece[position - start :]
         encoder.add(samples)
         position += len(samples)
+    if encoder is None:
+        encoder = _OpusEncoder(result_layout([decoder.stated]))
+        first = position = decoder.begin or 0
     # What could not be decoded at the end is silent, as it is elsewhere.
-    first = (decoder.begin or 0) if first is None else first
-    position = first if position is None else position
     if decoder.end - position > _LONG:
         encoder.add(np.zeros((decoder.end - position, encoder.channels), np.float32))
         position = decoder.end
@@ -230,7 +284,8 @@ def _transcode(
         Block(AUDIO_TRACK, last.time_ms, last.data, key=True, discard_ns=_nanoseconds(surplus))
     )
     track = AudioTrack(encoder.channels, encoder.head, _nanoseconds(encoder.delay))
-    return Sound(track, blocks, copied=False, skipped_packets=decoder.skipped_packets)
+    note = "; ".join(layouts.notes())
+    return Sound(track, blocks, False, decoder.skipped_packets, note)
 
 
 def _block_ms(first: int, number: int) -> int:
@@ -254,6 +309,7 @@ class _OpusEncoder:
         self.delay = int.from_bytes(self.head[10:12], "little")
         self.total = 0
         self._layout = layout
+        self._order = _IN_PLACE_OF.get(layout, list(range(self.channels)))
         self._context = context
         self._held: list[Samples] = []
         self._held_count = 0
@@ -286,7 +342,7 @@ class _OpusEncoder:
         self._held_count = len(joined) - whole
 
     def _encode(self, samples: Samples) -> None:
-        flat = np.ascontiguousarray(samples).reshape(1, -1)
+        flat = np.ascontiguousarray(samples[:, self._order]).reshape(1, -1)
         frame = AudioFrame.from_ndarray(flat, format="flt", layout=self._layout)
         frame.sample_rate = RATE
         frame.time_base = Fraction(1, RATE)

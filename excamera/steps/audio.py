@@ -54,6 +54,7 @@ def audio(event: Event, context: Context) -> Event:
             channels=sound.track.channels,
             private=sound.track.private.hex(),
             delay_ns=sound.track.delay_ns,
+            note=sound.note,
         )
 
     record = job.once(job.keys.audio, AudioRecord, make, context)

@@ -54,7 +54,14 @@ from excamera.media.source.index import (
 )
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
+from excamera.media.source.numbered import (
+    USUAL_RATE,
+    NumberedPictures,
+    find_pictures,
+    is_sequence,
+)
 from excamera.media.source.picture import geometry_of, to_i420
+from excamera.media.source.pictures import PictureList, open_picture
 from excamera.media.source.recording import Recording, display_times
 from excamera.media.source.streams import left_out, tags_of
 from excamera.steps.pieces import raster_of
@@ -93,9 +100,10 @@ def index(event: Event, context: Context) -> Event:
     """Write ``index.json``, and the spans of a source that many workers survey.
 
     Args:
-        event: `job`; `input` with `name` and `path` or `key`; `container`, the name
-            of the result's; `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to
-            learn the frames by decoding whatever the container says; perhaps `output`, the
+        event: `job`; `input` with `name` and `path` or `key`, and perhaps `fps`, the rate of
+            numbered pictures; `container`, the name of the result's; `options` as
+            `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn the frames by
+            decoding whatever the container says; perhaps `output`, the
             `store` and `key` of the result; `limits`, those of `excamera.job.flow.Limits`; and
             `span_pixels`, see `excamera.job.cut.spans`.
         context: the store.
@@ -117,18 +125,23 @@ def index(event: Event, context: Context) -> Event:
     if output is not None:
         replaceable(output, original, event["job"])
     media = locate(original, context.store)
+    pictures = _pictures(original, given.get("fps"))
     surveyor = _WholeSurveyor(options, event.get("span_pixels", SPAN_PIXELS))
     frames = None
-    if event.get("index") != "decoding":
+    if pictures is not None:
+        frames = _by_number(original, pictures, context.store, keys, options)
+    elif event.get("index") != "decoding":
         frames = _by_packets(original, media, options)
     if frames is None:
         frames = _by_decoding(original, media, context.store, keys, surveyor, options)
     context.mark("fetched")
-    with open_media(media, original.name) as opened:
+    opening = open_picture(pictures.pictures[0]) if pictures else open_media(media, original.name)
+    with opening as opened:
         container = output_container(event["container"])
         if container.counts_frames:
             frames = _counted(frames, opened.frame_rate)
-        made = _make_plan(opened, frames, original, fingerprint(media), container, options)
+        mark = pictures.fingerprint if pictures else fingerprint(media)
+        made = _make_plan(opened, frames, original, mark, container, options)
     draft = _draft(replace(made, output=output), frames, context.store, surveyor)
     context.mark("computed")
     draft.save(context.store, keys)
@@ -169,6 +182,36 @@ def _is_divided(frames: Frames, options: EncodeOptions, survey: SurveyRecord) ->
     return len(list(cut(frames, options, Survey([survey])))) > 1
 
 
+def _pictures(original: SourceFile, fps: str | None) -> NumberedPictures | None:
+    """The numbered pictures that a source stands for; None if it is one file."""
+    if original.path is None or not is_sequence(original.path):
+        return None
+    return find_pictures(original.path, original.name, Fraction(fps) if fps else USUAL_RATE)
+
+
+def _by_number(
+    original: SourceFile,
+    found: NumberedPictures,
+    store: Store,
+    keys: Keys,
+    options: EncodeOptions,
+) -> _Frames:
+    """Each picture is a frame, which workers find by its number."""
+    if found.missing and options.strict:
+        raise DamagedSource(f"{original.name}: {found.missing} (if not for --strict)")
+    store.put(keys.pictures, PictureList.of(found.pictures).to_json())
+    numbers = list(range(len(found.pictures)))
+    return _Frames(
+        replace(original, pictures=keys.pictures),
+        1 / found.rate,
+        numbers,
+        numbers,
+        [(number,) for number in numbers],
+        len(numbers),
+        notes=(*filter(None, [found.missing]), *found.notes),
+    )
+
+
 def _by_packets(
     original: SourceFile, media: str | BinaryIO, options: EncodeOptions
 ) -> _Frames | None:
@@ -197,7 +240,7 @@ def _by_decoding(
 ) -> _Frames:
     """Learn the frames by decoding once, and record the packets to read them by number."""
     with open_media(media, original.name) as opened:
-        sound = audio_stream(opened.container)
+        sound = audio_stream(opened.container, opened.encrypted)
         recording = Recording(opened, sound, surveyor.look)
         store.concat(keys.packets, recording.parts())
         stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
@@ -322,7 +365,7 @@ def _make_plan(
     container: OutputContainer,
     options: EncodeOptions,
 ) -> Plan:
-    sound = audio_stream(opened.container) if container.holds_sound else None
+    sound = audio_stream(opened.container, opened.encrypted) if container.holds_sound else None
     sound_start = Fraction(0)
     if sound is not None and sound.start_time is not None and sound.time_base is not None:
         sound_start = sound.start_time * sound.time_base

@@ -1,4 +1,4 @@
-"""The boxes of an MP4 or MOV file: the places of its index and of its media data."""
+"""The boxes of an MP4 or MOV file, such as those with its index and its media data."""
 
 from __future__ import annotations
 
@@ -12,17 +12,27 @@ _MOST_BOXES = 1000  # no program writes a file with more boxes before its index
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box at the top level; `kind` is None if these bytes are not a box."""
+    """A box; `kind` is None if these bytes are not a box."""
 
     kind: bytes | None
     inside: int
     end: int
 
 
-def _boxes(file: GuardedFile) -> Iterator[Box]:
-    at = 0
+def top_boxes(file: GuardedFile) -> Iterator[Box]:
+    """The boxes at the top level."""
+    return _boxes(file, 0, file.size)
+
+
+def children(file: GuardedFile, outer: Box, kind: bytes | None = None) -> Iterator[Box]:
+    """The boxes in a box, of one kind or all."""
+    inner = _boxes(file, outer.inside, min(outer.end, file.size))
+    return (box for box in inner if box.kind is not None and kind in (None, box.kind))
+
+
+def _boxes(file: GuardedFile, at: int, end: int) -> Iterator[Box]:
     for _ in range(_MOST_BOXES):
-        if at >= file.size:
+        if at >= end:
             return
         head = file.read_at(at, 16)
         length, kind = int.from_bytes(head[:4], "big"), head[4:8]
@@ -30,7 +40,7 @@ def _boxes(file: GuardedFile) -> Iterator[Box]:
         if length == 1:
             length, header = int.from_bytes(head[8:16], "big"), 16
         elif length == 0:
-            length = file.size - at  # the last box reaches to the end of the file
+            length = end - at  # the last box reaches to the end of the file
         if len(head) < header or length < header:
             break
         yield Box(kind, at + header, at + length)
@@ -43,7 +53,7 @@ def index_is_cut(file: GuardedFile) -> bool:
 
     FFmpeg then uses the part that is left, which may list pictures without their sound.
     """
-    for box in _boxes(file):
+    for box in top_boxes(file):
         if box.kind == b"moov":
             return box.end > file.size
     return False
@@ -57,7 +67,7 @@ def media_data(file: GuardedFile) -> list[range]:
     """
     parts: list[range] = []
     has_index = False
-    for box in _boxes(file):
+    for box in top_boxes(file):
         if box.kind in (None, b"moof"):
             return []
         if box.kind == b"mdat":

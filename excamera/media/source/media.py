@@ -15,6 +15,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from excamera.errors import (
+    EncryptedSource,
+    InputError,
     InputIsDirectory,
     InputNotReadable,
     NoFrames,
@@ -26,6 +28,7 @@ from excamera.errors import (
     UnknownCodec,
 )
 from excamera.media.source.boxes import index_is_cut
+from excamera.media.source.encryption import encrypted_streams, may_be_encrypted
 from excamera.media.source.guard import GuardedFile, guarded
 
 # Demuxers that take any text or bytes for a picture.
@@ -33,6 +36,9 @@ _CATCH_ALL_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 # Formats whose clock starts at any value: their first timestamp becomes 0.
 _ARBITRARY_CLOCKS = frozenset({"mpegts", "mpeg", "mpegtsraw", "rtsp", "rtp"})
 _MEBIBYTE = 1 << 20
+
+DECODER_OPTIONS = {"exr": {"apply_trc": "iec61966_2_1"}}
+"""By decoder. OpenEXR is in linear light, which players show far too dark: it gets sRGB's curve."""
 # What a playlist may name: in a local file, what FFmpeg allows for a path. Any other source
 # must not make this machine open its own files.
 _PROTOCOLS_OF_A_PATH = "file,crypto,data"
@@ -48,12 +54,14 @@ class Opened:
         video: the stream.
         name: the source's name in messages.
         file: the file that the container reads; None if FFmpeg reads by itself (a pipe, a URL).
+        encrypted: indices of encrypted streams; they are looked for if the stream was not known.
     """
 
     container: InputContainer
     video: VideoStream
     name: str
     file: GuardedFile | None = None
+    encrypted: frozenset[int] = frozenset()
 
     def check(self) -> None:
         """Raise the error of reading the file, if there was one, whatever FFmpeg made of it.
@@ -115,13 +123,19 @@ def open_media(source: str | BinaryIO, name: str, stream: int | None = None) -> 
             if (stream is None and not video.disposition & video.disposition.attached_pic)
             or video.index == stream
         ]
+        encrypted = encrypted_streams(file, container) if stream is None else frozenset()
+        if videos and all(video.index in encrypted for video in videos):
+            raise encrypted_source(name)
+        videos = [video for video in videos if video.index not in encrypted]
         # The default one first; otherwise the container's order.
         videos.sort(key=lambda video: not video.disposition & video.disposition.default)
         if not videos:
             raise NoVideoStream(f"{name}: no video stream")
         if videos[0].codec_context is None:
             raise UnknownCodec(f"{name}: no decoder for its video stream")
-        yield Opened(container, videos[0], name, file)
+        context = videos[0].codec_context
+        context.options = DECODER_OPTIONS.get(context.name, {})
+        yield Opened(container, videos[0], name, file, encrypted)
 
 
 @contextlib.contextmanager
@@ -176,8 +190,18 @@ def fingerprint(source: str | BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _not_media(file: GuardedFile | None, name: str) -> NotAVideo | TruncatedSource | NoFrames:
+def encrypted_source(name: str) -> EncryptedSource:
+    """The error for an encrypted source."""
+    return EncryptedSource(
+        f"{name}: is encrypted (copy protection); ExCamera has no key for it, so give it a copy "
+        "that is not"
+    )
+
+
+def _not_media(file: GuardedFile | None, name: str) -> InputError:
     """Distinguish a file that was cut off before its index from one that is not a video."""
+    if file is not None and may_be_encrypted(file):
+        return encrypted_source(name)
     head = file.read_at(0, 16) if file is not None else b""
     if head[4:8] == b"ftyp" or head[:4] in (b"\x1a\x45\xdf\xa3", b"RIFF"):
         return _cut_before_index(name)

@@ -18,7 +18,9 @@ from excamera.media.source.decoder import counted, packets_of
 from excamera.media.source.deinterlacer import deinterlaced
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, open_media
+from excamera.media.source.numbered import find_pictures, is_sequence
 from excamera.media.source.picture import geometry_of, to_i420
+from excamera.media.source.pictures import PictureList
 from excamera.media.source.recorded import RecordedPackets
 from mu import Store
 
@@ -32,6 +34,7 @@ class FrameReader:
         threads: decoding threads; 0 lets the decoder choose. A source that was indexed by decoding
             is always decoded by one.
         packets: the recorded packets of the stream, if the plan has some: a path or a binary file.
+        pictures: the numbered pictures, if the source is a sequence of these.
     """
 
     def __init__(
@@ -40,9 +43,11 @@ class FrameReader:
         plan: Plan,
         threads: int = 1,
         packets: str | BinaryIO | None = None,
+        pictures: PictureList | None = None,
     ) -> None:
         self._source = source
         self._packets = packets
+        self._pictures = pictures
         self._plan = plan
         self._threads = threads
         self._stack = contextlib.ExitStack()
@@ -54,6 +59,9 @@ class FrameReader:
     @classmethod
     def for_plan(cls, plan: Plan, store: Store, threads: int = 1) -> FrameReader:
         """A reader for the file that a plan's workers read."""
+        if plan.source.pictures is not None:
+            pictures = PictureList.from_json(store.get(plan.source.pictures))
+            return cls("", plan, threads, pictures=pictures)
         key = plan.source.packets
         packets = None if key is None else store.look_up(key).open()
         return cls(locate(plan.source, store), plan, threads, packets)
@@ -131,6 +139,9 @@ class FrameReader:
 
     def _start(self, target: int | None) -> None:
         self.close()
+        if self._pictures is not None:
+            self._frames = self._pictures.frames(target or 0, self._plan.geometry, self._threads)
+            return
         opened = self._stack.enter_context(
             open_media(self._source, self._plan.source.name, self._plan.source.stream)
         )
@@ -167,7 +178,8 @@ class FrameReader:
         return counted(context, recorded.packets(offset, lambda: with_palette(opened)), entry)
 
     def _check(self) -> None:
-        assert self._opened is not None
+        if self._opened is None:
+            return
         try:
             self._opened.check()
         except BaseException:
@@ -215,6 +227,11 @@ def read_all(source: str | BinaryIO, name: str) -> Iterator[VideoFrame]:
     """
     geometry: Geometry | None = None
     count = 0
+    if isinstance(source, str) and is_sequence(source):
+        for frame in PictureList.of(find_pictures(source, name).pictures).frames():
+            geometry = geometry or geometry_of(frame, (1, 1))
+            yield to_i420(frame, geometry)
+        return
     with open_media(source, name) as opened:
         opened.video.codec_context.thread_type = "AUTO"
         try:

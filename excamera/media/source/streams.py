@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -33,16 +33,18 @@ def left_out(opened: Opened, sound: AudioStream | None) -> str:
     """One line about all that the result does not hold; "" if there is nothing else."""
     kept = {opened.video.index} | (set() if sound is None else {sound.index})
     others = [stream for stream in opened.container.streams if stream.index not in kept]
-    parts = [*_tracks(others), *_chapters(opened.container)]
+    parts = [*_tracks(others, opened.encrypted), *_chapters(opened.container)]
     return f"left out: {', '.join(parts)}" if parts else ""
 
 
-def _tracks(streams: Iterable[Stream]) -> Iterator[str]:
+def _tracks(streams: Iterable[Stream], encrypted: Collection[int]) -> Iterator[str]:
     found: dict[str, list[str]] = {}
     for stream in streams:
         kind = _KINDS.get(stream.type, "track of an unknown kind")
         if stream.disposition & stream.disposition.attached_pic:
             kind = "cover picture"
+        if stream.index in encrypted:
+            kind = f"encrypted {kind}"
         found.setdefault(kind, []).append(_language(stream))
     for kind, languages in found.items():
         known = ", ".join(one for one in languages if one)
