@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from fractions import Fraction
-from typing import BinaryIO
 
-import numpy as np
 from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 
 import codec
 from excamera.errors import (
-    DamagedSource,
     NoFrames,
-    TruncatedSource,
     UnreadableFrame,
     UnsupportedSize,
 )
@@ -41,17 +36,9 @@ from excamera.lifecycle.uploads import uploaded
 from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
 from excamera.media.scenes import Survey, Surveyor
-from excamera.media.source.clock import GAP_S, Clock, common_clock
+from excamera.media.source.clock import GAP_S
 from excamera.media.source.decoder import Decoder, packets_of
 from excamera.media.source.deinterlacer import LEAD, is_interlaced
-from excamera.media.source.index import (
-    counted,
-    ends_before_promised,
-    index_packets,
-    missing_frames,
-    promised_but_missing,
-    truncated,
-)
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
 from excamera.media.source.numbered import (
@@ -61,39 +48,18 @@ from excamera.media.source.numbered import (
     is_sequence,
 )
 from excamera.media.source.picture import geometry_of, to_i420
-from excamera.media.source.pictures import PictureList, open_picture
-from excamera.media.source.recording import Recording, display_times
+from excamera.media.source.pictures import open_picture
 from excamera.media.source.streams import left_out, tags_of
+from excamera.steps.frames import (
+    SourceFrames,
+    by_decoding,
+    by_packets,
+    counting_frames,
+    of_pictures,
+)
 from excamera.steps.pieces import raster_of
 from excamera.steps.survey import survey_of
 from mu import Context, Event, Store
-
-
-@dataclass(frozen=True, slots=True)
-class _Frames:
-    """All frames of the source, with its own times.
-
-    Attributes:
-        source: as workers read it.
-        time_base: seconds of a tick.
-        pts: when each is shown, in ticks.
-        read_pts: by what workers know each.
-        seeks: for each, where decoding can start to reach it, best first.
-        end: when the last one ends, in ticks.
-        sound_clock: of the sound.
-        interlaced: whether some are.
-        notes: what a user should know of them.
-    """
-
-    source: SourceFile
-    time_base: Fraction
-    pts: list[int]
-    read_pts: list[int]
-    seeks: list[tuple[int, ...]]
-    end: int
-    sound_clock: Clock = Clock()  # noqa: RUF009 (it cannot change)
-    interlaced: bool = False
-    notes: tuple[str, ...] = ()
 
 
 def index(event: Event, context: Context) -> Event:
@@ -129,17 +95,17 @@ def index(event: Event, context: Context) -> Event:
     surveyor = _WholeSurveyor(options, event.get("span_pixels", SPAN_PIXELS))
     frames = None
     if pictures is not None:
-        frames = _by_number(original, pictures, context.store, keys, options)
+        frames = of_pictures(original, pictures, context.store, keys, options)
     elif event.get("index") != "decoding":
-        frames = _by_packets(original, media, options)
+        frames = by_packets(original, media, options)
     if frames is None:
-        frames = _by_decoding(original, media, context.store, keys, surveyor, options)
+        frames = by_decoding(original, media, context.store, keys, surveyor.look, options)
     context.mark("fetched")
     opening = open_picture(pictures.pictures[0]) if pictures else open_media(media, original.name)
     with opening as opened:
         container = output_container(event["container"])
         if container.counts_frames:
-            frames = _counted(frames, opened.frame_rate)
+            frames = counting_frames(frames, opened.frame_rate)
         mark = pictures.fingerprint if pictures else fingerprint(media)
         made = _make_plan(opened, frames, original, mark, container, options)
     draft = _draft(replace(made, output=output), frames, context.store, surveyor)
@@ -155,7 +121,7 @@ def index(event: Event, context: Context) -> Event:
     ).to_json()
 
 
-def _draft(made: Plan, frames: _Frames, store: Store, surveyor: _WholeSurveyor) -> Draft:
+def _draft(made: Plan, frames: SourceFrames, store: Store, surveyor: _WholeSurveyor) -> Draft:
     """What is known before the cut, with the survey of a short source."""
     options = made.options
     origin = round(made.origin_s / made.time_base)
@@ -187,138 +153,6 @@ def _pictures(original: SourceFile, fps: str | None) -> NumberedPictures | None:
     if original.path is None or not is_sequence(original.path):
         return None
     return find_pictures(original.path, original.name, Fraction(fps) if fps else USUAL_RATE)
-
-
-def _by_number(
-    original: SourceFile,
-    found: NumberedPictures,
-    store: Store,
-    keys: Keys,
-    options: EncodeOptions,
-) -> _Frames:
-    """Each picture is a frame, which workers find by its number."""
-    if found.missing and options.strict:
-        raise DamagedSource(f"{original.name}: {found.missing} (if not for --strict)")
-    store.put(keys.pictures, PictureList.of(found.pictures).to_json())
-    numbers = list(range(len(found.pictures)))
-    return _Frames(
-        replace(original, pictures=keys.pictures),
-        1 / found.rate,
-        numbers,
-        numbers,
-        [(number,) for number in numbers],
-        len(numbers),
-        notes=(*filter(None, [found.missing]), *found.notes),
-    )
-
-
-def _by_packets(
-    original: SourceFile, media: str | BinaryIO, options: EncodeOptions
-) -> _Frames | None:
-    """Learn the frames from the container's packets, or None if they cannot be trusted."""
-    with open_media(media, original.name) as opened:
-        time_base = opened.time_base
-        try:
-            found = index_packets(opened)
-        except TruncatedSource:
-            if not options.damaged:
-                raise
-            return None
-        if found is None:
-            return None
-        source = replace(original, stream=opened.video.index)
-    return _Frames(source, time_base, found.pts, found.pts, found.seeks, found.end)
-
-
-def _by_decoding(
-    original: SourceFile,
-    media: str | BinaryIO,
-    store: Store,
-    keys: Keys,
-    surveyor: _WholeSurveyor,
-    options: EncodeOptions,
-) -> _Frames:
-    """Learn the frames by decoding once, and record the packets to read them by number."""
-    with open_media(media, original.name) as opened:
-        sound = audio_stream(opened.container, opened.encrypted)
-        recording = Recording(opened, sound, surveyor.look)
-        store.concat(keys.packets, recording.parts())
-        stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
-        video_clock, sound_clock = common_clock(
-            recording.video, recording.sound, steady=opened.arbitrary_clock
-        )
-        pts, end = display_times(
-            recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
-        )
-        ends_early = (
-            recording.ends_early
-            or bool(promised_but_missing(opened))
-            or ends_before_promised(opened, max(float(end * time_base), recording.sound.end))
-        )
-    count = len(recording.shown)
-    if ends_early and not options.damaged:
-        raise truncated(original.name, count)
-    missing = max(recording.failed, 0 if recording.repeats else missing_frames(pts))
-    notes = [
-        *_damage(recording.damaged + missing, count, ends_early),
-        *_jumps(video_clock, sound_clock),
-    ]
-    if notes and options.strict:
-        raise DamagedSource(f"{original.name}: {'; '.join(notes)} (if not for --strict)")
-    entries = [entry.frame for entry in recording.entries] if recording.is_complete else []
-    return _Frames(
-        replace(
-            original,
-            stream=stream,
-            indexed_by="decoding",
-            packets=keys.packets if recording.is_complete else None,
-        ),
-        time_base,
-        pts,
-        list(range(count)),
-        list(_seeks(entries, count)),
-        end,
-        sound_clock,
-        recording.interlaced,
-        tuple(notes),
-    )
-
-
-def _damage(damaged: int, count: int, ends_early: bool) -> Iterator[str]:
-    if ends_early:
-        yield f"ends early, after {counted(count, 'frame')}"
-    if damaged:
-        yield f"{counted(damaged, 'frame')} damaged or missing: concealed"
-
-
-def _jumps(video: Clock, sound: Clock) -> Iterator[str]:
-    jumps = max(len(video.pieces), len(sound.pieces))
-    if jumps:
-        yield f"the clock jumps {'once' if jumps == 1 else f'{jumps} times'}: made continuous"
-
-
-def _counted(frames: _Frames, rate: Fraction) -> _Frames:
-    """The frames with their numbers as times, if their rate is constant."""
-    pts = np.asarray(frames.pts)
-    steps = set(np.diff(pts).tolist())
-    if len(steps) == 1 and min(steps) > 0:
-        step = steps.pop() * frames.time_base
-    else:
-        # Most containers round times to their ticks.
-        step = 1 / rate
-        ideal = [round(number * step / frames.time_base) for number in range(len(pts))]
-        if np.abs(pts - pts[0] - ideal).max() > 1:
-            return frames
-    first = round(frames.pts[0] * frames.time_base / step)
-    count = len(frames.pts)
-    return replace(frames, time_base=step, pts=list(range(first, first + count)), end=first + count)
-
-
-def _seeks(entries: Sequence[int], count: int) -> Iterator[tuple[int, ...]]:
-    """For each frame, the frames at which decoding can start to reach it, best first."""
-    for frame in range(count):
-        last = bisect.bisect_right(entries, frame)
-        yield tuple(reversed(entries[max(0, last - 2) : last]))
 
 
 class _WholeSurveyor:
@@ -359,7 +193,7 @@ class _WholeSurveyor:
 
 def _make_plan(
     opened: Opened,
-    frames: _Frames,
+    frames: SourceFrames,
     original: SourceFile,
     mark: str,
     container: OutputContainer,

@@ -1,0 +1,191 @@
+"""How the step `index` learns the frames of a source: from its packets, by decoding, by number."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import BinaryIO
+
+import numpy as np
+from av.video.frame import VideoFrame
+
+from excamera.errors import DamagedSource, TruncatedSource
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import SourceFile
+from excamera.media.audio import audio_stream
+from excamera.media.source.clock import Clock, common_clock
+from excamera.media.source.index import (
+    counted,
+    ends_before_promised,
+    index_packets,
+    missing_frames,
+    promised_but_missing,
+    truncated,
+)
+from excamera.media.source.media import open_media
+from excamera.media.source.numbered import NumberedPictures
+from excamera.media.source.pictures import PictureList
+from excamera.media.source.recording import Recording, display_times
+from mu import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFrames:
+    """All frames of the source, with its own times.
+
+    Attributes:
+        source: as workers read it.
+        time_base: seconds of a tick.
+        pts: when each is shown, in ticks.
+        read_pts: by what workers know each.
+        seeks: for each, where decoding can start to reach it, best first.
+        end: when the last one ends, in ticks.
+        sound_clock: of the sound.
+        interlaced: whether some are.
+        notes: what a user should know of them.
+    """
+
+    source: SourceFile
+    time_base: Fraction
+    pts: list[int]
+    read_pts: list[int]
+    seeks: list[tuple[int, ...]]
+    end: int
+    sound_clock: Clock = Clock()  # noqa: RUF009 (it cannot change)
+    interlaced: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def of_pictures(
+    original: SourceFile,
+    found: NumberedPictures,
+    store: Store,
+    keys: Keys,
+    options: EncodeOptions,
+) -> SourceFrames:
+    """Each picture is a frame, which workers find by its number."""
+    if found.missing and options.strict:
+        raise DamagedSource(f"{original.name}: {found.missing} (if not for --strict)")
+    store.put(keys.pictures, PictureList.of(found.pictures).to_json())
+    numbers = list(range(len(found.pictures)))
+    return SourceFrames(
+        replace(original, pictures=keys.pictures),
+        1 / found.rate,
+        numbers,
+        numbers,
+        [(number,) for number in numbers],
+        len(numbers),
+        notes=(*filter(None, [found.missing]), *found.notes),
+    )
+
+
+def by_packets(
+    original: SourceFile, media: str | BinaryIO, options: EncodeOptions
+) -> SourceFrames | None:
+    """Learn the frames from the container's packets, or None if they cannot be trusted."""
+    with open_media(media, original.name) as opened:
+        time_base = opened.time_base
+        try:
+            found = index_packets(opened)
+        except TruncatedSource:
+            if not options.damaged:
+                raise
+            return None
+        if found is None:
+            return None
+        source = replace(original, stream=opened.video.index)
+    return SourceFrames(source, time_base, found.pts, found.pts, found.seeks, found.end)
+
+
+def by_decoding(
+    original: SourceFile,
+    media: str | BinaryIO,
+    store: Store,
+    keys: Keys,
+    look: Callable[[VideoFrame], None],
+    options: EncodeOptions,
+) -> SourceFrames:
+    """Learn the frames by decoding once, and record the packets to read them by number."""
+    with open_media(media, original.name) as opened:
+        sound = audio_stream(opened.container, opened.encrypted)
+        recording = Recording(opened, sound, look)
+        store.concat(keys.packets, recording.parts())
+        stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
+        video_clock, sound_clock = common_clock(
+            recording.video, recording.sound, steady=opened.arbitrary_clock
+        )
+        pts, end = display_times(
+            recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
+        )
+        ends_early = (
+            recording.ends_early
+            or bool(promised_but_missing(opened))
+            or ends_before_promised(opened, max(float(end * time_base), recording.sound.end))
+        )
+    count = len(recording.shown)
+    if ends_early and not options.damaged:
+        raise truncated(original.name, count)
+    missing = max(recording.failed, 0 if recording.repeats else missing_frames(pts))
+    notes = [
+        *_damage(recording.damaged + missing, count, ends_early),
+        *_jumps(video_clock, sound_clock),
+    ]
+    if notes and options.strict:
+        raise DamagedSource(f"{original.name}: {'; '.join(notes)} (if not for --strict)")
+    entries = [entry.frame for entry in recording.entries] if recording.is_complete else []
+    return SourceFrames(
+        replace(
+            original,
+            stream=stream,
+            indexed_by="decoding",
+            packets=keys.packets if recording.is_complete else None,
+        ),
+        time_base,
+        pts,
+        list(range(count)),
+        list(_seeks(entries, count)),
+        end,
+        sound_clock,
+        recording.interlaced,
+        tuple(notes),
+    )
+
+
+def _damage(damaged: int, count: int, ends_early: bool) -> Iterator[str]:
+    if ends_early:
+        yield f"ends early, after {counted(count, 'frame')}"
+    if damaged:
+        yield f"{counted(damaged, 'frame')} damaged or missing: concealed"
+
+
+def _jumps(video: Clock, sound: Clock) -> Iterator[str]:
+    jumps = max(len(video.pieces), len(sound.pieces))
+    if jumps:
+        yield f"the clock jumps {'once' if jumps == 1 else f'{jumps} times'}: made continuous"
+
+
+def counting_frames(frames: SourceFrames, rate: Fraction) -> SourceFrames:
+    """The frames with their numbers as times, if their rate is constant."""
+    pts = np.asarray(frames.pts)
+    steps = set(np.diff(pts).tolist())
+    if len(steps) == 1 and min(steps) > 0:
+        step = steps.pop() * frames.time_base
+    else:
+        # Most containers round times to their ticks.
+        step = 1 / rate
+        ideal = [round(number * step / frames.time_base) for number in range(len(pts))]
+        if np.abs(pts - pts[0] - ideal).max() > 1:
+            return frames
+    first = round(frames.pts[0] * frames.time_base / step)
+    count = len(frames.pts)
+    return replace(frames, time_base=step, pts=list(range(first, first + count)), end=first + count)
+
+
+def _seeks(entries: Sequence[int], count: int) -> Iterator[tuple[int, ...]]:
+    """For each frame, the frames at which decoding can start to reach it, best first."""
+    for frame in range(count):
+        last = bisect.bisect_right(entries, frame)
+        yield tuple(reversed(entries[max(0, last - 2) : last]))
