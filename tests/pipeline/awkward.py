@@ -50,3 +50,15 @@ def with_damage(source: Path, bad: int) -> Path:
             new.stream = stream
             b.mux(new)
     return target
+
+
+def with_all_flags(source: Path, target: Path) -> Path:
+    """A copy in a container that is not trusted, whose pictures are all called key frames."""
+    with av.open(str(source)) as a, av.open(str(target), "w", format="nut") as b:
+        streams = {stream.index: b.add_stream_from_template(stream) for stream in a.streams}
+        for packet in a.demux():
+            if packet.size:
+                packet.is_keyframe = True
+                packet.stream = streams[packet.stream.index]
+                b.mux(packet)
+    return target

@@ -16,7 +16,7 @@ from excamera.media.source.media import open_media
 from excamera.media.source.reader import with_palette
 from excamera.media.source.recorded import RecordedPackets
 from excamera.media.source.recording import Recording
-from tests.pipeline.clips import Clip, check_plays_alike, mean_error, moving_picture
+from tests.pipeline.clips import Clip, check_plays_alike, i420, mean_error, moving_picture
 
 B_FRAMES = {"crf": "10", "bf": "3", "g": "24", "keyint_min": "24", "sc_threshold": "0"}
 OPEN_GOP = {**B_FRAMES, "x264-params": "open-gop=1:b-adapt=0:scenecut=0"}
@@ -75,6 +75,38 @@ def test_flags_that_lie_do_no_harm(flag: bool, tmp_path: Path) -> None:
     assert len(pictures) == 60
     for number, picture in enumerate(pictures):
         assert mean_error(picture, moving_picture(number)) < 3.5, f"frame {number}"
+
+
+@pytest.mark.parametrize(
+    ("encoder", "options"),
+    [
+        ("mpeg4", {"g": "20", "qmax": "3"}),
+        ("mpeg2video", {"g": "12", "bf": "2"}),
+        ("libx264", {"bf": "2", "g": "12"}),
+        ("msmpeg4", {"g": "12"}),
+        ("mjpeg", {}),
+    ],
+)
+def test_recorded_packets_decode_as_those_of_the_container(
+    encoder: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    """If this fails, pictures depend on what lies in memory behind a packet."""
+    pix_fmt = "yuvj420p" if encoder == "mjpeg" else "yuv420p"
+    clip = Clip(frames=60, encoder=encoder, options=options, pix_fmt=pix_fmt)
+    source = clip.write(tmp_path / "a.mkv")
+    with av.open(str(source)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        wanted = [i420(frame) for frame in container.decode(stream)]
+    recorded(source, tmp_path)
+    for _ in range(3):
+        with (
+            open_media(str(source), "a") as opened,
+            RecordedPackets.open(str(tmp_path / "packets")) as packets,
+        ):
+            context = opened.video.codec_context
+            again = counted(context, packets.packets(0, lambda: None), None)
+            assert [i420(frame) for frame in again] == wanted
 
 
 def test_a_palette_is_recorded(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from dataclasses import astuple, dataclass
 from typing import Self
 
 import av
-from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
@@ -19,6 +18,7 @@ from excamera.media.source.exr import is_whole
 from excamera.media.source.media import DECODER_OPTIONS, Opened, open_media
 from excamera.media.source.numbered import Picture
 from excamera.media.source.picture import geometry_of
+from excamera.media.source.recorded import new_packet
 
 # Otherwise what is missing of a JPEG is grey. (Of a TIFF, this refuses what is only unusual.)
 _STRICT = {"mjpeg": {"err_detect": "explode"}}
@@ -123,7 +123,7 @@ class PictureList:
 
 def _decoded(picture: Picture, context: VideoCodecContext) -> VideoFrame:
     data = picture.read()
-    packet = Packet(data)
+    packet = new_packet(data)
     packet.is_keyframe = True  # else FFmpeg adds a PNG to the one before
     try:
         frames = context.decode(packet) if data and is_whole(data) else []

@@ -57,6 +57,17 @@ def can_record(packet: Packet[VideoStream]) -> bool:
     return not any(one.data_type in _ESSENTIAL for one in packet.iter_sidedata())
 
 
+def new_packet(data: bytes) -> Packet[VideoStream]:
+    """A packet with this content.
+
+    Decoders read some bytes beyond its end. Behind a packet that PyAV makes of bytes lies whatever
+    is in memory; behind this one there are zeros, as behind those of demuxers.
+    """
+    packet: Packet[Any] = Packet(len(data))
+    packet.update(data)
+    return packet
+
+
 def recorded(packet: Packet[VideoStream]) -> bytes:
     """A packet as it is recorded."""
     flags = _KEY * packet.is_keyframe | _CORRUPT * packet.is_corrupt
@@ -127,7 +138,7 @@ class RecordedPackets:
         while at < self._end:
             size, flags = _HEAD.unpack(self._read(_HEAD.size))
             palette = self._read(_PALETTE_BYTES) if flags & _PALETTE else b""
-            packet: Packet[VideoStream] = Packet(self._read(size))  # type: ignore[assignment]
+            packet = new_packet(self._read(size))
             packet.is_keyframe = bool(flags & _KEY)
             packet.is_corrupt = bool(flags & _CORRUPT)
             if palette and (found := donor()) is not None:
