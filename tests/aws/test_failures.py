@@ -80,16 +80,19 @@ def damaged(path: Path) -> bytes:
     return data.replace(coded, bytes(len(coded)))
 
 
-def test_a_chunk_that_always_fails(stack: Deployed, tmp_path: Path) -> None:
-    """If this fails, a damaged film ends with "some child failed", or with an output."""
+def test_damage_that_a_worker_finds_is_concealed(stack: Deployed, tmp_path: Path) -> None:
+    """If this fails, one bad frame in a film ends its job, or nobody hears of it."""
     options = {"excamera-mode": "rebase", "excamera-chunk-frames": "6"}
-    upload = stack.upload("damaged.mkv", damaged(tmp_path / "damaged.mkv"), options)
-    job = stack.job(upload)
-    message = failed(stack, job, "encode", "UnreadableFrame")
-    record = stack.failure(job)
-    assert (record["batch"], record["chunk"]) == (0, 2)
-    assert message.startswith("encode of batch 0, chunk 2: ")
-    assert "damaged.mkv" in message
+    content = damaged(tmp_path / "damaged.mkv")
+    job = stack.job(stack.upload("damaged.mkv", content, options))
+    assert job.status == "SUCCEEDED", job
+    assert job.output["frames"] == 29
+    assert job.output["notes"] == ["1 frame damaged or missing: concealed"]
+    assert f"jobs/{job.name}/failure.json" not in stack.keys("WorkBucket", f"jobs/{job.name}/")
+    # The same with an option that wants it refused: the index finds it at the second try.
+    job = stack.job(stack.upload("strict.mkv", content, {**options, "excamera-strict": "true"}))
+    message = failed(stack, job, "index", "DamagedSource")
+    assert "strict.mkv: 1 frame damaged or missing" in message
 
 
 def test_a_result_of_something_else_is_left_alone(stack: Deployed, clip: Path) -> None:
@@ -114,11 +117,11 @@ def test_a_result_of_something_else_is_left_alone(stack: Deployed, clip: Path) -
 
 def test_a_redrive_of_what_cannot_be_mended_fails_alike(stack: Deployed, tmp_path: Path) -> None:
     """If this fails, a redrive loses the reason, or loops for ever."""
-    upload = stack.upload("damaged again.mkv", damaged(tmp_path / "damaged.mkv"))
-    job = stack.job(upload)
+    content = damaged(tmp_path / "damaged.mkv")
+    job = stack.job(stack.upload("damaged again.mkv", content, {"excamera-strict": "true"}))
     stack.client("stepfunctions").redrive_execution(executionArn=job.arn)
-    message = failed(stack, stack.ended(job.arn), "anchors", "UnreadableFrame")
-    assert message.startswith("anchors of batch 0: ")
+    message = failed(stack, stack.ended(job.arn), "index", "DamagedSource")
+    assert "1 frame damaged or missing" in message
 
 
 def test_a_stopped_job_is_recorded(stack: Deployed, tmp_path: Path) -> None:
