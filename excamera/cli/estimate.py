@@ -97,7 +97,7 @@ def look_at(source: str) -> Film:
     """
     from excamera.media.audio import audio_stream
     from excamera.media.source.index import index_packets
-    from excamera.media.source.media import open_media
+    from excamera.media.source.media import demux, open_media
 
     with open_media(source, source) as opened:
         index = index_packets(opened)
@@ -107,7 +107,7 @@ def look_at(source: str) -> Film:
             frames, seconds = len(index.pts), float(index.end * opened.time_base)
         else:
             # No index: every packet is looked at, which is still much less than decoding.
-            frames = max(1, sum(packet.size > 0 for packet in opened.container.demux(video)))
+            frames = max(1, sum(packet.size > 0 for packet in demux(opened.container, video)))
             seconds = frames / float(opened.frame_rate)
         return Film(frames, video.width, video.height, seconds, sound)
 

@@ -18,10 +18,12 @@ from excamera.job.plan import SourceFile
 from excamera.media.audio import audio_stream
 from excamera.media.source.clock import Clock, common_clock
 from excamera.media.source.index import (
+    LOST_FRAMES,
     counted,
-    ends_before_promised,
     index_packets,
+    is_long,
     missing_frames,
+    promised_but_lost_s,
     promised_but_missing,
     truncated,
 )
@@ -120,15 +122,18 @@ def by_decoding(
         pts, end = display_times(
             recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
         )
+        end_s = float(end * time_base)
+        lost_s = promised_but_lost_s(opened, end_s, recording.sound.end)
         ends_early = (
-            recording.ends_early
-            or bool(promised_but_missing(opened))
-            or ends_before_promised(opened, max(float(end * time_base), recording.sound.end))
+            recording.ends_early or bool(promised_but_missing(opened)) or is_long(lost_s, end_s)
         )
     count = len(recording.shown)
     if ends_early and not options.damaged:
         raise truncated(original.name, count)
-    missing = max(recording.failed, 0 if recording.repeats else missing_frames(pts))
+    missing = 0 if recording.repeats else missing_frames(pts)
+    if not ends_early and lost_s * rate > LOST_FRAMES:
+        missing += round(lost_s * rate)
+    missing = max(missing, recording.failed)
     notes = [
         *_damage(recording.damaged + missing, count, ends_early),
         *_jumps(video_clock, sound_clock),

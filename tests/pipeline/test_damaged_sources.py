@@ -114,6 +114,48 @@ def test_a_file_that_ends_early(
         assert mean_error(picture, moving_picture(number)) < 3.5, f"frame {number}"
 
 
+def test_what_a_container_loses_without_a_word_is_counted(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, a film with a hole in it passes for a whole one."""
+    source = Clip(frames=60, encoder="libvpx", options={"g": "1"}).write(tmp_path / "a.mkv")
+    holes = tmp_path / "b.mkv"
+    with av.open(str(source)) as a, av.open(str(holes), "w") as b:
+        stream = b.add_stream_from_template(a.streams.video[0])
+        for number, packet in enumerate(p for p in a.demux(video=0) if p.size):
+            if number not in (20, 21, 40):
+                packet.stream = stream
+                b.mux(packet)
+    output, said = encoded(holes, capfd)
+    assert damaged_frames(said) == 3
+    assert len(check_plays_alike(output)) == 57
+    assert "3 frames damaged or missing" in refused(holes, capfd, "--strict")
+
+
+def test_matroska_whose_last_third_is_lost(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, a film passes for a whole one because its file is as long as it should be."""
+    source = Clip(frames=150, options={"crf": "10", "bf": "0"}).write(tmp_path / "a.mkv")
+    data = bytearray(source.read_bytes())
+    data[len(data) * 6 // 10 :] = bytes(len(data) - len(data) * 6 // 10)
+    source.write_bytes(data)
+    assert "truncated" in refused(source, capfd)
+    output, said = encoded(source, capfd, "--damaged")
+    assert "note: ends early, after" in said
+    assert 50 < len(check_plays_alike(output)) < 120
+
+
+def test_a_stream_that_appears_in_the_middle_is_passed_over(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, a stray packet of another kind ends the reading of a recording."""
+    source = Clip(frames=60, options={"crf": "10", "bf": "0"}).write(tmp_path / "a.flv")
+    data, at = source.read_bytes(), 13
+    for _ in range(30):  # tags: kind, size, time, stream; content; size of the tag
+        at += 11 + int.from_bytes(data[at + 1 : at + 4], "big") + 4
+    body = b"\xaf\x00\x12\x08"
+    head = b"\x08" + len(body).to_bytes(3, "big") + data[at + 4 : at + 8] + bytes(3)
+    tag = head + body + (len(head) + len(body)).to_bytes(4, "big")
+    source.write_bytes(data[:at] + tag + data[at:])
+    output, _ = encoded(source, capfd)
+    assert len(check_plays_alike(output)) == 60
+
+
 def test_nothing_is_made_of_nothing(tmp_path: Path, capfd: Capture) -> None:
     """If this fails, a file of which nothing can be decoded has an empty result."""
     source = Clip(frames=30).write(tmp_path / "a.mp4")  # its index is at its end

@@ -17,7 +17,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from excamera.media.source.media import Opened
+from excamera.media.source.media import Opened, demux
 from excamera.media.source.recorded import Entry
 
 _MOST_ERRORS = 100
@@ -107,7 +107,7 @@ def demuxed(opened: Opened, *streams: Stream) -> Iterator[Packet[Any]]:
     errors = 0
     while True:
         try:
-            for packet in opened.container.demux(*streams):
+            for packet in demux(opened.container, *streams):
                 errors = 0
                 yield packet
             return

@@ -28,11 +28,14 @@ from excamera.media.container import ebml
 from excamera.media.source.boxes import media_data
 from excamera.media.source.clock import GAP_S
 from excamera.media.source.guard import GuardedFile
-from excamera.media.source.media import Opened
+from excamera.media.source.media import Opened, demux
 
 # Containers whose timestamps and seeking are exact.
 _TRUSTED = frozenset({"mov", "mp4", "matroska", "webm", "yuv4mpegpipe", "ivf"})
 _MATROSKA = frozenset({"matroska", "webm"})
+_STATE_LENGTH = frozenset({"avi", "asf", "mxf"})
+"""Containers that say how long their picture is, besides those that have an index of it."""
+LOST_FRAMES = 1.5  # what is missing at the end is more than a matter of rounding
 _STEADY = 0.9  # so many frames must follow each other evenly where a gap is a fault
 # The codecs of which a packet is always one frame, or can be seen not to be.
 _ONE_FRAME_A_PACKET = frozenset(
@@ -113,7 +116,7 @@ def index_packets(opened: Opened) -> Index | None:
                 # FFmpeg would look for the marks in the pictures. If the file's own marks are
                 # wrong, decoders return no frame before a real key frame: the reader notices.
                 keys = {entry.pos: entry.is_keyframe for entry in video.index_entries}
-            for packet in opened.container.demux(video):
+            for packet in demux(opened.container, video):
                 if packet.size == 0:
                     continue
                 if packet.pts is None:
@@ -144,11 +147,13 @@ def index_packets(opened: Opened) -> Index | None:
     if opened.container.streams.audio and _pauses(entries, opened.time_base):
         return None  # the sound decides whether it is a pause or a jump of the clock
     found = make_index(entries, opened.time_base, opened.frame_rate)
-    if opened.formats & _MATROSKA:
-        # The demuxer passes over damage without a word.
-        end_s = float(found.end * opened.time_base)
-        if missing_frames(found.pts) or ends_before_promised(opened, end_s):
-            return None
+    # These demuxers pass over damage without a word.
+    end_s = float(found.end * opened.time_base)
+    lost_s = promised_but_lost_s(opened, end_s)
+    if opened.formats & _MATROSKA and (missing_frames(found.pts) or is_long(lost_s, end_s)):
+        return None
+    if opened.formats & _STATE_LENGTH and lost_s * opened.frame_rate > LOST_FRAMES:
+        return None
     return found
 
 
@@ -167,17 +172,29 @@ def missing_frames(pts: Sequence[int]) -> int:
     return int(np.sum(np.rint(steps[steps > 1.5 * typical] / typical) - 1))
 
 
-def ends_before_promised(opened: Opened, end_s: float) -> bool:
-    """Whether picture and sound end long before the time that the file's header says.
+def promised_but_lost_s(opened: Opened, end_s: float, sound_end_s: float = 0.0) -> float:
+    """By how many seconds a source ends before the time that its header says.
 
     Args:
         opened: the source.
-        end_s: when they end, in seconds.
+        end_s: when the picture ends, in seconds.
+        sound_end_s: when the sound ends, if that is known.
     """
-    if not opened.formats & _MATROSKA or opened.container.duration is None:
-        return False
-    promised_s = opened.container.duration / av.time_base
-    return promised_s - end_s > max(1.0, promised_s / 20)
+    video, whole = opened.video, opened.container.duration
+    if opened.formats & _MATROSKA and whole is not None:
+        streams = opened.container.streams
+        if len(streams.video) + len(streams.audio) + len(streams.subtitles) > 2:
+            return 0.0  # the time may be that of another track
+        return max(0.0, whole / av.time_base - max(end_s, sound_end_s))
+    if opened.formats & _STATE_LENGTH and video.duration:
+        promised = ((video.start_time or 0) + video.duration) * opened.time_base
+        return max(0.0, float(promised) - end_s)
+    return 0.0
+
+
+def is_long(lost_s: float, end_s: float) -> bool:
+    """Whether a source that lacks so much at its end has ended early, rather than lost a little."""
+    return lost_s > max(1.0, (end_s + lost_s) / 20)
 
 
 def _trusted(opened: Opened) -> bool:

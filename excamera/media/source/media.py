@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from excamera.errors import (
@@ -150,6 +152,20 @@ def open_container(
         raise InputIsDirectory(f"{name}: is a directory")
     with guarded(source, name) as file, _opened(source, file, name) as container:
         yield container, file
+
+
+def demux(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """The packets of some streams, as `InputContainer.demux` returns them.
+
+    That stops at a packet of a stream which has appeared in the middle of the file; such packets
+    are passed over here.
+    """
+    while True:
+        try:
+            yield from container.demux(*streams)
+            return
+        except IndexError:
+            continue
 
 
 def _opened(source: str | BinaryIO, file: GuardedFile | None, name: str) -> InputContainer:
