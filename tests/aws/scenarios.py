@@ -14,6 +14,7 @@ from emulator.excamera.deployed import Deployed, Upload
 from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.api import http
+from mu.timeline import attempts
 from tests.aws.spans import in_spans
 from tests.aws.test_api import complete
 
@@ -231,7 +232,15 @@ class Scenarios:
         try:
             arn = stack.started(stack.upload(self._key(), self._film))
             job = arn.rpartition(":")[2]
-            until(lambda: stack.keys("WorkBucket", f"jobs/{job}/timeline/"))
+            # Only encodes are left, which no function may run: workers that end later would
+            # clean up after themselves, and nobody knows when.
+            timeline = f"jobs/{job}/timeline"
+            until(
+                lambda: (
+                    {one.name for one in attempts(timeline, stack.keys("WorkBucket", timeline))}
+                    >= {"index", "plan", "anchors", "audio"}
+                )
+            )
             seen = [self._ask("DELETE", f"/jobs/{job}").json().get("state", "")]
             if seen == ["stopped"]:
                 stack.ended(arn)
