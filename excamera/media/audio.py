@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
 from excamera.media.layouts import Layouts, channels_of, mixing, result_layout, take_layout
 from excamera.media.source.clock import Clock
-from excamera.media.source.media import demux, open_container
+from excamera.media.source.media import demux_past_damage, open_container
 
 RATE = 48_000
 FRAME_SAMPLES = 960  # 20 ms
@@ -235,7 +235,9 @@ class _Decoder:
 
 def _packets(container: InputContainer, audio: AudioStream) -> Iterator[Packet[AudioStream]]:
     """The packets that have content, as `excamera.media.source.recording` counts them."""
-    return (packet for packet in demux(container, audio) if packet.size)
+    # Sound that ends in damage ends there.
+    with contextlib.suppress(av.error.FFmpegError):
+        yield from (one for one in demux_past_damage(container, audio) if one.size)
 
 
 def _transcode(

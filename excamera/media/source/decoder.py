@@ -12,16 +12,12 @@ from typing import Any
 
 import av
 from av.packet import Packet
-from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from excamera.media.source.media import Opened, demux
+from excamera.media.source.media import Opened, demux_past_damage
 from excamera.media.source.recorded import Entry
-
-_MOST_ERRORS = 100
-"""A container is given up after so many errors in a row."""
 
 _REORDERED = 256
 """A frame comes out no more than so many packets after its own."""
@@ -102,25 +98,9 @@ def another(context: VideoCodecContext) -> VideoCodecContext:
     return made
 
 
-def demuxed(opened: Opened, *streams: Stream) -> Iterator[Packet[Any]]:
-    """The packets of some streams. Behind a damaged part of the container, reading goes on."""
-    errors = 0
-    while True:
-        try:
-            for packet in demux(opened.container, *streams):
-                errors = 0
-                yield packet
-            return
-        except av.error.FFmpegError:
-            opened.check()
-            errors += 1
-            if errors > _MOST_ERRORS:
-                raise
-
-
 def packets_of(opened: Opened) -> Iterator[Packet[VideoStream]]:
     """The packets of the picture that have content."""
-    return (packet for packet in demuxed(opened, opened.video) if packet.size)
+    return (packet for packet in demux_past_damage(opened.container, opened.video) if packet.size)
 
 
 def counted(

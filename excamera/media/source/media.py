@@ -38,6 +38,7 @@ _CATCH_ALL_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 # Formats whose clock starts at any value: their first timestamp becomes 0.
 _ARBITRARY_CLOCKS = frozenset({"mpegts", "mpeg", "mpegtsraw", "rtsp", "rtp"})
 _MEBIBYTE = 1 << 20
+_MOST_ERRORS = 100  # of a container in a row
 
 DECODER_OPTIONS = {"exr": {"apply_trc": "iec61966_2_1"}}
 """By decoder. OpenEXR is in linear light, which players show far too dark: it gets sRGB's curve."""
@@ -166,6 +167,25 @@ def demux(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
             return
         except IndexError:
             continue
+
+
+def demux_past_damage(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """The same. Behind a damaged part of the container, reading goes on.
+
+    Raises:
+        av.error.FFmpegError: after too many errors in a row.
+    """
+    errors = 0
+    while True:
+        try:
+            for packet in demux(container, *streams):
+                errors = 0
+                yield packet
+            return
+        except av.error.FFmpegError:
+            errors += 1
+            if errors > _MOST_ERRORS:
+                raise
 
 
 def _opened(source: str | BinaryIO, file: GuardedFile | None, name: str) -> InputContainer:

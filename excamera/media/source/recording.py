@@ -15,9 +15,9 @@ from av.video.stream import VideoStream
 
 from excamera.errors import NoFrames
 from excamera.media.source.clock import GAP_S, Clock, Ticks
-from excamera.media.source.decoder import Decoder, Mark, Marked, demuxed
+from excamera.media.source.decoder import Decoder, Mark, Marked
 from excamera.media.source.entries import EntryFinder
-from excamera.media.source.media import Opened
+from excamera.media.source.media import Opened, demux_past_damage
 from excamera.media.source.recorded import Entry, can_record, recorded, table
 
 
@@ -124,7 +124,7 @@ class Recording:
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """The packets of the picture that have content; the times of all are noted."""
         heard = 0
-        for place, packet in enumerate(demuxed(self._opened, *self._streams)):
+        for place, packet in enumerate(demux_past_damage(self._opened.container, *self._streams)):
             if packet.stream_index != self._opened.video.index:
                 if packet.size:
                     _note(self.sound, packet, place, heard)
