@@ -62,3 +62,21 @@ def with_all_flags(source: Path, target: Path) -> Path:
                 packet.stream = streams[packet.stream.index]
                 b.mux(packet)
     return target
+
+
+def with_bad_sound(source: Path, begin_s: float, end_s: float) -> Path:
+    """A copy of a Matroska file whose sound cannot be decoded in a part of its time."""
+    target = source.with_name("bad-sound.mkv")
+    with av.open(str(source)) as a, av.open(str(target), "w") as b:
+        streams = {stream.index: b.add_stream_from_template(stream) for stream in a.streams}
+        for packet in a.demux():
+            if not packet.size:
+                continue
+            new = packet
+            time_s = float(packet.pts * packet.time_base)
+            if packet.stream.type == "audio" and begin_s <= time_s < end_s:
+                new = av.Packet(b"\xff" * packet.size)
+                new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
+            new.stream = streams[packet.stream.index]
+            b.mux(new)
+    return target

@@ -14,6 +14,7 @@ from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
 from excamera.media.audio import read_sound
 from excamera.media.source.clock import Clock
+from tests.pipeline.awkward import with_bad_sound
 from tests.pipeline.clips import RATE, Clip
 
 pytestmark = pytest.mark.slow  # many encodes, one after another
@@ -152,18 +153,7 @@ def test_blocks_are_in_order_and_sound_lies_near_its_picture(tmp_path: Path) -> 
 def test_a_damaged_packet_costs_only_itself(tmp_path: Path) -> None:
     """If this fails, one bad packet of sound ends the encode of a whole film."""
     source = Clip(**VIDEO, sound="flac").write(tmp_path / "a.mkv")
-    damaged = tmp_path / "b.mkv"
-    with av.open(str(source)) as a, av.open(str(damaged), "w") as b:
-        streams = {s.index: b.add_stream_from_template(s) for s in a.streams}
-        for packet in a.demux():
-            if not packet.size:
-                continue
-            new = packet
-            if packet.stream.type == "audio" and 0.9 < float(packet.pts * packet.time_base) < 1.0:
-                new = av.Packet(b"\xff" * packet.size)
-                new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
-            new.stream = streams[packet.stream.index]
-            b.mux(new)
+    damaged = with_bad_sound(source, 0.9, 1.0)
     with av.open(str(damaged)) as container:
         stream = container.streams.audio[0].index
     sound = read_sound(str(damaged), "damaged", stream, Fraction(0), Clock())

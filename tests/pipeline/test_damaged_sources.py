@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
+from av.video.frame import VideoFrame
 
 from excamera.cli import main
-from tests.pipeline.awkward import with_damage
+from excamera.errors import UnreadableFrame
+from excamera.job.objects import Job
+from excamera.job.options import EncodeOptions
+from excamera.local import encode_file
+from excamera.media.source.reader import FrameReader
+from mu import DirectoryStore
+from tests.pipeline.awkward import with_bad_sound, with_damage
 from tests.pipeline.clips import (
     Clip,
     check_plays_alike,
@@ -166,22 +174,28 @@ def test_nothing_is_made_of_nothing(tmp_path: Path, capfd: Capture) -> None:
 def test_all_sound_that_cannot_be_decoded_is_silence(tmp_path: Path, capfd: Capture) -> None:
     """If this fails, an error of a sound decoder ends the encode, or the sound ends early."""
     source = Clip(frames=50, sound="flac").write(tmp_path / "a.mkv")
-    damaged = tmp_path / "b.mkv"
-    with av.open(str(source)) as a, av.open(str(damaged), "w") as b:
-        streams = {s.index: b.add_stream_from_template(s) for s in a.streams}
-        for packet in a.demux():
-            if not packet.size:
-                continue
-            new = packet
-            if packet.stream.type == "audio":
-                new = av.Packet(b"\xff" * packet.size)
-                new.pts, new.dts, new.time_base = packet.pts, packet.dts, packet.time_base
-                new.duration = packet.duration
-            new.stream = streams[packet.stream.index]
-            b.mux(new)
+    damaged = with_bad_sound(source, 0.0, 2.0)
     output, said = encoded(damaged, capfd)
     assert "of sound could not be decoded: silence stands in" in said
     with av.open(str(output)) as container:
         seconds = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
     assert abs(seconds - 2) < 0.1
     assert "sound" in refused(damaged, capfd, "--strict")
+
+
+def test_whatever_a_decoder_raises_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a decoder that says "not permitted" makes a job try again for nothing."""
+    source = Clip(frames=10).write(tmp_path / "a.mkv")
+    encode_file(str(source), tmp_path / "a.webm", EncodeOptions(), keep_job=tmp_path / "job")
+    store = DirectoryStore(str(tmp_path / "job"))
+    plan = Job.load(store, "local").plan
+
+    def refusing(*_: object) -> Iterator[VideoFrame]:
+        raise av.error.PermissionError(1, "Operation not permitted")
+        yield
+
+    monkeypatch.setattr(FrameReader, "_sought", refusing)
+    with FrameReader.for_plan(plan, store) as reader, pytest.raises(UnreadableFrame):
+        next(reader.read(plan.batches[0].chunks[0]))

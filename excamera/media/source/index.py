@@ -131,10 +131,10 @@ def index_packets(opened: Opened) -> Index | None:
                     continue
                 key = keys.get(packet.pos or 0, packet.is_keyframe)
                 entries.append(Entry(packet.pts, key, packet.duration or 0))
-    except OSError as error:
-        raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
-    except av.error.FFmpegError:
+    except av.error.FFmpegError as error:
         opened.check()
+        if opened.failed_to_read(error):
+            raise SourceUnavailable(f"{opened.name}: {error.strerror}") from error
         return None
     opened.check()
     size = opened.file.size if opened.file is not None else 0

@@ -75,6 +75,13 @@ class Opened:
         if self.file is not None:
             self.file.check()
 
+    def failed_to_read(self, error: av.error.FFmpegError) -> bool:
+        """Whether an error is of reading, not of what was read: decoders raise any kind of them.
+
+        A file that is not FFmpeg's own tells its errors by `check`.
+        """
+        return self.file is None and isinstance(error, OSError)
+
     @property
     def formats(self) -> frozenset[str]:
         """Names of the container format, such as {"mov", "mp4", ...}."""

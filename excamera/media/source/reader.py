@@ -203,10 +203,12 @@ class FrameReader:
             if frame is not None and frame.is_corrupt and not by_number:
                 raise self._damaged("parts are missing")
             return frame
+        except av.error.FFmpegError as error:
+            if self._opened is not None and self._opened.failed_to_read(error):
+                raise SourceUnavailable(f"{self._plan.source.name}: {error.strerror}") from error
+            raise self._damaged(error.strerror or "cannot be decoded") from error
         except OSError as error:
             raise SourceUnavailable(f"{self._plan.source.name}: {error.strerror}") from error
-        except av.error.FFmpegError as error:
-            raise self._damaged(error.strerror or "cannot be decoded") from error
 
     def _damaged(self, why: str) -> UnreadableFrame:
         return UnreadableFrame(
@@ -241,9 +243,10 @@ def read_all(source: str | BinaryIO, name: str) -> Iterator[VideoFrame]:
                     geometry = geometry_of(frame, (1, 1))
                 yield to_i420(frame, geometry)
                 count += 1
-        except OSError as error:
-            raise SourceUnavailable(f"{name}: {error.strerror}") from error
         except av.error.FFmpegError as error:
+            opened.check()
+            if opened.failed_to_read(error):
+                raise SourceUnavailable(f"{name}: {error.strerror}") from error
             raise UnreadableFrame(
                 f"{name}: damaged ({error.strerror}); {count} frames could be read"
             ) from error
