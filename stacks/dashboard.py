@@ -75,7 +75,8 @@ class Dashboard(Construct):
             label="undelivered events", period=PERIOD, statistic="Maximum"
         )
         jobs = [
-            own_metric(self, "watch", name, "Maximum") for name in ("JobsRunning", "JobsStalled")
+            own_metric(self, "watch", name, "Maximum")
+            for name in ("JobsQueued", "JobsRunning", "JobsStalled")
         ]
         return _graph("Jobs under way, and what was not delivered", [*jobs, waiting])
 

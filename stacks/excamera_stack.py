@@ -28,7 +28,8 @@ class ExCameraStack(Stack):
         storage = Storage(self, "Storage", settings)
         workers = Workers(self, "Workers", settings, storage)
         job = Job(self, "Job", settings=settings, functions=workers.by_step, work=storage.work)
-        start = workers.start_function(job.machine, options)
+        start = workers.start_function(options)
+        admit = workers.admit_function(job.machine)
         notices = Notices(self, "Notices", settings=settings, workers=workers, work=storage.work)
         trigger = Trigger(
             self,
@@ -38,10 +39,12 @@ class ExCameraStack(Stack):
             start=start,
             machine=job.machine,
             ended=notices.ended,
+            admit=admit,
         )
         api_function = workers.api_function(job.machine, options)
         api = Api(self, "Api", settings, api_function)
-        functions = {**workers.by_step, "start": start, "api": api_function, "ended": notices.ended}
+        functions = {**workers.by_step, "start": start, "admit": admit, "api": api_function,
+                     "ended": notices.ended}  # fmt: skip
         if settings.webhook_url:
             webhook = Webhook(
                 self, "Webhook", url=settings.webhook_url, workers=workers, trigger=trigger

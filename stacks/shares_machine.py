@@ -101,7 +101,7 @@ def _run(timeout_s: int, on_failure: str, *, networked: bool) -> State:
         },
         "TimeoutSeconds": timeout_s + 15,
         "Retry": [
-            {**BUSY, "MaxDelaySeconds": 5, "MaxAttempts": 1000},
+            {**BUSY, "MaxAttempts": 1000},
             _SERVICE_ERRORS,
             *([_NOT_CONNECTED] if networked else []),
         ],

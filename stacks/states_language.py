@@ -29,13 +29,19 @@ JOB_FAILED = "job failed"
 
 BUSY: State = {
     "ErrorEquals": ["Lambda.TooManyRequestsException"],
-    "IntervalSeconds": 2,
+    "IntervalSeconds": 1,
     "BackoffRate": 2.0,
-    "MaxDelaySeconds": 60,
-    "MaxAttempts": 20,
+    "MaxDelaySeconds": 6,
+    "MaxAttempts": 200,
     "JitterStrategy": "FULL",
 }
-"""Too many workers run at once: waiting helps, and costs only time."""
+"""Too many workers run at once: waiting helps, and costs next to nothing.
+
+Pauses are short, so that a free place is not left empty. On average they take three seconds, so
+attempts last for ten minutes; then the job as a whole starts again and keeps what is finished (see
+`excamera.lifecycle.failure`). More attempts would fill the history of a batch, in which each leaves
+three events of at most 25,000.
+"""
 
 _LAMBDA: State = {
     "ErrorEquals": [
@@ -94,7 +100,8 @@ def state_machine(
             "state": _ATTEMPT,
         },
         "TimeoutSeconds": 60,
-        "Retry": [BUSY, _LAMBDA],
+        # Nobody catches what it throws, and its history is the whole job's.
+        "Retry": [{**BUSY, "MaxAttempts": 2000}, _LAMBDA],
         "Next": first,
     }
     return {"Comment": comment, "StartAt": first, "TimeoutSeconds": timeout_s, "States": states}

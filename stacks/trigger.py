@@ -1,8 +1,10 @@
-"""Rules by which uploads start jobs and the ends of jobs are announced; no event is lost."""
+"""Rules by which uploads start jobs, jobs get turns, and their ends are announced; none is lost."""
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from collections.abc import Sequence
+
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
@@ -11,9 +13,12 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from excamera.lifecycle.admission import EVENT_SOURCE, TURN
 from stacks.function import Function
 from stacks.nag import accept
 from stacks.settings import Settings
+
+_ASYNCHRONOUS = "Asynchronous"
 
 
 class Trigger(Construct):
@@ -33,6 +38,7 @@ class Trigger(Construct):
         start: Function,
         machine: sfn.IStateMachine,
         ended: Function,
+        admit: Function,
     ) -> None:
         super().__init__(scope, construct_id)
         self.undelivered = sqs.Queue(
@@ -48,30 +54,36 @@ class Trigger(Construct):
             "It is the dead-letter queue: of the rules and of the functions they call.",
         )
         self.rule("Upload", _uploaded(settings, uploads.bucket_name), start)
-        self.rule("Ended", _ended(machine.state_machine_arn), ended)
+        self.rule("Ended", _ended(machine.state_machine_arn), ended, admit)
+        self.rule("Turn", _turn(Stack.of(self).stack_name), admit)
+        self.schedule("Turns", Duration.minutes(5), admit)
 
-    def rule(self, construct_id: str, when: events.EventPattern, function: Function) -> None:
-        """Call a function for events; keep the events that it cannot handle."""
-        self._keep_what_fails(function)
-        events.Rule(self, construct_id, event_pattern=when, targets=[self._target(function)])
+    def rule(self, construct_id: str, when: events.EventPattern, *functions: Function) -> None:
+        """Call functions for events; keep the events that they cannot handle."""
+        events.Rule(self, construct_id, event_pattern=when, targets=self._targets(functions))
 
     def schedule(self, construct_id: str, every: Duration, function: Function) -> None:
         """Call a function at regular intervals."""
-        self._keep_what_fails(function)
         events.Rule(
             self,
             construct_id,
             schedule=events.Schedule.rate(every),
-            targets=[self._target(function)],
+            targets=self._targets([function]),
         )
 
-    def _target(self, function: Function) -> events.IRuleTarget:
-        return targets.LambdaFunction(function.function, dead_letter_queue=self.undelivered)
+    def _targets(self, functions: Sequence[Function]) -> list[events.IRuleTarget]:
+        for function in functions:
+            if function.node.try_find_child(_ASYNCHRONOUS) is None:
+                self._keep_what_fails(function)
+        return [
+            targets.LambdaFunction(one.function, dead_letter_queue=self.undelivered)
+            for one in functions
+        ]
 
     def _keep_what_fails(self, function: Function) -> None:
         lambda_.CfnEventInvokeConfig(
             function,
-            "Asynchronous",
+            _ASYNCHRONOUS,
             function_name=function.function.function_name,
             qualifier="$LATEST",
             maximum_retry_attempts=2,
@@ -109,3 +121,8 @@ def _ended(machine_arn: str) -> events.EventPattern:
             "status": ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"],
         },
     )
+
+
+def _turn(stack: str) -> events.EventPattern:
+    """Events by which functions say that a job may have its turn."""
+    return events.EventPattern(source=[EVENT_SOURCE], detail_type=[TURN], detail={"stack": [stack]})

@@ -64,14 +64,11 @@ class Workers(Construct):
     def _step(self, step: Step) -> Function:
         """The function of a step, with the rights that its row names."""
         settings = self._settings
-        environment = {}
+        environment = {"WORK_BUCKET": self._storage.work.bucket_name}
         if Right.ASKS_FOR_LIMITS in step.rights:
-            environment = {
-                "WORK_BUCKET": self._storage.work.bucket_name,
-                "BATCHES_AT_ONCE": str(settings.batches_at_once),
-                "CHUNKS_AT_ONCE": str(settings.chunks_at_once),
-                "SPAN_PIXELS": str(SPAN_PIXELS),
-            }
+            environment |= {**self._limits(), "SPAN_PIXELS": str(SPAN_PIXELS)}
+        if Right.CHANGES_TURN in step.rights:
+            environment["STACK"] = Stack.of(self).stack_name
         function = self.function(
             step.name,
             video=True,
@@ -80,6 +77,7 @@ class Workers(Construct):
         )
         grants = {
             Right.ASKS_FOR_LIMITS: self._ask_for_limits,
+            Right.CHANGES_TURN: self._change_turn,
             Right.READS_SOURCE: self._read_input,
             Right.READS_JOBS: self._read_jobs,
             Right.WRITES_JOBS: self._write_jobs,
@@ -102,23 +100,58 @@ class Workers(Construct):
         )
         return failure
 
-    def start_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
+    def _limits(self) -> dict[str, str]:
+        """What may run at the same time, as environment."""
+        settings = self._settings
+        return {
+            "WORKERS_AT_ONCE": str(settings.workers_at_once),
+            "BATCHES_AT_ONCE": str(settings.batches_at_once),
+            "CHUNKS_AT_ONCE": str(settings.chunks_at_once),
+        }
+
+    def admit_function(self, machine: sfn.StateMachine) -> Function:
+        """The function that starts jobs, and no other does."""
+        work = self._storage.work
+        admit = self.function(
+            "admit",
+            timeout_s=LISTING_S,
+            environment={
+                "STATE_MACHINE_ARN": machine.state_machine_arn,
+                "WORK_BUCKET": work.bucket_name,
+                **self._limits(),
+            },
+        )
+        arn = machine.state_machine_arn
+        admit.allow(["states:StartExecution", "states:ListExecutions"], [arn])
+        admit.allow(["states:DescribeExecution", "states:StopExecution"],
+                    [self._executions(machine)], _EXECUTIONS)  # fmt: skip
+        self._ask_for_limits(admit)
+        self.tell_absent_jobs(admit)
+        admit.allow(
+            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            [work.arn_for_objects("admission/*")],
+            JOBS,
+        )
+        admit.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
+        return admit
+
+    def start_function(self, options: dict[str, object]) -> Function:
         """The function that an upload triggers."""
         start = self.function(
             "start",
             timeout_s=SHORT_S,
             environment={
-                "STATE_MACHINE_ARN": machine.state_machine_arn,
+                "STACK": Stack.of(self).stack_name,
                 "WORK_BUCKET": self._storage.work.bucket_name,
                 "OUTPUT_BUCKET": self._storage.output.bucket_name,
                 "DEFAULT_OPTIONS": json.dumps(options),
                 "PREFIX": self._settings.prefix,
             },
         )
-        start.allow(["states:StartExecution"], [machine.state_machine_arn])
-        start.allow(["states:DescribeExecution"], [self._executions(machine)], _EXECUTIONS)
         self._read_input(start)
         self.tell_absent_jobs(start)
+        self._queue_jobs(start)
+        start.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("cancelled/*")], JOBS)
         start.allow(
             ["s3:GetObject", "s3:DeleteObject"],
             [self._storage.work.arn_for_objects("uploads/*")],
@@ -135,6 +168,7 @@ class Workers(Construct):
             more_layers=[self._layer("Api", layers.API)],
             environment={
                 "STATE_MACHINE_ARN": machine.state_machine_arn,
+                "STACK": Stack.of(self).stack_name,
                 "INPUT_BUCKET": storage.input.bucket_name,
                 "WORK_BUCKET": storage.work.bucket_name,
                 "OUTPUT_BUCKET": storage.output.bucket_name,
@@ -152,7 +186,8 @@ class Workers(Construct):
             },
         )
         arn = machine.state_machine_arn
-        api.allow(["states:StartExecution", "states:ListExecutions"], [arn])
+        api.allow(["states:ListExecutions"], [arn])
+        self._queue_jobs(api)
         api.allow(["states:DescribeExecution", "states:StopExecution"],
                   [self._executions(machine)], _EXECUTIONS)  # fmt: skip
         for prefix, actions in (
@@ -259,7 +294,32 @@ class Workers(Construct):
         self._forget_cancelled_jobs(function)
         function.allow(["s3:PutObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
 
+    def _queue_jobs(self, function: Function) -> None:
+        """Allow it to let jobs wait for their turn."""
+        function.allow(
+            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            [
+                self._storage.work.arn_for_objects(f"admission/{part}/*")
+                for part in ("jobs", "queue")
+            ],
+            JOBS,
+        )
+        self._call_admit(function)
+
+    def _change_turn(self, function: Function) -> None:
+        """Allow it to return workers of its job's turn."""
+        turns = self._storage.work.arn_for_objects("admission/turns.json")
+        function.allow(["s3:GetObject", "s3:PutObject"], [turns])
+        self._call_admit(function)
+
+    def _call_admit(self, function: Function) -> None:
+        bus = Stack.of(self).format_arn(
+            service="events", resource="event-bus", resource_name="default"
+        )
+        function.allow(["events:PutEvents"], [bus])
+
     def _ask_for_limits(self, function: Function) -> None:
+        """Allow it to see the account's quota of concurrent functions."""
         function.allow(
             ["lambda:GetAccountSettings"], ["*"], "The account's settings are no resource."
         )

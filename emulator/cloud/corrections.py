@@ -4,13 +4,18 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from ministack.services import eventbridge, lambda_svc, s3
 from ministack.services.cloudformation import provisioners
 
 _FUNCTION = "AWS::Lambda::Function"
+
+_THROTTLED_S = 0.5
+"""Between attempts to find a place."""
 
 
 def install(problem_of: Callable[[str], str | None]) -> None:
@@ -22,6 +27,7 @@ def install(problem_of: Callable[[str], str | None]) -> None:
     read_ranges_of_versions()
     name_versions_in_events()
     retry_what_rules_call()
+    keep_what_is_throttled()
     create_functions_as_aws()
     refuse_bad_definitions(problem_of)
     take_alarms_over_expressions()
@@ -88,6 +94,31 @@ def retry_what_rules_call() -> None:
             lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
     eventbridge._dispatch_to_lambda = dispatch_to_lambda
+
+
+def keep_what_is_throttled() -> None:
+    """An asynchronous call for which there is no place waits; that costs it no attempt."""
+    execute, invoke = lambda_svc._execute_function, lambda_svc.invoke_async_with_retry
+    asynchronous = ContextVar("asynchronous", default=False)
+
+    def invoke_async(function: dict[str, Any], event: Any) -> None:
+        before = asynchronous.set(True)  # the thread that it starts inherits this
+        try:
+            invoke(function, event)
+        finally:
+            asynchronous.reset(before)
+
+    def execute_function(function: dict[str, Any], event: Any) -> Any:
+        while True:
+            result = execute(function, event)
+            # Calls of a function that nobody may call are kept at once.
+            waits = result.get("throttle") and function.get("concurrency") != 0
+            if not (asynchronous.get() and waits):
+                return result
+            time.sleep(_THROTTLED_S)
+
+    lambda_svc._execute_function = execute_function
+    lambda_svc.invoke_async_with_retry = invoke_async
 
 
 def create_functions_as_aws() -> None:

@@ -21,6 +21,20 @@ _RETRY = (
 _MOST_CHILDREN = 10_000
 """Step Functions runs no more child executions of a map at the same time."""
 
+FRONT = 3
+"""Functions that jobs leave to what serves them: the API, uploads, ends of jobs."""
+
+
+def capacity_of(concurrency: int, workers_at_once: int = 0) -> int:
+    """How many functions all jobs together may run at the same time.
+
+    Args:
+        concurrency: functions that the account runs at the same time.
+        workers_at_once: the stack's own limit; 0 for none.
+    """
+    free = max(1, concurrency - FRONT)
+    return min(free, workers_at_once) if workers_at_once else free
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -29,24 +43,40 @@ class Limits:
     Attributes:
         batches_at_once: the most batches that run at the same time.
         chunks_at_once: the most chunks of one batch that run at the same time.
-        concurrency: functions that the account runs at the same time, if known.
+        concurrency: functions that all jobs together may run at the same time, if known.
+        granted: those of them that this job may run; None for all.
     """
 
     batches_at_once: int = _MOST_CHILDREN
     chunks_at_once: int = 10_000
     concurrency: int | None = None
+    granted: int | None = None
 
     @property
     def workers(self) -> int:
         """The most functions that run at the same time."""
         most = min(self.batches_at_once * self.chunks_at_once, _MOST_CHILDREN)
-        return most if self.concurrency is None else max(1, min(most, self.concurrency))
+        return most if self._free is None else max(1, min(most, self._free))
+
+    @property
+    def _free(self) -> int | None:
+        return self.concurrency if self.granted is None else self.granted
+
+    def useful(self, chunks: int, batch_chunks: int) -> int:
+        """The most functions that a job could use, with one for the sound.
+
+        Args:
+            chunks: of the job.
+            batch_chunks: of its largest batch.
+        """
+        of_batch = min(self.chunks_at_once, batch_chunks)
+        return 1 + min(chunks, self.batches_at_once * of_batch)
 
     def fit(self, batch_chunks: int) -> Limits:
-        """These limits, lowered to the account's concurrency; the sound takes one function."""
-        if self.concurrency is None:
+        """These limits, lowered to what the job may run; the sound takes one function."""
+        if self._free is None:
             return self
-        room = max(1, self.concurrency - 1)
+        room = max(1, self._free - 1)
         chunks = min(self.chunks_at_once, room)
         batches = max(1, room // min(chunks, batch_chunks))
         return replace(

@@ -115,6 +115,11 @@ class Keys:
         """The request for a job whose source is still being uploaded, on AWS."""
         return f"uploads/{self.job}.json"
 
+    @property
+    def waiting(self) -> str:
+        """The request for a job that waits for its turn, on AWS."""
+        return f"admission/jobs/{self.job}.json"
+
     def result(self, container: str) -> str:
         """The finished file, if the plan names no output."""
         return f"{self.prefix}/result.{container}"

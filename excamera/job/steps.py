@@ -34,6 +34,7 @@ class Right(Enum):
     """What a step may do; `stacks.workers` turns each into IAM statements, in this order."""
 
     ASKS_FOR_LIMITS = auto()
+    CHANGES_TURN = auto()
     READS_SOURCE = auto()
     READS_JOBS = auto()
     WRITES_JOBS = auto()
@@ -132,8 +133,8 @@ STEPS = (
                           Right.LOOKS_AT_OUTPUT}),
         # The index, the record; each span as its worker reads it.
         writes=Counts(job=2, span=1),
-        # The upload, the output, the check.
-        reads=Counts(job=3 + _OPENED),
+        # The turns, the upload, the output, the check.
+        reads=Counts(job=5 + _OPENED),
         phase="reading the source",
         scratch=True,
     ),
@@ -154,11 +155,12 @@ STEPS = (
         memory_mb=1769,
         task="excamera.steps.plan:plan",
         per=Per.JOB,
-        rights=frozenset({Right.READS_JOBS, Right.WRITES_JOBS}),
-        # The plan, the list of batches, the record; a part of the plan for each batch.
-        writes=Counts(job=3, batch=1),
-        # The index, the check; all surveys.
-        reads=Counts(job=2, span=1),
+        rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS}),
+        # The plan, the list of batches, the record; a part of the plan for each batch. The list
+        # of the jobs that wait is priced as a write, too, and the turn is one.
+        writes=Counts(job=5, batch=1),
+        # The index, the turns, the check; all surveys.
+        reads=Counts(job=4, span=1),
     ),
     Step(
         "anchors",
@@ -218,13 +220,13 @@ STEPS = (
         memory_mb=1769,
         task="excamera.steps.stitch:stitch",
         per=Per.JOB,
-        rights=frozenset({Right.READS_JOBS, Right.WRITES_JOBS, Right.LOOKS_AT_OUTPUT,
-                          Right.WRITES_OUTPUT}),
-        # The result, the record.
-        writes=Counts(job=2),
-        # The plan, the sound's record and size, its last run, the output, the check. For a batch
-        # its record, size, frames and sound.
-        reads=Counts(job=6, batch=4),
+        rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS,
+                          Right.LOOKS_AT_OUTPUT, Right.WRITES_OUTPUT}),
+        # The result, the record; the list of jobs and the turn, as in plan.
+        writes=Counts(job=4),
+        # The turns, the plan, the sound's record and size, its last run, the output, the check.
+        # For a batch its record, size, frames and sound.
+        reads=Counts(job=8, batch=4),
         phase="stitching",
     ),
 )  # fmt: skip
@@ -232,6 +234,7 @@ STEPS = (
 
 FUNCTIONS: tuple[Function, ...] = (
     Function("start", 256),
+    Function("admit", 512),
     *STEPS,
     Function("failure", 256),
     Function("api", 1769),

@@ -13,8 +13,13 @@ from mu import Store
 
 def cancel(store: Store, keys: Keys) -> int:
     """Mark a job as cancelled and remove its objects; returns how many there were."""
-    store.put(keys.cancelled, b"")
+    mark_cancelled(store, keys)
     return sweep(store, keys)
+
+
+def mark_cancelled(store: Store, keys: Keys) -> None:
+    """Mark a job as cancelled."""
+    store.put(keys.cancelled, b"")
 
 
 def is_cancelled(store: Store, keys: Keys) -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 
 from excamera.job.objects import Keys
 from excamera.job.records import FailureRecord
+from excamera.lifecycle.admission import EVENT_SOURCE
 from excamera.lifecycle.cancel import is_cancelled
 from excamera.lifecycle.failure import note_end, recorded
 from excamera.price import costs
@@ -27,7 +28,7 @@ from mu.timeline import attempts
 
 Notice = dict[str, Any]
 
-SOURCE, DETAIL_TYPE = "excamera", "ExCamera Job Ended"
+SOURCE, DETAIL_TYPE = EVENT_SOURCE, "ExCamera Job Ended"
 """The labels of the event on EventBridge's default bus."""
 
 STATUSES = {
@@ -39,6 +40,15 @@ STATUSES = {
 """Step Functions' statuses of ended executions, and ours."""
 
 _OF_RESULT = ("key", "size", "frames", "duration_s")
+
+
+def is_end_of_job(detail: Mapping[str, Any]) -> bool:
+    """Whether an event is about the end of a job, not of a child execution of one of its maps.
+
+    Children have a ``/`` in the names of their state machine and of their execution.
+    """
+    names = (detail.get("executionArn", "/"), detail.get("stateMachineArn", ""))
+    return not any("/" in name for name in names)
 
 
 def end_of_job(

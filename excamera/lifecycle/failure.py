@@ -119,6 +119,8 @@ def second_try(event: Event, error: str) -> Event | None:
     if error in ("SourceMismatch", "UnreadableFrame") and event["index"] != "decoding":
         # The container promises other frames than decoding returns, or some are damaged.
         return {**event, "index": "decoding"}
+    if error == "WorkersBusy":
+        return event  # a job is not refused for being one of many; its time limit ends it
     return None
 
 

@@ -9,9 +9,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from excamera.errors import OptionError
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import CLOUD_CONTAINER, SourceFile
+from excamera.lifecycle.admission import (
+    HIGHEST_PRIORITY,
+    USUAL_PRIORITY,
+    Waiting,
+    priority_of,
+)
 from excamera.media.source.location import look_up_source
 from mu import Event, Json, NoSuchKey, ObjectUrl, Store, StoreError, look_up
 
@@ -20,6 +27,9 @@ METADATA_PREFIX = "excamera-"
 
 _TAG = "tag"
 """``x-amz-meta-excamera-tag`` is not an option: the API and all notices of the job repeat it."""
+
+_PRIORITY = "priority"
+"""Nor is ``x-amz-meta-excamera-priority``: it decides when the job starts."""
 
 _AWAITED = re.compile(r"uploads/(?P<job>[A-Za-z0-9][A-Za-z0-9-]{0,79})/[^/]+")
 
@@ -51,7 +61,13 @@ def job_of_upload(
 
 
 def job_of_source(
-    url: str, *, job: str, options: Mapping[str, Any], output_store: str, tag: Json = None
+    url: str,
+    *,
+    job: str,
+    options: Mapping[str, Any],
+    output_store: str,
+    tag: Json = None,
+    priority: int = USUAL_PRIORITY,
 ) -> Event:
     """The job of an object in S3.
 
@@ -61,9 +77,10 @@ def job_of_source(
         options: the stack's defaults, as `EncodeOptions.to_json`.
         output_store: URL of the store for results.
         tag: any JSON; the API and all notices of the job repeat it.
+        priority: -50 to 50; jobs of a higher one start before others that wait.
 
     Returns:
-        The event of the index step, and `tag`.
+        The event of the index step, `tag` and `priority`.
 
     Raises:
         StoreError: the URL is not one.
@@ -79,6 +96,7 @@ def job_of_source(
         "options": dict(options),
         "index": "auto",
         "tag": tag,
+        "priority": priority,
     }
 
 
@@ -90,36 +108,64 @@ def job_name(key: str, seed: str) -> str:
     return f"{slug}-{digest}" if slug else digest
 
 
-def tag_of_upload(event: Event) -> Json:
-    """The tag that an uploaded object's metadata has for its job: JSON, or text as it is."""
+def marks_of_upload(event: Event) -> tuple[Json, int]:
+    """The tag and the priority that an uploaded object's metadata has for its job.
+
+    The tag is JSON, or text as it is. The index step will say what is wrong with an object that
+    cannot be read, or with a priority that is none.
+    """
     try:
-        text = look_up(event["input"]["path"]).metadata.get(METADATA_PREFIX + _TAG)
+        metadata = look_up(event["input"]["path"]).metadata
     except StoreError:
-        return None  # the index step will say what is wrong with the object
+        return None, USUAL_PRIORITY
+    text = metadata.get(METADATA_PREFIX + _TAG)
     try:
-        return None if text is None else json.loads(text)
+        tag = None if text is None else json.loads(text)
     except ValueError:
-        return text
+        tag = text
+    try:
+        return tag, _priority(metadata)
+    except OptionError:
+        return tag, USUAL_PRIORITY
 
 
-def awaited_job(detail: Mapping[str, Any], prefix: str, store: Store) -> Event | None:
+def _priority(metadata: Mapping[str, str]) -> int:
+    text = metadata.get(METADATA_PREFIX + _PRIORITY, str(USUAL_PRIORITY))
+    try:
+        return priority_of(text)
+    except ValueError as error:
+        raise OptionError(
+            f"{METADATA_PREFIX}{_PRIORITY} must be -{HIGHEST_PRIORITY} to {HIGHEST_PRIORITY}, "
+            f"not {text!r}"
+        ) from error
+
+
+def awaited_job(
+    detail: Mapping[str, Any], prefix: str, store: Store, uploaded: float
+) -> Waiting | None:
     """The job that was asked for before its source was uploaded; None for other uploads.
 
     Args:
         detail: of the EventBridge event "Object Created".
         prefix: with which keys of uploads that start jobs begin.
         store: the jobs'.
+        uploaded: when the upload was complete, Unix seconds.
     """
     bucket, key = detail["bucket"]["name"], detail["object"]["key"]
     found = _AWAITED.fullmatch(key.removeprefix(prefix))
     if found is None:
         return None
     try:
-        event: Event = json.loads(store.get(Keys(found["job"]).upload))["event"]
+        awaited = json.loads(store.get(Keys(found["job"]).upload))
     except NoSuchKey:
         return None
+    event: Event = awaited["event"]
     url = ObjectUrl(bucket, key, detail["object"].get("version-id", ""))
-    return {**event, "input": {**event["input"], "path": str(url)}}
+    return Waiting(
+        {**event, "input": {**event["input"], "path": str(url)}},
+        uploaded,
+        detail["object"].get("size"),
+    )
 
 
 def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, EncodeOptions]:
@@ -133,10 +179,12 @@ def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, En
     if source.path is None:  # the job's own copy: nobody replaces it
         return source, options
     found = look_up_source(source.name, source.path)
+    _priority(found.metadata)
+    marks = (METADATA_PREFIX + _TAG, METADATA_PREFIX + _PRIORITY)
     given = {
         name.removeprefix(METADATA_PREFIX): value
         for name, value in found.metadata.items()
-        if name.startswith(METADATA_PREFIX) and name != METADATA_PREFIX + _TAG
+        if name.startswith(METADATA_PREFIX) and name not in marks
     }
     modified = found.modified.isoformat() if found.modified else ""
     pinned = replace(source, etag=found.etag, modified=modified)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from excamera.job.cut import cut
@@ -15,13 +15,17 @@ from excamera.media.scenes import Survey
 from excamera.media.trials import Lost, even_octaves
 from mu import Context, Event, Store, at_once
 
+Grant = Callable[[int, Limits], Limits]
+"""The limits of a job that could use so many functions at the same time."""
 
-def plan(event: Event, context: Context) -> Event:
+
+def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
     """Write ``plan.json`` and the list of batches.
 
     Args:
         event: `job`, and `limits`, those of `excamera.job.flow.Limits`.
         context: the store.
+        grant: changes the limits, once it is known what the job could use.
 
     Returns:
         A `PlanSummary`.
@@ -36,14 +40,18 @@ def plan(event: Event, context: Context) -> Event:
     made = replace(draft.plan, batches=batches, even=_even(batches, spans) if surveyed else None)
     context.mark("computed")
     most_chunks = max(len(batch.chunks) for batch in batches)
-    limits = Limits(**event["limits"]).fit(most_chunks)
+    chunks = sum(len(batch.chunks) for batch in batches)
+    limits = Limits(**event["limits"])
+    if grant is not None:
+        limits = grant(limits.useful(chunks, most_chunks), limits)
+    limits = limits.fit(most_chunks)
     Job(context.store, keys, made).save()
     context.mark("stored")
     return PlanSummary(
         items=keys.items,
         results=keys.map_results,
         frames=made.frame_count,
-        chunks=sum(len(batch.chunks) for batch in made.batches),
+        chunks=chunks,
         batches=len(made.batches),
         spans=len(draft.spans),
         anchored=sum(batch.is_anchored for batch in made.batches),

@@ -57,19 +57,6 @@ class Executions:
     def _arn(self, job: str) -> str:
         return f"{self._machine.replace(':stateMachine:', ':execution:')}:{job}"
 
-    def start(self, job: str, event: dict[str, Any]) -> Execution | None:
-        """Start a job; returns None if one of that name was started before.
-
-        The answer is made without a look-up: a new execution cannot always be found at once.
-        """
-        try:
-            started = self._states.start_execution(
-                stateMachineArn=self._machine, name=job, input=json.dumps(event)
-            )
-        except self._states.exceptions.ExecutionAlreadyExists:
-            return None
-        return Execution(job, "running", started["startDate"], None, event)
-
     def find(self, job: str) -> Execution | None:
         """The execution of a job, or None."""
         try:

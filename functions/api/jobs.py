@@ -2,13 +2,14 @@
 
 Step Functions knows which jobs there are and how they ended; S3 knows what they have done so far.
 There is no other record of a job. A job that waits for its upload is an object in the work bucket
-until the upload's event starts it.
+until the upload's event puts it into the queue; one that waits for its turn, until it starts.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,16 +18,18 @@ from typing import Any
 from excamera.errors import OptionError
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.lifecycle.cancel import cancel
+from excamera.lifecycle.admission import Waiting, enqueue, find, forget, queue
+from excamera.lifecycle.cancel import cancel, mark_cancelled
 from excamera.lifecycle.uploads import job_name, job_of_source
 from functions.api.executions import Execution, Executions
 from functions.api.models import Job, JobPage, JobRequest, JobSummary, Removed, State
-from functions.api.problems import Conflict, Malformed, NoSuchJob, Unavailable, Unprocessable
+from functions.api.problems import Conflict, Malformed, NoSuchJob, Unprocessable
 from functions.api.progress import progress
 from functions.api.settings import ApiSettings
 from functions.api.sources import pinned
 from functions.api.uploads import Multipart, Results, Uploads
-from mu import NoSuchKey, Store
+from functions.turns import call_admit
+from mu import NoSuchKey, Store, at_once
 
 PAGE = 25
 
@@ -98,18 +101,26 @@ class Jobs:
                 f"the stack may not read {bucket}; it may read {allowed} (setting source_buckets)"
             )
         job = job_name(key, token or str(uuid.uuid4()))
-        # Look first: to start a running execution again looks like a first start.
-        known = self._executions.find(job)
+        known = self._known(job)
         if known is None:
-            event = self._event(request, options, job, pinned(request.source))
-            known = self._executions.start(job, event)
-            if known is not None:
-                return self._told(known), True
-            known = self._executions.find(job)
-        if known is None:
-            raise Unavailable(f"the job {job} was created just now and is not visible yet")
-        self._same(self._event(request, options, job, request.source), known.event)
-        return self._told(known), False
+            source = pinned(request.source)
+            event = self._event(request, options, job, source.url)
+            waiting = Waiting(event, time.time(), source.size)
+            first = enqueue(waiting, self._store)
+            call_admit(self._settings.stack)
+            if first is waiting:
+                return self._queued(waiting), True
+            known = first.event  # another request with the same token was faster
+        self._same(self._event(request, options, job, request.source), known)
+        return self.get(job), False
+
+    def _known(self, job: str) -> dict[str, Any] | None:
+        """The event of a job that waits for its turn or has started, or None."""
+        waiting = find(job, self._store)
+        if waiting is not None:
+            return waiting.event
+        execution = self._executions.find(job)
+        return None if execution is None else execution.event
 
     def _await_upload(
         self, request: JobRequest, options: dict[str, Any], token: str | None
@@ -130,8 +141,8 @@ class Jobs:
         key = f"{self._settings.prefix}uploads/{job}/{request.name}"
         event = self._event(request, options, job, f"s3://{self._settings.input_bucket}/{key}")
         known = self._awaited(job)
-        started = known is None and self._executions.find(job)
-        if known is None and not started:
+        started = self._known(job) if known is None else None
+        if known is None and started is None:
             upload = self._uploads.begin(key, request.size)
             awaited = _Awaited(job, datetime.now(UTC).isoformat(), event, upload)
             if self._store.put_new(Keys(job).upload, awaited.to_json()):
@@ -142,8 +153,8 @@ class Jobs:
             self._same(event, known.event)
             if known.upload.size != request.size:
                 raise Conflict("the idempotency key was used for a file of another size")
-        elif started:
-            self._same(event, started.event)
+        elif started is not None:
+            self._same(event, started)
         return self.get(job), False
 
     def _event(
@@ -154,7 +165,7 @@ class Jobs:
         )
         if request.output is not None:
             event["output"]["key"] = request.output
-        return {**event, "tag": request.tag}
+        return {**event, "tag": request.tag, "priority": request.priority}
 
     def _options(self, request: JobRequest) -> dict[str, Any]:
         defaults = EncodeOptions.from_json(self._settings.default_options)
@@ -179,34 +190,43 @@ class Jobs:
         Raises:
             NoSuchJob: there is no job of that name.
         """
-        awaited = self._awaited(job)
+        # In the order in which jobs move on, so that none is missed on its way.
+        awaited, waiting = self._awaited(job), find(job, self._store)
         execution = self._executions.find(job)
-        if execution is None:
-            if awaited is None:
-                raise _no_job(job)
+        if execution is not None:
+            return self._told(execution)
+        if waiting is not None:
+            return self._queued(waiting)
+        if awaited is not None:
             return self._uploading(awaited)
-        return self._told(execution)
+        raise _no_job(job)
 
     def _told(self, execution: Execution) -> Job:
         return progress(execution, self._store, self._results, self._settings)
 
     def check(self, job: str) -> None:
         """Raise `NoSuchJob` if there is no job of that name."""
-        if self._awaited(job) is None and self._executions.find(job) is None:
+        if self._awaited(job) is None and self._known(job) is None:
             raise _no_job(job)
 
     def _uploading(self, awaited: _Awaited) -> Job:
-        event = awaited.event
-        return Job(
-            id=awaited.job,
+        return _unstarted(
+            awaited.event,
             state="uploading",
             phase="uploading",
             created=awaited.created,
-            source=event["input"]["name"],
-            output=f"{event['output']['store']}/{event['output']['key']}",
-            options=event["options"],
-            tag=event["tag"],
             upload=self._uploads.describe(awaited.upload),
+        )
+
+    def _queued(self, waiting: Waiting) -> Job:
+        names = list(queue(self._store).values())
+        return _unstarted(
+            waiting.event,
+            state="queued",
+            phase="queued",
+            created=_time(waiting),
+            # It may have left the queue just now.
+            place=1 + names.index(waiting.job) if waiting.job in names else 1,
         )
 
     def _awaited(self, job: str) -> _Awaited | None:
@@ -216,39 +236,59 @@ class Jobs:
             return None
 
     def page(self, state: State | None, limit: int, token: str | None) -> JobPage:
-        """Some jobs; those that wait for an upload come first.
+        """Some jobs: those that wait for an upload, those that wait for their turn, all others.
 
         Raises:
             Malformed: the token is not one of this API.
         """
-        where = _unpacked(token) if token else {"uploads": ""}
+        where = _unpacked(token) if token else {"uploading": ""}
         found: list[JobSummary] = []
-        following: dict[str, str] | None = {}
-        if "uploads" in where and state in (None, "uploading"):
-            found, following = self._awaited_page(where["uploads"], limit)
-        if following == {} and state != "uploading" and len(found) < limit:
-            try:
-                executions, more = self._executions.page(
-                    state, limit - len(found), where.get("executions")
-                )
-            except ValueError as error:
-                raise Malformed(f"next: {error}") from error
-            found += [_summary(execution) for execution in executions]
-            following = {"executions": more} if more else None
-        elif following == {} and state != "uploading":
-            following = {"executions": ""}
-        return JobPage(jobs=found, next=_packed(following) if following else None)
+        for kind, read, following in (
+            ("uploading", self._awaited_page, "queued"),
+            ("queued", self._queue_page, "executions"),
+        ):
+            if kind not in where:
+                continue
+            more = None
+            if state in (None, kind):
+                some, more = read(where[kind], limit - len(found))
+                found += some
+            if more is not None:
+                return JobPage(jobs=found, next=_packed({kind: more}))
+            where = {following: ""}
+        if state in ("uploading", "queued"):
+            return JobPage(jobs=found)
+        if len(found) == limit:
+            return JobPage(jobs=found, next=_packed(where))
+        try:
+            executions, token = self._executions.page(
+                state, limit - len(found), where["executions"]
+            )
+        except ValueError as error:
+            raise Malformed(f"next: {error}") from error
+        found += [_summary(execution) for execution in executions]
+        return JobPage(jobs=found, next=_packed({"executions": token}) if token else None)
 
-    def _awaited_page(
-        self, after: str, limit: int
-    ) -> tuple[list[JobSummary], dict[str, str] | None]:
+    def _awaited_page(self, after: str, limit: int) -> tuple[list[JobSummary], str | None]:
         keys = [key for key in self._store.list("uploads/") if key > after]
         found = []
         for key in keys[:limit]:
             awaited = self._awaited(key.removeprefix("uploads/").removesuffix(".json"))
             if awaited is not None:
                 found.append(JobSummary(id=awaited.job, state="uploading", created=awaited.created))
-        return found, {"uploads": keys[limit - 1]} if len(keys) > limit else {}
+        return found, (keys[limit - 1] if limit else after) if len(keys) > limit else None
+
+    def _queue_page(self, after: str, limit: int) -> tuple[list[JobSummary], str | None]:
+        places = enumerate(queue(self._store).items(), start=1)
+        left = [(place, entry, job) for place, (entry, job) in places if entry > after]
+        some = left[:limit]
+        waiting = at_once(lambda one: find(one[2], self._store), some)
+        found = [
+            JobSummary(id=one.job, state="queued", created=_time(one), place=place)
+            for (place, _, _), one in zip(some, waiting, strict=True)
+            if one is not None
+        ]
+        return found, (some[-1][1] if some else after) if len(left) > limit else None
 
     # --- ending --------------------------------------------------------------------
 
@@ -258,13 +298,18 @@ class Jobs:
         Raises:
             NoSuchJob: there is no job of that name.
         """
-        awaited = self._awaited(job)
+        awaited, waiting = self._awaited(job), find(job, self._store)
         execution = self._executions.find(job)
-        if execution is None and awaited is None:
+        if execution is None and awaited is None and waiting is None:
             raise _no_job(job)
         if awaited is not None:
             self._uploads.abort(awaited.upload)
             self._store.delete(Keys(job).upload)
+        if waiting is not None:
+            # The mark comes first: whoever starts the job meanwhile sees it, or is seen here.
+            mark_cancelled(self._store, Keys(job))
+            forget(waiting, self._store)
+            execution = self._executions.find(job)
         if execution is not None and execution.state == "running":
             self._executions.stop(job)
         removed = cancel(self._store, Keys(job))
@@ -276,6 +321,24 @@ class Jobs:
 
 def _no_job(job: str) -> NoSuchJob:
     return NoSuchJob(f"there is no job {job}, or it is older than 90 days")
+
+
+def _unstarted(event: dict[str, Any], **more: Any) -> Job:
+    """A job that waits, for its upload or its turn."""
+    output = event["output"]
+    return Job(
+        id=event["job"],
+        source=event["input"]["name"],
+        output=f"{output['store']}/{output['key']}",
+        options=event["options"],
+        priority=event["priority"],
+        tag=event["tag"],
+        **more,
+    )
+
+
+def _time(waiting: Waiting) -> str:
+    return datetime.fromtimestamp(waiting.created, UTC).isoformat()
 
 
 def _summary(execution: Execution) -> JobSummary:
@@ -297,7 +360,8 @@ def _unpacked(token: str) -> dict[str, str]:
         where: dict[str, str] = json.loads(base64.urlsafe_b64decode(token.encode()))
     except ValueError as error:
         raise Malformed("next: not a token of this API") from error
-    known = isinstance(where, dict) and where.keys() <= {"uploads", "executions"} and where
+    sections = {"uploading", "queued", "executions"}
+    known = isinstance(where, dict) and where.keys() <= sections and where
     if not known or not all(isinstance(value, str) for value in where.values()):
         raise Malformed("next: not a token of this API")
     return where

@@ -17,10 +17,11 @@ from pydantic import (
 
 from excamera.job.options import OFFERED, Option, Value
 from excamera.job.plan import CLOUD_CONTAINER
+from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
 
 JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9-]{0,79}$"
-State = Literal["uploading", "running", "succeeded", "failed", "stopped", "timed_out"]
-Phase = Literal["uploading", "planning", "anchoring", "encoding", "stitching", "ended"]
+State = Literal["uploading", "queued", "running", "succeeded", "failed", "stopped", "timed_out"]
+Phase = Literal["uploading", "queued", "planning", "anchoring", "encoding", "stitching", "ended"]
 
 _LARGEST_OBJECT = 5 << 40
 _TAG_BYTES = 1024
@@ -92,6 +93,14 @@ class JobRequest(_Request):
         ),
     ] = None
     options: Options = Field(default_factory=Options)
+    priority: Annotated[
+        int,
+        Field(
+            ge=-HIGHEST_PRIORITY,
+            le=HIGHEST_PRIORITY,
+            description="Jobs of a higher priority start before others that wait.",
+        ),
+    ] = USUAL_PRIORITY
     tag: Annotated[
         JsonValue,
         Field(description="Any JSON of at most 1 KiB; answers and notices about the job have it."),
@@ -202,6 +211,9 @@ class JobSummary(BaseModel):
     state: State
     created: str
     ended: str | None = None
+    place: Annotated[
+        int | None, Field(description="Its place among those that wait; 1 is the next.")
+    ] = None
 
 
 class Job(JobSummary):
@@ -211,6 +223,7 @@ class Job(JobSummary):
     source: str
     output: str
     options: dict[str, Any]
+    priority: int = USUAL_PRIORITY
     tag: JsonValue = None
     frames: int | None = None
     film: Film | None = None
@@ -224,7 +237,11 @@ class Job(JobSummary):
         int | None, Field(description="The most chunks of the job that run at the same time.")
     ] = None
     account_concurrency: Annotated[
-        int | None, Field(description="The most functions that the account runs at the same time.")
+        int | None,
+        Field(
+            description="The most functions that all jobs together run at the same time, by the "
+            "account's quota and the stack's limit."
+        ),
     ] = None
     cost: Cost | None = None
     failure: Failure | None = None

@@ -11,6 +11,7 @@ from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult, PlanSummary
 from excamera.job.steps import NUMBERS
+from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.failure import recorded
 from excamera.price import estimate as estimates
 from excamera.price.costs import actual
@@ -56,6 +57,7 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         source=event["input"]["name"],
         output=f"{output['store']}/{output['key']}",
         options=event["options"],
+        priority=event.get("priority", USUAL_PRIORITY),
         tag=event.get("tag"),
         frames=planned.frames if planned else None,
         film=_film(planned) if planned else None,

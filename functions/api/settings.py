@@ -14,6 +14,7 @@ class ApiSettings(Settings):
 
     Attributes:
         state_machine_arn: of the state machine that runs jobs.
+        stack: name of the stack.
         input_bucket: name of the bucket for uploads.
         work_bucket: name of the bucket with the jobs' objects.
         output_bucket: name of the bucket for results.
@@ -29,6 +30,7 @@ class ApiSettings(Settings):
     """
 
     state_machine_arn: str
+    stack: str
     input_bucket: str
     work_bucket: str
     output_bucket: str

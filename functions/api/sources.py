@@ -7,8 +7,8 @@ from mu import NoSuchKey, StoreDenied
 from mu.store.s3.bucket import S3Object
 
 
-def pinned(url: str) -> str:
-    """The URL of an object's current version, if its bucket keeps versions.
+def pinned(url: str) -> S3Object:
+    """The object as it is now; its `url` names the version, if its bucket keeps versions.
 
     So a job encodes the object as it was at the time of the request. The look-up also reports a
     mistyped key at once: the functions that read sources may not list keys.
@@ -17,11 +17,10 @@ def pinned(url: str) -> str:
         Unprocessable: there is no such object, or the stack may not read it.
     """
     try:
-        found = S3Object.look_up(url)
+        return S3Object.look_up(url)
     except NoSuchKey as error:
         raise Unprocessable(f"source: there is no {url}") from error
     except StoreDenied as error:
         raise Unprocessable(
             f"source: the stack may not read {url}; see the bucket's policy and its key"
         ) from error
-    return found.url

@@ -1,20 +1,21 @@
-"""Starts the job of an uploaded video."""
+"""Lets the job of an uploaded video wait for its turn."""
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-import boto3
-from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.job.objects import Keys
-from excamera.lifecycle.uploads import awaited_job, job_of_upload, tag_of_upload
+from excamera.lifecycle.admission import Waiting, enqueue
+from excamera.lifecycle.cancel import is_cancelled
+from excamera.lifecycle.uploads import awaited_job, job_of_upload, marks_of_upload
 from functions.settings import Settings
+from functions.turns import call_admit
 from mu import open_store
 
 
@@ -23,14 +24,14 @@ class StartSettings(Settings):
     """The settings of the start function.
 
     Attributes:
-        state_machine_arn: of the state machine that runs jobs.
+        stack: name of the stack.
         work_bucket: name of the bucket with the jobs' objects.
         output_bucket: name of the bucket for results.
         default_options: the stack's, as `excamera.job.options.EncodeOptions` takes them.
         prefix: how keys of uploads that start jobs begin.
     """
 
-    state_machine_arn: str
+    stack: str
     work_bucket: str
     output_bucket: str
     default_options: dict[str, Any]
@@ -38,60 +39,44 @@ class StartSettings(Settings):
 
 
 logger = Logger()
-metrics = Metrics()
 tracer = Tracer()
 settings = StartSettings.from_environment()
 store = open_store(f"s3://{settings.work_bucket}")
-states = boto3.client("stepfunctions")
-
-_PAUSES_S = (0, 0.2, 0.5, 1, 2, 4)
 
 
-@metrics.log_metrics
 @tracer.capture_lambda_handler
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
-    """Start an execution for EventBridge's "Object Created", under the name of the job.
+    """Handle EventBridge's "Object Created".
 
-    The name is a function of the upload, so an event that comes twice starts one job. An
-    upload whose key does not begin with the stack's prefix starts none.
+    The job's name is a function of the upload, so an event that comes twice makes one job. An
+    upload whose key does not begin with the stack's prefix makes none.
     """
-    if not event["detail"]["object"]["key"].startswith(settings.prefix):
+    detail = event["detail"]
+    if not detail["object"]["key"].startswith(settings.prefix):
         return {}
-    job = awaited_job(event["detail"], settings.prefix, store)
-    awaited = job is not None
-    if job is None:
+    uploaded = _time(event)
+    waiting = awaited_job(detail, settings.prefix, store, uploaded)
+    if waiting is None:
         job = job_of_upload(
-            event["detail"],
+            detail,
             options=settings.default_options,
             output_store=f"s3://{settings.output_bucket}",
         )
-        job["tag"] = tag_of_upload(job)
-    logger.append_keys(job=job["job"], source=job["input"]["name"])
-    try:
-        states.start_execution(
-            stateMachineArn=settings.state_machine_arn, name=job["job"], input=json.dumps(job)
-        )
-    except states.exceptions.ExecutionAlreadyExists:
-        logger.info("started before")
-    else:
-        logger.info("started")
-        metrics.add_metric("JobsStarted", MetricUnit.Count, 1)
-    if awaited and _is_seen(job["job"]):
-        store.delete(Keys(job["job"]).upload)  # from now on the execution stands for the job
-    return {"job": job["job"]}
+        tag, priority = marks_of_upload(job)
+        job |= {"tag": tag, "priority": priority}
+        waiting = Waiting(job, uploaded, detail["object"].get("size"))
+    logger.append_keys(job=waiting.job, source=waiting.event["input"]["name"])
+    if is_cancelled(store, Keys(waiting.job)):
+        logger.info("cancelled before")
+        return {"job": waiting.job}
+    enqueue(waiting, store)
+    store.delete(Keys(waiting.job).upload)  # from now on the queue stands for the job
+    call_admit(settings.stack)
+    logger.info("queued")
+    return {"job": waiting.job}
 
 
-def _is_seen(job: str) -> bool:
-    """Whether the started execution can be found; Step Functions takes a moment to show it."""
-    arn = f"{settings.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job}"
-    for pause_s in _PAUSES_S:
-        time.sleep(pause_s)
-        try:
-            states.describe_execution(executionArn=arn)
-        except states.exceptions.ExecutionDoesNotExist:
-            continue
-        return True
-    # Its record stays until it expires: lists show the job as waiting, all else as running.
-    logger.warning("execution not visible yet")
-    return False
+def _time(event: dict[str, Any]) -> float:
+    """When the upload was complete, Unix seconds: the same each time its event comes."""
+    return datetime.fromisoformat(event["time"]).timestamp() if "time" in event else time.time()

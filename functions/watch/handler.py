@@ -13,8 +13,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.job.objects import Keys
+from excamera.lifecycle.admission import queue
 from excamera.lifecycle.watching import Running, stalled
 from functions.settings import Settings
+from mu import open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,13 @@ tracer = Tracer()
 settings = WatchSettings.from_environment()
 states = boto3.client("stepfunctions")
 s3 = boto3.client("s3")
+store = open_store(f"s3://{settings.work_bucket}")
 
 
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(clear_state=True)
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    """Count the running jobs and those without progress; if none runs, write no metrics."""
+    """Count the jobs that run, wait, or make no progress; if there are none, write no metrics."""
     running = list(_running())
     found = stalled(
         running,
@@ -53,11 +56,13 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     )
     for job in found:
         logger.error("no progress", job=job.job, since=job.since.isoformat())
-    if running:
+    waiting = len(queue(store))
+    if running or waiting:
         metrics.add_metric("JobsRunning", MetricUnit.Count, len(running))
         metrics.add_metric("JobsStalled", MetricUnit.Count, len(found))
+        metrics.add_metric("JobsQueued", MetricUnit.Count, waiting)
         metrics.flush_metrics()
-    return {"running": len(running), "stalled": len(found)}
+    return {"running": len(running), "stalled": len(found), "queued": waiting}
 
 
 def _running() -> Iterator[Running]:

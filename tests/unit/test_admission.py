@@ -1,0 +1,231 @@
+"""Jobs wait until there is room, and no more start than there is room for."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from excamera.job.flow import FRONT, Limits, capacity_of
+from excamera.lifecycle import admission
+from excamera.lifecycle.admission import Waiting, admit, enqueue, find, forget, queue, turns
+from mu import Event, MemoryStore, ObjectExists
+
+MB = 1 << 20
+LARGE = 4000 * MB
+
+
+def wait(store: MemoryStore, job: str, *, at: float = 0, size: int = LARGE, **more: Any) -> Waiting:
+    """Adds a job to the queue."""
+    return enqueue(Waiting({"job": job, **more}, at, size), store)
+
+
+def started_by(
+    store: MemoryStore,
+    capacity: int,
+    *,
+    most: int = 961,
+    start: Callable[[Event], bool] = lambda _event: True,
+) -> list[str]:
+    """Returns the jobs that start now."""
+    return admit(store, capacity=capacity, most=most, start=start, clock=lambda: 1000.0)
+
+
+def test_what_jobs_leave_to_the_front() -> None:
+    """If this fails, encodes take the places in which the API and uploads are served."""
+    assert capacity_of(1000) == 1000 - FRONT
+    assert capacity_of(10) == 7
+    assert capacity_of(1000, 400) == 400
+    assert capacity_of(2) == 1
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "granted", "batch_chunks", "at_once"),
+    [(997, None, 16, (60, 16)), (7, None, 16, (1, 6)), (997, 7, 16, (1, 6)), (997, 1, 16, (1, 1))],
+)
+def test_a_job_stays_within_its_turn(
+    concurrency: int, granted: int | None, batch_chunks: int, at_once: tuple[int, int]
+) -> None:
+    """If this fails, a job starts more workers than were granted to it."""
+    fitted = Limits(60, 16, concurrency, granted).fit(batch_chunks)
+    assert (fitted.batches_at_once, fitted.chunks_at_once) == at_once
+    assert fitted.workers <= max(1, granted or concurrency)
+
+
+def test_what_a_job_could_use() -> None:
+    """If this fails, a turn is larger than its job, or smaller than what the stack allows."""
+    limits = Limits(60, 16, 997)
+    assert limits.useful(chunks=2, batch_chunks=2) == 3
+    assert limits.useful(chunks=5000, batch_chunks=16) == 961
+    assert limits.useful(chunks=5000, batch_chunks=1) == 61
+
+
+def test_first_come_first_served_and_higher_priorities_before() -> None:
+    """If this fails, a later job starts before an earlier one, or priorities do nothing."""
+    store = MemoryStore()
+    wait(store, "second", at=2)
+    wait(store, "first", at=1)
+    wait(store, "urgent-but-late", at=3, priority=10)
+    wait(store, "whenever", at=0, priority=-50)
+    assert list(queue(store).values()) == ["urgent-but-late", "first", "second", "whenever"]
+    assert started_by(store, 997) == ["urgent-but-late"]
+    assert list(queue(store).values()) == ["first", "second", "whenever"]
+    assert find("urgent-but-late", store) is None
+
+
+def test_a_large_job_waits_for_its_part_and_is_not_overtaken() -> None:
+    """If this fails, a film crawls along with what another left, or small ones starve it."""
+    store = MemoryStore()
+    wait(store, "one", at=1)
+    wait(store, "two", at=2)
+    wait(store, "clip", at=3, size=10)
+    assert started_by(store, 997) == ["one"]
+    assert turns(store)["one"].workers == 961
+    assert started_by(store, 997) == []  # 36 are free: the clip could start, but it is not next
+    assert admission.shrink("one", 1, store)
+    assert started_by(store, 997) == ["two", "clip"]
+    assert turns(store)["clip"].workers == 2
+    assert sum(turn.workers for turn in turns(store).values()) <= 997
+
+
+def test_a_job_that_can_use_little_starts_beside_others() -> None:
+    """If this fails, many small films are encoded one after the other."""
+    store = MemoryStore()
+    for number in range(40):
+        wait(store, f"clip-{number:02d}", at=number, size=100_000)
+    assert len(started_by(store, 7)) == 2
+    assert len(started_by(store, 997)) == 38
+
+
+def test_something_always_starts() -> None:
+    """If this fails, a stack in a tiny account, or with no free place, waits for ever."""
+    store = MemoryStore()
+    wait(store, "film")
+    assert started_by(store, 1) == ["film"]
+    assert turns(store)["film"].workers == 1
+
+
+def test_a_plan_returns_what_its_job_cannot_use() -> None:
+    """If this fails, a small job keeps the account's workers from others until it ends."""
+    store = MemoryStore()
+    wait(store, "short", at=1)
+    wait(store, "next", at=2)
+    assert started_by(store, 997) == ["short"]
+    assert admission.settle("short", 20, store, capacity=997) == (20, True)
+    assert started_by(store, 997) == ["next"]
+    # Its own frames turned out to be many; nobody waits, so it takes what is left.
+    assert turns(store)["next"].workers == 961
+    admission.release("short", store)
+    admission.shrink("next", 100, store)
+    assert admission.settle("next", 5000, store, capacity=997) == (997, False)
+    wait(store, "third", at=3)
+    admission.shrink("next", 100, store)
+    assert admission.settle("next", 5000, store, capacity=997) == (100, True)
+
+
+def test_a_job_that_somebody_started_by_hand_gets_what_is_left() -> None:
+    """If this fails, an execution that no queue knows takes the workers of others."""
+    store = MemoryStore()
+    wait(store, "usual")
+    started_by(store, 997)
+    assert admission.settle("by-hand", 5000, store, capacity=997) == (36, False)
+    assert admission.settle("another", 5000, store, capacity=997)[0] == 2
+
+
+def test_a_request_that_comes_twice_is_one_job() -> None:
+    """If this fails, an event that S3 sends twice takes two places in the queue."""
+    store = MemoryStore()
+    first = wait(store, "film", at=1)
+    assert wait(store, "film", at=9) == first
+    assert len(queue(store)) == 1
+    forget(first, store)
+    assert not queue(store)
+    assert not store.list()
+
+
+def test_a_job_whose_starter_died_is_started_again() -> None:
+    """If this fails, a job is lost when its starter dies between its turn and its start."""
+    store = MemoryStore()
+    wait(store, "film")
+
+    class Killed(BaseException):
+        pass
+
+    def die(_event: Event) -> bool:
+        raise Killed
+
+    with pytest.raises(Killed):
+        started_by(store, 997, start=die)
+    assert started_by(store, 997) == ["film"]
+    assert list(turns(store)) == ["film"]
+
+
+def test_a_job_that_has_ended_keeps_no_turn() -> None:
+    """If this fails, an event that comes late takes workers for a job that has long ended."""
+    store = MemoryStore()
+    wait(store, "film")
+    assert started_by(store, 997, start=lambda _event: False) == []
+    assert not turns(store)
+    assert not queue(store)
+
+
+def test_turns_of_jobs_that_vanished_end() -> None:
+    """If this fails, one lost event of a job's end makes all others wait for ever."""
+    store = MemoryStore()
+    for number, job in enumerate(("gone", "runs")):
+        wait(store, job, at=number, size=0)
+    started_by(store, 997)
+    admission.reconcile(["runs"], store, clock=lambda: 1060.0)
+    assert set(turns(store)) == {"gone", "runs"}  # it may have started just now
+    admission.reconcile(["runs"], store, clock=lambda: 1200.0)
+    assert set(turns(store)) == {"runs"}
+
+
+class Contended(MemoryStore):
+    """A store in which others often change the turns between a reading and a writing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chance = random.Random(7)
+
+    def concat(self, key: str, parts: Any, **more: Any) -> int:
+        if more.get("replaces") is not None and self.chance.random() < 0.5:
+            raise ObjectExists(key)
+        return super().concat(key, parts, **more)
+
+
+def test_many_at_once_never_give_more_than_there_is() -> None:
+    """If this fails, functions that run at the same time start more jobs than there is room for."""
+    store = Contended()
+    for number in range(60):
+        wait(store, f"job-{number:02d}", at=number, size=MB)
+    begun: list[str] = []
+    most = 0
+    lock = threading.Lock()
+
+    def start(event: Event) -> bool:
+        with lock:
+            begun.append(event["job"])
+        return True
+
+    def work() -> None:
+        nonlocal most
+        while queue(store):
+            for job in admit(store, capacity=50, most=961, start=start):
+                used = sum(turn.workers for turn in turns(store).values())
+                with lock:
+                    most = max(most, used)
+                admission.settle(job, 5, store, capacity=50)
+                admission.release(job, store)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert set(begun) == {f"job-{number:02d}" for number in range(60)}
+    assert 0 < most <= 50
+    assert not turns(store)
