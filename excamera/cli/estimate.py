@@ -15,6 +15,7 @@ from excamera.cli.cloud import (
     print_json,
 )
 from excamera.cli.options import encode_options, given
+from excamera.job.flow import capacity_of
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.places import check_input
@@ -66,7 +67,7 @@ def estimate(
         workers,
         memory_mb={**workers.memory_mb, **{step: mb for step, mb in memory.items() if mb}},
         architecture=architecture or workers.architecture,
-        concurrency=concurrency or workers.concurrency,
+        concurrency=capacity_of(concurrency) if concurrency else workers.concurrency,
     )
     found = estimated(film, chosen, workers, pace)
     if as_json:

@@ -25,7 +25,7 @@ from excamera.places import check_output, check_timeline, write_page
 if TYPE_CHECKING:
     from excamera.cloud.api import Api
 
-_STATES = ("uploading", "running", "succeeded", "failed", "stopped", "timed_out")
+_STATES = ("uploading", "queued", "running", "succeeded", "failed", "stopped", "timed_out")
 
 
 @click.command()
@@ -43,7 +43,8 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
         [
             ("job", found["id"]),
             ("state", found["state"]),
-            ("phase", None if found["phase"] == "ended" else found["phase"]),
+            ("place", found["place"] and _place(found["place"])),
+            ("phase", None if found["phase"] in ("queued", "ended") else found["phase"]),
             ("source", found["source"]),
             ("output", found["output"]),
             ("created", when(found["created"])),
@@ -55,15 +56,20 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
             (
                 "account",
                 found["account_concurrency"]
-                and f"at most {found['account_concurrency']} functions at a time",
+                and f"at most {found['account_concurrency']} functions for all jobs",
             ),
             ("cost", cost and _cost(cost, found["phase"])),
             ("failed", failure and f"{failure['error']}: {failure['message']}"),
             ("result", result and result_line(found, None)),
             *(("note", note) for note in (result["notes"] if result else ())),
+            ("priority", found["priority"] or None),
             ("tag", None if found["tag"] is None else json.dumps(found["tag"])),
         ]
     )
+
+
+def _place(place: int) -> str:
+    return "next" if place == 1 else f"{place - 1} before it"
 
 
 def _cost(cost: dict[str, Any], phase: str) -> str:
@@ -111,9 +117,13 @@ def jobs(cloud: Cloud, state: str | None, limit: int, as_json: bool) -> None:
         return
     print_table(
         ("job", "state", "created", "ended"),
-        [(job["id"], job["state"], when(job["created"]), when(job["ended"]) or "")
+        [(job["id"], _state(job), when(job["created"]), when(job["ended"]) or "")
          for job in found],
     )  # fmt: skip
+
+
+def _state(job: dict[str, Any]) -> str:
+    return f"{job['state']} ({_place(job['place'])})" if job["place"] else str(job["state"])
 
 
 @click.command()

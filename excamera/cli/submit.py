@@ -22,8 +22,11 @@ from excamera.cli.options import encode_options, given
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.plan import CLOUD_CONTAINER
+from excamera.job.steps import DEFAULT_MEMORY_MB
+from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
 from excamera.media.source.location import sequence_refused, stands_for_pictures
 from excamera.places import check_input, check_output
+from excamera.price.estimate import Workers
 from mu import is_object_url
 
 
@@ -34,6 +37,13 @@ from mu import is_object_url
 @click.option("-o", "--output", type=click.Path(path_type=Path),
               help=f"Follow it, and download the result to a .{CLOUD_CONTAINER} file.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+@click.option(
+    "--priority",
+    type=click.IntRange(-HIGHEST_PRIORITY, HIGHEST_PRIORITY),
+    default=USUAL_PRIORITY,
+    show_default=True,
+    help="Jobs of a higher priority start before others that wait.",
+)
 @click.option("--tag", help="JSON or text that all notices of the job repeat.")
 @click.option(
     "--again", is_flag=True, help="Make a new job even if the same one was submitted before."
@@ -46,6 +56,7 @@ def submit(
     wait: bool,
     output: Path | None,
     overwrite: bool,
+    priority: int,
     tag: str | None,
     again: bool,
     as_json: bool,
@@ -59,7 +70,9 @@ def submit(
     from excamera.cloud.follow import check_succeeded, follow
     from excamera.cloud.upload import upload_file
 
-    request: dict[str, Any] = {"options": given(options), "tag": _parsed(tag)}
+    request: dict[str, Any] = {
+        "options": given(options), "priority": priority, "tag": _parsed(tag)
+    }  # fmt: skip
     file = None if is_object_url(source) else Path(source)
     if file is None:
         if stands_for_pictures(source):
@@ -80,7 +93,7 @@ def submit(
         click.echo(f"job {job['id']}")
     if wait:
         with progress_observer() as observer:
-            job = follow(cloud.api, job["id"], observer)
+            job = follow(cloud.api, job["id"], observer, _say_place)
         _say_if_small(job)
     if output is not None:
         check_succeeded(job)
@@ -110,7 +123,7 @@ def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool)
         found: dict[str, Any] = job
         if new:
             return found
-        usable = job["state"] in ("uploading", "running") or (
+        usable = job["state"] in ("uploading", "queued", "running") or (
             job["state"] == "succeeded" and job["result"] and job["result"]["url"]
         )
         if usable and not again:
@@ -122,13 +135,21 @@ def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool)
 def _say_if_small(job: dict[str, Any]) -> None:
     """Say so if the account, not the stack, limited the number of workers."""
     limit, chunks = job["account_concurrency"], job["chunks"]
-    if limit is not None and chunks and job["chunks_at_once"] < chunks["total"] and limit < 1000:
+    if limit is None or not chunks or job["chunks_at_once"] >= chunks["total"]:
+        return
+    if limit < Workers(DEFAULT_MEMORY_MB).concurrency:
         click.echo(
-            f"this account runs at most {limit} functions at a time, so at most "
+            f"this account leaves jobs {limit} functions at a time, so at most "
             f"{job['chunks_at_once']} of {chunks['total']} chunks were encoded at once; a higher "
             "quota is free (docs/operations.md, quotas)",
             err=True,
         )
+
+
+def _say_place(place: int) -> None:
+    """Say how many jobs start before the one that is followed."""
+    others = f"{place - 1} job{'s' if place != 2 else ''}"
+    click.echo(f"queued: {others} before it" if place > 1 else "queued: it is next", err=True)
 
 
 def _parsed(tag: str | None) -> Any:

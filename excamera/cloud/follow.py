@@ -41,7 +41,7 @@ class Follower:
 
     def see(self, job: Job) -> None:
         """Report what is new to the observer."""
-        if job["state"] == "uploading":
+        if job["state"] in ("uploading", "queued"):
             return
         self._begin("index")
         if job["chunks"] is None:
@@ -83,14 +83,26 @@ def _record(step: str, result: Any = None) -> TaskRecord:
     return TaskRecord(step, 0, {}, time.time(), result=result)
 
 
-def follow(api: Api, job: str, observer: Observer) -> Job:
-    """Wait until a job has ended, with an observer for its progress; returns its last state."""
-    follower = Follower(observer)
+def follow(
+    api: Api, job: str, observer: Observer, queued: Callable[[int], None] = lambda _place: None
+) -> Job:
+    """Wait until a job has ended; returns its last state.
+
+    Args:
+        api: the stack's API.
+        job: its id.
+        observer: is told of its progress.
+        queued: is told its place among the jobs that wait, whenever it changes; 1 is the next.
+    """
+    follower, place = Follower(observer), None
     while True:
         asked = time.monotonic()
         state: Job = api.get(f"/jobs/{job}")
         took_s = time.monotonic() - asked
         follower.see(state)
+        if state["place"] is not None and state["place"] != place:
+            place = state["place"]
+            queued(place)
         if state["phase"] == "ended":
             return state
         time.sleep(max(LOOK_EVERY_S, 2 * took_s))

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
+from excamera.job.flow import capacity_of
 from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, Per, cpus_of
@@ -205,14 +206,14 @@ class Workers:
         architecture: "arm64" or "x86_64".
         batches_at_once: the most batches that run at the same time.
         chunks_at_once: the most chunks of one batch that run at the same time.
-        concurrency: Lambda calls that the account allows at the same time.
+        concurrency: Lambda calls that the account leaves to jobs at the same time.
     """
 
     memory_mb: Mapping[str, int]
     architecture: str = "arm64"
     batches_at_once: int = 60
     chunks_at_once: int = 16
-    concurrency: int = 1000
+    concurrency: int = capacity_of(1000)
 
     @property
     def at_once(self) -> int:

@@ -90,8 +90,8 @@ def test_more_work_costs_more() -> None:
     assert longer.size == pytest.approx(2 * usual.size)
     better = estimate(FILM, EncodeOptions(crf=8), WORKERS)
     assert better.size > 2 * usual.size
-    few = estimate(FILM, EncodeOptions(), Workers(DEFAULT_MEMORY_MB, concurrency=10), warm=True)
-    assert few.workers == 9  # of a batch of sixteen chunks; one is left for the sound
+    few = estimate(FILM, EncodeOptions(), Workers(DEFAULT_MEMORY_MB, concurrency=7), warm=True)
+    assert few.workers == 6  # of a batch of sixteen chunks; one is left for the sound
     assert few.seconds > 20 * usual.seconds
     # With fewer at once a job takes longer and costs no more.
     assert few.usage.transitions == usual.usage.transitions
