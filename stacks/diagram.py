@@ -139,9 +139,18 @@ def _chooses_functions(machine: dict[str, Any]) -> bool:
 
 def _edges_of_events(name: str, resources: dict[str, Any]) -> Iterator[Edge]:
     """From a sender of events to the rules for events that are not AWS's."""
-    for rule, resource in resources.items():
-        pattern = resource.get("Properties", {}).get("EventPattern", {})
-        if not all(source.startswith("aws.") for source in pattern.get("source", ())):
+    called_by = {
+        rule: {one for target in resource["Properties"]["Targets"]
+               for one in _references(target["Arn"])}
+        for rule, resource in resources.items()
+        if resource["Type"] == "AWS::Events::Rule"
+    }  # fmt: skip
+    # Those that are called for the same events have no need to call each other.
+    beside = set().union(*(called for called in called_by.values() if name in called))
+    for rule, called in called_by.items():
+        pattern = resources[rule]["Properties"].get("EventPattern", {})
+        ours = not all(source.startswith("aws.") for source in pattern.get("source", ()))
+        if ours and called.isdisjoint(beside):
             yield Edge(name, rule, f"on {', '.join(pattern['detail-type'])}")
 
 

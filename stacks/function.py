@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
+from excamera.job.steps import FRONT_NAMES
 from stacks.nag import accept, accept_wildcards
 from stacks.settings import LOG_DAYS, Settings
 
@@ -88,6 +89,9 @@ class Function(Construct):
             memory_size=settings.memory_mb[step],
             ephemeral_storage_size=Size.mebibytes(scratch_mb),
             timeout=Duration.seconds(timeout_s),
+            reserved_concurrent_executions=(
+                settings.front_reserved or None if step in FRONT_NAMES else None
+            ),
             role=self.role,
             log_group=log,
             tracing=lambda_.Tracing.ACTIVE,

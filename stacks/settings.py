@@ -44,6 +44,8 @@ class Settings:
         timeout_s: time limit of the functions that work on video.
         workers_at_once: functions that all jobs together may run at the same time; 0 for as many
             as the account allows.
+        front_reserved: calls at the same time that are reserved for each function that serves
+            jobs (`Function.front` in `excamera.job.steps`); 0 for none.
         batches_at_once: batches of one job under way at the same time.
         chunks_at_once: chunks of one batch under way at the same time, at most 40.
         job_timeout_s: time limit of one job.
@@ -82,13 +84,14 @@ class Settings:
     memory_mb: dict[str, int]
     scratch_mb: int
     timeout_s: int
-    workers_at_once: int
     batches_at_once: int
     chunks_at_once: int
     job_timeout_s: int
     suffixes: list[str]
     prefix: str
     options: dict[str, Any] = field(default_factory=dict)
+    workers_at_once: int = 0
+    front_reserved: int = 0
     input_bucket: str = ""
     work_bucket: str = ""
     output_bucket: str = ""
@@ -126,6 +129,7 @@ class Settings:
         _within("scratch_mb", self.scratch_mb, _SCRATCH_MB)
         _within("timeout_s", self.timeout_s, range(10, 901))
         _within("workers_at_once", self.workers_at_once, range(100_001))
+        _within("front_reserved", self.front_reserved, range(101))
         _within("batches_at_once", self.batches_at_once, range(1, 10_001))
         _within("chunks_at_once", self.chunks_at_once, range(1, 41))
         _within("max_source_gb", self.max_source_gb, range(1, 5001))

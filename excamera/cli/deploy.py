@@ -36,12 +36,17 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
                f"{before.stack.status if before.stack else 'new'}")  # fmt: skip
     for note in before.notes():
         click.echo(f"note      {note}")
-    memory = {**DEFAULT_MEMORY_MB, **defaults(project()).get("memory_mb", {})}
+    own = defaults(project())
+    memory = {**DEFAULT_MEMORY_MB, **own.get("memory_mb", {})}
     fitted = before.fit_memory(memory)
     if fitted != memory and "memory_mb" not in context:
         context["memory_mb"] = json.dumps(fitted)
         most = max(fitted.values())
         click.echo(f"note      new accounts allow functions of {most:,} MB, so none has more")
+    front = before.fit_front()
+    if front and "front_reserved" not in context and not own.get("front_reserved"):
+        context["front_reserved"] = json.dumps(front)
+        click.echo(f"note      {front} calls at a time are reserved for each function of the front")
     environment = {"AWS_REGION": before.region, "AWS_DEFAULT_REGION": before.region}
     if cloud.profile:
         environment["AWS_PROFILE"] = cloud.profile

@@ -15,6 +15,9 @@ USUAL_CONCURRENCY = 1000
 NEW_ACCOUNT_MEMORY_MB = 3008
 """The most memory that AWS allows a function of a new account."""
 
+FRONT_RESERVED = 10
+"""What is reserved for each function that serves jobs, if the account allows it."""
+
 _SMALLEST_GOOD_CONCURRENCY = 50
 _VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 
@@ -56,6 +59,13 @@ class Preflight:
         """
         most = NEW_ACCOUNT_MEMORY_MB if self.new_account else max(memory_mb.values())
         return {step: min(memory, most) for step, memory in memory_mb.items()}
+
+    def fit_front(self) -> int:
+        """Calls that the account can reserve for each function that serves jobs.
+
+        AWS keeps 100 that nobody may reserve, so an account with a low quota can reserve none.
+        """
+        return FRONT_RESERVED if self.concurrency is not None and not self.new_account else 0
 
     def notes(self) -> list[str]:
         """Remarks that do not prevent a deployment."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from enum import Enum, auto
 
 CPU_MB = 1769
@@ -79,10 +79,13 @@ class Function:
     Attributes:
         name: its folder below `functions`.
         memory_mb: its memory, which the setting `memory_mb` can change.
+        front: whether it serves jobs while their workers use all that the account runs; the
+            setting `front_reserved` reserves concurrency for it.
     """
 
     name: str
     memory_mb: int
+    front: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,12 +236,12 @@ STEPS = (
 """In the order in which they begin; the sound is made beside all batches."""
 
 FUNCTIONS: tuple[Function, ...] = (
-    Function("start", 256),
-    Function("admit", 512),
+    Function("start", 256, front=True),
+    Function("admit", 512, front=True),
     *STEPS,
     Function("failure", 256),
-    Function("api", 1769),
-    Function("ended", 1024),
+    Function("api", 1769, front=True),
+    Function("ended", 1024, front=True),
     Function("watch", 1024),
     Function("webhook", 256),
 )
@@ -251,6 +254,8 @@ STEP_NAMES = tuple(step.name for step in STEPS)
 
 DEFAULT_MEMORY_MB: Mapping[str, int] = {one.name: one.memory_mb for one in FUNCTIONS}
 """Memory of each function, by its name."""
+
+FRONT_NAMES = tuple(one.name for one in FUNCTIONS if one.front)
 
 COUNTED = tuple(step for step in STEPS if step.weight)
 """The steps whose frames are counted."""

@@ -47,8 +47,8 @@ def test_every_end_of_a_job_is_told(stack: Template) -> None:
     ]
     statuses = rule["EventPattern"]["detail"]["status"]
     assert set(statuses) == {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
-    (target,) = rule["Targets"]
-    assert "Ended" in target["Arn"]["Fn::GetAtt"][0]
+    told = [target["Arn"]["Fn::GetAtt"][0] for target in rule["Targets"]]
+    assert ["Ended" in told[0], "Admit" in told[1]] == [True, True]
 
 
 def test_topics_take_messages_over_tls_only(stack: Template) -> None:
