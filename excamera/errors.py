@@ -42,6 +42,9 @@
         ├── ChunkError            the chunk encoder did not make a chunk
         ├── SeamMismatch          a batch does not decode to the predicted states
         ├── PlanMismatch          pieces in the store do not add up to the plan
+        ├── SpendingError         more than the stack's owner wants to pay
+        │   ├── JobTooExpensive
+        │   └── MonthTooExpensive
         ├── CompareError
         │   ├── FrameCountDiffers
         │   └── FrameSizeDiffers
@@ -232,6 +235,18 @@ class SeamMismatch(PermanentError):
 
 class PlanMismatch(PermanentError):
     """The pieces in the store do not add up to the plan."""
+
+
+class SpendingError(PermanentError):
+    """A job would cost more than the stack's owner wants to pay."""
+
+
+class JobTooExpensive(SpendingError):
+    """The job alone would cost too much."""
+
+
+class MonthTooExpensive(SpendingError):
+    """With this job, the month would cost too much."""
 
 
 class CompareError(PermanentError):

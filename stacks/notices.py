@@ -52,6 +52,7 @@ class Notices(Construct):
                 "STACK": stack.stack_name,
                 "MEMORY_MB": json.dumps(settings.memory_mb),
                 "ARCHITECTURE": settings.architecture,
+                "MAX_USD_PER_MONTH": str(float(settings.max_usd_per_month)),
             },
         )
         workers.tell_absent_jobs(self.ended)
@@ -62,6 +63,9 @@ class Notices(Construct):
         )
         self.ended.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
         self.ended.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*/map/*")], JOBS)
+        self.ended.allow(["s3:PutObject"], [work.arn_for_objects("catalogue/*")], JOBS)
+        if settings.max_usd_per_month:
+            workers.count_spending(self.ended)
         self.ended.allow(["sns:Publish"], [self.topic.topic_arn])
         bus = stack.format_arn(service="events", resource="event-bus", resource_name="default")
         self.ended.allow(["events:PutEvents"], [bus])

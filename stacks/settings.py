@@ -68,6 +68,9 @@ class Settings:
         webhook_url: receives notices of the ends of jobs; "" for none.
         alarm_email: address for alarms and the budget's letters; "" for none.
         tags: cost-allocation tags besides `OWN_TAGS`.
+        max_usd_per_job: a job that is expected to cost more does not start; 0 for no limit.
+        max_usd_per_month: a job does not start if its month is expected to cost more; 0 for no
+            limit.
         budget_usd: monthly cost at which `alarm_email` gets a letter; 0 for no budget.
         mu_memory_mb: memory sizes of mu's workers.
         mu_names: functions of each architecture and size; Lambda starts 1,000 environments in ten
@@ -108,6 +111,8 @@ class Settings:
     webhook_url: str = ""
     alarm_email: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    max_usd_per_job: float = 0
+    max_usd_per_month: float = 0
     budget_usd: float = 0
     mu_memory_mb: list[int] = field(default_factory=lambda: [1769, 3008])
     mu_names: int = 2
@@ -185,8 +190,10 @@ class Settings:
                 raise SettingError(f"tags: {name!r}: {value!r} is not a valid tag")
             if name in OWN_TAGS or name.lower().startswith("aws:"):
                 raise SettingError(f"tags: {name} is reserved")
-        if type(self.budget_usd) not in (int, float) or not 0 <= self.budget_usd <= 1e9:
-            raise SettingError(f"budget_usd must be dollars a month, not {self.budget_usd!r}")
+        for name in ("max_usd_per_job", "max_usd_per_month", "budget_usd"):
+            usd = getattr(self, name)
+            if type(usd) not in (int, float) or not 0 <= usd <= 1e9:
+                raise SettingError(f"{name} must be dollars, not {usd!r}")
         if self.budget_usd and not self.alarm_email:
             raise SettingError("budget_usd needs an alarm_email to send its letters to")
 

@@ -66,7 +66,14 @@ class Workers(Construct):
         settings = self._settings
         environment = {"WORK_BUCKET": self._storage.work.bucket_name}
         if Right.ASKS_FOR_LIMITS in step.rights:
-            environment |= {**self._limits(), "SPAN_PIXELS": str(SPAN_PIXELS)}
+            environment |= {
+                **self._limits(),
+                "SPAN_PIXELS": str(SPAN_PIXELS),
+                "MEMORY_MB": json.dumps(settings.memory_mb),
+                "ARCHITECTURE": settings.architecture,
+                "MAX_USD_PER_JOB": str(float(settings.max_usd_per_job)),
+                "MAX_USD_PER_MONTH": str(float(settings.max_usd_per_month)),
+            }
         if Right.CHANGES_TURN in step.rights:
             environment["STACK"] = Stack.of(self).stack_name
         function = self.function(
@@ -76,7 +83,7 @@ class Workers(Construct):
             scratch_mb=settings.scratch_mb if step.scratch else SCRATCH_MB,
         )
         grants = {
-            Right.ASKS_FOR_LIMITS: self._ask_for_limits,
+            Right.ASKS_FOR_LIMITS: self._keep_to_limits,
             Right.CHANGES_TURN: self._change_turn,
             Right.READS_SOURCE: self._read_input,
             Right.READS_JOBS: self._read_jobs,
@@ -194,6 +201,7 @@ class Workers(Construct):
             ("jobs", ["s3:GetObject", "s3:DeleteObject"]),
             ("uploads", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
             ("cancelled", ["s3:PutObject"]),
+            ("catalogue/jobs", ["s3:GetObject"]),
         ):
             api.allow(actions, [storage.work.arn_for_objects(f"{prefix}/*")], JOBS)
         self.tell_absent_jobs(api)
@@ -317,6 +325,23 @@ class Workers(Construct):
             service="events", resource="event-bus", resource_name="default"
         )
         function.allow(["events:PutEvents"], [bus])
+
+    def _keep_to_limits(self, function: Function) -> None:
+        """Allow it to see how much may run and be spent, and to count what a job may cost."""
+        self._ask_for_limits(function)
+        function.allow(
+            ["s3:GetObject"], [self._storage.work.arn_for_objects("admission/turns.json")]
+        )
+        if self._settings.max_usd_per_month:
+            self.count_spending(function)
+
+    def count_spending(self, function: Function) -> None:
+        """Allow it to change what a month costs."""
+        function.allow(
+            ["s3:GetObject", "s3:PutObject"],
+            [self._storage.work.arn_for_objects("spending/*")],
+            "Its key is the month.",
+        )
 
     def _ask_for_limits(self, function: Function) -> None:
         """Allow it to see the account's quota of concurrent functions."""

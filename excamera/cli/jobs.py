@@ -74,7 +74,10 @@ def _place(place: int) -> str:
 
 def _cost(cost: dict[str, Any], phase: str) -> str:
     so_far = "" if phase == "ended" else " so far"
-    return f"${cost['so_far_usd']:.4f}{so_far}, ${cost['estimated_usd']:.4f} expected"
+    expected = cost["estimated_usd"]
+    return f"${cost['so_far_usd']:.4f}{so_far}" + (
+        f", ${expected:.4f} expected" if expected else ""
+    )
 
 
 def _of(count: dict[str, int] | None) -> str | None:
@@ -97,17 +100,22 @@ def result_line(job: dict[str, Any], output: Path | None) -> str:
 
 @click.command()
 @click.option("--state", type=click.Choice(_STATES), help="Only jobs in this state.")
+@click.option(
+    "--day",
+    metavar="YYYY-MM-DD",
+    help="Only ended jobs that began on this day (UTC), however long ago.",
+)
 @click.option("--limit", "-l", type=click.IntRange(1), default=20, show_default=True,
               help="Largest number of jobs.")  # fmt: skip
 @json_option
 @cloud_command
-def jobs(cloud: Cloud, state: str | None, limit: int, as_json: bool) -> None:
+def jobs(cloud: Cloud, state: str | None, day: str | None, limit: int, as_json: bool) -> None:
     """List jobs, latest first."""
     found: list[dict[str, Any]] = []
     more = None
     while len(found) < limit:
         wanted = min(100, limit - len(found))
-        page = cloud.api.get("/jobs", state=state, limit=wanted, next=more)
+        page = cloud.api.get("/jobs", state=state, day=day, limit=wanted, next=more)
         found += page["jobs"]
         more = page["next"]
         if more is None:

@@ -13,8 +13,7 @@ In the store:
 
 ``admission/jobs/JOB.json``       a job that waits
 ``admission/queue/...JOB``        its entry in the queue; names sort in the order of turns
-``admission/turns.json``          the turns, which only change as a whole: `Store.concat` replaces
-                                  an object only if nobody else has replaced it meanwhile
+``admission/turns.json``          the turns, which only change as a whole (`shared`)
 
 Whoever changes something here may die at any moment. A job's record is removed after its execution
 can be found, and the turn of a job without an execution is removed by `reconcile`; so nothing is
@@ -24,14 +23,14 @@ lost, and nothing stays.
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from excamera.job.objects import Keys
-from mu import NOTHING, Event, NoSuchKey, ObjectChanged, ObjectExists, Store
+from excamera.lifecycle import shared
+from mu import Event, NoSuchKey, Store
 
 Result = TypeVar("Result")
 
@@ -60,8 +59,6 @@ _BYTES_A_WORKER = 1 << 16
 
 _YOUNG_S = 120.0
 """Age in seconds up to which a turn may be without an execution."""
-
-_PAUSE_S = 0.05
 
 
 # --- the queue -------------------------------------------------------------------
@@ -165,7 +162,7 @@ Turns = dict[str, Turn]
 
 def turns(store: Store) -> Turns:
     """All turns."""
-    return _read(store)[0]
+    return _turns(shared.read(_TURNS, store))
 
 
 def admit(
@@ -296,34 +293,18 @@ def _wanted(waiting: Waiting, most: int, capacity: int) -> int:
     return wanted
 
 
-def _change(store: Store, change: Callable[[Turns], Result]) -> Result:
-    """Change the turns; if somebody else did so meanwhile, start again with theirs."""
-    while True:
-        found, etag = _read(store)
-        after = dict(found)
-        result = change(after)
-        if after == found:
-            return result
-        data = json.dumps({job: asdict(turn) for job, turn in after.items()}).encode()
-        try:
-            store.concat(_TURNS, [data], replaces=etag)
-        except (ObjectExists, NoSuchKey):
-            time.sleep(random.uniform(0, _PAUSE_S))
-            continue
+def _change(store: Store, how: Callable[[Turns], Result]) -> Result:
+    """Change the turns; if somebody else does so meanwhile, `how` is called again with theirs."""
+
+    def changed(fields: shared.Fields) -> Result:
+        now = _turns(fields)
+        result = how(now)
+        fields.clear()
+        fields.update({job: asdict(turn) for job, turn in now.items()})
         return result
 
+    return shared.change(_TURNS, store, changed)
 
-def _read(store: Store) -> tuple[Turns, str]:
-    """The turns, and the etag of their object."""
-    while True:
-        try:
-            found = store.look_up(_TURNS)
-            opened = found.open()
-            assert not isinstance(opened, str)  # directories have no etags
-            with opened:
-                body: dict[str, Any] = json.loads(opened.read())
-        except NoSuchKey:
-            return {}, NOTHING
-        except ObjectChanged:
-            continue
-        return {job: Turn(**turn) for job, turn in body.items()}, found.etag
+
+def _turns(fields: shared.Fields) -> Turns:
+    return {job: Turn(**turn) for job, turn in fields.items()}

@@ -92,14 +92,14 @@ def notice_of(
         cost_usd: cost of the job, if known.
     """
     arn, stopped_ms = detail["executionArn"], detail["stopDate"]
-    job = _object(detail.get("input"))
+    job = parsed(detail.get("input"))
     notice = {
         "id": hashlib.sha256(f"{arn}\n{stopped_ms}".encode()).hexdigest()[:32],
         "stack": stack,
         "job": detail["name"],
         "execution": arn,
         "status": STATUSES[detail["status"]],
-        "source": _place(_object(job.get("input")).get("name")),
+        "source": _place(parsed(job.get("input")).get("name")),
         "result": _result(detail, job) if detail["status"] == "SUCCEEDED" else None,
         "error": reason and reason.error,
         "message": reason and reason.message,
@@ -119,6 +119,11 @@ def attributes(notice: Notice) -> dict[str, str]:
 def is_told(notice: Notice, store: Store) -> bool:
     """Whether this end was announced before."""
     return bool(_last(notice, store).get("id") == notice["id"])
+
+
+def told_cost_usd(notice: Notice, store: Store) -> float:
+    """What the job had cost when its last end was announced, in dollars."""
+    return float(_last(notice, store).get("cost_usd", 0.0))
 
 
 def remember(notice: Notice, store: Store) -> None:
@@ -168,8 +173,8 @@ def _last(notice: Notice, store: Store) -> dict[str, Any]:
     return found
 
 
-def _object(value: Any) -> dict[str, Any]:
-    """A JSON object from its text; {} for anything else, since anyone may start an execution."""
+def parsed(value: Any) -> dict[str, Any]:
+    """A JSON object of the event; {} for anything else, since anyone may start an execution."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -188,9 +193,9 @@ def _place(url: Any) -> dict[str, str] | None:
 
 
 def _result(detail: Mapping[str, Any], job: dict[str, Any]) -> dict[str, Any]:
-    made = _object(detail.get("output"))
+    made = parsed(detail.get("output"))
     found = {name: made[name] for name in _OF_RESULT if name in made}
-    place = _place(_object(job.get("output")).get("store"))
+    place = _place(parsed(job.get("output")).get("store"))
     return {"bucket": place["bucket"], **found} if place and "bucket" in place else found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from fractions import Fraction
 
@@ -50,6 +50,7 @@ from excamera.media.source.numbered import (
 from excamera.media.source.picture import geometry_of, to_i420
 from excamera.media.source.pictures import open_picture
 from excamera.media.source.streams import left_out, tags_of
+from excamera.price.estimate import Film
 from excamera.steps.frames import (
     SourceFrames,
     by_decoding,
@@ -61,8 +62,11 @@ from excamera.steps.pieces import raster_of
 from excamera.steps.survey import survey_of
 from mu import Context, Event, Store
 
+Accept = Callable[[Film, EncodeOptions], None]
+"""Raises an error if a film should not be encoded with these options."""
 
-def index(event: Event, context: Context) -> Event:
+
+def index(event: Event, context: Context, accept: Accept | None = None) -> Event:
     """Write ``index.json``, and the spans of a source that many workers survey.
 
     Args:
@@ -73,6 +77,7 @@ def index(event: Event, context: Context) -> Event:
             `store` and `key` of the result; `limits`, those of `excamera.job.flow.Limits`; and
             `span_pixels`, see `excamera.job.cut.spans`.
         context: the store.
+        accept: is asked once the film is known.
 
     Returns:
         An `IndexSummary`.
@@ -108,6 +113,8 @@ def index(event: Event, context: Context) -> Event:
             frames = counting_frames(frames, opened.frame_rate)
         mark = pictures.fingerprint if pictures else fingerprint(media)
         made = _make_plan(opened, frames, original, mark, container, options)
+    if accept is not None:
+        accept(_film(made, len(frames.pts)), options)
     draft = _draft(replace(made, output=output), frames, context.store, surveyor)
     context.mark("computed")
     draft.save(context.store, keys)
@@ -119,6 +126,16 @@ def index(event: Event, context: Context) -> Event:
         spans_at_once=limits.workers,
         limits=asdict(limits),
     ).to_json()
+
+
+def _film(made: Plan, frames: int) -> Film:
+    return Film(
+        frames,
+        made.geometry.width,
+        made.geometry.height,
+        float(made.end * made.time_base),
+        sound=made.source.audio_stream is not None,
+    )
 
 
 def _draft(made: Plan, frames: SourceFrames, store: Store, surveyor: _WholeSurveyor) -> Draft:

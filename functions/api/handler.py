@@ -108,10 +108,19 @@ def create_job(request: JobRequest, idempotency_key: IdempotencyKey = None) -> R
 )
 def list_jobs(
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
+    day: Annotated[
+        str | None,
+        Query(
+            pattern=r"^\d{4}-\d{2}-\d{2}$",
+            description="Only ended jobs that began on this day (UTC), however long ago.",
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = PAGE,
     next: Next = None,
 ) -> JobPage:
     """List jobs."""
+    if day is not None:
+        return jobs.page_of_day(day, state, limit, next)
     return jobs.page(state, limit, next)
 
 

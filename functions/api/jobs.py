@@ -18,6 +18,7 @@ from typing import Any
 from excamera.errors import OptionError
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
+from excamera.lifecycle import catalogue
 from excamera.lifecycle.admission import Waiting, enqueue, find, forget, queue
 from excamera.lifecycle.cancel import cancel, mark_cancelled
 from excamera.lifecycle.uploads import job_name, job_of_source
@@ -25,6 +26,7 @@ from functions.api.executions import Execution, Executions
 from functions.api.models import Job, JobPage, JobRequest, JobSummary, Removed, State
 from functions.api.problems import Conflict, Malformed, NoSuchJob, Unprocessable
 from functions.api.progress import progress
+from functions.api.records import remembered, summary_of_record
 from functions.api.settings import ApiSettings
 from functions.api.sources import pinned
 from functions.api.uploads import Multipart, Results, Uploads
@@ -199,6 +201,9 @@ class Jobs:
             return self._queued(waiting)
         if awaited is not None:
             return self._uploading(awaited)
+        ended = catalogue.find(job, self._store)
+        if ended is not None:
+            return remembered(ended, self._results, self._settings)
         raise _no_job(job)
 
     def _told(self, execution: Execution) -> Job:
@@ -242,6 +247,8 @@ class Jobs:
             Malformed: the token is not one of this API.
         """
         where = _unpacked(token) if token else {"uploading": ""}
+        if "day" in where:
+            raise Malformed("next: it is of a list of one day")
         found: list[JobSummary] = []
         for kind, read, following in (
             ("uploading", self._awaited_page, "queued"),
@@ -268,6 +275,21 @@ class Jobs:
             raise Malformed(f"next: {error}") from error
         found += [_summary(execution) for execution in executions]
         return JobPage(jobs=found, next=_packed({"executions": token}) if token else None)
+
+    def page_of_day(self, day: str, state: State | None, limit: int, token: str | None) -> JobPage:
+        """Jobs that began on a day, such as "2026-11-29", and have ended, however long ago."""
+        after = _unpacked(token).get("day", "") if token else ""
+        names = [name for name in catalogue.jobs_of_day(day, self._store) if name > after]
+        some = names[:limit]
+        found = at_once(lambda name: catalogue.find(name, self._store), some)
+        return JobPage(
+            jobs=[
+                summary_of_record(one)
+                for one in found
+                if one is not None and state in (None, one["status"])
+            ],
+            next=_packed({"day": some[-1]}) if len(names) > limit else None,
+        )
 
     def _awaited_page(self, after: str, limit: int) -> tuple[list[JobSummary], str | None]:
         keys = [key for key in self._store.list("uploads/") if key > after]
@@ -360,7 +382,7 @@ def _unpacked(token: str) -> dict[str, str]:
         where: dict[str, str] = json.loads(base64.urlsafe_b64decode(token.encode()))
     except ValueError as error:
         raise Malformed("next: not a token of this API") from error
-    sections = {"uploading", "queued", "executions"}
+    sections = {"uploading", "queued", "executions", "day"}
     known = isinstance(where, dict) and where.keys() <= sections and where
     if not known or not all(isinstance(value, str) for value in where.values()):
         raise Malformed("next: not a token of this API")

@@ -164,7 +164,9 @@ class Cost(BaseModel):
     """US dollars at list prices of us-east-1."""
 
     so_far_usd: Annotated[float, Field(description="From the timeline: time, requests and states.")]
-    estimated_usd: Annotated[float, Field(description="Estimate for the whole job.")]
+    estimated_usd: Annotated[
+        float | None, Field(description="Estimate for the whole job, while its objects exist.")
+    ]
     gb_seconds: dict[str, float]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -11,7 +12,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from excamera.lifecycle import ending
+from excamera.lifecycle import catalogue, ending, spending
 from functions.settings import Settings
 from mu import open_store
 
@@ -26,6 +27,7 @@ class EndedSettings(Settings):
         stack: name of the stack.
         memory_mb: memory of each function, by its name.
         architecture: "arm64" or "x86_64", of every function.
+        max_usd_per_month: the most that all jobs of a month may cost; 0 for no limit.
     """
 
     work_bucket: str
@@ -33,6 +35,7 @@ class EndedSettings(Settings):
     stack: str
     memory_mb: dict[str, int]
     architecture: str
+    max_usd_per_month: float
 
 
 logger = Logger()
@@ -62,6 +65,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
         logger.info("announced before")
         ending.forget_if_cancelled(notice, store)
         return
+    catalogue.record(notice, detail, store)
+    if settings.max_usd_per_month:
+        spent = notice.get("cost_usd", 0.0) - ending.told_cost_usd(notice, store)
+        spending.settle(notice["job"], max(0.0, spent), store, datetime.now(UTC))
     _publish(notice)
     ending.remember(notice, store)
     _measure(notice, ending.seconds(detail))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 from excamera.job.flow import Limits
+from excamera.job.options import EncodeOptions
+from excamera.lifecycle import spending
 from excamera.lifecycle.admission import turns
+from excamera.price.estimate import Film, Workers, estimate
 from excamera.steps.index import index
 from functions.settings import StoreSettings
 from functions.task import task_handler
@@ -22,12 +26,20 @@ class IndexSettings(StoreSettings):
         chunks_at_once: chunks of one batch under way at the same time.
         workers_at_once: functions that all jobs may run at the same time; 0 for the account's.
         span_pixels: see `excamera.job.cut.spans`.
+        memory_mb: memory of each function, by its name.
+        architecture: "arm64" or "x86_64", of every function.
+        max_usd_per_job: the most that a job may cost; 0 for no limit.
+        max_usd_per_month: the most that all jobs of a month may cost; 0 for no limit.
     """
 
     batches_at_once: int
     chunks_at_once: int
     workers_at_once: int
     span_pixels: int
+    memory_mb: dict[str, int]
+    architecture: str
+    max_usd_per_job: float
+    max_usd_per_month: float
 
 
 settings = IndexSettings.from_environment()
@@ -42,8 +54,22 @@ def index_within_limits(event: Event, context: Context) -> Json:
         capacity(settings.workers_at_once),
         None if turn is None else turn.workers,
     )
+
+    def accept(film: Film, options: EncodeOptions) -> None:
+        workers = Workers(
+            settings.memory_mb,
+            settings.architecture,
+            settings.batches_at_once,
+            settings.chunks_at_once,
+            limits.workers,
+        )
+        usd = estimate(film, options, workers).dollars
+        spending.check_job(usd, settings.max_usd_per_job)
+        now = datetime.now(UTC)
+        spending.commit(event["job"], usd, settings.max_usd_per_month, context.store, now)
+
     given = {"limits": asdict(limits), "span_pixels": settings.span_pixels}
-    return index({**event, **given}, context)
+    return index({**event, **given}, context, accept)
 
 
 handler = task_handler("index", index_within_limits)
