@@ -23,7 +23,7 @@ BILLED_MORE_S = 0.03
 """Seconds of a call that Lambda bills and the timeline does not record: reading the event, logging,
 storing the record itself and checking whether the job was cancelled."""
 
-UNTIMED_CALLS_S = {"start": 0.3, "ended": 0.5}
+UNTIMED_CALLS_S = {"start": 0.3, "admit": 0.6, "ended": 0.5}
 """Seconds of the calls around a job that have no record in its timeline."""
 
 
@@ -206,13 +206,17 @@ class _Asked:
 
 _BESIDES = {
     "upload": _Asked(writes=1),
-    # Reads the upload's metadata.
-    "start": _Asked(invocations=1, reads=1),
+    # Reads the upload's metadata, looks for a cancellation; puts the job into the queue.
+    "start": _Asked(invocations=1, writes=2, reads=2),
+    # Called when the job is queued and when it ends. Each time it lists the queue, and reads and
+    # changes the turns; when the job ends, twice. It reads the job, and looks twice for a
+    # cancellation.
+    "admit": _Asked(invocations=2, writes=4, reads=9),
     # Reads the list of batches, and writes what became of them.
     "state machine": _Asked(writes=1, reads=1),
-    # Lists the timeline and stores the end; looks twice for an earlier end, and once for a
-    # cancellation.
-    "ended": _Asked(invocations=1, writes=2, reads=3),
+    # Lists the timeline, stores the end, and the job's record in the catalogue with an entry;
+    # looks twice for an earlier end, and once for a cancellation.
+    "ended": _Asked(invocations=1, writes=4, reads=3),
 }
 
 _SOME_ENVIRONMENTS = 100

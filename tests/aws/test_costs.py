@@ -31,7 +31,7 @@ from tests.pipeline.clips import Clip
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 TASKS = STEP_NAMES
-STEPS = ("start", *TASKS, "ended")
+STEPS = ("start", "admit", *TASKS, "ended")
 OPTIONS = {
     mode: EncodeOptions(chunk_frames=6, batch_chunks=2, mode=mode) for mode in ("anchors", "rebase")
 }
