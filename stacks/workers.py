@@ -134,11 +134,11 @@ class Workers(Construct):
                     [self._executions(machine)], _EXECUTIONS)  # fmt: skip
         self._ask_for_limits(admit)
         self.tell_absent_jobs(admit)
+        admit.allow(["s3:GetObject"], [work.arn_for_objects("admission/jobs/*")], JOBS)
         admit.allow(
-            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-            [work.arn_for_objects("admission/*")],
-            JOBS,
+            ["s3:GetObject", "s3:PutObject"], [work.arn_for_objects("admission/turns.json")]
         )
+        self._unqueue_jobs(admit)
         admit.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
         return admit
 
@@ -195,6 +195,7 @@ class Workers(Construct):
         arn = machine.state_machine_arn
         api.allow(["states:ListExecutions"], [arn])
         self._queue_jobs(api)
+        self._unqueue_jobs(api)
         api.allow(["states:DescribeExecution", "states:StopExecution"],
                   [self._executions(machine)], _EXECUTIONS)  # fmt: skip
         for prefix, actions in (
@@ -304,15 +305,18 @@ class Workers(Construct):
 
     def _queue_jobs(self, function: Function) -> None:
         """Allow it to let jobs wait for their turn."""
-        function.allow(
-            ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-            [
-                self._storage.work.arn_for_objects(f"admission/{part}/*")
-                for part in ("jobs", "queue")
-            ],
-            JOBS,
+        jobs, queue = (
+            self._storage.work.arn_for_objects(f"admission/{part}/*") for part in ("jobs", "queue")
         )
+        function.allow(["s3:GetObject", "s3:PutObject"], [jobs], JOBS)
+        function.allow(["s3:PutObject"], [queue], JOBS)
         self._call_admit(function)
+
+    def _unqueue_jobs(self, function: Function) -> None:
+        """Allow it to take jobs out of the queue."""
+        work = self._storage.work
+        parts = [work.arn_for_objects(f"admission/{part}/*") for part in ("jobs", "queue")]
+        function.allow(["s3:DeleteObject"], parts, JOBS)
 
     def _change_turn(self, function: Function) -> None:
         """Allow it to return workers of its job's turn."""

@@ -189,9 +189,10 @@ def admit(
 
     def give(now: Turns) -> list[Waiting]:
         given = []
-        for job in queue(store).values():
+        for entry, job in queue(store).items():
             waiting = find(job, store)
-            if waiting is None:  # started meanwhile, or cancelled
+            if waiting is None:  # started meanwhile, or cancelled; a late event may leave an entry
+                store.delete(_QUEUE + entry)
                 continue
             if job not in now:
                 free = capacity - _used(now)

@@ -209,9 +209,8 @@ _BESIDES = {
     # Reads the upload's metadata, looks for a cancellation; puts the job into the queue.
     "start": _Asked(invocations=1, writes=2, reads=2),
     # Called when the job is queued and when it ends. Each time it lists the queue, and reads and
-    # changes the turns; when the job ends, twice. It reads the job, and looks twice for a
-    # cancellation.
-    "admit": _Asked(invocations=2, writes=4, reads=9),
+    # changes the turns; when the job ends, twice. It reads the job, and looks for a cancellation.
+    "admit": _Asked(invocations=2, writes=4, reads=8),
     # Reads the list of batches, and writes what became of them.
     "state machine": _Asked(writes=1, reads=1),
     # Lists the timeline, stores the end, and the job's record in the catalogue with an entry;

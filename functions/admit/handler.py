@@ -77,8 +77,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def _start(event: Event) -> bool:
     """Start a job, and wait until its execution can be found."""
     job = event["job"]
-    if is_cancelled(store, Keys(job)):
-        return False
     arn = f"{settings.state_machine_arn.replace(':stateMachine:', ':execution:')}:{job}"
     try:
         states.start_execution(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,12 @@ AS_IT_SHOULD_BE = {
     "starts": ["SUCCEEDED"],
     "ends": ["succeeded", "stopped"],
     "watches": ["1"],
-    "fits": ["1000"],
+    "fits": ["997"],
+    "queues": ["1", "urgent usual", "0", "0"],
+    "catches": ["stopped"],
+    "makes_room": ["SUCCEEDED"],
+    "remembers": ["200"],
+    "reconciles": ["[]"],
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
     "forgets_ends": ["forgotten"],
@@ -147,6 +153,99 @@ class Scenarios:
         job = self._stack.job(self._stack.upload(self._key(), self._film))
         [indexed] = self._stack.timeline(job, "index")
         return [str(indexed["result"]["limits"]["concurrency"])]
+
+    def queues(self) -> list[str]:
+        """Lets jobs wait, one of them twice; looks at them, and takes them out."""
+        stack, turns = self._stack, {"other": {"workers": 10_000, "since": time.time()}}
+        work = stack.outputs["WorkBucket"]
+        stack.s3.put_object(
+            Bucket=work, Key="admission/turns.json", Body=json.dumps(turns).encode()
+        )
+        try:
+            upload = stack.upload(f"usual-{self._key()}", self._film)
+            event = json.dumps(stack.event(upload))
+            for _ in range(2):
+                stack.client("lambda").invoke(FunctionName=stack.function("start"), Payload=event)
+            seen = [str(len(stack.keys("WorkBucket", "admission/queue/")))]
+            source = f"s3://{stack.outputs['InputBucket']}/urgent-{self._key()}.film"
+            bucket, key = source.removeprefix("s3://").split("/")
+            stack.s3.put_object(Bucket=bucket, Key=key, Body=self._film.read_bytes())
+            self._ask("POST", "/jobs", {"source": source, "priority": 1})
+            listed = self._ask("GET", "/jobs?state=queued").json().get("jobs", [])
+            seen.append(" ".join(one["id"].partition("-")[0] for one in listed))
+            for one in listed:
+                self._ask("GET", f"/jobs/{one['id']}")
+                self._ask("DELETE", f"/jobs/{one['id']}")
+            left = [stack.keys("WorkBucket", f"admission/{part}/") for part in ("jobs", "queue")]
+            return [*seen, *(str(len(keys)) for keys in left)]
+        finally:
+            stack.s3.put_object(Bucket=work, Key="admission/turns.json", Body=b"{}")
+
+    def makes_room(self) -> list[str]:
+        """Encodes a film while a larger one waits."""
+        stack, work = self._stack, self._stack.outputs["WorkBucket"]
+        entry = "admission/queue/100-00000000000001-large"
+        event = {"job": "large", "input": {"name": "s3://films/large.mp4", "path": ""}}
+        waiting = {"event": {**event, "priority": -50}, "created": 0.001, "size": 1 << 40}
+        turns = {"other": {"workers": 990, "since": time.time()}}
+        stored = {
+            "admission/turns.json": json.dumps(turns),
+            "admission/jobs/large.json": json.dumps(waiting),
+            entry: "",
+        }
+        try:
+            for key, body in stored.items():
+                stack.s3.put_object(Bucket=work, Key=key, Body=body.encode())
+            return [stack.job(stack.upload(self._key(), self._film)).status]
+        finally:
+            for key in reversed(stored):
+                stack.s3.delete_object(Bucket=work, Key=key)
+
+    def remembers(self) -> list[str]:
+        """Asks for a job of which only the catalogue knows."""
+        stack, work = self._stack, self._stack.outputs["WorkBucket"]
+        stack.job(stack.upload(self._key(), self._film))
+        [record, *_] = until(lambda: stack.keys("WorkBucket", "catalogue/jobs/"))
+        old = json.dumps({**stack.read_work(record), "job": "old"}).encode()
+        stack.s3.put_object(Bucket=work, Key="catalogue/jobs/old.json", Body=old)
+        return [str(self._ask("GET", "/jobs/old").status)]
+
+    def catches(self) -> list[str]:
+        """Starts a job that somebody cancels at the same moment."""
+        stack, job = self._stack, f"caught-{self._key().removesuffix('.mp4')}"
+        entry = f"admission/queue/050-00000000000001-{job}"
+        source = {"name": "s3://films/caught.mp4", "path": ""}
+        event = {"job": job, "input": source, "options": {}, "index": "auto"}
+        waiting = {"event": event, "created": 0, "size": 1}
+        for key, body in (
+            (f"cancelled/{job}", b""),
+            (f"admission/jobs/{job}.json", json.dumps(waiting).encode()),
+            (entry, b""),
+        ):
+            stack.s3.put_object(Bucket=stack.outputs["WorkBucket"], Key=key, Body=body)
+        self._admit("ExCamera Turn")
+        arn = f"{stack.outputs['StateMachineArn'].replace(':stateMachine:', ':execution:')}:{job}"
+        states = stack.client("stepfunctions")
+        try:
+            status = states.describe_execution(executionArn=arn)["status"]
+        except states.exceptions.ExecutionDoesNotExist:
+            return ["not started"]
+        finally:
+            for key in (f"admission/jobs/{job}.json", entry):
+                stack.s3.delete_object(Bucket=stack.outputs["WorkBucket"], Key=key)
+        return [{"ABORTED": "stopped"}.get(status, status)]
+
+    def reconciles(self) -> list[str]:
+        """Returns which jobs the schedule starts."""
+        return [str(self._admit("Scheduled Event").get("started"))]
+
+    def _admit(self, kind: str) -> dict[str, Any]:
+        event = {"detail-type": kind, "detail": {}}
+        answer = self._stack.client("lambda").invoke(
+            FunctionName=self._stack.function("admit"), Payload=json.dumps(event)
+        )
+        found: dict[str, Any] = json.loads(answer["Payload"].read())
+        return found
 
     def tags(self) -> list[str]:
         """Returns an upload's tag, which is in its job's event."""

@@ -22,10 +22,11 @@ TAKEN = {
     "index": ("s3:DeleteObject", "forgets_index"),
     **{step: ("s3:DeleteObject", f"forgets_{step}") for step in WORKERS},
     "failure": ("s3:PutObject", "fails"),
-    "start": ("states:StartExecution", "starts"),
+    "start": ("s3:PutObject", "starts"),
+    "admit": ("states:StartExecution", "starts"),
     "ended": ("s3:DeleteObject", "forgets_ends"),
     "watch": ("states:ListExecutions", "watches"),
-    "api": ("s3:PutObject", "sends"),
+    "api": ("s3:AbortMultipartUpload", "cancels"),
     "machine": ("s3:PutObject", "rebases"),
 }
 

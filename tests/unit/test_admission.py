@@ -146,6 +146,15 @@ def test_a_request_that_comes_twice_is_one_job() -> None:
     assert not store.list()
 
 
+def test_an_entry_without_a_job_disappears() -> None:
+    """If this fails, an event that comes late makes the queue look full for ever."""
+    store = MemoryStore()
+    waiting = wait(store, "film")
+    store.delete("admission/jobs/film.json")
+    assert started_by(store, 997) == []
+    assert not store.exists(waiting.entry)
+
+
 def test_a_job_whose_starter_died_is_started_again() -> None:
     """If this fails, a job is lost when its starter dies between its turn and its start."""
     store = MemoryStore()

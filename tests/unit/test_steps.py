@@ -93,7 +93,7 @@ def test_the_rows_add_up_to_what_was_measured() -> None:
     calls_of_admit, queued, catalogued = Counts(job=2), Counts(job=2), Counts(job=2)
     changes, looks = Counts(job=4), Counts(job=4)
     turns_read = Counts(job=2 * 3 + 2 * 3)
-    jobs_read = Counts(job=4)
+    jobs_read = Counts(job=3)
     invoked = measured("invocations") + more + calls_of_admit
     assert invoked == without_spans(costs.INVOCATIONS)
     assert measured("transitions") + more + of_plan == without_spans(costs.TRANSITIONS)
