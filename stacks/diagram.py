@@ -126,15 +126,17 @@ def _edges_of_policy(policy: dict[str, Any], resources: dict[str, Any]) -> Itera
             for action in [actions] if isinstance(actions, str) else actions:
                 if action == "events:PutEvents":
                     yield from _edges_of_events(name, resources)
-                if action == "lambda:InvokeFunction" and _chooses_functions(properties):
+                if action == "lambda:InvokeFunction" and _calls_by_itself(resource):
                     yield from (Edge(name, one) for one in _references(statement["Resource"]))
                 for target in _references(statement["Resource"] if action in _RIGHTS else None):
                     yield Edge(name, target, _RIGHTS[action], dotted=action.startswith("sqs:"))
 
 
-def _chooses_functions(machine: dict[str, Any]) -> bool:
-    """Whether a state machine calls functions that its events name."""
-    return '"FunctionName.$"' in machine.get("DefinitionString", "")
+def _calls_by_itself(caller: dict[str, Any]) -> bool:
+    """Whether a function, or a state machine whose events name them, calls functions."""
+    if caller["Type"] == "AWS::Lambda::Function":
+        return True
+    return '"FunctionName.$"' in caller["Properties"].get("DefinitionString", "")
 
 
 def _edges_of_events(name: str, resources: dict[str, Any]) -> Iterator[Edge]:

@@ -39,9 +39,17 @@ class ExCameraStack(Stack):
             machine=job.machine,
             ended=notices.ended,
         )
-        api_function = workers.api_function(job.machine, options)
+        sweep = workers.sweep_function()
+        trigger.keep_what_fails(sweep)
+        api_function = workers.api_function(job.machine, options, sweep)
         api = Api(self, "Api", settings, api_function)
-        functions = {**workers.by_step, "start": start, "api": api_function, "ended": notices.ended}
+        functions = {
+            **workers.by_step,
+            "start": start,
+            "api": api_function,
+            "ended": notices.ended,
+            "sweep": sweep,
+        }
         if settings.webhook_url:
             webhook = Webhook(
                 self, "Webhook", url=settings.webhook_url, workers=workers, trigger=trigger

@@ -52,12 +52,12 @@ class Trigger(Construct):
 
     def rule(self, construct_id: str, when: events.EventPattern, function: Function) -> None:
         """Call a function for events; keep the events that it cannot handle."""
-        self._keep_what_fails(function)
+        self.keep_what_fails(function)
         events.Rule(self, construct_id, event_pattern=when, targets=[self._target(function)])
 
     def schedule(self, construct_id: str, every: Duration, function: Function) -> None:
         """Call a function at regular intervals."""
-        self._keep_what_fails(function)
+        self.keep_what_fails(function)
         events.Rule(
             self,
             construct_id,
@@ -68,7 +68,8 @@ class Trigger(Construct):
     def _target(self, function: Function) -> events.IRuleTarget:
         return targets.LambdaFunction(function.function, dead_letter_queue=self.undelivered)
 
-    def _keep_what_fails(self, function: Function) -> None:
+    def keep_what_fails(self, function: Function) -> None:
+        """Retry asynchronous calls of a function; keep the events that it cannot handle."""
         lambda_.CfnEventInvokeConfig(
             function,
             "Asynchronous",

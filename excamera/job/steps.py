@@ -237,6 +237,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function("api", 1769),
     Function("ended", 1024),
     Function("watch", 1024),
+    Function("sweep", 1024),
     Function("webhook", 256),
 )
 """All functions; the last is deployed only if there is a `webhook_url`."""

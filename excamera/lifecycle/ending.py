@@ -146,6 +146,8 @@ def _cost_usd(
     keys: Keys, store: Store, memory_mb: Mapping[str, int], architecture: str
 ) -> float | None:
     """The cost of a job from its timeline; None if it has none, or has it no longer."""
+    if is_cancelled(store, keys):  # a part of the timeline may be removed already
+        return None
     noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
     return round(costs.actual(noted, memory_mb).dollars(architecture), 6) if noted else None
 

@@ -24,7 +24,8 @@ TAKEN = {
     "failure": ("s3:PutObject", "fails"),
     "start": ("states:StartExecution", "starts"),
     "ended": ("s3:DeleteObject", "forgets_ends"),
-    "watch": ("states:ListExecutions", "watches"),
+    "watch": ("lambda:InvokeFunction", "sweeps_again"),
+    "sweep": ("s3:DeleteObject", "sweeps_again"),
     "api": ("s3:PutObject", "sends"),
     "machine": ("s3:PutObject", "rebases"),
 }

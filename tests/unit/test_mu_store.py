@@ -56,6 +56,22 @@ def test_objects_are_stored_replaced_listed_and_deleted(store: Store) -> None:
     assert store.list("a/") == ["a/b/1.txt"]
 
 
+def test_a_list_can_be_read_in_pages(store: Store) -> None:
+    """If this fails, a reader of pages misses keys, sees some twice, or is given all at once."""
+    keys = [f"a/{number}" for number in range(5)]
+    for key in [*keys, "b"]:
+        store.put(key, b"")
+    seen, after = [], ""
+    while page := store.list("a/", after=after, limit=2):
+        assert len(page) <= 2
+        seen += page
+        after = page[-1]
+    assert seen == keys
+    assert store.list("a/", after="a/2x") == keys[3:]
+    assert store.list("a/", limit=0) == []
+    assert store.list("a/", after="b") == []
+
+
 def test_ranges_are_cut_at_the_end(store: Store) -> None:
     """If this fails, a part of an object is read wrongly."""
     store.put("k", b"0123456789")
