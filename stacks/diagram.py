@@ -29,6 +29,9 @@ _SHAPES = {
 _NAMES = {"AWS::CloudWatch::Alarm": "alarms", "AWS::ApiGateway::RestApi": "REST API"}
 """Names of kinds that are drawn as one node, or that occur once."""
 
+_PARTS_OF_FUNCTIONS = ("AWS::Lambda::Version", "AWS::Lambda::Alias")
+"""Drawn as the functions that they are of."""
+
 _RIGHTS = {
     "s3:GetObject": "reads",
     "s3:GetObjectVersion": "reads",
@@ -56,7 +59,16 @@ def diagram(template: dict[str, Any]) -> str:
     """A Mermaid flowchart of a CloudFormation template."""
     resources: dict[str, Any] = template["Resources"]
     kinds = {name: one["Type"] for name, one in resources.items() if one["Type"] in _SHAPES}
-    found = [edge for name in resources for edge in _edges(name, resources)]
+    owners = {
+        name: next(_references(one["Properties"]["FunctionName"]))
+        for name, one in resources.items()
+        if one["Type"] in _PARTS_OF_FUNCTIONS
+    }
+    found = [
+        replace(edge, target=owners.get(edge.target, edge.target))
+        for name in resources
+        for edge in _edges(name, resources)
+    ]
     edges = _joined([e for e in found if e.source != e.target and {e.source, e.target} <= {*kinds}])
     titles = _titles(kinds, edges)
     ids = _ids(titles, kinds)

@@ -47,10 +47,10 @@ class Monitoring(Construct):
                 "WORK_BUCKET": work.bucket_name,
                 "STATE_MACHINE_ARN": machine.state_machine_arn,
                 "STALLED_AFTER_S": str(stalled_after_s),
-                "SWEEP_FUNCTION": functions["sweep"].function.function_arn,
+                "SWEEP_FUNCTION": functions["sweep"].live.function_arn,
             },
         )
-        watch.allow(["lambda:InvokeFunction"], [functions["sweep"].function.function_arn])
+        watch.allow(["lambda:InvokeFunction"], [functions["sweep"].live.function_arn])
         workers.tell_absent_jobs(watch)
         watch.allow(["states:ListExecutions"], [machine.state_machine_arn])
         trigger.schedule("Watch", Duration.minutes(PERIOD.to_minutes()), watch)

@@ -11,7 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.function import Function
+from stacks.function import LIVE, Function
 from stacks.nag import accept
 from stacks.settings import Settings
 
@@ -66,15 +66,15 @@ class Trigger(Construct):
         )
 
     def _target(self, function: Function) -> events.IRuleTarget:
-        return targets.LambdaFunction(function.function, dead_letter_queue=self.undelivered)
+        return targets.LambdaFunction(function.live, dead_letter_queue=self.undelivered)
 
     def keep_what_fails(self, function: Function) -> None:
         """Retry asynchronous calls of a function; keep the events that it cannot handle."""
-        lambda_.CfnEventInvokeConfig(
+        kept = lambda_.CfnEventInvokeConfig(
             function,
             "Asynchronous",
             function_name=function.function.function_name,
-            qualifier="$LATEST",
+            qualifier=LIVE,
             maximum_retry_attempts=2,
             maximum_event_age_in_seconds=6 * 3600,
             destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
@@ -83,6 +83,7 @@ class Trigger(Construct):
                 )
             ),
         )
+        kept.node.add_dependency(function.live)
         function.allow(["sqs:SendMessage"], [self.undelivered.queue_arn])
 
 

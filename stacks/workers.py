@@ -157,7 +157,7 @@ class Workers(Construct):
                 "MEMORY_MB": json.dumps(settings.memory_mb),
                 "ARCHITECTURE": settings.architecture,
                 "API_AUTH": settings.api_auth,
-                "SWEEP_FUNCTION": sweep.function.function_arn,
+                "SWEEP_FUNCTION": sweep.live.function_arn,
                 "CORS_ORIGINS": json.dumps(settings.cors_origins),
             },
         )
@@ -172,7 +172,7 @@ class Workers(Construct):
         ):
             api.allow(actions, [storage.work.arn_for_objects(f"{prefix}/*")], JOBS)
         self.tell_absent_jobs(api)
-        api.allow(["lambda:InvokeFunction"], [sweep.function.function_arn])
+        api.allow(["lambda:InvokeFunction"], [sweep.live.function_arn])
         self._look_at_output(api)
         self._look_at_sources(api)
         api.allow(

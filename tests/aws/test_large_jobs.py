@@ -101,9 +101,9 @@ def test_a_sweep_that_was_killed_is_begun_again(
 ) -> None:
     """If this fails, a sweeper that crashes leaves a job's objects until they expire."""
     functions, sweep = stack.client("lambda"), stack.function("sweep")
-    settings = functions.get_function_event_invoke_config(FunctionName=sweep, Qualifier="$LATEST")
+    settings = functions.get_function_event_invoke_config(FunctionName=sweep, Qualifier="live")
     functions.put_function_event_invoke_config(
-        FunctionName=sweep, Qualifier="$LATEST", MaximumRetryAttempts=0
+        FunctionName=sweep, Qualifier="live", MaximumRetryAttempts=0
     )
     try:
         api.delete(f"/jobs/{large}")
@@ -116,7 +116,7 @@ def test_a_sweep_that_was_killed_is_begun_again(
     finally:
         functions.put_function_event_invoke_config(
             FunctionName=sweep,
-            Qualifier="$LATEST",
+            Qualifier="live",
             MaximumRetryAttempts=settings["MaximumRetryAttempts"],
             DestinationConfig=settings["DestinationConfig"],
         )
