@@ -65,6 +65,7 @@ class ExCameraStack(Stack):
             machine=job.machine,
             trigger=trigger,
             functions=functions,
+            api=api.api,
         )
         if settings.budget_usd:
             Budget(self, "Budget", limit_usd=settings.budget_usd, email=settings.alarm_email)
