@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from emulator import Emulator
 from emulator.excamera.deployed import Deployed, Job, digest
 from emulator.excamera.synthesis import HOST_CONTEXT
 from emulator.runs import until
+from excamera.cloud.account import Account
+from excamera.cloud.deploy import look
+from excamera.cloud.versions import remove_old
 from stacks import workers
 from stacks.code import function_code
 from tests.aws.conftest import Locally
@@ -116,3 +120,42 @@ def test_a_redriven_job_keeps_its_code_and_an_upgrade_can_be_taken_back(
     again = stack.ended(stopped)
     assert again.status == "SUCCEEDED", again
     assert all_codes(stack, again) == {(False, 1)}
+
+
+def test_a_deployment_shows_what_runs_and_removes_what_nothing_can_call(
+    emulator: Emulator,
+    upgraded: Deployed,
+    first: Path,
+    second: Path,
+    clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If this fails, jobs lose code that they need, or old code stays for ever."""
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    account, stack = Account(), upgraded
+    now = datetime.now(UTC)
+    later = now + timedelta(days=30)
+
+    def removed(when: datetime) -> set[tuple[str, int]]:
+        gone = remove_old(account, account.stack(STACK), when)
+        return {(one.function, one.number) for one in gone}
+
+    with begun(stack, clip, "long.mp4") as running:
+        for assembly in (second, first, second):
+            emulator.deploy(assembly, STACK)
+        (shown,) = look(account, STACK).running
+        assert shown.job == running.rpartition(":")[2]
+        assert abs(shown.since - now) < timedelta(hours=1)
+        assert removed(now) == set()
+        gone = removed(later)
+        # The running job still needs these; a second look finds no others.
+        assert (stack.function("api"), 1) in gone
+        assert {number for _, number in gone} == {1}
+        assert not gone & {(stack.function(step), 1) for step in (*AFTER_THE_ANCHORS, "failure")}
+        assert removed(later) == set()
+    job = stack.ended(running)
+    assert (job.status, all_codes(stack, job)) == ("SUCCEEDED", {(False, 1)})
+    assert (stack.function("encode"), 1) in removed(later)
+    new = stack.job(stack.upload("after.mp4", clip))
+    assert (new.status, all_codes(stack, new)) == ("SUCCEEDED", {(True, 4)})
