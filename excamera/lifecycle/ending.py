@@ -62,7 +62,10 @@ def end_of_job(
     if detail["status"] != "SUCCEEDED":
         note_end(detail["name"], detail["status"], detail.get("cause"), store)
         reason = recorded(detail["name"], store)
-    cost_usd = _cost_usd(Keys(detail["name"]), store, memory_mb, architecture)
+    keys, cost_usd = Keys(detail["name"]), None
+    # Of a cancelled job a part of the timeline may be removed already.
+    if detail["status"] != "ABORTED" or not is_cancelled(store, keys):
+        cost_usd = _cost_usd(keys, store, memory_mb, architecture)
     return notice_of(detail, stack=stack, reason=reason, cost_usd=cost_usd)
 
 
@@ -146,8 +149,6 @@ def _cost_usd(
     keys: Keys, store: Store, memory_mb: Mapping[str, int], architecture: str
 ) -> float | None:
     """The cost of a job from its timeline; None if it has none, or has it no longer."""
-    if is_cancelled(store, keys):  # a part of the timeline may be removed already
-        return None
     noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
     return round(costs.actual(noted, memory_mb).dollars(architecture), 6) if noted else None
 
