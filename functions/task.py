@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.job.objects import Keys
 from excamera.job.steps import NUMBERS, step_of
-from excamera.lifecycle.cancel import is_cancelled, sweep
+from excamera.lifecycle.cancel import forget, is_cancelled
 from functions.settings import StoreSettings
 from mu import Event, Json, Store, StoreError, open_store
 from mu.engines.stack.function import call, peak_memory_mib
@@ -77,10 +77,10 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
 
 
 def _forget_if_cancelled(store: Store, keys: Keys) -> None:
-    """Remove all objects of the job if it was cancelled while this worker wrote."""
+    """Remove this worker's objects if the job was cancelled while it wrote them."""
     with contextlib.suppress(StoreError):
         if is_cancelled(store, keys):
-            logger.warning("cancelled", removed=sweep(store, keys))
+            logger.warning("cancelled", removed=forget(store, keys))
 
 
 def _sweep() -> None:

@@ -33,6 +33,7 @@ class Alarms(Construct):
     Attributes:
         topic: is notified of every alarm and of its end.
         alarms: all alarms.
+        of_function: the alarm for the errors of each function, by its name.
     """
 
     def __init__(
@@ -49,22 +50,23 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self.topic = self._topic(email)
         self.alarms: list[cloudwatch.Alarm] = []
+        self.of_function: dict[str, cloudwatch.Alarm] = {}
         ends = {"failed": machine.metric_failed(), "late": machine.metric_timed_out()}
-        self._alarm("JobsFailed", _sum(ends), "A job failed, or took longer than a job may.")
+        self.add("JobsFailed", _sum(ends), "A job failed, or took longer than a job may.")
         # An alarm takes at most ten metrics; Lambda itself retries functions that events call.
         throttles = {step: functions[step].function.metric_throttles() for step in STEP_NAMES}
-        self._alarm(
+        self.add(
             "Throttles",
             _sum(throttles),
             "Lambda has refused calls for a quarter of an hour: too many at once.",
             periods=3,
         )
-        self._alarm(
+        self.add(
             "NoProgress",
             own_metric(self, "watch", "JobsStalled", "Maximum"),
             f"A job runs, and none of its tasks has ended for {stalled_after_s // 60} minutes.",
         )
-        self._alarm(
+        self.add(
             "Undelivered",
             undelivered.metric_approximate_number_of_messages_visible(
                 period=PERIOD, statistic="Maximum"
@@ -73,7 +75,7 @@ class Alarms(Construct):
         )
         for step, one in functions.items():
             if step not in _NOT_ERRORS:
-                self._alarm(
+                self.of_function[step] = self.add(
                     f"{step.capitalize()}Errors",
                     one.function.metric_errors(period=PERIOD),
                     f"The function {step} fails.",
@@ -105,7 +107,7 @@ class Alarms(Construct):
             topic.add_subscription(subscriptions.EmailSubscription(email))
         return topic
 
-    def _alarm(
+    def add(
         self,
         name: str,
         metric: cloudwatch.IMetric,
@@ -113,7 +115,17 @@ class Alarms(Construct):
         *,
         threshold: int = 1,
         periods: int = 1,
-    ) -> None:
+    ) -> cloudwatch.Alarm:
+        """Add an alarm.
+
+        Args:
+            name: its name after the stack's; with "Errors" at its end, the runbook's `errors`
+                describes it, else the section of the same name.
+            metric: rings if it is `threshold` or more in each of `periods`.
+            what: what has happened then.
+            threshold: see `metric`.
+            periods: see `metric`.
+        """
         anchor = "errors" if name.endswith("Errors") else name.lower()
         alarm = cloudwatch.Alarm(
             self,
@@ -130,6 +142,7 @@ class Alarms(Construct):
         alarm.add_alarm_action(action)
         alarm.add_ok_action(action)
         self.alarms.append(alarm)
+        return alarm
 
 
 def own_metric(scope: Construct, step: str, name: str, statistic: str) -> cloudwatch.Metric:

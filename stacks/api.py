@@ -52,7 +52,7 @@ class Api(Construct):
             ),
         )
         self.api.node.try_remove_child("Endpoint")  # a second output of the address
-        integration = apigateway.LambdaIntegration(function.function, allow_test_invoke=False)
+        integration = apigateway.LambdaIntegration(function.live, allow_test_invoke=False)
         for path, methods in _ROUTES.items():
             resource = self.api.root.resource_for_path(path)
             for method in methods:

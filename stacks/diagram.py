@@ -29,6 +29,9 @@ _SHAPES = {
 _NAMES = {"AWS::CloudWatch::Alarm": "alarms", "AWS::ApiGateway::RestApi": "REST API"}
 """Names of kinds that are drawn as one node, or that occur once."""
 
+_PARTS_OF_FUNCTIONS = ("AWS::Lambda::Version", "AWS::Lambda::Alias")
+"""Drawn as the functions that they are of."""
+
 _RIGHTS = {
     "s3:GetObject": "reads",
     "s3:GetObjectVersion": "reads",
@@ -56,7 +59,16 @@ def diagram(template: dict[str, Any]) -> str:
     """A Mermaid flowchart of a CloudFormation template."""
     resources: dict[str, Any] = template["Resources"]
     kinds = {name: one["Type"] for name, one in resources.items() if one["Type"] in _SHAPES}
-    found = [edge for name in resources for edge in _edges(name, resources)]
+    owners = {
+        name: next(_references(one["Properties"]["FunctionName"]))
+        for name, one in resources.items()
+        if one["Type"] in _PARTS_OF_FUNCTIONS
+    }
+    found = [
+        replace(edge, target=owners.get(edge.target, edge.target))
+        for name in resources
+        for edge in _edges(name, resources)
+    ]
     edges = _joined([e for e in found if e.source != e.target and {e.source, e.target} <= {*kinds}])
     titles = _titles(kinds, edges)
     ids = _ids(titles, kinds)
@@ -126,15 +138,17 @@ def _edges_of_policy(policy: dict[str, Any], resources: dict[str, Any]) -> Itera
             for action in [actions] if isinstance(actions, str) else actions:
                 if action == "events:PutEvents":
                     yield from _edges_of_events(name, resources)
-                if action == "lambda:InvokeFunction" and _chooses_functions(properties):
+                if action == "lambda:InvokeFunction" and _calls_by_itself(resource):
                     yield from (Edge(name, one) for one in _references(statement["Resource"]))
                 for target in _references(statement["Resource"] if action in _RIGHTS else None):
                     yield Edge(name, target, _RIGHTS[action], dotted=action.startswith("sqs:"))
 
 
-def _chooses_functions(machine: dict[str, Any]) -> bool:
-    """Whether a state machine calls functions that its events name."""
-    return '"FunctionName.$"' in machine.get("DefinitionString", "")
+def _calls_by_itself(caller: dict[str, Any]) -> bool:
+    """Whether a function, or a state machine whose events name them, calls functions."""
+    if caller["Type"] == "AWS::Lambda::Function":
+        return True
+    return '"FunctionName.$"' in caller["Properties"].get("DefinitionString", "")
 
 
 def _edges_of_events(name: str, resources: dict[str, Any]) -> Iterator[Edge]:

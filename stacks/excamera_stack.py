@@ -41,10 +41,18 @@ class ExCameraStack(Stack):
             ended=notices.ended,
             admit=admit,
         )
-        api_function = workers.api_function(job.machine, options)
+        sweep = workers.sweep_function()
+        trigger.keep_what_fails(sweep)
+        api_function = workers.api_function(job.machine, options, sweep)
         api = Api(self, "Api", settings, api_function)
-        functions = {**workers.by_step, "start": start, "admit": admit, "api": api_function,
-                     "ended": notices.ended}  # fmt: skip
+        functions = {
+            **workers.by_step,
+            "start": start,
+            "admit": admit,
+            "api": api_function,
+            "ended": notices.ended,
+            "sweep": sweep,
+        }
         if settings.webhook_url:
             webhook = Webhook(
                 self, "Webhook", url=settings.webhook_url, workers=workers, trigger=trigger
@@ -60,6 +68,7 @@ class ExCameraStack(Stack):
             machine=job.machine,
             trigger=trigger,
             functions=functions,
+            api=api.api,
         )
         if settings.budget_usd:
             Budget(self, "Budget", limit_usd=settings.budget_usd, email=settings.alarm_email)

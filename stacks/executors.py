@@ -20,7 +20,13 @@ from constructs import Construct
 from layers import EXECUTOR, MEDIA
 from layers.repository import pinned
 from mu.prices import GB_SECOND_USD
-from stacks.function import ARCHITECTURES, accept_runtime, log_retention, runtime
+from stacks.function import (
+    ARCHITECTURES,
+    accept_runtime,
+    kept_versions,
+    log_retention,
+    runtime,
+)
 from stacks.message_server import MessageServer
 from stacks.nag import accept_wildcards
 from stacks.settings import Settings
@@ -106,7 +112,11 @@ class Executors(Construct):
                 "machine": self.machine.state_machine_arn,
                 "functions": {
                     architecture: {
-                        str(memory): [one.function_name for one in some]
+                        str(memory): [
+                            # This description fits these versions, and no others.
+                            f"{one.function_name}:{one.current_version.version}"
+                            for one in some
+                        ]
                         for memory, some in sizes.items()
                     }
                     for architecture, sizes in functions.items()
@@ -168,6 +178,7 @@ class Executors(Construct):
             timeout=Duration.seconds(settings.timeout_s),
             role=self._role,
             log_group=self._log,
+            current_version_options=kept_versions(),
             environment={
                 "WORK_BUCKET": self._work.bucket_name,
                 "TASK_ROLE_ARN": task_role.role_arn,
@@ -242,7 +253,7 @@ class Executors(Construct):
                 "InvokeFunction": f"arn:{Aws.PARTITION}:states:::lambda:invoke",
                 "PutObject": f"arn:{Aws.PARTITION}:states:::aws-sdk:s3:putObject",
             },
-            functions=[one.function_arn for one in functions],
+            functions=functions,
             log_id="MachineLog",
             log_suffix="-mu",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from aws_cdk import Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_iam as iam
@@ -13,6 +14,9 @@ from constructs import Construct, IConstruct
 from excamera.job.steps import FRONT_NAMES
 from stacks.nag import accept, accept_wildcards
 from stacks.settings import LOG_DAYS, Settings
+
+LIVE = "live"
+"""The alias of functions that events and the API call: the version that is deployed."""
 
 NEWEST_PYTHON = "3.14"
 """The newest runtime that Lambda has."""
@@ -40,8 +44,25 @@ def accept_runtime(function: lambda_.Function, settings: Settings) -> None:
         accept(function, "AwsSolutions-L1", "An older runtime was asked for by context.")
 
 
+def kept_versions() -> lambda_.VersionOptions:
+    """Versions outlive the deployment that replaces them, for the jobs that began with them.
+
+    One that a failed deployment made is removed again: Lambda would take the next attempt's for
+    the same, and CloudFormation would fail.
+    """
+    return lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+
+
+def all_versions(function: lambda_.IFunction) -> str:
+    """The ARNs of all versions and aliases of a function, for a right to call them."""
+    return f"{function.function_arn}:*"
+
+
 class Function(Construct):
     """A function that may write its own log and traces; `allow` grants it more.
+
+    Nobody calls it by its bare name, which means the code deployed last: state machines name its
+    `version`, so that a job ends with the code with which it began, and all else its alias `live`.
 
     Args:
         scope: parent.
@@ -95,6 +116,7 @@ class Function(Construct):
             role=self.role,
             log_group=log,
             tracing=lambda_.Tracing.ACTIVE,
+            current_version_options=kept_versions(),
             environment={
                 "POWERTOOLS_SERVICE_NAME": step,
                 "POWERTOOLS_METRICS_NAMESPACE": Stack.of(self).stack_name,
@@ -103,6 +125,16 @@ class Function(Construct):
         )
         accept_wildcards(self._policy, ["*"], "X-Ray's actions on traces take no resource.")
         accept_runtime(self.function, settings)
+
+    @property
+    def version(self) -> lambda_.IVersion:
+        """The code and configuration of this deployment."""
+        return self.function.current_version
+
+    @cached_property
+    def live(self) -> lambda_.Alias:
+        """The alias for callers that want the version that is deployed."""
+        return lambda_.Alias(self, "Live", alias_name=LIVE, version=self.version)
 
     @property
     def _policy(self) -> IConstruct:

@@ -47,9 +47,9 @@ class Job(Construct):
             settings=settings,
             substitutions={
                 STORE: work.bucket_name,
-                **{step: one.function.function_arn for step, one in functions.items()},
+                **{step: one.version.function_arn for step, one in functions.items()},
             },
-            functions=[one.function.function_arn for one in functions.values()],
+            functions=[one.function for one in functions.values()],
         )
         allow_distributed_map(
             self,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aws_cdk import Duration
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.alarms import PERIOD, Alarms
+from stacks.canary import Canary
 from stacks.dashboard import Dashboard
 from stacks.function import Function
 from stacks.settings import Settings
@@ -36,6 +38,7 @@ class Monitoring(Construct):
         machine: sfn.StateMachine,
         trigger: Trigger,
         functions: Mapping[str, Function],
+        api: apigateway.RestApi,
     ) -> None:
         super().__init__(scope, construct_id)
         # Longer than two attempts that both hang until their time limit.
@@ -47,8 +50,10 @@ class Monitoring(Construct):
                 "WORK_BUCKET": work.bucket_name,
                 "STATE_MACHINE_ARN": machine.state_machine_arn,
                 "STALLED_AFTER_S": str(stalled_after_s),
+                "SWEEP_FUNCTION": functions["sweep"].live.function_arn,
             },
         )
+        watch.allow(["lambda:InvokeFunction"], [functions["sweep"].live.function_arn])
         workers.tell_absent_jobs(watch)
         watch.allow(["states:ListExecutions"], [machine.state_machine_arn])
         trigger.schedule("Watch", Duration.minutes(PERIOD.to_minutes()), watch)
@@ -63,6 +68,15 @@ class Monitoring(Construct):
             email=settings.alarm_email,
         )
         self.topic: sns.ITopic = alarms.topic
+        if settings.canary:
+            Canary(
+                self,
+                "Canary",
+                kind=settings.canary,
+                functions=all_functions,
+                alarms=alarms,
+                api=api,
+            )
         Dashboard(
             self,
             "Dashboard",

@@ -20,6 +20,13 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096,
             2557, 2922, 3288, 3653)  # fmt: skip
 """The numbers of days for which CloudWatch can keep logs."""
 
+CANARIES = (
+    *(f"Canary10Percent{minutes}Minutes" for minutes in (5, 10, 15, 30)),
+    "Linear10PercentEvery1Minute",
+    *(f"Linear10PercentEvery{minutes}Minutes" for minutes in (2, 3, 10)),
+)
+"""CodeDeploy's own ways to shift the calls of functions, without ``CodeDeployDefault.Lambda``."""
+
 _MEMORY_MB = range(128, 10_241)
 _SCRATCH_MB = range(512, 10_241)
 _HTTPS = re.compile(r"https://[^\s/@]+(/\S*)?")
@@ -67,6 +74,7 @@ class Settings:
         cors_origins: web pages' origins from which browsers may call the API.
         webhook_url: receives notices of the ends of jobs; "" for none.
         alarm_email: address for alarms and the budget's letters; "" for none.
+        canary: how CodeDeploy moves calls to new versions, one of `CANARIES`; "" for at once.
         tags: cost-allocation tags besides `OWN_TAGS`.
         max_usd_per_job: a job that is expected to cost more does not start; 0 for no limit.
         max_usd_per_month: a job does not start if its month is expected to cost more; 0 for no
@@ -110,6 +118,7 @@ class Settings:
     cors_origins: list[str] = field(default_factory=list)
     webhook_url: str = ""
     alarm_email: str = ""
+    canary: str = ""
     tags: dict[str, str] = field(default_factory=dict)
     max_usd_per_job: float = 0
     max_usd_per_month: float = 0
@@ -183,6 +192,9 @@ class Settings:
             raise SettingError(f"webhook_url must be an https:// URL, not {self.webhook_url!r}")
         if self.alarm_email and not _EMAIL.fullmatch(self.alarm_email):
             raise SettingError(f"alarm_email must be an address, not {self.alarm_email!r}")
+        if self.canary and self.canary not in CANARIES:
+            known = ", ".join(CANARIES)
+            raise SettingError(f'canary must be "" or one of {known}, not {self.canary!r}')
         if not isinstance(self.tags, dict):
             raise SettingError('tags must be an object such as {"team": "films"}')
         for name, value in self.tags.items():
@@ -218,7 +230,7 @@ class Settings:
 
 
 _TEXTS = ("architecture", "python", "prefix", "input_bucket", "work_bucket", "output_bucket",
-          "removal", "api_auth", "webhook_url", "alarm_email", "mu_server")  # fmt: skip
+          "removal", "api_auth", "webhook_url", "alarm_email", "mu_server", "canary")  # fmt: skip
 
 
 def _parsed(name: str, value: Any) -> Any:

@@ -8,11 +8,12 @@ from typing import Any
 
 from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.function import log_retention
+from stacks.function import all_versions, log_retention
 from stacks.nag import accept_wildcards
 from stacks.settings import Settings
 
@@ -23,7 +24,7 @@ def new_state_machine(
     *,
     settings: Settings,
     substitutions: Mapping[str, str],
-    functions: Sequence[str],
+    functions: Sequence[lambda_.IFunction],
     log_id: str = "Log",
     log_suffix: str = "",
 ) -> sfn.StateMachine:
@@ -34,7 +35,7 @@ def new_state_machine(
         definition: in Amazon States Language.
         settings: the stack's.
         substitutions: what stands for each ``${name}`` in the definition, besides ``${Partition}``.
-        functions: ARNs of those that it may call.
+        functions: those that it may call, in any version.
         log_id: the log's id below the construct.
         log_suffix: tells the log from those of the stack's other state machines.
     """
@@ -58,13 +59,15 @@ def new_state_machine(
             include_execution_data=False,
         ),
     )
+    callable_ = [all_versions(one) for one in functions]
     machine.role.add_to_principal_policy(
-        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=list(functions))
+        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=callable_)
     )
+    policy = machine.role.node.find_child("DefaultPolicy")
+    accept_wildcards(policy, callable_, "Executions that began before a deployment call versions "
+                     "that are older than it.")  # fmt: skip
     accept_wildcards(
-        machine.role.node.find_child("DefaultPolicy"),
-        ["*"],
-        "X-Ray's actions on traces and the delivery of logs take no resource.",
+        policy, ["*"], "X-Ray's actions on traces and the delivery of logs take no resource."
     )
     return machine
 

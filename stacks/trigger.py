@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from excamera.lifecycle.admission import EVENT_SOURCE, TURN
-from stacks.function import Function
+from stacks.function import LIVE, Function
 from stacks.nag import accept
 from stacks.settings import Settings
 
@@ -74,18 +74,19 @@ class Trigger(Construct):
     def _targets(self, functions: Sequence[Function]) -> list[events.IRuleTarget]:
         for function in functions:
             if function.node.try_find_child(_ASYNCHRONOUS) is None:
-                self._keep_what_fails(function)
+                self.keep_what_fails(function)
         return [
-            targets.LambdaFunction(one.function, dead_letter_queue=self.undelivered)
+            targets.LambdaFunction(one.live, dead_letter_queue=self.undelivered)
             for one in functions
         ]
 
-    def _keep_what_fails(self, function: Function) -> None:
-        lambda_.CfnEventInvokeConfig(
+    def keep_what_fails(self, function: Function) -> None:
+        """Retry asynchronous calls of a function; keep the events that it cannot handle."""
+        kept = lambda_.CfnEventInvokeConfig(
             function,
             _ASYNCHRONOUS,
             function_name=function.function.function_name,
-            qualifier="$LATEST",
+            qualifier=LIVE,
             maximum_retry_attempts=2,
             maximum_event_age_in_seconds=6 * 3600,
             destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
@@ -94,6 +95,7 @@ class Trigger(Construct):
                 )
             ),
         )
+        kept.node.add_dependency(function.live)
         function.allow(["sqs:SendMessage"], [self.undelivered.queue_arn])
 
 

@@ -166,7 +166,16 @@ class Workers(Construct):
         )
         return start
 
-    def api_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
+    def sweep_function(self) -> Function:
+        """The function that removes the objects of cancelled jobs."""
+        sweep = self.function("sweep", timeout_s=LISTING_S)
+        self.tell_absent_jobs(sweep)
+        self._forget_cancelled_jobs(sweep)
+        return sweep
+
+    def api_function(
+        self, machine: sfn.StateMachine, options: dict[str, object], sweep: Function
+    ) -> Function:
         """The function behind the REST API, which may see, stop and remove jobs."""
         settings, storage = self._settings, self._storage
         api = self.function(
@@ -189,6 +198,7 @@ class Workers(Construct):
                 "MEMORY_MB": json.dumps(settings.memory_mb),
                 "ARCHITECTURE": settings.architecture,
                 "API_AUTH": settings.api_auth,
+                "SWEEP_FUNCTION": sweep.live.function_arn,
                 "CORS_ORIGINS": json.dumps(settings.cors_origins),
             },
         )
@@ -199,13 +209,14 @@ class Workers(Construct):
         api.allow(["states:DescribeExecution", "states:StopExecution"],
                   [self._executions(machine)], _EXECUTIONS)  # fmt: skip
         for prefix, actions in (
-            ("jobs", ["s3:GetObject", "s3:DeleteObject"]),
+            ("jobs", ["s3:GetObject"]),
             ("uploads", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
             ("cancelled", ["s3:PutObject"]),
             ("catalogue/jobs", ["s3:GetObject"]),
         ):
             api.allow(actions, [storage.work.arn_for_objects(f"{prefix}/*")], JOBS)
         self.tell_absent_jobs(api)
+        api.allow(["lambda:InvokeFunction"], [sweep.live.function_arn])
         self._look_at_output(api)
         self._look_at_sources(api)
         api.allow(

@@ -40,10 +40,19 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     from hypercorn.config import Config
     from ministack import app
 
-    from emulator.cloud import caches, corrections, functions, requests, roles, state_machines
+    from emulator.cloud import (
+        caches,
+        corrections,
+        functions,
+        requests,
+        roles,
+        state_machines,
+        versions,
+    )
     from emulator.cloud.interpreter import Interpreter
 
     functions.install(Path(settings["root"]), settings["concurrency"])
+    versions.install()
     interpreter = Interpreter(settings["interpreter_port"])
     state_machines.StateMachines(interpreter, enforce_roles=settings["authenticate"]).install()
     corrections.install(interpreter.problem_of)

@@ -90,7 +90,8 @@ def retry_what_rules_call() -> None:
     def dispatch_to_lambda(arn: str, payload: str) -> None:
         function, config, _ = lambda_svc._get_func_record_for_ref(arn)
         if function and config:
-            record = lambda_svc._execution_record_for_config(function, config)
+            called = {**config, "FunctionArn": arn}  # with the alias, if the rule names one
+            record = lambda_svc._execution_record_for_config(function, called)
             lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
     eventbridge._dispatch_to_lambda = dispatch_to_lambda

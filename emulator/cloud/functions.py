@@ -329,6 +329,11 @@ def install(root: Path, concurrency: int) -> None:
     memory.enforce(_memory_limits)
 
 
+def _log_stream(version: str) -> str:
+    """Returns the name of an environment's log stream, which tells the function's version."""
+    return f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{uuid.uuid4().hex}"
+
+
 def _environment(config: dict[str, Any], variables: dict[str, str]) -> dict[str, str]:
     """Returns a function's environment: Lambda's variables and its own, none of this process."""
     own = lambda_svc._runtime_env_vars(config)
@@ -344,6 +349,7 @@ def _environment(config: dict[str, Any], variables: dict[str, str]) -> dict[str,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": _log_stream(config.get("Version", "$LATEST")),
         # There is no X-Ray daemon here.
         "POWERTOOLS_TRACE_DISABLED": "true",
         **own,

@@ -45,6 +45,7 @@ class StateMachines:
             "_start_execution": self.start,
             "_stop_execution": self.stop,
             "_describe_execution": self.describe,
+            "_describe_state_machine_for_execution": self.describe_machine,
             "_create_state_machine": self.create,
             "handle_request": self.handle,
             "_emit_execution_status_event": self.emit,
@@ -96,6 +97,8 @@ class StateMachines:
         if execution is None:
             return
         machine = stepfunctions._state_machines.get(execution["stateMachineArn"])
+        # It keeps the definition with which it began, also when it is redriven.
+        execution["definition"] = machine["definition"]
         try:
             self._interpreter.start(self._run_of(execution, machine))
             self._follow(execution, kept=[])
@@ -169,6 +172,15 @@ class StateMachines:
         answer = {**json.loads(body), **redrive_fields(execution)}
         return json_response({name: value for name, value in answer.items() if value is not None})
 
+    def describe_machine(self, data: dict[str, Any]) -> Any:
+        """Handles DescribeStateMachineForExecution: the definition is the execution's own."""
+        status, headers, body = self._original["_describe_state_machine_for_execution"](data)
+        if status != 200:
+            return status, headers, body
+        execution = stepfunctions._executions[data["executionArn"]]
+        own = {"definition": execution["definition"]} if "definition" in execution else {}
+        return json_response({**json.loads(body), **own})
+
     def redrive(self, data: dict[str, Any]) -> Any:
         """Handles RedriveExecution: continues at the top-level state that was running at the end.
 
@@ -179,7 +191,7 @@ class StateMachines:
         if execution is None:
             return error_response_json("ExecutionDoesNotExist", f"Execution {arn} not found", 400)
         machine = stepfunctions._state_machines.get(execution["stateMachineArn"])
-        definition = json.loads(machine["definition"]) if machine else {"States": {}}
+        definition = json.loads(execution["definition"]) if machine else {"States": {}}
         with self._lock:
             entered = last_entered(execution["events"], definition["States"])
             if execution["status"] not in REDRIVABLE or entered is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -220,8 +221,49 @@ class Deployed:
 
     def function(self, step: str) -> str:
         """Returns the name of a step's function."""
-        (name,) = self._physical(f"Workers{step.capitalize()}Function")
+        own = re.compile(f"Workers{step.capitalize()}Function[0-9A-F]{{8}}")
+        (name,) = (name for logical, name in self.resources.items() if own.fullmatch(logical))
         return name
+
+    def configuration(self, step: str) -> dict[str, Any]:
+        """Returns the configuration of a step's function."""
+        found: dict[str, Any] = self.client("lambda").get_function_configuration(
+            FunctionName=self.function(step)
+        )
+        return found
+
+    @contextlib.contextmanager
+    def changed(self, step: str, **configuration: Any) -> Iterator[None]:
+        """Changes the configuration of a step's function for what begins meanwhile.
+
+        Versions do not change, so this publishes one and has the function's alias, or else the
+        jobs' state machine, name it.
+        """
+        before = self.configuration(step)
+        self.publish(step, **configuration)
+        try:
+            yield
+        finally:
+            self.publish(step, **{name: before[name] for name in configuration})
+
+    def publish(self, step: str, **configuration: Any) -> None:
+        """Changes the configuration of a step's function for all that begins from now on."""
+        functions, states = self.client("lambda"), self.client("stepfunctions")
+        name = self.function(step)
+        functions.update_function_configuration(FunctionName=name, **configuration)
+        version = functions.publish_version(FunctionName=name)
+        if functions.list_aliases(FunctionName=name)["Aliases"]:
+            functions.update_alias(
+                FunctionName=name, Name="live", FunctionVersion=version["Version"]
+            )
+            return
+        machine = self.outputs["StateMachineArn"]
+        definition = states.describe_state_machine(stateMachineArn=machine)["definition"]
+        versions = re.compile(re.escape(f":function:{name}:") + r"\d+")
+        states.update_state_machine(
+            stateMachineArn=machine,
+            definition=versions.sub(f":function:{name}:{version['Version']}", definition),
+        )
 
     def queue(self) -> str:
         """Returns the URL of the queue of undelivered events."""

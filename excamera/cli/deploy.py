@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command
-from excamera.errors import OptionError
+from excamera.errors import CloudError, OptionError
 from excamera.job.steps import DEFAULT_MEMORY_MB
 
 
@@ -22,10 +22,13 @@ from excamera.job.steps import DEFAULT_MEMORY_MB
 def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) -> None:
     """Deploy the stack of this folder into an AWS account.
 
-    Looks first whether credentials, region, bootstrap and quotas are as they must be.
+    Looks first whether credentials, region, bootstrap and quotas are as they must be. Jobs that run
+    go on with the code with which they began. Afterwards, removes versions of functions that no job
+    can need any more.
     """
     from excamera.cloud.cdk import Cdk, defaults, project
     from excamera.cloud.deploy import OLDEST_BOOTSTRAP, look
+    from excamera.cloud.versions import remove_old
 
     context = _context(settings)
     context.setdefault("stack_name", cloud.name)
@@ -65,6 +68,13 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
             click.confirm("Deploy these changes?", abort=True)
         cdk.run("deploy", name, "--app", str(out), "--require-approval", "never",
                 "--progress", "events")  # fmt: skip
+    try:
+        gone = remove_old(cloud.account, cloud.account.stack(context["stack_name"]))
+    except CloudError as error:
+        click.echo(f"note      old versions of functions stay: {error}")
+    else:
+        if gone:
+            click.echo(f"note      {len(gone)} old versions of functions are removed")
     option = _option(context["stack_name"])
     click.echo(
         f"deployed; try `excamera doctor{option}`, or "

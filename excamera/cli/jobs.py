@@ -139,12 +139,15 @@ def _state(job: dict[str, Any]) -> str:
 @json_option
 @cloud_command
 def cancel(cloud: Cloud, job: str, as_json: bool) -> None:
-    """Stop JOB and remove its intermediates; the source and a finished result stay."""
-    removed = cloud.api.delete(f"/jobs/{job}")
+    """Stop JOB and remove its intermediates; the source and a finished result stay.
+
+    The stack removes them after the answer, which for a long film takes a minute or two.
+    """
+    cancelled = cloud.api.delete(f"/jobs/{job}")
     if as_json:
-        print_json(removed)
+        print_json(cancelled)
     else:
-        click.echo(f"{job}: {removed['state']}, {removed['removed']} objects removed")
+        click.echo(f"{job}: {cancelled['state']}; its intermediates are being removed")
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,10 @@ _REFUSED = frozenset(
      "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch",
      "AuthFailure"}
 )  # fmt: skip
+
+
+_FUNCTION = re.compile(r"Workers([A-Z][a-z]+)Function[0-9A-F]{8}")
+"""Logical ids of functions; those of their versions, aliases and rights are longer."""
 
 
 @contextlib.contextmanager
@@ -76,12 +81,8 @@ class Stack:
 
     def functions(self) -> dict[str, str]:
         """The physical names of the functions, by their own name."""
-        return {
-            logical.removeprefix("Workers").partition("Function")[0].lower(): physical
-            for logical, physical in self.resources.items()
-            if logical.startswith("Workers") and "Function" in logical
-            and "Policy" not in logical and "Async" not in logical
-        }  # fmt: skip
+        found = ((_FUNCTION.fullmatch(one), name) for one, name in self.resources.items())
+        return {logical[1].lower(): name for logical, name in found if logical}
 
 
 class Account:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from excamera.cloud.account import Account, Stack, explained
+from excamera.cloud.versions import named
 from excamera.errors import CloudUnavailable, DeploymentFailed, NoSuchStack, NotAllowed
 
 OLDEST_BOOTSTRAP = 6
@@ -22,6 +24,18 @@ _SMALLEST_GOOD_CONCURRENCY = 50
 _VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 
 
+_SHOWN = 10
+"""Running jobs that are named; of more, only the number is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job that runs: its name, and since when."""
+
+    job: str
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Preflight:
     """The state of an account before a deployment.
@@ -32,7 +46,7 @@ class Preflight:
         bootstrap: version of the bootstrap stack, or None if there is none.
         concurrency: functions that the account runs at once; None if unknown.
         stack: the stack as it is now, or None.
-        running: number of running jobs.
+        running: the running jobs, latest first.
     """
 
     identity: str
@@ -40,7 +54,7 @@ class Preflight:
     bootstrap: int | None
     concurrency: int | None
     stack: Stack | None
-    running: int
+    running: Sequence[RunningJob] = ()
 
     @property
     def account(self) -> str:
@@ -76,8 +90,22 @@ class Preflight:
                 "slow; a higher quota of concurrent executions is free (docs/operations.md)"
             )
         if self.running:
-            notes.append(f"{self.running} jobs are running; this deployment changes their workers")
+            notes.append(
+                f"{len(self.running)} jobs are running; they end with the code they began with"
+                if self._keeps_versions
+                else f"{len(self.running)} jobs are running, and this deployment makes them fail: "
+                "the stack is from before functions had versions; better wait for their end"
+            )
+        for one in self.running[:_SHOWN]:
+            notes.append(f"running: {one.job}, since {one.since:%Y-%m-%d %H:%M:%S} UTC")
+        if len(self.running) > _SHOWN:
+            notes.append(f"running: {len(self.running) - _SHOWN} more")
         return notes
+
+    @property
+    def _keeps_versions(self) -> bool:
+        """Whether the stack's jobs name versions of functions, which stay."""
+        return self.stack is not None and bool(named("\n".join(self.stack.resources.values())))
 
     def check(self) -> None:
         """Raise `DeploymentFailed` if the deployment would fail."""
@@ -116,7 +144,7 @@ def look(account: Account, name: str) -> Preflight:
         bootstrap=_bootstrap(account),
         concurrency=concurrency(account),
         stack=stack,
-        running=_running(account, stack) if stack else 0,
+        running=_running(account, stack) if stack else (),
     )
 
 
@@ -141,15 +169,17 @@ def _bootstrap(account: Account) -> int | None:
     return int(found["Parameter"]["Value"])
 
 
-def _running(account: Account, stack: Stack) -> int:
+def _running(account: Account, stack: Stack) -> list[RunningJob]:
     machine = stack.outputs.get("StateMachineArn")
     if machine is None:
-        return 0
+        return []
     with explained("states:ListExecutions"):
-        found = account.client("stepfunctions").list_executions(
-            stateMachineArn=machine, statusFilter="RUNNING"
-        )
-    return len(found["executions"])
+        pages = account.client("stepfunctions").get_paginator("list_executions")
+        return [
+            RunningJob(one["name"], one["startDate"].astimezone(UTC))
+            for page in pages.paginate(stateMachineArn=machine, statusFilter="RUNNING")
+            for one in page["executions"]
+        ]
 
 
 def destroy(account: Account, name: str) -> list[str]:

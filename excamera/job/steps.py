@@ -243,6 +243,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function("api", 1769, front=True),
     Function("ended", 1024, front=True),
     Function("watch", 1024),
+    Function("sweep", 1024),
     Function("webhook", 256),
 )
 """All functions; the last is deployed only if there is a `webhook_url`."""

@@ -72,7 +72,10 @@ def end_of_job(
     if detail["status"] != "SUCCEEDED":
         note_end(detail["name"], detail["status"], detail.get("cause"), store)
         reason = recorded(detail["name"], store)
-    cost_usd = _cost_usd(Keys(detail["name"]), store, memory_mb, architecture)
+    keys, cost_usd = Keys(detail["name"]), None
+    # Of a cancelled job a part of the timeline may be removed already.
+    if detail["status"] != "ABORTED" or not is_cancelled(store, keys):
+        cost_usd = _cost_usd(keys, store, memory_mb, architecture)
     return notice_of(detail, stack=stack, reason=reason, cost_usd=cost_usd)
 
 

@@ -21,11 +21,11 @@ from functions.api.executions import Executions
 from functions.api.jobs import PAGE, Jobs
 from functions.api.models import (
     JOB_ID,
+    Cancelled,
     Job,
     JobPage,
     JobRequest,
     Problem,
-    Removed,
     State,
     TimelinePage,
 )
@@ -33,6 +33,7 @@ from functions.api.openapi import document
 from functions.api.progress import timeline
 from functions.api.settings import ApiSettings
 from functions.api.uploads import Results, Uploads
+from functions.sweeps import Sweeps
 from mu import StoreError, open_store
 
 BODY_BYTES = 64 << 10
@@ -48,6 +49,7 @@ jobs = Jobs(
     Executions(settings.state_machine_arn),
     Uploads(settings.input_bucket),
     Results(settings.output_bucket),
+    Sweeps(settings.sweep_function),
 )
 _origins = settings.cors_origins
 app = APIGatewayRestResolver(
@@ -140,18 +142,21 @@ def get_job(job_id: JobId) -> Job:
 
 @app.delete(
     "/jobs/<job_id>",
+    status_code=HTTPStatus.ACCEPTED,
     operation_id="cancelJob",
-    summary="Stop a job and remove its intermediate objects",
+    summary="Stop a job and begin to remove its intermediate objects",
     responses={
-        200: {"description": "Removed", "content": {"application/json": {"model": Removed}}},
+        202: {"description": "Cancelled", "content": {"application/json": {"model": Cancelled}}},
         **_problems(404),
     },
 )
-def cancel_job(job_id: JobId) -> Removed:
+def cancel_job(job_id: JobId) -> Response[Cancelled]:
     """Cancel a job."""
-    removed = jobs.cancel(job_id)
-    logger.info("cancelled", job=job_id, removed=removed.removed)
-    return removed
+    cancelled = jobs.cancel(job_id)
+    logger.info("cancelled", job=job_id, state=cancelled.state)
+    return Response(
+        status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=cancelled
+    )
 
 
 @app.get(

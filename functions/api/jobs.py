@@ -20,16 +20,17 @@ from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.lifecycle import catalogue
 from excamera.lifecycle.admission import Waiting, enqueue, find, forget, queue
-from excamera.lifecycle.cancel import cancel, mark_cancelled
+from excamera.lifecycle.cancel import mark
 from excamera.lifecycle.uploads import job_name, job_of_source
 from functions.api.executions import Execution, Executions
-from functions.api.models import Job, JobPage, JobRequest, JobSummary, Removed, State
+from functions.api.models import Cancelled, Job, JobPage, JobRequest, JobSummary, State
 from functions.api.problems import Conflict, Malformed, NoSuchJob, Unprocessable
 from functions.api.progress import progress
 from functions.api.records import remembered, summary_of_record
 from functions.api.settings import ApiSettings
 from functions.api.sources import pinned
 from functions.api.uploads import Multipart, Results, Uploads
+from functions.sweeps import Sweeps
 from functions.turns import call_admit
 from mu import NoSuchKey, Store, at_once
 
@@ -73,12 +74,14 @@ class Jobs:
         executions: Executions,
         uploads: Uploads,
         results: Results,
+        sweeps: Sweeps,
     ) -> None:
         self._settings = settings
         self._store = store
         self._executions = executions
         self._uploads = uploads
         self._results = results
+        self._sweeps = sweeps
 
     # --- creating ------------------------------------------------------------------
 
@@ -314,8 +317,8 @@ class Jobs:
 
     # --- ending --------------------------------------------------------------------
 
-    def cancel(self, job: str) -> Removed:
-        """Stop a job and remove its intermediate objects; results and uploaded sources stay.
+    def cancel(self, job: str) -> Cancelled:
+        """Stop a job and begin to remove its intermediates; results and uploaded sources stay.
 
         Raises:
             NoSuchJob: there is no job of that name.
@@ -327,18 +330,18 @@ class Jobs:
         if awaited is not None:
             self._uploads.abort(awaited.upload)
             self._store.delete(Keys(job).upload)
+        # The mark comes first: whoever starts the job meanwhile sees it, or is seen here.
+        mark(self._store, Keys(job))
         if waiting is not None:
-            # The mark comes first: whoever starts the job meanwhile sees it, or is seen here.
-            mark_cancelled(self._store, Keys(job))
             forget(waiting, self._store)
             execution = self._executions.find(job)
         if execution is not None and execution.state == "running":
             self._executions.stop(job)
-        removed = cancel(self._store, Keys(job))
+        self._sweeps.begin(job)
         # It may have ended by itself meanwhile; a stop is not visible at once.
         after = self._executions.find(job)
         state: State = after.state if after and after.state != "running" else "stopped"
-        return Removed(id=job, state=state, removed=removed)
+        return Cancelled(id=job, state=state)
 
 
 def _no_job(job: str) -> NoSuchJob:

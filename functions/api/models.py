@@ -258,12 +258,11 @@ class JobPage(BaseModel):
     next: str | None = None
 
 
-class Removed(BaseModel):
-    """A cancelled job."""
+class Cancelled(BaseModel):
+    """A cancelled job; its intermediate objects are being removed."""
 
     id: str
-    state: State
-    removed: Annotated[int, Field(description="Number of intermediate objects removed.")]
+    state: Annotated[State, Field(description="`stopped`, or how it had ended before.")]
 
 
 class TaskAttempt(BaseModel):

@@ -82,9 +82,9 @@ def timeline(store: Store, job: str, after: str | None, limit: int) -> TimelineP
     prefix = Keys(job).timeline
     if after is not None and not list(attempts("", [after.removeprefix("/")])):
         raise Malformed("next: not a token of this timeline")
-    keys = store.list(f"{prefix}/")
-    if after is not None:
-        keys = [key for key in keys if key > f"{prefix}/{after}"]
+    keys = store.list(
+        f"{prefix}/", after="" if after is None else f"{prefix}/{after}", limit=limit + 1
+    )
     some = keys[:limit]
 
     def read(key: str) -> TaskRecord | None:

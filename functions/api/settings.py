@@ -26,6 +26,7 @@ class ApiSettings(Settings):
         memory_mb: memory of each function, by its name.
         architecture: "arm64" or "x86_64", of every function.
         api_auth: "iam" or "key", how callers authenticate.
+        sweep_function: ARN of the function that removes the objects of cancelled jobs.
         cors_origins: web pages' origins from which browsers may call the API.
     """
 
@@ -42,4 +43,5 @@ class ApiSettings(Settings):
     memory_mb: dict[str, int]
     architecture: str
     api_auth: str
+    sweep_function: str
     cors_origins: list[str]

@@ -91,9 +91,13 @@ class StoreBelow:
             else:
                 yield part
 
-    def list(self, prefix: str = "") -> list[str]:
+    def list(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> list[str]:
         """See `mu.Store.list`."""
-        return [key.removeprefix(self._key("")) for key in self._store.list(self._key(prefix))]
+        begin = self._key("")
+        found = self._store.list(
+            self._key(prefix), after=self._key(after) if after else "", limit=limit
+        )
+        return [key.removeprefix(begin) for key in found]
 
     def exists(self, key: str) -> bool:
         """See `mu.Store.exists`."""

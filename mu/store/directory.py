@@ -162,7 +162,7 @@ class DirectoryStore:
                 _link_new(temporary, target)
         return size
 
-    def list(self, prefix: str = "") -> list[str]:
+    def list(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> list[str]:
         """See `Store.list`."""
         folder = self.root / prefix.rpartition("/")[0]
         keys = (
@@ -170,7 +170,7 @@ class DirectoryStore:
             for path in folder.rglob("*")
             if path.is_file() and not path.name.startswith(TEMPORARY)
         )
-        return sorted(key for key in keys if key.startswith(prefix))
+        return sorted(key for key in keys if key.startswith(prefix) and key > after)[:limit]
 
     def exists(self, key: str) -> bool:
         """See `Store.exists`."""

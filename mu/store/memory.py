@@ -104,10 +104,12 @@ class MemoryStore:
         self._put(key, out.getvalue(), metadata or {}, replaces)
         return out.tell()
 
-    def list(self, prefix: str = "") -> list[str]:
+    def list(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> list[str]:
         """See `Store.list`."""
         with self._lock:
-            return sorted(key for key in self._objects if key.startswith(prefix))
+            return sorted(key for key in self._objects if key.startswith(prefix) and key > after)[
+                :limit
+            ]
 
     def exists(self, key: str) -> bool:
         """See `Store.exists`."""

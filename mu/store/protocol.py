@@ -130,8 +130,14 @@ class Store(Protocol):
             ObjectExists: `replaces` does not hold; nothing has changed.
         """
 
-    def list(self, prefix: str = "") -> list[str]:
-        """All keys that begin with `prefix`, sorted."""
+    def list(self, prefix: str = "", *, after: str = "", limit: int | None = None) -> list[str]:
+        """The keys that begin with `prefix`, sorted; it costs as much as it returns.
+
+        Args:
+            prefix: how they begin.
+            after: only keys that come after this one, which need not exist.
+            limit: only so many, the first ones.
+        """
 
     def exists(self, key: str) -> bool:
         """Whether an object is stored under `key`."""
@@ -140,7 +146,11 @@ class Store(Protocol):
         """Remove the object, if there is one."""
 
     def delete_all(self, keys: Iterable[str]) -> None:
-        """Remove many objects, in as few requests as possible."""
+        """Remove many objects, in as few requests as possible.
+
+        Raises:
+            StoreUnavailable: some could not be removed for now, and may still be there.
+        """
 
     def look_up(self, key: str) -> Source:
         """The object as it is now. Raises `NoSuchKey`."""
@@ -201,13 +211,20 @@ def _copy(part: Range, store: Store, out: BinaryIO) -> None:
             left = None if left is None else left - len(data)
 
 
-def at_once(request: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def at_once(
+    request: Callable[[Item], Result], items: Iterable[Item], most: int = REQUESTS_AT_ONCE
+) -> list[Result]:
     """The result of a request for each item, several at a time because stores answer late.
+
+    Args:
+        request: makes one.
+        items: what it is given.
+        most: requests that are under way at the same time.
 
     Raises:
         Exception: of the first item that failed, once all requests under way have ended.
     """
     from concurrent.futures import ThreadPoolExecutor  # workers begin faster without it
 
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(most) as pool:
         return list(pool.map(request, items))

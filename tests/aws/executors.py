@@ -39,9 +39,10 @@ class Cloud:
         return str(json.loads(self.stack.outputs["Mu"])["bucket"])
 
     def names(self) -> list[str]:
-        """The names of all functions that are workers."""
+        """The names of all functions that are workers, without their versions."""
         told = json.loads(self.stack.outputs["Mu"])["functions"]
-        return [name for sizes in told.values() for names in sizes.values() for name in names]
+        named = [name for sizes in told.values() for names in sizes.values() for name in names]
+        return [name.partition(":")[0] for name in named]
 
     def environments(self) -> list[int]:
         """The processes of the environments that run a share now."""

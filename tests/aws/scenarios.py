@@ -42,6 +42,7 @@ AS_IT_SHOULD_BE = {
     "asks": ["succeeded", "200", "gone", "True", "there is no"],
     "sends": ["1", "succeeded"],
     "cancels": ["stopped", "0", "stopped", "False"],
+    "sweeps_again": ["0"],
     **{f"forgets_{step}": ["0"] for step in ("index", *WORKERS)},
 }
 
@@ -343,9 +344,10 @@ class Scenarios:
             seen = [self._ask("DELETE", f"/jobs/{job}").json().get("state", "")]
             if seen == ["stopped"]:
                 stack.ended(arn)
-                left = stack.keys("WorkBucket", f"jobs/{job}/plan")
+                plan = f"jobs/{job}/plan"
+                until(lambda: not stack.keys("WorkBucket", plan) or kept(stack))
                 marked = stack.keys("WorkBucket", f"cancelled/{job}")
-                seen.append(str(len(left)) if marked else "not marked")
+                seen.append(str(len(stack.keys("WorkBucket", plan))) if marked else "not marked")
         finally:
             with contextlib.suppress(stack.client("stepfunctions").exceptions.ClientError):
                 stack.client("stepfunctions").stop_execution(executionArn=arn)
@@ -359,6 +361,19 @@ class Scenarios:
         pending = stack.s3.list_multipart_uploads(Bucket=stack.outputs["InputBucket"])
         keys = [one["Key"] for one in pending.get("Uploads", [])]
         return [*seen, str(any(job in key for key in keys))]
+
+    def sweeps_again(self) -> list[str]:
+        """Looks for cancelled jobs with objects; returns how many objects of one remain."""
+        stack, job = self._stack, f"left-{self._key().removesuffix('.mp4')}"
+        work, folder = stack.outputs["WorkBucket"], f"jobs/{job}/"
+        for key in (f"{folder}chunks/1", f"cancelled/{job}"):
+            stack.s3.put_object(Bucket=work, Key=key, Body=b"")
+        answer = stack.client("lambda").invoke(FunctionName=stack.function("watch"))
+        if json.loads(answer["Payload"].read()).get("unswept"):
+            until(lambda: not stack.keys("WorkBucket", folder) or kept(stack))
+        left = len(stack.keys("WorkBucket", folder))
+        stack.s3.delete_object(Bucket=work, Key=f"cancelled/{job}")
+        return [str(left)]
 
     def _ask(self, method: str, path: str, body: Any = None) -> urllib3.BaseHTTPResponse:
         account = Account()

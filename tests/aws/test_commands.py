@@ -207,8 +207,12 @@ def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path
     assert "stopped" in cancelled.stdout
     steps = ("index", "plan", "anchors", "encode", "join", "audio", "stitch")
     until(lambda: not any(emulator.workers(stack.function(step)) for step in steps))
-    left = stack.keys("WorkBucket", f"jobs/{job['id']}/")
-    assert [key for key in left if not key.endswith(("failure.json", "end.json"))] == []
+    until(
+        lambda: all(
+            key.endswith(("failure.json", "end.json"))
+            for key in stack.keys("WorkBucket", f"jobs/{job['id']}/")
+        )
+    )
     waited = excamera("submit", film, "--json")
     assert json.loads(waited.stdout)["id"] != job["id"]
     excamera("cancel", json.loads(waited.stdout)["id"])

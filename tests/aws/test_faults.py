@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -75,24 +73,6 @@ def strike(emulator: Emulator, function: str, number: signal.Signals) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-@contextmanager
-def configured(stack: Deployed, step: str, **changes: Any) -> Iterator[Callable[[], None]]:
-    """Gives a function another memory or timeout, until the yielded call or the end."""
-    functions, name = stack.client("lambda"), stack.function(step)
-    before = functions.get_function_configuration(FunctionName=name)
-
-    def restore() -> None:
-        functions.update_function_configuration(
-            FunctionName=name, **{key: before[key] for key in changes}
-        )
-
-    functions.update_function_configuration(FunctionName=name, **changes)
-    try:
-        yield restore
-    finally:
-        restore()
-
-
 # In mode anchors a call of join is too short to be struck.
 @pytest.mark.parametrize(
     ("step", "options"),
@@ -135,7 +115,7 @@ def test_a_worker_that_hangs(
     stack: Deployed, emulator: Emulator, locally: Locally, film: Path
 ) -> None:
     """If this fails, one hung worker hangs the job or changes the film."""
-    with configured(stack, "encode", Timeout=5):
+    with stack.changed("encode", Timeout=5):
         upload = stack.upload("hangs.mp4", film, metadata(SHORT))
         strike(emulator, stack.function("encode"), signal.SIGSTOP)
         job = stack.job(upload)
@@ -157,34 +137,9 @@ def test_workers_that_are_refused(stack: Deployed, locally: Locally, film: Path)
     assert attempts(stack, job, "encode") > len(stack.timeline(job, "encode"))
 
 
-def test_a_worker_without_memory(stack: Deployed, locally: Locally, large_film: Path) -> None:
-    """If this fails, a worker that runs out of memory once loses or changes the film."""
-    with configured(stack, "join", MemorySize=128) as restore:
-        died = log(stack, "join").count("Runtime.ExitError")
-        arn = stack.started(stack.upload("memory.mp4", large_film, metadata(PUBLISHED)))
-        until(lambda: log(stack, "join").count("Runtime.ExitError") > died)
-        restore()
-        job = stack.ended(arn)
-    assert job.status == "SUCCEEDED", job
-    assert digest(stack.output(job.output["key"])) == locally(large_film, PUBLISHED)
-    assert attempts(stack, job, "join") > 1
-
-
-def log(stack: Deployed, step: str) -> str:
-    """Returns everything that a step's function wrote."""
-    logs = stack.client("logs")
-    function = stack.client("lambda").get_function_configuration(FunctionName=stack.function(step))
-    group = function["LoggingConfig"]["LogGroup"]
-    try:
-        pages = list(logs.get_paginator("filter_log_events").paginate(logGroupName=group))
-    except logs.exceptions.ResourceNotFoundException:
-        return ""
-    return "\n".join(event["message"] for page in pages for event in page["events"])
-
-
 def test_a_job_that_never_has_memory(stack: Deployed, large_film: Path) -> None:
     """If this fails, a function that is too small ends as "unknown error"."""
-    with configured(stack, "join", MemorySize=128):
+    with stack.changed("join", MemorySize=128):
         job = stack.job(stack.upload("too small.mp4", large_film, metadata(PUBLISHED)))
     assert (job.status, job.error) == ("FAILED", "WorkerDied")
     record = stack.failure(job)

@@ -47,6 +47,23 @@ def stitch(event: list[int]) -> dict[str, Any]:
 # ---- results ----
 
 
+def test_a_deployment_changes_nothing_for_an_executor_that_runs(cloud: Cloud) -> None:
+    """If this fails, who deploys changes the workers under everybody's running programs."""
+    functions = cloud.emulator.client("lambda")
+    handlers = {
+        name: functions.get_function_configuration(FunctionName=name)["Handler"]
+        for name in cloud.names()
+    }
+    with mu.Executor(ON, retries=0, timeout=60) as ex:
+        try:
+            for name in handlers:
+                functions.update_function_configuration(FunctionName=name, Handler="nothing.here")
+            assert ex.submit(quiet_square, 7).result(TIMEOUT_S) == 49
+        finally:
+            for name, handler in handlers.items():
+                functions.update_function_configuration(FunctionName=name, Handler=handler)
+
+
 def test_calls_return_in_order_and_failures_say_why(executor: mu.Executor) -> None:
     """If this fails, functions do not run on a stack, or their failures cannot be understood."""
     assert executor.submit(square, 7).result(TIMEOUT_S) == 49

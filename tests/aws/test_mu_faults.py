@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 import mu
 from emulator.excamera.synthesis import STACK
 from mu.engines.stack import deployment
+from mu.engines.stack.deployment import Deployment
 from mu.engines.stack.job import Job
 from tests.aws.executors import ON, TIMEOUT_S, Cloud, die, square, wait_for
 from tests.support.processes import alive, wait_until
@@ -177,16 +179,25 @@ def test_a_stuck_call_is_ended(cloud: Cloud) -> None:
 
 @contextmanager
 def ending_after(cloud: Cloud, seconds: int) -> Iterator[None]:
-    """Lets workers' functions end sooner than the stack says."""
+    """Lets workers' functions end sooner than the stack says: executors call other versions."""
     functions = cloud.emulator.client("lambda")
-    before = {
-        name: functions.get_function_configuration(FunctionName=name)["Timeout"]
-        for name in cloud.names()
+    before, found, versions = {}, Deployment.find(STACK), {}
+    for name in cloud.names():
+        before[name] = functions.get_function_configuration(FunctionName=name)["Timeout"]
+        functions.update_function_configuration(FunctionName=name, Timeout=seconds)
+        versions[name] = functions.publish_version(FunctionName=name)["Version"]
+    changed = {
+        architecture: {
+            memory: [f"{one}:{versions[one]}" for one in (n.partition(":")[0] for n in names)]
+            for memory, names in sizes.items()
+        }
+        for architecture, sizes in found.functions.items()
     }
     try:
-        for name in before:
-            functions.update_function_configuration(FunctionName=name, Timeout=seconds)
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            told = replace(found, functions=changed)
+            patch.setattr(Deployment, "find", classmethod(lambda *_: told))
+            yield
     finally:
         for name, timeout in before.items():
             functions.update_function_configuration(FunctionName=name, Timeout=timeout)

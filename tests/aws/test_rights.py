@@ -25,7 +25,8 @@ TAKEN = {
     "start": ("s3:PutObject", "starts"),
     "admit": ("states:StartExecution", "starts"),
     "ended": ("s3:DeleteObject", "forgets_ends"),
-    "watch": ("states:ListExecutions", "watches"),
+    "watch": ("lambda:InvokeFunction", "sweeps_again"),
+    "sweep": ("s3:DeleteObject", "sweeps_again"),
     "api": ("s3:AbortMultipartUpload", "cancels"),
     "machine": ("s3:PutObject", "rebases"),
 }

@@ -20,6 +20,7 @@ from mu import (
     Range,
     StoreError,
     StoreUnavailable,
+    at_once,
 )
 from mu.store.s3 import client as adapter
 from mu.store.s3 import parallel
@@ -84,6 +85,22 @@ def made(store: S3Store) -> Counter[str]:
 
     adapter.client().meta.events.register("before-call.s3", count)
     return calls
+
+
+def test_a_part_of_a_list_costs_one_request(store: S3Store, made: Counter[str]) -> None:
+    """If this fails, a page of a long list costs as much as the whole."""
+    keys = [f"a/{number:04d}" for number in range(1203)]
+    at_once(lambda key: store.put(key, b""), [*keys, "b"])
+    made.clear()
+    assert store.list("a/", after="a/0099", limit=3) == keys[100:103]
+    assert store.list("a/", after=keys[-1], limit=3) == []
+    assert made == {"ListObjectsV2": 2}
+    assert store.list("a/", limit=1100) == keys[:1100]
+    assert store.list("a/", after="a/0001") == keys[2:]
+    assert made == {"ListObjectsV2": 6}
+    store.delete_all(keys)
+    assert made["DeleteObjects"] == 2
+    assert store.list() == ["b"]
 
 
 def test_small_pieces_are_read_and_stored_at_once(store: S3Store, made: Counter[str]) -> None:

@@ -61,11 +61,8 @@ def stack(
 
 def trust(stack: Deployed, authority: str) -> None:
     """Makes the function trust only one authority's certificates."""
-    functions, name = stack.client("lambda"), stack.function("webhook")
-    found = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    functions.update_function_configuration(
-        FunctionName=name, Environment={"Variables": {**found, "SSL_CERT_FILE": authority}}
-    )
+    found = stack.configuration("webhook")["Environment"]["Variables"]
+    stack.publish("webhook", Environment={"Variables": {**found, "SSL_CERT_FILE": authority}})
 
 
 @pytest.fixture(scope="module")

@@ -50,6 +50,9 @@ def handler(event, context):
     elif do == "where":
         return {"task": os.getcwd(), "opt": os.listdir("/opt"), "tmp": os.listdir("/tmp"),
                 "path": os.environ.get("PYTHONPATH")}
+    elif do == "say who":
+        return {"version": context.function_version, "stream": context.log_stream_name,
+                "setting": os.environ.get("SETTING")}
     elif do == "import twice":
         found = []
         for number in range(2):

@@ -18,8 +18,9 @@ PAGE = "docs/operations.md"
 UNTAGGABLE = {
     "AWS::ApiGateway::Deployment", "AWS::ApiGateway::GatewayResponse", "AWS::ApiGateway::Method",
     "AWS::ApiGateway::Resource", "AWS::IAM::Policy", "AWS::Lambda::EventInvokeConfig",
-    "AWS::Lambda::LayerVersion", "AWS::Lambda::Permission", "AWS::S3::BucketPolicy",
-    "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
+    "AWS::Lambda::Alias", "AWS::Lambda::LayerVersion", "AWS::Lambda::Permission",
+    "AWS::Lambda::Version", "AWS::S3::BucketPolicy", "AWS::SNS::Subscription",
+    "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 }  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def test_every_end_of_a_job_is_told(stack: Template) -> None:
     ]
     statuses = rule["EventPattern"]["detail"]["status"]
     assert set(statuses) == {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
-    told = [target["Arn"]["Fn::GetAtt"][0] for target in rule["Targets"]]
+    told = [target["Arn"]["Ref"] for target in rule["Targets"]]
     assert ["Ended" in told[0], "Admit" in told[1]] == [True, True]
 
 

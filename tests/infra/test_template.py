@@ -175,7 +175,10 @@ def test_events_that_cannot_be_handled_are_kept(stack: Template) -> None:
 
 
 # They name their functions.
-NAMING = ("AWS::Lambda::Permission", "AWS::Lambda::EventInvokeConfig", "AWS::CloudWatch::Alarm")
+NAMING = (
+    "AWS::Lambda::Permission", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Version",
+    "AWS::Lambda::Alias", "AWS::CloudWatch::Alarm",
+)  # fmt: skip
 
 
 def test_nothing_has_a_name_of_ours(stack: Template) -> None:
@@ -246,6 +249,7 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
         ({"webhook_url": "http://example.com"}, "webhook_url must be an https:// URL"),
         ({"alarm_email": "nobody"}, "alarm_email must be an address"),
         ({"tags": '{"stack": "x"}'}, "tags: stack is reserved"),
+        ({"canary": "Canary10Percent7Minutes"}, 'canary must be "" or one of Canary10Percent5'),
         ({"budget_usd": "20"}, "budget_usd needs an alarm_email"),
     ],
 )

@@ -366,7 +366,7 @@ def test_a_channel_in_a_store_asks_for_exact_keys_and_less_and_less() -> None:
             type(self).asked += 1
             return super().get(key)
 
-        def list(self, prefix: str = "") -> list[str]:
+        def list(self, prefix: str = "", **which: Any) -> list[str]:
             raise AssertionError("listed")
 
     channel = StoreChannel(Counting(), "p")

@@ -65,10 +65,10 @@ class Cloud(MemoryStore):
         self.written.append(key)
         return super().concat(key, *arguments, **named)
 
-    def list(self, prefix: str = "") -> list[str]:
+    def list(self, prefix: str = "", **which: Any) -> list[str]:
         """See `Store.list`."""
         if not prefix.endswith("/outcomes/"):
-            return super().list(prefix)
+            return super().list(prefix, **which)
         if self._fails:
             self._fails = False
             raise StoreUnavailable("there is no network yet")
@@ -77,7 +77,7 @@ class Cloud(MemoryStore):
         elif self._sleeps:
             self._slept_s = ASLEEP_S
             self._fails = True
-        return super().list(prefix)
+        return super().list(prefix, **which)
 
     def start_execution(self, **execution: Any) -> dict[str, str]:
         """As Step Functions."""

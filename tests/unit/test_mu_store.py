@@ -22,6 +22,7 @@ from mu import (
     Store,
     StoreDenied,
     StoreError,
+    StoreUnavailable,
     look_up,
     open_store,
 )
@@ -54,6 +55,22 @@ def test_objects_are_stored_replaced_listed_and_deleted(store: Store) -> None:
     store.delete("a/c")
     store.delete("a/c")
     assert store.list("a/") == ["a/b/1.txt"]
+
+
+def test_a_list_can_be_read_in_pages(store: Store) -> None:
+    """If this fails, a reader of pages misses keys, sees some twice, or is given all at once."""
+    keys = [f"a/{number}" for number in range(5)]
+    for key in [*keys, "b"]:
+        store.put(key, b"")
+    seen, after = [], ""
+    while page := store.list("a/", after=after, limit=2):
+        assert len(page) <= 2
+        seen += page
+        after = page[-1]
+    assert seen == keys
+    assert store.list("a/", after="a/2x") == keys[3:]
+    assert store.list("a/", limit=0) == []
+    assert store.list("a/", after="b") == []
 
 
 def test_ranges_are_cut_at_the_end(store: Store) -> None:
@@ -216,3 +233,39 @@ def test_a_directory_store_opens_again_by_its_url(tmp_path: Path) -> None:
     assert open_store(DirectoryStore(tmp_path).url).get("k") == b"v"
     with pytest.raises(StoreError):
         open_store("ftp:nowhere")
+
+
+@pytest.mark.parametrize(
+    ("codes", "error"),
+    [
+        ((), None),
+        (("SlowDown",), StoreUnavailable),
+        (("InternalError", "AccessDenied"), StoreError),
+    ],
+)
+def test_many_objects_are_deleted_in_few_requests_and_problems_are_told(
+    monkeypatch: pytest.MonkeyPatch, codes: tuple[str, ...], error: type[StoreError] | None
+) -> None:
+    """If this fails, objects stay unnoticed, or a busy S3 looks like a missing right."""
+    asked: list[list[str]] = []
+
+    def delete_objects(**request: Any) -> dict[str, Any]:
+        some = [one["Key"] for one in request["Delete"]["Objects"]]
+        asked.append(some)
+        problems = [{"Key": "k", "Code": code} for code in codes]
+        return {"Errors": problems} if "00000" in some and problems else {}
+
+    monkeypatch.setattr(bucket, "client", lambda: SimpleNamespace(delete_objects=delete_objects))
+    keys = [f"{number:05d}" for number in range(4500)]
+    store = bucket.S3Store("b")
+    if error is None:
+        store.delete_all(keys)
+        assert sorted(key for some in asked for key in some) == keys
+    else:
+        with pytest.raises(StoreError) as caught:
+            store.delete_all(keys)
+        assert type(caught.value) is error
+    assert max(map(len, asked)) == 1000
+    asked.clear()
+    store.delete_all([])
+    assert asked == []
