@@ -330,13 +330,15 @@ class Jobs:
         if awaited is not None:
             self._uploads.abort(awaited.upload)
             self._store.delete(Keys(job).upload)
-        # The mark comes first: whoever starts the job meanwhile sees it, or is seen here.
+        if execution is not None and execution.state == "running":
+            self._executions.stop(job)  # before workers see the mark
         mark(self._store, Keys(job))
         if waiting is not None:
             forget(waiting, self._store)
+            # Whoever starts it meanwhile sees the mark, or is seen here.
             execution = self._executions.find(job)
-        if execution is not None and execution.state == "running":
-            self._executions.stop(job)
+            if execution is not None and execution.state == "running":
+                self._executions.stop(job)
         self._sweeps.begin(job)
         # It may have ended by itself meanwhile; a stop is not visible at once.
         after = self._executions.find(job)

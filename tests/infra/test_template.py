@@ -171,7 +171,7 @@ def test_events_that_cannot_be_handled_are_kept(stack: Template) -> None:
     for rule in resources(stack, "AWS::Events::Rule").values():
         for target in rule["Properties"]["Targets"]:
             assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue, "Arn"]}}
-    assert len(resources(stack, "AWS::Lambda::EventInvokeConfig")) == 4
+    assert len(resources(stack, "AWS::Lambda::EventInvokeConfig")) == 5
 
 
 # They name their functions.
