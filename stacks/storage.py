@@ -110,7 +110,10 @@ class Storage(Construct):
             versioned=versioned,
             lifecycle_rules=rules,
             cors=self._cors(construct_id),
-            removal_policy=RemovalPolicy.DESTROY if destroy else RemovalPolicy.RETAIN,
+            # A first deployment that fails takes its empty buckets back.
+            removal_policy=(
+                RemovalPolicy.DESTROY if destroy else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+            ),
             auto_delete_objects=destroy,
         )
         accept(
