@@ -41,6 +41,18 @@ STATUSES = {
 _OF_RESULT = ("key", "size", "frames", "duration_s")
 
 
+def is_of_child(detail: Mapping[str, Any]) -> bool:
+    """Whether an event is of a child execution of a distributed map, which is no job.
+
+    Step Functions puts the map's label after the state machine's name, with a slash that no name
+    can have: ``...:execution:StateMachine/Label:name``.
+
+    Args:
+        detail: detail of the event "Step Functions Execution Status Change".
+    """
+    return any("/" in detail.get(name, "") for name in ("executionArn", "stateMachineArn"))
+
+
 def end_of_job(
     detail: Mapping[str, Any],
     store: Store,
