@@ -1,4 +1,4 @@
-"""What becomes of the stack's own buckets: when a first deployment fails, and when it is deleted."""
+"""The stack's own buckets after a first deployment that fails, and after a deletion."""
 
 from __future__ import annotations
 
