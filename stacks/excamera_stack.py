@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from excamera.job.options import EncodeOptions
 from stacks.api import Api
 from stacks.costs import Budget, tag_everything
+from stacks.encryption import Encryption
 from stacks.job import Job
 from stacks.monitoring import Monitoring
+from stacks.nag import accept
 from stacks.notices import Notices, Webhook
 from stacks.settings import Settings
 from stacks.storage import Storage
@@ -61,6 +64,9 @@ class ExCameraStack(Stack):
         if settings.budget_usd:
             Budget(self, "Budget", limit_usd=settings.budget_usd, email=settings.alarm_email)
         executors = workers.executors()
+        if not settings.tracing:
+            self._stop_traces()
+        Encryption(self, "Encryption", settings).apply()
         tag_everything(self, settings)
         self._output("ApiUrl", api.api.url, "The REST API; docs/api.md describes it")
         if api.key is not None:
@@ -81,6 +87,12 @@ class ExCameraStack(Stack):
                 "Run once if the bucket does not send its events to EventBridge yet; it "
                 "replaces the bucket's other notifications, so add them to it",
             )
+
+    def _stop_traces(self) -> None:
+        for one in self.node.find_all():
+            if isinstance(one, sfn.CfnStateMachine):
+                one.tracing_configuration = None
+                accept(one, "AwsSolutions-SF2", "The context asks for no traces.")
 
     def _output(self, name: str, value: str, description: str) -> None:
         CfnOutput(self, name, value=value, description=description)

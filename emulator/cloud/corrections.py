@@ -25,6 +25,7 @@ def install(problem_of: Callable[[str], str | None]) -> None:
     create_functions_as_aws()
     refuse_bad_definitions(problem_of)
     take_alarms_over_expressions()
+    encrypt_buckets_of_templates()
 
 
 def read_ranges_of_versions() -> None:
@@ -140,3 +141,37 @@ def take_alarms_over_expressions() -> None:
         return original(name, properties)
 
     provisioners._cw_metric_alarm_record = record
+
+
+def encrypt_buckets_of_templates() -> None:
+    """A bucket in a template has the default encryption that the template says."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    for name in ("create", "update"):
+        handlers[name] = _with_encryption(handlers[name])
+
+
+def _with_encryption(provision: Callable[..., Any]) -> Callable[..., Any]:
+    def provisioned(*args: Any, **options: Any) -> Any:
+        result = provision(*args, **options)
+        properties = [argument for argument in args if isinstance(argument, dict)][-1]
+        rules = properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [])
+        body = "".join(_rule(one) for one in rules)
+        if body:
+            root = "ServerSideEncryptionConfiguration"
+            s3._put_bucket_encryption(result[0], f"<{root}>{body}</{root}>".encode())
+        return result
+
+    return provisioned
+
+
+def _rule(rule: dict[str, Any]) -> str:
+    default = rule.get("ServerSideEncryptionByDefault", {})
+    key = default.get("KMSMasterKeyID")
+    by_default = f"<SSEAlgorithm>{default.get('SSEAlgorithm')}</SSEAlgorithm>" + (
+        f"<KMSMasterKeyID>{key}</KMSMasterKeyID>" if key else ""
+    )
+    enabled = str(bool(rule.get("BucketKeyEnabled"))).lower()
+    return (
+        f"<Rule><ApplyServerSideEncryptionByDefault>{by_default}"
+        f"</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>{enabled}</BucketKeyEnabled></Rule>"
+    )

@@ -78,3 +78,15 @@ def test_the_qualifier_is_not_of_one_deployment(arguments: list[str], tmp_path: 
     cdk.Cdk(folder, {}, {cdk.QUALIFIER: "films"}, arguments.append)
     with pytest.raises(DeploymentFailed, match=r"set it in the context of cdk\.json"):
         cdk.Cdk(folder, {}, {cdk.QUALIFIER: "other"}, arguments.append)
+
+
+def test_a_synthesis_knows_the_region(arguments: list[str], tmp_path: Path) -> None:
+    """If this fails, `excamera deploy` finds out only from CloudFormation what a region lacks."""
+    folder = project_with(tmp_path / "project", None)
+    (folder / "app.py").write_text(
+        "import os; from pathlib import Path; print(os.environ['CDK_DEFAULT_REGION'])\n"
+        "Path(os.environ['CDK_OUTDIR'], 'Films.template.json').touch()\n"
+    )
+    synthesis = cdk.Cdk(folder, {"AWS_REGION": "eu-north-1"}, {}, arguments.append)
+    assert synthesis.synthesise(tmp_path) == "Films"
+    assert arguments == ["eu-north-1"]
