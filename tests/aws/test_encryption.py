@@ -90,3 +90,28 @@ def test_a_function_without_its_right_on_the_key_reads_nothing(
         assert (job.status == "SUCCEEDED") is (statements is not without), job
     needed = {act for holder, act, _ in guarded.needed_rights() if holder == role}
     assert needed >= {"kms:Decrypt", "kms:GenerateDataKey"}
+
+
+def test_existing_buckets_with_a_key_serve(
+    guarded: Emulator, locally: Locally, clip: Path, tmp_path: Path
+) -> None:
+    """If this fails, buckets that the account's owner encrypts cannot be used."""
+    key = guarded.client("kms").create_key()["KeyMetadata"]["Arn"]
+    buckets = {f"{what}_bucket": f"sealed-{what}" for what in ("input", "work", "output")}
+    s3 = guarded.client("s3")
+    sealing = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    for name in buckets.values():
+        s3.create_bucket(Bucket=name)
+        s3.put_bucket_encryption(
+            Bucket=name,
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": sealing}]
+            },
+        )
+    s3.put_bucket_notification_configuration(
+        Bucket=buckets["input_bucket"],
+        NotificationConfiguration={"EventBridgeConfiguration": {}},
+    )
+    built(tmp_path, **HOST_CONTEXT, **buckets, stack_name="Guest", bucket_kms_keys=[key])
+    guest = Deployed("Guest", guarded.client, guarded.deploy(tmp_path, "Guest"))
+    assert digest(guest.result(guest.upload("film.mp4", clip))) == locally(clip)
