@@ -152,6 +152,5 @@ def test_a_limit_that_is_broken_is_told_in_one_line(tmp_path: Path) -> None:
     """If this fails, who has too many suffixes has to read a trace of JavaScript."""
     done = synthesise(tmp_path, suffixes=[f".film{number}" for number in range(45)])
     assert done.returncode == 1
-    assert [line for line in done.stderr.splitlines() if not line.startswith("!")] == [
-        line for line in done.stderr.splitlines() if line.startswith("cdk.json: suffixes: ")
-    ]
+    assert done.stderr.startswith("cdk.json: suffixes: the event pattern of ")
+    assert len(done.stderr.splitlines()) == 1
