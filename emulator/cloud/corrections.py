@@ -144,7 +144,11 @@ def take_alarms_over_expressions() -> None:
 
 
 def encrypt_buckets_of_templates() -> None:
-    """A bucket in a template has the default encryption that the template says."""
+    """A bucket in a template is encrypted with the key that the template names.
+
+    Without one it stays as it is: MiniStack refuses uploads to it that name KMS but no key, which
+    AWS takes.
+    """
     handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
     for name in ("create", "update"):
         handlers[name] = _with_encryption(handlers[name])
@@ -155,23 +159,19 @@ def _with_encryption(provision: Callable[..., Any]) -> Callable[..., Any]:
         result = provision(*args, **options)
         properties = [argument for argument in args if isinstance(argument, dict)][-1]
         rules = properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [])
-        body = "".join(_rule(one) for one in rules)
-        if body:
-            root = "ServerSideEncryptionConfiguration"
-            s3._put_bucket_encryption(result[0], f"<{root}>{body}</{root}>".encode())
+        for rule in rules:
+            default = rule.get("ServerSideEncryptionByDefault", {})
+            if default.get("KMSMasterKeyID"):
+                enabled = str(bool(rule.get("BucketKeyEnabled"))).lower()
+                body = (
+                    "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>"
+                    f"<SSEAlgorithm>{default['SSEAlgorithm']}</SSEAlgorithm>"
+                    f"<KMSMasterKeyID>{default['KMSMasterKeyID']}</KMSMasterKeyID>"
+                    "</ApplyServerSideEncryptionByDefault>"
+                    f"<BucketKeyEnabled>{enabled}</BucketKeyEnabled></Rule>"
+                    "</ServerSideEncryptionConfiguration>"
+                )
+                s3._put_bucket_encryption(result[0], body.encode())
         return result
 
     return provisioned
-
-
-def _rule(rule: dict[str, Any]) -> str:
-    default = rule.get("ServerSideEncryptionByDefault", {})
-    key = default.get("KMSMasterKeyID")
-    by_default = f"<SSEAlgorithm>{default.get('SSEAlgorithm')}</SSEAlgorithm>" + (
-        f"<KMSMasterKeyID>{key}</KMSMasterKeyID>" if key else ""
-    )
-    enabled = str(bool(rule.get("BucketKeyEnabled"))).lower()
-    return (
-        f"<Rule><ApplyServerSideEncryptionByDefault>{by_default}"
-        f"</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>{enabled}</BucketKeyEnabled></Rule>"
-    )
