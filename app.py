@@ -11,14 +11,13 @@ from stacks.node import use_own_node
 
 use_own_node()  # before anything of the CDK is imported
 
-from stacks.app import build  # noqa: E402
+from stacks.app import synthesise  # noqa: E402
 from stacks.settings import SettingError  # noqa: E402
 
 if __name__ == "__main__":
     # The CDK's command line reads cdk.json itself; `python app.py` must do so here.
     context = json.loads(Path(__file__).with_name("cdk.json").read_text())["context"]
     try:
-        app = build(context, Path(os.environ.get("CDK_OUTDIR", "cdk.out")))
+        synthesise(context, Path(os.environ.get("CDK_OUTDIR", "cdk.out")))
     except SettingError as error:
         sys.exit(f"cdk.json: {error}")
-    app.synth()

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# `cdk bootstrap` leaves this parameter behind; every template reads it.
-_BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
+# `cdk bootstrap` leaves a parameter with its version behind; every template of the CDK reads it.
 _BOOTSTRAP_VERSION = "30"
 _INLINE_TEMPLATE_LIMIT_BYTES = 51_200
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -33,10 +32,12 @@ def deploy(clients: Any, assembly: Path, stack: str) -> dict[str, str]:
     Raises:
         DeploymentError: A resource could not be created; the message says which and why.
     """
-    clients("ssm").put_parameter(
-        Name=_BOOTSTRAP_PARAMETER, Value=_BOOTSTRAP_VERSION, Type="String", Overwrite=True
-    )
     template = (assembly / f"{stack}.template.json").read_bytes()
+    bootstrap = json.loads(template).get("Parameters", {}).get("BootstrapVersion")
+    if bootstrap is not None:
+        clients("ssm").put_parameter(
+            Name=bootstrap["Default"], Value=_BOOTSTRAP_VERSION, Type="String", Overwrite=True
+        )
     location = _publish_assets(clients, assembly, stack)
     source = (
         {"TemplateBody": template.decode()}
@@ -89,7 +90,8 @@ def _wait(formation: Any, waiter: str, stack: str) -> None:
 
 
 def _problems(formation: Any, stack: str) -> Iterator[str]:
-    events = formation.describe_stack_events(StackName=stack)["StackEvents"]
+    pages = formation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    events = [event for page in pages for event in page["StackEvents"]]
     for event in reversed(events):
         if event["ResourceStatus"].endswith("FAILED"):
             reason = event.get("ResourceStatusReason", "no reason given")

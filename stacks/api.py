@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from aws_cdk import Stack
+import json
+from typing import Any
+
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.function import Function
+from stacks.function import Function, log_retention
 from stacks.nag import accept
 from stacks.settings import Settings
 
@@ -19,8 +23,26 @@ _ROUTES = {
 }
 _LOGS = (
     "API Gateway's own logs need a role that is set for the whole account, which is not this "
-    "stack's to set; the function logs every request that reaches it."
+    "stack's to set unless the context asks; the function logs every request that reaches it."
 )
+_PUSHES = (
+    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+    "AmazonAPIGatewayPushToCloudWatchLogs]"
+)
+_LOGGED = {
+    "request": "$context.requestId",
+    "time": "$context.requestTime",
+    "ip": "$context.identity.sourceIp",
+    "caller": "$context.identity.userArn",
+    "key": "$context.identity.apiKeyId",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "ms": "$context.responseLatency",
+    "error": "$context.error.responseType",
+}
+"""What the log says of each request, also of those that never reach the function."""
 
 
 class Api(Construct):
@@ -42,13 +64,20 @@ class Api(Construct):
             rest_api_name=Stack.of(self).stack_name,
             description="ExCamera: jobs",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            cloud_watch_role=False,
+            cloud_watch_role=settings.api_logs == "own-role",
+            # The account's other APIs may use the role by the time the stack is deleted.
+            cloud_watch_role_removal_policy=(
+                RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+                if settings.api_logs == "own-role"
+                else None
+            ),
             deploy_options=apigateway.StageOptions(
                 stage_name=STAGE,
                 throttling_rate_limit=settings.api_rate,
                 throttling_burst_limit=settings.api_burst,
-                tracing_enabled=True,
+                tracing_enabled=settings.tracing,
                 metrics_enabled=True,
+                **self._access_log(),
             ),
         )
         self.api.node.try_remove_child("Endpoint")  # a second output of the address
@@ -63,10 +92,28 @@ class Api(Construct):
         self.key = self._usage_plan() if settings.api_auth == "key" else None
         accept(self.api, "AwsSolutions-APIG2", "The function validates requests, by its models.")
         stage = self.api.deployment_stage
-        accept(stage, "AwsSolutions-APIG1", _LOGS)
+        if not settings.api_logs:
+            accept(stage, "AwsSolutions-APIG1", _LOGS)
+        if settings.api_logs == "own-role":
+            accept(self.api.node.find_child("CloudWatchRole"), _PUSHES, "API Gateway takes it.")
         accept(stage, "AwsSolutions-APIG6", _LOGS)
         accept(stage, "AwsSolutions-APIG3", "A firewall costs more than the API; add one in "
                "front if it is to be open to many.")  # fmt: skip
+
+    def _access_log(self) -> dict[str, Any]:
+        """What makes the stage log requests, as arguments of `StageOptions`."""
+        if not self._settings.api_logs:
+            return {}
+        log = logs.LogGroup(
+            self,
+            "Log",
+            retention=log_retention(self._settings.log_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        return {
+            "access_log_destination": apigateway.LogGroupLogDestination(log),
+            "access_log_format": apigateway.AccessLogFormat.custom(json.dumps(_LOGGED)),
+        }
 
     def _add_method(
         self, resource: apigateway.IResource, method: str, integration: apigateway.Integration

@@ -10,6 +10,7 @@ from constructs import Construct
 from excamera.job.options import EncodeOptions
 from stacks.api import Api
 from stacks.costs import Budget, tag_everything
+from stacks.encryption import Encryption
 from stacks.job import Job
 from stacks.monitoring import Monitoring
 from stacks.notices import Notices, Webhook
@@ -73,6 +74,7 @@ class ExCameraStack(Stack):
         if settings.budget_usd:
             Budget(self, "Budget", limit_usd=settings.budget_usd, email=settings.alarm_email)
         executors = workers.executors()
+        Encryption(self, "Encryption", settings).apply()
         tag_everything(self, settings)
         self._output("ApiUrl", api.api.url, "The REST API; docs/api.md describes it")
         if api.key is not None:

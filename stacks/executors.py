@@ -199,12 +199,12 @@ class Executors(Construct):
         ):
             resources = [self._work.arn_for_objects(f"mu/*/{shape}") for shape in shapes]
             self._role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
-            accept_wildcards(self._role.node.find_child("DefaultPolicy"), resources, _JOBS)
+            accept_wildcards(self._role, resources, _JOBS)
         packages = self._work.arn_for_objects("mu-packages/*")
         self._role.add_to_policy(
             iam.PolicyStatement(actions=["s3:GetObject"], resources=[packages])
         )
-        accept_wildcards(self._role.node.find_child("DefaultPolicy"), [packages], _PACKAGES)
+        accept_wildcards(self._role, [packages], _PACKAGES)
         self._role.add_to_policy(
             iam.PolicyStatement(
                 actions=["sts:AssumeRole", "sts:TagSession"], resources=[task_role.role_arn]
@@ -225,19 +225,21 @@ class Executors(Construct):
         )
         data = self._work.arn_for_objects("mu/${aws:PrincipalTag/job}/data/*")
         named = self._named("Writes", settings.mu_write_buckets)
-        # The stack's own output bucket keeps no versions.
-        versioned = [storage.input, *self._named("Reads", settings.mu_read_buckets), *named]
-        writable, readable = [storage.output, *named], [storage.output, *versioned]
+        writable = [storage.output, *named]
+        readable = [storage.input, *self._named("Reads", settings.mu_read_buckets), *writable]
         for actions, resources, reason in (
             (["s3:GetObject", "s3:PutObject"], [data], _CALLS),
-            (["s3:GetObject"], [one.arn_for_objects("*") for one in readable], _FILES),
-            (["s3:GetObjectVersion"], [one.arn_for_objects("*") for one in versioned], _FILES),
+            (
+                ["s3:GetObject", "s3:GetObjectVersion"],
+                [one.arn_for_objects("*") for one in readable],
+                _FILES,
+            ),
             (["s3:PutObject"], [one.arn_for_objects("*") for one in writable], _FILES),
             # Without it S3 says "forbidden" of what is absent.
             (["s3:ListBucket"], [one.bucket_arn for one in readable], ""),
         ):
             role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
-            accept_wildcards(role.node.find_child("DefaultPolicy"), resources, reason)
+            accept_wildcards(role, resources, reason)
         return role
 
     def _named(self, construct_id: str, names: Sequence[str]) -> list[s3.IBucket]:
@@ -257,6 +259,8 @@ class Executors(Construct):
             log_id="MachineLog",
             log_suffix="-mu",
         )
+        # The CDK spreads rights on many workers over several policies.
+        accept_wildcards(machine.role, ["*"], "Traces and the delivery of logs take no resource.")
         allow_distributed_map(
             self,
             machine,

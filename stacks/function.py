@@ -9,7 +9,7 @@ from aws_cdk import Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from excamera.job.steps import FRONT_NAMES
 from stacks.nag import accept, accept_wildcards
@@ -115,15 +115,18 @@ class Function(Construct):
             ),
             role=self.role,
             log_group=log,
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.ACTIVE if settings.tracing else lambda_.Tracing.DISABLED,
             current_version_options=kept_versions(),
             environment={
                 "POWERTOOLS_SERVICE_NAME": step,
                 "POWERTOOLS_METRICS_NAMESPACE": Stack.of(self).stack_name,
+                **({} if settings.tracing else {"POWERTOOLS_TRACE_DISABLED": "true"}),
                 **environment,
             },
         )
-        accept_wildcards(self._policy, ["*"], "X-Ray's actions on traces take no resource.")
+        # Of the role, as the CDK spreads what is too long for one policy over several.
+        if settings.tracing:
+            accept_wildcards(self.role, ["*"], "X-Ray's actions on traces take no resource.")
         accept_runtime(self.function, settings)
 
     @property
@@ -136,13 +139,9 @@ class Function(Construct):
         """The alias for callers that want the version that is deployed."""
         return lambda_.Alias(self, "Live", alias_name=LIVE, version=self.version)
 
-    @property
-    def _policy(self) -> IConstruct:
-        return self.role.node.find_child("DefaultPolicy")
-
     def allow(self, actions: Sequence[str], resources: Sequence[str], reason: str = "") -> None:
         """Grant actions on resources; a wildcard among the resources needs a reason."""
         self.role.add_to_policy(
             iam.PolicyStatement(actions=list(actions), resources=list(resources))
         )
-        accept_wildcards(self._policy, resources, reason)
+        accept_wildcards(self.role, resources, reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from constructs import Node
@@ -15,6 +15,12 @@ from excamera.job.steps import DEFAULT_MEMORY_MB
 
 OWN_TAGS = ("app", "stack")
 """Cost-allocation tags that every resource has without being asked for."""
+
+MOST_TAGS = 50
+"""Tags that AWS allows a resource."""
+
+_NETWORKS_TAGS = 3
+"""Tags that the CDK gives the subnets of `mu_server`: a name and what they are for."""
 
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
             2557, 2922, 3288, 3653)  # fmt: skip
@@ -29,6 +35,15 @@ CANARIES = (
 
 _MEMORY_MB = range(128, 10_241)
 _SCRATCH_MB = range(512, 10_241)
+_PYTHON = re.compile(r"3\.1\d")
+_BUCKET = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)(?!\d+(\.\d+){3}$)(?!.*\.\.)"
+                     r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)(?<!\.mrap)"
+                     r"(?<!--x-s3)(?<!--table-s3)")  # fmt: skip
+_KEY = re.compile(r"arn:aws[\w-]*:kms:[\w-]+:\d{12}:key/[\w-]+")
+_PREFIX = re.compile(r"[ -)+->@-~\xa0-\xff]*")
+"""What IAM's policies can say literally: of Latin-1 all but control characters, * and ?."""
+_MOST_PREFIX_BYTES = 512
+"""Half of what S3 allows a key: the other half is for the names of jobs and files."""
 _HTTPS = re.compile(r"https://[^\s/@]+(/\S*)?")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _TAG = re.compile(r"[\w .:/=+@-]{1,128}")
@@ -88,6 +103,13 @@ class Settings:
         mu_write_buckets: buckets that they may read and write, besides output.
         mu_server: "valkey" for a server that carries the messages of gangs, and costs something at
             all times; "" for none.
+        tracing: whether X-Ray records traces.
+        kms_key: encrypts the stack's buckets, logs, topics and queue: "create" for a key of the
+            stack's own, the ARN of an existing one, or "" for AWS's.
+        bucket_kms_keys: ARNs of more keys, with which existing buckets are encrypted.
+        api_logs: "existing-role" or "own-role" for a log of the API's requests, which needs a role
+            that is set for the whole account and region; "" for none.
+        source_days: days after which uploads expire; 0 for never.
     """
 
     architecture: Literal["arm64", "x86_64"]
@@ -129,12 +151,25 @@ class Settings:
     mu_read_buckets: list[str] = field(default_factory=list)
     mu_write_buckets: list[str] = field(default_factory=list)
     mu_server: Literal["", "valkey"] = ""
+    tracing: bool = True
+    kms_key: str = ""
+    bucket_kms_keys: list[str] = field(default_factory=list)
+    api_logs: Literal["", "existing-role", "own-role"] = ""
+    source_days: int = 0
 
     def __post_init__(self) -> None:
-        """Reject settings that cannot be deployed or do not mean what they seem to."""
+        """Reject settings that cannot be deployed or do not mean what they seem to.
+
+        What depends on the whole template is in `stacks.limits`; on the region, in
+        `stacks.regions`.
+        """
+        for one in fields(self):
+            _of_type(one.name, getattr(self, one.name), str(one.type))
         _one_of("architecture", self.architecture, ("arm64", "x86_64"))
         _one_of("removal", self.removal, ("retain", "destroy"))
         _one_of("api_auth", self.api_auth, ("iam", "key"))
+        if not _PYTHON.fullmatch(self.python):
+            raise SettingError(f"python must be a version such as 3.14, not {self.python!r}")
         for name, memory in self.memory_mb.items():
             if name not in DEFAULT_MEMORY_MB:
                 known = ", ".join(DEFAULT_MEMORY_MB)
@@ -151,6 +186,8 @@ class Settings:
         _within("api_burst", self.api_burst, range(1, 5001))
         _within("api_requests_a_day", self.api_requests_a_day, range(1, 100_000_001))
         _within("job_timeout_s", self.job_timeout_s, range(60, 31_536_001))
+        _within("source_days", self.source_days, range(3651))
+        _one_of("api_logs", self.api_logs, ("", "existing-role", "own-role"))
         _within("intermediates_days", self.intermediates_days, range(1, 3651))
         if self.log_days not in LOG_DAYS:
             days = ", ".join(map(str, LOG_DAYS))
@@ -161,17 +198,46 @@ class Settings:
             raise SettingError(f"options: {error}") from error
         if not self.suffixes or not all(s.startswith(".") and len(s) > 1 for s in self.suffixes):
             raise SettingError('suffixes must be a list such as [".mp4", ".mov"]')
+        if not _PREFIX.fullmatch(self.prefix) or "${" in self.prefix:
+            raise SettingError(
+                "prefix must be of Latin letters, digits and signs other than *, ? and ${, as it "
+                f"stands in policies of IAM: {self.prefix!r}"
+            )
+        if len(self.prefix.encode()) > _MOST_PREFIX_BYTES:
+            raise SettingError(f"prefix must have at most {_MOST_PREFIX_BYTES} bytes, as the keys "
+                               "of S3, which begin with it, have at most 1,024")  # fmt: skip
         for origin in self.cors_origins:
             if not re.fullmatch(r"https?://[^/*\s]+", origin):
                 raise SettingError(
                     f"cors_origins must be origins such as https://example.com, not {origin!r}"
                 )
+        self._check_buckets()
+        self._check_executors()
+        self._check_operations()
+        self._check_keys()
+
+    def _check_buckets(self) -> None:
         named = [b for b in (self.input_bucket, self.work_bucket, self.output_bucket) if b]
         if len(set(named)) < len(named):
             raise SettingError("input, work and output must be different buckets: a result in "
                                "the input bucket would start a job of its own")  # fmt: skip
-        self._check_executors()
-        self._check_operations()
+        for name in ("input_bucket", "work_bucket", "output_bucket", "source_buckets",
+                     "mu_read_buckets", "mu_write_buckets"):  # fmt: skip
+            value = getattr(self, name)
+            for bucket in [value] if isinstance(value, str) else value:
+                if not _BUCKET.fullmatch(bucket) and value:
+                    raise SettingError(f"{name}: {bucket!r} is no name of a bucket")
+        if self.source_days and self.input_bucket:
+            raise SettingError("source_days: the stack changes no existing bucket: give "
+                               f"{self.input_bucket} a lifecycle rule")  # fmt: skip
+
+    def _check_keys(self) -> None:
+        if self.kms_key not in ("", "create") and not _KEY.fullmatch(self.kms_key):
+            raise SettingError(f'kms_key must be the ARN of a key, "create" or "", not '
+                               f"{self.kms_key!r}")  # fmt: skip
+        for key in self.bucket_kms_keys:
+            if not _KEY.fullmatch(key):
+                raise SettingError(f"bucket_kms_keys must be ARNs of keys, not {key!r}")
 
     def _check_executors(self) -> None:
         if not self.mu_memory_mb or len(set(self.mu_memory_mb)) < len(self.mu_memory_mb):
@@ -195,16 +261,24 @@ class Settings:
         if self.canary and self.canary not in CANARIES:
             known = ", ".join(CANARIES)
             raise SettingError(f'canary must be "" or one of {known}, not {self.canary!r}')
-        if not isinstance(self.tags, dict):
-            raise SettingError('tags must be an object such as {"team": "films"}')
+        most = MOST_TAGS - len(OWN_TAGS) - _NETWORKS_TAGS
+        if len(self.tags) > most:
+            raise SettingError(
+                f"tags: AWS allows a resource {MOST_TAGS}, of which {most} can be yours, not "
+                f"{len(self.tags)}"
+            )
+        kept = [name.lower() for name in (*OWN_TAGS, *self.tags)]
         for name, value in self.tags.items():
+            if kept.count(name.lower()) > 1 and name not in OWN_TAGS:
+                raise SettingError(f"tags: {name} differs from another only in case, which IAM "
+                                   "does not take")  # fmt: skip
             if not (isinstance(value, str) and _TAG.fullmatch(name) and _TAG.fullmatch(value)):
                 raise SettingError(f"tags: {name!r}: {value!r} is not a valid tag")
             if name in OWN_TAGS or name.lower().startswith("aws:"):
                 raise SettingError(f"tags: {name} is reserved")
         for name in ("max_usd_per_job", "max_usd_per_month", "budget_usd"):
             usd = getattr(self, name)
-            if type(usd) not in (int, float) or not 0 <= usd <= 1e9:
+            if not 0 <= usd <= 1e9:
                 raise SettingError(f"{name} must be dollars, not {usd!r}")
         if self.budget_usd and not self.alarm_email:
             raise SettingError("budget_usd needs an alarm_email to send its letters to")
@@ -230,7 +304,8 @@ class Settings:
 
 
 _TEXTS = ("architecture", "python", "prefix", "input_bucket", "work_bucket", "output_bucket",
-          "removal", "api_auth", "webhook_url", "alarm_email", "mu_server", "canary")  # fmt: skip
+          "removal", "api_auth", "webhook_url", "alarm_email", "mu_server", "kms_key",
+          "api_logs", "canary")  # fmt: skip
 
 
 def _parsed(name: str, value: Any) -> Any:
@@ -249,11 +324,36 @@ def _with_defaults(memory_mb: Any) -> dict[str, int]:
     return {**DEFAULT_MEMORY_MB, **memory_mb}
 
 
+def _of_type(name: str, value: Any, kind: str) -> None:
+    """Refuse a value of another type than its field's; lists must name nothing twice."""
+    match kind.partition("[")[0]:
+        case "list":
+            of, what = (int, "numbers") if kind == "list[int]" else (str, "texts")
+            if not isinstance(value, list) or not all(type(one) is of for one in value):
+                raise SettingError(f"{name} must be a list of {what}, not {value!r}")
+            twice = [one for one in value if value.count(one) > 1]
+            if twice and name != "mu_memory_mb":
+                raise SettingError(f"{name} names {twice[0]} twice")
+        case "dict":
+            if not isinstance(value, dict):
+                raise SettingError(f"{name} must be an object, not {value!r}")
+        case "bool":
+            if not isinstance(value, bool):
+                raise SettingError(f"{name} must be true or false, not {value!r}")
+        case "int" | "float":
+            if type(value) not in (int, float):
+                raise SettingError(f"{name} must be a number, not {value!r}")
+        case _:
+            if not isinstance(value, str):
+                raise SettingError(f"{name} must be text, not {value!r}")
+
+
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        raise SettingError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+        named = ", ".join(one or '""' for one in known)
+        raise SettingError(f"{name} must be one of {named}, not {value!r}")
 
 
 def _within(name: str, value: int, allowed: range) -> None:
-    if not isinstance(value, int) or value not in allowed:
+    if type(value) is not int or value not in allowed:
         raise SettingError(f"{name} must be {allowed.start} to {allowed.stop - 1}, not {value!r}")

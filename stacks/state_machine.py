@@ -45,7 +45,7 @@ def new_state_machine(
         definition_body=sfn.DefinitionBody.from_string(json.dumps(definition, indent=1)),
         definition_substitutions={"Partition": Aws.PARTITION, **substitutions},
         timeout=Duration.seconds(settings.job_timeout_s),
-        tracing_enabled=True,
+        tracing_enabled=settings.tracing,
         logs=sfn.LogOptions(
             destination=logs.LogGroup(
                 scope,

@@ -15,6 +15,17 @@ _ABORT_UPLOADS = s3.LifecycleRule(
 )
 
 
+def _expire_replaced(settings: Settings) -> list[s3.LifecycleRule]:
+    """Rules for a bucket that keeps versions: what was replaced or deleted goes after a while."""
+    return [
+        s3.LifecycleRule(
+            id="expire-replaced-versions",
+            noncurrent_version_expiration=Duration.days(settings.intermediates_days),
+        ),
+        s3.LifecycleRule(id="remove-marks-of-nothing", expired_object_delete_marker=True),
+    ]
+
+
 class Storage(Construct):
     """Input, work and output buckets, the stack's own or existing ones.
 
@@ -22,7 +33,7 @@ class Storage(Construct):
         input: for uploads; keeps versions, so that a job reads the version it started
             with even if the object is replaced.
         work: for jobs' objects, which expire.
-        output: for results.
+        output: for results; keeps versions for a while, in case of a mistake.
     """
 
     def __init__(self, scope: Construct, construct_id: str, settings: Settings) -> None:
@@ -34,9 +45,15 @@ class Storage(Construct):
             versioned=True,
             rules=[
                 _ABORT_UPLOADS,
-                s3.LifecycleRule(
-                    id="expire-replaced-versions",
-                    noncurrent_version_expiration=Duration.days(settings.intermediates_days),
+                *_expire_replaced(settings),
+                *(
+                    [
+                        s3.LifecycleRule(
+                            id="expire-uploads", expiration=Duration.days(settings.source_days)
+                        )
+                    ]
+                    if settings.source_days
+                    else []
                 ),
             ],
         )
@@ -70,7 +87,12 @@ class Storage(Construct):
                 ),
             ],
         )
-        self.output = self._bucket("Output", settings.output_bucket, rules=[_ABORT_UPLOADS])
+        self.output = self._bucket(
+            "Output",
+            settings.output_bucket,
+            versioned=True,
+            rules=[_ABORT_UPLOADS, *_expire_replaced(settings)],
+        )
 
     def _cors(self, construct_id: str) -> list[s3.CorsRule]:
         """Web pages that may call the API may also use the URLs that it returns."""
@@ -110,7 +132,10 @@ class Storage(Construct):
             versioned=versioned,
             lifecycle_rules=rules,
             cors=self._cors(construct_id),
-            removal_policy=RemovalPolicy.DESTROY if destroy else RemovalPolicy.RETAIN,
+            # A first deployment that fails takes its empty buckets back.
+            removal_policy=(
+                RemovalPolicy.DESTROY if destroy else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+            ),
             auto_delete_objects=destroy,
         )
         accept(

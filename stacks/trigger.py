@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
@@ -36,7 +36,7 @@ class Trigger(Construct):
         settings: Settings,
         uploads: s3.IBucket,
         start: Function,
-        machine: sfn.IStateMachine,
+        machine: sfn.StateMachine,
         ended: Function,
         admit: Function,
     ) -> None:
@@ -54,7 +54,7 @@ class Trigger(Construct):
             "It is the dead-letter queue: of the rules and of the functions they call.",
         )
         self.rule("Upload", _uploaded(settings, uploads.bucket_name), start)
-        self.rule("Ended", _ended(machine.state_machine_arn), ended, admit)
+        self.rule("Ended", _ended(machine), ended, admit)
         self.rule("Turn", _turn(Stack.of(self).stack_name), admit)
         self.schedule("Turns", Duration.minutes(5), admit)
 
@@ -113,13 +113,23 @@ def _uploaded(settings: Settings, bucket: str) -> events.EventPattern:
     )
 
 
-def _ended(machine_arn: str) -> events.EventPattern:
-    """The ends of jobs; children of a distributed map have the ARN of another machine."""
+def _ended(machine: sfn.StateMachine) -> events.EventPattern:
+    """The ends of jobs, not those of their maps' children.
+
+    Children have a slash and the map's label after the state machine's name, in both ARNs.
+    """
+    executions = Stack.of(machine).format_arn(
+        service="states",
+        resource="execution",
+        resource_name=f"{machine.state_machine_name}:",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
     return events.EventPattern(
         source=["aws.states"],
         detail_type=["Step Functions Execution Status Change"],
         detail={
-            "stateMachineArn": [machine_arn],
+            "stateMachineArn": [machine.state_machine_arn],
+            "executionArn": [{"prefix": executions}],
             "status": ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"],
         },
     )

@@ -59,6 +59,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     caches.install(Path(settings["root"]).with_name("caches"), tuple(settings["certificate"]))
     if settings["authenticate"]:
         roles.hide_missing_keys()
+        roles.protect_keys()
         roles.fill_in_variables()
         roles.note_needed_rights()
 

@@ -31,6 +31,7 @@ def install(problem_of: Callable[[str], str | None]) -> None:
     create_functions_as_aws()
     refuse_bad_definitions(problem_of)
     take_alarms_over_expressions()
+    encrypt_buckets_of_templates()
 
 
 def read_ranges_of_versions() -> None:
@@ -172,3 +173,37 @@ def take_alarms_over_expressions() -> None:
         return original(name, properties)
 
     provisioners._cw_metric_alarm_record = record
+
+
+def encrypt_buckets_of_templates() -> None:
+    """A bucket in a template is encrypted with the key that the template names.
+
+    Without one it stays as it is: MiniStack refuses uploads to it that name KMS but no key, which
+    AWS takes.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    for name in ("create", "update"):
+        handlers[name] = _with_encryption(handlers[name])
+
+
+def _with_encryption(provision: Callable[..., Any]) -> Callable[..., Any]:
+    def provisioned(*args: Any, **options: Any) -> Any:
+        result = provision(*args, **options)
+        properties = [argument for argument in args if isinstance(argument, dict)][-1]
+        rules = properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [])
+        for rule in rules:
+            default = rule.get("ServerSideEncryptionByDefault", {})
+            if default.get("KMSMasterKeyID"):
+                enabled = str(bool(rule.get("BucketKeyEnabled"))).lower()
+                body = (
+                    "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>"
+                    f"<SSEAlgorithm>{default['SSEAlgorithm']}</SSEAlgorithm>"
+                    f"<KMSMasterKeyID>{default['KMSMasterKeyID']}</KMSMasterKeyID>"
+                    "</ApplyServerSideEncryptionByDefault>"
+                    f"<BucketKeyEnabled>{enabled}</BucketKeyEnabled></Rule>"
+                    "</ServerSideEncryptionConfiguration>"
+                )
+                s3._put_bucket_encryption(result[0], body.encode())
+        return result
+
+    return provisioned

@@ -1,12 +1,14 @@
-"""Roles beyond what MiniStack enforces: Step Functions' calls, hidden keys, needed rights."""
+"""Roles beyond what MiniStack enforces: Step Functions' calls, hidden and encrypted objects."""
 
 # mypy: disable-error-code="import-not-found"
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
+from urllib.parse import unquote
 
 from ministack import app
 from ministack.core import iam_evaluator
@@ -88,6 +90,52 @@ def hide_missing_keys() -> None:
         return s3._error("AccessDenied", "Access Denied", 403, path) if denied else answer
 
     app._dispatch_service_request = dispatch_service_request
+
+
+def protect_keys() -> None:
+    """Refuses objects of buckets with a customer's key to roles that may not use the key."""
+    dispatch = app._dispatch_service_request
+
+    async def dispatch_service_request(
+        method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str
+    ) -> Any:
+        caller = extract_access_key_id(headers, query)
+        if caller and detect_service(method, path, headers, query) == "s3":
+            for action, key in _uses_of_keys(method, path, headers, query):
+                denied = iam_evaluator.enforce(
+                    caller,
+                    action,
+                    "kms",
+                    get_region(),
+                    resource_arn=key,
+                    service_context={"kms:ViaService": f"s3.{get_region()}.amazonaws.com"},
+                )
+                if denied:
+                    return s3._error("AccessDenied", f"not authorized: {action}", 403, path)
+        return await dispatch(method, path, headers, body, query, request_id)
+
+    app._dispatch_service_request = dispatch_service_request
+
+
+def _uses_of_keys(method: str, path: str, headers: Any, query: Any) -> Iterator[tuple[str, str]]:
+    """Yields what S3 asks of KMS in the name of whoever reads or writes an object."""
+    bucket, _, name = path.lstrip("/").partition("/")
+    key = _key_of(bucket) if name and "tagging" not in query else None
+    if key and method == "GET" and "uploadId" not in query:
+        yield "kms:Decrypt", key
+    if key and (method == "PUT" or (method == "POST" and "uploads" in query)):
+        yield "kms:GenerateDataKey", key
+    if key and "uploadId" in query and method in ("PUT", "POST"):
+        yield "kms:Decrypt", key
+    source = headers.get("x-amz-copy-source")
+    if source and (key := _key_of(unquote(source).lstrip("/").partition("/")[0])):
+        yield "kms:Decrypt", key
+
+
+def _key_of(bucket: str) -> str | None:
+    sealed = s3._bucket_default_sse_headers(bucket)
+    key: str | None = sealed.get("x-amz-server-side-encryption-aws-kms-key-id")
+    return key
 
 
 def fill_in_variables() -> None:

@@ -18,6 +18,12 @@ from excamera.errors import DeploymentFailed, NoProject
 PACKAGE = "aws-cdk@2.1148.1"
 """npm's newest major version cannot read what the pinned CDK library writes."""
 
+QUALIFIER = "@aws-cdk/core:bootstrapQualifier"
+"""The CDK's context value that tells one bootstrap of an account from others."""
+
+USUAL_QUALIFIER = "hnb659fds"
+"""The CDK's own, which an account has unless its owner chose another."""
+
 _KEPT_LINES = 200
 _SHOWN_LINES = 15
 
@@ -74,6 +80,11 @@ def defaults(folder: Path) -> dict[str, Any]:
     return context
 
 
+def qualifier(folder: Path) -> str:
+    """The qualifier of the bootstrap that a project's stack uses."""
+    return str(defaults(folder).get(QUALIFIER, USUAL_QUALIFIER))
+
+
 def node() -> Path:
     """The folder of the node that `make synth` installs.
 
@@ -94,6 +105,9 @@ class Cdk:
         environment: variables for the CDK and AWS, added to this process's own.
         context: settings that differ from cdk.json.
         say: called with every line of output.
+
+    Raises:
+        DeploymentFailed: the context has another qualifier than cdk.json.
     """
 
     def __init__(
@@ -104,6 +118,12 @@ class Cdk:
         say: Callable[[str], None],
     ) -> None:
         self._folder = folder
+        self._qualifier = qualifier(folder)
+        if context.get(QUALIFIER, self._qualifier) != self._qualifier:
+            raise DeploymentFailed(
+                f"{QUALIFIER} belongs to the account: set it in the context of cdk.json, where "
+                f"it is {self._qualifier}, not with -c"
+            )
         self._node = node()
         self._context = dict(context)
         self._say = say
@@ -118,6 +138,8 @@ class Cdk:
         environment = {
             "CDK_OUTDIR": str(out),
             "CDK_CONTEXT_JSON": json.dumps(self._context),
+            # As the CDK's command line tells it: some settings need services of the region.
+            "CDK_DEFAULT_REGION": self._environment.get("AWS_REGION", ""),
         }
         self._run([sys.executable, "app.py"], environment)
         [template] = out.glob("*.template.json")
@@ -131,7 +153,15 @@ class Cdk:
         """
         npx = self._node / "lib/node_modules/npm/bin/npx-cli.js"
         command = [str(self._node / "bin" / "node"), str(npx), "--yes", PACKAGE]
-        self._run([*command, *arguments, "--no-notices", "--no-color"], {})
+        bootstrap = self._bootstrap() if arguments[0] == "bootstrap" else []
+        self._run([*command, *arguments, *bootstrap, "--no-notices", "--no-color"], {})
+
+    def _bootstrap(self) -> list[str]:
+        """Options that leave the account's bootstraps with other qualifiers alone."""
+        if self._qualifier == USUAL_QUALIFIER:
+            return []
+        return ["--qualifier", self._qualifier, "--toolkit-stack-name",
+                f"CDKToolkit-{self._qualifier}"]  # fmt: skip
 
     def _run(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         last: deque[str] = deque(maxlen=_KEPT_LINES)

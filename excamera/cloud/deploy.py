@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from excamera.cloud.account import Account, Stack, explained
+from excamera.cloud.cdk import USUAL_QUALIFIER, project, qualifier
 from excamera.cloud.versions import named
 from excamera.errors import CloudUnavailable, DeploymentFailed, NoSuchStack, NotAllowed
 
@@ -21,7 +22,6 @@ FRONT_RESERVED = 10
 """What is reserved for each function that serves jobs, if the account allows it."""
 
 _SMALLEST_GOOD_CONCURRENCY = 50
-_VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 
 
 _SHOWN = 10
@@ -47,6 +47,7 @@ class Preflight:
         concurrency: functions that the account runs at once; None if unknown.
         stack: the stack as it is now, or None.
         running: the running jobs, latest first.
+        qualifier: which of the account's bootstraps the stack uses.
     """
 
     identity: str
@@ -55,6 +56,7 @@ class Preflight:
     concurrency: int | None
     stack: Stack | None
     running: Sequence[RunningJob] = ()
+    qualifier: str = USUAL_QUALIFIER
 
     @property
     def account(self) -> str:
@@ -112,9 +114,11 @@ class Preflight:
         if self.bootstrap is None or self.bootstrap < OLDEST_BOOTSTRAP:
             raise DeploymentFailed(
                 f"account {self.account} is not bootstrapped for the CDK in {self.region}"
+                + ("" if self.qualifier == USUAL_QUALIFIER
+                   else f" with the qualifier {self.qualifier} of cdk.json")
                 + (f" (version {self.bootstrap} is too old)" if self.bootstrap else "")
                 + ": run `excamera deploy --bootstrap`"
-            )
+            )  # fmt: skip
         if self.stack is not None and self.stack.status in ("ROLLBACK_COMPLETE", "DELETE_FAILED",
                                                              "ROLLBACK_FAILED"):  # fmt: skip
             raise DeploymentFailed(
@@ -128,11 +132,13 @@ class Preflight:
 
 
 def look(account: Account, name: str) -> Preflight:
-    """Look at an account and the stack to deploy into it.
+    """Look at an account and the stack to deploy into it, from the project of this folder.
 
     Raises:
+        NoProject: neither this folder nor one above has the project.
         CloudError: there are no credentials, or they do not suffice.
     """
+    bootstrap = qualifier(project())
     identity = account.identity()
     try:
         stack: Stack | None = account.stack(name)
@@ -141,10 +147,11 @@ def look(account: Account, name: str) -> Preflight:
     return Preflight(
         identity=identity,
         region=account.region,
-        bootstrap=_bootstrap(account),
+        bootstrap=_bootstrap(account, bootstrap),
         concurrency=concurrency(account),
         stack=stack,
         running=_running(account, stack) if stack else (),
+        qualifier=bootstrap,
     )
 
 
@@ -158,10 +165,11 @@ def concurrency(account: Account) -> int | None:
     return int(found["ConcurrentExecutions"])
 
 
-def _bootstrap(account: Account) -> int | None:
+def _bootstrap(account: Account, which: str) -> int | None:
+    parameter = f"/cdk-bootstrap/{which}/version"
     try:
         with explained("ssm:GetParameter"):
-            found = account.client("ssm").get_parameter(Name=_VERSION_PARAMETER)
+            found = account.client("ssm").get_parameter(Name=parameter)
     except CloudUnavailable as error:
         if "ParameterNotFound" in str(error):
             return None

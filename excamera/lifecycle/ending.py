@@ -42,13 +42,16 @@ STATUSES = {
 _OF_RESULT = ("key", "size", "frames", "duration_s")
 
 
-def is_end_of_job(detail: Mapping[str, Any]) -> bool:
-    """Whether an event is about the end of a job, not of a child execution of one of its maps.
+def is_of_child(detail: Mapping[str, Any]) -> bool:
+    """Whether an event is of a child execution of a distributed map, which is no job.
 
-    Children have a ``/`` in the names of their state machine and of their execution.
+    Step Functions puts the map's label after the state machine's name, with a slash that no name
+    can have: ``...:execution:StateMachine/Label:name``.
+
+    Args:
+        detail: detail of the event "Step Functions Execution Status Change".
     """
-    names = (detail.get("executionArn", "/"), detail.get("stateMachineArn", ""))
-    return not any("/" in name for name in names)
+    return any("/" in detail.get(name, "") for name in ("executionArn", "stateMachineArn"))
 
 
 def end_of_job(

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from excamera.job.objects import Keys
 from excamera.lifecycle import admission
 from excamera.lifecycle.cancel import is_cancelled
-from excamera.lifecycle.ending import is_end_of_job
+from excamera.lifecycle.ending import is_of_child
 from functions.settings import Settings
 from functions.turns import capacity
 from mu import Event, open_store
@@ -62,7 +62,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """
     if event["detail-type"] == "Scheduled Event":
         admission.reconcile(_running(), store)
-    elif is_end_of_job(event["detail"]):
+    elif event["detail-type"] != admission.TURN and not is_of_child(event["detail"]):
         admission.release(event["detail"]["name"], store)
     most = settings.batches_at_once * settings.chunks_at_once + 1
     room = capacity(settings.workers_at_once) or _USUAL_CONCURRENCY

@@ -53,6 +53,9 @@ events = boto3.client("events")
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Handle EventBridge's event of an execution's end; one that comes twice is announced once."""
     detail = event["detail"]
+    if ending.is_of_child(detail):
+        logger.info("no job", execution=detail["executionArn"])
+        return
     notice = ending.end_of_job(
         detail,
         store,

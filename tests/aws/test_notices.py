@@ -134,6 +134,29 @@ def test_an_event_that_comes_twice_is_told_once(stack: Deployed, everything: Sub
     assert end(stack, job.name)["id"] == told["id"]
 
 
+def test_the_end_of_a_child_of_a_map_is_not_told(
+    stack: Deployed, everything: Subscriber, bus: BusListener
+) -> None:
+    """If this fails, subscribers hear of every batch of a job, whatever name it has."""
+    machine = f"{stack.outputs['StateMachineArn']}/batches"
+    name = "0b6e7a5c-child"
+    child = {
+        "executionArn": f"{machine.replace(':stateMachine:', ':execution:')}:{name}",
+        "stateMachineArn": machine, "name": name, "status": "FAILED", "cause": None,
+        "input": "{}", "output": None, "startDate": 1_000_000, "stopDate": 1_002_500,
+    }  # fmt: skip
+    answer = stack.client("lambda").invoke(
+        FunctionName=stack.function("ended"), Payload=json.dumps({"detail": child}).encode()
+    )
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    # A job that ends later is told: whatever the child had sent would be there by then.
+    job = stack.ended(start(stack, "after-a-child.film", b"no video"))
+    everything.one(job.name)
+    bus.one(job.name)
+    assert everything.of(name) == []
+    assert stack.keys("WorkBucket", f"jobs/{name}/") == []
+
+
 def test_a_redriven_job_is_told_again(stack: Deployed, everything: Subscriber, clip: Path) -> None:
     """If this fails, a job that was repaired and completed is still reported as failed."""
     taken = {"Bucket": stack.outputs["OutputBucket"], "Key": "mended.webm"}

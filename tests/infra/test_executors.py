@@ -90,7 +90,7 @@ def test_no_failure_of_a_worker_ends_the_others() -> None:
         ({"mu_names": 0}, "mu_names"),
         ({"mu_scratch_mb": 1}, "mu_scratch_mb"),
         ({"mu_server": "redis"}, "mu_server"),
-        ({"mu_read_buckets": ["a"], "mu_write_buckets": ["a"]}, "twice"),
+        ({"mu_read_buckets": ["our-films"], "mu_write_buckets": ["our-films"]}, "twice"),
     ],
 )
 def test_settings_that_make_no_sense_are_named(setting: dict[str, Any], named: str) -> None:

@@ -48,6 +48,11 @@ def test_every_end_of_a_job_is_told(stack: Template) -> None:
     ]
     statuses = rule["EventPattern"]["detail"]["status"]
     assert set(statuses) == {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
+    machine = stack["Outputs"]["StateMachineArn"]["Value"]
+    assert rule["EventPattern"]["detail"]["stateMachineArn"] == [machine]
+    [only] = rule["EventPattern"]["detail"]["executionArn"]
+    name = {"Fn::GetAtt": [machine["Ref"], "Name"]}
+    assert only["prefix"]["Fn::Join"][1][-2:] == [name, ":"], "a map's children would match"
     told = [target["Arn"]["Ref"] for target in rule["Targets"]]
     assert ["Ended" in told[0], "Admit" in told[1]] == [True, True]
 

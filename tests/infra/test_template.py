@@ -86,7 +86,8 @@ def test_buckets_are_private_encrypted_and_only_for_tls(stack: Template) -> None
             rule.get("AbortIncompleteMultipartUpload") == {"DaysAfterInitiation": 1}
             for rule in rules
         )
-        assert bucket["DeletionPolicy"] == "Retain"
+        assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert bucket["UpdateReplacePolicy"] == "Retain"
 
 
 def test_intermediates_expire_and_results_do_not(stack: Template) -> None:

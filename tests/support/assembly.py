@@ -19,11 +19,10 @@ def built(outdir: Path, **context: Any) -> dict[str, Any]:
     from stacks.node import use_own_node
 
     use_own_node()
-    from stacks.app import build
+    from stacks.app import synthesise
 
     settings = json.loads((ROOT / "cdk.json").read_text())["context"] | context
-    build(settings, outdir).synth()
-    return template(outdir, settings["stack_name"])
+    return synthesise(settings, outdir)
 
 
 def template(outdir: Path, stack: str = STACK) -> dict[str, Any]:

@@ -49,6 +49,22 @@ def test_a_success_names_source_result_and_tag() -> None:
 
 
 @pytest.mark.parametrize(
+    ("execution", "machine", "child"),
+    [
+        ("execution:Jobs-1:film-2f", "stateMachine:Jobs-1", False),
+        ("execution:Jobs-1/batches:0b6e", "stateMachine:Jobs-1/batches", True),
+        ("execution:Jobs-1/batches:0b6e", "stateMachine:Jobs-1", True),
+        ("execution:Jobs-1:0b6e", "stateMachine:Jobs-1/batches", True),
+    ],
+)
+def test_a_child_of_a_map_is_no_job(execution: str, machine: str, child: bool) -> None:
+    """If this fails, every batch of a job is announced as a job of its own, or no job is."""
+    arn = "arn:aws:states:eu-west-1:1:"
+    found = detail(executionArn=arn + execution, stateMachineArn=arn + machine)
+    assert ending.is_of_child(found) is child
+
+
+@pytest.mark.parametrize(
     ("status", "ours", "error"),
     [
         ("ABORTED", "stopped", "JobStopped"),

@@ -1,0 +1,92 @@
+"""The account's bootstrap of the CDK, which may have another qualifier than the CDK's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emulator import Emulator
+from excamera.cloud import cdk
+from excamera.cloud.account import Account
+from excamera.cloud.deploy import look
+from excamera.errors import DeploymentFailed
+
+pytestmark = pytest.mark.aws
+
+
+def project_with(folder: Path, qualifier: str | None) -> Path:
+    """Makes a folder that has what a clone of the repository is known by."""
+    folder.mkdir()
+    (folder / "app.py").touch()
+    (folder / "stacks").mkdir()
+    context = {} if qualifier is None else {cdk.QUALIFIER: qualifier}
+    (folder / "cdk.json").write_text(json.dumps({"context": context}))
+    return folder
+
+
+def test_the_bootstrap_with_the_qualifier_of_the_context_counts(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, `excamera deploy` refuses an account whose bootstrap has a qualifier."""
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    for qualifier, version in ((cdk.USUAL_QUALIFIER, 30), ("films", 21), ("old", 3)):
+        emulator.client("ssm").put_parameter(
+            Name=f"/cdk-bootstrap/{qualifier}/version", Value=str(version), Type="String",
+            Overwrite=True,
+        )  # fmt: skip
+    seen = {}
+    for number, qualifier in enumerate((None, "films", "old", "other")):
+        monkeypatch.chdir(project_with(tmp_path / str(number), qualifier))
+        seen[qualifier] = look(Account(), "Absent")
+    assert {name: one.bootstrap for name, one in seen.items()} == {
+        None: 30, "films": 21, "old": 3, "other": None,
+    }  # fmt: skip
+    seen[None].check()
+    seen["films"].check()
+    for qualifier in ("old", "other"):
+        with pytest.raises(DeploymentFailed, match=f"with the qualifier {qualifier} of cdk.json"):
+            seen[qualifier].check()
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the CDK's command line is called with, line by line."""
+    node = tmp_path / "node"
+    (node / "bin").mkdir(parents=True)
+    (node / "bin" / "node").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (node / "bin" / "node").chmod(0o755)
+    monkeypatch.setattr(cdk, "node", lambda: node)
+    return []
+
+
+def test_bootstrapping_leaves_other_bootstraps_alone(arguments: list[str], tmp_path: Path) -> None:
+    """If this fails, `--bootstrap` changes the bootstrap on which other stacks stand."""
+    for qualifier in (None, "films"):
+        folder = project_with(tmp_path / str(qualifier), qualifier)
+        cdk.Cdk(folder, {}, {}, arguments.append).run("bootstrap", "aws://1/eu-west-1")
+    without, given = "\n".join(arguments).split(cdk.PACKAGE)[1:]
+    assert "--qualifier" not in without
+    assert "--qualifier\nfilms\n--toolkit-stack-name\nCDKToolkit-films\n" in given
+
+
+def test_the_qualifier_is_not_of_one_deployment(arguments: list[str], tmp_path: Path) -> None:
+    """If this fails, `-c` deploys with a qualifier for which nobody looked."""
+    folder = project_with(tmp_path / "project", "films")
+    cdk.Cdk(folder, {}, {cdk.QUALIFIER: "films"}, arguments.append)
+    with pytest.raises(DeploymentFailed, match=r"set it in the context of cdk\.json"):
+        cdk.Cdk(folder, {}, {cdk.QUALIFIER: "other"}, arguments.append)
+
+
+def test_a_synthesis_knows_the_region(arguments: list[str], tmp_path: Path) -> None:
+    """If this fails, `excamera deploy` finds out only from CloudFormation what a region lacks."""
+    folder = project_with(tmp_path / "project", None)
+    (folder / "app.py").write_text(
+        "import os; from pathlib import Path; print(os.environ['CDK_DEFAULT_REGION'])\n"
+        "Path(os.environ['CDK_OUTDIR'], 'Films.template.json').touch()\n"
+    )
+    synthesis = cdk.Cdk(folder, {"AWS_REGION": "eu-north-1"}, {}, arguments.append)
+    assert synthesis.synthesise(tmp_path) == "Films"
+    assert arguments == ["eu-north-1"]
