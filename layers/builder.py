@@ -6,9 +6,10 @@ import fcntl
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +24,17 @@ CACHE = ROOT / "build" / "layers"
 _KEPT_S = 3600
 
 
-def build(kind: Layer, *, architecture: str, python: str, cache: Path = CACHE) -> Path:
+Say = Callable[[str], None]
+
+
+def say_on_stderr(line: str) -> None:
+    """Print a line of progress; standard output is for what a synthesis prints."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def build(
+    kind: Layer, *, architecture: str, python: str, cache: Path = CACHE, say: Say = say_on_stderr
+) -> Path:
     """Return the directory whose contents become the layer's zip, building it if need be.
 
     Args:
@@ -31,6 +42,7 @@ def build(kind: Layer, *, architecture: str, python: str, cache: Path = CACHE) -
         architecture: "arm64" or "x86_64".
         python: version of Lambda's Python runtime, such as "3.14".
         cache: where layers are kept.
+        say: called with lines of progress, only if the layer has to be built.
 
     Raises:
         LayerBuildError: the layer cannot be built; the message says what to do.
@@ -43,7 +55,11 @@ def build(kind: Layer, *, architecture: str, python: str, cache: Path = CACHE) -
         with _alone(cache / f".{stem}.lock"):
             if not _use(layer):  # another build may have made it in the meantime
                 _remove_old(cache, stem)
+                name = f"layer {kind} for {architecture}"
+                say(f"{name}: {kind.work()} ...")
+                start = time.monotonic()
                 _make(kind, target, layer)
+                say(f"{name}: done in {time.monotonic() - start:.0f} s")
     return layer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import subprocess
 import threading
@@ -66,6 +67,26 @@ def test_a_layer_is_made_once(tmp_path: Path) -> None:
     assert layers.build(kind, **TARGET, cache=tmp_path) == first
     assert len(calls) == 1
     assert (first / "python" / "toy.py").read_text() == "VALUE = 1\n"
+
+
+def test_only_a_build_that_is_needed_reports_progress(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If this fails, a first `cdk ls` is silent for minutes, or prints more than names."""
+    layers.build(a_layer(write_file), **TARGET, cache=tmp_path)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    started, done = printed.err.splitlines()
+    assert started == "layer toy for arm64: making it ..."
+    assert re.fullmatch(r"layer toy for arm64: done in \d+ s", done)
+    layers.build(a_layer(write_file), **TARGET, cache=tmp_path)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_names_what_is_got_and_what_takes_long() -> None:
+    """If this fails, those who wait do not know for what."""
+    assert re.fullmatch(r"getting av [\d.]+, numpy [\d.]+", layers.MEDIA.work())
+    assert layers.CODEC.work().startswith("compiling")
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
