@@ -25,6 +25,7 @@ def install(problem_of: Callable[[str], str | None]) -> None:
     create_functions_as_aws()
     refuse_bad_definitions(problem_of)
     take_alarms_over_expressions()
+    store_lifecycle_rules()
 
 
 def read_ranges_of_versions() -> None:
@@ -140,3 +141,47 @@ def take_alarms_over_expressions() -> None:
         return original(name, properties)
 
     provisioners._cw_metric_alarm_record = record
+
+
+def store_lifecycle_rules() -> None:
+    """A bucket has the lifecycle rules of its template, for those who ask; none of them runs."""
+
+    def put(bucket: str, rules: list[dict[str, Any]]) -> None:
+        problem = s3._lifecycle_rules_error(rules)
+        if problem:
+            raise ValueError(f"LifecycleConfiguration of {bucket}: {problem[2].decode()}")
+        s3._bucket_lifecycle[bucket] = rules
+
+    provisioners._S3_BUCKET_CONFIGURATIONS += (
+        ("LifecycleConfiguration", _lifecycle_rules, put, s3._delete_bucket_lifecycle),
+    )
+
+
+def _lifecycle_rules(configuration: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_lifecycle_rule(rule) for rule in configuration["Rules"]]
+
+
+def _lifecycle_rule(template: dict[str, Any]) -> dict[str, Any]:
+    """A rule in the words of S3's API, from one in those of CloudFormation.
+
+    Raises:
+        ValueError: it has a property that is not known here.
+    """
+    given = dict(template)
+    rule: dict[str, Any] = {"Status": given.pop("Status")}
+    rule["Filter"] = {"Prefix": given.pop("Prefix", "")}
+    for theirs, action, name in (
+        ("ExpirationInDays", "Expiration", "Days"),
+        ("ExpiredObjectDeleteMarker", "Expiration", "ExpiredObjectDeleteMarker"),
+        ("NoncurrentVersionExpirationInDays", "NoncurrentVersionExpiration", "NoncurrentDays"),
+    ):
+        if theirs in given:
+            rule.setdefault(action, {})[name] = given.pop(theirs)
+    for action in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
+        if action in given:
+            rule[action] = given.pop(action)
+    if "Id" in given:
+        rule["ID"] = given.pop("Id")
+    if given:
+        raise ValueError(f"lifecycle rules have no {', '.join(given)} in the emulator yet")
+    return rule

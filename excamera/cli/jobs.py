@@ -45,6 +45,7 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
             ("state", found["state"]),
             ("phase", None if found["phase"] == "ended" else found["phase"]),
             ("source", found["source"]),
+            ("size", None if found["size"] is None else f"{found['size']:,} bytes"),
             ("output", found["output"]),
             ("created", when(found["created"])),
             ("ended", when(found["ended"])),
@@ -110,10 +111,19 @@ def jobs(cloud: Cloud, state: str | None, limit: int, as_json: bool) -> None:
         print_json(found)
         return
     print_table(
-        ("job", "state", "created", "ended"),
-        [(job["id"], job["state"], when(job["created"]), when(job["ended"]) or "")
-         for job in found],
-    )  # fmt: skip
+        ("job", "state", "created", "ended", "bytes", "source"),
+        [
+            (
+                job["id"],
+                job["state"],
+                when(job["created"]),
+                when(job["ended"]) or "",
+                "" if job["size"] is None else f"{job['size']:,}",
+                (job["source"] or "").rpartition("/")[2],
+            )
+            for job in found
+        ],
+    )
 
 
 @click.command()

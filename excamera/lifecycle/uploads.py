@@ -12,6 +12,7 @@ from typing import Any
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import CLOUD_CONTAINER, SourceFile
+from excamera.lifecycle.names import legible
 from excamera.media.source.location import look_up_source
 from mu import Event, Json, NoSuchKey, ObjectUrl, Store, StoreError, look_up
 
@@ -47,11 +48,18 @@ def job_of_upload(
         job=job_name(key, "\n".join((bucket, key, upload))),
         options=options,
         output_store=output_store,
+        size=detail["object"].get("size"),
     )
 
 
 def job_of_source(
-    url: str, *, job: str, options: Mapping[str, Any], output_store: str, tag: Json = None
+    url: str,
+    *,
+    job: str,
+    options: Mapping[str, Any],
+    output_store: str,
+    tag: Json = None,
+    size: int | None = None,
 ) -> Event:
     """The job of an object in S3.
 
@@ -61,9 +69,10 @@ def job_of_source(
         options: the stack's defaults, as `EncodeOptions.to_json`.
         output_store: URL of the store for results.
         tag: any JSON; the API and all notices of the job repeat it.
+        size: of the object in bytes, if it is known; the API's lists show it.
 
     Returns:
-        The event of the index step, and `tag`.
+        The event of the index step, with `tag` and `size`.
 
     Raises:
         StoreError: the URL is not one.
@@ -79,6 +88,7 @@ def job_of_source(
         "options": dict(options),
         "index": "auto",
         "tag": tag,
+        "size": size,
     }
 
 
@@ -86,7 +96,7 @@ def job_name(key: str, seed: str) -> str:
     """A name for a job: the beginning of its file's name, and a digest of `seed`."""
     digest = hashlib.sha256(seed.encode()).hexdigest()[:20]
     stem = key.rpartition("/")[2].rpartition(".")[0]
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:40].strip("-")
+    slug = legible(stem)
     return f"{slug}-{digest}" if slug else digest
 
 

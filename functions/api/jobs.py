@@ -101,7 +101,7 @@ class Jobs:
         # Look first: to start a running execution again looks like a first start.
         known = self._executions.find(job)
         if known is None:
-            event = self._event(request, options, job, pinned(request.source))
+            event = self._event(request, options, job, *pinned(request.source))
             known = self._executions.start(job, event)
             if known is not None:
                 return self._told(known), True
@@ -128,7 +128,8 @@ class Jobs:
             )
         job = job_name(request.name, token or str(uuid.uuid4()))
         key = f"{self._settings.prefix}uploads/{job}/{request.name}"
-        event = self._event(request, options, job, f"s3://{self._settings.input_bucket}/{key}")
+        source = f"s3://{self._settings.input_bucket}/{key}"
+        event = self._event(request, options, job, source, request.size)
         known = self._awaited(job)
         started = known is None and self._executions.find(job)
         if known is None and not started:
@@ -147,11 +148,15 @@ class Jobs:
         return self.get(job), False
 
     def _event(
-        self, request: JobRequest, options: dict[str, Any], job: str, source: str
+        self,
+        request: JobRequest,
+        options: dict[str, Any],
+        job: str,
+        source: str,
+        size: int | None = None,
     ) -> dict[str, Any]:
-        event = job_of_source(
-            source, job=job, options=options, output_store=f"s3://{self._settings.output_bucket}"
-        )
+        store = f"s3://{self._settings.output_bucket}"
+        event = job_of_source(source, job=job, options=options, output_store=store, size=size)
         if request.output is not None:
             event["output"]["key"] = request.output
         return {**event, "tag": request.tag}
@@ -165,7 +170,8 @@ class Jobs:
 
     def _same(self, asked: dict[str, Any], known: dict[str, Any]) -> None:
         versionless = {**known, "input": {**known["input"], "path": asked["input"]["path"]}}
-        if versionless != asked:
+        # Jobs of a source are asked for without its size, and older jobs have none.
+        if {**versionless, "size": None} != {**asked, "size": None}:
             raise Conflict(
                 f"the idempotency key was used before for another request; its job is "
                 f"{known['job']}"
@@ -203,6 +209,7 @@ class Jobs:
             phase="uploading",
             created=awaited.created,
             source=event["input"]["name"],
+            size=awaited.upload.size,
             output=f"{event['output']['store']}/{event['output']['key']}",
             options=event["options"],
             tag=event["tag"],
@@ -233,7 +240,8 @@ class Jobs:
                 )
             except ValueError as error:
                 raise Malformed(f"next: {error}") from error
-            found += [_summary(execution) for execution in executions]
+            events = self._executions.events([execution.job for execution in executions])
+            found += map(_summary, executions, events)
             following = {"executions": more} if more else None
         elif following == {} and state != "uploading":
             following = {"executions": ""}
@@ -247,7 +255,15 @@ class Jobs:
         for key in keys[:limit]:
             awaited = self._awaited(key.removeprefix("uploads/").removesuffix(".json"))
             if awaited is not None:
-                found.append(JobSummary(id=awaited.job, state="uploading", created=awaited.created))
+                found.append(
+                    JobSummary(
+                        id=awaited.job,
+                        state="uploading",
+                        created=awaited.created,
+                        source=awaited.event["input"]["name"],
+                        size=awaited.upload.size,
+                    )
+                )
         return found, {"uploads": keys[limit - 1]} if len(keys) > limit else {}
 
     # --- ending --------------------------------------------------------------------
@@ -278,13 +294,15 @@ def _no_job(job: str) -> NoSuchJob:
     return NoSuchJob(f"there is no job {job}, or it is older than 90 days")
 
 
-def _summary(execution: Execution) -> JobSummary:
+def _summary(execution: Execution, event: dict[str, Any] | None) -> JobSummary:
     ended = execution.ended
     return JobSummary(
         id=execution.job,
         state=execution.state,
         created=execution.started.isoformat(),
         ended=ended.isoformat() if ended else None,
+        source=event["input"]["name"] if event else None,
+        size=event.get("size") if event else None,
     )
 
 

@@ -202,6 +202,12 @@ class JobSummary(BaseModel):
     state: State
     created: str
     ended: str | None = None
+    source: Annotated[
+        str | None, Field(description="The source's address; null if it could not be looked up.")
+    ] = None
+    size: Annotated[
+        int | None, Field(description="The source's size in bytes; null if it is not known.")
+    ] = None
 
 
 class Job(JobSummary):

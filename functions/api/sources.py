@@ -7,8 +7,8 @@ from mu import NoSuchKey, StoreDenied
 from mu.store.s3.bucket import S3Object
 
 
-def pinned(url: str) -> str:
-    """The URL of an object's current version, if its bucket keeps versions.
+def pinned(url: str) -> tuple[str, int]:
+    """The URL of an object's current version, if its bucket keeps versions, and its size in bytes.
 
     So a job encodes the object as it was at the time of the request. The look-up also reports a
     mistyped key at once: the functions that read sources may not list keys.
@@ -24,4 +24,4 @@ def pinned(url: str) -> str:
         raise Unprocessable(
             f"source: the stack may not read {url}; see the bucket's policy and its key"
         ) from error
-    return found.url
+    return found.url, found.size
