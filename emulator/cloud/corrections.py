@@ -1,13 +1,15 @@
-"""Corrects MiniStack's S3, EventBridge and CloudFormation where a stack can notice."""
+"""Corrects MiniStack's S3, EventBridge, API Gateway and CloudFormation where a stack can notice."""
 
 # mypy: disable-error-code="import-not-found"
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-from ministack.services import eventbridge, lambda_svc, s3
+from ministack.services import apigateway_v1, eventbridge, lambda_svc, s3
 from ministack.services.cloudformation import provisioners
 
 _FUNCTION = "AWS::Lambda::Function"
@@ -26,6 +28,7 @@ def install(problem_of: Callable[[str], str | None]) -> None:
     refuse_bad_definitions(problem_of)
     take_alarms_over_expressions()
     store_lifecycle_rules()
+    tell_functions_their_address()
 
 
 def read_ranges_of_versions() -> None:
@@ -185,3 +188,24 @@ def _lifecycle_rule(template: dict[str, Any]) -> dict[str, Any]:
     if given:
         raise ValueError(f"lifecycle rules have no {', '.join(given)} in the emulator yet")
     return rule
+
+
+def tell_functions_their_address() -> None:
+    """The request that a function gets names the address that its caller used.
+
+    An API's address is one below the emulator's own, as if it were mapped to a domain's path.
+    """
+    build = apigateway_v1._build_lambda_event_v1
+    address = urlsplit(os.environ["AWS_ENDPOINT_URL"])
+
+    def build_event(api: str, stage: str, *args: Any, **options: Any) -> dict[str, Any]:
+        event: dict[str, Any] = build(api, stage, *args, **options)
+        event["requestContext"] |= {
+            "domainName": address.netloc,
+            "path": f"/_aws/execute-api/{api}/{stage}{event['path']}",
+        }
+        event["headers"] |= {"X-Forwarded-Proto": address.scheme}
+        event["multiValueHeaders"] |= {"X-Forwarded-Proto": [address.scheme]}
+        return event
+
+    apigateway_v1._build_lambda_event_v1 = build_event
