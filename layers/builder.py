@@ -9,10 +9,11 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from layers.bytecode import Compiler, Say, compiler
 from layers.catalogue import Layer
 from layers.repository import ROOT, own_files, pinned
 from layers.target import Target
@@ -22,9 +23,6 @@ CACHE = ROOT / "build" / "layers"
 
 # Another synthesis may still be reading a layer that this one no longer needs.
 _KEPT_S = 3600
-
-
-Say = Callable[[str], None]
 
 
 def say_on_stderr(line: str) -> None:
@@ -49,7 +47,11 @@ def build(
     """
     target = Target(architecture, python)
     stem = f"{kind}-{target}"
-    layer = cache / f"{stem}-{_digest(kind, target)}"
+    compiling = compiler(python)
+    layer = cache / f"{stem}-{_digest(kind, target, compiling)}"
+    if not _use(layer) and not may_compile(compiling, python, say):
+        compiling = None
+        layer = cache / f"{stem}-{_digest(kind, target, None)}"
     if not _use(layer):
         cache.mkdir(parents=True, exist_ok=True)
         with _alone(cache / f".{stem}.lock"):
@@ -58,13 +60,24 @@ def build(
                 name = f"layer {kind} for {architecture}"
                 say(f"{name}: {kind.work()} ...")
                 start = time.monotonic()
-                _make(kind, target, layer)
+                _make(kind, target, layer, compiling)
                 say(f"{name}: done in {time.monotonic() - start:.0f} s")
     return layer
 
 
-def _digest(kind: Layer, target: Target) -> str:
-    digest = hashlib.sha256(f"{kind} {target}\n".encode())
+def may_compile(compiling: Compiler | None, python: str, say: Say) -> bool:
+    """Return whether there is a compiler, and say so if there is none."""
+    if compiling is not None and compiling.ready(say):
+        return True
+    say(
+        f"modules are not compiled, as there is no Python {python} to be had here: functions "
+        "compile them whenever they start, which takes them longer"
+    )
+    return False
+
+
+def _digest(kind: Layer, target: Target, compiling: Compiler | None) -> str:
+    digest = hashlib.sha256(f"{kind} {target} {compiling}\n".encode())
     for package in kind.packages:
         digest.update(f"{package}=={pinned(package)}\n".encode())
     for path in [*kind.sources(), *own_files()]:
@@ -90,11 +103,13 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def _make(kind: Layer, target: Target, layer: Path) -> None:
+def _make(kind: Layer, target: Target, layer: Path, compiling: Compiler | None) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{layer.name}-", dir=layer.parent) as folder:
         staged = Path(folder) / kind.name
         staged.mkdir()
         kind.make(target, staged)
+        if compiling is not None:
+            compiling.compile(staged, "/opt")
         open_to_readers(staged)
         staged.rename(layer)
 
