@@ -74,7 +74,7 @@ class Workers(Construct):
             }
         function = self.function(
             step.name,
-            video=True,
+            video=step.media,
             environment=environment,
             scratch_mb=settings.scratch_mb if step.scratch else SCRATCH_MB,
         )

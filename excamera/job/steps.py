@@ -103,6 +103,8 @@ class Step(Function):
             counted.
         frames_are: what it did to the frames that it counts, for the dashboard.
         scratch: whether `/tmp` has the size of the setting `scratch_mb`.
+        media: whether it handles pictures or sound. A step that does not begins faster, because its
+            function has neither PyAV nor the codec.
     """
 
     task: str
@@ -115,6 +117,7 @@ class Step(Function):
     weight: float = 0.0
     frames_are: str = ""
     scratch: bool = False
+    media: bool = True
 
 
 _OPENED = 2
@@ -154,6 +157,7 @@ STEPS = (
         memory_mb=1769,
         task="excamera.steps.plan:plan",
         per=Per.JOB,
+        media=False,
         rights=frozenset({Right.READS_JOBS, Right.WRITES_JOBS}),
         # The plan, the list of batches, the record; a part of the plan for each batch.
         writes=Counts(job=3, batch=1),
@@ -218,6 +222,7 @@ STEPS = (
         memory_mb=1769,
         task="excamera.steps.stitch:stitch",
         per=Per.JOB,
+        media=False,
         rights=frozenset({Right.READS_JOBS, Right.WRITES_JOBS, Right.LOOKS_AT_OUTPUT,
                           Right.WRITES_OUTPUT}),
         # The result, the record.
