@@ -3,10 +3,11 @@
 # make cloud                                     the stack on an emulator of AWS, to try uploads
 #
 # Each target sets up what it needs, and only the parts that are out of date.
+#
+# For GNU make 3.81 too, which is Apple's: every line of a recipe has a shell of its own, which goes
+# on after an error unless the line says `set -e`. tests/infra/test_makefile.py holds it to that.
 
 SHELL := /bin/sh
-.SHELLFLAGS := -euc
-.ONESHELL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -16,7 +17,7 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c const
 # CMake and ninja come from the environment's own pinned packages.
 TOOLS_FIRST := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-NATIVE_FILES := $(shell find codec/native -type f -not -name '*.pyc')
+NATIVE_FILES := $(shell find codec/native -type f ! -name '*.pyc')
 NATIVE_TEST_FILES := $(wildcard tests/native/*.cc tests/native/*.h)
 CXX_FILES := $(filter %.cc %.h,$(NATIVE_FILES)) $(NATIVE_TEST_FILES)
 
@@ -35,60 +36,63 @@ PYTEST_ARGS ?=
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
-	echo 'make synth | test-fast | lint | format | docs | sanitized | clang | cross | clean'
-	echo 'make bench | bench-cloud | bench-messages | bench-workers'
+	@echo 'make synth | test-fast | lint | format | docs | sanitized | clang | cross | clean'
+	@echo 'make bench | bench-cloud | bench-messages | bench-workers'
 
 # --- set-up ------------------------------------------------------------------
 
 $(VENV)/pyvenv.cfg:
-	@for python in python3 python3.14 python3.13 python3.12 python3.11; do
-	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-	    exec "$$python" -m venv $(VENV)
-	  fi
-	done
-	echo 'Python 3.11 or newer is needed.' >&2
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    exec "$$python" -m venv $(VENV); \
+	  fi; \
+	done; \
+	echo 'Python 3.11 or newer is needed.' >&2; \
 	exit 1
 
 $(VENV)/.tools: constraints.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@$(PIP_INSTALL) pip
-	$(PIP_INSTALL) --group build
-	for compiler in $${CXX:-} c++ g++ clang++ none; do
-	  if command -v "$$compiler" >/dev/null; then break; fi
-	done
-	if [ "$$compiler" = none ]; then
-	  echo 'No C++ compiler here: using the one in the package ziglang.'
-	  $(PIP_INSTALL) ziglang
+	@$(PIP_INSTALL) --group build
+	@for compiler in $${CXX:-} c++ g++ clang++ none; do \
+	  if command -v "$$compiler" >/dev/null; then break; fi; \
+	done; \
+	if [ "$$compiler" = none ]; then \
+	  echo 'No C++ compiler here: using the one in the package ziglang.'; \
+	  $(PIP_INSTALL) ziglang; \
 	fi
-	touch $@
+	@touch $@
 
 $(VENV)/.installed: $(NATIVE_FILES) $(VENV)/.tools
 	@echo 'Building the codec and installing the package into $(VENV)'
-	$(PIP_INSTALL) --no-build-isolation --editable . \
+	@$(PIP_INSTALL) --no-build-isolation --editable . \
 	  -C build-dir=build/native-tests -C cmake.define.EXCAMERA_NATIVE_TESTS=ON
-	touch $@
+	@touch $@
 
 $(VENV)/.dev: constraints.txt pyproject.toml $(VENV)/.tools
 	@echo 'Installing what develops and tests it into $(VENV)'
-	$(PIP_INSTALL) --group dev
-	touch $@
+	@$(PIP_INSTALL) --group dev
+	@touch $@
 
 # --- the two commands --------------------------------------------------------
 
-encode: export INPUT := $(value INPUT)
-encode: export OUTPUT := $(value OUTPUT)
+# Names of files reach the shell as they are, with `$` and spaces.
+override INPUT := $(value INPUT)
+override OUTPUT := $(value OUTPUT)
+export INPUT OUTPUT
 encode: $(VENV)/.installed
-	@if [ -z "$$INPUT" ]; then
-	  mkdir -p sample
-	  INPUT=sample/sample.mp4
-	  OUTPUT="$${OUTPUT:-sample/sample.webm}"
-	  $(VENV)/bin/excamera sample --overwrite "$$INPUT"
-	  set -- --overwrite
-	fi
-	OUTPUT="$${OUTPUT:-$${INPUT%.*}.webm}"
-	$(VENV)/bin/excamera encode "$$@" $(OPTIONS) "$$INPUT" "$$OUTPUT"
-	if [ "$$INPUT" = sample/sample.mp4 ]; then
-	  echo
-	  $(VENV)/bin/excamera compare "$$INPUT" "$$OUTPUT"
+	@set -e; \
+	if [ -z "$$INPUT" ]; then \
+	  mkdir -p sample; \
+	  INPUT=sample/sample.mp4; \
+	  OUTPUT="$${OUTPUT:-sample/sample.webm}"; \
+	  $(VENV)/bin/excamera sample --overwrite "$$INPUT"; \
+	  set -- --overwrite; \
+	fi; \
+	OUTPUT="$${OUTPUT:-$${INPUT%.*}.webm}"; \
+	$(VENV)/bin/excamera encode "$$@" $(OPTIONS) "$$INPUT" "$$OUTPUT"; \
+	if [ "$$INPUT" = sample/sample.mp4 ]; then \
+	  echo; \
+	  $(VENV)/bin/excamera compare "$$INPUT" "$$OUTPUT"; \
 	fi
 
 # In the order of collection: tests/aws comes first, whose files are few and long.
@@ -103,13 +107,13 @@ test-fast: $(VENV)/.installed $(VENV)/.dev
 
 $(VENV)/.stack: constraints.txt pyproject.toml $(VENV)/.tools
 	@echo 'Installing the CDK into $(VENV)'
-	$(PIP_INSTALL) --group stack
-	touch $@
+	@$(PIP_INSTALL) --group stack
+	@touch $@
 
 # Writes cdk.out, as `cdk synth` does; the first time it also builds the layers.
 synth: $(VENV)/.installed $(VENV)/.stack
 	@$(PY) app.py
-	echo 'cdk.out holds the stack as it would be deployed; docs/deploy.md goes on from here.'
+	@echo 'cdk.out holds the stack as it would be deployed; docs/deploy.md goes on from here.'
 
 # AWS on loopback. Its two servers need different versions of the same packages.
 EMULATOR := build/emulator
@@ -117,10 +121,10 @@ emulator: $(EMULATOR)/ministack/.installed $(EMULATOR)/states/.installed
 
 $(EMULATOR)/%/.installed: emulator/%.txt $(VENV)/pyvenv.cfg
 	@echo 'Installing the emulator into $(@D)'
-	rm -rf $(@D)
-	$(PY) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
-	touch $@
+	@rm -rf $(@D)
+	@$(PY) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 cloud: $(VENV)/.installed $(VENV)/.dev emulator
 	@exec $(PY) -m emulator.excamera
@@ -145,67 +149,65 @@ layers: $(VENV)/.installed $(VENV)/.dev
 
 # --- test programs -------------------------------------------------------------
 
-# $(call native_build,<folder under build/>,<CMake settings>)
-define native_build
-	$(TOOLS_FIRST) cmake -G Ninja -S codec/native -B build/$(1) -DEXCAMERA_NATIVE_TESTS=ON \
-	  -DPython_EXECUTABLE="$(CURDIR)/$(PY)" $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }
-	grep -h '^This compiler' build/$(1).log || true
-	$(TOOLS_FIRST) cmake --build build/$(1) --target native_tests
-endef
+# One command of a shell: $(call native_build,<folder under build/>,<CMake settings>)
+NATIVE_CMAKE = cmake -G Ninja -S codec/native -DEXCAMERA_NATIVE_TESTS=ON \
+  -DPython_EXECUTABLE="$(CURDIR)/$(PY)"
+native_build = { mkdir -p build; export $(TOOLS_FIRST); \
+  $(NATIVE_CMAKE) -B build/$(1) $(2) >build/$(1).log || { cat build/$(1).log; exit 1; }; \
+  grep -h '^This compiler' build/$(1).log || true; \
+  cmake --build build/$(1) --target native_tests; }
 
 # Of the installed library's own objects.
 native-tests: build/native-tests/.stamp
 build/native-tests/.stamp: $(NATIVE_TEST_FILES) $(VENV)/.installed
 	@$(TOOLS_FIRST) cmake --build build/native-tests --target native_tests
-	touch $@
+	@touch $@
 
 # The same programs under AddressSanitizer and UBSan; `make test` then runs both.
+SANITIZED := -DEXCAMERA_WERROR=ON -DEXCAMERA_SANITIZE=address,undefined
 sanitized: build/native-sanitized/.stamp
 build/native-sanitized/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.tools
-	@mkdir -p build
-	$(call native_build,native-sanitized,-DEXCAMERA_WERROR=ON \
-	  -DEXCAMERA_SANITIZE=address$(strip ,)undefined)
-	touch $@
+	@$(call native_build,native-sanitized,$(SANITIZED))
+	@touch $@
 
 # All of it by the oldest clang that can, or the oldest one here. Unoptimised: only errors and
 # warnings count.
 CLANGS := clang++-14 clang++-15 clang++-16 clang++-17 clang++-18 clang++-19 clang++
+UNOPTIMISED := -DCMAKE_BUILD_TYPE=Debug -DEXCAMERA_WERROR=ON
 clang:
-	@for compiler in $(CLANGS) none; do
-	  if command -v "$$compiler" >/dev/null; then break; fi
-	done
-	if [ "$$compiler" = none ]; then
-	  echo 'No clang here (Debian: clang-14): the codec was not built with it.'
-	  exit 0
-	fi
-	echo "Building the codec with $$compiler"
-	mkdir -p build
-	$(call native_build,$$compiler,-DCMAKE_CXX_COMPILER="$$compiler" -DCMAKE_BUILD_TYPE=Debug \
-	  -DEXCAMERA_WERROR=ON)
+	@for compiler in $(CLANGS) none; do \
+	  if command -v "$$compiler" >/dev/null; then break; fi; \
+	done; \
+	if [ "$$compiler" = none ]; then \
+	  echo 'No clang here (Debian: clang-14): the codec was not built with it.'; \
+	  exit 0; \
+	fi; \
+	echo "Building the codec with $$compiler"; \
+	$(call native_build,$$compiler,-DCMAKE_CXX_COMPILER="$$compiler" $(UNOPTIMISED))
 
 # The test programs for aarch64, under qemu with Debian's aarch64 C library. They are for the same
 # target as the layer for Lambda: zig compiles its C++ library once for both.
 ZIG_TOOLCHAIN := -DCMAKE_TOOLCHAIN_FILE="$(CURDIR)/codec/native/cmake/zig.cmake"
 CROSS := aarch64-linux-gnu.2.34
 QEMU_LD_PREFIX ?= /usr/aarch64-linux-gnu
-cross: export QEMU_LD_PREFIX := $(QEMU_LD_PREFIX)
+CROSS_PROGRAMS := $(patsubst tests/native/%.cc,%,$(filter %.cc,$(NATIVE_TEST_FILES)))
 cross: build/cross-$(CROSS)/.stamp
-	@if command -v qemu-aarch64 >/dev/null && [ -d "$$QEMU_LD_PREFIX" ]; then
-	  for program in $(patsubst tests/native/%.cc,%,$(filter %.cc,$(NATIVE_TEST_FILES))); do
-	    qemu-aarch64 "build/cross-$(CROSS)/$$program"
-	  done
-	else
-	  echo 'No qemu-aarch64 or no aarch64 C library here: the aarch64 build was not run.'
+	@set -e; \
+	if command -v qemu-aarch64 >/dev/null && [ -d "$(QEMU_LD_PREFIX)" ]; then \
+	  for program in $(CROSS_PROGRAMS); do \
+	    qemu-aarch64 -L "$(QEMU_LD_PREFIX)" "build/cross-$(CROSS)/$$program"; \
+	  done; \
+	else \
+	  echo 'No qemu-aarch64 or no aarch64 C library here: the aarch64 build was not run.'; \
 	fi
 
 $(VENV)/.zig: constraints.txt $(VENV)/.tools
 	@$(PIP_INSTALL) ziglang
-	touch $@
+	@touch $@
 
 build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
-	@mkdir -p build
-	$(call native_build,cross-$*,$(ZIG_TOOLCHAIN) -DEXCAMERA_ZIG_TARGET=$*)
-	touch $@
+	@$(call native_build,cross-$*,$(ZIG_TOOLCHAIN) -DEXCAMERA_ZIG_TARGET=$*)
+	@touch $@
 
 # --- pages ---------------------------------------------------------------------
 
@@ -231,17 +233,17 @@ bench-figure: $(VENV)/.installed $(VENV)/.bench
 
 $(VENV)/.bench: constraints.txt pyproject.toml $(VENV)/.tools
 	@$(PIP_INSTALL) --group bench
-	touch $@
+	@touch $@
 
 # libvpx's own programs, which are the codec's peers, and valgrind, which counts instructions.
 bench-tools:
-	@for tool in vpxenc vpxdec valgrind; do
-	  if ! command -v $$tool >/dev/null; then
-	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-	      apt-get update -qq && apt-get install -y -qq vpx-tools valgrind && break
-	    fi
-	    echo "No $$tool here (Debian: vpx-tools, valgrind): the pages will say what is missing."
-	  fi
+	@for tool in vpxenc vpxdec valgrind; do \
+	  if ! command -v $$tool >/dev/null; then \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	      apt-get update -qq && apt-get install -y -qq vpx-tools valgrind && break; \
+	    fi; \
+	    echo "No $$tool here (Debian: vpx-tools, valgrind): the pages will say what is missing."; \
+	  fi; \
 	done
 
 bench-cloud: $(VENV)/.installed $(VENV)/.dev emulator
@@ -254,10 +256,10 @@ bench-messages: $(VENV)/.installed $(VENV)/.dev emulator
 # Lithops in an environment of its own: it has many dependencies.
 build/lithops/.installed: benchmarks/workers/lithops.txt $(VENV)/pyvenv.cfg
 	@echo 'Installing Lithops into $(@D)'
-	rm -rf $(@D)
-	$(PY) -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
-	touch $@
+	@rm -rf $(@D)
+	@$(PY) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 bench-workers: $(VENV)/.installed build/lithops/.installed
 	$(PY) -m benchmarks.workers $(OPTIONS)

@@ -7,7 +7,11 @@ import os
 import sys
 from pathlib import Path
 
-from stacks.node import use_own_node
+from mu.system import refuse_windows
+
+refuse_windows("the CDK app")
+
+from stacks.node import use_own_node  # noqa: E402
 
 use_own_node()  # before anything of the CDK is imported
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from layers import native, wheels
-from layers.repository import codec_modules, native_files
+from layers.repository import codec_modules, native_files, pinned
 from layers.target import Target
 
 
@@ -25,19 +25,26 @@ class Layer:
         packages: packages whose pinned versions decide its content.
         make: writes its files for a target into a directory.
         sources: returns the files of the repository that go into it.
+        work: returns what making it is, for those who wait.
     """
 
     name: str
     packages: tuple[str, ...]
     make: Callable[[Target, Path], None] = field(repr=False)
     sources: Callable[[], list[Path]] = field(default=_no_files, repr=False)
+    work: Callable[[], str] = field(default=lambda: "making it", repr=False)
 
     def __str__(self) -> str:
         return self.name
 
 
 def _of_wheels(name: str, *packages: str) -> Layer:
-    return Layer(name, packages, partial(wheels.make_from_wheels, packages))
+    return Layer(
+        name,
+        packages,
+        partial(wheels.make_from_wheels, packages),
+        work=lambda: "getting " + ", ".join(f"{one} {pinned(one)}" for one in packages),
+    )
 
 
 CODEC = Layer(
@@ -45,6 +52,7 @@ CODEC = Layer(
     native.TOOLS,
     native.make_codec,
     lambda: [*codec_modules(), *native_files()],
+    work=lambda: "compiling, which takes a minute or two",
 )
 """The package `codec` with its native library."""
 

@@ -29,7 +29,8 @@ def native_files() -> list[Path]:
 
 def own_files() -> list[Path]:
     """The code that builds layers: a change to it may change every layer."""
-    return [*sorted((ROOT / "layers").glob("*.py")), ROOT / "mu" / "packages" / "platforms.py"]
+    own = [path for path in (ROOT / "layers").iterdir() if path.suffix in (".py", ".mjs")]
+    return [*sorted(own), ROOT / "mu" / "packages" / "platforms.py"]
 
 
 def pinned(name: str) -> str:

@@ -60,26 +60,34 @@ def script(name: str) -> str:
     return found
 
 
-def run(command: Sequence[str], what_to_do: str) -> None:
+def run(
+    command: Sequence[str], what_to_do: str, *, timeout_s: float | None = None, **environment: str
+) -> None:
     """Run a tool; its output is shown only if it fails.
 
     Args:
         command: program and arguments.
         what_to_do: advice for the reader of the error.
+        timeout_s: after how many seconds it is ended; None if never.
+        environment: variables besides those of this process.
 
     Raises:
         CommandFailed: the tool failed.
     """
-    done = subprocess.run(
-        command,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            env=_environment() | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailed(f"{what_to_do} it took more than {timeout_s:.0f} s") from error
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if line.strip()][-_SHOWN_LINES:]
         raise CommandFailed("\n  ".join([what_to_do, *lines]))

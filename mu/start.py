@@ -9,6 +9,7 @@ import sys
 from types import FrameType
 
 from mu.streams import open_missing
+from mu.system import refuse_windows
 
 
 def start(module: str) -> None:
@@ -17,9 +18,13 @@ def start(module: str) -> None:
     While modules are imported there is nothing to clean up, so Ctrl-C simply ends the process.
 
     Args:
-        module: has the function `main`.
+        module: has the function `main`; its package has the command's name.
+
+    Raises:
+        SystemExit: always.
     """
     open_missing()
+    refuse_windows(module.partition(".")[0])
     # It is ignored if a shell has started the command in the background.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)

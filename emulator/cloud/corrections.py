@@ -1,15 +1,17 @@
-"""Corrects MiniStack's S3, EventBridge and CloudFormation where a stack can notice."""
+"""Corrects MiniStack's S3, EventBridge, API Gateway and CloudFormation where a stack can notice."""
 
 # mypy: disable-error-code="import-not-found"
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import urlsplit
 
-from ministack.services import eventbridge, lambda_svc, s3
+from ministack.services import apigateway_v1, eventbridge, lambda_svc, s3
 from ministack.services.cloudformation import provisioners
 
 _FUNCTION = "AWS::Lambda::Function"
@@ -32,6 +34,8 @@ def install(problem_of: Callable[[str], str | None]) -> None:
     refuse_bad_definitions(problem_of)
     take_alarms_over_expressions()
     encrypt_buckets_of_templates()
+    store_lifecycle_rules()
+    tell_functions_their_address()
 
 
 def read_ranges_of_versions() -> None:
@@ -207,3 +211,68 @@ def _with_encryption(provision: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return provisioned
+
+
+def store_lifecycle_rules() -> None:
+    """A bucket has the lifecycle rules of its template, for those who ask; none of them runs."""
+
+    def put(bucket: str, rules: list[dict[str, Any]]) -> None:
+        problem = s3._lifecycle_rules_error(rules)
+        if problem:
+            raise ValueError(f"LifecycleConfiguration of {bucket}: {problem[2].decode()}")
+        s3._bucket_lifecycle[bucket] = rules
+
+    provisioners._S3_BUCKET_CONFIGURATIONS += (
+        ("LifecycleConfiguration", _lifecycle_rules, put, s3._delete_bucket_lifecycle),
+    )
+
+
+def _lifecycle_rules(configuration: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_lifecycle_rule(rule) for rule in configuration["Rules"]]
+
+
+def _lifecycle_rule(template: dict[str, Any]) -> dict[str, Any]:
+    """A rule in the words of S3's API, from one in those of CloudFormation.
+
+    Raises:
+        ValueError: it has a property that is not known here.
+    """
+    given = dict(template)
+    rule: dict[str, Any] = {"Status": given.pop("Status")}
+    rule["Filter"] = {"Prefix": given.pop("Prefix", "")}
+    for theirs, action, name in (
+        ("ExpirationInDays", "Expiration", "Days"),
+        ("ExpiredObjectDeleteMarker", "Expiration", "ExpiredObjectDeleteMarker"),
+        ("NoncurrentVersionExpirationInDays", "NoncurrentVersionExpiration", "NoncurrentDays"),
+    ):
+        if theirs in given:
+            rule.setdefault(action, {})[name] = given.pop(theirs)
+    for action in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
+        if action in given:
+            rule[action] = given.pop(action)
+    if "Id" in given:
+        rule["ID"] = given.pop("Id")
+    if given:
+        raise ValueError(f"lifecycle rules have no {', '.join(given)} in the emulator yet")
+    return rule
+
+
+def tell_functions_their_address() -> None:
+    """The request that a function gets names the address that its caller used.
+
+    An API's address is one below the emulator's own, as if it were mapped to a domain's path.
+    """
+    build = apigateway_v1._build_lambda_event_v1
+    address = urlsplit(os.environ["AWS_ENDPOINT_URL"])
+
+    def build_event(api: str, stage: str, *args: Any, **options: Any) -> dict[str, Any]:
+        event: dict[str, Any] = build(api, stage, *args, **options)
+        event["requestContext"] |= {
+            "domainName": address.netloc,
+            "path": f"/_aws/execute-api/{api}/{stage}{event['path']}",
+        }
+        event["headers"] |= {"X-Forwarded-Proto": address.scheme}
+        event["multiValueHeaders"] |= {"X-Forwarded-Proto": [address.scheme]}
+        return event
+
+    apigateway_v1._build_lambda_event_v1 = build_event

@@ -36,7 +36,8 @@ _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME")
 _AUTHORITIES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 _SDK_SETTINGS = ("AWS_ENDPOINT_URL", *_AUTHORITIES)
 _SANDBOX = Path(__file__).with_name("sandbox.py")
-# Code and layers hold none, and cannot be written to: each environment would compile them again.
+# Code and layers may hold none, and cannot be written to: each environment would compile them
+# again.
 _BYTECODE = Path(sys.prefix) / "bytecode"
 
 

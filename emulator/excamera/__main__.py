@@ -90,12 +90,17 @@ def _ending(job: Job, outbox: str) -> str:
 
 def main() -> int:
     """Runs until interrupted; returns 1 if that is not possible."""
+    if sys.platform != "linux":
+        print(
+            "The emulator runs the stack's functions, which are programs for Linux, as on Lambda: "
+            "run `make cloud` on Linux or in WSL.",
+            file=sys.stderr,
+        )
+        return 1
     with tempfile.TemporaryDirectory(prefix="excamera-cloud-") as scratch:
         assembly = Path(scratch) / "cdk.out"
         print("Synthesising the stack; the first time this builds its layers.", flush=True)
-        done = synthesise(assembly, **HOST_CONTEXT)
-        if done.returncode:
-            print(done.stderr, file=sys.stderr)
+        if synthesise(assembly, stderr=None, **HOST_CONTEXT).returncode:
             return 1
         try:
             serve(assembly, STACK, Path(scratch) / "emulator", greet)

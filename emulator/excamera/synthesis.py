@@ -20,8 +20,16 @@ HOST_CONTEXT: dict[str, Any] = {
 """Context for a stack whose functions run on this machine."""
 
 
-def synthesise(outdir: Path, **context: Any) -> subprocess.CompletedProcess[str]:
-    """Runs `app.py` as `cdk -c name=value` would; it writes the templates to `outdir`."""
+def synthesise(
+    outdir: Path, /, *, stderr: int | None = subprocess.PIPE, **context: Any
+) -> subprocess.CompletedProcess[str]:
+    """Runs `app.py` as `cdk -c name=value` would.
+
+    Args:
+        outdir: Gets the templates.
+        stderr: None shows progress and errors as they come; otherwise they are in the answer.
+        context: Settings that differ from cdk.json.
+    """
     environment = {
         **os.environ,
         "CDK_OUTDIR": str(outdir),
@@ -31,7 +39,8 @@ def synthesise(outdir: Path, **context: Any) -> subprocess.CompletedProcess[str]
         [sys.executable, str(ROOT / "app.py")],
         env=environment,
         cwd=ROOT,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         check=False,
     )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from mu.cli.moving_line import MovingLine
+
 DEFAULT_STACK = "ExCamera"
 STACK_VARIABLE = "EXCAMERA_STACK"
+
+SLOW_S = 1.0
+"""After so long, a person wants to know for what a command waits."""
 
 
 @dataclass
@@ -24,11 +32,13 @@ class Cloud:
         name: of the stack.
         profile: the profile of the AWS configuration, or None for the usual one.
         region: the AWS region, or None for the usual one.
+        as_json: whether a program reads what the command prints.
     """
 
     name: str
     profile: str | None
     region: str | None
+    as_json: bool = False
 
     @functools.cached_property
     def account(self) -> Any:
@@ -48,20 +58,41 @@ class Cloud:
         """The `excamera.cloud.api.Api`."""
         from excamera.cloud.api import Api
 
-        return Api.of_stack(self.account, self.stack)
+        return Api.of_stack(self.account, self.stack, said_if_slow(self.as_json))
+
+
+@contextlib.contextmanager
+def said_if_slow(as_json: bool) -> Iterator[None]:
+    """Say on a terminal that the API has not answered yet, if it takes its time.
+
+    Args:
+        as_json: nothing is said to a program.
+    """
+    line = MovingLine(sys.stderr, sys.stderr.isatty() and not as_json)
+    timer = threading.Timer(
+        SLOW_S, line.show, ("waiting for the API, whose first call takes seconds ...",)
+    )
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        line.clear()
 
 
 def cloud_command(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name the stack; the command gets a `Cloud`."""
 
-    @click.option("--stack", default=lambda: os.environ.get(STACK_VARIABLE, DEFAULT_STACK),
+    @click.option("--stack", default=lambda: os.environ.get(STACK_VARIABLE) or DEFAULT_STACK,
                   show_default=f"${STACK_VARIABLE}, or {DEFAULT_STACK}",
                   help="Name of the CloudFormation stack.")  # fmt: skip
     @click.option("--profile", help="Profile of the AWS configuration.")
     @click.option("--region", help="AWS region.")
     @functools.wraps(function)
     def command(stack: str, profile: str | None, region: str | None, **given: Any) -> None:
-        function(Cloud(stack, profile, region), **given)
+        function(Cloud(stack, profile, region, bool(given.get("as_json"))), **given)
 
     return command
 

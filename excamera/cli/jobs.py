@@ -46,6 +46,7 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
             ("place", found["place"] and _place(found["place"])),
             ("phase", None if found["phase"] in ("queued", "ended") else found["phase"]),
             ("source", found["source"]),
+            ("size", None if found["size"] is None else f"{found['size']:,} bytes"),
             ("output", found["output"]),
             ("created", when(found["created"])),
             ("ended", when(found["ended"])),
@@ -124,10 +125,19 @@ def jobs(cloud: Cloud, state: str | None, day: str | None, limit: int, as_json: 
         print_json(found)
         return
     print_table(
-        ("job", "state", "created", "ended"),
-        [(job["id"], _state(job), when(job["created"]), when(job["ended"]) or "")
-         for job in found],
-    )  # fmt: skip
+        ("job", "state", "created", "ended", "bytes", "source"),
+        [
+            (
+                job["id"],
+                _state(job),
+                when(job["created"]),
+                when(job["ended"]) or "",
+                "" if job["size"] is None else f"{job['size']:,}",
+                (job["source"] or "").rpartition("/")[2],
+            )
+            for job in found
+        ],
+    )
 
 
 def _state(job: dict[str, Any]) -> str:

@@ -63,6 +63,22 @@ def explained(what: str) -> Iterator[None]:
         raise CloudUnavailable(f"{what}: {error}") from error
 
 
+@contextlib.contextmanager
+def _configured() -> Iterator[None]:
+    """Name the settings from which the SDK makes an address that is none.
+
+    Raises:
+        CloudUnavailable: it did.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise CloudUnavailable(
+            f"AWS configuration: {error}: check the region (--region, AWS_REGION) and "
+            "AWS_ENDPOINT_URL"
+        ) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A deployed stack.
@@ -95,8 +111,9 @@ class Account:
 
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
         with explained("AWS configuration"):
+            # The SDK takes an empty profile for the name of one.
             self._session = boto3.Session(
-                profile_name=profile, region_name=region or os.environ.get("AWS_REGION")
+                profile_name=profile or None, region_name=region or os.environ.get("AWS_REGION")
             )
             self._cloudformation = self.client("cloudformation")
 
@@ -108,7 +125,8 @@ class Account:
     def client(self, service: str) -> Any:
         """A client of one service."""
         config = Config(retries={"mode": "standard", "total_max_attempts": 5})
-        return self._session.client(service, config=config)
+        with _configured():
+            return self._session.client(service, config=config)
 
     def identity(self) -> str:
         """The ARN of the owner of the credentials."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -57,16 +58,30 @@ class Api:
     Args:
         url: its address.
         prove: returns a request's headers with a proof of its sender.
+        first: is entered for the first request, which may have to wait for a cold function.
     """
 
-    def __init__(self, url: str, prove: Prove) -> None:
+    def __init__(
+        self, url: str, prove: Prove, first: contextlib.AbstractContextManager[None] | None = None
+    ) -> None:
         self._url = url
         self._prove = prove
         self._http = http()
+        self._first = first
 
     @classmethod
-    def of_stack(cls, account: Account, stack: Stack) -> Self:
+    def of_stack(
+        cls,
+        account: Account,
+        stack: Stack,
+        first: contextlib.AbstractContextManager[None] | None = None,
+    ) -> Self:
         """The API of a deployed stack, with the credentials or the key that it requires.
+
+        Args:
+            account: the account that has it.
+            stack: the stack.
+            first: is entered for the first request.
 
         Raises:
             StackTooOld: the stack has no API.
@@ -75,9 +90,9 @@ class Api:
             raise StackTooOld(f"the stack {stack.name} has no API: deploy it again")
         url = account.api_url(stack.outputs["ApiUrl"])
         if "ApiKeyId" not in stack.outputs:
-            return cls(url, account.signed)
+            return cls(url, account.signed, first)
         key = os.environ.get(_KEY_VARIABLE) or account.api_key(stack.outputs["ApiKeyId"])
-        return cls(url, lambda _method, _url, headers, _body: {**headers, "x-api-key": key})
+        return cls(url, lambda _method, _url, headers, _body: {**headers, "x-api-key": key}, first)
 
     def get(self, path: str, **query: Any) -> Json:
         """The answer to a GET."""
@@ -100,6 +115,18 @@ class Api:
         return self._send(method, path, query, b"", {})[0]
 
     def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any],
+        body: bytes,
+        headers: Mapping[str, str],
+    ) -> tuple[Json, int]:
+        first, self._first = self._first, None
+        with first or contextlib.nullcontext():
+            return self._answer(method, path, query, body, headers)
+
+    def _answer(
         self,
         method: str,
         path: str,

@@ -109,12 +109,12 @@ def follow(
 
 
 def check_succeeded(job: Job) -> None:
-    """Raise `JobEndedBadly` if a job that has ended did not succeed."""
-    if job["state"] != "succeeded":
+    """Raise `JobEndedBadly` if a job has ended and did not succeed."""
+    if job["state"] in ("failed", "stopped", "timed_out"):
         failure = job["failure"] or {"error": job["state"], "message": ""}
         raise JobEndedBadly(
             f"{job['id']}: {failure['error']}: {failure['message'] or job['state']} "
-            f"(`excamera logs {job['id']}` has more)"
+            f"(`excamera logs {job['id']}` has more; `excamera submit` makes a new job)"
         )
 
 
@@ -130,6 +130,7 @@ def fetch(
         got: called with the number of bytes whenever some arrive.
 
     Raises:
+        JobEndedBadly: the job failed or was stopped; the message says why.
         NoResult: there is nothing to download.
         ResultDamaged: the file is not what the job made.
         CloudUnavailable: S3 does not answer.
@@ -137,10 +138,15 @@ def fetch(
         OutputError: the file cannot be written for another reason.
     """
     result = job["result"]
-    if result is None or result["url"] is None:
+    if result is None:
+        check_succeeded(job)
         raise NoResult(
-            f"{job['id']}: "
-            + ("its result was replaced or removed" if result else f"is {job['state']}")
+            f"{job['id']} is {job['state']}: fetch its result when it has succeeded "
+            f"(`excamera status {job['id']}` shows how far it is)"
+        )
+    if result["url"] is None:
+        raise NoResult(
+            f"{job['id']}: its result was replaced or removed (`excamera submit` makes a new job)"
         )
     with written(output) as part:
         with part.open("wb") as file:

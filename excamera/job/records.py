@@ -41,8 +41,8 @@ class Record:
 class SurveyRecord(Record):
     """What the pictures of a span are to each other; there is no object beside it.
 
-    Costs are sums over the blocks of a picture's sketch (see `excamera.media.scenes`). A span that
-    cannot be decoded has none.
+    Costs are sums over the blocks of a picture's sketch (see `excamera.media.surveyor`). A span
+    that cannot be decoded has none.
 
     Attributes:
         first: number of the span's first picture in the source.
@@ -52,7 +52,7 @@ class SurveyRecord(Record):
         before_last: [number, cost from the one before the last] of pictures that need it.
         distant: [number, costs from pictures at some distances before] of every twelfth picture.
         known: numbers of pictures that seem new, but are another page of the same text.
-        lost: the fields of an `excamera.media.trials.Lost` for each usual batch; none in mode
+        lost: the fields of an `excamera.media.losses.Lost` for each usual batch; none in mode
             rebase, and of a source that was indexed by decoding.
     """
 

@@ -107,6 +107,8 @@ class Step(Function):
             counted.
         frames_are: what it did to the frames that it counts, for the dashboard.
         scratch: whether `/tmp` has the size of the setting `scratch_mb`.
+        media: whether it handles pictures or sound. A step that does not begins faster, because its
+            function has neither PyAV nor the codec.
     """
 
     task: str
@@ -119,6 +121,7 @@ class Step(Function):
     weight: float = 0.0
     frames_are: str = ""
     scratch: bool = False
+    media: bool = True
 
 
 _OPENED = 2
@@ -158,6 +161,7 @@ STEPS = (
         memory_mb=1769,
         task="excamera.steps.plan:plan",
         per=Per.JOB,
+        media=False,
         rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS}),
         # The plan, the list of batches, the record; a part of the plan for each batch. The list
         # of the jobs that wait is priced as a write, too, and the turn is one.
@@ -223,6 +227,7 @@ STEPS = (
         memory_mb=1769,
         task="excamera.steps.stitch:stitch",
         per=Per.JOB,
+        media=False,
         rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS,
                           Right.LOOKS_AT_OUTPUT, Right.WRITES_OUTPUT}),
         # The result, the record; the list of jobs and the turn, as in plan.

@@ -69,14 +69,13 @@ class Waiting:
     """A job that waits for its turn.
 
     Attributes:
-        event: starts it; its `job` is its name, and jobs of a higher `priority` are served first.
+        event: starts it; its `job` is its name, `size` the bytes of its source, if known, and jobs
+            of a higher `priority` are served first.
         created: time of the request, Unix seconds.
-        size: bytes of its source, if known.
     """
 
     event: Event
     created: float
-    size: int | None = None
 
     @property
     def job(self) -> str:
@@ -289,8 +288,9 @@ def _used(now: Turns) -> int:
 def _wanted(waiting: Waiting, most: int, capacity: int) -> int:
     """Workers that a job could use, by what is known before it starts."""
     wanted = min(most, capacity)
-    if waiting.size is not None:
-        wanted = min(wanted, _FEWEST + waiting.size // _BYTES_A_WORKER)
+    size = waiting.event.get("size")
+    if size is not None:
+        wanted = min(wanted, _FEWEST + size // _BYTES_A_WORKER)
     return wanted
 
 

@@ -18,7 +18,8 @@ from mu import NoSuchKey, Store
 
 Record = dict[str, Any]
 
-_ASKED = ("output", "options", "priority")
+_NEEDED = ("input", "output", "options")
+_ASKED = ("output", "options", "priority", "size")
 
 
 def record(notice: Notice, detail: Mapping[str, Any], store: Store) -> None:
@@ -30,9 +31,10 @@ def record(notice: Notice, detail: Mapping[str, Any], store: Store) -> None:
         store: the jobs'.
     """
     job, event = notice["job"], parsed(detail.get("input"))
-    if not {"source", *_ASKED} <= {*notice, *event}:
+    if not event.keys() >= {*_NEEDED}:
         return  # somebody started it by hand, with an event of his own
-    kept = {**notice, **{name: event[name] for name in _ASKED}}
+    kept = {**notice, **{name: event[name] for name in _ASKED if name in event}}
+    kept["source"] = event["input"]["name"]
     if "result" in notice:
         kept["result"] = {**parsed(detail.get("output")), **notice["result"]}
     store.put(_key(job), json.dumps(kept, indent=1).encode())

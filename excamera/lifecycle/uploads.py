@@ -19,6 +19,7 @@ from excamera.lifecycle.admission import (
     Waiting,
     priority_of,
 )
+from excamera.lifecycle.names import legible
 from excamera.media.source.location import look_up_source
 from mu import Event, Json, NoSuchKey, ObjectUrl, Store, StoreError, look_up
 
@@ -57,6 +58,7 @@ def job_of_upload(
         job=job_name(key, "\n".join((bucket, key, upload))),
         options=options,
         output_store=output_store,
+        size=detail["object"].get("size"),
     )
 
 
@@ -68,6 +70,7 @@ def job_of_source(
     output_store: str,
     tag: Json = None,
     priority: int = USUAL_PRIORITY,
+    size: int | None = None,
 ) -> Event:
     """The job of an object in S3.
 
@@ -78,9 +81,10 @@ def job_of_source(
         output_store: URL of the store for results.
         tag: any JSON; the API and all notices of the job repeat it.
         priority: -50 to 50; jobs of a higher one start before others that wait.
+        size: of the object in bytes, if it is known.
 
     Returns:
-        The event of the index step, `tag` and `priority`.
+        The event of the index step, with `tag`, `priority` and `size`.
 
     Raises:
         StoreError: the URL is not one.
@@ -97,6 +101,7 @@ def job_of_source(
         "index": "auto",
         "tag": tag,
         "priority": priority,
+        "size": size,
     }
 
 
@@ -104,7 +109,7 @@ def job_name(key: str, seed: str) -> str:
     """A name for a job: the beginning of its file's name, and a digest of `seed`."""
     digest = hashlib.sha256(seed.encode()).hexdigest()[:20]
     stem = key.rpartition("/")[2].rpartition(".")[0]
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:40].strip("-")
+    slug = legible(stem)
     return f"{slug}-{digest}" if slug else digest
 
 
@@ -161,11 +166,7 @@ def awaited_job(
         return None
     event: Event = awaited["event"]
     url = ObjectUrl(bucket, key, detail["object"].get("version-id", ""))
-    return Waiting(
-        {**event, "input": {**event["input"], "path": str(url)}},
-        uploaded,
-        detail["object"].get("size"),
-    )
+    return Waiting({**event, "input": {**event["input"], "path": str(url)}}, uploaded)
 
 
 def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, EncodeOptions]:

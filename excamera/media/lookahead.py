@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 import codec
 from excamera.job.cut import USUAL_BATCH
 from excamera.job.options import QI_OF_CRF, EncodeOptions
+from excamera.media.losses import Lost, even_octaves
 from excamera.media.quantizers import Blocks, Quantizer, nearest_qi, quantizer
 from excamera.media.steadying import steadied
-from excamera.media.trials import Ahead, Lost, Tiles, Trial, even_octaves, try_pictures
+from excamera.media.trials import Ahead, Tiles, Trial, try_pictures
 
 _SAMPLES = 2
 """Pictures that represent those between two anchors."""

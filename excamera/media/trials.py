@@ -21,6 +21,7 @@ import numpy as np
 
 import codec
 from codec import EncodeSettings
+from excamera.media.losses import Lost
 from excamera.media.quality import ssim
 from excamera.media.quantizers import Blocks, nearest_qi, quantizer
 from excamera.media.source.picture import Plane
@@ -51,10 +52,6 @@ _LEAST_DB, _MOST_DB = 2.0, 7.0
 
 _WIDEST = 0.75
 """How many octaves the second attempt may be from the first."""
-
-_MOST_OCTAVES = 3.0
-_HALVINGS = 12
-"""Of the search for the octaves, which no quantizer tells from more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,25 +167,6 @@ class Trial:
         return self.weight * _loss(self.tiles.own, state.last) + self.weight_ahead * ahead
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """What is lost of some pictures: 1 - SSIM, times how many pictures they stand for.
-
-    Attributes:
-        sequential: by a sequential encode.
-        anchored: between pictures coded ahead, if no step is coarser than the sequential encode's.
-        db_of_octave: by how many dB that grows with each octave by which all steps are coarser.
-    """
-
-    sequential: float
-    anchored: float
-    db_of_octave: float
-
-    def at(self, octaves: float) -> float:
-        """What is lost between pictures coded ahead if all steps are so much coarser."""
-        return self.anchored * 10 ** (self.db_of_octave * octaves / 10)
-
-
 def try_pictures(trials: Sequence[Trial], y_ac_qi: int, expected: float, threads: int) -> Lost:
     """Find out what is lost of pictures.
 
@@ -222,23 +200,6 @@ def try_pictures(trials: Sequence[Trial], y_ac_qi: int, expected: float, threads
 def _db(lost: float, than: float) -> float:
     """How much more one is than the other, in dB; 0 if there is nothing to compare."""
     return 10 * math.log10(lost / than) if lost > 0 and than > 0 else 0.0
-
-
-def even_octaves(lost: Sequence[Lost]) -> float:
-    """How much coarser steps have to be so that pictures look as in a sequential encode.
-
-    Returns:
-        The logarithm to base 2 of the steps against those of the sequential encode, 0 to 3.
-    """
-    wanted = sum(one.sequential for one in lost)
-    low, high = 0.0, _MOST_OCTAVES
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if sum(one.at(middle) for one in lost) < wanted:
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 def _spread(size: tuple[int, int], number: int) -> Places:

@@ -3,15 +3,7 @@
 A step reads and writes the store under the job's `Keys`; events carry only the job's name
 and numbers. Every step can run again: it finds its own result and skips, or writes equal
 bytes.
+
+Each step is a module that has a function of its own name. They are not imported here, because a
+cloud function that runs one step begins faster without what the others need.
 """
-
-from excamera.steps.anchors import anchors
-from excamera.steps.audio import audio
-from excamera.steps.encode import encode
-from excamera.steps.index import index
-from excamera.steps.join import join
-from excamera.steps.plan import plan
-from excamera.steps.stitch import stitch
-from excamera.steps.survey import survey
-
-__all__ = ["anchors", "audio", "encode", "index", "join", "plan", "stitch", "survey"]

@@ -9,8 +9,8 @@ from excamera.job.records import AudioRecord
 from excamera.media.audio import Sound, read_sound
 from excamera.media.container.output import output_container
 from excamera.media.source.clock import Clock
-from excamera.media.source.index import counted
 from excamera.media.source.location import locate
+from excamera.media.words import skipped
 from mu import Context, Event
 
 
@@ -59,11 +59,6 @@ def audio(event: Event, context: Context) -> Event:
 
     record = job.once(job.keys.audio, AudioRecord, make, context)
     return {"blocks": record.blocks, "copied": record.copied}
-
-
-def skipped(packets: int) -> str:
-    """What to say of packets of sound that could not be decoded."""
-    return f"{counted(packets, 'packet')} of sound could not be decoded: silence stands in"
 
 
 def _runs(sound: Sound, plan: Plan) -> tuple[bytes, list[list[int]]]:

@@ -19,7 +19,6 @@ from excamera.media.audio import audio_stream
 from excamera.media.source.clock import Clock, common_clock
 from excamera.media.source.index import (
     LOST_FRAMES,
-    counted,
     index_packets,
     is_long,
     missing_frames,
@@ -31,6 +30,7 @@ from excamera.media.source.media import open_media
 from excamera.media.source.numbered import NumberedPictures
 from excamera.media.source.pictures import PictureList
 from excamera.media.source.recording import Recording, display_times
+from excamera.media.words import counted
 from mu import Store
 
 

@@ -35,7 +35,7 @@ from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded
 from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
-from excamera.media.scenes import Survey, Surveyor
+from excamera.media.scenes import Survey
 from excamera.media.source.clock import GAP_S
 from excamera.media.source.decoder import Decoder, packets_of
 from excamera.media.source.deinterlacer import LEAD, is_interlaced
@@ -50,6 +50,7 @@ from excamera.media.source.numbered import (
 from excamera.media.source.picture import geometry_of, to_i420
 from excamera.media.source.pictures import open_picture
 from excamera.media.source.streams import left_out, tags_of
+from excamera.media.surveyor import Surveyor
 from excamera.price.estimate import Film
 from excamera.steps.frames import (
     SourceFrames,

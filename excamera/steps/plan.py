@@ -11,8 +11,8 @@ from excamera.job.flow import Limits
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Batch
 from excamera.job.records import PlanSummary, SurveyRecord
+from excamera.media.losses import Lost, even_octaves
 from excamera.media.scenes import Survey
-from excamera.media.trials import Lost, even_octaves
 from mu import Context, Event, Store, at_once
 
 Grant = Callable[[int, Limits], Limits]

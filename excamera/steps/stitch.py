@@ -10,7 +10,7 @@ from excamera.job.plan import Batch
 from excamera.job.records import AudioRecord, BatchRecord, JobResult
 from excamera.lifecycle.results import publish
 from excamera.media.container.output import OutputContainer, Run, output_container
-from excamera.steps.audio import skipped
+from excamera.media.words import skipped
 from mu import Context, Event, Range, at_once
 
 

@@ -12,9 +12,9 @@ from excamera.job.objects import Job
 from excamera.job.plan import Chunk, Plan, mode_of_batch
 from excamera.job.records import SurveyRecord
 from excamera.media.lookahead import lost_of
-from excamera.media.scenes import Surveyor
+from excamera.media.losses import Lost
 from excamera.media.source.reader import FrameReader
-from excamera.media.trials import Lost
+from excamera.media.surveyor import Surveyor
 from excamera.steps.pieces import raster_of
 from mu import Context, Event, NoSuchKey, Store
 from mu.machine import available_cpus

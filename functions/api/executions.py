@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.api.models import State
+from mu import at_once
+from mu.store.protocol import REQUESTS_AT_ONCE
 
 STATES: dict[str, State] = {
     "RUNNING": "running",
@@ -19,6 +26,7 @@ STATES: dict[str, State] = {
     "ABORTED": "stopped",
     "TIMED_OUT": "timed_out",
 }
+_EVENTS_KEPT = 2000
 _STATUSES = {state: status for status, state in STATES.items() if status != "PENDING_REDRIVE"}
 
 
@@ -53,6 +61,7 @@ class Executions:
     def __init__(self, state_machine: str) -> None:
         self._machine = state_machine
         self._states = boto3.client("stepfunctions")
+        self._events: dict[str, dict[str, Any]] = {}
 
     def _arn(self, job: str) -> str:
         return f"{self._machine.replace(':stateMachine:', ':execution:')}:{job}"
@@ -98,6 +107,35 @@ class Executions:
             for one in found["executions"]
         ]  # fmt: skip
         return executions, found.get("nextToken")
+
+    @cached_property
+    def _for_lists(self) -> Any:
+        """A client for many questions at once, none of which is worth waiting for."""
+        retries = {"mode": "standard", "total_max_attempts": 2}
+        config = Config(max_pool_connections=REQUESTS_AT_ONCE, retries=retries)
+        return boto3.client("stepfunctions", config=config)
+
+    def events(self, jobs: Sequence[str]) -> list[dict[str, Any] | None]:
+        """The inputs of executions, which a list of Step Functions does not have.
+
+        An input never changes, so this process asks once for each. Step Functions answers a burst
+        of a few hundred such questions and then some ten a second: what it refuses is None,
+        because a list without it is better than none.
+
+        Args:
+            jobs: names of the executions, up to a page of them.
+        """
+        if len(self._events) > _EVENTS_KEPT:
+            self._events.clear()
+        states = self._for_lists
+
+        def look_up(job: str) -> None:
+            with contextlib.suppress(ClientError, BotoCoreError):
+                found = states.describe_execution(executionArn=self._arn(job))
+                self._events[job] = json.loads(found["input"])
+
+        at_once(look_up, [job for job in jobs if job not in self._events])
+        return [self._events.get(job) for job in jobs]
 
     def stop(self, job: str) -> None:
         """Stop a job; has no effect on one that has ended."""

@@ -29,7 +29,7 @@ from functions.api.models import (
     State,
     TimelinePage,
 )
-from functions.api.openapi import document
+from functions.api.openapi import PATH, document
 from functions.api.progress import timeline
 from functions.api.settings import ApiSettings
 from functions.api.uploads import Results, Uploads
@@ -176,7 +176,7 @@ def get_timeline(
     return timeline(store, job_id, next, limit)
 
 
-@app.get("/openapi.json", include_in_schema=False, enable_validation=False)
+@app.get(PATH, include_in_schema=False, enable_validation=False)
 def get_document() -> Response[str]:
     """The OpenAPI document of this API."""
     return Response(200, "application/json", document(app, settings))

@@ -109,8 +109,8 @@ class Jobs:
         known = self._known(job)
         if known is None:
             source = pinned(request.source)
-            event = self._event(request, options, job, source.url)
-            waiting = Waiting(event, time.time(), source.size)
+            event = self._event(request, options, job, source.url, source.size)
+            waiting = Waiting(event, time.time())
             first = enqueue(waiting, self._store)
             call_admit(self._settings.stack)
             if first is waiting:
@@ -144,7 +144,8 @@ class Jobs:
             )
         job = job_name(request.name, token or str(uuid.uuid4()))
         key = f"{self._settings.prefix}uploads/{job}/{request.name}"
-        event = self._event(request, options, job, f"s3://{self._settings.input_bucket}/{key}")
+        source = f"s3://{self._settings.input_bucket}/{key}"
+        event = self._event(request, options, job, source, request.size)
         known = self._awaited(job)
         started = self._known(job) if known is None else None
         if known is None and started is None:
@@ -163,11 +164,15 @@ class Jobs:
         return self.get(job), False
 
     def _event(
-        self, request: JobRequest, options: dict[str, Any], job: str, source: str
+        self,
+        request: JobRequest,
+        options: dict[str, Any],
+        job: str,
+        source: str,
+        size: int | None = None,
     ) -> dict[str, Any]:
-        event = job_of_source(
-            source, job=job, options=options, output_store=f"s3://{self._settings.output_bucket}"
-        )
+        store = f"s3://{self._settings.output_bucket}"
+        event = job_of_source(source, job=job, options=options, output_store=store, size=size)
         if request.output is not None:
             event["output"]["key"] = request.output
         return {**event, "tag": request.tag, "priority": request.priority}
@@ -181,7 +186,8 @@ class Jobs:
 
     def _same(self, asked: dict[str, Any], known: dict[str, Any]) -> None:
         versionless = {**known, "input": {**known["input"], "path": asked["input"]["path"]}}
-        if versionless != asked:
+        # Jobs of a source are asked for without its size, and older jobs have none.
+        if {**versionless, "size": None} != {**asked, "size": None}:
             raise Conflict(
                 f"the idempotency key was used before for another request; its job is "
                 f"{known['job']}"
@@ -276,7 +282,8 @@ class Jobs:
             )
         except ValueError as error:
             raise Malformed(f"next: {error}") from error
-        found += [_summary(execution) for execution in executions]
+        events = self._executions.events([execution.job for execution in executions])
+        found += map(_summary, executions, events)
         return JobPage(jobs=found, next=_packed({"executions": token}) if token else None)
 
     def page_of_day(self, day: str, state: State | None, limit: int, token: str | None) -> JobPage:
@@ -300,7 +307,14 @@ class Jobs:
         for key in keys[:limit]:
             awaited = self._awaited(key.removeprefix("uploads/").removesuffix(".json"))
             if awaited is not None:
-                found.append(JobSummary(id=awaited.job, state="uploading", created=awaited.created))
+                found.append(
+                    JobSummary(
+                        id=awaited.job,
+                        state="uploading",
+                        created=awaited.created,
+                        **_source(awaited.event),
+                    )
+                )
         return found, (keys[limit - 1] if limit else after) if len(keys) > limit else None
 
     def _queue_page(self, after: str, limit: int) -> tuple[list[JobSummary], str | None]:
@@ -309,7 +323,9 @@ class Jobs:
         some = left[:limit]
         waiting = at_once(lambda one: find(one[2], self._store), some)
         found = [
-            JobSummary(id=one.job, state="queued", created=_time(one), place=place)
+            JobSummary(
+                id=one.job, state="queued", created=_time(one), place=place, **_source(one.event)
+            )
             for (place, _, _), one in zip(some, waiting, strict=True)
             if one is not None
         ]
@@ -355,7 +371,7 @@ def _unstarted(event: dict[str, Any], **more: Any) -> Job:
     output = event["output"]
     return Job(
         id=event["job"],
-        source=event["input"]["name"],
+        **_source(event),
         output=f"{output['store']}/{output['key']}",
         options=event["options"],
         priority=event["priority"],
@@ -368,13 +384,19 @@ def _time(waiting: Waiting) -> str:
     return datetime.fromtimestamp(waiting.created, UTC).isoformat()
 
 
-def _summary(execution: Execution) -> JobSummary:
+def _source(event: dict[str, Any]) -> dict[str, Any]:
+    return {"source": event["input"]["name"], "size": event.get("size")}
+
+
+def _summary(execution: Execution, event: dict[str, Any] | None) -> JobSummary:
     ended = execution.ended
     return JobSummary(
         id=execution.job,
         state=execution.state,
         created=execution.started.isoformat(),
         ended=ended.isoformat() if ended else None,
+        source=event["input"]["name"] if event else None,
+        size=event.get("size") if event else None,
     )
 
 

@@ -216,6 +216,12 @@ class JobSummary(BaseModel):
     place: Annotated[
         int | None, Field(description="Its place among those that wait; 1 is the next.")
     ] = None
+    source: Annotated[
+        str | None, Field(description="The source's address; null if it could not be looked up.")
+    ] = None
+    size: Annotated[
+        int | None, Field(description="The source's size in bytes; null if it is not known.")
+    ] = None
 
 
 class Job(JobSummary):

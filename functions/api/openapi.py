@@ -15,24 +15,33 @@ Encodes videos with ExCamera. Times are ISO 8601 unless stated otherwise. Proble
 as in RFC 9457. Answers may gain fields at any time."""
 
 
+PATH = "/openapi.json"
+"""Where the API serves the document."""
+
+_BY_IAM = {
+    "name": "Authorization",
+    "description": "AWS Signature Version 4, service execute-api",
+    # How API Gateway itself marks it, by which generators know that requests must be signed.
+    "x-amazon-apigateway-authtype": "awsSigv4",
+}
+_BY_KEY = {"name": "x-api-key", "description": "A key of the stack's usage plan"}
+
+
 def document(app: APIGatewayRestResolver, settings: ApiSettings) -> str:
     """The document as JSON."""
-    header = "Authorization" if settings.api_auth == "iam" else "x-api-key"
-    description = (
-        "AWS Signature Version 4, service execute-api"
-        if settings.api_auth == "iam"
-        else "A key of the stack's usage plan"
-    )
-    request = app.current_event.request_context
+    proof = _BY_IAM if settings.api_auth == "iam" else _BY_KEY
     return app.get_openapi_json_schema(
         title="ExCamera",
         version=VERSION,
         description=_DESCRIPTION,
-        servers=[Server(url=f"https://{request.domain_name}/{request.stage}")],
-        security_schemes={
-            "caller": APIKey.model_validate(
-                {"name": header, "in": APIKeyIn.header, "description": description}
-            )
-        },
+        servers=[Server(url=_address(app))],
+        security_schemes={"caller": APIKey.model_validate({**proof, "in": APIKeyIn.header})},
         security=[{"caller": []}],
     )
+
+
+def _address(app: APIGatewayRestResolver) -> str:
+    """The API's address as its caller knows it: with the stage, or with a domain's base path."""
+    request, headers = app.current_event.request_context, app.current_event.headers
+    scheme = headers.get("X-Forwarded-Proto") or "https"
+    return f"{scheme}://{request.domain_name}{request.path.removesuffix(PATH)}"

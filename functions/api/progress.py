@@ -55,6 +55,7 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         created=execution.started.isoformat(),
         ended=ended.isoformat() if ended else None,
         source=event["input"]["name"],
+        size=event.get("size"),
         output=f"{output['store']}/{output['key']}",
         options=event["options"],
         priority=event.get("priority", USUAL_PRIORITY),

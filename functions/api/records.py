@@ -16,7 +16,6 @@ def remembered(record: Record, results: Results, settings: ApiSettings) -> Job:
     return Job(
         **summary_of_record(record).model_dump(),
         phase="ended",
-        source="s3://{bucket}/{key}".format(**record["source"]),
         output=f"{output['store']}/{output['key']}",
         options=record["options"],
         priority=record.get("priority", USUAL_PRIORITY),
@@ -35,6 +34,8 @@ def summary_of_record(record: Record) -> JobSummary:
         state=record["status"],
         created=record["started"],
         ended=record["ended"],
+        source=record["source"],
+        size=record.get("size"),
     )
 
 

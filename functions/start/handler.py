@@ -65,7 +65,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
         )
         tag, priority = marks_of_upload(job)
         job |= {"tag": tag, "priority": priority}
-        waiting = Waiting(job, uploaded, detail["object"].get("size"))
+        waiting = Waiting(job, uploaded)
     logger.append_keys(job=waiting.job, source=waiting.event["input"]["name"])
     if is_cancelled(store, Keys(waiting.job)):
         logger.info("cancelled before")

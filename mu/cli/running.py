@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import tempfile
@@ -43,6 +44,7 @@ def run_command_line(
         any more.
     """
     streams.prepare()
+    _unset_empty_settings()
     try:
         with _orderly_termination():
             command.main(arguments, prog_name=name, standalone_mode=False)
@@ -58,6 +60,16 @@ def run_command_line(
     except OSError as error:
         return _fail(name, _reason(error), EXIT_ERROR)
     return 0
+
+
+def _unset_empty_settings() -> None:
+    """Take an empty variable of AWS for one that is not set, as AWS's own command line does.
+
+    The SDK takes an empty region or address for a wrong one.
+    """
+    for name in [name for name, value in os.environ.items() if not value]:
+        if name.startswith("AWS_"):
+            del os.environ[name]
 
 
 def _reason(error: OSError) -> str:

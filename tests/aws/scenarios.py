@@ -187,7 +187,7 @@ class Scenarios:
         stack, work = self._stack, self._stack.outputs["WorkBucket"]
         entry = "admission/queue/100-00000000000001-large"
         event = {"job": "large", "input": {"name": "s3://films/large.mp4", "path": ""}}
-        waiting = {"event": {**event, "priority": -50}, "created": 0.001, "size": 1 << 40}
+        waiting = {"event": {**event, "priority": -50, "size": 1 << 40}, "created": 0.001}
         turns = {"other": {"workers": 990, "since": time.time()}}
         stored = {
             "admission/turns.json": json.dumps(turns),
@@ -217,7 +217,7 @@ class Scenarios:
         entry = f"admission/queue/050-00000000000001-{job}"
         source = {"name": "s3://films/caught.mp4", "path": ""}
         event = {"job": job, "input": source, "options": {}, "index": "auto"}
-        waiting = {"event": event, "created": 0, "size": 1}
+        waiting = {"event": {**event, "size": 1}, "created": 0}
         for key, body in (
             (f"cancelled/{job}", b""),
             (f"admission/jobs/{job}.json", json.dumps(waiting).encode()),

@@ -72,7 +72,10 @@ def test_an_upload_becomes_a_job(api: Api, stack: Deployed, locally: Locally, cl
     request = {"upload": True, "name": "über uns.mp4", "size": len(data), "tag": {"order": 7}}
     job, new = api.post("/jobs", request, idempotency_key=str(uuid.uuid4()))
     assert (new, job["state"], job["phase"]) == (True, "uploading", "uploading")
-    assert [one["id"] for one in api.get("/jobs", state="uploading")["jobs"]] == [job["id"]]
+    [waiting] = api.get("/jobs", state="uploading")["jobs"]
+    assert (waiting["id"], waiting["size"]) == (job["id"], len(data))
+    assert job["id"].startswith("uber-uns-")
+    assert waiting["source"].endswith(f"/uploads/{job['id']}/über uns.mp4")
     tags = upload_parts(job["upload"], data)
     assert complete(job["upload"], tags).status == 200
     done = ended(api, job["id"])
@@ -106,6 +109,9 @@ def test_an_object_becomes_a_job(api: Api, stack: Deployed, clip: Path) -> None:
     assert done["state"] == "succeeded", done
     assert done["options"]["crf"] == 40
     assert done["result"]["key"] == "named/by me.webm"
+    [listed] = [one for one in api.get("/jobs", limit=100)["jobs"] if one["id"] == job["id"]]
+    assert (listed["source"], listed["size"]) == (done["source"], clip.stat().st_size)
+    assert done["size"] == listed["size"]
     again, new = api.post("/jobs", request, idempotency_key=token)
     assert (again["id"], again["state"], new) == (job["id"], "succeeded", False)
 

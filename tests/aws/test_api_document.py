@@ -85,6 +85,20 @@ def test_the_document_has_every_operation(document: dict[str, Any]) -> None:
             assert "application/problem+json" in json.dumps(operation["responses"]["422"])
 
 
+def test_the_document_says_where_and_how_to_call(api: Api, document: dict[str, Any]) -> None:
+    """If this fails, a generated client calls nowhere, or does not know that it must sign."""
+    assert document["servers"] == [{"url": api._url}]
+    assert document["components"]["securitySchemes"] == {
+        "caller": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "AWS Signature Version 4, service execute-api",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+        }
+    }
+
+
 def test_no_request_finds_a_mistake(api: Api, account: Account, document: dict[str, Any]) -> None:
     """If this fails, some request gets a 5xx, or an answer that the document does not list."""
     limit = Config.from_dict({"rate-limit": "15/s"})  # below the stage's rate limit

@@ -99,7 +99,9 @@ def test_submit_and_download(
     assert re.search(r"ended +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", table)
     assert "succeeded" in table
     assert "3 of 3" in table
-    assert job in excamera("jobs", "--state", "succeeded").stdout
+    listed = excamera("jobs", "--state", "succeeded").stdout
+    size = f"{clip.stat().st_size:,}"
+    assert re.search(rf"^{job}  succeeded .* {size}  {clip.name}$", listed, re.M), listed
     fetched = excamera("fetch", job, "-o", "again.webm")
     assert fetched.returncode == 0, fetched.stderr
     assert (tmp_path / "again.webm").read_bytes() == (tmp_path / "out.webm").read_bytes()
@@ -123,6 +125,10 @@ def test_a_failed_job_and_its_log(excamera: Command, tmp_path: Path) -> None:
     assert "NotAVideo" in logged
     assert "Traceback" in logged
     assert '"index"' in excamera("logs", job, "--json").stdout
+    fetched = excamera("fetch", job)
+    assert fetched.returncode == 2
+    assert f"{job}: NotAVideo: " in fetched.stderr
+    assert f"`excamera logs {job}`" in fetched.stderr
 
 
 def test_the_timeline_of_a_job(excamera: Command, clip: Path, tmp_path: Path) -> None:

@@ -343,6 +343,22 @@ def template() -> dict[str, Any]:
                     "NotificationConfiguration": {
                         "EventBridgeConfiguration": {"EventBridgeEnabled": True}
                     },
+                    "LifecycleConfiguration": {
+                        "Rules": [
+                            {
+                                "Id": "expire",
+                                "Status": "Enabled",
+                                "Prefix": "in/",
+                                "ExpirationInDays": 7,
+                                "NoncurrentVersionExpiration": {"NoncurrentDays": 3},
+                            },
+                            {
+                                "Id": "abort",
+                                "Status": "Disabled",
+                                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                            },
+                        ]
+                    },
                 },
             },
             "TlsOnly": {

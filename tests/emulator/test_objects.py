@@ -28,6 +28,29 @@ def test_conditional_writes(emulator: Emulator, outputs: dict[str, str]) -> None
     assert [item["Key"] for item in listed] == [key]
 
 
+def test_lifecycle_rules_of_the_template(emulator: Emulator, outputs: dict[str, str]) -> None:
+    """If this fails, a stack's rules seem to be missing: NoSuchLifecycleConfiguration."""
+    s3 = emulator.client("s3")
+    found = s3.get_bucket_lifecycle_configuration(Bucket=outputs["Watched"])["Rules"]
+    assert found == [
+        {
+            "ID": "expire",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "in/"},
+            "Expiration": {"Days": 7},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 3},
+        },
+        {
+            "ID": "abort",
+            "Status": "Disabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        },
+    ]
+    with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
+        s3.get_bucket_lifecycle_configuration(Bucket=outputs["Bucket"])
+
+
 def test_multipart_copy(emulator: Emulator, outputs: dict[str, str]) -> None:
     """Parts copied by range from a version differ from that version's bytes."""
     s3, watched, bucket = emulator.client("s3"), outputs["Watched"], outputs["Bucket"]

@@ -17,6 +17,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     outdir = tmp_path_factory.mktemp("assembly")
     done = synthesise(outdir)
     assert done.returncode == 0, done.stderr
+    assert done.stdout == "", "`cdk ls` prints names there, and nothing else"
     return outdir
 
 

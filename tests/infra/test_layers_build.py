@@ -16,6 +16,7 @@ import pytest
 import layers
 import layers.__main__
 from emulator.excamera.synthesis import HOST_CONTEXT
+from layers.bytecode import compiler
 
 pytestmark = pytest.mark.slow  # with an empty cache: compiles, and fetches 50 MB of wheels
 
@@ -85,16 +86,37 @@ def loadable_segments(data: bytes) -> Iterator[tuple[int, int, int, int]]:
 
 @TOGETHER
 def test_nothing_is_inside_that_no_function_reads(target: layers.Target) -> None:
-    """If this fails, layers carry tests, caches or stubs, or hide Lambda's own boto3."""
-    unwanted = {".pyc", ".pyi", ".pyx", ".pxd", ".h", ".c", ".a", ".o"}
+    """If this fails, layers carry tests or stubs, or hide Lambda's own boto3."""
+    unwanted = {".pyi", ".pyx", ".pxd", ".h", ".c", ".a", ".o"}
     for kind in layers.ALL:
         layer = built(kind, target)
         assert [path.name for path in layer.iterdir()] == ["python"]
         for path in files(layer):
             assert path.suffix not in unwanted, path
-            assert not {"tests", "__pycache__"}.intersection(path.parts), path
+            assert "tests" not in path.parts, path
         top = {path.name for path in (layer / "python").iterdir()}
         assert not top & {"boto3", "botocore", "bin", "f2py"}
+
+
+@TOGETHER
+def test_every_module_is_compiled_for_the_functions_python(target: layers.Target) -> None:
+    """If this fails, every new environment of a function compiles numpy and the rest again."""
+    if compiler(target.python) is None:
+        pytest.skip(f"there is no Python {target.python} to be had here")
+    tag = f"cpython-{target.python.replace('.', '')}"
+    for kind in layers.ALL:
+        paths = files(built(kind, target))
+        compiled = {path for path in paths if path.suffix == ".pyc"}
+        assert compiled == {
+            path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc"
+            for path in paths
+            if path.suffix == ".py"
+        }
+        for path in compiled:
+            magic, flags = struct.unpack_from("<HxxI", path.read_bytes())
+            # From Python's importlib: each minor version has one number, once it is released.
+            assert magic == {"3.11": 3495, "3.12": 3531, "3.13": 3571, "3.14": 3627}[target.python]
+            assert flags == 1, "a hash that is not checked: neither times nor sources are read"
 
 
 @TOGETHER

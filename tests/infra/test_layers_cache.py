@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import subprocess
 import threading
@@ -18,6 +19,28 @@ from layers import builder, repository, tools, wheels
 from layers.elf import strip
 
 TARGET = {"architecture": "arm64", "python": "3.14"}
+
+
+class NoCompiler:
+    """Stands for what compiles modules, which takes seconds."""
+
+    def __str__(self) -> str:
+        return "none"
+
+    def ready(self, _say: Any) -> bool:
+        return True
+
+    def compile(self, _folder: Path, _shown: str) -> None:
+        pass
+
+
+NO_COMPILER = NoCompiler()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests are about the cache; those of compiling are in test_bytecode.py."""
+    monkeypatch.setattr(builder, "compiler", lambda _: NO_COMPILER)
 
 
 def a_layer(make: Callable[[Path], None], *sources: Path) -> layers.Layer:
@@ -46,7 +69,7 @@ def test_built_layers_are_taken_from_the_cache(
 ) -> None:
     """If this fails, every synthesis compiles and downloads again."""
     for kind in layers.ALL:
-        digest = builder._digest(kind, layers.Target(**TARGET))
+        digest = builder._digest(kind, layers.Target(**TARGET), NO_COMPILER)
         (tmp_path / f"{kind}-arm64-3.14-{digest}").mkdir()
     monkeypatch.setattr(subprocess, "Popen", fail)
     for kind in layers.ALL:
@@ -66,6 +89,26 @@ def test_a_layer_is_made_once(tmp_path: Path) -> None:
     assert layers.build(kind, **TARGET, cache=tmp_path) == first
     assert len(calls) == 1
     assert (first / "python" / "toy.py").read_text() == "VALUE = 1\n"
+
+
+def test_only_a_build_that_is_needed_reports_progress(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If this fails, a first `cdk ls` is silent for minutes, or prints more than names."""
+    layers.build(a_layer(write_file), **TARGET, cache=tmp_path)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    started, done = printed.err.splitlines()
+    assert started == "layer toy for arm64: making it ..."
+    assert re.fullmatch(r"layer toy for arm64: done in \d+ s", done)
+    layers.build(a_layer(write_file), **TARGET, cache=tmp_path)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_names_what_is_got_and_what_takes_long() -> None:
+    """If this fails, those who wait do not know for what."""
+    assert re.fullmatch(r"getting av [\d.]+, numpy [\d.]+", layers.MEDIA.work())
+    assert layers.CODEC.work().startswith("compiling")
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
@@ -125,16 +168,17 @@ def test_any_input_changes_the_digest(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(builder, "own_files", lambda: [own])
     monkeypatch.setattr(builder, "pinned", lambda _: "1")
     kind = layers.Layer("toy", ("av",), lambda *_: None, lambda: [source])
-    seen = {builder._digest(kind, layers.Target(**TARGET))}
-    seen.add(builder._digest(kind, layers.Target("x86_64", "3.14")))
-    seen.add(builder._digest(kind, layers.Target("arm64", "3.13")))
+    seen = {builder._digest(kind, layers.Target(**TARGET), NO_COMPILER)}
+    seen.add(builder._digest(kind, layers.Target("x86_64", "3.14"), NO_COMPILER))
+    seen.add(builder._digest(kind, layers.Target("arm64", "3.13"), NO_COMPILER))
     source.write_text("2")
-    seen.add(builder._digest(kind, layers.Target(**TARGET)))
+    seen.add(builder._digest(kind, layers.Target(**TARGET), NO_COMPILER))
     own.write_text("2")
-    seen.add(builder._digest(kind, layers.Target(**TARGET)))
+    seen.add(builder._digest(kind, layers.Target(**TARGET), NO_COMPILER))
     monkeypatch.setattr(builder, "pinned", lambda _: "2")
-    seen.add(builder._digest(kind, layers.Target(**TARGET)))
-    assert len(seen) == 6
+    seen.add(builder._digest(kind, layers.Target(**TARGET), NO_COMPILER))
+    seen.add(builder._digest(kind, layers.Target(**TARGET), None))
+    assert len(seen) == 7
 
 
 def test_the_codec_layer_depends_on_all_that_it_is_made_from() -> None:

@@ -297,7 +297,7 @@ def test_lambda_can_read_the_code(tmp_path: Path) -> None:
     """If this fails, a strict umask on the deploying machine breaks every function."""
     before = os.umask(0o077)
     try:
-        code = function_code(tmp_path)
+        code = function_code("3.14", tmp_path)
     finally:
         os.umask(before)
     paths = [code, *code.rglob("*")]

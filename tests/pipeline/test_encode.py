@@ -14,7 +14,11 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.local import encode_file
 from excamera.media.playback import read_file
-from excamera.steps import anchors, audio, encode, join, stitch
+from excamera.steps.anchors import anchors
+from excamera.steps.audio import audio
+from excamera.steps.encode import encode
+from excamera.steps.join import join
+from excamera.steps.stitch import stitch
 from mu import Context, DirectoryStore, MemoryStore
 from mu.flow import Each, check, walk
 from tests.pipeline.clips import (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from excamera.steps import index, plan, survey
+from excamera.steps.index import index
+from excamera.steps.plan import plan
+from excamera.steps.survey import survey
 from mu import Context, Event
 
 

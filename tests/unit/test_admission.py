@@ -20,7 +20,7 @@ LARGE = 4000 * MB
 
 def wait(store: MemoryStore, job: str, *, at: float = 0, size: int = LARGE, **more: Any) -> Waiting:
     """Adds a job to the queue."""
-    return enqueue(Waiting({"job": job, **more}, at, size), store)
+    return enqueue(Waiting({"job": job, "size": size, **more}, at), store)
 
 
 def started_by(

@@ -26,6 +26,7 @@ from excamera.cloud.upload import upload_file
 from excamera.errors import (
     ApiRefused,
     CloudUnavailable,
+    JobEndedBadly,
     NoResult,
     NoSuchJob,
     NotAllowed,
@@ -282,6 +283,25 @@ def test_a_damaged_result_is_not_kept(
     with serving(lambda *_: (200, served, {})) as url, pytest.raises(ResultDamaged):
         fetch(client(url), {"id": "j", "result": {**told, "url": url}}, tmp_path / "out.webm")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "failure", "said"),
+    [
+        ("failed", {"error": "NotAVideo", "message": "film.mp4: no video"}, "NotAVideo: film.mp4"),
+        ("stopped", {"error": "JobStopped", "message": "cancelled"}, "JobStopped: cancelled"),
+        ("timed_out", None, "timed_out"),
+    ],
+)
+def test_a_failed_job_has_no_result_but_a_reason(
+    tmp_path: Path, state: str, failure: dict[str, str] | None, said: str
+) -> None:
+    """If this fails, `fetch` says of a failed job that it failed, and no more."""
+    job = {"id": "j-1", "state": state, "failure": failure, "result": None}
+    with pytest.raises(JobEndedBadly, match=said) as raised:
+        fetch(client("http://127.0.0.1:9"), job, tmp_path / "out.webm")
+    assert "`excamera logs j-1`" in str(raised.value)
+    assert "`excamera submit` makes a new job" in str(raised.value)
 
 
 def test_no_result_is_said_so(tmp_path: Path) -> None:

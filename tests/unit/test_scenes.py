@@ -12,7 +12,8 @@ import codec
 from excamera.job.cut import LEAD_IN, Frames, cut
 from excamera.job.options import EncodeOptions
 from excamera.job.records import SurveyRecord
-from excamera.media.scenes import Survey, Surveyor
+from excamera.media.scenes import Survey
+from excamera.media.surveyor import Surveyor
 from tests.support.scenes import (
     HEIGHT,
     WIDTH,

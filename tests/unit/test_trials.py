@@ -13,8 +13,9 @@ from excamera.job.cut import USUAL_BATCH
 from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.media.anchors import encode_anchors, encode_between, join_anchored
 from excamera.media.lookahead import Lookahead, lost_of
+from excamera.media.losses import Lost, even_octaves
 from excamera.media.quality import ssim, ssim_db
-from excamera.media.trials import Ahead, Lost, Tiles, Trial, even_octaves, try_pictures
+from excamera.media.trials import Ahead, Tiles, Trial, try_pictures
 
 FRAMES, N = 25, 12
 

@@ -44,6 +44,41 @@ def test_any_key_makes_a_name_that_step_functions_takes_and_a_url_that_leads_bac
     assert made["output"] == {"store": "s3://out", "key": f"{key.rpartition('.')[0]}.webm"}
 
 
+@pytest.mark.parametrize(
+    ("key", "begins"),
+    [
+        ("nočný-čd-1.mp4", "nocny-cd-1-"),
+        ("Große Straße, Øre.mp4", "Grosse-Strasse-Ore-"),
+        ("映画.mp4", "xn--liv394a-"),
+        ("ночь_1.mp4", "xn--m1ac1au-1-"),
+        ("My film (final).mp4", "My-film-final-"),
+        ("a" * 60 + ".mp4", "a" * 40 + "-"),
+        ("one " * 9 + "eleven.mp4", "one-" * 9 + "elev-"),
+        ("one " * 9 + "映画.mp4", "one-" * 9),
+    ],
+)
+def test_a_name_in_any_alphabet_is_still_one(key: str, begins: str) -> None:
+    """If this fails, jobs of films with other letters have names that nobody recognises."""
+    name = job(key)["job"]
+    assert re.fullmatch(re.escape(begins) + "[0-9a-f]{20}", name)
+    assert len(name) <= 80
+
+
+def test_words_of_other_alphabets_can_be_read_back() -> None:
+    """If this fails, a name stands for another file's name, or for none."""
+    for word in ("映画", "ночь", "한국어", "हिन्दी"):
+        label = job(f"{word}.mp4")["job"].rpartition("-")[0]
+        assert label.removeprefix("xn--").encode().decode("punycode") == word
+
+
+def test_the_size_of_an_upload_travels_with_its_job() -> None:
+    """If this fails, lists of jobs lack the sizes of their sources."""
+    told = detail("f.mp4")
+    assert job_of_upload(told, options={}, output_store="s3://out")["size"] is None
+    told["object"]["size"] = 7
+    assert job_of_upload(told, options={}, output_store="s3://out")["size"] == 7
+
+
 def test_one_upload_is_one_job_and_another_version_another() -> None:
     """If this fails, a doubled event encodes twice, or a new version is not encoded."""
     assert job("film.mp4") == job("film.mp4")

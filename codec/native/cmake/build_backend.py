@@ -6,10 +6,15 @@ which `zig.cmake` then uses as the compiler.
 """
 
 import os
+import runpy
 import shutil
+from pathlib import Path
 
-from scikit_build_core import build as _build
-from scikit_build_core.build import *  # noqa: F403  every other hook is scikit-build-core's own
+_system = runpy.run_path(str(Path(__file__).parents[3] / "mu" / "system.py"))
+_system["refuse_windows"]("ExCamera")
+
+from scikit_build_core import build as _build  # noqa: E402
+from scikit_build_core.build import *  # noqa: E402, F403  every other hook is scikit-build-core's own
 
 ZIG_REQUIREMENT = "ziglang==0.17.1"
 # The names CMakeLists.txt looks for, after CXX.

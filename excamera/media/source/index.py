@@ -29,6 +29,7 @@ from excamera.media.source.boxes import media_data
 from excamera.media.source.clock import GAP_S
 from excamera.media.source.guard import GuardedFile
 from excamera.media.source.media import Opened, demux
+from excamera.media.words import counted
 
 # Containers whose timestamps and seeking are exact.
 _TRUSTED = frozenset({"mov", "mp4", "matroska", "webm", "yuv4mpegpipe", "ivf"})
@@ -224,11 +225,6 @@ def truncated(name: str, readable: int, detail: str = "") -> TruncatedSource:
         f"{name}: truncated{detail}; {counted(readable, 'frame')} could be read "
         "(--damaged encodes these)"
     )
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things in words."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _decoders() -> frozenset[str]:

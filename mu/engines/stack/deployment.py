@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,7 +12,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from mu.errors import ChannelRefused, StackError
 from mu.messages.opening import SOCKETS, VALKEY
@@ -152,11 +153,22 @@ def stop_execution(arn: str, cause: str) -> bool:
 
 @cache
 def client(service: str) -> Any:
-    """This process's client of a service."""
+    """This process's client of a service.
+
+    Raises:
+        StackError: the environment's settings make no address.
+    """
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30
     )
-    return boto3.client(service, config=config)
+    try:
+        # The SDK itself reads AWS_DEFAULT_REGION only.
+        region = os.environ.get("AWS_REGION") or None
+        return boto3.client(service, region, config=config)
+    except ValueError as error:  # an address that is none
+        raise StackError(
+            f"AWS configuration: {error}: check AWS_REGION and AWS_ENDPOINT_URL"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -168,5 +180,7 @@ def explained(what: str) -> Iterator[None]:
     """
     try:
         yield
+    except NoRegionError as error:
+        raise StackError(f"{what}: no region is configured: set AWS_REGION") from error
     except (ClientError, BotoCoreError) as error:
         raise StackError(f"{what}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -25,19 +26,27 @@ class PastEnd(StoreError):
 
 @cache
 def client() -> Any:
-    """This process's client; the SDK's own retries come before any of ours."""
-    return boto3.client(
-        "s3",
-        config=Config(
-            max_pool_connections=REQUESTS_AT_ONCE,
-            retries={"mode": "standard", "total_max_attempts": 5},
-            connect_timeout=5,
-            read_timeout=30,
-            # No checksums by default: the plan verifies the pieces anyway.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
+    """This process's client; the SDK's own retries come before any of ours.
+
+    Raises:
+        StoreError: the environment's settings make no address.
+    """
+    config = Config(
+        max_pool_connections=REQUESTS_AT_ONCE,
+        retries={"mode": "standard", "total_max_attempts": 5},
+        connect_timeout=5,
+        read_timeout=30,
+        # No checksums by default: the plan verifies the pieces anyway.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
+    try:
+        # The SDK itself reads AWS_DEFAULT_REGION only.
+        return boto3.client("s3", os.environ.get("AWS_REGION") or None, config=config)
+    except ValueError as error:  # an address that is none
+        raise StoreError(
+            f"AWS configuration: {error}: check AWS_REGION and AWS_ENDPOINT_URL"
+        ) from error
 
 
 @contextlib.contextmanager
