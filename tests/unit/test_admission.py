@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 import threading
 from collections.abc import Callable
@@ -191,6 +192,56 @@ def test_turns_of_jobs_that_vanished_end() -> None:
     assert set(turns(store)) == {"gone", "runs"}  # it may have started just now
     admission.reconcile(["runs"], store, clock=lambda: 1200.0)
     assert set(turns(store)) == {"runs"}
+
+
+CHUNKS = 15 * 60 * 24 // 12
+ENCODE_S, PLAN_S, STITCH_S = 3.0, 4.0, 20.0
+
+
+def simulated(films: int, capacity: int) -> tuple[float, float, int]:
+    """Plays films of a quarter of an hour, uploaded together, by a clock of its own.
+
+    Returns:
+        When the first and the last of them ended, in seconds, and the most workers that ran.
+    """
+    store, limits = MemoryStore(), Limits(60, 16, capacity)
+    for number in range(films):
+        wait(store, f"film-{number:02d}", at=number)
+    events: list[tuple[float, str, str]] = []
+    now, ends, most = 0.0, [], 0
+    while True:
+        begun = admit(
+            store, capacity=capacity, most=961, start=lambda _event: True, clock=lambda: 0.0
+        )
+        for job in begun:
+            heapq.heappush(events, (now + PLAN_S, "planned", job))
+        most = max(most, sum(turn.workers for turn in turns(store).values()))
+        if not events:
+            return ends[0], ends[-1], most
+        now, what, job = heapq.heappop(events)
+        if what == "planned":
+            useful = limits.useful(CHUNKS, 16)
+            granted, _ = admission.settle(job, useful, store, capacity=capacity)
+            fitted = Limits(60, 16, capacity, granted).fit(16)
+            rounds = -(-CHUNKS // (fitted.batches_at_once * fitted.chunks_at_once))
+            heapq.heappush(events, (now + rounds * ENCODE_S, "encoded", job))
+        elif what == "encoded":
+            admission.shrink(job, 1, store)
+            heapq.heappush(events, (now + STITCH_S, "stitched", job))
+        else:
+            admission.release(job, store)
+            ends.append(now)
+
+
+def test_forty_films_of_a_quarter_of_an_hour() -> None:
+    """If this fails, films that are uploaded together are refused workers, or waste them."""
+    capacity = capacity_of(1000)
+    alone, _, _ = simulated(1, capacity)
+    first, last, most = simulated(40, capacity)
+    assert most <= capacity
+    assert first == alone
+    # While one film is stitched, the next is encoded; only plans are not hidden.
+    assert last < first + 39 * (alone - STITCH_S) + 1
 
 
 class Contended(MemoryStore):
