@@ -16,7 +16,14 @@ from excamera.errors import OptionError
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.lifecycle import catalogue
-from excamera.lifecycle.admission import Waiting, enqueue, find, forget, queue
+from excamera.lifecycle.admission import (
+    USUAL_PRIORITY,
+    Waiting,
+    enqueue,
+    find,
+    forget,
+    queue,
+)
 from excamera.lifecycle.cancel import mark
 from excamera.lifecycle.uploads import job_name, job_of_source
 from functions.api.awaited import Awaited, find_awaited
@@ -256,7 +263,7 @@ def _unstarted(event: dict[str, Any], **more: Any) -> Job:
         **source_of(event),
         output=f"{output['store']}/{output['key']}",
         options=event["options"],
-        priority=event["priority"],
+        priority=event.get("priority", USUAL_PRIORITY),
         tag=event["tag"],
         **more,
     )
