@@ -22,7 +22,10 @@ def plan_within_turn(event: Event, context: Context) -> Json:
         if limits.concurrency is None:
             return limits
         granted, waiting = admission.settle(
-            event["job"], workers, context.store, capacity=limits.concurrency
+            event["job"],
+            min(workers, limits.concurrency),
+            context.store,
+            capacity=limits.concurrency,
         )
         if waiting:
             call_admit(settings.stack)
