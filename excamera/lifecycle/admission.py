@@ -60,6 +60,11 @@ _BYTES_A_WORKER = 1 << 16
 _YOUNG_S = 120.0
 """Age in seconds up to which a turn may be without an execution."""
 
+_STARTING_S = 30.0
+"""Age in seconds up to which a job with a turn is left to whoever gave it: a hundred uploads call
+a hundred functions, and Step Functions answers only some ten questions a second about executions.
+Less than the minute after which Lambda calls a function again that died."""
+
 
 # --- the queue -------------------------------------------------------------------
 
@@ -183,7 +188,8 @@ def admit(
         clock: returns Unix seconds.
 
     Returns:
-        Names of the jobs that were started.
+        Names of the jobs that were started. One that got its turn a moment ago from somebody else
+        is left to them.
     """
 
     def give(now: Turns) -> list[Waiting]:
@@ -192,6 +198,8 @@ def admit(
             waiting = find(job, store)
             if waiting is None:  # started meanwhile, or cancelled; a late event may leave an entry
                 store.delete(_QUEUE + entry)
+                continue
+            if job in now and clock() - now[job].since < _STARTING_S:
                 continue
             if job not in now:
                 free = capacity - _used(now)

@@ -30,9 +30,10 @@ def started_by(
     *,
     most: int = 961,
     start: Callable[[Event], bool] = lambda _event: True,
+    now: float = 1000.0,
 ) -> list[str]:
     """Returns the jobs that start now."""
-    return admit(store, capacity=capacity, most=most, start=start, clock=lambda: 1000.0)
+    return admit(store, capacity=capacity, most=most, start=start, clock=lambda: now)
 
 
 def test_what_jobs_leave_to_the_front() -> None:
@@ -169,8 +170,30 @@ def test_a_job_whose_starter_died_is_started_again() -> None:
 
     with pytest.raises(Killed):
         started_by(store, 997, start=die)
-    assert started_by(store, 997) == ["film"]
+    # Lambda calls the function again after a minute.
+    assert started_by(store, 997, now=1060.0) == ["film"]
     assert list(turns(store)) == ["film"]
+
+
+def test_a_hundred_jobs_at_once_are_each_started_by_one() -> None:
+    """If this fails, uploads that come together ask Step Functions more than it answers.
+
+    Each upload calls a function, and while one starts its jobs, the others see the same queue.
+    """
+    store = MemoryStore()
+    for number in range(100):
+        wait(store, f"clip-{number:02d}", at=number, size=10)
+    asked: list[str] = []
+
+    def start(event: Event) -> bool:
+        asked.append(event["job"])
+        if len(asked) < 100:
+            started_by(store, 997, start=start)  # another function, at the same time
+        return True
+
+    assert len(started_by(store, 997, start=start)) == 100
+    assert sorted(asked) == [f"clip-{number:02d}" for number in range(100)]
+    assert not queue(store)
 
 
 def test_a_job_that_has_ended_keeps_no_turn() -> None:
