@@ -23,9 +23,10 @@ lost, and nothing stays.
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 from excamera.job.objects import Keys
@@ -154,10 +155,12 @@ class Turn:
     Attributes:
         workers: functions at the same time.
         since: when its turn began, Unix seconds.
+        by: the call of `admit` that gave it and starts the job, or "".
     """
 
     workers: int
     since: float
+    by: str = ""
 
 
 Turns = dict[str, Turn]
@@ -191,6 +194,7 @@ def admit(
         Names of the jobs that were started. One that got its turn a moment ago from somebody else
         is left to them.
     """
+    me = secrets.token_hex(4)
 
     def give(now: Turns) -> list[Waiting]:
         given = []
@@ -199,14 +203,14 @@ def admit(
             if waiting is None:  # started meanwhile, or cancelled; a late event may leave an entry
                 store.delete(_QUEUE + entry)
                 continue
-            if job in now and clock() - now[job].since < _STARTING_S:
+            if job in now and now[job].by != me and clock() - now[job].since < _STARTING_S:
                 continue
             if job not in now:
                 free = capacity - _used(now)
                 wanted = _wanted(waiting, most, capacity)
                 if now and free < min(wanted, max(_FEWEST, capacity // _SHARE)):
                     break
-                now[job] = Turn(max(1, min(wanted, free)), clock())
+                now[job] = Turn(max(1, min(wanted, free)), clock(), me)
             given.append(waiting)
         return given
 
@@ -249,7 +253,7 @@ def settle(
         else:
             most = max(mine.workers, capacity - _used(now))
         granted = min(workers, most)
-        now[job] = Turn(granted, clock() if mine is None else mine.since)
+        now[job] = Turn(granted, clock()) if mine is None else replace(mine, workers=granted)
         return granted
 
     return _change(store, adapt), others_wait
@@ -260,7 +264,7 @@ def shrink(job: str, workers: int, store: Store) -> bool:
 
     def less(now: Turns) -> None:
         if job in now and now[job].workers > workers:
-            now[job] = Turn(workers, now[job].since)
+            now[job] = replace(now[job], workers=workers)
 
     _change(store, less)
     return bool(queue(store))

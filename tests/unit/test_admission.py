@@ -267,6 +267,26 @@ def test_forty_films_of_a_quarter_of_an_hour() -> None:
     assert last < first + 39 * (alone - STITCH_S) + 1
 
 
+class Forgetful(MemoryStore):
+    """The first answer to a change is lost, so that the SDK tries again and is refused."""
+
+    lost = False
+
+    def concat(self, key: str, parts: Any, **more: Any) -> int:
+        size = super().concat(key, parts, **more)
+        if more.get("replaces") is not None and not self.lost:
+            self.lost = True
+            raise ObjectExists(key)
+        return size
+
+
+def test_a_lost_answer_starts_the_job_all_the_same() -> None:
+    """If this fails, a job waits for minutes because S3's answer to its turn was lost."""
+    store = Forgetful()
+    wait(store, "film")
+    assert started_by(store, 997) == ["film"]
+
+
 class Contended(MemoryStore):
     """A store in which others often change the turns between a reading and a writing."""
 
