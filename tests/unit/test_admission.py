@@ -6,14 +6,15 @@ import heapq
 import random
 import threading
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 
 import pytest
 
 from excamera.job.flow import FRONT, Limits, capacity_of
 from excamera.lifecycle import admission
 from excamera.lifecycle.admission import Waiting, admit, enqueue, find, forget, queue, turns
-from mu import Event, MemoryStore, ObjectExists
+from mu import Event, MemoryStore, ObjectChanged, ObjectExists
 
 MB = 1 << 20
 LARGE = 4000 * MB
@@ -285,6 +286,26 @@ def test_a_lost_answer_starts_the_job_all_the_same() -> None:
     store = Forgetful()
     wait(store, "film")
     assert started_by(store, 997) == ["film"]
+
+
+class Unreadable(MemoryStore):
+    """The turns are there and may not be read, which S3 tells as if they were replaced."""
+
+    def look_up(self, key: str) -> Any:
+        found = super().look_up(key)
+
+        def refuse() -> BinaryIO:
+            raise ObjectChanged(key)
+
+        return SimpleNamespace(etag=found.etag, open=refuse)
+
+
+def test_turns_that_may_not_be_read_are_an_error() -> None:
+    """If this fails, a function without a right on the key of a bucket runs until it is killed."""
+    store = Unreadable()
+    store.put("admission/turns.json", b"{}")
+    with pytest.raises(ObjectChanged):
+        turns(store)
 
 
 class Contended(MemoryStore):
