@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 import layers
-from layers import builder, tools, wheels
+from layers import builder, native, prebuilt, repository, tools, wheels
 from layers.elf import strip
 
 TARGET = {"architecture": "arm64", "python": "3.14"}
@@ -256,3 +258,80 @@ def test_a_file_that_cannot_be_stripped_is_kept_as_it_is() -> None:
     no_segments = header + struct.pack("<HHIQQQIHHHHHH", 3, 183, 1, 0, 64, 0, 0, 64, 56, 0, 0, 0, 0)
     for data in (b"", b"print()\n", no_segments):
         assert strip(data) == data
+
+
+def test_a_library_that_came_with_the_package_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, users need a compiler to deploy, or an outdated library is deployed."""
+    target = layers.Target(**TARGET)
+    came = tmp_path / "prebuilt"
+    came.mkdir()
+    monkeypatch.setattr(native, "PREBUILT", came)
+    monkeypatch.setattr(tools, "_installed", lambda _: None)
+    (came / native.library_name(target)).write_bytes(b"a library")
+    assert layers.CODEC.work(target).startswith("copying")
+    layer = layers.build(layers.CODEC, **TARGET, cache=tmp_path / "cache")
+    package = layer / "python" / "codec"
+    assert (package / "_native" / native.LIBRARY).read_bytes() == b"a library"
+    assert (package / "__init__.py").is_file()
+
+    files = native.native_files()
+    changed = tmp_path / "changed.cc"
+    changed.write_text("other code")
+    monkeypatch.setattr(native, "native_files", lambda: files | {"codec/native/src/a.cc": changed})
+    with pytest.raises(layers.ToolMissing):
+        layers.build(layers.CODEC, **TARGET, cache=tmp_path / "other")
+
+
+def test_prebuilt_libraries_are_those_of_the_layers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a wheel has other libraries than layers, or those of older sources as well."""
+    targets = [layers.Target(architecture, "3.14") for architecture in ("arm64", "x86_64")]
+
+    def made(_kind: layers.Layer, *, architecture: str, python: str) -> Path:
+        del python
+        library = tmp_path / architecture / "python" / "codec" / "_native" / native.LIBRARY
+        library.parent.mkdir(parents=True)
+        library.write_text(architecture)
+        return tmp_path / architecture
+
+    monkeypatch.setattr(prebuilt, "build", made)
+    folder = tmp_path / "prebuilt"
+    folder.mkdir()
+    (folder / "x86_64-linux-gnu.2.34-older.so").touch()
+    prebuilt.write(folder, targets)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        native.library_name(target): target.architecture for target in targets
+    }
+
+
+def test_an_environment_without_pip_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, who made an environment without pip sees "No module named pip" only."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(layers.ToolMissing, match=r"needs pip beside .*ensurepip"):
+        wheels.make_from_wheels(["av"], layers.Target(**TARGET), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("platform", "given", "expected"),
+    [
+        ("linux", "", "home/.cache/excamera"),
+        ("linux", "relative", "home/.cache/excamera"),
+        ("linux", "/caches", "/caches/excamera"),
+        ("darwin", "", "home/Library/Caches/excamera"),
+    ],
+)
+def test_an_installed_package_keeps_layers_in_the_users_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, given: str, expected: str
+) -> None:
+    """If this fails, layers are written into site-packages, which may be read-only."""
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", given)
+    assert repository._work() == repository.ROOT / "build"
+    monkeypatch.setattr(repository, "ROOT", tmp_path)
+    assert repository._work() == tmp_path / expected
