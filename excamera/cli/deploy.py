@@ -39,9 +39,9 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
     from excamera.cloud.versions import remove_old
 
     context = _context(settings)
-    context.setdefault("stack_name", cloud.name)
     deployed = project()
     own = deployed.context()
+    context.setdefault("stack_name", cloud.name if cloud.named else str(own["stack_name"]))
     before = look(cloud.account, context["stack_name"], deployed)
     if deployed.own_settings:
         click.echo(f"settings  {deployed.own_settings}")

@@ -160,3 +160,35 @@ def test_the_extra_is_what_developers_deploy_with() -> None:
     assert {"cmake", "ninja", "ziglang"}.isdisjoint(names)
     lines = set((ROOT / "constraints.txt").read_text().splitlines())
     assert {line for name, line in names.items() if name in ("aws-cdk-lib", "cdk-nag")} <= lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "expected"),
+    [
+        ([], "", "Films"),
+        ([], "Variable", "Variable"),
+        (["--stack", "Option"], "Variable", "Option"),
+        (["--stack", "Option", "-c", "stack_name=Setting"], "", "Setting"),
+    ],
+)
+def test_the_name_in_the_settings_is_that_of_the_stack(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    variable: str,
+    expected: str,
+) -> None:
+    """If this fails, `excamera deploy` changes another stack than cdk.json names."""
+    monkeypatch.chdir(settings_in(tmp_path, '{"context": {"stack_name": "Films"}}'))
+    monkeypatch.setenv("EXCAMERA_STACK", variable)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    seen = []
+
+    def look(_account: object, name: str, _project: Project) -> None:
+        seen.append(name)
+        raise DeploymentFailed("far enough")
+
+    monkeypatch.setattr("excamera.cloud.deploy.look", look)
+    ran = CliRunner().invoke(command_line, ["deploy", *arguments])
+    assert isinstance(ran.exception, DeploymentFailed), ran.output
+    assert seen == [expected]
