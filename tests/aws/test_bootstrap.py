@@ -11,19 +11,18 @@ from emulator import Emulator
 from excamera.cloud import cdk
 from excamera.cloud.account import Account
 from excamera.cloud.deploy import look
+from excamera.cloud.project import Project, project
 from excamera.errors import DeploymentFailed
 
 pytestmark = pytest.mark.aws
 
 
-def project_with(folder: Path, qualifier: str | None) -> Path:
-    """Makes a folder that has what a clone of the repository is known by."""
+def project_with(folder: Path, qualifier: str | None) -> Project:
+    """Makes a folder with a cdk.json; returns the app with its settings."""
     folder.mkdir()
-    (folder / "app.py").touch()
-    (folder / "stacks").mkdir()
     context = {} if qualifier is None else {cdk.QUALIFIER: qualifier}
     (folder / "cdk.json").write_text(json.dumps({"context": context}))
-    return folder
+    return Project(project().app, folder)
 
 
 def test_the_bootstrap_with_the_qualifier_of_the_context_counts(
@@ -39,8 +38,8 @@ def test_the_bootstrap_with_the_qualifier_of_the_context_counts(
         )  # fmt: skip
     seen = {}
     for number, qualifier in enumerate((None, "films", "old", "other")):
-        monkeypatch.chdir(project_with(tmp_path / str(number), qualifier))
-        seen[qualifier] = look(Account(), "Absent")
+        deployed = project_with(tmp_path / str(number), qualifier)
+        seen[qualifier] = look(Account(), "Absent", deployed)
     assert {name: one.bootstrap for name, one in seen.items()} == {
         None: 30, "films": 21, "old": 3, "other": None,
     }  # fmt: skip
@@ -65,8 +64,8 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_bootstrapping_leaves_other_bootstraps_alone(arguments: list[str], tmp_path: Path) -> None:
     """If this fails, `--bootstrap` changes the bootstrap on which other stacks stand."""
     for qualifier in (None, "films"):
-        folder = project_with(tmp_path / str(qualifier), qualifier)
-        cdk.Cdk(folder, {}, {}, arguments.append).run("bootstrap", "aws://1/eu-west-1")
+        one = project_with(tmp_path / str(qualifier), qualifier)
+        cdk.Cdk(one, {}, {}, arguments.append).run("bootstrap", "aws://1/eu-west-1")
     without, given = "\n".join(arguments).split(cdk.PACKAGE)[1:]
     assert "--qualifier" not in without
     assert "--qualifier\nfilms\n--toolkit-stack-name\nCDKToolkit-films\n" in given
@@ -74,19 +73,19 @@ def test_bootstrapping_leaves_other_bootstraps_alone(arguments: list[str], tmp_p
 
 def test_the_qualifier_is_not_of_one_deployment(arguments: list[str], tmp_path: Path) -> None:
     """If this fails, `-c` deploys with a qualifier for which nobody looked."""
-    folder = project_with(tmp_path / "project", "films")
-    cdk.Cdk(folder, {}, {cdk.QUALIFIER: "films"}, arguments.append)
+    films = project_with(tmp_path / "project", "films")
+    cdk.Cdk(films, {}, {cdk.QUALIFIER: "films"}, arguments.append)
     with pytest.raises(DeploymentFailed, match=r"set it in the context of cdk\.json"):
-        cdk.Cdk(folder, {}, {cdk.QUALIFIER: "other"}, arguments.append)
+        cdk.Cdk(films, {}, {cdk.QUALIFIER: "other"}, arguments.append)
 
 
 def test_a_synthesis_knows_the_region(arguments: list[str], tmp_path: Path) -> None:
     """If this fails, `excamera deploy` finds out only from CloudFormation what a region lacks."""
-    folder = project_with(tmp_path / "project", None)
+    folder = project_with(tmp_path / "project", None).here
     (folder / "app.py").write_text(
         "import os; from pathlib import Path; print(os.environ['CDK_DEFAULT_REGION'])\n"
         "Path(os.environ['CDK_OUTDIR'], 'Films.template.json').touch()\n"
     )
-    synthesis = cdk.Cdk(folder, {"AWS_REGION": "eu-north-1"}, {}, arguments.append)
+    synthesis = cdk.Cdk(Project(folder, folder), {"AWS_REGION": "eu-north-1"}, {}, arguments.append)
     assert synthesis.synthesise(tmp_path) == "Films"
     assert arguments == ["eu-north-1"]
