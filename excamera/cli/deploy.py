@@ -32,7 +32,7 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
 
     context = _context(settings)
     context.setdefault("stack_name", cloud.name)
-    before = look(cloud.account, context["stack_name"])
+    before = look(cloud.account, context["stack_name"], context)
     click.echo(f"account   {before.account}, as {before.identity}")
     click.echo(f"region    {before.region}")
     click.echo(f"stack     {context['stack_name']}: "
@@ -59,7 +59,7 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
         if bootstrap and (before.bootstrap or 0) < OLDEST_BOOTSTRAP:
             # Without the app of cdk.json, which the CDK would synthesise only to bootstrap.
             cdk.run("bootstrap", f"aws://{before.account}/{before.region}", "--app", "")
-            before = look(cloud.account, context["stack_name"])
+            before = look(cloud.account, context["stack_name"], context)
         before.check()
         click.echo("synthesising; the first time this builds the layers")
         name = cdk.synthesise(out)

@@ -80,9 +80,14 @@ def defaults(folder: Path) -> dict[str, Any]:
     return context
 
 
-def qualifier(folder: Path) -> str:
-    """The qualifier of the bootstrap that a project's stack uses."""
-    return str(defaults(folder).get(QUALIFIER, USUAL_QUALIFIER))
+def qualifier(folder: Path, context: Mapping[str, str]) -> str:
+    """The qualifier of the bootstrap that a project's stack uses.
+
+    Args:
+        folder: folder of the repository.
+        context: settings that differ from its cdk.json.
+    """
+    return str({**defaults(folder), **context}.get(QUALIFIER, USUAL_QUALIFIER))
 
 
 def node() -> Path:
@@ -105,9 +110,6 @@ class Cdk:
         environment: variables for the CDK and AWS, added to this process's own.
         context: settings that differ from cdk.json.
         say: called with every line of output.
-
-    Raises:
-        DeploymentFailed: the context has another qualifier than cdk.json.
     """
 
     def __init__(
@@ -118,12 +120,7 @@ class Cdk:
         say: Callable[[str], None],
     ) -> None:
         self._folder = folder
-        self._qualifier = qualifier(folder)
-        if context.get(QUALIFIER, self._qualifier) != self._qualifier:
-            raise DeploymentFailed(
-                f"{QUALIFIER} belongs to the account: set it in the context of cdk.json, where "
-                f"it is {self._qualifier}, not with -c"
-            )
+        self._qualifier = qualifier(folder, context)
         self._node = node()
         self._context = dict(context)
         self._say = say

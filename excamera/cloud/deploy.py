@@ -115,9 +115,9 @@ class Preflight:
             raise DeploymentFailed(
                 f"account {self.account} is not bootstrapped for the CDK in {self.region}"
                 + ("" if self.qualifier == USUAL_QUALIFIER
-                   else f" with the qualifier {self.qualifier} of cdk.json")
+                   else f" with the qualifier {self.qualifier}")
                 + (f" (version {self.bootstrap} is too old)" if self.bootstrap else "")
-                + ": run `excamera deploy --bootstrap`"
+                + ": run the same command with --bootstrap"
             )  # fmt: skip
         if self.stack is not None and self.stack.status in ("ROLLBACK_COMPLETE", "DELETE_FAILED",
                                                              "ROLLBACK_FAILED"):  # fmt: skip
@@ -131,14 +131,19 @@ class Preflight:
             )
 
 
-def look(account: Account, name: str) -> Preflight:
+def look(account: Account, name: str, context: Mapping[str, str]) -> Preflight:
     """Look at an account and the stack to deploy into it, from the project of this folder.
+
+    Args:
+        account: the account.
+        name: the stack's name.
+        context: settings that differ from cdk.json.
 
     Raises:
         NoProject: neither this folder nor one above has the project.
         CloudError: there are no credentials, or they do not suffice.
     """
-    bootstrap = qualifier(project())
+    bootstrap = qualifier(project(), context)
     identity = account.identity()
     try:
         stack: Stack | None = account.stack(name)
