@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.api import problems
+from functions.api.delivery import Delivery, SignedUrls
 from functions.api.executions import Executions
 from functions.api.jobs import PAGE, Jobs
 from functions.api.models import (
@@ -48,7 +49,10 @@ jobs = Jobs(
     store,
     Executions(settings.state_machine_arn),
     Uploads(settings.input_bucket),
-    Results(settings.output_bucket),
+    Results(
+        settings.output_bucket,
+        SignedUrls(Delivery(**settings.delivery)) if settings.delivery else None,
+    ),
     Sweeps(settings.sweep_function),
 )
 _origins = settings.cors_origins
