@@ -75,13 +75,13 @@ def test_bootstrapping_leaves_other_bootstraps_alone(arguments: list[str], tmp_p
 
 def test_a_deployment_may_have_another_qualifier(arguments: list[str], tmp_path: Path) -> None:
     """If this fails, `-c` bootstraps with one qualifier and deploys with another."""
-    films = project_with(tmp_path / "project", "films")
-    (films.app / "app.py").write_text(
+    folder = project_with(tmp_path / "project", "films").here
+    (folder / "app.py").write_text(
         "import json, os; from pathlib import Path; print(os.environ['CDK_CONTEXT_JSON'])\n"
         "Path(os.environ['CDK_OUTDIR'], 'Films.template.json').touch()\n"
     )
     given = {cdk.QUALIFIER: "other"}
-    deployment = cdk.Cdk(films, {}, given, arguments.append)
+    deployment = cdk.Cdk(Project(folder, folder), {}, given, arguments.append)
     deployment.synthesise(tmp_path)
     assert json.loads(arguments.pop()) == given
     deployment.run("bootstrap", "aws://1/eu-west-1")
