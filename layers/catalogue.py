@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from layers import native, wheels
-from layers.repository import codec_modules, native_files, pinned
+from layers.repository import Files, codec_modules, native_files, pinned
 from layers.target import Target
 
 
-def _no_files() -> list[Path]:
-    return []
+def _no_files() -> Files:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,15 @@ class Layer:
         name: short, for file names.
         packages: packages whose pinned versions decide its content.
         make: writes its files for a target into a directory.
-        sources: returns the files of the repository that go into it.
-        work: returns what making it is, for those who wait.
+        sources: returns the project's files that go into it.
+        work: returns what making it for a target is, for those who wait.
     """
 
     name: str
     packages: tuple[str, ...]
     make: Callable[[Target, Path], None] = field(repr=False)
-    sources: Callable[[], list[Path]] = field(default=_no_files, repr=False)
-    work: Callable[[], str] = field(default=lambda: "making it", repr=False)
+    sources: Callable[[], Files] = field(default=_no_files, repr=False)
+    work: Callable[[Target], str] = field(default=lambda _: "making it", repr=False)
 
     def __str__(self) -> str:
         return self.name
@@ -43,7 +43,7 @@ def _of_wheels(name: str, *packages: str) -> Layer:
         name,
         packages,
         partial(wheels.make_from_wheels, packages),
-        work=lambda: "getting " + ", ".join(f"{one} {pinned(one)}" for one in packages),
+        work=lambda _: "getting " + ", ".join(f"{one} {pinned(one)}" for one in packages),
     )
 
 
@@ -51,8 +51,8 @@ CODEC = Layer(
     "codec",
     native.TOOLS,
     native.make_codec,
-    lambda: [*codec_modules(), *native_files()],
-    work=lambda: "compiling, which takes a minute or two",
+    lambda: codec_modules() | native_files(),
+    work=native.work,
 )
 """The package `codec` with its native library."""
 

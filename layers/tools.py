@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from layers.errors import CommandFailed, ToolMissing
-from layers.repository import ROOT, pinned
+from layers.repository import CONSTRAINTS, WORK, pinned
 
 _SHOWN_LINES = 12
 
@@ -33,8 +34,21 @@ def require(*packages: str) -> None:
     if wrong:
         raise ToolMissing(
             f"building layers needs {', '.join(f'{name} {wanted[name]}' for name in wrong)} beside "
-            f"{sys.executable}: {sys.executable} -m pip install -c constraints.txt "
+            f"{sys.executable}: {sys.executable} -m pip install -c {CONSTRAINTS} "
             f"{' '.join(wrong)}"
+        )
+
+
+def require_pip() -> None:
+    """Check that there is pip, in any version: some tools make environments without it.
+
+    Raises:
+        ToolMissing: there is none.
+    """
+    if importlib.util.find_spec("pip") is None:
+        raise ToolMissing(
+            f"building layers needs pip beside {sys.executable}, which gets the functions' "
+            f"packages: {sys.executable} -m ensurepip, or `uv pip install pip`"
         )
 
 
@@ -55,7 +69,7 @@ def script(name: str) -> str:
     if not found:
         raise ToolMissing(
             f"building layers needs {name} beside {sys.executable}: "
-            f"{sys.executable} -m pip install -c constraints.txt {name}"
+            f"{sys.executable} -m pip install -c {CONSTRAINTS} {name}"
         )
     return found
 
@@ -96,5 +110,5 @@ def run(
 def _environment() -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     if not environment.get("HOME"):  # zig keeps its built C library there
-        environment.setdefault("ZIG_GLOBAL_CACHE_DIR", str(ROOT / "build" / "zig-cache"))
+        environment.setdefault("ZIG_GLOBAL_CACHE_DIR", str(WORK / "zig-cache"))
     return environment

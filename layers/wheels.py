@@ -36,8 +36,10 @@ def make_from_wheels(packages: Sequence[str], target: Target, out: Path) -> None
         out: folder for `python/`.
 
     Raises:
+        ToolMissing: this Python has no pip.
         CommandFailed: pip cannot get a wheel.
     """
+    tools.require_pip()
     with tempfile.TemporaryDirectory(prefix=f"{out.name}-", dir=out.parent) as folder:
         _download(packages, target, Path(folder))
         for wheel in sorted(Path(folder).glob("*.whl")):

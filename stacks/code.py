@@ -9,13 +9,12 @@ from pathlib import Path
 
 from layers.builder import may_compile, open_to_readers, say_on_stderr
 from layers.bytecode import Compiler, compiler
+from layers.repository import WORK, Files, content, package_files, project_files
 
-ROOT = Path(__file__).resolve().parent.parent
-_PACKAGES = ("functions", "excamera", "mu")
-_LEFT_OUT = ("excamera/cli", "excamera/cloud")
+_LEFT_OUT = ("excamera/cli/", "excamera/cloud/", "excamera/_deploy/")
 
 
-def function_code(python: str, build: Path = ROOT / "build") -> Path:
+def function_code(python: str, build: Path = WORK) -> Path:
     """Copy the packages that handlers import, and compile them if possible.
 
     Args:
@@ -25,12 +24,8 @@ def function_code(python: str, build: Path = ROOT / "build") -> Path:
     Returns:
         The folder; its name is a digest of the files, and of what compiled them.
     """
-    files = sorted(
-        path.relative_to(ROOT)
-        for package in _PACKAGES
-        for path in (ROOT / package).rglob("*.py")
-        if not path.relative_to(ROOT).as_posix().startswith(_LEFT_OUT)
-    )
+    found = project_files("functions") | package_files("excamera") | package_files("mu")
+    files = {name: path for name, path in found.items() if not name.startswith(_LEFT_OUT)}
     compiling = compiler(python)
     target = build / "functions" / _digest(files, compiling)
     if not target.is_dir() and not may_compile(compiling, python, say_on_stderr):
@@ -42,9 +37,9 @@ def function_code(python: str, build: Path = ROOT / "build") -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         staged = Path(folder) / "code"
-        for file in files:
-            (staged / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / file, staged / file)
+        for name, path in files.items():
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, staged / name)
         if compiling is not None:
             say_on_stderr(f"functions' code: compiling it with {compiling} ...")
             compiling.compile(staged, "/var/task")
@@ -57,8 +52,5 @@ def function_code(python: str, build: Path = ROOT / "build") -> Path:
     return target
 
 
-def _digest(files: list[Path], compiling: Compiler | None) -> str:
-    digest = hashlib.sha256(f"{compiling}\n".encode())
-    for file in files:
-        digest.update(f"{file.as_posix()}\n".encode() + (ROOT / file).read_bytes())
-    return digest.hexdigest()[:20]
+def _digest(files: Files, compiling: Compiler | None) -> str:
+    return hashlib.sha256(f"{compiling}\n".encode() + content(files)).hexdigest()[:20]

@@ -33,12 +33,14 @@ class Cloud:
         profile: the profile of the AWS configuration, or None for the usual one.
         region: the AWS region, or None for the usual one.
         as_json: whether a program reads what the command prints.
+        named: whether somebody asked for this name, with the option or the variable.
     """
 
     name: str
     profile: str | None
     region: str | None
     as_json: bool = False
+    named: bool = True
 
     @functools.cached_property
     def account(self) -> Any:
@@ -85,14 +87,15 @@ def said_if_slow(as_json: bool) -> Iterator[None]:
 def cloud_command(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name the stack; the command gets a `Cloud`."""
 
-    @click.option("--stack", default=lambda: os.environ.get(STACK_VARIABLE) or DEFAULT_STACK,
+    @click.option("--stack", default=lambda: os.environ.get(STACK_VARIABLE),
                   show_default=f"${STACK_VARIABLE}, or {DEFAULT_STACK}",
                   help="Name of the CloudFormation stack.")  # fmt: skip
     @click.option("--profile", help="Profile of the AWS configuration.")
     @click.option("--region", help="AWS region.")
     @functools.wraps(function)
-    def command(stack: str, profile: str | None, region: str | None, **given: Any) -> None:
-        function(Cloud(stack, profile, region, bool(given.get("as_json"))), **given)
+    def command(stack: str | None, profile: str | None, region: str | None, **given: Any) -> None:
+        named, as_json = bool(stack), bool(given.get("as_json"))
+        function(Cloud(stack or DEFAULT_STACK, profile, region, as_json, named), **given)
 
     return command
 

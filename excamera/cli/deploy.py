@@ -1,8 +1,9 @@
-"""`excamera deploy` and `excamera destroy`."""
+"""`excamera deploy`, `excamera synth` and `excamera destroy`."""
 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -12,34 +13,44 @@ from excamera.cli.cloud import Cloud, cloud_command
 from excamera.errors import CloudError, OptionError
 from excamera.job.steps import DEFAULT_MEMORY_MB
 
+_settings = click.option(
+    "-c", "--context", "settings", metavar="NAME=VALUE", multiple=True,
+    help="A setting that differs from the default and from this folder's cdk.json.",
+)  # fmt: skip
+
 
 @click.command()
-@click.option("-c", "--context", "settings", metavar="NAME=VALUE", multiple=True,
-              help="A setting that differs from cdk.json (docs/deploy.md).")  # fmt: skip
+@_settings
 @click.option("--bootstrap", is_flag=True, help="Bootstrap the account first, if need be.")
 @click.option("--yes", is_flag=True, help="Do not show the changes and ask.")
 @cloud_command
 def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) -> None:
-    """Deploy the stack of this folder into an AWS account.
+    """Deploy the stack into an AWS account.
+
+    Settings that differ from the defaults are in the context of this folder's cdk.json.
 
     Looks first whether credentials, region, bootstrap and quotas are as they must be. Jobs that run
     go on with the code with which they began. Afterwards, removes versions of functions that no job
     can need any more.
     """
-    from excamera.cloud.cdk import Cdk, defaults, project
+    from excamera.cloud.cdk import Cdk
     from excamera.cloud.deploy import OLDEST_BOOTSTRAP, look
+    from excamera.cloud.project import project
     from excamera.cloud.versions import remove_old
 
     context = _context(settings)
-    context.setdefault("stack_name", cloud.name)
-    before = look(cloud.account, context["stack_name"], context)
+    deployed = project()
+    own = deployed.context()
+    context.setdefault("stack_name", cloud.name if cloud.named else str(own["stack_name"]))
+    before = look(cloud.account, context["stack_name"], deployed, context)
+    if deployed.own_settings:
+        click.echo(f"settings  {deployed.own_settings}")
     click.echo(f"account   {before.account}, as {before.identity}")
     click.echo(f"region    {before.region}")
     click.echo(f"stack     {context['stack_name']}: "
                f"{before.stack.status if before.stack else 'new'}")  # fmt: skip
     for note in before.notes():
         click.echo(f"note      {note}")
-    own = defaults(project())
     memory = {**DEFAULT_MEMORY_MB, **own.get("memory_mb", {})}
     fitted = before.fit_memory(memory)
     if fitted != memory and "memory_mb" not in context:
@@ -55,11 +66,11 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
         environment["AWS_PROFILE"] = cloud.profile
     with tempfile.TemporaryDirectory(prefix="excamera-deploy-") as scratch:
         out = Path(scratch) / "cdk.out"
-        cdk = Cdk(project(), environment, context, click.echo)
+        cdk = Cdk(deployed, environment, context, click.echo)
         if bootstrap and (before.bootstrap or 0) < OLDEST_BOOTSTRAP:
             # Without the app of cdk.json, which the CDK would synthesise only to bootstrap.
             cdk.run("bootstrap", f"aws://{before.account}/{before.region}", "--app", "")
-            before = look(cloud.account, context["stack_name"], context)
+            before = look(cloud.account, context["stack_name"], deployed, context)
         before.check()
         click.echo("synthesising; the first time this builds the layers")
         name = cdk.synthesise(out)
@@ -80,6 +91,25 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
         f"deployed; try `excamera doctor{option}`, or "
         f"`excamera submit film.mp4 -o film.webm{option}`"
     )
+
+
+@click.command()
+@_settings
+@click.option("-o", "--output", metavar="FOLDER", type=click.Path(path_type=Path),
+              envvar="CDK_OUTDIR", default="cdk.out", show_default=True,
+              help="Where to write it.")  # fmt: skip
+def synth(settings: tuple[str, ...], output: Path) -> None:
+    """Write the stack's template, code and layers, without an account.
+
+    With "app": "excamera synth" in its cdk.json, a folder is one for the CDK's own command line.
+    """
+    from excamera.cloud.cdk import Cdk
+    from excamera.cloud.project import project
+
+    # The CDK's command line passes its settings on like this.
+    context = json.loads(os.environ.get("CDK_CONTEXT_JSON") or "{}") | _context(settings)
+    Cdk(project(), {}, context, click.echo).write(output.absolute())
+    click.echo(f"{output} holds the stack as it would be deployed")
 
 
 @click.command()

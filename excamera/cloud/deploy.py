@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from excamera.cloud.account import Account, Stack, explained
-from excamera.cloud.cdk import USUAL_QUALIFIER, project, qualifier
+from excamera.cloud.cdk import USUAL_QUALIFIER, qualifier
+from excamera.cloud.project import Project
 from excamera.cloud.versions import named
 from excamera.errors import CloudUnavailable, DeploymentFailed, NoSuchStack, NotAllowed
 
@@ -131,19 +132,19 @@ class Preflight:
             )
 
 
-def look(account: Account, name: str, context: Mapping[str, str]) -> Preflight:
-    """Look at an account and the stack to deploy into it, from the project of this folder.
+def look(account: Account, name: str, project: Project, context: Mapping[str, str]) -> Preflight:
+    """Look at an account and at the stack to deploy into it.
 
     Args:
         account: the account.
         name: the stack's name.
-        context: settings that differ from cdk.json.
+        project: what will be deployed.
+        context: settings of this deployment only.
 
     Raises:
-        NoProject: neither this folder nor one above has the project.
         CloudError: there are no credentials, or they do not suffice.
     """
-    bootstrap = qualifier(project(), context)
+    bootstrap = qualifier({**project.context(), **context})
     identity = account.identity()
     try:
         stack: Stack | None = account.stack(name)

@@ -11,19 +11,18 @@ from emulator import Emulator
 from excamera.cloud import cdk
 from excamera.cloud.account import Account
 from excamera.cloud.deploy import look
+from excamera.cloud.project import Project, project
 from excamera.errors import DeploymentFailed
 
 pytestmark = pytest.mark.aws
 
 
-def project_with(folder: Path, qualifier: str | None) -> Path:
-    """Makes a folder that has what a clone of the repository is known by."""
+def project_with(folder: Path, qualifier: str | None) -> Project:
+    """Makes a folder with a cdk.json; returns the app with its settings."""
     folder.mkdir()
-    (folder / "app.py").touch()
-    (folder / "stacks").mkdir()
     context = {} if qualifier is None else {cdk.QUALIFIER: qualifier}
     (folder / "cdk.json").write_text(json.dumps({"context": context}))
-    return folder
+    return Project(project().app, folder)
 
 
 def test_the_bootstrap_with_the_qualifier_of_the_context_counts(
@@ -39,9 +38,9 @@ def test_the_bootstrap_with_the_qualifier_of_the_context_counts(
         )  # fmt: skip
     seen = {}
     for number, qualifier in enumerate((None, "films", "old", "other")):
-        monkeypatch.chdir(project_with(tmp_path / str(number), qualifier))
-        seen[qualifier] = look(Account(), "Absent", {})
-        given = look(Account(), "Absent", {cdk.QUALIFIER: "films"})
+        deployed = project_with(tmp_path / str(number), qualifier)
+        seen[qualifier] = look(Account(), "Absent", deployed, {})
+        given = look(Account(), "Absent", deployed, {cdk.QUALIFIER: "films"})
         assert (given.qualifier, given.bootstrap) == ("films", 21)
     assert {name: one.bootstrap for name, one in seen.items()} == {
         None: 30, "films": 21, "old": 3, "other": None,
@@ -67,8 +66,8 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_bootstrapping_leaves_other_bootstraps_alone(arguments: list[str], tmp_path: Path) -> None:
     """If this fails, `--bootstrap` changes the bootstrap on which other stacks stand."""
     for qualifier in (None, "films"):
-        folder = project_with(tmp_path / str(qualifier), qualifier)
-        cdk.Cdk(folder, {}, {}, arguments.append).run("bootstrap", "aws://1/eu-west-1")
+        one = project_with(tmp_path / str(qualifier), qualifier)
+        cdk.Cdk(one, {}, {}, arguments.append).run("bootstrap", "aws://1/eu-west-1")
     without, given = "\n".join(arguments).split(cdk.PACKAGE)[1:]
     assert "--qualifier" not in without
     assert "--qualifier\nfilms\n--toolkit-stack-name\nCDKToolkit-films\n" in given
@@ -76,13 +75,13 @@ def test_bootstrapping_leaves_other_bootstraps_alone(arguments: list[str], tmp_p
 
 def test_a_deployment_may_have_another_qualifier(arguments: list[str], tmp_path: Path) -> None:
     """If this fails, `-c` bootstraps with one qualifier and deploys with another."""
-    folder = project_with(tmp_path / "project", "films")
-    (folder / "app.py").write_text(
+    films = project_with(tmp_path / "project", "films")
+    (films.app / "app.py").write_text(
         "import json, os; from pathlib import Path; print(os.environ['CDK_CONTEXT_JSON'])\n"
         "Path(os.environ['CDK_OUTDIR'], 'Films.template.json').touch()\n"
     )
     given = {cdk.QUALIFIER: "other"}
-    deployment = cdk.Cdk(folder, {}, given, arguments.append)
+    deployment = cdk.Cdk(films, {}, given, arguments.append)
     deployment.synthesise(tmp_path)
     assert json.loads(arguments.pop()) == given
     deployment.run("bootstrap", "aws://1/eu-west-1")
@@ -91,11 +90,11 @@ def test_a_deployment_may_have_another_qualifier(arguments: list[str], tmp_path:
 
 def test_a_synthesis_knows_the_region(arguments: list[str], tmp_path: Path) -> None:
     """If this fails, `excamera deploy` finds out only from CloudFormation what a region lacks."""
-    folder = project_with(tmp_path / "project", None)
+    folder = project_with(tmp_path / "project", None).here
     (folder / "app.py").write_text(
         "import os; from pathlib import Path; print(os.environ['CDK_DEFAULT_REGION'])\n"
         "Path(os.environ['CDK_OUTDIR'], 'Films.template.json').touch()\n"
     )
-    synthesis = cdk.Cdk(folder, {"AWS_REGION": "eu-north-1"}, {}, arguments.append)
+    synthesis = cdk.Cdk(Project(folder, folder), {"AWS_REGION": "eu-north-1"}, {}, arguments.append)
     assert synthesis.synthesise(tmp_path) == "Films"
     assert arguments == ["eu-north-1"]

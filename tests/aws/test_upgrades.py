@@ -43,14 +43,14 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with other code: workers say so in the names under which they are recorded."""
     directory, changed = tmp_path_factory.mktemp("second"), tmp_path_factory.mktemp("code")
-    shutil.copytree(function_code(), changed, dirs_exist_ok=True)
+    shutil.copytree(function_code(HOST_CONTEXT["python"]), changed, dirs_exist_ok=True)
     handler = changed / "functions" / "task.py"
     text = handler.read_text()
     handler.chmod(0o644)
     handler.write_text(text.replace("worker=context", f"worker={CHANGED!r} + context"))
     assert handler.read_text() != text
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "function_code", lambda: changed)
+        patch.setattr(workers, "function_code", lambda _python: changed)
         built(directory, stack_name=STACK, **HOST_CONTEXT)
     return directory
 

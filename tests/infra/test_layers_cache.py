@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 import layers
-from layers import builder, repository, tools, wheels
+from layers import builder, native, prebuilt, repository, tools, wheels
 from layers.elf import strip
 
 TARGET = {"architecture": "arm64", "python": "3.14"}
@@ -45,7 +47,8 @@ def nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def a_layer(make: Callable[[Path], None], *sources: Path) -> layers.Layer:
     """Returns a layer of no packages that `make` fills."""
-    return layers.Layer("toy", (), lambda _, out: make(out), lambda: list(sources))
+    named = {path.name: path for path in sources}
+    return layers.Layer("toy", (), lambda _, out: make(out), lambda: named)
 
 
 def write_file(out: Path) -> None:
@@ -107,8 +110,9 @@ def test_only_a_build_that_is_needed_reports_progress(
 
 def test_progress_names_what_is_got_and_what_takes_long() -> None:
     """If this fails, those who wait do not know for what."""
-    assert re.fullmatch(r"getting av [\d.]+, numpy [\d.]+", layers.MEDIA.work())
-    assert layers.CODEC.work().startswith("compiling")
+    target = layers.Target(**TARGET)
+    assert re.fullmatch(r"getting av [\d.]+, numpy [\d.]+", layers.MEDIA.work(target))
+    assert layers.CODEC.work(target).startswith("compiling")
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
@@ -164,10 +168,9 @@ def test_any_input_changes_the_digest(tmp_path: Path, monkeypatch: pytest.Monkey
     source.write_text("1")
     own = tmp_path / "builder.py"
     own.write_text("1")
-    monkeypatch.setattr(builder, "ROOT", tmp_path)
-    monkeypatch.setattr(builder, "own_files", lambda: [own])
+    monkeypatch.setattr(builder, "own_files", lambda: {own.name: own})
     monkeypatch.setattr(builder, "pinned", lambda _: "1")
-    kind = layers.Layer("toy", ("av",), lambda *_: None, lambda: [source])
+    kind = layers.Layer("toy", ("av",), lambda *_: None, lambda: {source.name: source})
     seen = {builder._digest(kind, layers.Target(**TARGET), NO_COMPILER)}
     seen.add(builder._digest(kind, layers.Target("x86_64", "3.14"), NO_COMPILER))
     seen.add(builder._digest(kind, layers.Target("arm64", "3.13"), NO_COMPILER))
@@ -183,7 +186,7 @@ def test_any_input_changes_the_digest(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_codec_layer_depends_on_all_that_it_is_made_from() -> None:
     """If this fails, a change in the codec does not reach the functions."""
-    names = {path.relative_to(repository.ROOT).as_posix() for path in layers.CODEC.sources()}
+    names = set(layers.CODEC.sources())
     assert {
         "codec/__init__.py",
         "codec/_library.py",
@@ -210,7 +213,7 @@ def test_old_builds_go_and_those_in_use_stay(tmp_path: Path) -> None:
 def test_a_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """If this fails, users without zig see a compiler's error instead of what to install."""
     monkeypatch.setattr(tools, "_installed", lambda _: None)
-    with pytest.raises(layers.ToolMissing, match=r"pip install -c constraints.txt .*ziglang"):
+    with pytest.raises(layers.ToolMissing, match=r"pip install -c \S*constraints.txt .*ziglang"):
         layers.build(layers.CODEC, **TARGET, cache=tmp_path)
     assert not leftovers(tmp_path)
 
@@ -255,3 +258,80 @@ def test_a_file_that_cannot_be_stripped_is_kept_as_it_is() -> None:
     no_segments = header + struct.pack("<HHIQQQIHHHHHH", 3, 183, 1, 0, 64, 0, 0, 64, 56, 0, 0, 0, 0)
     for data in (b"", b"print()\n", no_segments):
         assert strip(data) == data
+
+
+def test_a_library_that_came_with_the_package_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, users need a compiler to deploy, or an outdated library is deployed."""
+    target = layers.Target(**TARGET)
+    came = tmp_path / "prebuilt"
+    came.mkdir()
+    monkeypatch.setattr(native, "PREBUILT", came)
+    monkeypatch.setattr(tools, "_installed", lambda _: None)
+    (came / native.library_name(target)).write_bytes(b"a library")
+    assert layers.CODEC.work(target).startswith("copying")
+    layer = layers.build(layers.CODEC, **TARGET, cache=tmp_path / "cache")
+    package = layer / "python" / "codec"
+    assert (package / "_native" / native.LIBRARY).read_bytes() == b"a library"
+    assert (package / "__init__.py").is_file()
+
+    files = native.native_files()
+    changed = tmp_path / "changed.cc"
+    changed.write_text("other code")
+    monkeypatch.setattr(native, "native_files", lambda: files | {"codec/native/src/a.cc": changed})
+    with pytest.raises(layers.ToolMissing):
+        layers.build(layers.CODEC, **TARGET, cache=tmp_path / "other")
+
+
+def test_prebuilt_libraries_are_those_of_the_layers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a wheel has other libraries than layers, or those of older sources as well."""
+    targets = [layers.Target(architecture, "3.14") for architecture in ("arm64", "x86_64")]
+
+    def made(_kind: layers.Layer, *, architecture: str, python: str) -> Path:
+        del python
+        library = tmp_path / architecture / "python" / "codec" / "_native" / native.LIBRARY
+        library.parent.mkdir(parents=True)
+        library.write_text(architecture)
+        return tmp_path / architecture
+
+    monkeypatch.setattr(prebuilt, "build", made)
+    folder = tmp_path / "prebuilt"
+    folder.mkdir()
+    (folder / "x86_64-linux-gnu.2.34-older.so").touch()
+    prebuilt.write(folder, targets)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        native.library_name(target): target.architecture for target in targets
+    }
+
+
+def test_an_environment_without_pip_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, who made an environment without pip sees "No module named pip" only."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(layers.ToolMissing, match=r"needs pip beside .*ensurepip"):
+        wheels.make_from_wheels(["av"], layers.Target(**TARGET), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("platform", "given", "expected"),
+    [
+        ("linux", "", "home/.cache/excamera"),
+        ("linux", "relative", "home/.cache/excamera"),
+        ("linux", "/caches", "/caches/excamera"),
+        ("darwin", "", "home/Library/Caches/excamera"),
+    ],
+)
+def test_an_installed_package_keeps_layers_in_the_users_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, given: str, expected: str
+) -> None:
+    """If this fails, layers are written into site-packages, which may be read-only."""
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", given)
+    assert repository._work() == repository.ROOT / "build"
+    monkeypatch.setattr(repository, "ROOT", tmp_path)
+    assert repository._work() == tmp_path / expected

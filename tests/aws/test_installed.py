@@ -1,0 +1,118 @@
+"""The wheel alone, in an environment of its own, from which a user deploys without a clone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import layers
+from emulator.excamera.deployed import Deployed, digest
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK
+from layers import prebuilt
+from tests.support.assembly import ROOT, template
+from tests.support.emulator import an_emulator
+
+pytestmark = [
+    pytest.mark.aws,
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("make"), reason="make is not installed"),
+]
+
+TARGETS = [
+    layers.Target(**HOST_CONTEXT),
+    layers.Target({"arm64": "x86_64", "x86_64": "arm64"}[HOST_CONTEXT["architecture"]], "3.14"),
+]
+PATIENCE_S = 600
+
+
+def done(*command: object, **given: object) -> subprocess.CompletedProcess[str]:
+    """Runs a command, which must succeed."""
+    ran: subprocess.CompletedProcess[str] = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, check=False,
+        timeout=PATIENCE_S, **given,
+    )  # type: ignore[call-overload]  # fmt: skip
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+    return ran
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of `make wheel`, from libraries that other tests also build."""
+    folder = tmp_path_factory.mktemp("wheels")
+    prebuilt.write(ROOT / "build" / "prebuilt", TARGETS)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    # Not what it depends on: this environment has it, or this test would not run.
+    asked = done("make", "--no-print-directory", "-n", "-B", "wheel", f"WHEELS={folder}",
+                 cwd=ROOT, env=environment).stdout  # fmt: skip
+    [recipe] = re.findall(r"^PATH.*pip wheel (?:.*\\\n)*.*", asked, re.M)
+    recipe = recipe.replace(".venv/bin/python", sys.executable)
+    done("/bin/sh", "-c", recipe, cwd=ROOT, env=environment)
+    [made] = folder.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of a new environment in which only the wheel is installed, with its extra."""
+    venv = tmp_path_factory.mktemp("user") / "venv"
+    done(sys.executable, "-m", "venv", "--without-pip", venv)
+    python = venv / "bin" / "python"
+    done(
+        sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile",
+        "--disable-pip-version-check", "-c", ROOT / "constraints.txt", f"{wheel}[aws]",
+    )  # fmt: skip
+    return python
+
+
+def test_the_wheel_adds_three_names(wheel: Path) -> None:
+    """If this fails, the wheel puts `stacks` or `functions` beside everybody's own packages."""
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names} == {
+        "codec", "mu", "excamera", "excamera-0.1.0.dist-info",
+    }  # fmt: skip
+    libraries = [name for name in names if name.startswith("excamera/_deploy/prebuilt/")]
+    assert sorted(name.rpartition("/")[2].partition("-linux")[0] for name in libraries) == [
+        "aarch64", "x86_64",
+    ]  # fmt: skip
+
+
+def test_a_wheel_is_enough_to_deploy(
+    python: Path, assembly: Path, clip: Path, locally: Callable[[Path], str], tmp_path: Path
+) -> None:
+    """If this fails, users need a clone or a compiler, or deploy another stack than developers."""
+    cache = done(sys.executable, "-m", "pip", "cache", "dir").stdout.strip()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+        "PATH": str(python.parent),  # no compiler, make, node or other Python
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PIP_CACHE_DIR": cache,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    (tmp_path / "empty").mkdir()
+    [package] = python.parent.parent.glob("lib/python*/site-packages/excamera")
+    before = sorted(package.rglob("*"))
+    out = tmp_path / "cdk.out"
+    synth = done(
+        python.with_name("excamera"), "synth", "--output", out,
+        *(f"-c{name}={value}" for name, value in HOST_CONTEXT.items()),
+        cwd=tmp_path / "empty", env=environment,
+    )  # fmt: skip
+    assert "layer codec" in synth.stdout
+    assert "copying the library that came with the package" in synth.stdout
+    assert not list((tmp_path / "empty").iterdir())
+    assert sorted(package.rglob("*")) == before, "an installed package may be read-only"
+    assert (tmp_path / "cache" / "excamera" / "layers").is_dir()
+
+    # The names of assets are digests of their content: layers and code are the same, too.
+    assert template(out) == template(assembly)
+    with an_emulator(tmp_path / "aws") as running:
+        stack = Deployed(STACK, running.client, running.deploy(out, STACK))
+        assert digest(stack.result(stack.upload("film.mp4", clip))) == locally(clip)
