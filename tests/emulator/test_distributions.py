@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import WaiterError
 
 from emulator import Emulator
 from tests.support.emulator import an_emulator
@@ -63,6 +64,6 @@ def test_a_template_may_have_keys(running: Emulator) -> None:
          "stack_update_complete"),
         (stacks.create_stack, "again", template(KEY), "stack_create_complete"),
     ):  # fmt: skip
-        with pytest.raises(Exception, match="terminal failure"):
+        with pytest.raises(WaiterError, match="terminal failure"):
             change(act, name, body, waiter)
     assert cloudfront.get_public_key(Id=key)["PublicKey"]["PublicKeyConfig"]["EncodedKey"] == KEY
