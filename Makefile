@@ -226,6 +226,7 @@ build/cross-%/.stamp: $(NATIVE_FILES) $(NATIVE_TEST_FILES) $(VENV)/.zig
 # Writes the tables that pages take from the code.
 docs: $(VENV)/.installed $(VENV)/.dev
 	@$(PY) -m docs.tables
+	@$(PY) -m docs.reach
 
 # -----------------------------------------------------------------------------
 

@@ -66,6 +66,17 @@ class StoreSettings(Settings):
     work_bucket: str
 
 
+@dataclass(frozen=True, slots=True)
+class TurnSettings(StoreSettings):
+    """The settings of a function that returns workers of a job's turn.
+
+    Attributes:
+        stack: name of the stack.
+    """
+
+    stack: str
+
+
 def _parsed(kind: Any, variable: str, text: str) -> Any:
     if kind is str:
         return text

@@ -59,11 +59,7 @@ def diagram(template: dict[str, Any]) -> str:
     """A Mermaid flowchart of a CloudFormation template."""
     resources: dict[str, Any] = template["Resources"]
     kinds = {name: one["Type"] for name, one in resources.items() if one["Type"] in _SHAPES}
-    owners = {
-        name: next(_references(one["Properties"]["FunctionName"]))
-        for name, one in resources.items()
-        if one["Type"] in _PARTS_OF_FUNCTIONS
-    }
+    owners = _owners(resources)
     found = [
         replace(edge, target=owners.get(edge.target, edge.target))
         for name in resources
@@ -78,6 +74,15 @@ def diagram(template: dict[str, Any]) -> str:
         label = f'|"{e.label}"|' if e.label else ""
         lines.append(f"  {ids[e.source]} {'-.->' if e.dotted else '-->'}{label} {ids[e.target]}")
     return "\n".join(["flowchart LR", *dict.fromkeys(lines)]) + "\n"
+
+
+def _owners(resources: dict[str, Any]) -> dict[str, str]:
+    """The function of each version and alias."""
+    return {
+        name: next(_references(one["Properties"]["FunctionName"]))
+        for name, one in resources.items()
+        if one["Type"] in _PARTS_OF_FUNCTIONS
+    }
 
 
 def _edges(name: str, resources: dict[str, Any]) -> Iterator[Edge]:
@@ -153,8 +158,9 @@ def _calls_by_itself(caller: dict[str, Any]) -> bool:
 
 def _edges_of_events(name: str, resources: dict[str, Any]) -> Iterator[Edge]:
     """From a sender of events to the rules for events that are not AWS's."""
+    owners = _owners(resources)
     called_by = {
-        rule: {one for target in resource["Properties"]["Targets"]
+        rule: {owners.get(one, one) for target in resource["Properties"]["Targets"]
                for one in _references(target["Arn"])}
         for rule, resource in resources.items()
         if resource["Type"] == "AWS::Events::Rule"

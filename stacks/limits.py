@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stacks.settings import MOST_TAGS, SettingError, Settings
+from stacks.quotas import Quota, quota
+from stacks.settings import SettingError, Settings
 
 Template = Mapping[str, Any]
 
@@ -35,21 +36,30 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of a service, which no one can raise.
+    """A limit of a service that a template shows.
 
     Attributes:
-        name: what is limited.
-        most: how much of it is allowed.
-        unit: what is counted.
-        source: the page of AWS's documentation that says so.
-        measure: finds it in a template.
+        quota: the limit.
+        measure: finds what it is about in a template.
     """
 
-    name: str
-    most: int
-    unit: str
-    source: str
+    quota: Quota
     measure: Callable[[Template], Iterator[Measured]]
+
+    @property
+    def name(self) -> str:
+        """What is limited."""
+        return self.quota.name
+
+    @property
+    def most(self) -> int:
+        """How much of it is allowed."""
+        return self.quota.most
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return self.quota.unit
 
 
 def check(template: Template, settings: Settings) -> None:
@@ -80,7 +90,7 @@ def _of_type(template: Template, kind: str) -> Iterator[tuple[str, Mapping[str, 
 def _event_patterns(template: Template) -> Iterator[Measured]:
     for name, rule in _of_type(template, "AWS::Events::Rule"):
         if "EventPattern" in rule:
-            size = len(_text(rule["EventPattern"], template))
+            size = len(text_of(rule["EventPattern"], template))
             yield Measured(f"the event pattern of {name}", size, ("suffixes", "input_bucket"))
 
 
@@ -90,7 +100,7 @@ def _environments(template: Template) -> Iterator[Measured]:
         step = str(function.get("Handler")).removeprefix("functions.").partition(".")[0]
         yield Measured(
             f"the environment of the function {step}",
-            len(_text(variables, template).encode()),
+            len(text_of(variables, template).encode()),
             ("source_buckets", "suffixes", "cors_origins", "options", "prefix", "webhook_url",
              "memory_mb"),
         )  # fmt: skip
@@ -101,7 +111,7 @@ def _policies(template: Template) -> Iterator[Measured]:
     sizes: Counter[str] = Counter()
     for _, policy in _of_type(template, "AWS::IAM::Policy"):
         for role in policy["Roles"]:
-            sizes[role["Ref"]] += len(_text(policy["PolicyDocument"], template))
+            sizes[role["Ref"]] += len(text_of(policy["PolicyDocument"], template))
     for role, size in sizes.items():
         yield Measured(f"the policies of the role {role}", size, _behind(role))
 
@@ -117,7 +127,7 @@ def _managed_policies(template: Template) -> Iterator[Measured]:
 
 def _managed_sizes(template: Template) -> Iterator[Measured]:
     for name, policy in _of_type(template, "AWS::IAM::ManagedPolicy"):
-        size = len(_text(policy["PolicyDocument"], template))
+        size = len(text_of(policy["PolicyDocument"], template))
         yield Measured(f"the policy {name}", size, _behind(name))
 
 
@@ -132,7 +142,7 @@ def _behind(role: str) -> tuple[str, ...]:
 
 def _definitions(template: Template) -> Iterator[Measured]:
     for name, machine in _of_type(template, "AWS::StepFunctions::StateMachine"):
-        size = len(_text(machine["DefinitionString"], template))
+        size = len(text_of(machine["DefinitionString"], template))
         yield Measured(f"the definition of {name}", size, ("mu_memory_mb",))
 
 
@@ -152,22 +162,17 @@ def _bytes(template: Template) -> Iterator[Measured]:
     yield Measured("the template", size, ("mu_memory_mb", "cors_origins", "source_buckets", "tags"))
 
 
-_QUOTAS = "Quotas of "
 LIMITS = (
-    Limit("resources of a stack", 500, "resources", _QUOTAS + "AWS CloudFormation", _resources),
-    Limit("event pattern", 2_048, "characters", _QUOTAS + "Amazon EventBridge", _event_patterns),
-    Limit("environment variables of a function, together", 4_096, "bytes",
-          _QUOTAS + "AWS Lambda", _environments),
-    Limit("inline policies of a role, together", 10_240, "characters",
-          _QUOTAS + "AWS IAM and STS", _policies),
-    Limit("managed policies of a role", 10, "policies",
-          _QUOTAS + "AWS IAM and STS", _managed_policies),
-    Limit("managed policy", 6_144, "characters", _QUOTAS + "AWS IAM and STS", _managed_sizes),
-    Limit("definition of a state machine", 1_048_576, "bytes",
-          _QUOTAS + "AWS Step Functions", _definitions),
-    Limit("tags of a resource", MOST_TAGS, "tags", "Tagging AWS resources", _tags),
-    Limit("template", 1_000_000, "bytes", _QUOTAS + "AWS CloudFormation", _bytes),
-)  # fmt: skip
+    Limit(quota("resources of a stack"), _resources),
+    Limit(quota("event pattern"), _event_patterns),
+    Limit(quota("environment variables of a function, together"), _environments),
+    Limit(quota("inline policies of a role, together"), _policies),
+    Limit(quota("managed policies of a role"), _managed_policies),
+    Limit(quota("managed policy"), _managed_sizes),
+    Limit(quota("definition of a state machine"), _definitions),
+    Limit(quota("tags of a resource"), _tags),
+    Limit(quota("template"), _bytes),
+)
 """Every limit that is measured."""
 
 _PSEUDO = {
@@ -187,7 +192,7 @@ _NAMED_BY_ARN = ("AWS::StepFunctions::StateMachine", "AWS::SNS::Topic", "AWS::SQ
                  "AWS::SecretsManager::Secret")  # fmt: skip
 
 
-def _text(value: Any, template: Template) -> str:
+def text_of(value: Any, template: Template) -> str:
     """A value as the service gets it: text itself, anything else as JSON without white space."""
     filled = _filled(value, template)
     if isinstance(filled, str):

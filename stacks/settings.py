@@ -12,11 +12,12 @@ from constructs import Node
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB
+from stacks.quotas import quota
 
 OWN_TAGS = ("app", "stack")
 """Cost-allocation tags that every resource has without being asked for."""
 
-MOST_TAGS = 50
+MOST_TAGS = quota("tags of a resource").most
 """Tags that AWS allows a resource."""
 
 _NETWORKS_TAGS = 3

@@ -45,7 +45,7 @@ def new_state_machine(
         definition_body=sfn.DefinitionBody.from_string(json.dumps(definition, indent=1)),
         definition_substitutions={"Partition": Aws.PARTITION, **substitutions},
         timeout=Duration.seconds(settings.job_timeout_s),
-        tracing_enabled=settings.tracing,
+        tracing_enabled=settings.tracing or None,
         logs=sfn.LogOptions(
             destination=logs.LogGroup(
                 scope,
@@ -65,11 +65,14 @@ def new_state_machine(
     machine.role.add_to_principal_policy(
         iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=callable_)
     )
-    policy = machine.role.node.find_child("DefaultPolicy")
-    accept_wildcards(policy, callable_, "Executions that began before a deployment call versions "
-                     "that are older than it.")  # fmt: skip
+    # Of the role, as the CDK spreads what is too long for one policy over several.
     accept_wildcards(
-        policy, ["*"], "X-Ray's actions on traces and the delivery of logs take no resource."
+        machine.role,
+        callable_,
+        "Executions that began before a deployment call versions that are older than it.",
+    )
+    accept_wildcards(
+        machine.role, ["*"], "X-Ray's actions on traces and the delivery of logs take no resource."
     )
     return machine
 

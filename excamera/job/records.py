@@ -223,7 +223,8 @@ class PlanSummary:
         most_chunks: chunks of the batch that has most.
         batches_at_once: batches under way at the same time, at most.
         chunks_at_once: chunks of one batch under way at the same time, at most.
-        concurrency: functions that all jobs together may run at the same time, if known.
+        concurrency: functions that all jobs together may run at the same time, if known; less if
+            the account was too busy for so many.
         width: of the result, px.
         height: of the result, px.
         duration_s: of the result, in seconds.

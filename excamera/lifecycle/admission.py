@@ -23,9 +23,10 @@ lost, and nothing stays.
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 from excamera.job.objects import Keys
@@ -59,6 +60,11 @@ _BYTES_A_WORKER = 1 << 16
 
 _YOUNG_S = 120.0
 """Age in seconds up to which a turn may be without an execution."""
+
+_STARTING_S = 30.0
+"""Age in seconds up to which a job with a turn is left to whoever gave it: a hundred uploads call
+a hundred functions, and Step Functions answers only some ten questions a second about executions.
+Less than the minute after which Lambda calls a function again that died."""
 
 
 # --- the queue -------------------------------------------------------------------
@@ -149,10 +155,12 @@ class Turn:
     Attributes:
         workers: functions at the same time.
         since: when its turn began, Unix seconds.
+        by: the call of `admit` that gave it and starts the job, or "".
     """
 
     workers: int
     since: float
+    by: str = ""
 
 
 Turns = dict[str, Turn]
@@ -183,8 +191,10 @@ def admit(
         clock: returns Unix seconds.
 
     Returns:
-        Names of the jobs that were started.
+        Names of the jobs that were started. One that got its turn a moment ago from somebody else
+        is left to them.
     """
+    me = secrets.token_hex(4)
 
     def give(now: Turns) -> list[Waiting]:
         given = []
@@ -193,12 +203,14 @@ def admit(
             if waiting is None:  # started meanwhile, or cancelled; a late event may leave an entry
                 store.delete(_QUEUE + entry)
                 continue
+            if job in now and now[job].by != me and clock() - now[job].since < _STARTING_S:
+                continue
             if job not in now:
                 free = capacity - _used(now)
                 wanted = _wanted(waiting, most, capacity)
                 if now and free < min(wanted, max(_FEWEST, capacity // _SHARE)):
                     break
-                now[job] = Turn(max(1, min(wanted, free)), clock())
+                now[job] = Turn(max(1, min(wanted, free)), clock(), me)
             given.append(waiting)
         return given
 
@@ -241,7 +253,7 @@ def settle(
         else:
             most = max(mine.workers, capacity - _used(now))
         granted = min(workers, most)
-        now[job] = Turn(granted, clock() if mine is None else mine.since)
+        now[job] = Turn(granted, clock()) if mine is None else replace(mine, workers=granted)
         return granted
 
     return _change(store, adapt), others_wait
@@ -252,7 +264,7 @@ def shrink(job: str, workers: int, store: Store) -> bool:
 
     def less(now: Turns) -> None:
         if job in now and now[job].workers > workers:
-            now[job] = Turn(workers, now[job].since)
+            now[job] = replace(now[job], workers=workers)
 
     _change(store, less)
     return bool(queue(store))

@@ -120,7 +120,9 @@ def second_try(event: Event, error: str) -> Event | None:
         # The container promises other frames than decoding returns, or some are damaged.
         return {**event, "index": "decoding"}
     if error == "WorkersBusy":
-        return event  # a job is not refused for being one of many; its time limit ends it
+        # A job is not refused for being one of many; its time limit ends it. Calls that are refused
+        # are billed, too, so it asks for half as many at a time.
+        return {**event, "halvings": event.get("halvings", 0) + 1}
     return None
 
 

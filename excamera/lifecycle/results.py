@@ -21,7 +21,9 @@ from mu import (
 )
 
 _SOURCE, _UPLOADED, _JOB = "excamera-source", "excamera-uploaded", "excamera-job"
-_LONGEST = 1024  # of the 2 KiB that all metadata of an object may take
+LONGEST_SOURCE = 1024
+"""Characters that a result's metadata has for its source, of the 2 KiB that S3 allows for all."""
+
 _RACES = 3
 
 
@@ -82,4 +84,4 @@ def _identity(source: SourceFile) -> str:
     place = source.path
     assert place is not None
     name = place.partition("://")[2].partition("?")[0] if is_object_url(place) else place
-    return name if len(name) <= _LONGEST else hashlib.sha256(name.encode()).hexdigest()
+    return name if len(name) <= LONGEST_SOURCE else hashlib.sha256(name.encode()).hexdigest()

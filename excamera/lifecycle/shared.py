@@ -6,6 +6,7 @@ a directory cannot, so these objects are for AWS.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
@@ -19,6 +20,7 @@ Result = TypeVar("Result")
 Fields = dict[str, Any]
 
 _PAUSE_S = 0.05
+_READINGS = 20
 
 
 def read(key: str, store: Store) -> Fields:
@@ -51,8 +53,13 @@ def change(key: str, store: Store, how: Callable[[Fields], Result]) -> Result:
 
 
 def _read(key: str, store: Store) -> tuple[Fields, str]:
-    """The fields, and the etag of their object."""
-    while True:
+    """The fields, and the etag of their object.
+
+    Raises:
+        ObjectChanged: it is replaced each time that it is read, or may not be read, which looks the
+            same.
+    """
+    for attempt in itertools.count(1):
         try:
             found = store.look_up(key)
             opened = found.open()
@@ -60,6 +67,8 @@ def _read(key: str, store: Store) -> tuple[Fields, str]:
             with opened:
                 return json.loads(opened.read()), found.etag
         except NoSuchKey:
-            return {}, NOTHING
+            break
         except ObjectChanged:
-            continue
+            if attempt == _READINGS:
+                raise
+    return {}, NOTHING

@@ -18,7 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.api import problems
 from functions.api.executions import Executions
-from functions.api.jobs import PAGE, Jobs
+from functions.api.jobs import Jobs
+from functions.api.lists import PAGE, Lists
 from functions.api.models import (
     JOB_ID,
     Cancelled,
@@ -43,14 +44,16 @@ metrics = Metrics()
 tracer = Tracer()
 settings = ApiSettings.from_environment()
 store = open_store(f"s3://{settings.work_bucket}")
+executions = Executions(settings.state_machine_arn)
 jobs = Jobs(
     settings,
     store,
-    Executions(settings.state_machine_arn),
+    executions,
     Uploads(settings.input_bucket),
     Results(settings.output_bucket),
     Sweeps(settings.sweep_function),
 )
+lists = Lists(store, executions)
 _origins = settings.cors_origins
 app = APIGatewayRestResolver(
     enable_validation=True,
@@ -122,8 +125,8 @@ def list_jobs(
 ) -> JobPage:
     """List jobs."""
     if day is not None:
-        return jobs.page_of_day(day, state, limit, next)
-    return jobs.page(state, limit, next)
+        return lists.page_of_day(day, state, limit, next)
+    return lists.page(state, limit, next)
 
 
 @app.get(

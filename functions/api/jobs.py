@@ -7,11 +7,8 @@ until the upload's event puts it into the queue; one that waits for its turn, un
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,49 +16,29 @@ from excamera.errors import OptionError
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.lifecycle import catalogue
-from excamera.lifecycle.admission import Waiting, enqueue, find, forget, queue
+from excamera.lifecycle.admission import (
+    USUAL_PRIORITY,
+    Waiting,
+    enqueue,
+    find,
+    forget,
+    queue,
+)
 from excamera.lifecycle.cancel import mark
 from excamera.lifecycle.uploads import job_name, job_of_source
+from functions.api.awaited import Awaited, find_awaited
 from functions.api.executions import Execution, Executions
-from functions.api.models import Cancelled, Job, JobPage, JobRequest, JobSummary, State
-from functions.api.problems import Conflict, Malformed, NoSuchJob, Unprocessable
+from functions.api.lists import source_of, time_of
+from functions.api.models import Cancelled, Job, JobRequest, State
+from functions.api.problems import Conflict, NoSuchJob, Unprocessable
 from functions.api.progress import progress
-from functions.api.records import remembered, summary_of_record
+from functions.api.records import remembered
 from functions.api.settings import ApiSettings
 from functions.api.sources import pinned
-from functions.api.uploads import Multipart, Results, Uploads
+from functions.api.uploads import Results, Uploads
 from functions.sweeps import Sweeps
 from functions.turns import call_admit
-from mu import NoSuchKey, Store, at_once
-
-PAGE = 25
-
-
-@dataclass(frozen=True, slots=True)
-class _Awaited:
-    """A job whose source is being uploaded, as stored until the upload is complete.
-
-    Attributes:
-        job: its name.
-        created: time of the request, ISO 8601.
-        event: the event that will start it, without the version of its source.
-        upload: the upload of its source.
-    """
-
-    job: str
-    created: str
-    event: dict[str, Any]
-    upload: Multipart
-
-    def to_json(self) -> bytes:
-        body = {"job": self.job, "created": self.created, "event": self.event,
-                "upload": self.upload.to_json()}  # fmt: skip
-        return json.dumps(body).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> _Awaited:
-        body = json.loads(data)
-        return cls(body["job"], body["created"], body["event"], Multipart(**body["upload"]))
+from mu import Store
 
 
 class Jobs:
@@ -146,15 +123,15 @@ class Jobs:
         key = f"{self._settings.prefix}uploads/{job}/{request.name}"
         source = f"s3://{self._settings.input_bucket}/{key}"
         event = self._event(request, options, job, source, request.size)
-        known = self._awaited(job)
+        known = find_awaited(job, self._store)
         started = self._known(job) if known is None else None
         if known is None and started is None:
             upload = self._uploads.begin(key, request.size)
-            awaited = _Awaited(job, datetime.now(UTC).isoformat(), event, upload)
+            awaited = Awaited(job, datetime.now(UTC).isoformat(), event, upload)
             if self._store.put_new(Keys(job).upload, awaited.to_json()):
                 return self.get(job), True
             self._uploads.abort(upload)  # another request with the same token was faster
-            known = self._awaited(job)
+            known = find_awaited(job, self._store)
         if known is not None:
             self._same(event, known.event)
             if known.upload.size != request.size:
@@ -202,7 +179,7 @@ class Jobs:
             NoSuchJob: there is no job of that name.
         """
         # In the order in which jobs move on, so that none is missed on its way.
-        awaited, waiting = self._awaited(job), find(job, self._store)
+        awaited, waiting = find_awaited(job, self._store), find(job, self._store)
         execution = self._executions.find(job)
         if execution is not None:
             return self._told(execution)
@@ -220,10 +197,10 @@ class Jobs:
 
     def check(self, job: str) -> None:
         """Raise `NoSuchJob` if there is no job of that name."""
-        if self._awaited(job) is None and self._known(job) is None:
+        if find_awaited(job, self._store) is None and self._known(job) is None:
             raise _no_job(job)
 
-    def _uploading(self, awaited: _Awaited) -> Job:
+    def _uploading(self, awaited: Awaited) -> Job:
         return _unstarted(
             awaited.event,
             state="uploading",
@@ -238,98 +215,10 @@ class Jobs:
             waiting.event,
             state="queued",
             phase="queued",
-            created=_time(waiting),
+            created=time_of(waiting),
             # It may have left the queue just now.
             place=1 + names.index(waiting.job) if waiting.job in names else 1,
         )
-
-    def _awaited(self, job: str) -> _Awaited | None:
-        try:
-            return _Awaited.from_json(self._store.get(Keys(job).upload))
-        except NoSuchKey:
-            return None
-
-    def page(self, state: State | None, limit: int, token: str | None) -> JobPage:
-        """Some jobs: those that wait for an upload, those that wait for their turn, all others.
-
-        Raises:
-            Malformed: the token is not one of this API.
-        """
-        where = _unpacked(token) if token else {"uploading": ""}
-        if "day" in where:
-            raise Malformed("next: it is of a list of one day")
-        found: list[JobSummary] = []
-        for kind, read, following in (
-            ("uploading", self._awaited_page, "queued"),
-            ("queued", self._queue_page, "executions"),
-        ):
-            if kind not in where:
-                continue
-            more = None
-            if state in (None, kind):
-                some, more = read(where[kind], limit - len(found))
-                found += some
-            if more is not None:
-                return JobPage(jobs=found, next=_packed({kind: more}))
-            where = {following: ""}
-        if state in ("uploading", "queued"):
-            return JobPage(jobs=found)
-        if len(found) == limit:
-            return JobPage(jobs=found, next=_packed(where))
-        try:
-            executions, token = self._executions.page(
-                state, limit - len(found), where["executions"]
-            )
-        except ValueError as error:
-            raise Malformed(f"next: {error}") from error
-        events = self._executions.events([execution.job for execution in executions])
-        found += map(_summary, executions, events)
-        return JobPage(jobs=found, next=_packed({"executions": token}) if token else None)
-
-    def page_of_day(self, day: str, state: State | None, limit: int, token: str | None) -> JobPage:
-        """Jobs that began on a day, such as "2026-11-29", and have ended, however long ago."""
-        after = _unpacked(token).get("day", "") if token else ""
-        names = [name for name in catalogue.jobs_of_day(day, self._store) if name > after]
-        some = names[:limit]
-        found = at_once(lambda name: catalogue.find(name, self._store), some)
-        return JobPage(
-            jobs=[
-                summary_of_record(one)
-                for one in found
-                if one is not None and state in (None, one["status"])
-            ],
-            next=_packed({"day": some[-1]}) if len(names) > limit else None,
-        )
-
-    def _awaited_page(self, after: str, limit: int) -> tuple[list[JobSummary], str | None]:
-        keys = [key for key in self._store.list("uploads/") if key > after]
-        found = []
-        for key in keys[:limit]:
-            awaited = self._awaited(key.removeprefix("uploads/").removesuffix(".json"))
-            if awaited is not None:
-                found.append(
-                    JobSummary(
-                        id=awaited.job,
-                        state="uploading",
-                        created=awaited.created,
-                        **_source(awaited.event),
-                    )
-                )
-        return found, (keys[limit - 1] if limit else after) if len(keys) > limit else None
-
-    def _queue_page(self, after: str, limit: int) -> tuple[list[JobSummary], str | None]:
-        places = enumerate(queue(self._store).items(), start=1)
-        left = [(place, entry, job) for place, (entry, job) in places if entry > after]
-        some = left[:limit]
-        waiting = at_once(lambda one: find(one[2], self._store), some)
-        found = [
-            JobSummary(
-                id=one.job, state="queued", created=_time(one), place=place, **_source(one.event)
-            )
-            for (place, _, _), one in zip(some, waiting, strict=True)
-            if one is not None
-        ]
-        return found, (some[-1][1] if some else after) if len(left) > limit else None
 
     # --- ending --------------------------------------------------------------------
 
@@ -339,7 +228,7 @@ class Jobs:
         Raises:
             NoSuchJob: there is no job of that name.
         """
-        awaited, waiting = self._awaited(job), find(job, self._store)
+        awaited, waiting = find_awaited(job, self._store), find(job, self._store)
         execution = self._executions.find(job)
         if execution is None and awaited is None and waiting is None:
             raise _no_job(job)
@@ -371,46 +260,10 @@ def _unstarted(event: dict[str, Any], **more: Any) -> Job:
     output = event["output"]
     return Job(
         id=event["job"],
-        **_source(event),
+        **source_of(event),
         output=f"{output['store']}/{output['key']}",
         options=event["options"],
-        priority=event["priority"],
+        priority=event.get("priority", USUAL_PRIORITY),
         tag=event["tag"],
         **more,
     )
-
-
-def _time(waiting: Waiting) -> str:
-    return datetime.fromtimestamp(waiting.created, UTC).isoformat()
-
-
-def _source(event: dict[str, Any]) -> dict[str, Any]:
-    return {"source": event["input"]["name"], "size": event.get("size")}
-
-
-def _summary(execution: Execution, event: dict[str, Any] | None) -> JobSummary:
-    ended = execution.ended
-    return JobSummary(
-        id=execution.job,
-        state=execution.state,
-        created=execution.started.isoformat(),
-        ended=ended.isoformat() if ended else None,
-        source=event["input"]["name"] if event else None,
-        size=event.get("size") if event else None,
-    )
-
-
-def _packed(where: dict[str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(where).encode()).decode()
-
-
-def _unpacked(token: str) -> dict[str, str]:
-    try:
-        where: dict[str, str] = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except ValueError as error:
-        raise Malformed("next: not a token of this API") from error
-    sections = {"uploading", "queued", "executions", "day"}
-    known = isinstance(where, dict) and where.keys() <= sections and where
-    if not known or not all(isinstance(value, str) for value in where.values()):
-        raise Malformed("next: not a token of this API")
-    return where

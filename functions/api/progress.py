@@ -188,8 +188,12 @@ def _failure(execution: Execution, store: Store, keys: Keys) -> Failure | None:
 def _result(execution: Execution, results: Results, settings: ApiSettings) -> Result | None:
     if execution.state != "succeeded" or execution.output is None:
         return None
-    output = JobResult.from_json(execution.output)
-    url = results.url(output.key, execution.job)
+    return finished(JobResult.from_json(execution.output), execution.job, results, settings)
+
+
+def finished(output: JobResult, job: str, results: Results, settings: ApiSettings) -> Result:
+    """The file that a job has made, with a URL unless another job has replaced it."""
+    url = results.url(output.key, job)
     return Result(
         bucket=settings.output_bucket,
         **{name: getattr(output, name) for name in

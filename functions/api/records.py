@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from excamera.job.records import JobResult
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.catalogue import Record
-from functions.api.models import Cost, Failure, Job, JobSummary, Result
+from functions.api.models import Cost, Failure, Job, JobSummary
+from functions.api.progress import finished
 from functions.api.settings import ApiSettings
 from functions.api.uploads import Results
 
@@ -12,7 +14,7 @@ from functions.api.uploads import Results
 def remembered(record: Record, results: Results, settings: ApiSettings) -> Job:
     """A job of which there is nothing but its record."""
     output = record["output"]
-    cost = record.get("cost_usd")
+    cost, made = record.get("cost_usd"), record.get("result")
     return Job(
         **summary_of_record(record).model_dump(),
         phase="ended",
@@ -20,10 +22,10 @@ def remembered(record: Record, results: Results, settings: ApiSettings) -> Job:
         options=record["options"],
         priority=record.get("priority", USUAL_PRIORITY),
         tag=record.get("tag"),
-        frames=record.get("result", {}).get("frames"),
+        frames=made and made["frames"],
         cost=None if cost is None else Cost(so_far_usd=cost, estimated_usd=None, gb_seconds={}),
         failure=_failure(record),
-        result=_result(record, results, settings),
+        result=made and finished(JobResult.from_json(made), record["job"], results, settings),
     )
 
 
@@ -43,17 +45,3 @@ def _failure(record: Record) -> Failure | None:
     if "error" not in record:
         return None
     return Failure(error=record["error"], message=record.get("message", ""))
-
-
-def _result(record: Record, results: Results, settings: ApiSettings) -> Result | None:
-    made = record.get("result")
-    if made is None:
-        return None
-    url = results.url(made["key"], record["job"])
-    return Result(
-        bucket=settings.output_bucket,
-        **{name: made[name] for name in
-           ("key", "size", "frames", "key_frames", "duration_s", "sound", "notes")},
-        url=url[0] if url else None,
-        expires=url[1] if url else None,
-    )  # fmt: skip

@@ -48,12 +48,11 @@ settings = IndexSettings.from_environment()
 def index_within_limits(event: Event, context: Context) -> Json:
     """Index a source, and tell what the stack and the account allow to run at the same time."""
     turn = turns(context.store).get(event["job"])
-    limits = Limits(
-        settings.batches_at_once,
-        settings.chunks_at_once,
-        capacity(settings.workers_at_once),
-        None if turn is None else turn.workers,
-    )
+    free = capacity(settings.workers_at_once)
+    if free is not None:
+        free = max(1, free >> event.get("halvings", 0))
+    granted = None if turn is None else min(turn.workers, free or turn.workers)
+    limits = Limits(settings.batches_at_once, settings.chunks_at_once, free, granted)
 
     def accept(film: Film, options: EncodeOptions) -> None:
         workers = Workers(

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from excamera.job.flow import Limits
 from excamera.lifecycle import admission
 from excamera.steps.plan import plan
-from functions.settings import StoreSettings
+from functions.settings import TurnSettings
 from functions.task import task_handler
 from functions.turns import call_admit
 from mu import Context, Event, Json
 
-
-@dataclass(frozen=True, slots=True)
-class PlanSettings(StoreSettings):
-    """The settings of the plan step.
-
-    Attributes:
-        stack: name of the stack.
-    """
-
-    stack: str
-
-
-settings = PlanSettings.from_environment()
+settings = TurnSettings.from_environment()
 
 
 def plan_within_turn(event: Event, context: Context) -> Json:
@@ -34,7 +22,10 @@ def plan_within_turn(event: Event, context: Context) -> Json:
         if limits.concurrency is None:
             return limits
         granted, waiting = admission.settle(
-            event["job"], workers, context.store, capacity=limits.concurrency
+            event["job"],
+            min(workers, limits.concurrency),
+            context.store,
+            capacity=limits.concurrency,
         )
         if waiting:
             call_admit(settings.stack)

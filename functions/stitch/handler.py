@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from excamera.lifecycle import admission
 from excamera.steps.stitch import stitch
-from functions.settings import StoreSettings
+from functions.settings import TurnSettings
 from functions.task import task_handler
 from functions.turns import call_admit
 from mu import Context, Event, Json
 
-
-@dataclass(frozen=True, slots=True)
-class StitchSettings(StoreSettings):
-    """The settings of the stitch step.
-
-    Attributes:
-        stack: name of the stack.
-    """
-
-    stack: str
-
-
-settings = StitchSettings.from_environment()
+settings = TurnSettings.from_environment()
 
 
 def stitch_alone(event: Event, context: Context) -> Json:

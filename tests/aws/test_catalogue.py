@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,23 +44,13 @@ def command(*arguments: str) -> Any:
 @contextmanager
 def setting(stack: Deployed, values: dict[str, str], *steps: str) -> Iterator[None]:
     """Gives functions other settings, as a deployment would."""
-    functions = stack.client("lambda")
-    before = {}
-    for step in steps:
-        name = stack.function(step)
-        found = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        before[name] = found
-        assert values.keys() & found.keys()
-        functions.update_function_configuration(
-            FunctionName=name, Environment={"Variables": {**found, **values}}
-        )
-    try:
+    with ExitStack() as changes:
+        for step in steps:
+            found = stack.configuration(step)["Environment"]["Variables"]
+            assert values.keys() & found.keys()
+            variables = {**found, **values}
+            changes.enter_context(stack.changed(step, Environment={"Variables": variables}))
         yield
-    finally:
-        for name, found in before.items():
-            functions.update_function_configuration(
-                FunctionName=name, Environment={"Variables": found}
-            )
 
 
 def test_the_catalogue_remembers_what_step_functions_forgets(stack: Deployed, film: Path) -> None:

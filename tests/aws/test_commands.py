@@ -101,7 +101,7 @@ def test_submit_and_download(
     assert "3 of 3" in table
     listed = excamera("jobs", "--state", "succeeded").stdout
     size = f"{clip.stat().st_size:,}"
-    assert re.search(rf"^{job}  succeeded .* {size}  {clip.name}$", listed, re.M), listed
+    assert re.search(rf"^{job} +succeeded .* {size}  {clip.name}$", listed, re.M), listed
     fetched = excamera("fetch", job, "-o", "again.webm")
     assert fetched.returncode == 0, fetched.stderr
     assert (tmp_path / "again.webm").read_bytes() == (tmp_path / "out.webm").read_bytes()

@@ -50,7 +50,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
     handler.write_text(text.replace("worker=context", f"worker={CHANGED!r} + context"))
     assert handler.read_text() != text
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "function_code", lambda _: changed)
+        patch.setattr(workers, "function_code", lambda _python: changed)
         built(directory, stack_name=STACK, **HOST_CONTEXT)
     return directory
 

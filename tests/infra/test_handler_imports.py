@@ -28,6 +28,7 @@ TELLING = {"aws_lambda_powertools", "aws_xray_sdk"}
 VIDEO = {*TELLING, "av", "numpy", "codec"}
 
 IMPORTS = {
+    "admit": TELLING,
     "anchors": VIDEO,
     "api": {*TELLING, "aws_lambda_powertools.event_handler", "pydantic"},
     "audio": VIDEO - {"codec"},
@@ -40,6 +41,7 @@ IMPORTS = {
     "start": TELLING,
     "stitch": TELLING,
     "survey": VIDEO,
+    "sweep": TELLING,
     "watch": TELLING,
     "webhook": TELLING,
     "worker": set(),

@@ -47,7 +47,7 @@ def test_the_default_stack_is_far_from_every_limit(stack: dict[str, Any]) -> Non
          "cors_origins: the environment of the function api"),
         ({"webhook_url": f"https://example.com/{'x' * 4000}"},
          "webhook_url: the environment of the function webhook"),
-        ({"mu_names": 10, "mu_memory_mb": list(range(1024, 3072, 100))},
+        ({"mu_names": 10, "mu_memory_mb": list(range(1024, 3072, 250))},
          "mu_memory_mb: the stack would have up to 5.. resources, and AWS allows 500"),
         ({"mu_read_buckets": [f"{n}-{one}" for n in range(8) for one in LONG]},
          r"mu_read_buckets: the policy \w+ would have up to \d+,\d+ characters, and AWS allows "

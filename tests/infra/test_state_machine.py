@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from excamera.job.cut import Frames, cut, spans
+from docs.workload import all_retries, cut_film, events, histories, payloads, size
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Batch
 from excamera.job.steps import STEP_NAMES
-from excamera.lifecycle.uploads import job_of_upload
+from stacks.quotas import quota
 from tests.infra.golden import GOLDEN, derived
 from tests.support.assembly import resources
 
-PAYLOAD_LIMIT = 256 * 1024
-EVENT_LIMIT = 25_000
+PAYLOAD_LIMIT = quota("input or output of a state or an execution").most
+EVENT_LIMIT = quota("history of an execution").most
 
 Definition = dict[str, Any]
 
@@ -135,85 +135,16 @@ def film(request: pytest.FixtureRequest) -> tuple[EncodeOptions, list[Batch]]:
     """Batches of a three-hour 4K film at 60 frames a second."""
     length, count = request.param
     options = EncodeOptions(chunk_frames=length, batch_chunks=count)
-    pts = [1501 * n for n in range(HOURS_3_AT_60_FPS)]
-    seeks = [(pts[n - n % 120],) for n in range(len(pts))]
-    return options, list(cut(Frames(pts, pts, seeks), options))
-
-
-def job_event(options: EncodeOptions) -> dict[str, Any]:
-    """Returns the largest event that can start a job: its key has the maximal length."""
-    key = "é" * 500 + "/film.mp4"
-    detail = {
-        "bucket": {"name": "b" * 63},
-        "object": {"key": key, "version-id": "v" * 32, "sequencer": "0" * 16},
-    }
-    return job_of_upload(detail, options=options.to_json(), output_store="s3://" + "o" * 63)
-
-
-def size(value: Any) -> int:
-    return len(json.dumps(value).encode())
+    return options, cut_film(HOURS_3_AT_60_FPS, options)
 
 
 def test_payloads_of_a_long_film_stay_small(film: tuple[EncodeOptions, list[Batch]]) -> None:
     """If this fails, long films end in States.DataLimitExceeded."""
     options, batches = film
-    job = job_event(options)
-    planned = {
-        "items": f"jobs/{job['job']}/items.json",
-        "results": f"jobs/{job['job']}/map",
-        "frames": HOURS_3_AT_60_FPS,
-        "chunks": 108_000,
-        "batches": len(batches),
-        "sound": True,
-        "indexed_by": "packets",
-    }
-    indexed = {
-        "frames": HOURS_3_AT_60_FPS,
-        "spans": list(range(len(spans(HOURS_3_AT_60_FPS, 3840 * 2160, EncodeOptions())))),
-        "spans_at_once": 960,
-        "limits": {"batches_at_once": 60, "chunks_at_once": 16, "concurrency": 1000},
-    }
-    assert len(indexed["spans"]) > 900
-    surveys = [{"frames": 648}] * len(indexed["spans"])
-    assert size(surveys) < PAYLOAD_LIMIT / 4
-    caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x" * 32_768}
-    assert (
-        size({**job, "indexed": indexed, "plan": planned, "failed": {"media": caught}})
-        < PAYLOAD_LIMIT / 4
-    )
-    longest = max(batches, key=lambda batch: len(batch.chunks))
-    item = {
-        "job": job["job"],
-        "batch": longest.number,
-        "chunks": list(range(len(longest.chunks))),
-    }
-    assert size(item) < PAYLOAD_LIMIT / 4
-    results = [{"frames": options.chunk_frames, "bytes": 10_000_000}] * len(longest.chunks)
-    assert size(results) < PAYLOAD_LIMIT / 4
-
-
-def events(scope: Definition, chunks: int, retries: int) -> int:
-    """Returns the most events that one execution of a scope can leave in its history.
-
-    A Lambda task leaves five events and three more for each further attempt; states around
-    others leave two for themselves, and two for what they start. A distributed map's
-    children have histories of their own.
-    """
-    total = 0
-    for name, state in scope["States"].items():
-        match state["Type"]:
-            case "Task" if not name.endswith(" failed"):
-                total += 5 + 3 * retries
-            case "Parallel":
-                total += 4 + sum(events(one, chunks, retries) for one in state["Branches"])
-            case "Map":
-                total += 6
-                processor = state["ItemProcessor"]
-                if processor["ProcessorConfig"]["Mode"] == "INLINE":
-                    total += chunks * (2 + events(processor, chunks, retries))
-            case "Succeed":
-                total += 2
-    return total
+    found = payloads(options, batches, HOURS_3_AT_60_FPS, 3840 * 2160)
+    assert len(found["the surveys of all spans"]) > 900
+    for what, payload in found.items():
+        assert size(payload) < PAYLOAD_LIMIT / 4, what
 
 
 def test_histories_of_a_long_film_stay_short(
@@ -222,17 +153,16 @@ def test_histories_of_a_long_film_stay_short(
     """If this fails, long films end because their history has 25,000 events."""
     options, batches = film
     retry = machine["States"]["plan"]["Retry"]
-    all_retries = sum(rule["MaxAttempts"] for rule in retry)
-    assert 2 + events(machine, 0, all_retries) < EVENT_LIMIT / 4
+    every = all_retries(machine)
+    assert 2 + events(machine, 0, every) < EVENT_LIMIT / 4
     # If the account is full for as long as a job may take, one task after another is refused.
     (busy,) = [one for one in retry if one["ErrorEquals"] == ["Lambda.TooManyRequestsException"]]
     mean_pause_s = busy["MaxDelaySeconds"] / 2  # FULL jitter
     assert 3 * machine["TimeoutSeconds"] / mean_pause_s < EVENT_LIMIT
-    child = machine["States"]["media"]["Branches"][1]["States"]["batches"]["ItemProcessor"]
     chunks = max(len(batch.chunks) for batch in batches)
     # Every chunk of a usual batch may use up all its retries; only some of the longest batch.
-    retries = all_retries if chunks <= 250 else 5
-    assert 2 + events(child, chunks, retries) < EVENT_LIMIT
+    retries = every if chunks <= 250 else 5
+    assert histories(machine, chunks, retries) < EVENT_LIMIT
     assert options.batch_chunks >= chunks
 
 

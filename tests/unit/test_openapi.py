@@ -15,7 +15,8 @@ from functions.api.settings import ApiSettings
 def served(api_auth: str, domain: str, path: str, **headers: str) -> dict[str, Any]:
     """The document that a request to an address gets."""
     settings = ApiSettings(
-        state_machine_arn="", input_bucket="", work_bucket="", output_bucket="",
+        state_machine_arn="", stack="", sweep_function="",
+        input_bucket="", work_bucket="", output_bucket="",
         default_options={}, prefix="", suffixes=[], source_buckets=[], max_source_bytes=1,
         memory_mb={}, architecture="arm64", api_auth=api_auth, cors_origins=[],
     )  # fmt: skip

@@ -28,7 +28,9 @@ from mu.store.url import ObjectUrl
 
 _BLIND = "?absent=forbidden"
 
-_KEYS_AT_ONCE = 1000  # the most that S3 lists or deletes in one request
+KEYS_AT_ONCE = 1000
+"""The most that S3 lists or deletes in one request."""
+
 _DELETIONS_AT_ONCE = 4
 """S3 takes 3,500 writes a second to one prefix, of which a request for 1,000 keys is 1,000."""
 
@@ -228,7 +230,7 @@ class S3Store:
         found: list[str] = []
         more = {"StartAfter": after} if after else {}
         while limit is None or len(found) < limit:
-            most = _KEYS_AT_ONCE if limit is None else min(limit - len(found), _KEYS_AT_ONCE)
+            most = KEYS_AT_ONCE if limit is None else min(limit - len(found), KEYS_AT_ONCE)
             with translated(prefix):
                 page = client().list_objects_v2(
                     Bucket=self.bucket, Prefix=prefix, MaxKeys=most, **more
@@ -255,7 +257,7 @@ class S3Store:
     def delete_all(self, keys: Iterable[str]) -> None:
         """See `mu.Store.delete_all`."""
         wanted = list(keys)
-        parts = [wanted[at : at + _KEYS_AT_ONCE] for at in range(0, len(wanted), _KEYS_AT_ONCE)]
+        parts = [wanted[at : at + KEYS_AT_ONCE] for at in range(0, len(wanted), KEYS_AT_ONCE)]
         if len(parts) == 1:
             self._delete_some(parts[0])
         elif parts:

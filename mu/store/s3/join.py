@@ -35,6 +35,14 @@ class Part:
     copied: bool = False
 
 
+def least_part(total: int) -> int:
+    """The smallest size of parts by which an object of `total` bytes has no more than S3 takes.
+
+    Beside each part of that size there may be a smaller one, which fills a gap.
+    """
+    return max(MIN_PART, -(-total // (MAX_PARTS // 2)))
+
+
 def lay_out(pieces: Iterable[Piece], min_part: int = MIN_PART) -> Iterator[Part]:
     """Cut pieces into parts; every range must have its length.
 
@@ -110,7 +118,7 @@ def join(
                 Bucket=_bucket(target), Key=key, Body=data, **request, **dict(condition)
             )
         return total
-    min_part = max(MIN_PART, -(-total // (MAX_PARTS // 2)))
+    min_part = least_part(total)
     with translated(key):
         upload = client().create_multipart_upload(Bucket=_bucket(target), Key=key, **request)
     where = {"Bucket": _bucket(target), "Key": key, "UploadId": upload["UploadId"]}
