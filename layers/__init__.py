@@ -5,7 +5,7 @@ existing layer by a digest of everything that goes into it.
 """
 
 from layers.builder import CACHE, build
-from layers.catalogue import ALL, API, CODEC, EXECUTOR, MEDIA, POWERTOOLS, Layer
+from layers.catalogue import ALL, API, CODEC, EXECUTOR, MEDIA, POWERTOOLS, SIGNING, Layer
 from layers.errors import CommandFailed, LayerBuildError, LayerInputError, ToolMissing
 from layers.sizes import size_bytes
 from layers.target import Target
@@ -18,6 +18,7 @@ __all__ = [
     "EXECUTOR",
     "MEDIA",
     "POWERTOOLS",
+    "SIGNING",
     "CommandFailed",
     "Layer",
     "LayerBuildError",

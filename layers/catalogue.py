@@ -78,7 +78,10 @@ API = _of_wheels(
 )
 """Pydantic, which the REST API's models are made of."""
 
+SIGNING = _of_wheels("signing", "cryptography", "cffi")
+"""What signs URLs of CloudFront; without the compiler of cffi's declarations."""
+
 EXECUTOR = _of_wheels("executor", "cloudpickle", "redis")
 """What brings users' functions and the messages of gangs to workers; it has no native code."""
 
-ALL = (CODEC, MEDIA, POWERTOOLS, API, EXECUTOR)
+ALL = (CODEC, MEDIA, POWERTOOLS, API, SIGNING, EXECUTOR)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -50,6 +51,8 @@ class Api(Construct):
 
     Attributes:
         api: the REST API.
+        url: its address, with the custom domain if it has one.
+        target: API Gateway's own name of the custom domain's host; "" without one.
         key: the key of the usage plan, or None if callers are authorised by IAM.
     """
 
@@ -81,6 +84,9 @@ class Api(Construct):
             ),
         )
         self.api.node.try_remove_child("Endpoint")  # a second output of the address
+        self.url, self.target = self.api.url, ""
+        if settings.api_domain:
+            self.url, self.target = f"https://{settings.api_domain}/", self._own_name()
         integration = apigateway.LambdaIntegration(function.live, allow_test_invoke=False)
         for path, methods in _ROUTES.items():
             resource = self.api.root.resource_for_path(path)
@@ -114,6 +120,22 @@ class Api(Construct):
             "access_log_destination": apigateway.LogGroupLogDestination(log),
             "access_log_format": apigateway.AccessLogFormat.custom(json.dumps(_LOGGED)),
         }
+
+    def _own_name(self) -> str:
+        """Give the API its custom domain; returns what that must be a CNAME of."""
+        domain = apigateway.DomainName(
+            self,
+            "Domain",
+            domain_name=self._settings.api_domain,
+            certificate=acm.Certificate.from_certificate_arn(
+                self, "Certificate", self._settings.api_certificate_arn
+            ),
+            endpoint_type=apigateway.EndpointType.REGIONAL,
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+        )
+        # Without a path, so that the function sees the same paths as by the API's own address.
+        domain.add_base_path_mapping(self.api, stage=self.api.deployment_stage)
+        return domain.domain_name_alias_domain_name
 
     def _add_method(
         self, resource: apigateway.IResource, method: str, integration: apigateway.Integration

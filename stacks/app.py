@@ -59,7 +59,12 @@ def synthesise(context: dict[str, Any], outdir: Path) -> dict[str, Any]:
 
 def _build(context: dict[str, Any], outdir: Path) -> tuple[App, str, Settings]:
     # `stacks.limits` counts resources, and knows which setting makes them.
-    context = {**context, "@aws-cdk/core:stackResourceLimit": 0}
+    context = {
+        **context,
+        "@aws-cdk/core:stackResourceLimit": 0,
+        # White space counts, too, when CloudFormation limits a template's bytes.
+        "@aws-cdk/core:suppressTemplateIndentation": True,
+    }
     app = App(context=context, outdir=str(outdir))
     name = _matching(app, "stack_name", _STACK_NAME, "at most 128 letters, digits and hyphens, "
                      "with a letter first")  # fmt: skip

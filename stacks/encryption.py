@@ -18,6 +18,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 
+from stacks.delivery import key_statement
 from stacks.settings import Settings
 
 _READS = frozenset({"s3:GetObject", "s3:GetObjectVersion"})
@@ -39,7 +40,10 @@ class Encryption(Construct):
         super().__init__(scope, construct_id)
         self.key: kms.IKey | None = None
         if settings.kms_key == "create":
-            self.key = self._own(destroy=settings.removal == "destroy")
+            self.key = self._own(
+                destroy=settings.removal == "destroy",
+                delivers=bool(settings.cloudfront_public_keys),
+            )
         elif settings.kms_key:
             self.key = kms.Key.from_key_arn(self, "Key", settings.kms_key)
         own = [] if self.key is None else [self.key.key_arn]
@@ -48,7 +52,7 @@ class Encryption(Construct):
             **dict.fromkeys(_SENDS, own),
         }
 
-    def _own(self, *, destroy: bool) -> kms.Key:
+    def _own(self, *, destroy: bool, delivers: bool) -> kms.Key:
         key = kms.Key(
             self,
             "Key",
@@ -60,6 +64,8 @@ class Encryption(Construct):
         )
         for statement in service_statements(Stack.of(self)):
             key.add_to_resource_policy(statement)
+        if delivers:
+            key.add_to_resource_policy(key_statement(Stack.of(self)))
         return key
 
     def apply(self) -> None:

@@ -10,6 +10,7 @@ from constructs import Construct
 from excamera.job.options import EncodeOptions
 from stacks.api import Api
 from stacks.costs import Budget, tag_everything
+from stacks.delivery import Delivery
 from stacks.encryption import Encryption
 from stacks.job import Job
 from stacks.monitoring import Monitoring
@@ -44,7 +45,12 @@ class ExCameraStack(Stack):
         )
         sweep = workers.sweep_function()
         trigger.keep_what_fails(sweep)
-        api_function = workers.api_function(job.machine, options, sweep)
+        delivery = (
+            Delivery(self, "Delivery", settings, storage.output)
+            if settings.cloudfront_public_keys
+            else None
+        )
+        api_function = workers.api_function(job.machine, options, sweep, delivery)
         api = Api(self, "Api", settings, api_function)
         functions = {
             **workers.by_step,
@@ -76,9 +82,13 @@ class ExCameraStack(Stack):
         executors = workers.executors()
         Encryption(self, "Encryption", settings).apply()
         tag_everything(self, settings)
-        self._output("ApiUrl", api.api.url, "The REST API; docs/api.md describes it")
+        self._output("ApiUrl", api.url, "The REST API; docs/api.md describes it")
         if api.key is not None:
             self._output("ApiKeyId", api.key.key_id, "Id of the API's key, without its value")
+        if settings.api_domain:
+            self._output("ApiDomainTarget", api.target, f"Make {settings.api_domain} a CNAME of it")
+        if delivery is not None:
+            self._tell(delivery, settings)
         self._output("InputBucket", storage.input.bucket_name, "Upload videos here")
         self._output("OutputBucket", storage.output.bucket_name, "Results appear here")
         self._output("WorkBucket", storage.work.bucket_name, "Jobs' plans and intermediates")
@@ -94,6 +104,22 @@ class ExCameraStack(Stack):
                 "--notification-configuration '{\"EventBridgeConfiguration\": {}}'",
                 "Run once if the bucket does not send its events to EventBridge yet; it "
                 "replaces the bucket's other notifications, so add them to it",
+            )
+
+    def _tell(self, delivery: Delivery, settings: Settings) -> None:
+        """Output what the owner of the distribution has to do."""
+        self._output("ResultsUrl", f"https://{delivery.domain}", "Serves results by signed URLs")
+        self._output("ResultsKeysSecretArn", delivery.secret_arn, "Put the private key there")
+        if settings.cloudfront_domain:
+            self._output(
+                "ResultsDomainTarget", delivery.target,
+                f"Make {settings.cloudfront_domain} a CNAME of it",
+            )  # fmt: skip
+        if settings.output_bucket:
+            self._output(
+                "OutputBucketPolicy",
+                self.to_json_string(delivery.statement.to_statement_json()),
+                f"A statement that the policy of {settings.output_bucket} needs",
             )
 
     def _output(self, name: str, value: str, description: str) -> None:

@@ -14,6 +14,13 @@ WITHOUT_BUDGETS = frozenset({
 })  # fmt: skip
 """Regions whose CloudFormation knows no budgets."""
 
+WITHOUT_CLOUDFRONT = frozenset({"cn-north-1", "cn-northwest-1", "us-gov-east-1", "us-gov-west-1"})
+"""Regions whose CloudFormation knows no origin access controls, by which CloudFront reads buckets.
+
+GovCloud has no CloudFront; that of China also refuses to serve from a name of its own ("Getting
+Started with Amazon Web Services in China", Amazon CloudFront).
+"""
+
 
 def region() -> str | None:
     """The region of the deployment, if the CDK's command line or `excamera deploy` says it.
@@ -34,6 +41,16 @@ def check(settings: Settings, region: str) -> None:
         raise SettingError(
             f"budget_usd: CloudFormation in {region} cannot make budgets: set it to 0, and make "
             "a budget in the console, or with a stack of another region"
+        )
+    if settings.cloudfront_public_keys and region in WITHOUT_CLOUDFRONT:
+        raise SettingError(
+            f"cloudfront_public_keys: in {region} there is no CloudFront that this stack could "
+            "make (docs/account.md): leave it empty, and the API's URLs are those of S3"
+        )
+    certificate = settings.api_certificate_arn
+    if certificate and certificate.split(":")[3] != region:
+        raise SettingError(
+            f"api_certificate_arn: {certificate} is no certificate of {region}, the stack's region"
         )
     for name, keys in (("kms_key", [settings.kms_key]), ("bucket_kms_keys",
                                                          settings.bucket_kms_keys)):  # fmt: skip

@@ -12,6 +12,7 @@ from constructs import Node
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB
+from stacks import public_key
 from stacks.quotas import quota
 
 OWN_TAGS = ("app", "stack")
@@ -46,6 +47,10 @@ _PREFIX = re.compile(r"[ -)+->@-~\xa0-\xff]*")
 _MOST_PREFIX_BYTES = 512
 """Half of what S3 allows a key: the other half is for the names of jobs and files."""
 _HTTPS = re.compile(r"https://[^\s/@]+(/\S*)?")
+_HOST = re.compile(
+    r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])"
+)
+_CERTIFICATE = r"arn:aws[\w-]*:acm:{}:\d{{12}}:certificate/[\w-]+"
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _TAG = re.compile(r"[\w .:/=+@-]{1,128}")
 
@@ -111,6 +116,12 @@ class Settings:
         api_logs: "existing-role" or "own-role" for a log of the API's requests, which needs a role
             that is set for the whole account and region; "" for none.
         source_days: days after which uploads expire; 0 for never.
+        cloudfront_public_keys: keys that CloudFront trusts to sign URLs of results, in PEM or as
+            the files that have them; the first is used, and without any there is no CloudFront.
+        cloudfront_domain: name of the host from which CloudFront serves results; "" for its own.
+        cloudfront_certificate_arn: of the certificate for that name.
+        api_domain: name of the API's host; "" for API Gateway's own.
+        api_certificate_arn: of the certificate for that name.
     """
 
     architecture: Literal["arm64", "x86_64"]
@@ -157,6 +168,11 @@ class Settings:
     bucket_kms_keys: list[str] = field(default_factory=list)
     api_logs: Literal["", "existing-role", "own-role"] = ""
     source_days: int = 0
+    cloudfront_public_keys: list[str] = field(default_factory=list)
+    cloudfront_domain: str = ""
+    cloudfront_certificate_arn: str = ""
+    api_domain: str = ""
+    api_certificate_arn: str = ""
 
     def __post_init__(self) -> None:
         """Reject settings that cannot be deployed or do not mean what they seem to.
@@ -216,6 +232,7 @@ class Settings:
         self._check_executors()
         self._check_operations()
         self._check_keys()
+        self._check_domains()
 
     def _check_buckets(self) -> None:
         named = [b for b in (self.input_bucket, self.work_bucket, self.output_bucket) if b]
@@ -239,6 +256,29 @@ class Settings:
         for key in self.bucket_kms_keys:
             if not _KEY.fullmatch(key):
                 raise SettingError(f"bucket_kms_keys must be ARNs of keys, not {key!r}")
+
+    def _check_domains(self) -> None:
+        for key in self.cloudfront_public_keys:
+            try:
+                public_key.read(key)
+            except ValueError as error:
+                raise SettingError(f"cloudfront_public_keys: {error}") from error
+        if self.cloudfront_domain and not self.cloudfront_public_keys:
+            raise SettingError("cloudfront_domain needs cloudfront_public_keys, without which "
+                               "there is no CloudFront")  # fmt: skip
+        for of, usual in (("cloudfront", "us-east-1"), ("api", r"[\w-]+")):
+            domain, arn = getattr(self, f"{of}_domain"), getattr(self, f"{of}_certificate_arn")
+            if bool(domain) != bool(arn):
+                raise SettingError(f"{of}_domain and {of}_certificate_arn need each other")
+            if domain and not _HOST.fullmatch(domain):
+                raise SettingError(f"{of}_domain must be a name such as films.example.com, not "
+                                   f"{domain!r}")  # fmt: skip
+            if arn and not re.fullmatch(_CERTIFICATE.format(usual), arn):
+                where = " of us-east-1, where CloudFront looks for it" if of != "api" else ""
+                raise SettingError(f"{of}_certificate_arn must be the ARN of a certificate of "
+                                   f"ACM{where}, not {arn!r}")  # fmt: skip
+        if self.api_domain and self.api_domain == self.cloudfront_domain:
+            raise SettingError("api_domain and cloudfront_domain must be different names")
 
     def _check_executors(self) -> None:
         if not self.mu_memory_mb or len(set(self.mu_memory_mb)) < len(self.mu_memory_mb):
@@ -306,7 +346,8 @@ class Settings:
 
 _TEXTS = ("architecture", "python", "prefix", "input_bucket", "work_bucket", "output_bucket",
           "removal", "api_auth", "webhook_url", "alarm_email", "mu_server", "kms_key",
-          "api_logs", "canary")  # fmt: skip
+          "api_logs", "canary", "cloudfront_domain", "cloudfront_certificate_arn", "api_domain",
+          "api_certificate_arn")  # fmt: skip
 
 
 def _parsed(name: str, value: Any) -> Any:

@@ -16,6 +16,7 @@ import layers
 from excamera.job.cut import SPAN_PIXELS
 from excamera.job.steps import STEPS, Right, Step
 from stacks.code import function_code
+from stacks.delivery import Delivery
 from stacks.executors import Executors
 from stacks.function import Function
 from stacks.settings import Settings
@@ -174,14 +175,19 @@ class Workers(Construct):
         return sweep
 
     def api_function(
-        self, machine: sfn.StateMachine, options: dict[str, object], sweep: Function
+        self,
+        machine: sfn.StateMachine,
+        options: dict[str, object],
+        sweep: Function,
+        delivery: Delivery | None,
     ) -> Function:
         """The function behind the REST API, which may see, stop and remove jobs."""
         settings, storage = self._settings, self._storage
+        signing = [] if delivery is None else [self._layer("Signing", layers.SIGNING)]
         api = self.function(
             "api",
             timeout_s=SHORT_S,
-            more_layers=[self._layer("Api", layers.API)],
+            more_layers=[self._layer("Api", layers.API), *signing],
             environment={
                 "STATE_MACHINE_ARN": machine.state_machine_arn,
                 "STACK": Stack.of(self).stack_name,
@@ -200,8 +206,11 @@ class Workers(Construct):
                 "API_AUTH": settings.api_auth,
                 "SWEEP_FUNCTION": sweep.live.function_arn,
                 "CORS_ORIGINS": json.dumps(settings.cors_origins),
+                "DELIVERY": "{}" if delivery is None else delivery.told,
             },
         )
+        if delivery is not None:
+            delivery.let_sign(api)
         arn = machine.state_machine_arn
         api.allow(["states:ListExecutions"], [arn])
         self._queue_jobs(api)

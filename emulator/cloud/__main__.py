@@ -43,6 +43,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     from emulator.cloud import (
         caches,
         corrections,
+        distributions,
         functions,
         requests,
         roles,
@@ -56,6 +57,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     interpreter = Interpreter(settings["interpreter_port"])
     state_machines.StateMachines(interpreter, enforce_roles=settings["authenticate"]).install()
     corrections.install(interpreter.problem_of)
+    distributions.install()
     caches.install(Path(settings["root"]).with_name("caches"), tuple(settings["certificate"]))
     if settings["authenticate"]:
         roles.hide_missing_keys()

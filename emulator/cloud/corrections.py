@@ -260,16 +260,19 @@ def _lifecycle_rule(template: dict[str, Any]) -> dict[str, Any]:
 def tell_functions_their_address() -> None:
     """The request that a function gets names the address that its caller used.
 
-    An API's address is one below the emulator's own, as if it were mapped to a domain's path.
+    An API's address is one below the emulator's own, as if it were mapped to a domain's path. A
+    request may also name a custom domain as its host.
     """
     build = apigateway_v1._build_lambda_event_v1
     address = urlsplit(os.environ["AWS_ENDPOINT_URL"])
 
     def build_event(api: str, stage: str, *args: Any, **options: Any) -> dict[str, Any]:
         event: dict[str, Any] = build(api, stage, *args, **options)
+        hosts = [value for name, value in event["headers"].items() if name.lower() == "host"]
+        own = [host for host in hosts if apigateway_v1.find_domain_scope(host)]
         event["requestContext"] |= {
-            "domainName": address.netloc,
-            "path": f"/_aws/execute-api/{api}/{stage}{event['path']}",
+            "domainName": own[0] if own else address.netloc,
+            "path": event["path"] if own else f"/_aws/execute-api/{api}/{stage}{event['path']}",
         }
         event["headers"] |= {"X-Forwarded-Proto": address.scheme}
         event["multiValueHeaders"] |= {"X-Forwarded-Proto": [address.scheme]}

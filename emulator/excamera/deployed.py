@@ -213,10 +213,12 @@ class Deployed:
     @cached_property
     def resources(self) -> dict[str, str]:
         """Physical ids by logical id."""
-        found = self.client("cloudformation").describe_stack_resources(StackName=self.name)
+        # DescribeStackResources tells the first hundred only.
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
         return {
-            item["LogicalResourceId"]: item["PhysicalResourceId"]
-            for item in found["StackResources"]
+            item["LogicalResourceId"]: item.get("PhysicalResourceId", "")
+            for page in pages.paginate(StackName=self.name)
+            for item in page["StackResourceSummaries"]
         }
 
     def function(self, step: str) -> str:

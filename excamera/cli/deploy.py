@@ -42,7 +42,7 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
     deployed = project()
     own = deployed.context()
     context.setdefault("stack_name", cloud.name if cloud.named else str(own["stack_name"]))
-    before = look(cloud.account, context["stack_name"], deployed)
+    before = look(cloud.account, context["stack_name"], deployed, context)
     if deployed.own_settings:
         click.echo(f"settings  {deployed.own_settings}")
     click.echo(f"account   {before.account}, as {before.identity}")
@@ -70,7 +70,7 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
         if bootstrap and (before.bootstrap or 0) < OLDEST_BOOTSTRAP:
             # Without the app of cdk.json, which the CDK would synthesise only to bootstrap.
             cdk.run("bootstrap", f"aws://{before.account}/{before.region}", "--app", "")
-            before = look(cloud.account, context["stack_name"], deployed)
+            before = look(cloud.account, context["stack_name"], deployed, context)
         before.check()
         click.echo("synthesising; the first time this builds the layers")
         name = cdk.synthesise(out)

@@ -176,8 +176,15 @@ class Account:
         api = urlsplit(output)
         if any(domain in endpoint for domain in (".amazonaws.com", ".api.aws")):
             return output.rstrip("/")
-        name = (api.hostname or "").partition(".")[0]
-        return f"{endpoint}/_aws/execute-api/{name}{api.path.rstrip('/')}"
+        host, path = api.hostname or "", api.path.rstrip("/")
+        name, _, rest = host.partition(".")
+        if not rest.startswith("execute-api."):  # a custom domain, which resolves nowhere
+            with explained("apigateway:GET on the API's domain"):
+                found = self.client("apigateway").get_base_path_mapping(
+                    domainName=host, basePath="(none)"
+                )
+            name, path = found["restApiId"], f"/{found['stage']}"
+        return f"{endpoint}/_aws/execute-api/{name}{path}"
 
     def signed(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes

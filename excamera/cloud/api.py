@@ -43,7 +43,7 @@ def pause(attempt: int) -> None:
 
 
 def expired(answer: urllib3.BaseHTTPResponse, body: bytes) -> bool:
-    """Whether S3 refuses a URL because it, or the credentials that signed it, has expired.
+    """Whether S3 or CloudFront refuses a URL because it, or what signed it, has expired.
 
     Args:
         answer: the answer to a request.

@@ -96,9 +96,6 @@ class Cdk:
         environment: variables for the CDK and AWS, added to this process's own.
         context: settings that differ from cdk.json.
         say: called with every line of output.
-
-    Raises:
-        DeploymentFailed: the context has another qualifier than cdk.json.
     """
 
     def __init__(
@@ -109,12 +106,7 @@ class Cdk:
         say: Callable[[str], None],
     ) -> None:
         self._project = project
-        self._qualifier = qualifier(project.context())
-        if context.get(QUALIFIER, self._qualifier) != self._qualifier:
-            raise DeploymentFailed(
-                f"{QUALIFIER} belongs to the account: set it in the context of cdk.json, where "
-                f"it is {self._qualifier}, not with -c"
-            )
+        self._qualifier = qualifier({**project.context(), **context})
         self._node = node()
         self._context = dict(context)
         self._say = say

@@ -116,9 +116,9 @@ class Preflight:
             raise DeploymentFailed(
                 f"account {self.account} is not bootstrapped for the CDK in {self.region}"
                 + ("" if self.qualifier == USUAL_QUALIFIER
-                   else f" with the qualifier {self.qualifier} of cdk.json")
+                   else f" with the qualifier {self.qualifier}")
                 + (f" (version {self.bootstrap} is too old)" if self.bootstrap else "")
-                + ": run `excamera deploy --bootstrap`"
+                + ": run the same command with --bootstrap"
             )  # fmt: skip
         if self.stack is not None and self.stack.status in ("ROLLBACK_COMPLETE", "DELETE_FAILED",
                                                              "ROLLBACK_FAILED"):  # fmt: skip
@@ -132,18 +132,19 @@ class Preflight:
             )
 
 
-def look(account: Account, name: str, project: Project) -> Preflight:
+def look(account: Account, name: str, project: Project, context: Mapping[str, str]) -> Preflight:
     """Look at an account and at the stack to deploy into it.
 
     Args:
         account: the account.
-        name: the stack's.
+        name: the stack's name.
         project: what will be deployed.
+        context: settings of this deployment only.
 
     Raises:
         CloudError: there are no credentials, or they do not suffice.
     """
-    bootstrap = qualifier(project.context())
+    bootstrap = qualifier({**project.context(), **context})
     identity = account.identity()
     try:
         stack: Stack | None = account.stack(name)

@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.api import problems
+from functions.api.delivery import Delivery, SignedUrls
 from functions.api.executions import Executions
 from functions.api.jobs import Jobs
 from functions.api.lists import PAGE, Lists
@@ -50,7 +51,10 @@ jobs = Jobs(
     store,
     executions,
     Uploads(settings.input_bucket),
-    Results(settings.output_bucket),
+    Results(
+        settings.output_bucket,
+        SignedUrls(Delivery(**settings.delivery)) if settings.delivery else None,
+    ),
     Sweeps(settings.sweep_function),
 )
 lists = Lists(store, executions)

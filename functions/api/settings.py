@@ -28,6 +28,7 @@ class ApiSettings(Settings):
         api_auth: "iam" or "key", how callers authenticate.
         sweep_function: ARN of the function that removes the objects of cancelled jobs.
         cors_origins: web pages' origins from which browsers may call the API.
+        delivery: what `functions.api.delivery.Delivery` has of the distribution; empty for none.
     """
 
     state_machine_arn: str
@@ -45,3 +46,4 @@ class ApiSettings(Settings):
     api_auth: str
     sweep_function: str
     cors_origins: list[str]
+    delivery: dict[str, Any]

@@ -9,10 +9,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from excamera.lifecycle.urls import URL_S
+from functions.api.delivery import SignedUrls
 from functions.api.models import Part, ReceivedPart, Upload
-
-URL_S = 3600
-"""Seconds for which URLs are valid."""
 
 _MOST_PARTS = 1000  # of the 10,000 that S3 takes: one answer has a URL for each
 _SMALLEST_PART = 8 << 20
@@ -122,10 +121,16 @@ class Uploads:
 
 
 class Results:
-    """Finished files, for anyone who has a URL."""
+    """Finished files, for anyone who has a URL.
 
-    def __init__(self, bucket: str) -> None:
+    Args:
+        bucket: name of the bucket for results.
+        delivery: signs URLs of the distribution in front of it, or None if there is none.
+    """
+
+    def __init__(self, bucket: str, delivery: SignedUrls | None) -> None:
         self._bucket = bucket
+        self._delivery = delivery
         self._s3 = signing_client()
 
     def url(self, key: str, job: str) -> tuple[str, str] | None:
@@ -138,7 +143,10 @@ class Results:
             raise
         if head["Metadata"].get("excamera-job") != job:
             return None
+        until = datetime.now(UTC) + timedelta(seconds=URL_S)
+        if self._delivery is not None:
+            return self._delivery.url(key, head["ETag"], until), until.isoformat()
         url: str = self._s3.generate_presigned_url(
             "get_object", {"Bucket": self._bucket, "Key": key}, ExpiresIn=URL_S
         )
-        return url, (datetime.now(UTC) + timedelta(seconds=URL_S)).isoformat()
+        return url, until.isoformat()

@@ -39,14 +39,16 @@ def test_the_bootstrap_with_the_qualifier_of_the_context_counts(
     seen = {}
     for number, qualifier in enumerate((None, "films", "old", "other")):
         deployed = project_with(tmp_path / str(number), qualifier)
-        seen[qualifier] = look(Account(), "Absent", deployed)
+        seen[qualifier] = look(Account(), "Absent", deployed, {})
+        given = look(Account(), "Absent", deployed, {cdk.QUALIFIER: "films"})
+        assert (given.qualifier, given.bootstrap) == ("films", 21)
     assert {name: one.bootstrap for name, one in seen.items()} == {
         None: 30, "films": 21, "old": 3, "other": None,
     }  # fmt: skip
     seen[None].check()
     seen["films"].check()
     for qualifier in ("old", "other"):
-        with pytest.raises(DeploymentFailed, match=f"with the qualifier {qualifier} of cdk.json"):
+        with pytest.raises(DeploymentFailed, match=f"with the qualifier {qualifier}[ :]"):
             seen[qualifier].check()
 
 
@@ -71,12 +73,19 @@ def test_bootstrapping_leaves_other_bootstraps_alone(arguments: list[str], tmp_p
     assert "--qualifier\nfilms\n--toolkit-stack-name\nCDKToolkit-films\n" in given
 
 
-def test_the_qualifier_is_not_of_one_deployment(arguments: list[str], tmp_path: Path) -> None:
-    """If this fails, `-c` deploys with a qualifier for which nobody looked."""
-    films = project_with(tmp_path / "project", "films")
-    cdk.Cdk(films, {}, {cdk.QUALIFIER: "films"}, arguments.append)
-    with pytest.raises(DeploymentFailed, match=r"set it in the context of cdk\.json"):
-        cdk.Cdk(films, {}, {cdk.QUALIFIER: "other"}, arguments.append)
+def test_a_deployment_may_have_another_qualifier(arguments: list[str], tmp_path: Path) -> None:
+    """If this fails, `-c` bootstraps with one qualifier and deploys with another."""
+    folder = project_with(tmp_path / "project", "films").here
+    (folder / "app.py").write_text(
+        "import json, os; from pathlib import Path; print(os.environ['CDK_CONTEXT_JSON'])\n"
+        "Path(os.environ['CDK_OUTDIR'], 'Films.template.json').touch()\n"
+    )
+    given = {cdk.QUALIFIER: "other"}
+    deployment = cdk.Cdk(Project(folder, folder), {}, given, arguments.append)
+    deployment.synthesise(tmp_path)
+    assert json.loads(arguments.pop()) == given
+    deployment.run("bootstrap", "aws://1/eu-west-1")
+    assert "--qualifier\nother\n--toolkit-stack-name\nCDKToolkit-other\n" in "\n".join(arguments)
 
 
 def test_a_synthesis_knows_the_region(arguments: list[str], tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_our_commands(
     settings = [f"-c{name}={value}" for name, value in HOST_CONTEXT.items()]
     early = excamera("deploy", *settings, inside=ROOT)
     assert early.returncode == 2
-    assert "excamera deploy --bootstrap" in early.stderr
+    assert "run the same command with --bootstrap" in early.stderr
     wrong = excamera("deploy", "--bootstrap", "--yes", *settings, "-clog_days=6")
     assert wrong.returncode == 2
     assert "a setting is wrong: log_days must be one of" in wrong.stderr

@@ -144,7 +144,7 @@ def test_a_deployment_shows_what_runs_and_removes_what_nothing_can_call(
     with begun(stack, clip, "long.mp4") as running:
         for assembly in (second, first, second):
             emulator.deploy(assembly, STACK)
-        (shown,) = look(account, STACK).running
+        (shown,) = look(account, STACK, {}).running
         assert shown.job == running.rpartition(":")[2]
         assert abs(shown.since - now) < timedelta(hours=1)
         assert removed(now) == set()

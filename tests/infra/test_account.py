@@ -33,7 +33,7 @@ def test_traces_are_recorded_unless_asked_otherwise(stack: Template, changed: Te
             disabled = function["Environment"]["Variables"].get("POWERTOOLS_TRACE_DISABLED")
             assert disabled == (None if wanted else "true")
         for machine in resources(template, "AWS::StepFunctions::StateMachine").values():
-            assert ("TracingConfiguration" in machine["Properties"]) is wanted
+            assert machine["Properties"]["TracingConfiguration"] == {"Enabled": wanted}
         [stage] = resources(template, "AWS::ApiGateway::Stage").values()
         assert stage["Properties"]["TracingEnabled"] is wanted
     policies = resources(changed, "AWS::IAM::Policy")

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 
 COSTLY = {
     "av", "aws_lambda_powertools", "aws_lambda_powertools.event_handler", "aws_xray_sdk", "click",
-    "cloudpickle", "codec", "excamera.cli", "excamera.cloud", "excamera.local", "mu.executor",
-    "numpy", "pydantic", "redis", "requests", "unittest",
+    "cloudpickle", "codec", "cryptography", "excamera.cli", "excamera.cloud", "excamera.local",
+    "mu.executor", "numpy", "pydantic", "redis", "requests", "unittest",
 }  # fmt: skip
 """What takes some milliseconds, or many, to import, and is not used by every function."""
 

@@ -22,8 +22,10 @@ EVERYTHING: dict[str, Any] = {
     "webhook_url": "https://example.com/jobs", "alarm_email": "a@example.com",
     "tags": {"team": "films"}, "mu_server": "valkey", "cors_origins": ["https://films.example"],
     "api_auth": "key", "kms_key": "create", "api_logs": "own-role", "source_days": 30,
+    "api_domain": "api.films.example",
+    "api_certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/0b6e7a5c",
 }  # fmt: skip
-"""Every optional part but the budget."""
+"""Every optional part but the budget and CloudFront, which some regions lack."""
 
 PARTITIONS = ("us-east-1", "eu-north-1", "us-gov-west-1", "us-gov-east-1", "cn-north-1",
               "cn-northwest-1")  # fmt: skip

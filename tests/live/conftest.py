@@ -8,10 +8,7 @@ leave their objects and executions in the account.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +16,7 @@ from emulator.excamera.deployed import Deployed
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from tests.aws.conftest import clip, locally
+from tests.live.report.subject import deployed
 
 __all__ = ["clip", "locally", "stack"]
 
@@ -36,13 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Deployed:
     """The deployed stack."""
-    import boto3
-
-    name = os.environ["EXCAMERA_LIVE_STACK"]
-    client: Callable[[str], Any] = cache(boto3.client)
-    (found,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in found["Outputs"]}
-    return Deployed(name, client, outputs)
+    return deployed(os.environ["EXCAMERA_LIVE_STACK"])
 
 
 @pytest.fixture
