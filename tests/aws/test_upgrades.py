@@ -17,6 +17,7 @@ from emulator.excamera.synthesis import HOST_CONTEXT
 from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.deploy import look
+from excamera.cloud.project import project
 from excamera.cloud.versions import remove_old
 from stacks import workers
 from stacks.code import function_code
@@ -144,7 +145,7 @@ def test_a_deployment_shows_what_runs_and_removes_what_nothing_can_call(
     with begun(stack, clip, "long.mp4") as running:
         for assembly in (second, first, second):
             emulator.deploy(assembly, STACK)
-        (shown,) = look(account, STACK, {}).running
+        (shown,) = look(account, STACK, project(), {}).running
         assert shown.job == running.rpartition(":")[2]
         assert abs(shown.since - now) < timedelta(hours=1)
         assert removed(now) == set()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from excamera.cloud.cdk import Cdk
+from excamera.cloud.project import Project
 
 # Writes a line of progress, and goes on only when somebody has seen it.
 APP = """
@@ -34,5 +35,5 @@ def test_progress_of_layers_is_shown_while_they_are_built(tmp_path: Path) -> Non
         lines.append(line)
         (tmp_path / "seen").touch()
 
-    assert Cdk(tmp_path, {}, {}, say).synthesise(out) == "Films"
+    assert Cdk(Project(tmp_path, tmp_path), {}, {}, say).synthesise(out) == "Films"
     assert lines == ["layer codec for arm64: compiling ..."]

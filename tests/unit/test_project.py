@@ -184,7 +184,7 @@ def test_the_name_in_the_settings_is_that_of_the_stack(
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     seen = []
 
-    def look(_account: object, name: str, _project: Project) -> None:
+    def look(_account: object, name: str, *_: object) -> None:
         seen.append(name)
         raise DeploymentFailed("far enough")
 
