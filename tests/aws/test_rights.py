@@ -23,7 +23,7 @@ TAKEN = {
     **{step: ("s3:DeleteObject", f"forgets_{step}") for step in WORKERS},
     "failure": ("s3:PutObject", "fails"),
     "start": ("s3:PutObject", "starts"),
-    "admit": ("states:StartExecution", "starts"),
+    "admit": ("states:ListExecutions", "reconciles"),
     "ended": ("s3:DeleteObject", "forgets_ends"),
     "watch": ("lambda:InvokeFunction", "sweeps_again"),
     "sweep": ("s3:DeleteObject", "sweeps_again"),
