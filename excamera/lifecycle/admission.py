@@ -193,6 +193,10 @@ def admit(
     Returns:
         Names of the jobs that were started. One that got its turn a moment ago from somebody else
         is left to them.
+
+    Raises:
+        Exception: of the first job that could not be started, once all others are; it stays in the
+            queue, with its turn.
     """
     me = secrets.token_hex(4)
 
@@ -214,13 +218,20 @@ def admit(
             given.append(waiting)
         return given
 
-    started = []
+    started, failed = [], []
     for waiting in _change(store, give):
-        if start(waiting.event):
+        try:
+            runs = start(waiting.event)
+        except Exception as error:
+            failed.append(error)
+            continue
+        if runs:
             started.append(waiting.job)
         else:
             release(waiting.job, store)
         forget(waiting, store)
+    if failed:
+        raise failed[0]
     return started
 
 

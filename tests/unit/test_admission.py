@@ -177,6 +177,26 @@ def test_a_job_whose_starter_died_is_started_again() -> None:
     assert list(turns(store)) == ["film"]
 
 
+def test_a_job_that_cannot_be_started_does_not_hold_up_others() -> None:
+    """If this fails, one job that Step Functions refuses keeps all others from starting."""
+    store = MemoryStore()
+    for number, job in enumerate(("one", "refused", "two")):
+        wait(store, job, at=number, size=10)
+    asked = []
+
+    def start(event: Event) -> bool:
+        asked.append(event["job"])
+        if event["job"] == "refused":
+            raise RuntimeError("no")
+        return True
+
+    with pytest.raises(RuntimeError, match="no"):
+        started_by(store, 997, start=start)
+    assert asked == ["one", "refused", "two"]
+    assert list(queue(store).values()) == ["refused"]
+    assert started_by(store, 997, now=1060.0) == ["refused"]  # Lambda's next attempt
+
+
 def test_a_hundred_jobs_at_once_are_each_started_by_one() -> None:
     """If this fails, uploads that come together ask Step Functions more than it answers.
 
