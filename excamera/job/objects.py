@@ -179,7 +179,7 @@ class Job:
 
         at_once(save_part, plan.batches)
         store.put(keys.plan, whole)
-        store.put(keys.items, json.dumps([_item(one, packing) for one in plan.batches]).encode())
+        store.put(keys.items, json.dumps([item_of(one, packing) for one in plan.batches]).encode())
 
     def finished(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
         """The record of an object if any run of the same plan has finished it, else None."""
@@ -229,7 +229,8 @@ class Job:
         return record
 
 
-def _item(batch: Batch, packing: Packing) -> dict[str, object]:
+def item_of(batch: Batch, packing: Packing) -> dict[str, object]:
+    """A batch as the flow maps over it, see `Job.save`."""
     of = packing.shares_of(len(batch.chunks))
     ahead = [batch.number] if of > 1 and batch.is_anchored else []
     return {"batch": batch.number, "ahead": ahead, "shares": list(range(of)), "of": of}
