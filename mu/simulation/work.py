@@ -1,0 +1,87 @@
+"""What a task does, and the function that does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+CPU_MB = 1769
+"""Memory with which a function has one CPU. [Lambda developer guide, "Configure Lambda function
+memory": "At 1,769 MB, a function has the equivalent of one vCPU"]"""
+
+MOST_CPUS = 6.0
+"""Of a function with 10,240 MB. [AWS News, 2020-12-01, "AWS Lambda now supports up to 10 GB of
+memory and 6 vCPU cores"]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of a stack.
+
+    Attributes:
+        memory_mb: its memory, which also gives its CPUs.
+        init_s: seconds of the initialisation of a new environment, which are billed.
+        warm: environments that it still has of earlier calls.
+        names: names under which it is deployed: each has a ramp of its own. Calls are dealt among
+            them evenly.
+    """
+
+    memory_mb: int
+    init_s: float = 0.3
+    warm: int = 0
+    names: int = 1
+
+    @property
+    def cpus(self) -> float:
+        """Its CPUs."""
+        return min(MOST_CPUS, self.memory_mb / CPU_MB)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one call has to do.
+
+    Attributes:
+        cpu_s: seconds of one CPU that cannot be shared among several.
+        shared_cpu_s: seconds of one CPU that threads share.
+        pieces: into how many equal pieces that divides; None if into any number.
+        gain: what a second and each further CPU adds to what is shared, 0..1.
+        read_bytes: from the store.
+        written_bytes: to the store.
+        reads: requests that are priced as GET.
+        writes: requests that are priced as PUT.
+        rounds: how many requests it waits for one after another; others run beside these.
+        reads_when_new: further reads in a new environment, each of them a round.
+        result: what the call returns.
+    """
+
+    cpu_s: float = 0.0
+    shared_cpu_s: float = 0.0
+    pieces: int | None = None
+    gain: float = 1.0
+    read_bytes: float = 0.0
+    written_bytes: float = 0.0
+    reads: int = 0
+    writes: int = 0
+    rounds: int = 0
+    reads_when_new: int = 0
+    result: Any = None
+
+    def compute_s(self, cpus: float) -> float:
+        """Seconds that the CPUs take for it."""
+        alone = self.cpu_s / min(1.0, cpus)
+        if not self.shared_cpu_s:
+            return alone
+        if self.pieces is None:
+            return alone + self.shared_cpu_s / self._speed(cpus)
+        threads = min(self.pieces, ceil(cpus))
+        piece = self.shared_cpu_s / self.pieces
+        whole, rest = divmod(self.pieces, threads)
+        # A round of one piece for each thread; the last may leave threads without.
+        each = piece * threads / self._speed(min(cpus, threads))
+        last = piece * rest / self._speed(min(cpus, rest)) if rest else 0.0
+        return alone + whole * each + last
+
+    def _speed(self, cpus: float) -> float:
+        return cpus if cpus <= 1 else 1 + self.gain * (cpus - 1)
