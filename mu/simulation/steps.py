@@ -69,10 +69,14 @@ def key_of(key: int, number: int) -> int:
 
 
 class SequenceStep:
+    """A `Sequence`, as it is run."""
+
     def __init__(self, steps: list[Step]) -> None:
+        """One step after another."""
         self._steps = steps
 
     def start(self, event: Any, path: Path, key: int, scope: Scope, done: Done) -> None:
+        """Run it once; see `Step`."""
         steps, last = self._steps, len(self._steps) - 1
 
         def begin(number: int, event: Any, path: Path) -> None:
@@ -87,12 +91,16 @@ class SequenceStep:
 
 
 class ParallelStep:
+    """A `Parallel`, as it is run."""
+
     def __init__(self, run: Run, output: str | None, branches: Mapping[str, Step]) -> None:
+        """Branches side by side."""
         self._run = run
         self._output = output
         self._branches = branches
 
     def start(self, event: Any, path: Path, key: int, scope: Scope, done: Done) -> None:
+        """Run it once; see `Step`."""
         moment, path = self._run.entered(scope, path)
         scope.events += _PARALLEL_EVENTS
         results: dict[str, Any] = {}
@@ -115,7 +123,10 @@ class ParallelStep:
 
 
 class TaskStep:
+    """A `Task`, as it is run."""
+
     def __init__(self, run: Run, node: Task) -> None:
+        """A call of the task's function."""
         self._run = run
         self._name = node.name
         self._output = node.output
@@ -124,6 +135,7 @@ class TaskStep:
         self._memory_mb: int = self._pool.function.memory_mb
 
     def start(self, event: Any, path: Path, key: int, scope: Scope, done: Done) -> None:
+        """Run it once; see `Step`."""
         run, cloud = self._run, self._run.cloud
         if scope.over:
             return

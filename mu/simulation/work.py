@@ -39,14 +39,42 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """Work that threads share.
+
+    Attributes:
+        cpu_s: seconds of one CPU.
+        pieces: into how many equal pieces it divides; None if into any number.
+        gain: what a second and each further CPU adds, 0..1.
+    """
+
+    cpu_s: float
+    pieces: int | None = None
+    gain: float = 1.0
+
+    def seconds(self, cpus: float) -> float:
+        """Seconds that the CPUs take for it."""
+        if self.pieces is None:
+            return self.cpu_s / self._speed(cpus)
+        threads = min(self.pieces, ceil(cpus))
+        piece = self.cpu_s / self.pieces
+        rounds, rest = divmod(self.pieces, threads)
+        # A round has a piece for each thread; the last may leave threads without.
+        each = piece * threads / self._speed(min(cpus, threads))
+        last = piece * rest / self._speed(min(cpus, rest)) if rest else 0.0
+        return rounds * each + last
+
+    def _speed(self, cpus: float) -> float:
+        return cpus if cpus <= 1 else 1 + self.gain * (cpus - 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """What one call has to do.
 
     Attributes:
         cpu_s: seconds of one CPU that cannot be shared among several.
-        shared_cpu_s: seconds of one CPU that threads share.
-        pieces: into how many equal pieces that divides; None if into any number.
-        gain: what a second and each further CPU adds to what is shared, 0..1.
+        shared: what threads share, part after part.
         read_bytes: from the store.
         written_bytes: to the store.
         reads: requests that are priced as GET.
@@ -57,9 +85,7 @@ class Work:
     """
 
     cpu_s: float = 0.0
-    shared_cpu_s: float = 0.0
-    pieces: int | None = None
-    gain: float = 1.0
+    shared: tuple[Shared, ...] = ()
     read_bytes: float = 0.0
     written_bytes: float = 0.0
     reads: int = 0
@@ -70,18 +96,7 @@ class Work:
 
     def compute_s(self, cpus: float) -> float:
         """Seconds that the CPUs take for it."""
-        alone = self.cpu_s / min(1.0, cpus)
-        if not self.shared_cpu_s:
-            return alone
-        if self.pieces is None:
-            return alone + self.shared_cpu_s / self._speed(cpus)
-        threads = min(self.pieces, ceil(cpus))
-        piece = self.shared_cpu_s / self.pieces
-        whole, rest = divmod(self.pieces, threads)
-        # A round of one piece for each thread; the last may leave threads without.
-        each = piece * threads / self._speed(min(cpus, threads))
-        last = piece * rest / self._speed(min(cpus, rest)) if rest else 0.0
-        return alone + whole * each + last
-
-    def _speed(self, cpus: float) -> float:
-        return cpus if cpus <= 1 else 1 + self.gain * (cpus - 1)
+        seconds = self.cpu_s / min(1.0, cpus)
+        for part in self.shared:
+            seconds += part.seconds(cpus)
+        return seconds

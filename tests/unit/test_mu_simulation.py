@@ -10,7 +10,7 @@ import pytest
 
 from mu import DISCARD, Each, FlowError, Parallel, Retry, Sequence, Task
 from mu.flow import build
-from mu.simulation import CLOUD, Cloud, Fanout, Function, Result, Work, simulate
+from mu.simulation import CLOUD, Cloud, Fanout, Function, Result, Shared, Work, simulate
 from mu.simulation.calls import COMPUTE, DISPATCH, FAILURE, RAMP, WORKERS
 from mu.simulation.rates import Rate
 from mu.simulation.templates import template
@@ -110,7 +110,7 @@ def test_every_constant_is_spent_once() -> None:
     )
     works = {
         "first": Work(cpu_s=4.0, read_bytes=500, written_bytes=500, rounds=2, reads_when_new=1),
-        "one": Work(shared_cpu_s=6.0, rounds=1),
+        "one": Work(shared=(Shared(6.0),), rounds=1),
         "beside": Work(),
     }
     functions = {
@@ -205,14 +205,14 @@ def test_what_the_cloud_would_not_do() -> None:
 
 def test_pieces_leave_cpus_idle() -> None:
     """Sixteen chunks on six CPUs do not need three rounds, of which the last has four chunks."""
-    work = Work(shared_cpu_s=16.0, pieces=16)
+    work = Work(shared=(Shared(16.0, 16),))
     assert work.compute_s(6.0) == pytest.approx(3.0)
     assert work.compute_s(1.0) == pytest.approx(16.0)
     assert work.compute_s(0.5) == pytest.approx(32.0)
     assert work.compute_s(16.0) == pytest.approx(1.0)
     assert work.compute_s(32.0) == pytest.approx(1.0)
-    assert Work(cpu_s=1.0, shared_cpu_s=16.0).compute_s(4.0) == pytest.approx(5.0)
-    assert Work(shared_cpu_s=16.0, gain=0.5).compute_s(5.0) == pytest.approx(16 / 3)
+    assert Work(cpu_s=1.0, shared=(Shared(16.0),)).compute_s(4.0) == pytest.approx(5.0)
+    assert Work(shared=(Shared(16.0, gain=0.5),)).compute_s(5.0) == pytest.approx(16 / 3)
 
 
 def test_results_reach_later_events() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mu import DISCARD, Each, Sequence, Task
-from mu.simulation import CLOUD, Cloud, Fanout, Function, Result, Work, simulate
+from mu.simulation import CLOUD, Cloud, Fanout, Function, Result, Shared, Work, simulate
 
 FLOW = Sequence(
     "all",
@@ -72,8 +72,8 @@ def run(cloud: Cloud, *, batches: int = 20, at_once: int = 10, **options: Any) -
     plan = {"items": "list", "at_once": at_once, "shares": [0, 1, 2, 3]}
     works = {
         "plan": Work(cpu_s=1.0, result=plan),
-        "ahead": Work(cpu_s=1.0, shared_cpu_s=6.0, rounds=3, reads=3),
-        "share": Work(shared_cpu_s=10.0, pieces=4, rounds=4, reads=2, writes=2, read_bytes=1e6),
+        "ahead": Work(cpu_s=1.0, shared=(Shared(6.0),), rounds=3, reads=3),
+        "share": Work(shared=(Shared(10.0, 4),), rounds=4, reads=2, writes=2, read_bytes=1e6),
         "last": Work(cpu_s=0.5, reads=1, writes=1),
     }
     return simulate(
@@ -165,7 +165,7 @@ def test_copies_delay_nothing(
     cloud: Cloud, seed: int, count: int, share: float, fanout: Fanout
 ) -> None:
     """A job with copies of its slowest calls ends later than without them."""
-    work = {"share": Work(shared_cpu_s=10.0, rounds=2, writes=1), "last": Work(cpu_s=1.0)}
+    work = {"share": Work(shared=(Shared(10.0),), rounds=2, writes=1), "last": Work(cpu_s=1.0)}
 
     def ended(hedge: float) -> Result:
         return simulate(
@@ -186,7 +186,7 @@ def test_copies_delay_nothing(
 def test_copies_help_against_stragglers() -> None:
     """Copies gain no time where some calls take five times as long, or cost nothing."""
     slow = replace(CLOUD, concurrency=200, stragglers=0.02, straggler_least=5.0)
-    work = {"share": Work(shared_cpu_s=100.0), "last": Work(cpu_s=1.0)}
+    work = {"share": Work(shared=(Shared(100.0),)), "last": Work(cpu_s=1.0)}
     seconds, dollars = {}, {}
     for hedge in (0.0, 0.1):
         found = [
