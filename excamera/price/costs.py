@@ -204,6 +204,7 @@ class _Asked:
     reads: int = 0
 
 
+_STATE_MACHINE = "state machine"
 _BESIDES = {
     "upload": _Asked(writes=1),
     # Reads the upload's metadata, looks for a cancellation; puts the job into the queue.
@@ -212,11 +213,24 @@ _BESIDES = {
     # changes the turns; when the job ends, twice. It reads the job, and looks for a cancellation.
     "admit": _Asked(invocations=2, writes=4, reads=8),
     # Reads the list of batches, and writes what became of them.
-    "state machine": _Asked(writes=1, reads=1),
+    _STATE_MACHINE: _Asked(writes=1, reads=1),
     # Lists the timeline, stores the end, and the job's record in the catalogue with an entry;
     # looks twice for an earlier end, and once for a cancellation.
     "ended": _Asked(invocations=1, writes=4, reads=3),
 }
+
+
+def besides(memory_mb: Mapping[str, int]) -> Usage:
+    """What a job uses besides its state machine and the functions of its flow."""
+    asked = [one for name, one in _BESIDES.items() if name != _STATE_MACHINE]
+    return Usage(
+        {name: s * memory_mb.get(name, 0) / 1024 for name, s in UNTIMED_CALLS_S.items()},
+        invocations=sum(one.invocations for one in asked),
+        transitions=0,
+        writes=sum(one.writes for one in asked),
+        reads=sum(one.reads for one in asked),
+    )
+
 
 _SOME_ENVIRONMENTS = 100
 

@@ -110,10 +110,10 @@ class Pace:
                 calls[attempt.name] += 1
         work = max(1e-9, film.frames * film.megapixels)
         encode = seconds["encode"] * min(1.0, cpus["encode"]) / work
-        join = seconds["join"] * _speed_of_join(options, cpus["join"]) / work / _detail(options)
+        join = seconds["join"] * _speed_of_join(options, cpus["join"]) / work / detail(options)
         if mode_of_batch(options) == "rebase":
             # One figure for both kinds of frames, which a timeline does not distinguish.
-            of_mode = {"encode_s": encode / _effort(options), "rebase_s": join,
+            of_mode = {"encode_s": encode / effort(options), "rebase_s": join,
                        "first_frame_s": join}  # fmt: skip
         else:
             ahead = film.cut(options).ahead
@@ -121,8 +121,8 @@ class Pace:
             of_mode = {
                 "read_s": 0.0,
                 "lookahead_s": 0.0,
-                "anchor_s": anchors / ahead / _effort_of_anchors(options),
-                "between_s": encode / max(1e-9, 1 - ahead) / _effort_of_ordinary(options),
+                "anchor_s": anchors / ahead / effort_of_anchors(options),
+                "between_s": encode / max(1e-9, 1 - ahead) / effort_of_ordinary(options),
                 "check_s": join,
             }
         plan = seconds["index"] + seconds["plan"]
@@ -317,26 +317,26 @@ def estimate(
     )
 
 
-def _effort(options: EncodeOptions) -> float:
+def effort(options: EncodeOptions) -> float:
     """The time of libvpx with these options as a multiple of "good", `cpu_used` 0, `crf` 24."""
     steps = abs(options.vpx.cpu_used)
     if options.vpx.deadline == "realtime":
         steps = max(1, steps)  # see VpxSettings
-    return DEADLINE_FACTORS[options.vpx.deadline] * CPU_USED**steps * _detail(options)
+    return DEADLINE_FACTORS[options.vpx.deadline] * CPU_USED**steps * detail(options)
 
 
-def _effort_of_anchors(options: EncodeOptions) -> float:
+def effort_of_anchors(options: EncodeOptions) -> float:
     """The time of a frame coded ahead as a multiple of that with default effort, `crf` 24."""
-    return EFFORT_TIMES[options.anchors.effort] / EFFORT_TIMES[_PACE.effort] * _detail(options)
+    return EFFORT_TIMES[options.anchors.effort] / EFFORT_TIMES[_PACE.effort] * detail(options)
 
 
-def _effort_of_ordinary(options: EncodeOptions) -> float:
+def effort_of_ordinary(options: EncodeOptions) -> float:
     """The time of an ordinary frame likewise."""
     own, usual = options.anchors.ordinary_effort, _PACE.ordinary_effort
-    return EFFORT_TIMES[own] / EFFORT_TIMES[usual] * _detail(options)
+    return EFFORT_TIMES[own] / EFFORT_TIMES[usual] * detail(options)
 
 
-def _detail(options: EncodeOptions) -> float:
+def detail(options: EncodeOptions) -> float:
     """The time of a frame for its bits as a multiple of that at `crf` 24."""
     return float(2 ** ((24 - options.crf) / CRF_TIME_OCTAVE))
 
@@ -359,13 +359,13 @@ def _call_seconds(
     anchors, join = 0.0, 0.0
     anchors_cpus = workers.cpus("anchors")
     if mode_of_batch(options) == "rebase":
-        encode = work * pace.encode_s * _effort(options)
+        encode = work * pace.encode_s * effort(options)
         first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
         if options.usual_chunks > 1:
             join = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
     else:
-        anchor_s = pace.anchor_s * _effort_of_anchors(options)
-        between_s = pace.between_s * _effort_of_ordinary(options)
+        anchor_s = pace.anchor_s * effort_of_anchors(options)
+        between_s = pace.between_s * effort_of_ordinary(options)
         ahead = work * (pace.lookahead_s + shape.ahead * anchor_s)
         # One thread reads.
         anchors = work * pace.read_s / min(1.0, anchors_cpus) + ahead / _parallel(anchors_cpus)
@@ -378,7 +378,7 @@ def _call_seconds(
         "anchors": anchors / max(1, shape.batches),
         "encode": encode / min(1.0, workers.cpus("encode")) / max(1, shape.chunks),
         "join": join
-        * _detail(options)
+        * detail(options)
         / _speed_of_join(options, workers.cpus("join"))
         / max(1, shape.batches),
         "audio": pace.audio_s * film.duration_s if film.sound else 0.0,
