@@ -75,7 +75,7 @@ def simulated(
     pace = pace or Pace()
     limits = Limits(workers.batches_at_once, workers.chunks_at_once, workers.concurrency)
     cut = equal_batches(film, options) if batches is None else batches
-    stages = Stages(film, options, pace, limits, cut, source_reads)
+    stages = Stages(film, options, pace, limits, cut, source_reads=source_reads)
     cloud = replace(cloud, request_s=pace.call_s / ROUNDS)
     init_s = max(0.0, COLD_START_S - cloud.create_s)
     result = simulate(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from excamera.job.cut import equal_ranges, spans
+from excamera.job.cut import SPAN_PIXELS, equal_ranges, spans
 from excamera.job.flow import Limits
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Plan, mode_of_batch
@@ -66,6 +66,7 @@ class Stages:
         pace: how fast one CPU works.
         limits: of the job.
         batches: the frames of each chunk of each batch.
+        span_pixels: the usual size of a span.
         source_reads: requests to read the part of the source that a chunk or a span needs, beyond
             those that open it; 0 for a source of at most half a mebibyte.
     """
@@ -75,12 +76,14 @@ class Stages:
     pace: Pace
     limits: Limits
     batches: Sequence[Lengths]
+    span_pixels: int = SPAN_PIXELS
     source_reads: int = 5
 
     @cached_property
     def spans(self) -> list[tuple[int, int]]:
         """The spans that are surveyed."""
-        return spans(self.film.frames, self.film.width * self.film.height, self.options)
+        pixels = self.film.width * self.film.height
+        return spans(self.film.frames, pixels, self.options, self.span_pixels)
 
     @cached_property
     def shape(self) -> Shape:
@@ -287,6 +290,6 @@ class Stages:
             rounds=ROUNDS,
             reads=step.reads.times(units) + self.source_reads * parts,
             writes=step.writes.times(units),
-            reads_when_new=step.reads_of_environment,
+            reads_at_first=step.reads_of_environment,
             **work,
         )

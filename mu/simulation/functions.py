@@ -66,7 +66,7 @@ def gauss(random: Random) -> float:
 class Pool:
     """The environments of one function."""
 
-    __slots__ = ("cold_starts", "cpus", "function", "idle", "made", "ramp")
+    __slots__ = ("cold_starts", "cpus", "function", "idle", "made", "ramp", "used")
 
     def __init__(self, function: Function, cloud: Cloud) -> None:
         """Begins with those of earlier calls."""
@@ -74,6 +74,7 @@ class Pool:
         self.cpus = function.cpus
         self.made = function.warm
         self.idle = list(range(function.warm))
+        self.used: set[int] = set()
         self.cold_starts = 0
         # Names of the same code: as many ramps, among which calls are dealt evenly.
         self.ramp = Rate(cloud.ramp * function.names, cloud.ramp_burst * function.names)
@@ -96,7 +97,7 @@ class Lambda:
         self.running = self.peak = 0
         self.reads = self.writes = 0
 
-    def begin(self, now: float, call: Call, pool: Pool, work: Work, key: int) -> tuple[float, str]:
+    def begin(self, now: float, call: Call, pool: Pool, work: Work) -> tuple[float, str]:
         """Begin an attempt of a call, or refuse it.
 
         Returns:
@@ -121,21 +122,25 @@ class Lambda:
             call.worker = pool.idle.pop()
         call.attempts += 1
         call.began = now
-        took = self._took(now, call, pool, work, key, cold=cold)
-        self.reads += work.reads + (work.reads_when_new if cold else 0)
+        more = 0
+        if work.reads_at_first and call.worker not in pool.used:
+            pool.used.add(call.worker)
+            more = work.reads_at_first
+        took = self._took(now, call, pool, work, cold=cold, more=more)
+        self.reads += work.reads + more
         self.writes += work.writes
         return took, ""
 
     def _took(
-        self, now: float, call: Call, pool: Pool, work: Work, key: int, *, cold: bool
+        self, now: float, call: Call, pool: Pool, work: Work, *, cold: bool, more: int
     ) -> float:
         cloud = self._cloud
         slow = requests = create = 1.0
         straggles = 0.0
         fails_at = 2.0
-        rounds = work.rounds + (work.reads_when_new if cold else 0)
+        rounds = work.rounds + more
         if cloud.has_chance:
-            random = self._chance.of(call.task, key, call.attempts)
+            random = self._chance.of(call.task, call.key, call.attempts)
             unlucky, tail, fails, fails_at_share = (random.random() for _ in range(4))
             slow = math.exp(cloud.speed_spread * gauss(random))
             # The sum of several requests varies less than each.
@@ -149,7 +154,7 @@ class Lambda:
         compute = work.compute_s(pool.cpus) * slow
         s3 = rounds * cloud.request_s * requests
         s3 += (work.read_bytes + work.written_bytes) / cloud.bandwidth
-        reads = work.reads + (work.reads_when_new if cold else 0)
+        reads = work.reads + more
         late = self._reads.take(now, reads) - now if reads else 0.0
         call.spent = spent = [(COMPUTE, compute), (S3, s3)]
         took = compute + s3

@@ -58,7 +58,8 @@ class Result:
         refused: calls that Lambda refused, by cause.
         cold_starts: new environments, by function.
         peak: the most calls at once.
-        events: the longest history of an execution.
+        events: of the history of the execution that runs the flow.
+        most_events: of the longest history of an execution.
         problems: what the cloud would not do.
         error: the error that ended the job, or "".
     """
@@ -79,6 +80,7 @@ class Result:
     cold_starts: Mapping[str, int]
     peak: int
     events: int
+    most_events: int
     problems: tuple[str, ...]
     error: str
 

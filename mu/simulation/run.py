@@ -191,7 +191,8 @@ class Run:
             refused=dict(self.refused),
             cold_starts={name: pool.cold_starts for name, pool in self.lambda_.pools.items()},
             peak=self.lambda_.peak,
-            events=self.most_events,
+            events=scope.events,
+            most_events=self.most_events,
             problems=tuple(self.problems),
             error=self.error,
         )

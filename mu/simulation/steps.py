@@ -166,7 +166,7 @@ class TaskStep:
         if scope.over:
             return
         now = run.now
-        took, refusal = run.lambda_.begin(now, call, self._pool, work, call.key)
+        took, refusal = run.lambda_.begin(now, call, self._pool, work)
         if not refusal:
             if took > run.cloud.timeout_s:
                 run.problem(f"a call of {self._name} takes longer than {run.cloud.timeout_s:g} s")

@@ -80,7 +80,8 @@ class Work:
         reads: requests that are priced as GET.
         writes: requests that are priced as PUT.
         rounds: how many requests it waits for one after another; others run beside these.
-        reads_when_new: further reads in a new environment, each of them a round.
+        reads_at_first: further reads, each of them a round, in an environment that the job has not
+            used before.
         result: what the call returns.
     """
 
@@ -91,7 +92,7 @@ class Work:
     reads: int = 0
     writes: int = 0
     rounds: int = 0
-    reads_when_new: int = 0
+    reads_at_first: int = 0
     result: Any = None
 
     def compute_s(self, cpus: float) -> float:

@@ -109,7 +109,7 @@ def test_every_constant_is_spent_once() -> None:
         ),
     )
     works = {
-        "first": Work(cpu_s=4.0, read_bytes=500, written_bytes=500, rounds=2, reads_when_new=1),
+        "first": Work(cpu_s=4.0, read_bytes=500, written_bytes=500, rounds=2, reads_at_first=1),
         "one": Work(shared=(Shared(6.0),), rounds=1),
         "beside": Work(),
     }
