@@ -87,12 +87,12 @@ Path = tuple[Any, "str | Call", float] | None
 """What led to a moment: the path before, then a call or the kind of a wait, then seconds of it."""
 
 
-def spent_on(path: Path) -> Iterator[tuple[str, float]]:
-    """Each kind and its seconds along a path, from its end."""
+def spent_on(path: Path) -> Iterator[tuple[str, str, float]]:
+    """Each kind, the task whose call it was spent for if any, and the seconds; from the end."""
     while path is not None:
         path, what, seconds = path
         if isinstance(what, Call):
-            yield from what.spent
-            yield from what.waits
+            for kind, took in (*what.spent, *what.waits):
+                yield kind, what.task, took
         else:
-            yield what, seconds
+            yield what, "", seconds

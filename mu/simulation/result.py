@@ -88,9 +88,18 @@ class Result:
     def bottlenecks(self) -> dict[str, float]:
         """Seconds of the critical path by what they were spent on, the most first."""
         spent: defaultdict[str, float] = defaultdict(float)
-        for kind, seconds in spent_on(self.path):
+        for kind, _task, seconds in spent_on(self.path):
             if seconds:
                 spent[kind] += seconds
+        return dict(sorted(spent.items(), key=lambda one: (-one[1], one[0])))
+
+    @cached_property
+    def critical_tasks(self) -> dict[str, float]:
+        """Seconds of the critical path that are of calls, by task: of their waits and their work."""
+        spent: defaultdict[str, float] = defaultdict(float)
+        for _kind, task, seconds in spent_on(self.path):
+            if task:
+                spent[task] += seconds
         return dict(sorted(spent.items(), key=lambda one: (-one[1], one[0])))
 
     @property

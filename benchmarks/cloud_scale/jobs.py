@@ -1,0 +1,95 @@
+"""Simulated jobs: films, accounts, and what is kept of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from excamera.job.flow import capacity_of
+from excamera.job.options import EncodeOptions
+from excamera.job.steps import DEFAULT_MEMORY_MB
+from excamera.price.estimate import Film, Workers
+from excamera.price.simulated import Simulated, simulated
+from mu.simulation import CLOUD, Cloud
+
+RATE = 24
+RESOLUTIONS = {"1080p": (1920, 1080), "4K": (3840, 2160), "8K": (7680, 4320)}
+MINUTES = (1, 15, 60, 180)
+QUOTAS = (10, 100, 300, 1_000, 3_000, 10_000)
+
+PUBLISHED_FRAMES = 21_312
+"""Of the film of the published system: 888 s of 4K. It took 156.6 s on 3,552 workers, for $5.36."""
+
+OPTIONS = EncodeOptions()
+
+
+@dataclass(frozen=True)
+class Account:
+    """The functions that an account runs at once, and the names of those for many workers."""
+
+    quota: int
+    names: int = 1
+
+    @property
+    def workers(self) -> Workers:
+        """What the stack may use of it: all, without limits of its own."""
+        capacity = capacity_of(self.quota)
+        return Workers(
+            DEFAULT_MEMORY_MB,
+            batches_at_once=CLOUD.most_children,
+            chunks_at_once=CLOUD.most_iterations,
+            concurrency=capacity,
+        )
+
+    def cloud(self, cloud: Cloud = CLOUD) -> Cloud:
+        """The cloud with its quota."""
+        return replace(cloud, concurrency=self.quota)
+
+
+def film(resolution: str, frames: int) -> Film:
+    """A film of so many frames."""
+    width, height = RESOLUTIONS[resolution]
+    return Film(frames, width, height, frames / RATE)
+
+
+def run(of: Film, account: Account, seed: int, **options: Any) -> Simulated:
+    """Simulates a job with default options."""
+    cloud = options.pop("cloud", CLOUD)
+    return simulated(
+        of, OPTIONS, account.workers, cloud=account.cloud(cloud), names=account.names, seed=seed,
+        **options,
+    )  # fmt: skip
+
+
+def runs(of: Film, account: Account, seeds: int, **options: Any) -> list[Simulated]:
+    """The same job with so many seeds, the fastest first."""
+    found = [run(of, account, seed, **options) for seed in range(seeds)]
+    return sorted(found, key=lambda one: one.seconds)
+
+
+def kept(found: Sequence[Simulated]) -> dict[str, Any]:
+    """What is kept of simulations of a job: all of the median one, and how far others differ."""
+    median = found[len(found) // 2]
+    result = median.result
+    shape = median.stages.shape
+    return {
+        "batches": shape.batches,
+        "chunks": shape.chunks,
+        "spans": shape.spans,
+        "seconds": median.seconds,
+        "fastest_s": found[0].seconds,
+        "slowest_s": found[-1].seconds,
+        "dollars": median.dollars,
+        "bottlenecks_s": result.bottlenecks,
+        "tasks_s": result.critical_tasks,
+        "invocations": median.usage.invocations,
+        "transitions": median.usage.transitions,
+        "children": result.children,
+        "refused": dict(result.refused),
+        "workers": result.peak,
+        "events": result.most_events,
+        "copies_gb_s": result.copies_gb_s,
+        "problems": list(result.problems),
+        "error": result.error,
+    }
