@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from excamera.job.flow import capacity_of
 from excamera.job.options import EncodeOptions
+from excamera.job.packing import MOST_CHILDREN, MOST_SHARES, capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.price.estimate import Film, Workers
 from excamera.price.simulated import Simulated, simulated
@@ -34,12 +34,11 @@ class Account:
     @property
     def workers(self) -> Workers:
         """What the stack may use of it: all, without limits of its own."""
-        capacity = capacity_of(self.quota)
         return Workers(
             DEFAULT_MEMORY_MB,
-            batches_at_once=CLOUD.most_children,
-            chunks_at_once=CLOUD.most_iterations,
-            concurrency=capacity,
+            job_workers=MOST_CHILDREN,
+            batch_workers=MOST_SHARES,
+            concurrency=capacity_of(self.quota),
         )
 
     def cloud(self, cloud: Cloud = CLOUD) -> Cloud:
@@ -76,6 +75,7 @@ def kept(found: Sequence[Simulated]) -> dict[str, Any]:
     return {
         "batches": shape.batches,
         "chunks": shape.chunks,
+        "shares": shape.shares,
         "spans": shape.spans,
         "seconds": median.seconds,
         "fastest_s": found[0].seconds,

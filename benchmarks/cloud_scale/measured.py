@@ -9,8 +9,9 @@ from typing import Any
 from benchmarks.cloud.jobs import Cloud as Stack
 from benchmarks.cloud.jobs import Run, deployed
 from benchmarks.cloud.overhead import HEIGHT, RATE, WIDTH, Shape, source_of
-from excamera.job.flow import Limits, excamera_flow
+from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
+from excamera.job.packing import Limits
 from excamera.job.steps import DEFAULT_MEMORY_MB, NUMBERS, STEP_NAMES
 from excamera.price.estimate import Film, Pace
 from excamera.price.stages import Stages, equal_batches
@@ -87,4 +88,4 @@ def simulated(shape: Shape, run: Run, cloud: Cloud) -> Result:
 
 
 def _place(step: str, event: dict[str, Any]) -> tuple[Any, ...]:
-    return step, *(event.get(name) for name in (*NUMBERS, "share"))
+    return step, *(event.get(name) for name in NUMBERS)

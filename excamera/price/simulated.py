@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from excamera.job.flow import Limits, excamera_flow
+from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import STEPS
 from excamera.price.costs import UNTIMED_CALLS_S, Usage, besides
@@ -73,9 +73,8 @@ def simulated(
         source_reads: see `Stages`.
     """
     pace = pace or Pace()
-    limits = Limits(workers.batches_at_once, workers.chunks_at_once, workers.concurrency)
     cut = equal_batches(film, options) if batches is None else batches
-    stages = Stages(film, options, pace, limits, cut, source_reads=source_reads)
+    stages = Stages(film, options, pace, workers.limits, cut, source_reads=source_reads)
     cloud = replace(cloud, request_s=pace.call_s / ROUNDS)
     init_s = max(0.0, COLD_START_S - cloud.create_s)
     result = simulate(
@@ -86,7 +85,7 @@ def simulated(
             step.name: Function(
                 workers.memory_mb[step.name],
                 init_s=init_s if step.media else min(init_s, LIGHT_INIT_S),
-                warm=workers.at_once if warm else 0,
+                warm=workers.limits.workers if warm else 0,
                 names=names,
             )
             for step in STEPS

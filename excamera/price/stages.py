@@ -7,19 +7,19 @@ which step does what, and nothing of the cloud.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from excamera.job.cut import SPAN_PIXELS, equal_ranges, spans
-from excamera.job.flow import Limits
 from excamera.job.options import EncodeOptions
+from excamera.job.packing import Cut, Limits, Packing, share_of
 from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import Counts, Per, step_of
 from excamera.price.costs import Shape
 from excamera.price.estimate import (
-    CPUS_OF_JOIN,
     CRF_OCTAVE,
+    FURTHER_CPU,
     SOUND_BITS,
     Film,
     Pace,
@@ -56,6 +56,14 @@ def batches_of(plan: Plan) -> list[Lengths]:
     return [tuple(len(chunk.pts) for chunk in batch.chunks) for batch in plan.batches]
 
 
+@dataclass(frozen=True, slots=True)
+class _Joining:
+    """CPU seconds of a megapixel: of one thread, and of what threads share."""
+
+    alone: float = 0.0
+    shared: float = 0.0
+
+
 @dataclass(frozen=True)
 class Stages:
     """The calls of a job.
@@ -67,8 +75,8 @@ class Stages:
         limits: of the job.
         batches: the frames of each chunk of each batch.
         span_pixels: the usual size of a span.
-        source_reads: requests to read the part of the source that a chunk or a span needs, beyond
-            those that open it; 0 for a source of at most half a mebibyte.
+        source_reads: requests to read the part of the source that a call needs, beyond those that
+            open it; 0 for a source of at most half a mebibyte.
     """
 
     film: Film
@@ -86,23 +94,29 @@ class Stages:
         return spans(self.film.frames, pixels, self.options, self.span_pixels)
 
     @cached_property
+    def packing(self) -> Packing:
+        """How the batches are encoded."""
+        pixels = self.film.width * self.film.height
+        most_chunks = max(map(len, self.batches))
+        return self.limits.pack(
+            Cut(len(self.batches), most_chunks, max(map(sum, self.batches)) * pixels)
+        )
+
+    @cached_property
     def shape(self) -> Shape:
-        """How the job is cut."""
-        shape = Shape(
+        """How the job is cut, and packed into calls."""
+        shares = [self.packing.shares_of(len(lengths)) for lengths in self.batches]
+        divided = [count for count in shares if count > 1]
+        return Shape(
             self.film.frames,
-            chunks=sum(len(lengths) for lengths in self.batches),
+            chunks=sum(map(len, self.batches)),
             batches=len(self.batches),
+            shares=sum(shares),
+            divided=len(divided),
+            divided_shares=sum(divided),
+            anchored=self._anchored,
             spans=len(self.spans),
         )
-        if not self._anchored:
-            joined = sum(len(lengths) > 1 for lengths in self.batches)
-            return replace(shape, rebased_batches=joined)
-        ordinary = sum(
-            self._ordinary(lengths, number) > 0
-            for lengths in self.batches
-            for number in range(len(lengths))
-        )
-        return replace(shape, anchored_batches=shape.batches, anchored_chunks=ordinary)
 
     @property
     def event(self) -> dict[str, Any]:
@@ -112,17 +126,18 @@ class Stages:
     @property
     def stored(self) -> dict[str, list[dict[str, Any]]]:
         """The lists that the job's plan stores."""
+        pack = self.packing.item
         items = [
-            {"batch": number, "chunks": list(range(len(lengths)))}
+            pack(number, len(lengths), anchored=self._anchored)
             for number, lengths in enumerate(self.batches)
         ]
         return {ITEMS: items}
 
     def work(self, step: str, event: dict[str, Any]) -> Work:
         """What a call has to do."""
-        place = step, event.get("span"), event.get("batch"), event.get("chunk")
-        lengths = None if place[2] is None else self.batches[place[2]]
-        kind = step, place[1], lengths, place[3]
+        batch = event.get("batch")
+        lengths = None if batch is None else self.batches[batch]
+        kind = step, event.get("span"), lengths, event.get("share")
         made = self._made.get(kind)
         if made is None:
             self._made[kind] = made = self._works[step](event, lengths)
@@ -141,19 +156,12 @@ class Stages:
             "audio": self._audio,
             "anchors": self._anchors,
             "encode": self._encode,
-            "join": self._join,
             "stitch": self._stitch,
         }
 
     @cached_property
     def _anchored(self) -> bool:
         return mode_of_batch(self.options) == "anchors"
-
-    def _ordinary(self, lengths: Lengths, number: int) -> int:
-        """Frames of a chunk that are not coded ahead."""
-        if not self._anchored:
-            return lengths[number]
-        return max(0, lengths[number] - (number == 0) - (number < len(lengths) - 1))
 
     def _index(self, _event: Any, _lengths: Any) -> Work:
         pace, film = self.pace, self.film
@@ -176,12 +184,12 @@ class Stages:
         return self._call("survey", Counts(span=1), parts=1, cpu_s=work, read_bytes=source)
 
     def _plan(self, _event: Any, _lengths: Any) -> Work:
-        fit = self.limits.fit(max(map(len, self.batches)))
         result = {
             "items": ITEMS,
             "results": "map",
-            "batches_at_once": fit.batches_at_once,
-            "chunks_at_once": fit.chunks_at_once,
+            "batches_at_once": self.packing.batches_at_once,
+            "shares_at_once": self.packing.shares_at_once,
+            "threads": self.packing.threads,
         }
         return self._call("plan", result=result)
 
@@ -193,80 +201,77 @@ class Stages:
         return self._call("audio", cpu_s=cpu_s, read_bytes=size, written_bytes=size)
 
     def _anchors(self, _event: Any, lengths: Lengths) -> Work:
-        units = self._batch_units(lengths)
-        if not self._anchored:
-            return self._call("anchors", units)
         frames, ahead = sum(lengths), len(lengths)
         return self._call(
             "anchors",
-            units,
-            parts=len(lengths),
-            cpu_s=self._reading(frames),
-            shared=self._ahead(frames, ahead),
+            Counts(ahead=1),
+            parts=1,
+            shared=(self._shared(self._ahead(frames, ahead)),),
             read_bytes=self._source_bytes(frames),
             written_bytes=self._result_bytes(ahead),
         )
 
     def _encode(self, event: dict[str, Any], lengths: Lengths) -> Work:
-        number = event["chunk"]
-        ordinary = self._ordinary(lengths, number)
-        if self._anchored:
-            cpu_s = self._reading(ordinary) + self._between(ordinary)
+        share, of = event["share"], event["of"]
+        own = share_of(len(lengths), share, of)
+        frames, all_frames = sum(lengths[number] for number in own), sum(lengths)
+        divided = int(of > 1)
+        cpu_s, parts = 0.0, 1
+        if not self._anchored:
+            work = self.pace.encode_s * effort(self.options) * frames
+        elif divided:
+            between = sum(self._ordinary(lengths, number) for number in own)
+            work = self.pace.read_s * between + self._between_s * between
         else:
-            one = self.pace.encode_s * effort(self.options)
-            cpu_s = one * ordinary * self.film.megapixels
+            between = sum(self._ordinary(lengths, number) for number in own)
+            # Chunks begin as soon as their anchor is coded, beside those that follow.
+            work = self._ahead(frames, len(lengths)) + self._between_s * between
+        units = Counts(share=1, divided_share=divided, ahead_share=divided * int(self._anchored))
+        read, written = self._source_bytes(frames), 0.0
+        if divided:
+            written += self._result_bytes(frames)
+        # Who ends last joins them. When a call begins nobody knows who that will be.
+        if share == of - 1:
+            joining = self._joining(lengths)
+            work += joining.shared
+            cpu_s = joining.alone * self.film.megapixels
+            # What is rebased is compared with the source, of which it has read its own share.
+            parts += divided * int(not self._anchored)
+            units += Counts(batch=1, divided=divided, ahead=divided * int(self._anchored))
+            read += divided * self._result_bytes(all_frames - frames)
+            written += self._result_bytes(all_frames)
         return self._call(
-            "encode",
-            Counts(chunk=1, anchored_chunk=int(self._anchored and ordinary > 0)),
-            parts=1,
-            cpu_s=cpu_s,
-            read_bytes=self._source_bytes(lengths[number]),
-            written_bytes=self._result_bytes(ordinary),
-        )
-
-    def _join(self, _event: Any, lengths: Lengths) -> Work:
-        frames = sum(lengths)
-        cpu_s, parts = 0.0, 0
-        shared: tuple[Shared, ...] = ()
-        if self._anchored:
-            cpu_s = self._checking(frames)
-        elif len(lengths) > 1:
-            parts = len(lengths)
-            pace, again = self.pace, len(lengths) - 1
-            one = pace.rebase_s * (frames - again) + pace.first_frame_s * again
-            rebased = one * self.film.megapixels * detail(self.options)
-            shared = (Shared(rebased, gain=CPUS_OF_JOIN),)
-        size = self._result_bytes(frames)
-        units = self._batch_units(lengths)
-        return self._call(
-            "join", units, parts, cpu_s=cpu_s, shared=shared, read_bytes=size, written_bytes=size
-        )
+            "encode", units, parts, cpu_s=cpu_s, shared=(self._shared(work),), read_bytes=read,
+            written_bytes=written,
+        )  # fmt: skip
 
     def _stitch(self, _event: Any, _lengths: Any) -> Work:
         return self._call("stitch", cpu_s=self.pace.stitch_s * len(self.batches))
 
-    def _batch_units(self, lengths: Lengths) -> Counts:
-        if not self._anchored:
-            joined = int(len(lengths) > 1)
-            return Counts(batch=1, chunk=len(lengths), rebased_batch=joined)
-        ordinary = sum(self._ordinary(lengths, number) > 0 for number in range(len(lengths)))
-        return Counts(batch=1, anchored_batch=1, chunk=len(lengths), anchored_chunk=ordinary)
+    def _ordinary(self, lengths: Lengths, number: int) -> int:
+        """Frames of a chunk that are not coded ahead."""
+        return max(0, lengths[number] - (number == 0) - (number < len(lengths) - 1))
 
-    def _reading(self, frames: int) -> float:
-        return self.pace.read_s * frames * self.film.megapixels
+    @property
+    def _between_s(self) -> float:
+        return self.pace.between_s * effort_of_ordinary(self.options)
 
-    def _ahead(self, frames: int, ahead: int) -> tuple[Shared, ...]:
-        """Looking ahead, and coding anchors, whose rows threads share."""
+    def _ahead(self, frames: int, ahead: int) -> float:
+        """Reading a batch, looking ahead and coding its anchors, in CPU seconds of a megapixel."""
         one = self.pace.anchor_s * effort_of_anchors(self.options)
-        work = (self.pace.lookahead_s * frames + one * ahead) * self.film.megapixels
-        return (Shared(work, gain=CPUS_OF_JOIN),)
+        return (self.pace.read_s + self.pace.lookahead_s) * frames + one * ahead
 
-    def _between(self, frames: int) -> float:
-        one = self.pace.between_s * effort_of_ordinary(self.options)
-        return one * frames * self.film.megapixels
+    def _joining(self, lengths: Lengths) -> _Joining:
+        frames, again = sum(lengths), len(lengths) - 1
+        if self._anchored:
+            return _Joining(alone=self.pace.check_s * frames * detail(self.options))
+        if not again:
+            return _Joining()
+        rebased = self.pace.rebase_s * (frames - again) + self.pace.first_frame_s * again
+        return _Joining(shared=rebased * detail(self.options))
 
-    def _checking(self, frames: int) -> float:
-        return self.pace.check_s * frames * self.film.megapixels * detail(self.options)
+    def _shared(self, work: float) -> Shared:
+        return Shared(work * self.film.megapixels, gain=FURTHER_CPU)
 
     def _source_bytes(self, frames: int) -> float:
         return SOURCE_BITS * frames * self.film.megapixels / 8
@@ -281,7 +286,7 @@ class Stages:
         Args:
             name: of the step.
             units: what the call is for; by default the whole job.
-            parts: how many chunks or spans of the source it reads.
+            parts: how many parts of the source it reads.
             work: fields of `Work`.
         """
         step = step_of(name)

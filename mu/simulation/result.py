@@ -95,7 +95,7 @@ class Result:
 
     @cached_property
     def critical_tasks(self) -> dict[str, float]:
-        """Seconds of the critical path that are of calls, by task: of their waits and their work."""
+        """Seconds of the critical path that calls waited and worked, by task."""
         spent: defaultdict[str, float] = defaultdict(float)
         for _kind, task, seconds in spent_on(self.path):
             if task:

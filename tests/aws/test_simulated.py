@@ -14,8 +14,9 @@ import pytest
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.runs import history, quiet
-from excamera.job.flow import Limits, excamera_flow
+from excamera.job.flow import excamera_flow
 from excamera.job.objects import Keys
+from excamera.job.packing import Limits
 from excamera.job.plan import Plan
 from excamera.job.steps import DEFAULT_MEMORY_MB, NUMBERS, STEP_NAMES
 from excamera.price.costs import READS_OF_ENVIRONMENT, besides
@@ -34,7 +35,7 @@ Place = tuple[str, tuple[Any, ...]]
 
 def place(step: str, event: dict[str, Any]) -> Place:
     """Which call of a job this is."""
-    return step, tuple(event.get(name) for name in (*NUMBERS, "share"))
+    return step, tuple(event.get(name) for name in NUMBERS)
 
 
 def simulated(planned: Plan, seconds: dict[Place, float], span_pixels: int) -> Result:
