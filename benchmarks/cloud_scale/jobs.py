@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import MOST_CHILDREN, MOST_SHARES, capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
-from excamera.price.estimate import Film, Workers
-from excamera.price.simulated import Simulated, simulated
-from mu.simulation import CLOUD, Cloud
+from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.simulated import Simulated, functions_of, simulated
+from excamera.price.stages import Stages, equal_batches
+from mu.flow import walk
+from mu.simulation import CLOUD, Cloud, Fanout, Result, simulate
 
 RATE = 24
 RESOLUTIONS = {"1080p": (1920, 1080), "4K": (3840, 2160), "8K": (7680, 4320)}
@@ -22,6 +25,8 @@ PUBLISHED_FRAMES = 21_312
 """Of the film of the published system: 888 s of 4K. It took 156.6 s on 3,552 workers, for $5.36."""
 
 OPTIONS = EncodeOptions()
+FANOUT_OPTIONS = EncodeOptions(chunk_frames=12, batch_chunks=8)
+"""The film of the published system has 222 batches of them."""
 
 
 @dataclass(frozen=True)
@@ -67,24 +72,46 @@ def runs(of: Film, account: Account, seeds: int, **options: Any) -> list[Simulat
     return sorted(found, key=lambda one: one.seconds)
 
 
+def fan_out(batches: int, account: Account, kind: Fanout) -> Result:
+    """The map of batches alone, of a film of 4K in batches of `FANOUT_OPTIONS`."""
+    of = film("4K", batches * FANOUT_OPTIONS.longest_batch)
+    workers, cloud = account.workers, account.cloud()
+    cut = equal_batches(of, FANOUT_OPTIONS)
+    stages = Stages(of, FANOUT_OPTIONS, Pace(), workers.limits, cut)
+    [node] = (one for one in walk(excamera_flow()) if one.name == "batches")
+    return simulate(
+        node, {**stages.event, "plan": stages.work("plan", {}).result}, stages.work,
+        functions_of(workers, cloud, names=account.names), stored=stages.stored, cloud=cloud,
+        fanout=kind,
+    )  # fmt: skip
+
+
 def kept(found: Sequence[Simulated]) -> dict[str, Any]:
     """What is kept of simulations of a job: all of the median one, and how far others differ."""
     median = found[len(found) // 2]
-    result = median.result
     shape = median.stages.shape
     return {
         "batches": shape.batches,
         "chunks": shape.chunks,
         "shares": shape.shares,
         "spans": shape.spans,
-        "seconds": median.seconds,
         "fastest_s": found[0].seconds,
         "slowest_s": found[-1].seconds,
+        **kept_of(median.result),
         "dollars": median.dollars,
+        "invocations": median.usage.invocations,
+    }
+
+
+def kept_of(result: Result) -> dict[str, Any]:
+    """What is kept of a simulation."""
+    return {
+        "seconds": result.seconds,
+        "dollars": result.dollars(),
         "bottlenecks_s": result.bottlenecks,
         "tasks_s": result.critical_tasks,
-        "invocations": median.usage.invocations,
-        "transitions": median.usage.transitions,
+        "invocations": result.invocations,
+        "transitions": result.transitions,
         "children": result.children,
         "refused": dict(result.refused),
         "workers": result.peak,

@@ -11,9 +11,8 @@ from benchmarks.cloud.jobs import Run, deployed
 from benchmarks.cloud.overhead import HEIGHT, RATE, WIDTH, Shape, source_of
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
-from excamera.job.packing import Limits
 from excamera.job.steps import DEFAULT_MEMORY_MB, NUMBERS, STEP_NAMES
-from excamera.price.estimate import Film, Pace
+from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.stages import Stages, equal_batches
 from mu.machine import available_cpus
 from mu.simulation import CLOUD, Cloud, Function, Result, Work, simulate
@@ -68,7 +67,8 @@ def simulated(shape: Shape, run: Run, cloud: Cloud) -> Result:
     options = EncodeOptions().with_texts(shape.texts)
     film = Film(shape.frames, WIDTH, HEIGHT, shape.frames / RATE)
     batches = equal_batches(film, options)
-    stages = Stages(film, options, Pace(), Limits(), batches, source_reads=0)
+    limits = Workers(DEFAULT_MEMORY_MB).limits
+    stages = Stages(film, options, Pace(), limits, batches, source_reads=0)
     seconds = {
         _place(record["name"], record["event"]): record["finished"] - record["started"]
         for record in run.records

@@ -76,20 +76,11 @@ def simulated(
     cut = equal_batches(film, options) if batches is None else batches
     stages = Stages(film, options, pace, workers.limits, cut, source_reads=source_reads)
     cloud = replace(cloud, request_s=pace.call_s / ROUNDS)
-    init_s = max(0.0, COLD_START_S - cloud.create_s)
     result = simulate(
         excamera_flow(),
         stages.event,
         stages.work,
-        {
-            step.name: Function(
-                workers.memory_mb[step.name],
-                init_s=init_s if step.media else min(init_s, LIGHT_INIT_S),
-                warm=workers.limits.workers if warm else 0,
-                names=names,
-            )
-            for step in STEPS
-        },
+        functions_of(workers, cloud, names=names, warm=warm),
         stored=stages.stored,
         cloud=cloud,
         fanout=fanout,
@@ -98,6 +89,22 @@ def simulated(
         before_s=cloud.event_s + UNTIMED_CALLS_S["start"] + UNTIMED_CALLS_S["admit"],
     )
     return _counted(stages, result, workers)
+
+
+def functions_of(
+    workers: Workers, cloud: Cloud, *, names: int = 1, warm: bool = False
+) -> dict[str, Function]:
+    """The functions of the flow; the arguments are those of `simulated`."""
+    init_s = max(0.0, COLD_START_S - cloud.create_s)
+    return {
+        step.name: Function(
+            workers.memory_mb[step.name],
+            init_s=init_s if step.media else min(init_s, LIGHT_INIT_S),
+            warm=workers.limits.workers if warm else 0,
+            names=names,
+        )
+        for step in STEPS
+    }
 
 
 def _counted(stages: Stages, result: Result, workers: Workers) -> Simulated:
