@@ -32,9 +32,7 @@ def measure(cache: Path) -> dict[str, Any]:
     with deployed(slots) as stack:
         made = {count: _second(stack, shape, cache) for count, shape in shapes.items()}
     calm = replace(CLOUD.instant(), concurrency=_ENOUGH)
-    counts = {count: simulated(shapes[count], run, calm).transitions for count, run in made.items()}
-    fitted = made[FITTED]
-    rate = counts[FITTED] / (fitted.ended - fitted.begun)
+    rate = _fitted(shapes[FITTED], made[FITTED], calm)
     emulated = replace(calm, transitions=rate, transitions_burst=1.0)
     found = {count: simulated(shapes[count], run, emulated) for count, run in made.items()}
     return {
@@ -49,11 +47,22 @@ def measure(cache: Path) -> dict[str, Any]:
                 "calls": len(run.records),
                 "simulated_calls": len(found[count].calls),
                 "states": run.parent_states,
-                "transitions": counts[count],
+                "transitions": found[count].transitions,
             }
             for count, run in made.items()
         ],
     }
+
+
+def _fitted(shape: Shape, run: Run, calm: Cloud) -> float:
+    """The transitions a second with which the simulated job takes as long as the real one."""
+    took = run.ended - run.begun
+    slow, fast = 1.0, 10_000.0
+    for _ in range(60):
+        rate = (slow * fast) ** 0.5
+        found = simulated(shape, run, replace(calm, transitions=rate, transitions_burst=1.0))
+        slow, fast = (rate, fast) if found.seconds > took else (slow, rate)
+    return fast
 
 
 def _second(stack: Stack, shape: Shape, cache: Path) -> Run:

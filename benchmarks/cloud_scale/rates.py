@@ -9,9 +9,9 @@ from mu.simulation import Cloud, Fanout
 TRANSITIONS_OF_CHILD = 3
 """Of a batch with one share: the map of anchors, which is empty, that of shares, and a task."""
 
-_INLINE_EVENTS = 17
-"""Of such a batch in the history of the execution, if no child has a history of its own: two of its
-iteration, four of each map, two of the share's iteration, five of its task."""
+_EVENTS = 17
+"""Of such a batch in a history: two of its child, or of its iteration if it has no child; four of
+each map, two of the share's iteration, five of its task."""
 
 _ITEM_BYTES = 52
 """Of such a batch in the list of all."""
@@ -47,11 +47,11 @@ def rates(batches: int, kind: Fanout, names: int, cloud: Cloud, workers: int) ->
     transitions = batches * TRANSITIONS_OF_CHILD if counted else 0
     environments = min(batches, workers)
     inline = kind is Fanout.INLINE
-    own = _INLINE_EVENTS if kind is Fanout.STANDARD else 0
+    own = _EVENTS if kind is Fanout.STANDARD else 0
     return Rates(
         start_s=batches / a_second[kind] if kind in a_second else 0.0,
         transitions_s=max(0.0, transitions - cloud.transitions_burst) / cloud.transitions,
         ramp_s=max(0.0, environments - names * cloud.ramp_burst) / (names * cloud.ramp),
-        history=batches * _INLINE_EVENTS if inline else own,
+        history=batches * _EVENTS if inline else own,
         list_bytes=batches * _ITEM_BYTES if inline else 0,
     )

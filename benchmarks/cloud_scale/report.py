@@ -286,7 +286,7 @@ def _measured(found: Row) -> str:
             paragraph(
                 "Jobs of tiny pictures ran on the emulator, and were simulated with the time that"
                 " each of their calls took. In the emulator the interpreter of state machines takes"
-                " most of the time, which is a rate of transitions: it was taken from one of the"
+                " most of the time, which is a rate of transitions: it was fitted to one of the"
                 f" jobs ({found['transitions_a_second']:.1f} a second), and the others were"
                 " foretold. The functions, S3 and events added nothing."
                 " `tests/aws/test_simulated.py` holds all that can be exact to be so: calls,"

@@ -135,9 +135,11 @@ class Stages:
 
     def work(self, step: str, event: dict[str, Any]) -> Work:
         """What a call has to do."""
-        batch = event.get("batch")
+        batch, span = event.get("batch"), event.get("span")
         lengths = None if batch is None else self.batches[batch]
-        kind = step, event.get("span"), lengths, event.get("share")
+        # Equal calls are worked out once.
+        frames = 0 if span is None else self._frames_of(span)
+        kind = step, frames, lengths, event.get("share")
         made = self._made.get(kind)
         if made is None:
             self._made[kind] = made = self._works[step](event, lengths)
@@ -163,6 +165,10 @@ class Stages:
     def _anchored(self) -> bool:
         return mode_of_batch(self.options) == "anchors"
 
+    def _frames_of(self, span: int) -> int:
+        first, end = self.spans[span]
+        return end - first
+
     def _index(self, _event: Any, _lengths: Any) -> Work:
         pace, film = self.pace, self.film
         cpu_s = pace.plan_s * film.frames / 1000
@@ -178,9 +184,9 @@ class Stages:
         return self._call("index", cpu_s=cpu_s, read_bytes=read, result=result)
 
     def _survey(self, event: dict[str, Any], _lengths: Any) -> Work:
-        first, end = self.spans[event["span"]]
-        work = self.pace.survey_s * (end - first) * self.film.megapixels
-        source = self._source_bytes(end - first)
+        frames = self._frames_of(event["span"])
+        work = self.pace.survey_s * frames * self.film.megapixels
+        source = self._source_bytes(frames)
         return self._call("survey", Counts(span=1), parts=1, cpu_s=work, read_bytes=source)
 
     def _plan(self, _event: Any, _lengths: Any) -> Work:
