@@ -29,6 +29,7 @@ SECTIONS: dict[str, Callable[[], Any]] = {
     "sizes": sections.sizes,
     "published": sections.published,
     "fanouts": sections.fanouts,
+    "pauses": sections.pauses,
     "copies": sections.copies,
     "measured": lambda: {**_machine(), **measured.measure(CACHE)},
 }

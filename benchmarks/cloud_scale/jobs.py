@@ -72,17 +72,19 @@ def runs(of: Film, account: Account, seeds: int, **options: Any) -> list[Simulat
     return sorted(found, key=lambda one: one.seconds)
 
 
-def fan_out(batches: int, account: Account, kind: Fanout) -> Result:
+def fan_out(
+    batches: int, account: Account, kind: Fanout, cloud: Cloud = CLOUD, seed: int = 0
+) -> Result:
     """The map of batches alone, of a film of 4K in batches of `FANOUT_OPTIONS`."""
     of = film("4K", batches * FANOUT_OPTIONS.longest_batch)
-    workers, cloud = account.workers, account.cloud()
+    workers, cloud = account.workers, account.cloud(cloud)
     cut = equal_batches(of, FANOUT_OPTIONS)
     stages = Stages(of, FANOUT_OPTIONS, Pace(), workers.limits, cut)
     [node] = (one for one in walk(excamera_flow()) if one.name == "batches")
     return simulate(
         node, {**stages.event, "plan": stages.work("plan", {}).result}, stages.work,
         functions_of(workers, cloud, names=account.names), stored=stages.stored, cloud=cloud,
-        fanout=kind,
+        fanout=kind, seed=seed,
     )  # fmt: skip
 
 

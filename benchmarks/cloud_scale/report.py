@@ -10,6 +10,7 @@ from benchmarks.cloud_scale.rates import rates
 from benchmarks.cloud_scale.sections import (
     FANOUT_QUOTA,
     HEDGED_SEEDS,
+    PAUSED_BATCHES,
     SEEDS,
     TAILS,
 )
@@ -28,6 +29,7 @@ def render(result: Mapping[str, Any]) -> str:
         "sizes": _sizes,
         "published": _published,
         "fanouts": _fanouts,
+        "pauses": _pauses,
         "copies": _copies,
         "measured": _measured,
     }
@@ -152,7 +154,7 @@ def _fanouts(rows: Sequence[Row]) -> str:
             f" batches of {FANOUT_OPTIONS.longest_batch} frames of 4K, in an"
             f" account that runs {FANOUT_QUOTA:,} functions at once. *Names* are those under which"
             " each function is deployed, with a ramp each. One seed, so small differences mean"
-            " nothing."
+            " nothing, and no stragglers, which would hide what is compared."
         ),
     ]
     workers = Account(FANOUT_QUOTA).workers.limits.workers
@@ -222,6 +224,33 @@ def _fanouts(rows: Sequence[Row]) -> str:
         ),
     ]
     return "\n\n".join(parts)
+
+
+def _pauses(rows: Sequence[Row]) -> str:
+    body = [
+        [
+            f"{row['longest_s']} s",
+            f"{row['seconds']:.0f}",
+            f"${row['dollars']:.2f}",
+            f"{sum(row['refused'].values()):,}",
+            _causes(row),
+        ]
+        for row in rows
+    ]
+    return "\n\n".join(
+        [
+            "### Pauses after refused calls",
+            paragraph(
+                "A call that Lambda refuses is tried again after a pause that doubles from one"
+                " second to the longest, each drawn between nothing and that length. Each attempt"
+                f" is a transition of a Standard execution. Of {PAUSED_BATCHES:,} such batches with"
+                " Express children, in the same account without stragglers; the stack's longest"
+                f" pause is {CLOUD.busy.max_delay_s} s. Longer ones leave places empty that the"
+                " ramp has made; shorter ones ask more often and gain nothing:"
+            ),
+            table(["longest pause", "s", "price", "refused calls", "critical path"], body),
+        ]
+    )
 
 
 def _copies(rows: Sequence[Row]) -> str:

@@ -29,6 +29,12 @@ FANOUT_NAMES = {222: (1,), 20_000: (1, 4)}
 """By the number of batches: under how many names functions are deployed. 222 batches do not reach
 the ramp of one."""
 
+EVEN = replace(CLOUD, stragglers=0.0)
+"""Without stragglers, which would hide what fan-outs and pauses differ in."""
+
+LONGEST_PAUSES = (1, 3, 6, 20, 60)
+PAUSED_BATCHES = 5_000
+
 SHARES = (0.0, 0.01, 0.05)
 HEDGED_SEEDS = 21
 TAILS = {
@@ -66,10 +72,30 @@ def fanouts() -> list[dict[str, Any]]:
     found = []
     for batches, names in FANOUT_NAMES.items():
         for kind, count in itertools.product(Fanout, names):
-            made = fan_out(batches, Account(FANOUT_QUOTA, count), kind)
+            made = fan_out(batches, Account(FANOUT_QUOTA, count), kind, EVEN)
             found.append(
                 {"fanout": kind.value, "names": count, "batches": batches, **kept_of(made)}
             )
+    return found
+
+
+def pauses() -> list[dict[str, Any]]:
+    """The longest pause after a refused call, where the ramp refuses many."""
+    found = []
+    for longest in LONGEST_PAUSES:
+        # Attempts enough for any pause: what is compared is not when a job gives up.
+        busy = replace(CLOUD.busy, max_delay_s=longest, attempts=10_000)
+        made = sorted(
+            (
+                fan_out(
+                    PAUSED_BATCHES, Account(FANOUT_QUOTA), Fanout.EXPRESS,
+                    replace(EVEN, busy=busy), seed,
+                )
+                for seed in range(SEEDS)
+            ),
+            key=lambda one: one.seconds,
+        )  # fmt: skip
+        found.append({"longest_s": longest, **kept_of(made[SEEDS // 2])})
     return found
 
 

@@ -87,6 +87,7 @@ class Lambda:
         """Begins with nothing running."""
         self._cloud = cloud
         self._chance = chance
+        self._draws = cloud.has_chance
         self.pools = {name: Pool(function, cloud) for name, function in functions.items()}
         self._calls = Rate(
             cloud.concurrency * cloud.calls_of_concurrency,
@@ -139,13 +140,14 @@ class Lambda:
         straggles = 0.0
         fails_at = 2.0
         rounds = work.rounds + more
-        if cloud.has_chance:
+        if self._draws:
             random = self._chance.of(call.task, call.key, call.attempts)
             unlucky, tail, fails, fails_at_share = (random.random() for _ in range(4))
             slow = math.exp(cloud.speed_spread * gauss(random))
             # The sum of several requests varies less than each.
             requests = math.exp(cloud.request_spread * gauss(random) / math.sqrt(max(1, rounds)))
-            create = math.exp(cloud.create_spread * gauss(random))
+            if cold:
+                create = math.exp(cloud.create_spread * gauss(random))
             if unlucky < cloud.stragglers:
                 factor = cloud.straggler_least * (1.0 - tail) ** (-1.0 / cloud.straggler_tail)
                 straggles = min(cloud.straggler_most, factor) - 1.0
