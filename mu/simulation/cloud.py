@@ -2,7 +2,25 @@
 
 Each constant says where it comes from, in brackets. Limits are AWS's own and published. Times are
 not: of most, AWS publishes no figure. Those are marked as assumptions, with what they rest on. A
-test compares the limits with `stacks.quotas`, which the documentation takes its limits from.
+test compares the limits with `stacks.quotas`, which the documentation takes its limits from. The
+pages, as of November 2026:
+
+- "Lambda quotas": https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+- "Lambda scaling behavior": https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html
+- "How Lambda handles errors and retries with asynchronous invocation":
+  https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+- "Step Functions service quotas":
+  https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+- "Using Map state in Distributed mode":
+  https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
+- "Why is Step Function's Distributed Map slow?":
+  https://repost.aws/questions/QUn5oKgcnjRTemt39V9hdtyw/why-is-step-function-s-distributed-map-slow
+- "Best practices design patterns: optimizing Amazon S3 performance":
+  https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+- "Timeouts and Retries for Latency-Sensitive Applications":
+  https://docs.aws.amazon.com/whitepapers/latest/s3-optimizing-performance-best-practices/timeouts-and-retries-for-latency-sensitive-applications.html
+- "Amazon S3 Event Notifications":
+  https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html
 """
 
 from __future__ import annotations
@@ -80,10 +98,10 @@ class Cloud:
             "Step Functions service quotas" allows 6,000 StartExecution a second for Express; users
             see about 1,000]
         child_s: until a child enters its first state. [Assumption]
-        gather_s: from the end of the last child until the map's state ends. [AWS re:Post question
-            QUn5oKgcnjRTemt39V9hdtyw: a distributed map over 100 Express children of one Pass state
-            took more than 7 s, more than 6 of them after all children had ended. One user's
-            measurement; AWS publishes none]
+        gather_s: from the end of the last child, if there was one, until the map's state ends.
+            [AWS re:Post, "Why is Step Function's Distributed Map slow?": a map over 100 Express
+            children of one Pass state took more than 7 s, more than 6 of them after all children
+            had ended. One user's measurement; AWS publishes none]
         most_children: children at once. ["Step Functions service quotas": 10,000]
         most_iterations: of an inline map at once. ["Using Map state in Distributed mode": 40]
         most_events: history of a Standard execution. ["Step Functions service quotas": 25,000]
@@ -102,7 +120,7 @@ class Cloud:
 
     Attributes of S3 and of events:
         request_s: median of a request for little data. ["Timeouts and Retries for Latency-Sensitive
-            Applications", S3 whitepaper: for less than 512 KB "often in the tens of milliseconds"]
+            Applications", S3 whitepaper: for less than 512 KB the median is often some tens of ms]
         request_spread: sigma of its logarithm. [Assumption: the same paper has the slowest 1%
             tried again; here they take three medians]
         read_rate: GET and HEAD a second for a prefix. ["Best practices design patterns: optimizing

@@ -284,7 +284,9 @@ class _Running:
     def _end(self, path: Path) -> None:
         run, cloud = self._run, self._run.cloud
         gather_s = 0.0
-        if self._kind in (Fanout.STANDARD, Fanout.EXPRESS):
+        if not self._count:
+            pass  # nothing to gather
+        elif self._kind in (Fanout.STANDARD, Fanout.EXPRESS):
             gather_s = cloud.gather_s
         elif self._kind is Fanout.CALLBACK:
             gather_s = cloud.callback_s

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.cloud.overhead import Items, transitions
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.runs import history, quiet
@@ -23,7 +24,7 @@ from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.stages import Stages, batches_of
 from mu.simulation import CLOUD, Function, Result, Work, simulate
 from tests.aws.spans import FRAMES, in_spans
-from tests.aws.test_costs import reports, run, texts
+from tests.aws.test_costs import definition_of, reports, run, texts
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -91,6 +92,15 @@ def check(
     around = besides(DEFAULT_MEMORY_MB)
     invoked = sum(reported[step][0] - called[step][0] for step in reported)
     assert found.invocations + around.invocations == invoked
+    items: Items = {
+        "spans": [{}] * sum(step == "survey" for step, _ in seconds),
+        "batches": [
+            {name: [{}] * len(item[name]) for name in ("ahead", "shares")}
+            for item in stack.read_work(Keys(job.name).items)
+        ],
+    }
+    definition = definition_of(stack)
+    assert found.transitions == sum(transitions(definition["States"], definition["StartAt"], items))
     assert found.events == len(events := history(emulator, job.arn)), [e["type"] for e in events]
     if not any(call.task == "anchors" for call in found.calls):
         # Of several shares two may end at the same time, and both join their batch.

@@ -134,6 +134,13 @@ def test_every_constant_is_spent_once() -> None:
     assert result.cold_starts == {"first": 1, "one": 0, "beside": 1}
 
 
+@pytest.mark.parametrize("kind", Fanout)
+def test_maps_of_nothing_end(kind: Fanout) -> None:
+    """A map without items never ends, or takes the time to gather children that it has not."""
+    cloud = replace(FREE, concurrency=10, gather_s=6.0, callback_s=1.0, state_s=0.5)
+    assert run_map(0, cloud, fanout=kind).seconds == pytest.approx(1.0)
+
+
 def test_retries_are_transitions() -> None:
     """A refused call is not tried again, or the attempt is not paid for as a transition."""
     result = run_map(3, replace(FREE, concurrency=1), seconds=1.0)
