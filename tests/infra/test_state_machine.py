@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from docs.workload import all_retries, cut_film, events, histories, payloads, size
-from excamera.job.objects import item_of
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import MOST_SHARES, Packing
 from excamera.job.plan import Batch
@@ -169,6 +168,9 @@ def test_the_list_of_batches_is_one_that_step_functions_reads(
     """If this fails, the distributed map of a long film does not start."""
     _, batches = film
     packing = Packing(MOST_SHARES, 1, MOST_SHARES)
-    items = [item_of(batch, packing) for batch in batches]
+    items = [
+        packing.item(batch.number, len(batch.chunks), anchored=batch.is_anchored)
+        for batch in batches
+    ]
     assert size(items) < 8 << 20
     assert len(batches) <= 108_000
