@@ -15,11 +15,12 @@ from emulator.excamera.deployed import Deployed, Upload
 from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.api import http
+from excamera.job.steps import NUMBERS
 from mu.timeline import attempts
 from tests.aws.spans import in_spans
 from tests.aws.test_api import complete
 
-WORKERS = ("survey", "plan", "anchors", "encode", "join", "audio", "stitch")
+WORKERS = ("survey", "plan", "anchors", "encode", "audio", "stitch")
 
 # What each of the scenarios below must return.
 AS_IT_SHOULD_BE = {
@@ -402,7 +403,7 @@ class Scenarios:
         work = stack.outputs["WorkBucket"]
         for key in (f"jobs/{job}/chunks/1", f"cancelled/{job}"):
             stack.s3.put_object(Bucket=work, Key=key, Body=b"")
-        numbers = dict.fromkeys(("span", "batch", "chunk"), 0)
+        numbers = dict.fromkeys(NUMBERS, 0)
         payload = {
             "event": {"job": job, **numbers},
             "state": {"retries": 0},
