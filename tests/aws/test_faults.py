@@ -61,15 +61,15 @@ def attempts(stack: Deployed, job: Job, step: str) -> int:
     return sum(int(record["attempts"]) for record in stack.timeline(job, step))
 
 
-def strike(emulator: Emulator, function: str, number: signal.Signals) -> None:
-    """Sends a signal to a worker in the middle of a call, not at its end."""
+def strike(emulator: Emulator, function: str, number: signal.Signals) -> int:
+    """Sends a signal to a worker in the middle of a call, not at its end; returns its process."""
     while True:
         (pid, *_) = until(lambda: emulator.workers(function))
         os.kill(pid, signal.SIGSTOP)
         time.sleep(0.2)
         if pid in emulator.workers(function):
             os.kill(pid, number)
-            return
+            return pid
         os.kill(pid, signal.SIGCONT)
 
 

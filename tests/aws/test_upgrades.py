@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,7 +16,6 @@ import pytest
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, Job, digest
 from emulator.excamera.synthesis import HOST_CONTEXT
-from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.deploy import look
 from excamera.cloud.project import project
@@ -23,16 +24,16 @@ from excamera.job.options import EncodeOptions
 from stacks import workers
 from stacks.code import function_code
 from tests.aws.conftest import Locally
-from tests.aws.test_cancel import stopped_at
+from tests.aws.test_faults import metadata, strike
+from tests.pipeline.clips import Clip
 from tests.support.assembly import built
 
 pytestmark = pytest.mark.aws
 
 STACK = "Upgraded"
 AFTER_THE_ANCHORS = ("encode", "audio", "stitch")
-DIVIDED = EncodeOptions(chunk_frames=4)
+DIVIDED = EncodeOptions(chunk_frames=6)
 """So that the batch has several shares, and a call of anchors before them."""
-DIVIDED_METADATA = {"excamera-chunk-frames": str(DIVIDED.chunk_frames)}
 
 CHANGED = "changed code, "
 
@@ -61,6 +62,13 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two shares that take long enough to be interrupted."""
+    film = tmp_path_factory.mktemp("film") / "film.mp4"
+    return Clip(frames=48, width=480, height=272).write(film)
+
+
 @pytest.fixture
 def upgraded(emulator: Emulator, first: Path) -> Iterator[Deployed]:
     """The stack, as first deployed."""
@@ -85,44 +93,48 @@ def all_codes(stack: Deployed, job: Job) -> set[tuple[bool, int]]:
 
 
 @contextmanager
-def begun(stack: Deployed, clip: Path, key: str) -> Iterator[str]:
-    """Holds a job between its anchors and its chunks; gives its execution."""
-    with stopped_at(stack, "encode"):
-        arn = stack.started(stack.upload(key, clip, DIVIDED_METADATA))
-        folder = f"jobs/{arn.rpartition(':')[2]}/timeline/"
-        until(lambda: stack.keys("WorkBucket", f"{folder}anchors"))
+def begun(emulator: Emulator, stack: Deployed, film: Path, key: str) -> Iterator[str]:
+    """Holds a job in the middle of a call of encode; gives its execution.
+
+    A deployment on the emulator takes away what would make Lambda refuse the call.
+    """
+    arn = stack.started(stack.upload(key, film, metadata(DIVIDED)))
+    worker = strike(emulator, stack.function("encode"), signal.SIGSTOP)
+    try:
         yield arn
+    finally:
+        os.kill(worker, signal.SIGCONT)
 
 
 def test_a_job_ends_with_the_code_with_which_it_began(
-    emulator: Emulator, upgraded: Deployed, second: Path, clip: Path, locally: Locally
+    emulator: Emulator, upgraded: Deployed, second: Path, film: Path, locally: Locally
 ) -> None:
     """If this fails, half of a job that runs during an upgrade is made by other code."""
     stack = upgraded
-    with begun(stack, clip, "running.mp4") as running:
+    with begun(emulator, stack, film, "running.mp4") as running:
         emulator.deploy(second, STACK)
     old = stack.ended(running)
     assert old.status == "SUCCEEDED", old
     assert all_codes(stack, old) == {(False, 1)}
-    new = stack.job(stack.upload("new.mp4", clip, DIVIDED_METADATA))
+    new = stack.job(stack.upload("new.mp4", film, metadata(DIVIDED)))
     assert new.status == "SUCCEEDED", new
     assert all_codes(stack, new) == {(True, 2)}
     assert {digest(stack.output(job.output["key"])) for job in (old, new)} == {
-        locally(clip, DIVIDED)
+        locally(film, DIVIDED)
     }
 
 
 def test_a_redriven_job_keeps_its_code_and_an_upgrade_can_be_taken_back(
-    emulator: Emulator, upgraded: Deployed, first: Path, second: Path, clip: Path
+    emulator: Emulator, upgraded: Deployed, first: Path, second: Path, film: Path
 ) -> None:
     """If this fails, resuming mixes codes, or older code cannot be deployed again."""
     stack, states = upgraded, upgraded.client("stepfunctions")
-    with begun(stack, clip, "stopped.mp4") as stopped:
+    with begun(emulator, stack, film, "stopped.mp4") as stopped:
         states.stop_execution(executionArn=stopped)
     assert stack.ended(stopped).status == "ABORTED"
     emulator.deploy(second, STACK)
     emulator.deploy(first, STACK)
-    new = stack.job(stack.upload("back.mp4", clip))
+    new = stack.job(stack.upload("back.mp4", film, metadata(DIVIDED)))
     assert (new.status, all_codes(stack, new)) == ("SUCCEEDED", {(False, 3)})
     states.redrive_execution(executionArn=stopped)
     again = stack.ended(stopped)
@@ -135,7 +147,7 @@ def test_a_deployment_shows_what_runs_and_removes_what_nothing_can_call(
     upgraded: Deployed,
     first: Path,
     second: Path,
-    clip: Path,
+    film: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """If this fails, jobs lose code that they need, or old code stays for ever."""
@@ -149,7 +161,7 @@ def test_a_deployment_shows_what_runs_and_removes_what_nothing_can_call(
         gone = remove_old(account, account.stack(STACK), when)
         return {(one.function, one.number) for one in gone}
 
-    with begun(stack, clip, "long.mp4") as running:
+    with begun(emulator, stack, film, "long.mp4") as running:
         for assembly in (second, first, second):
             emulator.deploy(assembly, STACK)
         (shown,) = look(account, STACK, project(), {}).running
@@ -165,5 +177,5 @@ def test_a_deployment_shows_what_runs_and_removes_what_nothing_can_call(
     job = stack.ended(running)
     assert (job.status, all_codes(stack, job)) == ("SUCCEEDED", {(False, 1)})
     assert (stack.function("encode"), 1) in removed(later)
-    new = stack.job(stack.upload("after.mp4", clip))
+    new = stack.job(stack.upload("after.mp4", film, metadata(DIVIDED)))
     assert (new.status, all_codes(stack, new)) == ("SUCCEEDED", {(True, 4)})
