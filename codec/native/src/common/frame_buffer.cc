@@ -5,8 +5,22 @@
 #include <atomic>
 #include <new>
 
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+#define EXCAMERA_MEMORY_SANITIZER
+#endif
+#endif
+
 namespace vp8 {
 namespace {
+
+// MemorySanitizer takes mapped memory for written, and so what an earlier frame has left.
+void mark_unwritten([[maybe_unused]] std::uint8_t* data, [[maybe_unused]] std::size_t size) {
+#ifdef EXCAMERA_MEMORY_SANITIZER
+  __msan_allocated_memory(data, size);
+#endif
+}
 
 constexpr std::align_val_t kAlign{FrameBuffer::kAlignment};
 // Larger buffers are mapped, and their pages go back to the operating system. After the
@@ -86,6 +100,7 @@ Pool& pool() {
 
 FrameBuffer::FrameBuffer(std::size_t size) : data_(pool().take(size)), size_(size) {
   if (data_ == nullptr) data_ = allocate(size);
+  mark_unwritten(data_, size);
 }
 
 FrameBuffer::~FrameBuffer() {

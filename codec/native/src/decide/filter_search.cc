@@ -1,8 +1,6 @@
 #include "decide/filter_search.h"
 
 #include <cstring>
-#include <map>
-#include <utility>
 
 #include "kernels/kernels.h"
 #include "parallel/wavefront.h"
@@ -50,14 +48,15 @@ LoopFilterHeader best_filter(const Raster& source, const Raster& unfiltered,
                              const CodingContext& context, const FilterEffort& effort,
                              ThreadTeam& team) {
   LoopFilterHeader best = header.loop_filter;
-  std::map<std::pair<int, int>, std::int64_t> tried;
+  std::int64_t tried[kMaxSharpness + 1][kMaxLoopFilterLevel + 1];
+  std::memset(tried, -1, sizeof tried);  // not yet
   Raster filtered(unfiltered.width(), unfiltered.height());
   const auto error_of = [&](const LoopFilterHeader& filter) {
-    const std::pair key{filter.sharpness_level, filter.level};
-    if (const auto found = tried.find(key); found != tried.end()) return found->second;
+    std::int64_t& error = tried[filter.sharpness_level][filter.level];
+    if (error >= 0) return error;
     header.loop_filter = filter;
     filter_luma(unfiltered, macroblocks, loop_filter_settings(header, context), filtered, team);
-    return tried[key] = luma_error(source, filtered);
+    return error = luma_error(source, filtered);
   };
   const auto improve = [&](int level, int sharpness) {
     if (level < 0 || level > kMaxLoopFilterLevel || sharpness > kMaxSharpness) return false;

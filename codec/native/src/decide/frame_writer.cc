@@ -73,6 +73,8 @@ void FrameWriter::pretend_above(int row) {
     std::memcpy(raster_->mutable_plane(i).at(0, y), plane.at(0, y),
                 static_cast<std::size_t>(plane.width));
   }
+  // The last macroblock sees pixels beyond the end of the line, too.
+  end_macroblock(row - 1, macroblocks_.columns() - 1, *raster_);
   for (int column = 0; column < macroblocks_.columns(); ++column) {
     std::construct_at(&macroblocks_.at(row - 1, column));
   }
