@@ -215,7 +215,7 @@ STEPS = (
     ),
     Step(
         "audio",
-        memory_mb=1769,
+        memory_mb=5307,
         task="excamera.steps.audio:audio",
         per=Per.JOB,
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),

@@ -59,7 +59,7 @@ class Pace:
         between_s: seconds to encode and check a megapixel of other frames in mode anchors, and to
             decode the anchors before them, with default effort.
         check_s: seconds to join and check a megapixel in mode anchors.
-        audio_s: seconds for a second of sound.
+        audio_s: seconds for a second of sound, on one CPU.
         plan_s: seconds to index and plan a thousand frames, without their pictures.
         survey_s: seconds to decode and survey a megapixel.
         stitch_s: seconds for a batch.
@@ -136,7 +136,7 @@ class Pace:
             cls(**of_mode),
             call_s=call_s,
             **of_plan,
-            audio_s=seconds["audio"] / max(1e-9, film.duration_s),
+            audio_s=seconds["audio"] * _parallel(cpus["audio"]) / max(1e-9, film.duration_s),
             stitch_s=seconds["stitch"] / max(1, calls["join"]),
         )
 
@@ -381,7 +381,7 @@ def _call_seconds(
         * _detail(options)
         / _speed_of_join(options, workers.cpus("join"))
         / max(1, shape.batches),
-        "audio": pace.audio_s * film.duration_s if film.sound else 0.0,
+        "audio": pace.audio_s * film.duration_s / _parallel(workers.cpus("audio")) * film.sound,
         "stitch": pace.stitch_s * shape.batches,
     }
     return {step: pace.call_s + work_of_call.get(step, 0.0) for step in STEP_NAMES}
