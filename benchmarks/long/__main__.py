@@ -29,7 +29,7 @@ from benchmarks.common.circumstances import (
     cpu_model,
     git,
 )
-from benchmarks.long import sound
+from benchmarks.long import index, sound
 
 RESULT, QUICK_RESULT = RESULTS / "long.json", CACHE / "long-quick.json"
 CODE = ("excamera", "mu")
@@ -38,7 +38,10 @@ CODE = ("excamera", "mu")
 def sections(rounds: int, quick: bool) -> Mapping[str, Callable[[], dict[str, Any]]]:
     """Returns the measurements by name, in order."""
     films = CACHE / "long"
-    return {"sound": lambda: sound.measure(films, MEDIA, rounds, quick)}
+    return {
+        "sound": lambda: sound.measure(films, MEDIA, rounds, quick),
+        "index": lambda: index.measure(films, rounds, quick),
+    }
 
 
 def circumstances(rounds: int, quick: bool) -> dict[str, Any]:

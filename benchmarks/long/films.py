@@ -54,14 +54,18 @@ def _mux(out: OutputContainer, seconds: int) -> None:
     video.width, video.height, video.pix_fmt = 64, 36, "yuv420p"
     video.time_base = Fraction(1, RATE)
     sound = out.add_stream("aac", rate=SOUND_RATE, layout="stereo")
-    tracks: list[tuple[Any, int, int, list[tuple[float, int, int, bytes, bool]]]] = []
-    for stream, per_second, frames in ((video, RATE, _pictures()), (sound, SOUND_RATE, _tones())):
-        packets = [p for frame in [*frames, None] for p in stream.encode(frame) if p.size]
+    tracks: list[tuple[Any, int, int, list[tuple[int, int, bytes, bool]]]] = []
+    kinds: list[tuple[Any, int, list[Any]]] = [
+        (video, RATE, _pictures()),
+        (sound, SOUND_RATE, _tones()),
+    ]
+    for stream, per_second, frames in kinds:
+        packets: list[Any] = [p for f in [*frames, None] for p in stream.encode(f) if p.size]
         if stream is sound:
             packets = packets[: _ONCE_S * SOUND_RATE // 1024]
         first = min(p.pts for p in packets)
         kept = [
-            (float(p.dts * p.time_base), round((p.pts - first) * p.time_base * per_second),
+            (round((p.pts - first) * p.time_base * per_second),
              round((p.dts - first) * p.time_base * per_second), bytes(p), p.is_keyframe)
             for p in packets
         ]  # fmt: skip
@@ -70,7 +74,7 @@ def _mux(out: OutputContainer, seconds: int) -> None:
     due = []
     for stream, per_second, length, kept in tracks:
         for turn in range(-(-seconds * per_second // length)):
-            for _, pts, dts, data, key in kept:
+            for pts, dts, data, key in kept:
                 at = turn * length + dts
                 due.append((at / per_second, stream, turn * length + pts, at, data, key))
     due.sort(key=lambda one: one[0])
