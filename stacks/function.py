@@ -18,6 +18,9 @@ from stacks.settings import LOG_DAYS, Settings
 LIVE = "live"
 """The alias of functions that events and the API call: the version that is deployed."""
 
+PROVISIONED = "encode"
+"""The function that the setting `provisioned` is about: the one that most environments run."""
+
 NEWEST_PYTHON = "3.14"
 """The newest runtime that Lambda has."""
 
@@ -44,13 +47,20 @@ def accept_runtime(function: lambda_.Function, settings: Settings) -> None:
         accept(function, "AwsSolutions-L1", "An older runtime was asked for by context.")
 
 
-def kept_versions() -> lambda_.VersionOptions:
+def kept_versions(provisioned: int = 0) -> lambda_.VersionOptions:
     """Versions outlive the deployment that replaces them, for the jobs that began with them.
 
     One that a failed deployment made is removed again: Lambda would take the next attempt's for
     the same, and CloudFormation would fail.
+
+    Args:
+        provisioned: environments of the version that are always ready. A replaced version keeps
+            them, too, until `excamera.cloud.versions` takes them away.
     """
-    return lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+    return lambda_.VersionOptions(
+        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        provisioned_concurrent_executions=provisioned or None,
+    )
 
 
 def all_versions(function: lambda_.IFunction) -> str:
@@ -116,7 +126,12 @@ class Function(Construct):
             role=self.role,
             log_group=log,
             tracing=lambda_.Tracing.ACTIVE if settings.tracing else lambda_.Tracing.DISABLED,
-            current_version_options=kept_versions(),
+            snap_start=(
+                lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if step in settings.snap_start else None
+            ),
+            current_version_options=kept_versions(
+                settings.provisioned if step == PROVISIONED else 0
+            ),
             environment={
                 "POWERTOOLS_SERVICE_NAME": step,
                 "POWERTOOLS_METRICS_NAMESPACE": Stack.of(self).stack_name,

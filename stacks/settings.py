@@ -36,7 +36,9 @@ CANARIES = (
 """CodeDeploy's own ways to shift the calls of functions, without ``CodeDeployDefault.Lambda``."""
 
 _MEMORY_MB = range(128, 10_241)
-_SCRATCH_MB = range(512, 10_241)
+SMALLEST_SCRATCH_MB = 512
+"""The smallest `/tmp` of a function, which costs nothing."""
+_SCRATCH_MB = range(SMALLEST_SCRATCH_MB, 10_241)
 _PYTHON = re.compile(r"3\.1\d")
 _BUCKET = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)(?!\d+(\.\d+){3}$)(?!.*\.\.)"
                      r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)(?<!\.mrap)"
@@ -74,6 +76,10 @@ class Settings:
             as the account allows.
         front_reserved: calls at the same time that are reserved for each function that serves
             jobs (`Function.front` in `excamera.job.steps`); 0 for none.
+        snap_start: functions of which new environments begin with a snapshot of one; each costs
+            something at all times.
+        provisioned: environments of the function encode that are always ready, and cost something
+            at all times; 0 for none.
         batches_at_once: batches of one job under way at the same time.
         chunks_at_once: chunks of one batch under way at the same time, at most 40.
         job_timeout_s: time limit of one job.
@@ -137,6 +143,8 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict)
     workers_at_once: int = 0
     front_reserved: int = 0
+    snap_start: list[str] = field(default_factory=list)
+    provisioned: int = 0
     input_bucket: str = ""
     work_bucket: str = ""
     output_bucket: str = ""
@@ -196,6 +204,8 @@ class Settings:
         _within("timeout_s", self.timeout_s, range(10, 901))
         _within("workers_at_once", self.workers_at_once, range(100_001))
         _within("front_reserved", self.front_reserved, range(101))
+        _within("provisioned", self.provisioned, range(10_001))
+        self._check_snapshots()
         _within("batches_at_once", self.batches_at_once, range(1, 10_001))
         _within("chunks_at_once", self.chunks_at_once, range(1, 41))
         _within("max_source_gb", self.max_source_gb, range(1, 5001))
@@ -233,6 +243,22 @@ class Settings:
         self._check_operations()
         self._check_keys()
         self._check_domains()
+
+    def _check_snapshots(self) -> None:
+        for name in self.snap_start:
+            if name not in DEFAULT_MEMORY_MB:
+                known = ", ".join(DEFAULT_MEMORY_MB)
+                raise SettingError(f"snap_start: there is no function {name}; there are {known}")
+        if self.snap_start and int(self.python.split(".")[1]) < 12:
+            raise SettingError("snap_start needs python 3.12 or newer")
+        if "index" in self.snap_start and self.scratch_mb > SMALLEST_SCRATCH_MB:
+            raise SettingError("snap_start: Lambda takes no snapshots of functions with more than "
+                               f"{SMALLEST_SCRATCH_MB} MB of /tmp: lower scratch_mb, or leave out "
+                               "index")  # fmt: skip
+        if "encode" in self.snap_start and self.provisioned:
+            raise SettingError("snap_start: Lambda takes no snapshots of functions with "
+                               "provisioned environments: leave out encode, or set provisioned "
+                               "to 0")  # fmt: skip
 
     def _check_buckets(self) -> None:
         named = [b for b in (self.input_bucket, self.work_bucket, self.output_bucket) if b]
