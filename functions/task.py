@@ -16,6 +16,7 @@ from excamera.job.objects import Keys
 from excamera.job.steps import NUMBERS, step_of
 from excamera.lifecycle.cancel import forget, is_cancelled
 from excamera.lifecycle.warming import answer
+from functions import begun
 from functions.settings import StoreSettings
 from mu import Event, Json, Store, StoreError, open_store
 from mu.engines.stack.function import call, peak_memory_mib
@@ -79,6 +80,7 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
         warm = answer(payload, context.log_stream_name)
         return handle(payload, context) if warm is None else warm
 
+    begun()
     return handler
 
 

@@ -11,15 +11,12 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from excamera.job.steps import FRONT_NAMES
+from excamera.job.steps import FRONT_NAMES, PROVISIONED
 from stacks.nag import accept, accept_wildcards
 from stacks.settings import LOG_DAYS, Settings
 
 LIVE = "live"
 """The alias of functions that events and the API call: the version that is deployed."""
-
-PROVISIONED = "encode"
-"""The function that the setting `provisioned` is about: the one that most environments run."""
 
 NEWEST_PYTHON = "3.14"
 """The newest runtime that Lambda has."""
@@ -38,7 +35,11 @@ def log_retention(days: int) -> logs.RetentionDays:
 
 def runtime(settings: Settings) -> lambda_.Runtime:
     """The runtime of every function."""
-    return lambda_.Runtime(f"python{settings.python}", lambda_.RuntimeFamily.PYTHON)
+    return lambda_.Runtime(
+        f"python{settings.python}",
+        lambda_.RuntimeFamily.PYTHON,
+        supports_snap_start=bool(settings.snap_start),
+    )
 
 
 def accept_runtime(function: lambda_.Function, settings: Settings) -> None:

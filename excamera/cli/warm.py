@@ -8,9 +8,11 @@ import click
 
 from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json, print_table
 
+MOST_WORKERS = 1000
+
 
 @click.command()
-@click.option("--workers", type=click.IntRange(1, 1000), default=100, show_default=True,
+@click.option("--workers", type=click.IntRange(1, MOST_WORKERS), default=100, show_default=True,
               help="How many chunks the next job is to begin at once.")  # fmt: skip
 @json_option
 @cloud_command

@@ -20,7 +20,7 @@ from mu.prices import GB_SECOND_USD, INVOCATION_USD
 CHUNKS_OF_BATCH = 16
 """Of so many workers, one codes the anchors of their batch, and one joins it."""
 
-_CALLS_A_SECOND = 100
+CALLS_A_SECOND = 100
 """This process begins so many at least; no environment may be free again before the last one."""
 
 _BILLED = re.compile(rb"Billed Duration: (\d+) ms")
@@ -80,7 +80,7 @@ def warm(account: Account, stack: Stack, workers: int) -> Iterator[Warmed]:
 
 def _warm(account: Account, step: str, which: dict[str, str], count: int) -> Warmed:
     client = account.client("lambda", connections=count)
-    hold_s = 1 + count / _CALLS_A_SECOND
+    hold_s = 1 + count / CALLS_A_SECOND
     with explained(f"warming {step}"), ThreadPoolExecutor(count) as pool:
         told = client.get_function_configuration(**which)
         calls = [pool.submit(_call, client, which, hold_s) for _ in range(count)]

@@ -263,6 +263,9 @@ DEFAULT_MEMORY_MB: Mapping[str, int] = {one.name: one.memory_mb for one in FUNCT
 
 FRONT_NAMES = tuple(one.name for one in FUNCTIONS if one.front)
 
+PROVISIONED = "encode"
+"""The function that the setting `provisioned` is about: the one that most environments run."""
+
 COUNTED = tuple(step for step in STEPS if step.weight)
 """The steps whose frames are counted."""
 
