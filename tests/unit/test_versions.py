@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -99,14 +100,13 @@ class Ready:
         assert name == "list_provisioned_concurrency_configs"
         return self
 
-    def paginate(self, FunctionName: str) -> list[dict[str, object]]:  # noqa: N803 (AWS's name)
+    def paginate(self, FunctionName: str) -> Iterator[dict[str, object]]:  # noqa: N803 (AWS's name)
         assert FunctionName == "Stack-Encode"
         if not self.ready:
             raise self.exceptions.ProvisionedConcurrencyConfigNotFoundException
         arn = ARN.replace("Stack-Plan-1a", FunctionName)
-        return [
-            {"ProvisionedConcurrencyConfigs": [{"FunctionArn": f"{arn}:{n}"}]} for n in self.ready
-        ]
+        for number in list(self.ready):
+            yield {"ProvisionedConcurrencyConfigs": [{"FunctionArn": f"{arn}:{number}"}]}
 
     def delete_provisioned_concurrency_config(self, **which: str) -> None:
         assert which["FunctionName"] == "Stack-Encode"
