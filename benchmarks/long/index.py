@@ -5,6 +5,8 @@ The store answers each request late, as S3 does, so a round trip shows in the ti
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +29,7 @@ from mu.store.block_file import BlockFile
 
 LATENCY_S = 0.025
 SECOND_BYTES = 75_000_000
-"""What one request of S3, or a function of one CPU, gets in a second."""
+"""What one request to S3 gets in a second; or all of them together, if they share one line."""
 
 PEER = "PyAV's demuxer"
 _KEY = "in/film"
@@ -39,13 +41,16 @@ _SLOW_S = 240
 class LateSource:
     """An object whose bytes come as late as those of S3."""
 
-    def __init__(self, data: bytes, ahead: bool) -> None:
+    def __init__(self, data: bytes, *, ahead: bool, shared: bool) -> None:
         self._data = data
+        self._line = threading.Lock() if shared else contextlib.nullcontext()
         self._pool = ThreadPoolExecutor(16) if ahead else None
         self.files: list[BlockFile] = []
 
     def _read_range(self, start: int, length: int) -> bytes:
-        time.sleep(LATENCY_S + length / SECOND_BYTES)
+        time.sleep(LATENCY_S)
+        with self._line:
+            time.sleep(length / SECOND_BYTES)
         return self._data[start : start + length]
 
     def open(self) -> BlockFile:
@@ -104,8 +109,12 @@ def _timed(name: str, path: Path) -> dict[str, Spent]:
 def _requests(path: Path) -> dict[str, Any]:
     """What index and the read of a chunk in the middle ask of a late store."""
     found = {}
-    for name, ahead in (("one after another", False), ("ahead", True)):
-        store = LateStore(LateSource(path.read_bytes(), ahead))
+    for name, ahead, shared in (
+        ("one after another", False, False),
+        ("ahead, each at full speed", True, False),
+        ("ahead, on one line", True, True),
+    ):
+        store = LateStore(LateSource(path.read_bytes(), ahead=ahead, shared=shared))
         given = {"name": path.name, "key": _KEY}
         event = {"job": "j", "input": given, "container": "webm", "options": _OPTIONS.to_json()}
         begun = time.perf_counter()
