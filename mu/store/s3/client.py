@@ -40,6 +40,17 @@ class _Loader(Loader):  # type: ignore[misc]  # it has no types
         return _Unlisted()
 
 
+def _upload_file(s3: Any, *arguments: Any, **options: Any) -> None:
+    """boto3's own; most processes upload no file, and begin without it."""
+    from boto3.s3.inject import upload_file
+
+    upload_file(s3, *arguments, **options)
+
+
+def _add_upload(class_attributes: dict[str, Any], **_event: Any) -> None:
+    class_attributes["upload_file"] = _upload_file
+
+
 @cache
 def client() -> Any:
     """This process's client; the SDK's own retries come before any of ours.
@@ -60,6 +71,7 @@ def client() -> Any:
         # boto3 would make the same client, but describe S3's resources, too.
         session = Session()
         session.register_component("data_loader", _Loader())
+        session.register("creating-client-class.s3", _add_upload)
         # The SDK itself reads AWS_DEFAULT_REGION only.
         region = os.environ.get("AWS_REGION") or None
         return session.create_client("s3", region, config=config)
