@@ -32,12 +32,13 @@ PYTEST_ARGS ?=
 
 .PHONY: docs help encode test test-fast cloud synth wheel emulator lint format types layers native-tests \
   sanitized clang cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
-  bench-messages bench-workers bench-scale clean
+  bench-messages bench-workers bench-scale bench-start bench-long clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
 	@echo 'make synth | wheel | test-fast | lint | format | docs | sanitized | clang | cross | clean'
-	@echo 'make bench | bench-cloud | bench-messages | bench-workers | bench-scale'
+	@echo 'make bench | bench-cloud | bench-messages | bench-workers | bench-scale | bench-start'
+	@echo 'make bench-long'
 
 # --- set-up ------------------------------------------------------------------
 
@@ -280,6 +281,14 @@ build/lithops/.installed: benchmarks/workers/lithops.txt $(VENV)/pyvenv.cfg
 	@$(PY) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
+
+# How functions begin: sizes and imports.
+bench-start: $(VENV)/.installed $(VENV)/.dev
+	$(PY) -m benchmarks.start $(OPTIONS)
+
+# Sound, index and plan of long films.
+bench-long: $(VENV)/.installed
+	$(PY) -m benchmarks.long $(OPTIONS)
 
 bench-workers: $(VENV)/.installed build/lithops/.installed
 	$(PY) -m benchmarks.workers $(OPTIONS)

@@ -15,6 +15,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from excamera.job.objects import Keys
 from excamera.job.steps import NUMBERS, step_of, task_name
 from excamera.lifecycle.cancel import forget, is_cancelled
+from excamera.lifecycle.warming import answer
+from functions import begun
 from functions.settings import StoreSettings
 from mu import Event, Json, Store, StoreError, open_store
 from mu.engines.stack.function import call, peak_memory_mib
@@ -36,7 +38,8 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
 
     Returns:
         A handler for the payload that the state machine sends: the step's `event`, and
-        `state`, which is what Step Functions knows of this attempt.
+        `state`, which is what Step Functions knows of this attempt; or for what
+        `excamera.lifecycle.warming` asks.
     """
     task = function or resolve(step_of(step).task)
     store = open_store(f"s3://{StoreSettings.from_environment().work_bucket}")
@@ -72,7 +75,12 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
         logger.info("done", result=result)
         return result
 
-    return handle
+    def handler(payload: Event, context: LambdaContext) -> Json:
+        warm = answer(payload, context.log_stream_name)
+        return handle(payload, context) if warm is None else warm
+
+    begun()
+    return handler
 
 
 def _forget_if_cancelled(store: Store, keys: Keys) -> None:

@@ -26,6 +26,13 @@ _DROPPED_NAMES = {"RECORD", "entry_points.txt", "top_level.txt", "conftest.py", 
 # Extension modules that only numpy's tests import.
 _TEST_EXTENSION = re.compile(r"numpy/_core/_(simd|\w+_tests)\.")
 
+# Parts of Powertools that no function imports, and the web page that the API does not serve.
+_UNUSED = re.compile(
+    r"aws_lambda_powertools/"
+    r"(utilities/(?!(data_classes|jmespath_utils|metadata|typing)/)\w+/"
+    r"|event_handler/openapi/swagger_ui/.*\.(js|css)$)"
+)
+
 
 def make_from_wheels(packages: Sequence[str], target: Target, out: Path) -> None:
     """Write packages for a target into `out`, the root of a layer.
@@ -91,4 +98,5 @@ def is_needed(name: str) -> bool:
         or path.suffix in _DROPPED_SUFFIXES
         or path.name in _DROPPED_NAMES
         or _TEST_EXTENSION.match(name)
+        or _UNUSED.match(name)
     )

@@ -6,6 +6,15 @@ Other regions differ by a few percent.
 GB_SECOND_USD = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 """Lambda's price of a second with 1,024 MB, by architecture."""
 
+PROVISIONED_GB_SECOND_USD = {"arm64": 0.0000033334, "x86_64": 0.0000041667}
+"""Of an environment that is always ready, whether it runs or not; running costs besides."""
+
+SNAPSHOT_GB_SECOND_USD = 0.0000015046
+"""Of SnapStart, as long as a version with a snapshot exists, and at least three hours."""
+
+RESTORED_GB_USD = 0.0001397998
+"""Of SnapStart, for each environment that begins with a snapshot."""
+
 INVOCATION_USD = 0.20 / 1e6
 TRANSITION_USD = 25 / 1e6  # Step Functions, Standard
 EXPRESS_USD = 1.00 / 1e6  # Step Functions, an Express execution

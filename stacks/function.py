@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from excamera.job.steps import FRONT_NAMES
+from excamera.job.steps import FRONT_NAMES, PROVISIONED
 from stacks.nag import accept, accept_wildcards
 from stacks.settings import LOG_DAYS, Settings
 
@@ -35,7 +35,11 @@ def log_retention(days: int) -> logs.RetentionDays:
 
 def runtime(settings: Settings) -> lambda_.Runtime:
     """The runtime of every function."""
-    return lambda_.Runtime(f"python{settings.python}", lambda_.RuntimeFamily.PYTHON)
+    return lambda_.Runtime(
+        f"python{settings.python}",
+        lambda_.RuntimeFamily.PYTHON,
+        supports_snap_start=bool(settings.snap_start),
+    )
 
 
 def accept_runtime(function: lambda_.Function, settings: Settings) -> None:
@@ -44,13 +48,20 @@ def accept_runtime(function: lambda_.Function, settings: Settings) -> None:
         accept(function, "AwsSolutions-L1", "An older runtime was asked for by context.")
 
 
-def kept_versions() -> lambda_.VersionOptions:
+def kept_versions(provisioned: int = 0) -> lambda_.VersionOptions:
     """Versions outlive the deployment that replaces them, for the jobs that began with them.
 
     One that a failed deployment made is removed again: Lambda would take the next attempt's for
     the same, and CloudFormation would fail.
+
+    Args:
+        provisioned: environments of the version that are always ready. A replaced version keeps
+            them, too, until `excamera.cloud.versions` takes them away.
     """
-    return lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+    return lambda_.VersionOptions(
+        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        provisioned_concurrent_executions=provisioned or None,
+    )
 
 
 def all_versions(function: lambda_.IFunction) -> str:
@@ -116,7 +127,12 @@ class Function(Construct):
             role=self.role,
             log_group=log,
             tracing=lambda_.Tracing.ACTIVE if settings.tracing else lambda_.Tracing.DISABLED,
-            current_version_options=kept_versions(),
+            snap_start=(
+                lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if step in settings.snap_start else None
+            ),
+            current_version_options=kept_versions(
+                settings.provisioned if step == PROVISIONED else 0
+            ),
             environment={
                 "POWERTOOLS_SERVICE_NAME": step,
                 "POWERTOOLS_METRICS_NAMESPACE": Stack.of(self).stack_name,

@@ -37,7 +37,9 @@ CANARIES = (
 """CodeDeploy's own ways to shift the calls of functions, without ``CodeDeployDefault.Lambda``."""
 
 _MEMORY_MB = range(128, 10_241)
-_SCRATCH_MB = range(512, 10_241)
+SMALLEST_SCRATCH_MB = 512
+"""The smallest `/tmp` of a function, which costs nothing."""
+_SCRATCH_MB = range(SMALLEST_SCRATCH_MB, 10_241)
 _PYTHON = re.compile(r"3\.1\d")
 _BUCKET = re.compile(r"(?!xn--|sthree-|amzn-s3-demo-)(?!\d+(\.\d+){3}$)(?!.*\.\.)"
                      r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)(?<!\.mrap)"
@@ -77,6 +79,10 @@ class Settings:
             jobs (`Function.front` in `excamera.job.steps`); 0 for none.
         job_workers: functions that may encode one job at the same time.
         batch_workers: functions that may encode one batch, at most 40.
+        snap_start: functions of which new environments begin with a snapshot of one; each costs
+            something at all times.
+        provisioned: environments of the function encode that are always ready, and cost something
+            at all times; 0 for none.
         job_timeout_s: time limit of one job.
         suffixes: file name endings that start a job, with their dot, in either case.
         prefix: only keys that begin with it start a job.
@@ -138,6 +144,8 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict)
     workers_at_once: int = 0
     front_reserved: int = 0
+    snap_start: list[str] = field(default_factory=list)
+    provisioned: int = 0
     input_bucket: str = ""
     work_bucket: str = ""
     output_bucket: str = ""
@@ -199,6 +207,8 @@ class Settings:
         _within("front_reserved", self.front_reserved, range(101))
         _within("job_workers", self.job_workers, range(1, MOST_CHILDREN + 1))
         _within("batch_workers", self.batch_workers, range(1, MOST_SHARES + 1))
+        _within("provisioned", self.provisioned, range(10_001))
+        self._check_snapshots()
         _within("max_source_gb", self.max_source_gb, range(1, 5001))
         _within("api_rate", self.api_rate, range(1, 10_001))
         _within("api_burst", self.api_burst, range(1, 5001))
@@ -234,6 +244,22 @@ class Settings:
         self._check_operations()
         self._check_keys()
         self._check_domains()
+
+    def _check_snapshots(self) -> None:
+        for name in self.snap_start:
+            if name not in DEFAULT_MEMORY_MB:
+                known = ", ".join(DEFAULT_MEMORY_MB)
+                raise SettingError(f"snap_start: there is no function {name}; there are {known}")
+        if self.snap_start and int(self.python.split(".")[1]) < 12:
+            raise SettingError("snap_start needs python 3.12 or newer")
+        if "index" in self.snap_start and self.scratch_mb > SMALLEST_SCRATCH_MB:
+            raise SettingError("snap_start: Lambda takes no snapshots of functions with more than "
+                               f"{SMALLEST_SCRATCH_MB} MB of /tmp: lower scratch_mb, or leave out "
+                               "index")  # fmt: skip
+        if "encode" in self.snap_start and self.provisioned:
+            raise SettingError("snap_start: Lambda takes no snapshots of functions with "
+                               "provisioned environments: leave out encode, or set provisioned "
+                               "to 0")  # fmt: skip
 
     def _check_buckets(self) -> None:
         named = [b for b in (self.input_bucket, self.work_bucket, self.output_bucket) if b]

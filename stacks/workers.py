@@ -19,15 +19,12 @@ from stacks.code import function_code
 from stacks.delivery import Delivery
 from stacks.executors import Executors
 from stacks.function import Function
-from stacks.settings import Settings
+from stacks.settings import SMALLEST_SCRATCH_MB, Settings
 from stacks.storage import Storage
 
 SHORT_S = 60
 LISTING_S = 300
 """Of functions that list whole timelines."""
-
-SCRATCH_MB = 512
-"""The smallest `/tmp` of a function, which costs nothing."""
 
 JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
 _EXECUTIONS = "Executions are named by their jobs."
@@ -82,7 +79,7 @@ class Workers(Construct):
             step.name,
             video=step.media,
             environment=environment,
-            scratch_mb=settings.scratch_mb if step.scratch else SCRATCH_MB,
+            scratch_mb=settings.scratch_mb if step.scratch else SMALLEST_SCRATCH_MB,
         )
         grants = {
             Right.ASKS_FOR_LIMITS: self._keep_to_limits,
@@ -260,7 +257,7 @@ class Workers(Construct):
         *,
         video: bool = False,
         timeout_s: int | None = None,
-        scratch_mb: int = SCRATCH_MB,
+        scratch_mb: int = SMALLEST_SCRATCH_MB,
         environment: dict[str, str] | None = None,
         more_layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> Function:

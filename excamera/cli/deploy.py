@@ -36,7 +36,7 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
     from excamera.cloud.cdk import Cdk
     from excamera.cloud.deploy import OLDEST_BOOTSTRAP, look
     from excamera.cloud.project import project
-    from excamera.cloud.versions import remove_old
+    from excamera.cloud.versions import release_provisioned, remove_old
 
     context = _context(settings)
     deployed = project()
@@ -86,6 +86,13 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
     else:
         if gone:
             click.echo(f"note      {len(gone)} old versions of functions are removed")
+    try:
+        released = release_provisioned(cloud.account, cloud.account.stack(context["stack_name"]))
+    except CloudError as error:
+        click.echo(f"note      replaced versions may keep environments ready: {error}")
+    else:
+        if released:
+            click.echo(f"note      {released} replaced versions keep no environments ready")
     option = _option(context["stack_name"])
     click.echo(
         f"deployed; try `excamera doctor{option}`, or "

@@ -17,6 +17,7 @@ from excamera.cli.jobs import cancel, fetch, jobs, status, timeline
 from excamera.cli.logs import logs
 from excamera.cli.sample import sample
 from excamera.cli.submit import submit
+from excamera.cli.warm import warm
 from excamera.errors import ExCameraError
 from mu import MuError
 from mu.cli.running import run_command_line
@@ -30,7 +31,7 @@ def excamera() -> None:
 
 for command in (
     *(encode, decode, compare, sample),
-    *(deploy, destroy, synth, doctor),
+    *(deploy, destroy, synth, doctor, warm),
     *(submit, status, jobs, cancel, fetch, logs, timeline, estimate),
 ):
     excamera.add_command(command)

@@ -122,9 +122,11 @@ class Account:
         """The region's name."""
         return str(self._cloudformation.meta.region_name)
 
-    def client(self, service: str) -> Any:
-        """A client of one service."""
-        config = Config(retries={"mode": "standard", "total_max_attempts": 5})
+    def client(self, service: str, connections: int = 10) -> Any:
+        """A client of one service, for so many requests at the same time."""
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=connections
+        )
         with _configured():
             return self._session.client(service, config=config)
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from excamera.cloud.account import Account, Stack, explained
+from excamera.job.steps import PROVISIONED
 
 REDRIVABLE = timedelta(days=14)
 """How long after its end Step Functions can run an execution again."""
@@ -142,3 +143,39 @@ def _of_running(states: Any, machine: str, *, before: datetime) -> set[tuple[str
                 told = states.describe_state_machine_for_execution(executionArn=arn)
                 found |= named(told["definition"])
     return found
+
+
+def release_provisioned(account: Account, stack: Stack) -> int:
+    """Take away the environments that are kept ready for versions which new jobs do not call.
+
+    Returns:
+        How many versions had some.
+
+    Raises:
+        CloudError: the credentials do not suffice, or AWS does not answer.
+    """
+    functions, states = account.client("lambda"), account.client("stepfunctions")
+    with explained("taking ready environments from old versions"):
+        machine = stack.outputs["StateMachineArn"]
+        called = named(states.describe_state_machine(stateMachineArn=machine)["definition"])
+        found = _provisioned(functions, stack.functions()[PROVISIONED])
+        for function, number in found - called:
+            functions.delete_provisioned_concurrency_config(
+                FunctionName=function, Qualifier=str(number)
+            )
+    return len(found - called)
+
+
+def _provisioned(functions: Any, name: str) -> set[tuple[str, int]]:
+    pages = functions.get_paginator("list_provisioned_concurrency_configs").paginate(
+        FunctionName=name
+    )
+    try:
+        return {
+            one
+            for page in pages
+            for config in page["ProvisionedConcurrencyConfigs"]
+            for one in named(config["FunctionArn"])
+        }
+    except functions.exceptions.ProvisionedConcurrencyConfigNotFoundException:
+        return set()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Self
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, groupby, repeat
+from typing import Any, Self
 
 from excamera.job.cut import Frames, span_to_read
 from excamera.job.objects import Keys
 from excamera.job.plan import Batch, Plan
 from excamera.job.records import SurveyRecord
 from mu import Store, at_once
-
-_OF_FRAMES = tuple(one.name for one in fields(Frames))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Draft:
         at_once(save_span, range(len(self.spans)))
         whole = {
             "plan": json.loads(self.plan.to_json()),
-            "frames": {name: getattr(self.frames, name) for name in _OF_FRAMES},
+            "frames": _packed(self.frames),
             "spans": self.spans,
             "survey": None if self.survey is None else asdict(self.survey),
         }
@@ -53,10 +52,28 @@ class Draft:
     def load(cls, store: Store, keys: Keys) -> Self:
         """The draft of a job."""
         whole = json.loads(store.get(keys.index))
-        frames, survey = whole["frames"], whole["survey"]
+        survey = whole["survey"]
         return cls(
             plan=Plan.from_json(json.dumps(whole["plan"]).encode()),
-            frames=Frames(**{**frames, "seeks": [tuple(one) for one in frames["seeks"]]}),
+            frames=_unpacked(whole["frames"]),
             spans=[(first, end) for first, end in whole["spans"]],
             survey=None if survey is None else SurveyRecord(**survey),
         )
+
+
+def _packed(frames: Frames) -> dict[str, Any]:
+    """Frames without what repeats: a film of three hours has 260,000 of them."""
+    same = frames.read_pts == frames.pts
+    return {
+        "pts": frames.pts,
+        "read_pts": None if same else frames.read_pts,
+        # All frames between two key frames are reached from the same ones.
+        "seeks": [[seek, len(list(run))] for seek, run in groupby(frames.seeks)],
+        "lead": frames.lead,
+    }
+
+
+def _unpacked(packed: dict[str, Any]) -> Frames:
+    seeks = chain.from_iterable(repeat(tuple(seek), count) for seek, count in packed["seeks"])
+    pts, read_pts = packed["pts"], packed["read_pts"]
+    return Frames(pts, pts if read_pts is None else read_pts, list(seeks), packed["lead"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -86,6 +86,9 @@ class Batch:
     def pts_digest(self) -> str:
         """SHA-256 of the timestamps, for comparing a finished batch with the plan."""
         return hashlib.sha256(",".join(map(str, self.pts)).encode()).hexdigest()
+
+
+_OF_CHUNK, _OF_BATCH = (tuple(one.name for one in fields(kind)) for kind in (Chunk, Batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +285,7 @@ class Plan:
             "container": self.container,
             "options": self.options.to_json(),
             "frame_count": self.frame_count,
-            "batches": [asdict(batch) for batch in self.batches],
+            "batches": [_as_json(batch) for batch in self.batches],
             "even": self.even,
             "output": None if self.output is None else asdict(self.output),
             "deinterlaced": self.deinterlaced,
@@ -326,6 +329,12 @@ class Plan:
             even=body["even"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),
         )
+
+
+def _as_json(batch: Batch) -> dict[str, Any]:
+    """What `asdict` returns, without a copy of each timestamp of the film."""
+    chunks = [{name: getattr(chunk, name) for name in _OF_CHUNK} for chunk in batch.chunks]
+    return {**{name: getattr(batch, name) for name in _OF_BATCH}, "chunks": chunks}
 
 
 def _chunk(data: dict[str, Any]) -> Chunk:

@@ -203,7 +203,7 @@ STEPS = (
     ),
     Step(
         "audio",
-        memory_mb=1769,
+        memory_mb=5307,
         task="excamera.steps.audio:audio",
         per=Per.JOB,
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
@@ -256,6 +256,9 @@ DEFAULT_MEMORY_MB: Mapping[str, int] = {one.name: one.memory_mb for one in FUNCT
 """Memory of each function, by its name."""
 
 FRONT_NAMES = tuple(one.name for one in FUNCTIONS if one.front)
+
+PROVISIONED = "encode"
+"""The function that the setting `provisioned` is about: the one that most environments run."""
 
 [ENCODING] = (step.name for step in STEPS if step.counts_frames)
 """The step whose frames are a job's progress."""

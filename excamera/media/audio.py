@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
@@ -25,19 +25,12 @@ from numpy.typing import NDArray
 
 from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
 from excamera.media.layouts import Layouts, channels_of, mixing, result_layout, take_layout
+from excamera.media.opus import FRAME_SAMPLES, RATE, OpusEncoder, Samples
 from excamera.media.source.clock import Clock
 from excamera.media.source.media import demux_past_damage, open_container
 
-RATE = 48_000
-FRAME_SAMPLES = 960  # 20 ms
 _TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
 _LONG = RATE // 5  # so much may be missing at the start or the end without damage
-_BIT_RATE_PER_CHANNEL = 64_000
-# FFmpeg's encoder mixes up three channels of these: which one to give it in the place of each.
-_IN_PLACE_OF = {"5.0": [0, 1, 4, 2, 3], "6.1": [0, 1, 4, 3, 5, 2, 6]}
-
-Samples = NDArray[np.float32]
-"""Interleaved samples, float32, shape (count, channels)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +76,12 @@ def audio_stream(container: InputContainer, encrypted: Collection[int] = ()) -> 
 
 
 def read_sound(
-    source: str | BinaryIO, name: str, stream: int, origin_s: Fraction, clock: Clock
+    source: str | BinaryIO,
+    name: str,
+    stream: int,
+    origin_s: Fraction,
+    clock: Clock,
+    threads: int | None = None,
 ) -> Sound | None:
     """Read one audio stream as Opus.
 
@@ -93,6 +91,7 @@ def read_sound(
         stream: index of the audio stream.
         origin_s: source time that is 0 in the result, in seconds.
         clock: of the stream.
+        threads: how many encode at a time; None for one on each CPU.
 
     Returns:
         The track, or None if the stream holds no sound at all.
@@ -109,7 +108,7 @@ def read_sound(
                 return _copy(container, audio, head, origin_s, clock)
             # What comes later may need more channels: then it starts again.
             with contextlib.suppress(_OtherLayout):
-                return _transcode(container, audio, origin_s, clock, layouts)
+                return _transcode(container, audio, origin_s, clock, layouts, threads)
 
 
 def _copy(
@@ -146,6 +145,28 @@ class _OtherLayout(Exception):
     """The result needs another layout than was thought."""
 
 
+class _Ruler:
+    """Times of a stream as numbers of samples, in whole numbers: packets come by the million."""
+
+    def __init__(self, time_base: Fraction, shift_s: Fraction) -> None:
+        tick, shift = time_base * RATE, shift_s * RATE
+        self.time_base, self.shift_s = time_base, shift_s
+        self._whole = math.lcm(tick.denominator, shift.denominator)
+        self._tick, self._shift = int(tick * self._whole), int(shift * self._whole)
+
+    def at(self, ticks: int) -> int:
+        """The sample nearest to a time."""
+        return self._rounded(ticks * self._tick + self._shift)
+
+    def long(self, ticks: int) -> int:
+        """How many samples a duration has."""
+        return self._rounded(ticks * self._tick)
+
+    def _rounded(self, parts: int) -> int:
+        number, rest = divmod(parts, self._whole)
+        return number + (2 * rest > self._whole or (2 * rest == self._whole and number % 2))
+
+
 class _Decoder:
     """Decodes and resamples a stream into pieces of (time in samples, samples)."""
 
@@ -158,13 +179,15 @@ class _Decoder:
         layouts: Layouts,
     ) -> None:
         self._clock = clock
-        self._correction_s = Fraction(0)
+        self._shift_s = -origin_s
         self._container = container
         self._audio = audio
         self._origin_s = origin_s
         self._layouts = layouts
         self.stated = take_layout(audio.codec_context)
-        self._mixing = np.zeros((0, 0), np.float32)
+        self._mixing: Samples | None = None
+        self._channels = 0
+        self._ruler = _Ruler(Fraction(1, RATE), -origin_s)
         self.skipped_packets = 0
         self.begin: int | None = None
         self.end = 0
@@ -176,20 +199,20 @@ class _Decoder:
         Raises:
             _OtherLayout: the layout of the result is now another.
         """
-        resampler = av.AudioResampler(format="flt", rate=RATE)
+        resampler: av.AudioResampler | None = None
         shape: tuple[object, ...] | None = None
         for frame in self._decoded():
             now = (frame.format.name, frame.layout.name, frame.sample_rate)
             if now != shape:  # the format changes in the middle of the stream
                 if shape is not None:
                     yield from self._resampled(resampler, None, None)
-                resampler = av.AudioResampler(format="flt", rate=RATE)
+                fits = frame.format.name == "fltp" and frame.sample_rate == RATE
+                resampler = None if fits else av.AudioResampler(format="flt", rate=RATE)
                 self._take_layout(frame.layout, is_first=shape is None)
             shape = now
             start = None
             if frame.pts is not None and frame.time_base is not None:
-                time_s = frame.pts * frame.time_base + self._correction_s
-                start = round((time_s - self._origin_s) * RATE)
+                start = self._ruler_of(frame.time_base).at(frame.pts)
             yield from self._resampled(resampler, frame, start)
         if shape is not None:
             yield from self._resampled(resampler, None, None)
@@ -200,22 +223,33 @@ class _Decoder:
             channels = self.stated
         if self._layouts.is_new(channels, layout.name) and not is_first:
             raise _OtherLayout
-        self._mixing = mixing(channels, self._layouts.layout)
+        matrix = mixing(channels, self._layouts.layout)
+        self._channels = len(matrix)
+        changes = matrix.shape[0] != matrix.shape[1] or bool((matrix != np.eye(len(matrix))).any())
+        self._mixing = matrix if changes else None
 
     def _resampled(
-        self, resampler: av.AudioResampler, frame: AudioFrame | None, start: int | None
+        self, resampler: av.AudioResampler | None, frame: AudioFrame | None, start: int | None
     ) -> Iterator[tuple[int | None, Samples]]:
-        if frame is not None:
-            frame.pts = None  # gaps are filled here, not by the resampler
-        for piece in resampler.resample(frame):
-            samples = piece.to_ndarray().reshape(-1, len(self._mixing))
-            yield start, samples.astype(np.float32) @ self._mixing
+        found: list[Samples]
+        if resampler is None:
+            found = [] if frame is None else [_interleaved(frame.to_ndarray().T)]
+        else:
+            if frame is not None:
+                frame.pts = None  # gaps are filled here, not by the resampler
+            pieces = resampler.resample(frame)
+            found = [_interleaved(one.to_ndarray().reshape(-1, self._channels)) for one in pieces]
+        for samples in found:
+            yield start, samples if self._mixing is None else samples @ self._mixing
             start = None
 
     def _decoded(self) -> Iterator[AudioFrame]:
         context = self._audio.codec_context
+        last = Fraction(0)
         for number, packet in enumerate(_packets(self._container, self._audio)):
-            self._correction_s = self._clock.correction(number)
+            correction_s = self._clock.correction(number)
+            if correction_s != last:
+                self._shift_s, last = correction_s - self._origin_s, correction_s
             self._extend(packet)
             try:
                 yield from context.decode(packet)
@@ -226,11 +260,21 @@ class _Decoder:
 
     def _extend(self, packet: Packet[AudioStream]) -> None:
         if packet.pts is not None:
-            time_s = packet.pts * packet.time_base + self._correction_s - self._origin_s
-            start = max(0, round(time_s * RATE))
-            end = start + round((packet.duration or 0) * packet.time_base * RATE)
+            ruler = self._ruler_of(packet.time_base)
+            start = max(0, ruler.at(packet.pts))
+            end = start + ruler.long(packet.duration or 0)
             self.begin = start if self.begin is None else min(start, self.begin)
             self.end = max(end, self.end)
+
+    def _ruler_of(self, time_base: Fraction) -> _Ruler:
+        shift_s = self._shift_s
+        if self._ruler.time_base != time_base or self._ruler.shift_s != shift_s:
+            self._ruler = _Ruler(time_base, shift_s)
+        return self._ruler
+
+
+def _interleaved(samples: NDArray[Any]) -> Samples:
+    return np.ascontiguousarray(samples, np.float32)
 
 
 def _packets(container: InputContainer, audio: AudioStream) -> Iterator[Packet[AudioStream]]:
@@ -246,108 +290,55 @@ def _transcode(
     origin_s: Fraction,
     clock: Clock,
     layouts: Layouts,
+    threads: int | None,
 ) -> Sound | None:
     decoder = _Decoder(container, audio, origin_s, clock, layouts)
-    encoder: _OpusEncoder | None = None
-    first = position = 0
-    for start, piece in decoder.pieces():
+    with contextlib.ExitStack() as stack:
+        encoder: OpusEncoder | None = None
+        first = position = 0
+        for start, piece in decoder.pieces():
+            if encoder is None:
+                encoder = stack.enter_context(OpusEncoder(layouts.layout, threads))
+                first = max(0, start or 0)
+                if decoder.begin is not None and first - decoder.begin > _LONG:
+                    first = decoder.begin
+                position = first
+            samples = piece
+            tolerance = 0 if position == first else _TOLERANCE
+            if start is not None and abs(start - position) > tolerance:
+                if start > position:
+                    silence = np.zeros((start - position, piece.shape[1]), np.float32)
+                    samples = np.concatenate([silence, piece])
+                else:
+                    samples = piece[position - start :]
+            encoder.add(samples)
+            position += len(samples)
         if encoder is None:
-            encoder = _OpusEncoder(layouts.layout)
-            first = max(0, start or 0)
-            if decoder.begin is not None and first - decoder.begin > _LONG:
-                first = decoder.begin
-            position = first
-        samples = piece
-        if start is not None and abs(start - position) > (0 if position == first else _TOLERANCE):
-            if start > position:
-                silence = np.zeros((start - position, piece.shape[1]), np.float32)
-                samples = np.concatenate([silence, piece])
-            else:
-                samples = piece[position - start :]
-        encoder.add(samples)
-        position += len(samples)
-    if encoder is None:
-        encoder = _OpusEncoder(result_layout([decoder.stated]))
-        first = position = decoder.begin or 0
-    # What could not be decoded at the end is silent, as it is elsewhere.
-    if decoder.end - position > _LONG:
-        encoder.add(np.zeros((decoder.end - position, encoder.channels), np.float32))
-        position = decoder.end
-    if position == first:
-        return None
-    packets = encoder.finish()
+            encoder = stack.enter_context(OpusEncoder(result_layout([decoder.stated]), threads))
+            first = position = decoder.begin or 0
+        # What could not be decoded at the end is silent, as it is elsewhere.
+        if decoder.end - position > _LONG:
+            encoder.add(np.zeros((decoder.end - position, encoder.channels), np.float32))
+            position = decoder.end
+        if position == first:
+            return None
+        packets = encoder.finish()
+    return _sound(encoder, packets, first, decoder.skipped_packets, "; ".join(layouts.notes()))
+
+
+def _sound(
+    encoder: OpusEncoder, packets: list[bytes], first: int, skipped: int, note: str
+) -> Sound:
+    """The track of an encoder's packets, whose first sample is number `first`."""
     blocks = [
         Block(AUDIO_TRACK, _block_ms(first, number), data, key=True)
         for number, data in enumerate(packets)
     ]
     surplus = len(packets) * FRAME_SAMPLES - encoder.delay - encoder.total
-    last = blocks.pop()
-    blocks.append(
-        Block(AUDIO_TRACK, last.time_ms, last.data, key=True, discard_ns=_nanoseconds(surplus))
-    )
+    blocks[-1] = replace(blocks[-1], discard_ns=_nanoseconds(surplus))
     track = AudioTrack(encoder.channels, encoder.head, _nanoseconds(encoder.delay))
-    note = "; ".join(layouts.notes())
-    return Sound(track, blocks, False, decoder.skipped_packets, note)
+    return Sound(track, blocks, False, skipped, note)
 
 
 def _block_ms(first: int, number: int) -> int:
     return ((first + number * FRAME_SAMPLES) * 1000 + RATE // 2) // RATE
-
-
-class _OpusEncoder:
-    """libopus, fed with any number of samples at a time."""
-
-    def __init__(self, layout: str) -> None:
-        context = av.CodecContext.create("libopus", "w")
-        context.sample_rate = RATE
-        context.layout = layout
-        context.format = "flt"
-        context.time_base = Fraction(1, RATE)
-        self.channels = len(context.layout.channels)
-        context.bit_rate = _BIT_RATE_PER_CHANNEL * self.channels
-        context.options = {"application": "audio", "frame_duration": "20"}
-        context.open()
-        self.head = context.extradata or b""
-        self.delay = int.from_bytes(self.head[10:12], "little")
-        self.total = 0
-        self._layout = layout
-        self._order = _IN_PLACE_OF.get(layout, list(range(self.channels)))
-        self._context = context
-        self._held: list[Samples] = []
-        self._held_count = 0
-        self._sent = 0
-        self._packets: list[bytes] = []
-
-    def add(self, samples: Samples) -> None:
-        """Encode more sound."""
-        self.total += len(samples)
-        self._push(samples)
-
-    def finish(self) -> list[bytes]:
-        """All packets; together they hold every sample after the decoder's start-up."""
-        wanted = -(-(self.total + self.delay) // FRAME_SAMPLES)
-        missing = wanted * FRAME_SAMPLES - self.total
-        self._push(np.zeros((missing, self.channels), np.float32))
-        self._packets.extend(bytes(packet) for packet in self._context.encode(None))
-        return self._packets[:wanted]
-
-    def _push(self, samples: Samples) -> None:
-        self._held.append(samples)
-        self._held_count += len(samples)
-        if self._held_count < FRAME_SAMPLES:
-            return
-        joined = np.concatenate(self._held)
-        whole = len(joined) // FRAME_SAMPLES * FRAME_SAMPLES
-        for at in range(0, whole, FRAME_SAMPLES):
-            self._encode(joined[at : at + FRAME_SAMPLES])
-        self._held = [joined[whole:]]
-        self._held_count = len(joined) - whole
-
-    def _encode(self, samples: Samples) -> None:
-        flat = np.ascontiguousarray(samples[:, self._order]).reshape(1, -1)
-        frame = AudioFrame.from_ndarray(flat, format="flt", layout=self._layout)
-        frame.sample_rate = RATE
-        frame.time_base = Fraction(1, RATE)
-        frame.pts = self._sent
-        self._sent += FRAME_SAMPLES
-        self._packets.extend(bytes(packet) for packet in self._context.encode(frame))

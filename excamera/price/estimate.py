@@ -59,7 +59,7 @@ class Pace:
         between_s: seconds to encode and check a megapixel of other frames in mode anchors, and to
             decode the anchors before them, with default effort.
         check_s: seconds to join and check a megapixel in mode anchors.
-        audio_s: seconds for a second of sound.
+        audio_s: seconds for a second of sound, on one CPU.
         plan_s: seconds to index and plan a thousand frames, without their pictures.
         survey_s: seconds to decode and survey a megapixel.
         stitch_s: seconds for a batch.
@@ -135,7 +135,9 @@ class Pace:
             usual,
             **of_mode,
             **of_plan,
-            audio_s=seconds["audio"] / max(1e-9, film.duration_s),
+            audio_s=seconds["audio"]
+            * _parallel(workers.cpus("audio"))
+            / max(1e-9, film.duration_s),
             stitch_s=seconds["stitch"] / max(1, shape.batches),
         )
 
@@ -403,6 +405,6 @@ def _work_seconds(
         "survey": survey / min(1.0, workers.cpus("survey")) if shape.spans else 0.0,
         "anchors": anchors,
         "encode": encode,
-        "audio": pace.audio_s * film.duration_s if film.sound else 0.0,
+        "audio": pace.audio_s * film.duration_s / _parallel(workers.cpus("audio")) * film.sound,
         "stitch": pace.stitch_s * shape.batches,
     }

@@ -203,8 +203,8 @@ class Stages:
         if not self.film.sound:
             return self._call("audio")
         size = SOUND_BITS * self.film.duration_s / 8
-        cpu_s = self.pace.audio_s * self.film.duration_s
-        return self._call("audio", cpu_s=cpu_s, read_bytes=size, written_bytes=size)
+        shared = Shared(self.pace.audio_s * self.film.duration_s, gain=FURTHER_CPU)
+        return self._call("audio", shared=(shared,), read_bytes=size, written_bytes=size)
 
     def _anchors(self, _event: Any, lengths: Lengths) -> Work:
         frames, ahead = sum(lengths), len(lengths)

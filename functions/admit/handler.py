@@ -16,6 +16,7 @@ from excamera.job.objects import Keys
 from excamera.lifecycle import admission
 from excamera.lifecycle.cancel import is_cancelled
 from excamera.lifecycle.ending import is_of_child
+from functions import begun
 from functions.settings import Settings
 from functions.turns import capacity
 from mu import Event, open_store
@@ -102,3 +103,6 @@ def _running() -> list[str]:
         stateMachineArn=settings.state_machine_arn, statusFilter="RUNNING"
     )
     return [execution["name"] for page in pages for execution in page["executions"]]
+
+
+begun()

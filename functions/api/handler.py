@@ -16,6 +16,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions import begun
 from functions.api import problems
 from functions.api.delivery import Delivery, SignedUrls
 from functions.api.executions import Executions
@@ -240,3 +241,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"statusCode": refused.status_code, "body": refused.body,
                 "headers": {"Content-Type": problems.MEDIA_TYPE}}  # fmt: skip
     return app.resolve(event, context)
+
+
+begun()

@@ -13,6 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.lifecycle import catalogue, ending, spending
+from functions import begun
 from functions.settings import Settings
 from mu import open_store
 
@@ -111,3 +112,6 @@ def _measure(notice: ending.Notice, took_s: float | None) -> None:
         metrics.add_metric("JobSeconds", MetricUnit.Seconds, took_s)
     if "frames" in notice["result"]:
         metrics.add_metric("Frames", MetricUnit.Count, notice["result"]["frames"])
+
+
+begun()

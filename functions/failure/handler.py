@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.lifecycle.failure import failure
+from functions import begun
 from functions.settings import StoreSettings
 from mu import Json, open_store
 from mu.engines.stack.function import call
@@ -25,3 +26,6 @@ def handler(payload: dict[str, Any], context: LambdaContext) -> Json:
     logger.append_keys(job=event.get("job") or event["flow"]["job"])
     logger.error("step failed", failed=event["failed"])
     return call(failure, payload, store, worker=context.log_stream_name)
+
+
+begun()

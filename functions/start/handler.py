@@ -14,6 +14,7 @@ from excamera.job.objects import Keys
 from excamera.lifecycle.admission import Waiting, enqueue
 from excamera.lifecycle.cancel import is_cancelled
 from excamera.lifecycle.uploads import awaited_job, job_of_upload, marks_of_upload
+from functions import begun
 from functions.settings import Settings
 from functions.turns import call_admit
 from mu import open_store
@@ -80,3 +81,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
 def _time(event: dict[str, Any]) -> float:
     """When the upload was complete, Unix seconds: the same each time its event comes."""
     return datetime.fromisoformat(event["time"]).timestamp() if "time" in event else time.time()
+
+
+begun()

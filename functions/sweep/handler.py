@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.job.objects import Keys
 from excamera.lifecycle.cancel import is_cancelled, sweep
+from functions import begun
 from functions.settings import StoreSettings
 from mu import open_store
 
@@ -35,3 +36,6 @@ def handler(event: dict[str, str], context: LambdaContext) -> None:
         logger.warning("there may be more")
     else:
         logger.info("swept", removed=removed)
+
+
+begun()

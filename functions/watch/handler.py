@@ -16,6 +16,7 @@ from excamera.job.objects import Keys
 from excamera.lifecycle.admission import queue
 from excamera.lifecycle.cancel import unswept
 from excamera.lifecycle.watching import Running, stalled
+from functions import begun
 from functions.settings import Settings
 from functions.sweeps import Sweeps
 from mu import open_store
@@ -103,3 +104,6 @@ def _dated(prefix: str) -> Iterator[tuple[str, datetime]]:
     for page in pages:
         for item in page.get("Contents", ()):
             yield item["Key"], item["LastModified"]
+
+
+begun()

@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.lifecycle.webhook import WebhookRefused, deliver
+from functions import begun
 from functions.settings import Settings
 
 _WAIT_S = 10
@@ -90,3 +91,6 @@ def _kept(event: dict[str, Any], refused: WebhookRefused) -> str:
             "responsePayload": said,
         }
     )
+
+
+begun()

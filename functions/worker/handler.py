@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from functions import begun
 from functions.settings import StoreSettings
 from mu import Event, Json
 from mu.engines.stack.environment import Environment, Limits, new_scratch
@@ -74,3 +75,6 @@ def handler(event: Event, context: LambdaContext) -> Json:
         slots=event["slots"],
         left_s=lambda: context.get_remaining_time_in_millis() / 1000,
     )
+
+
+begun()

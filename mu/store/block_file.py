@@ -2,16 +2,19 @@
 
 A request to S3 takes about 25 ms even for a few bytes; 2 MB could arrive in that time. So a
 read fetches more than it needs, and more again the longer reading goes on without a jump: a
-header costs one small block, a whole film a few large ones.
+header costs one small block, a whole film a few large ones. While reading goes on, the next
+block is already on its way: so are several, once blocks are large.
 """
 
 from __future__ import annotations
 
 import bisect
+import contextlib
 import io
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -27,6 +30,15 @@ class _Block:
         return len(self.data)
 
 
+@dataclass(slots=True)
+class _Coming:
+    """A block that was asked for ahead of need."""
+
+    length: int
+    step: int
+    data: Future[bytes]
+
+
 class BlockFile(io.BufferedIOBase, BinaryIO):
     """A read-only binary file over ranges of bytes, for one thread at a time.
 
@@ -37,6 +49,8 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
         largest_block: most bytes of a block (up to a quarter of `first_block` more, if that
             saves a request for a small remainder).
         cache_bytes: most bytes to keep; the block read last is always kept.
+        pool: what reads ahead, in threads; None reads only what is needed.
+        ahead: most blocks of the largest size to have on their way.
 
     Attributes:
         requests: calls of `read_range` so far.
@@ -51,6 +65,8 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
         first_block: int = 512 << 10,
         largest_block: int = 8 << 20,
         cache_bytes: int = 32 << 20,
+        pool: Executor | None = None,
+        ahead: int = 4,
     ) -> None:
         super().__init__()
         self.size = size
@@ -63,6 +79,9 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
         self._cached = 0
         self._blocks: OrderedDict[int, _Block] = OrderedDict()  # by start, last used last
         self._starts: list[int] = []  # of the same blocks, in order
+        self._pool = pool
+        self._ahead = ahead
+        self._coming: dict[int, _Coming] = {}  # by start
         self._at = 0
 
     def readable(self) -> bool:
@@ -110,30 +129,80 @@ class BlockFile(io.BufferedIOBase, BinaryIO):
         place = bisect.bisect_right(self._starts, at)
         before = self._starts[place - 1] if place else None
         begin, step, floor = at - at % _ALIGNMENT_BYTES, self._first_block, 0
+        goes_on = False
         if before is not None:
             block = self._blocks[before]
             floor = before + len(block)
             if at < floor:
                 self._blocks.move_to_end(before)
                 return before, block.data
-            if at - floor <= self._first_block:  # reading goes on, perhaps with a short skip
+            goes_on = at - floor <= self._first_block  # perhaps with a short skip
+            if goes_on:
                 begin, step = floor, min(2 * block.step, self._largest_block)
         begin = max(begin, floor)
         limit = self._starts[place] if place < len(self._starts) else self.size
-        end = max(begin + step, at + 1)
-        if limit - end < self._first_block // 4:
-            end = limit
+        coming = self._coming.get(begin)
+        if coming is not None and at < begin + coming.length:
+            end, step = begin + coming.length, coming.step
+        else:
+            if not goes_on:
+                self._forget_coming()
+            end = self._end(begin, max(begin + step, at + 1), limit)
+        if goes_on:
+            self._ask_ahead(end, step, limit)
         self._fetch(begin, end - begin, step)
         return begin, self._blocks[begin].data
 
-    def _fetch(self, start: int, length: int, step: int) -> None:
-        # Make room first, so that the cache never exceeds its bound.
-        while self._blocks and self._cached + length > self._cache_bytes:
+    def _end(self, begin: int, end: int, limit: int) -> int:
+        """Where a block from `begin` to about `end` ends, before other blocks and `limit`."""
+        limit = min([limit, *(start for start in self._coming if start > begin)])
+        return limit if limit - end < self._first_block // 4 else end
+
+    def _ask_ahead(self, start: int, step: int, limit: int) -> None:
+        """Have blocks on their way from `start` to `limit`, behind a block of size `step`."""
+        if self._pool is None:
+            return
+        for _ in range(self._ahead if step == self._largest_block else 1):
+            if start >= limit:
+                return
+            if start not in self._coming:
+                step = min(2 * step, self._largest_block)
+                length = self._end(start, start + step, limit) - start
+                if self._waiting() + length + self._largest_block > self._cache_bytes:
+                    return
+                self._make_room(length)
+                self.requests += 1
+                data = self._pool.submit(self._read_range, start, length)
+                self._coming[start] = _Coming(length, step, data)
+            start, step = start + self._coming[start].length, self._coming[start].step
+
+    def _waiting(self) -> int:
+        return sum(one.length for one in self._coming.values())
+
+    def _make_room(self, length: int) -> None:
+        """Drop what was not used for longest, so that the cache never exceeds its bound."""
+        most = self._cache_bytes - self._waiting() - length
+        while self._blocks and self._cached > most:
             oldest = next(iter(self._blocks))
             self._cached -= len(self._blocks.pop(oldest))
             del self._starts[bisect.bisect_left(self._starts, oldest)]
-        self.requests += 1
-        data = self._read_range(start, length)
+
+    def _forget_coming(self) -> None:
+        for one in self._coming.values():
+            self.requests -= one.data.cancel()
+        self._coming.clear()
+
+    def _fetch(self, start: int, length: int, step: int) -> None:
+        coming = self._coming.pop(start, None)
+        self._make_room(length)
+        data = None
+        if coming is not None and coming.length == length:
+            # What failed may have been asked for long ago: asked again, it may come.
+            with contextlib.suppress(Exception):
+                data = coming.data.result()
+        if data is None or len(data) != length:
+            self.requests += 1
+            data = self._read_range(start, length)
         self.bytes_read += len(data)
         if len(data) != length:
             raise OSError(f"{len(data)} of {length} bytes came from byte {start}")

@@ -254,3 +254,21 @@ def test_mistakes(excamera: Command, arguments: tuple[str, ...], said: str) -> N
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_warm_functions_wait_for_the_next_job(excamera: Command, stack: Deployed) -> None:
+    """If this fails, the first chunks of a job wait for environments that were asked for before."""
+    done = excamera("warm", "--workers", 3, "--json")
+    assert done.returncode == 0, done.stderr
+    found = {one["function"]: one for one in json.loads(done.stdout)}
+    assert {name: one["wanted"] for name, one in found.items()} == {
+        "index": 1, "survey": 3, "plan": 1, "anchors": 1, "encode": 3, "join": 1, "audio": 1,
+        "stitch": 1,
+    }  # fmt: skip
+    assert all(one["ready"] == one["wanted"] for one in found.values()), found
+    assert all(one["usd"] > 0 and one["refused"] == 0 for one in found.values()), found
+    again = excamera("warm", "--workers", 3)
+    assert again.returncode == 0, again.stderr
+    table = {line.split()[0]: line.split()[1:] for line in again.stdout.splitlines()}
+    assert table["encode"][:3] == ["3", "3", "0"]  # they were still there
+    assert "12 environments are warm; that cost $" in again.stdout

@@ -11,8 +11,17 @@ from typing import Any
 
 import pytest
 
+from excamera.cli.warm import MOST_WORKERS
 from excamera.cloud.cdk import PACKAGE
-from excamera.job.steps import FUNCTIONS, cpus_of
+from excamera.cloud.warm import CALLS_A_SECOND
+from excamera.job.steps import DEFAULT_MEMORY_MB, FUNCTIONS, cpus_of
+from mu.prices import (
+    GB_SECOND_USD,
+    HOURS_A_MONTH,
+    PROVISIONED_GB_SECOND_USD,
+    RESTORED_GB_USD,
+    SNAPSHOT_GB_SECOND_USD,
+)
 from stacks.settings import Settings
 from tests.support.assembly import ROOT
 
@@ -71,3 +80,19 @@ def test_the_costs_are_what_the_formula_gives() -> None:
     readme = (ROOT / "README.md").read_text().replace("\n", " ")
     assert f"about {sum(fixed) * 100:.0f} cents at list prices" in readme
     assert f"adds {encode * 100:.1f} cents" in readme
+
+
+def test_the_prices_of_warm_functions_are_those_of_the_list() -> None:
+    """If this fails, somebody pays more for snapshots or ready environments than the page says."""
+    text = section("Cold starts")
+    gb, month_s = DEFAULT_MEMORY_MB["encode"] / 1024, HOURS_A_MONTH * 3600
+    for usd in (SNAPSHOT_GB_SECOND_USD, RESTORED_GB_USD, *PROVISIONED_GB_SECOND_USD.values()):
+        assert f"{usd:.10f}" in text
+    assert f": {gb * month_s * SNAPSHOT_GB_SECOND_USD:.2f} dollars a month for `encode`" in text
+    assert f"1,000 of `encode` cost {1000 * gb * RESTORED_GB_USD:.2f} dollars" in text
+    assert f"a second of imports costs {1000 * gb * GB_SECOND_USD['arm64']:.2f}." in text
+    ten = 10 * gb * month_s * PROVISIONED_GB_SECOND_USD["arm64"]
+    assert f"ten cost {ten:.2f} dollars a month" in text
+    longest = 1 + MOST_WORKERS / CALLS_A_SECOND
+    assert longest == 11
+    assert "for one to eleven seconds" in text

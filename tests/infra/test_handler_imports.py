@@ -84,13 +84,17 @@ def test_every_function_has_a_row(environments: dict[str, dict[str, str]]) -> No
 def test_a_function_imports_what_it_uses(
     step: str, environments: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
-    """If this fails, each cold start of the function takes longer than it must."""
-    script = f"import functions.{step}.handler, json, sys; print(json.dumps(list(sys.modules)))"
+    """If this fails, each cold start takes longer than it must, or memory is never tidied."""
+    script = (
+        f"import gc; import functions.{step}.handler, json, sys; assert gc.isenabled(); "
+        "assert gc.get_freeze_count(); print(json.dumps(list(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
+            "AWS_LAMBDA_FUNCTION_NAME": step,
             "AWS_REGION": "eu-north-1",
             "AWS_DEFAULT_REGION": "eu-north-1",
             "AWS_ACCESS_KEY_ID": "key",

@@ -245,6 +245,11 @@ def test_a_wrong_target_is_refused(architecture: str, python: str) -> None:
         ("numpy-2.4.6.dist-info/licenses/numpy/_core/include/numpy/libdivide/LICENSE.txt", True),
         ("numpy-2.4.6.dist-info/RECORD", False),
         ("jmespath-1.1.0.data/scripts/jp.py", False),
+        ("aws_lambda_powertools/utilities/parser/models/sqs.py", False),
+        ("aws_lambda_powertools/utilities/data_classes/common.py", True),
+        ("aws_lambda_powertools/utilities/__init__.py", True),
+        ("aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui.min.css", False),
+        ("aws_lambda_powertools/event_handler/openapi/swagger_ui/html.py", True),
     ],
 )
 def test_which_files_of_a_wheel_are_kept(name: str, kept: bool) -> None:

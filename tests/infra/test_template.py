@@ -66,6 +66,35 @@ def test_memory_is_changed_for_one_function_alone(tmp_path: Path) -> None:
         assert told is None or json.loads(told) == memory
 
 
+@pytest.mark.slow
+def test_snapshots_and_ready_environments_are_of_the_named_functions(
+    stack: Template, tmp_path: Path
+) -> None:
+    """If this fails, nobody gets what the settings say, or everybody pays for it."""
+
+    def costly(template: Template) -> tuple[set[str], dict[str, int]]:
+        snapshots = {
+            one["Properties"]["Handler"].split(".")[1]
+            for one in resources(template, "AWS::Lambda::Function").values()
+            if one["Properties"].get("SnapStart") == {"ApplyOn": "PublishedVersions"}
+        }
+        ready = {
+            name: one["Properties"]["ProvisionedConcurrencyConfig"][
+                "ProvisionedConcurrentExecutions"
+            ]
+            for name, one in resources(template, "AWS::Lambda::Version").items()
+            if "ProvisionedConcurrencyConfig" in one["Properties"]
+        }
+        return snapshots, ready
+
+    assert costly(stack) == (set(), {})
+    snapshots, ready = costly(built(tmp_path, snap_start=["api", "plan"], provisioned=7))
+    assert snapshots == {"api", "plan"}
+    assert [(name.startswith("WorkersEncode"), count) for name, count in ready.items()] == [
+        (True, 7)
+    ]
+
+
 def test_buckets_are_private_encrypted_and_only_for_tls(stack: Template) -> None:
     """If this fails, videos can leak, or incomplete uploads cost money for ever."""
     buckets = resources(stack, "AWS::S3::Bucket")
@@ -252,6 +281,11 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
         ({"tags": '{"stack": "x"}'}, "tags: stack is reserved"),
         ({"canary": "Canary10Percent7Minutes"}, 'canary must be "" or one of Canary10Percent5'),
         ({"budget_usd": "20"}, "budget_usd needs an alarm_email"),
+        ({"snap_start": '["encoder"]'}, "snap_start: there is no function encoder"),
+        ({"snap_start": '["api"]', "python": "3.11"}, "snap_start needs python 3.12 or newer"),
+        ({"snap_start": '["index"]'}, "more than 512 MB of /tmp: lower scratch_mb"),
+        ({"snap_start": '["encode"]', "provisioned": "1"}, "leave out encode, or set provisioned"),
+        ({"provisioned": "-1"}, "provisioned must be 0 to 10000, not -1"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -80,6 +82,78 @@ def test_any_pattern_gives_the_bytes_of_a_file(
         )
 
 
+class AtOnce(Executor):
+    """Does what it is given before it returns, as if all had come in time; counts it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call the function."""
+        self.count += 1
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@given(
+    steps=STEPS,
+    size=st.sampled_from([0, 1, 65_537, 131_072, 700_001, 1_000_000]),
+    first=st.sampled_from([1000, 65_536]),
+    cache=st.sampled_from([0, 70_000, 300_000, 10_000_000]),
+)
+def test_reading_ahead_gives_the_same_bytes(
+    steps: list[tuple[str, int]], size: int, first: int, cache: int
+) -> None:
+    """If this fails, a block that was asked for ahead stands in the wrong place."""
+    plain = io.BytesIO(CONTENT[:size])
+    with ThreadPoolExecutor(2) as pool:
+        blocks = BlockFile(
+            ranges_of(CONTENT[:size]), size, first_block=first, largest_block=4 * first,
+            cache_bytes=cache, pool=pool,
+        )  # fmt: skip
+        whence = {"set": os.SEEK_SET, "on": os.SEEK_CUR, "end": os.SEEK_END}
+        for kind, number in steps:
+            base = {"set": 0, "on": plain.tell(), "end": size, "read": 0}[kind]
+            if kind == "read":
+                assert blocks.read(number) == plain.read(number)
+            elif base + number >= 0:
+                assert blocks.seek(number, whence[kind]) == plain.seek(number, whence[kind])
+
+
+def test_reading_on_never_waits_for_more_than_the_first_blocks() -> None:
+    """If this fails, a film in S3 is read by one request after another."""
+    data = pattern(64 * MIB)
+    pool = AtOnce()
+    blocks = BlockFile(ranges_of(data), len(data), cache_bytes=48 * MIB, pool=pool)
+    for at in range(0, len(data), 32 * KIB):
+        assert blocks.read(32 * KIB) == data[at : at + 32 * KIB]
+    assert blocks.requests - pool.count == 2
+    assert blocks.bytes_read == len(data)
+    blocks.seek(3 * MIB)  # no longer in the cache: a jump asks for nothing ahead
+    before = pool.count
+    blocks.read(32 * KIB)
+    assert pool.count == before
+
+
+def test_what_failed_ahead_is_asked_for_again() -> None:
+    """If this fails, a connection that broke while a function slept fails its next call."""
+    data = pattern(4 * MIB)
+    broken = {MIB // 2 + MIB}
+
+    def read_range(start: int, length: int) -> bytes:
+        if start in broken:
+            broken.remove(start)
+            raise OSError("reset by peer")
+        return data[start : start + length]
+
+    assert BlockFile(read_range, len(data), pool=AtOnce()).read() == data
+    assert not broken
+
+
 @pytest.mark.parametrize("size", [0, 1])
 def test_the_smallest_files(size: int) -> None:
     """If this fails, an empty upload ends in an impossible request."""
@@ -118,7 +192,8 @@ def test_reading_on_takes_ever_larger_blocks_and_a_jump_a_small_one() -> None:
     assert len(log[-1]) == 512 * KIB
 
 
-def test_the_cache_is_bounded() -> None:
+@pytest.mark.parametrize("ahead", [False, True])
+def test_the_cache_is_bounded(ahead: bool) -> None:
     """If this fails, reading a long film through fills the memory of its worker."""
     held = 0
 
@@ -135,7 +210,7 @@ def test_the_cache_is_bounded() -> None:
         most = max(most, held)
         return Counted(length)
 
-    blocks = BlockFile(read_range, 300 * MIB)
+    blocks = BlockFile(read_range, 300 * MIB, pool=AtOnce() if ahead else None)
     while blocks.read(MIB):
         pass
     assert most <= 33 * MIB

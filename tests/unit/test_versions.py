@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
-from excamera.cloud.account import Stack
+from excamera.cloud.account import Account, Stack
 from excamera.cloud.deploy import Preflight, RunningJob
-from excamera.cloud.versions import NEWEST_KEPT, Version, named, removable
+from excamera.cloud.versions import (
+    NEWEST_KEPT,
+    Version,
+    named,
+    release_provisioned,
+    removable,
+)
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ARN = "arn:aws:lambda:eu-west-1:111122223333:function:Stack-Plan-1a"
@@ -67,3 +75,54 @@ def test_running_jobs_are_shown() -> None:
 def test_the_first_deployment_with_versions_says_what_it_does() -> None:
     """If this fails, an upgrade from a stack without versions ends jobs without a warning."""
     assert "makes them fail" in preflight(1, {"Plan": "Stack-Plan-1a"})
+
+
+class Ready:
+    """Both clients of an account in which versions of a function have ready environments."""
+
+    class exceptions:  # noqa: N801 (the SDK's name)
+        """What the clients raise."""
+
+        class ProvisionedConcurrencyConfigNotFoundException(Exception):
+            """There are none."""
+
+    def __init__(self, definition: str, ready: list[int]) -> None:
+        self.definition = definition
+        self.ready = ready
+
+    def client(self, _service: str) -> Ready:
+        return self
+
+    def describe_state_machine(self, **_which: str) -> dict[str, str]:
+        return {"definition": self.definition}
+
+    def get_paginator(self, name: str) -> Ready:
+        assert name == "list_provisioned_concurrency_configs"
+        return self
+
+    def paginate(self, FunctionName: str) -> Iterator[dict[str, object]]:  # noqa: N803 (AWS's name)
+        assert FunctionName == "Stack-Encode"
+        if not self.ready:
+            raise self.exceptions.ProvisionedConcurrencyConfigNotFoundException
+        arn = ARN.replace("Stack-Plan-1a", FunctionName)
+        for number in list(self.ready):
+            yield {"ProvisionedConcurrencyConfigs": [{"FunctionArn": f"{arn}:{number}"}]}
+
+    def delete_provisioned_concurrency_config(self, **which: str) -> None:
+        assert which["FunctionName"] == "Stack-Encode"
+        self.ready.remove(int(which["Qualifier"]))
+
+
+def test_replaced_versions_keep_no_environments_ready() -> None:
+    """If this fails, each deployment adds to the bill of ready environments, for ever."""
+    arn = ARN.replace("Stack-Plan-1a", "Stack-Encode")
+    account = Ready(f'{{"Resource": "{arn}:3"}}', [1, 2, 3])
+    stack = Stack(
+        "s", "UPDATE_COMPLETE", {"StateMachineArn": "m"},
+        {"WorkersEncodeFunction0123ABCD": "Stack-Encode"},
+    )  # fmt: skip
+    assert release_provisioned(cast(Account, account), stack) == 2
+    assert account.ready == [3]
+    assert release_provisioned(cast(Account, account), stack) == 0
+    account.ready = []
+    assert release_provisioned(cast(Account, account), stack) == 0

@@ -11,16 +11,16 @@ still makes the packets, but with zeros instead of their content, which is not r
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from typing import NamedTuple
 
 import av
 import numpy as np
-from av.packet import Packet
-from av.video.stream import VideoStream
+from av.stream import Discard
+from numpy.typing import NDArray
 
 import codec
 from excamera.errors import NoFrames, SourceUnavailable, TruncatedSource
@@ -36,6 +36,7 @@ _TRUSTED = frozenset({"mov", "mp4", "matroska", "webm", "yuv4mpegpipe", "ivf"})
 _MATROSKA = frozenset({"matroska", "webm"})
 _STATE_LENGTH = frozenset({"avi", "asf", "mxf"})
 """Containers that say how long their picture is, besides those that have an index of it."""
+_KEYS_BACK = 4
 LOST_FRAMES = 1.5  # what is missing at the end is more than a matter of rounding
 _STEADY = 0.9  # so many frames must follow each other evenly where a gap is a fault
 # The codecs of which a packet is always one frame, or can be seen not to be.
@@ -57,8 +58,7 @@ _WHOLE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One packet that shows a frame, in decoding order.
 
     Attributes:
@@ -109,6 +109,8 @@ def index_packets(opened: Opened) -> Index | None:
     raw_size = 0  # of an uncompressed frame, all of which are equally large
     frame_end = 0
     keys: dict[int, bool] = {}  # by position in the file, if the file's own index decides
+    is_raw = video.codec_context.name in ("rawvideo", "wrapped_avframe")
+    may_hide = video.codec_context.name in ("vp8", "libvpx")
     try:
         with ExitStack() as stack:
             not_needed = _not_needed(opened)
@@ -117,21 +119,23 @@ def index_packets(opened: Opened) -> Index | None:
                 # FFmpeg would look for the marks in the pictures. If the file's own marks are
                 # wrong, decoders return no frame before a real key frame: the reader notices.
                 keys = {entry.pos: entry.is_keyframe for entry in video.index_entries}
+            stack.enter_context(_alone(opened))
             for packet in demux(opened.container, video):
                 if packet.size == 0:
                     continue
-                if packet.pts is None:
+                pts = packet.pts
+                if pts is None:
                     return None
                 if packet.is_corrupt or packet.size < raw_size:
                     cut = True
                     break
-                if video.codec_context.name in ("rawvideo", "wrapped_avframe"):
+                if is_raw:
                     raw_size = packet.size
                     frame_end = (packet.pos or 0) + len(b"FRAME\n") + packet.size
-                if packet.is_discard or not _shows_a_frame(packet, video):
+                if packet.is_discard or (may_hide and not codec.is_shown(bytes(packet))):
                     continue
                 key = keys.get(packet.pos or 0, packet.is_keyframe)
-                entries.append(Entry(packet.pts, key, packet.duration or 0))
+                entries.append(Entry(pts, key, packet.duration or 0))
     except av.error.FFmpegError as error:
         opened.check()
         if opened.failed_to_read(error):
@@ -232,42 +236,70 @@ def _decoders() -> frozenset[str]:
     return _ONE_FRAME_A_PACKET | {"libdav1d", "libvpx", "libvpx-vp9", "libaom-av1"}
 
 
-def _shows_a_frame(packet: Packet[VideoStream], video: VideoStream) -> bool:
-    if video.codec_context.name in ("vp8", "libvpx"):
-        return codec.is_shown(bytes(packet))
-    return True
+@contextlib.contextmanager
+def _alone(opened: Opened) -> Iterator[None]:
+    """Let the container pass over all streams but the picture, inside the block."""
+    others = [one for one in opened.container.streams if one is not opened.video]
+    before = [one.discard for one in others]
+    for one in others:
+        one.discard = Discard.all
+    try:
+        yield
+    finally:
+        for one, discard in zip(others, before, strict=True):
+            one.discard = discard
 
 
-def _pauses(entries: list[Entry], time_base: Fraction) -> bool:
+def _pauses(entries: Sequence[Entry], time_base: Fraction) -> bool:
     """Whether there is a long time without a picture."""
-    in_order = sorted(entries, key=lambda entry: entry.pts)
-    return any(
-        (after.pts - before.pts - before.duration) * time_base > GAP_S
-        for before, after in pairwise(in_order)
-    )
+    pts, durations = (np.array([e[field] for e in entries], np.int64) for field in (0, 2))
+    order = np.argsort(pts, kind="stable")
+    gaps = np.diff(pts[order]) - durations[order][:-1]
+    return bool(len(gaps)) and int(gaps.max()) * time_base > GAP_S
 
 
-def make_index(entries: list[Entry], time_base: Fraction, rate: Fraction) -> Index:
+def make_index(entries: Sequence[Entry], time_base: Fraction, rate: Fraction) -> Index:
     """Display order and seek points of packets given in decoding order."""
-    order = sorted(range(len(entries)), key=lambda i: (entries[i].pts, i))
-    keys = [i for i, entry in enumerate(entries) if entry.key]
-    seeks_at: list[list[int]] = []  # per packet, the key packets at or before it
-    known: list[int] = []
-    next_key = 0
-    for i in range(len(entries)):
-        while next_key < len(keys) and keys[next_key] <= i:
-            known = [keys[next_key], *known][:4]
-            next_key += 1
-        seeks_at.append(known)
-    seeks = []
-    for i in order:
-        # A picture shown before its key frame may need pictures from before the key frame.
-        good = [k for k in seeks_at[i] if entries[k].pts <= entries[i].pts and k != keys[0]]
-        seeks.append(tuple(entries[k].pts for k in good[:2]))
-    pts = [entries[i].pts for i in order]
+    pts = np.array([entry.pts for entry in entries], np.int64)
+    keys = np.flatnonzero([entry.key for entry in entries])
+    order = np.argsort(pts, kind="stable")
+    in_order = pts[order]
+    # For each frame in display order: which is the last key packet at or before its packet?
+    latest = np.searchsorted(keys, order, side="right") - 1
+    # A picture shown before its key frame may need pictures from before the key frame. The start
+    # of the file, which the first key packet stands for, needs no seek.
+    seeks = _seeks(in_order, pts[keys], latest)
     last = entries[order[-1]]
     typical = max(1, round(1 / (rate * time_base)))
-    return Index(time_base, pts, seeks, pts[-1] + (last.duration or typical))
+    return Index(time_base, in_order.tolist(), seeks, last.pts + (last.duration or typical))
+
+
+def _seeks(
+    shown: NDArray[np.int64], keys: NDArray[np.int64], latest: NDArray[np.int64]
+) -> list[tuple[int, ...]]:
+    """Where decoding can start for each frame: at most two of the last four key packets.
+
+    Args:
+        shown: when each frame is shown.
+        keys: when each key packet is shown.
+        latest: for each frame, number of the last key packet before its own; -1 if there is none.
+    """
+    none = np.iinfo(np.int64).min
+    best = np.full((2, len(shown)), none)
+    for back in range(_KEYS_BACK):
+        number = latest - back
+        at = keys[np.maximum(number, 0)] if len(keys) else shown
+        good = (number > 0) & (at <= shown)
+        first = good & (best[0] == none)
+        second = good & ~first & (best[1] == none)
+        best[0][first], best[1][second] = at[first], at[second]
+    same: dict[tuple[int, int], tuple[int, ...]] = {}
+    found = []
+    for pair in zip(*best.tolist(), strict=True):
+        if pair not in same:
+            same[pair] = tuple(one for one in pair if one != none)
+        found.append(same[pair])
+    return found
 
 
 def promised_but_missing(opened: Opened) -> str:

@@ -23,8 +23,11 @@ from mu.store.block_file import BlockFile
 from mu.store.protocol import NOTHING, Buffer, Range, at_once
 from mu.store.s3.client import PastEnd, client, translated
 from mu.store.s3.join import join
-from mu.store.s3.parallel import read_writable
+from mu.store.s3.parallel import pool_of_requests, read_writable
 from mu.store.url import ObjectUrl
+
+_CACHE_BYTES = 48 << 20
+"""Of a source that is read by ranges: the blocks on their way, and as many others."""
 
 _BLIND = "?absent=forbidden"
 
@@ -117,7 +120,9 @@ class S3Object:
 
     def open(self) -> BinaryIO:
         """The object as a seekable binary file, read by ranges."""
-        return BlockFile(self.read_range, self.size)
+        return BlockFile(
+            self.read_range, self.size, cache_bytes=_CACHE_BYTES, pool=pool_of_requests()
+        )
 
 
 class S3Store:

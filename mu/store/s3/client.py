@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
+from botocore.session import Session
 
 from mu.errors import NoSuchKey, ObjectExists, StoreDenied, StoreError, StoreUnavailable
 from mu.store.protocol import REQUESTS_AT_ONCE
@@ -22,6 +23,32 @@ _CONDITION = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict
 
 class PastEnd(StoreError):
     """A range begins beyond the end of the object."""
+
+
+class _Unlisted(list[str]):
+    """Stands for the names of all services; whether one exists is seen when it is described."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+class _Loader(Loader):  # type: ignore[misc]  # it has no types
+    """Finds a service's description without a look into the folders of four hundred others."""
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """All, without a look."""
+        return _Unlisted()
+
+
+def _upload_file(s3: Any, *arguments: Any, **options: Any) -> None:
+    """boto3's own; most processes upload no file, and begin without it."""
+    from boto3.s3.inject import upload_file
+
+    upload_file(s3, *arguments, **options)
+
+
+def _add_upload(class_attributes: dict[str, Any], **_event: Any) -> None:
+    class_attributes["upload_file"] = _upload_file
 
 
 @cache
@@ -41,8 +68,13 @@ def client() -> Any:
         response_checksum_validation="when_required",
     )
     try:
+        # boto3 would make the same client, but describe S3's resources, too.
+        session = Session()
+        session.register_component("data_loader", _Loader())
+        session.register("creating-client-class.s3", _add_upload)
         # The SDK itself reads AWS_DEFAULT_REGION only.
-        return boto3.client("s3", os.environ.get("AWS_REGION") or None, config=config)
+        region = os.environ.get("AWS_REGION") or None
+        return session.create_client("s3", region, config=config)
     except ValueError as error:  # an address that is none
         raise StoreError(
             f"AWS configuration: {error}: check AWS_REGION and AWS_ENDPOINT_URL"

@@ -16,7 +16,7 @@ _ATTEMPTS = 3  # the SDK does not try again once the answer has begun
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def pool_of_requests() -> ThreadPoolExecutor:
     """One for the process, so that many reads at a time make no more requests than one."""
     return ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="mu s3")
 
@@ -31,7 +31,7 @@ def read_writable(bucket: str, key: str, start: int, length: int) -> bytearray:
     etag = _read(bucket, key, start, whole[:first], None)
     # All other parts must be of the same object.
     rest = [
-        _pool().submit(_read, bucket, key, start + at, whole[at : at + PART_BYTES], etag)
+        pool_of_requests().submit(_read, bucket, key, start + at, whole[at : at + PART_BYTES], etag)
         for at in range(first, length, PART_BYTES)
     ]
     try:

@@ -1,0 +1,21 @@
+"""docs/start.md is what the results render to."""
+
+import json
+from pathlib import Path
+
+from benchmarks.start.report import render
+from excamera.job.steps import FUNCTIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULT = ROOT / "benchmarks" / "results" / "start.json"
+
+
+def test_page_is_what_the_results_give():
+    """A figure in the docs would be one that no command reproduces."""
+    assert (ROOT / "docs" / "start.md").read_text() == render(json.loads(RESULT.read_text()))
+
+
+def test_every_function_is_measured():
+    """A new function may begin as slowly as it likes."""
+    measured = set(json.loads(RESULT.read_text())["imports"]["functions"])
+    assert measured >= {one.name for one in FUNCTIONS}
