@@ -88,14 +88,7 @@ class Assembly:
         self._upload = upload
         self._runs_of_leaf = runs_of_leaf(count)
         self._first = _first_number(self._runs_of_leaf)
-        # How many nodes there are on each level, from the runs to the whole, and how many of the
-        # level below each of them has.
-        self._counts = [count]
-        self._children: list[int] = []
-        while self._counts[-1] > 1:
-            has_leaves = not self._children and self._runs_of_leaf > 1
-            self._children.append(self._runs_of_leaf if has_leaves else CHILDREN)
-            self._counts.append(-(-self._counts[-1] // self._children[-1]))
+        self._counts, self._children = _tree(count, self._runs_of_leaf)
 
     def add(self, run: int, size: int, note: Any = None) -> None:
         """Add a run that is stored, and put together what is now complete.
@@ -282,6 +275,21 @@ class Assembly:
             upload.send(MAX_PARTS, [*self._ranges(whole.left), end])
             parts.append((MAX_PARTS, _size(whole.left) + len(end)))
         return parts
+
+
+def nodes(count: int) -> int:
+    """How many nodes the tree over so many runs has."""
+    return sum(_tree(count, runs_of_leaf(count))[0][1:])
+
+
+def _tree(count: int, leaf: int) -> tuple[list[int], list[int]]:
+    """The nodes on each level, from the runs to the whole; and how many of one a node above has."""
+    counts = [count]
+    children: list[int] = []
+    while counts[-1] > 1:
+        children.append(leaf if leaf > 1 and not children else CHILDREN)
+        counts.append(-(-counts[-1] // children[-1]))
+    return counts, children
 
 
 def runs_of_leaf(count: int) -> int:

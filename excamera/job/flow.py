@@ -1,4 +1,4 @@
-"""ExCamera's flow: index, surveys, plan, then the sound beside all batches, then stitch.
+"""ExCamera's flow: index, then the sound beside surveys and plan, then all batches, then stitch.
 
 A short source has no spans to survey. A batch codes its anchors, then all chunks at the same time,
 then joins them.
@@ -111,21 +111,19 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
     )
     batches = Each(
         "batches",
-        items="$.plan.items",
+        items="$.ready.plan.items",
         items_in_store=True,
         item={
             "job": "$.job",
             "batch": "$item.batch",
             "chunks": "$item.chunks",
-            "chunks_at_once": "$.plan.chunks_at_once",
+            "chunks_at_once": "$.ready.plan.chunks_at_once",
         },
         body=batch,
         distributed=True,
-        concurrency="$.plan.batches_at_once",
-        results="$.plan.results",
-    )
-    media = Parallel(
-        "media", {"audio": task("audio", job="$.job"), "video": batches}, output=DISCARD
+        concurrency="$.ready.plan.batches_at_once",
+        results="$.ready.plan.results",
+        output=DISCARD,
     )
     index = Task("index", "index", output="indexed", retry=_RETRY, timeout_s=timeout_s)
     surveys = Each(
@@ -137,5 +135,11 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         distributed=True,
         concurrency="$.indexed.spans_at_once",
     )
-    plan = task("plan", output="plan", job="$.job", limits="$.indexed.limits")
-    return Sequence("excamera", (index, surveys, plan, media, task("stitch", job="$.job")))
+    plan = task("plan", job="$.job", limits="$.indexed.limits")
+    # Workers put the sound before their batches, so it must be there first.
+    ready = Parallel(
+        "ready",
+        {"audio": task("audio", job="$.job"), "plan": Sequence("cut", (surveys, plan))},
+        output="ready",
+    )
+    return Sequence("excamera", (index, ready, batches, task("stitch", job="$.job")))

@@ -40,6 +40,8 @@ class Right(Enum):
     WRITES_JOBS = auto()
     LOOKS_AT_OUTPUT = auto()
     WRITES_OUTPUT = auto()
+    ABORTS_OUTPUT = auto()
+    COMPLETES_OUTPUT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Counts:
         anchored_chunk: for each chunk of such a batch.
         rebased_batch: for each batch of mode rebase.
         span: for each span of a long film.
+        node: for each node of the tree in which workers put the batches together.
     """
 
     job: int = 0
@@ -63,6 +66,7 @@ class Counts:
     anchored_chunk: int = 0
     rebased_batch: int = 0
     span: int = 0
+    node: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*map(operator.add, astuple(self), astuple(other)))
@@ -92,8 +96,8 @@ class Function:
 class Step(Function):
     """A function that the flow calls.
 
-    The requests to S3 are those of all its calls in a job in which nothing fails, with a source
-    small enough to be read whole when opened.
+    The requests to S3 are those of all its calls in a job in which nothing fails and no two batches
+    end at the same moment, with a source small enough to be read whole when opened.
 
     Attributes:
         task: its task function, as ``"package.module:function"``.
@@ -162,12 +166,14 @@ STEPS = (
         task="excamera.steps.plan:plan",
         per=Per.JOB,
         media=False,
-        rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS}),
-        # The plan, the list of batches, the record; a part of the plan for each batch. The list
-        # of the jobs that wait is priced as a write, too, and the turn is one.
-        writes=Counts(job=5, batch=1),
-        # The index, the turns, the check; all surveys.
-        reads=Counts(job=4, span=1),
+        rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS,
+                          Right.WRITES_OUTPUT, Right.ABORTS_OUTPUT}),
+        # The plan, the list of batches, the upload of the result and what is noted of it, the
+        # record; a part of the plan for each batch. The list of the jobs that wait is priced as a
+        # write, too, and the turn is one.
+        writes=Counts(job=7, batch=1),
+        # The index, the turns, an upload that was begun before, the check; all surveys.
+        reads=Counts(job=5, span=1),
     ),
     Step(
         "anchors",
@@ -203,11 +209,16 @@ STEPS = (
         memory_mb=5307,
         task="excamera.steps.join:join",
         per=Per.BATCH,
-        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
-        writes=Counts(batch=3),
+        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS,
+                          Right.WRITES_OUTPUT}),
+        # As encode; what is noted of the batch, and a list of what is noted of its neighbours. Who
+        # finds all of them does the same for a node of the tree; the last one has no neighbours.
+        writes=Counts(batch=5, node=2, job=-1),
         # As encode, and every chunk. In mode rebase it opens the source, unless the batch has one
-        # chunk; in mode anchors it reads the anchors, and the records and sizes of all pieces.
-        reads=Counts(batch=3, chunk=1, rebased_batch=_OPENED, anchored_batch=2, anchored_chunk=2),
+        # chunk; in mode anchors it reads the anchors, and the records and sizes of all pieces. The
+        # sound and its record; what is noted of neighbours.
+        reads=Counts(batch=6, node=1, job=-1, chunk=1, rebased_batch=_OPENED, anchored_batch=2,
+                     anchored_chunk=2),
         phase="joining",
         # Joining a frame takes a fraction of encoding it.
         weight=0.5,
@@ -229,16 +240,18 @@ STEPS = (
         per=Per.JOB,
         media=False,
         rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS,
-                          Right.LOOKS_AT_OUTPUT, Right.WRITES_OUTPUT}),
-        # The result, the record; the list of jobs and the turn, as in plan.
-        writes=Counts(job=4),
-        # The turns, the plan, the sound's record and size, its last run, the output, the check.
-        # For a batch its record, size, frames and sound.
-        reads=Counts(job=8, batch=4),
+                          Right.LOOKS_AT_OUTPUT, Right.WRITES_OUTPUT, Right.COMPLETES_OUTPUT}),
+        # A part, the list of parts, the result, the record; the list of jobs and the turn, as in
+        # plan.
+        writes=Counts(job=6),
+        # The turns, the plan, what is noted of all batches, the sound's record, the output, the
+        # check. Batches of less than 5 MiB are read by join or here; S3 copies larger ones, which
+        # is a write.
+        reads=Counts(job=7, batch=1),
         phase="stitching",
     ),
 )  # fmt: skip
-"""In the order in which they begin; the sound is made beside all batches."""
+"""In the order in which they begin, but the sound: that is made beside surveys and plan."""
 
 FUNCTIONS: tuple[Function, ...] = (
     Function("start", 256, front=True),

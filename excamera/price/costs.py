@@ -16,6 +16,7 @@ from excamera.job.options import EncodeOptions
 from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEPS, Counts, Per, step_of
 from mu import Attempt, Each, Node, Parallel, Sequence, Task
+from mu.assembly import nodes
 from mu.flow import walk
 from mu.prices import GB_SECOND_USD, INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
@@ -81,7 +82,7 @@ class Shape:
     def counts(self) -> Counts:
         """How many there are of each unit."""
         return Counts(1, self.batches, self.chunks, self.anchored_batches, self.anchored_chunks,
-                      self.rebased_batches, self.spans)  # fmt: skip
+                      self.rebased_batches, self.spans, nodes(self.batches))  # fmt: skip
 
 
 def _with_ordinary(lengths: list[int]) -> int:
@@ -214,8 +215,9 @@ _BESIDES = {
     # Reads the list of batches, and writes what became of them.
     "state machine": _Asked(writes=1, reads=1),
     # Lists the timeline, stores the end, and the job's record in the catalogue with an entry;
-    # looks twice for an earlier end, and once for a cancellation.
-    "ended": _Asked(invocations=1, writes=4, reads=3),
+    # looks twice for an earlier end, and once for a cancellation. Lists uploads, of which there is
+    # one.
+    "ended": _Asked(invocations=1, writes=5, reads=4),
 }
 
 _SOME_ENVIRONMENTS = 100

@@ -62,7 +62,7 @@ class Pace:
         audio_s: seconds for a second of sound.
         plan_s: seconds to index and plan a thousand frames, without their pictures.
         survey_s: seconds to decode and survey a megapixel.
-        stitch_s: seconds for a batch.
+        stitch_s: seconds to send the front and the end of a result.
         bits: bits of a megapixel at `crf` 24.
     """
 
@@ -78,7 +78,7 @@ class Pace:
     audio_s: float = 0.011
     plan_s: float = 0.012
     survey_s: float = 0.01
-    stitch_s: float = 0.02
+    stitch_s: float = 0.5
     bits: float = 125_000
 
     @classmethod
@@ -137,7 +137,7 @@ class Pace:
             call_s=call_s,
             **of_plan,
             audio_s=seconds["audio"] / max(1e-9, film.duration_s),
-            stitch_s=seconds["stitch"] / max(1, calls["join"]),
+            stitch_s=seconds["stitch"] / max(1, calls["stitch"]),
         )
 
     def with_size(self, size: int, film: Film, crf: int) -> Pace:
@@ -296,13 +296,13 @@ def estimate(
         START_S
         + (len(("index", "plan", "anchors", "encode", "stitch")) + bool(shape.spans)) * cold
         + calls["index"]
-        + ceil(shape.spans / surveys) * (calls["survey"] + STATE_S)
         + STATE_S
-        + calls["plan"]
         + max(
             calls["audio"],
-            ceil(shape.batches / batches) * batch_s + shape.batches / _CHILDREN_A_SECOND,
+            ceil(shape.spans / surveys) * (calls["survey"] + STATE_S) + calls["plan"],
         )
+        + ceil(shape.batches / batches) * batch_s
+        + shape.batches / _CHILDREN_A_SECOND
         + calls["stitch"]
     )
     bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
@@ -382,6 +382,6 @@ def _call_seconds(
         / _speed_of_join(options, workers.cpus("join"))
         / max(1, shape.batches),
         "audio": pace.audio_s * film.duration_s if film.sound else 0.0,
-        "stitch": pace.stitch_s * shape.batches,
+        "stitch": pace.stitch_s,
     }
     return {step: pace.call_s + work_of_call.get(step, 0.0) for step in STEP_NAMES}

@@ -17,6 +17,8 @@ from excamera.media.join import JoinedChunk, SourceChunk, Timings
 from excamera.media.source.reader import FrameReader
 from excamera.steps.anchors import anchors_of
 from excamera.steps.pieces import CODEC, frames_of, marked, raster_of
+from excamera.steps.runs import add_run
+from excamera.steps.sound import with_sound
 from mu import Context, Event, at_once
 from mu.machine import available_cpus
 
@@ -33,6 +35,7 @@ def join(event: Event, context: Context) -> Event:
 
     Raises:
         SeamMismatch: the joined batch does not decode to the predicted states.
+        PlanMismatch: a piece or the sound is missing, or of another plan.
         SourceMismatch: the source does not have exactly the planned frames.
     """
     job = Job.load(context.store, event["job"], event["batch"])
@@ -57,6 +60,7 @@ def join(event: Event, context: Context) -> Event:
             for stamp in stamped(part.frames, chunk.pts, container.codec)
         ]
         data, cues = container.batch(plan, frames, last=plan.is_last(batch))
+        data, cues = with_sound(job, batch, container, data, cues)
         return data, BatchRecord(
             frames=len(batch.pts),
             packets=len(frames),
@@ -69,6 +73,7 @@ def join(event: Event, context: Context) -> Event:
         )
 
     record = job.once(job.keys.cluster(event["batch"]), BatchRecord, make, context)
+    add_run(job, event["batch"], record)
     return {"frames": record.frames, "bytes": record.bytes}
 
 

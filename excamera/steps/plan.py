@@ -9,8 +9,10 @@ from excamera.job.cut import cut
 from excamera.job.draft import Draft
 from excamera.job.flow import Limits
 from excamera.job.objects import Job, Keys
-from excamera.job.plan import Batch
+from excamera.job.plan import Batch, Plan
 from excamera.job.records import PlanSummary, SurveyRecord
+from excamera.lifecycle.result_uploads import begin_upload
+from excamera.media.container.output import output_container
 from excamera.media.losses import Lost, even_octaves
 from excamera.media.scenes import Survey
 from mu import Context, Event, Store, at_once
@@ -20,7 +22,7 @@ Grant = Callable[[int, Limits], Limits]
 
 
 def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
-    """Write ``plan.json`` and the list of batches.
+    """Write ``plan.json`` and the list of batches; begin the upload of the result.
 
     Args:
         event: `job`, and `limits`, those of `excamera.job.flow.Limits`.
@@ -38,6 +40,7 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
     surveyed = survey if survey.count == len(draft.frames) else None
     batches = tuple(cut(draft.frames, draft.plan.options, surveyed))
     made = replace(draft.plan, batches=batches, even=_even(batches, spans) if surveyed else None)
+    made = replace(made, upload=_begun(made, context.store, keys))
     context.mark("computed")
     most_chunks = max(len(batch.chunks) for batch in batches)
     chunks = sum(len(batch.chunks) for batch in batches)
@@ -66,6 +69,10 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
         indexed_by=made.source.indexed_by,
         notes=list(made.notes),
     ).to_json()
+
+
+def _begun(made: Plan, store: Store, keys: Keys) -> str:
+    return begin_upload(made, output_container(made.container).media_type, store, keys)
 
 
 def _spans(draft: Draft, store: Store, keys: Keys) -> list[SurveyRecord]:

@@ -402,6 +402,13 @@ class Scenarios:
         work = stack.outputs["WorkBucket"]
         for key in (f"jobs/{job}/chunks/1", f"cancelled/{job}"):
             stack.s3.put_object(Bucket=work, Key=key, Body=b"")
+        if step == "plan":  # which may begin an upload after all others are aborted
+            output = {"store": f"s3://{stack.outputs['OutputBucket']}", "key": f"{job}.webm"}
+            begun = stack.s3.create_multipart_upload(
+                Bucket=stack.outputs["OutputBucket"], Key=output["key"]
+            )
+            record = json.dumps({**output, "name": begun["UploadId"]}).encode()
+            stack.s3.put_object(Bucket=work, Key=f"jobs/{job}/uploads/1.json", Body=record)
         numbers = dict.fromkeys(("span", "batch", "chunk"), 0)
         payload = {
             "event": {"job": job, **numbers},

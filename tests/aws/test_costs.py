@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,20 @@ STEPS = ("start", "admit", *TASKS, "ended")
 OPTIONS = {
     mode: EncodeOptions(chunk_frames=6, batch_chunks=2, mode=mode) for mode in ("anchors", "rebase")
 }
+
+
+PRICED_AS_PUT = (
+    "PutObject", "ListObjectsV2", "CopyObject", "CreateMultipartUpload", "UploadPart",
+    "UploadPartCopy", "ListParts", "CompleteMultipartUpload",
+)  # fmt: skip
+
+
+@contextmanager
+def one_by_one(stack: Deployed) -> Iterator[None]:
+    """Lets jobs that begin meanwhile have one batch under way at a time."""
+    variables = stack.configuration("index")["Environment"]["Variables"]
+    with stack.changed("index", Environment={"Variables": {**variables, "BATCHES_AT_ONCE": "1"}}):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +98,9 @@ def check_counts(
     """Checks what a job asks for against what is foretold for its shape."""
     run(emulator, stack, film, f"{key}/warm.mp4", options)  # warm environments open no source
     asked, called = quiet(emulator), reports(emulator, stack)
-    job = run(emulator, stack, film, f"{key}/counted.mp4", options)
+    # If two batches end at the same moment, both workers put them together.
+    with one_by_one(stack):
+        job = run(emulator, stack, film, f"{key}/counted.mp4", options)
     after, reported = quiet(emulator), reports(emulator, stack)
 
     planned = Plan.from_json(json.dumps(stack.read_work(Keys(job.name).plan)).encode())
@@ -101,7 +118,7 @@ def check_counts(
     }
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     assert parent + children == expected.transitions
-    writes = sum(counted[f"s3:{name}"] for name in ("PutObject", "ListObjectsV2", "CopyObject"))
+    writes = sum(counted[f"s3:{name}"] for name in PRICED_AS_PUT)
     reads = sum(counted[f"s3:{name}"] for name in ("GetObject", "HeadObject"))
     assert (writes, reads) == (expected.writes, expected.reads), counted
 

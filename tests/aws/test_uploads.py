@@ -247,7 +247,8 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
         "chunks/000000/0000.ivf",
         "chunks/000000/0002.ivf",
         "batches/000000.cluster",
-        "audio.clusters",
+        "audio.packets",
+        f"assembly/{stack.read_work(f'jobs/{job.name}/plan.json')['digest'][:16]}/whole.json",
     } <= keys
     assert {
         "index",
