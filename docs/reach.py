@@ -200,7 +200,7 @@ def _ended() -> dict[str, Any]:
 def _answer() -> int:
     """Bytes of the API's largest answer: a page of the timeline, or the URLs of an upload."""
     attempt = TaskAttempt(
-        task="encode-000000-000000", step="encode", batch=10**6, chunk=10**4, attempt=99,
+        task="encode-000000-000000", step="encode", batch=10**6, share=10**4, attempt=99,
         outcome="done", queued=1e9 + 0.123456, started=1e9 + 0.123456, fetched=1e9 + 0.123456,
         computed=1e9 + 0.123456, stored=1e9 + 0.123456, finished=1e9 + 0.123456,
         worker="x" * 64, peak_memory_mib=1769,
@@ -223,7 +223,7 @@ def _keys() -> int:
     job = "j" * quota("name of an execution").most
     attempt = Attempt("anchors-000000", 99, 10**7, "ExceedToleratedFailureThreshold")
     keys = Keys(job)
-    longest = [str(attempt.key(keys.timeline)), keys.chunk(10**6, 10**4), keys.upload, keys.waiting]
+    longest = [str(attempt.key(keys.timeline)), keys.share(10**6, 10**4), keys.upload, keys.waiting]
     return max(len(key.encode()) for key in longest)
 
 
@@ -294,9 +294,7 @@ REACHES: dict[str, _Reach] = {
         )
     ),
     "history of an execution": _Reach(
-        film=lambda s, work: histories(
-            s.machine, max(len(one.chunks) for one in work.batches), all_retries(s.machine)
-        )
+        film=lambda s, work: histories(s.machine, WORKERS.batch_workers, all_retries(s.machine))
     ),
     "state transitions a second": _both(lambda work: work.rates.transitions),
     "StartExecution in a burst": _Reach(jobs=lambda _, work: work.started),
@@ -308,12 +306,12 @@ REACHES: dict[str, _Reach] = {
     ),
     "open executions": _both(lambda work: work.jobs + work.workers),
     "open map runs": _both(lambda work: work.jobs),
-    "children of a map run at the same time": _Reach(film=lambda _, work: WORKERS.at_once),
+    "children of a map run at the same time": _Reach(film=lambda _, work: WORKERS.limits.workers),
     "children that a map starts in a second": _Reach(
         film=lambda _, work: work.estimate.shape.batches / work.estimate.seconds
     ),
     "items of a map": _Reach(film=lambda _, work: len(work.batches)),
-    "iterations of an inline map at the same time": _Reach(lambda s: s.context["chunks_at_once"]),
+    "iterations of an inline map at the same time": _Reach(lambda s: s.context["batch_workers"]),
     "time of an execution": _Reach(
         lambda s: s.context["job_timeout_s"], lambda _, work: work.estimate.seconds
     ),

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from excamera.job.cut import Frames, cut, spans
-from excamera.job.flow import capacity_of
 from excamera.job.options import EncodeOptions
+from excamera.job.packing import capacity_of
 from excamera.job.plan import Batch
-from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS
 from excamera.lifecycle import admission
 from excamera.lifecycle.uploads import job_of_upload
 from excamera.price.costs import Usage
@@ -70,8 +70,8 @@ def payloads(
     indexed = {
         "frames": frames,
         "spans": list(range(surveyed)),
-        "spans_at_once": WORKERS.at_once,
-        "limits": {"batches_at_once": 60, "chunks_at_once": 16, "concurrency": CONCURRENCY},
+        "spans_at_once": WORKERS.limits.workers,
+        "limits": asdict(WORKERS.limits),
     }
     planned = {
         "items": f"jobs/{job['job']}/items.json",
@@ -84,6 +84,7 @@ def payloads(
     }
     caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x" * 32_768}
     longest = max(batches, key=lambda batch: len(batch.chunks))
+    shares = min(WORKERS.batch_workers, len(longest.chunks))
     return {
         "the surveys of all spans": [{"frames": 648}] * surveyed,
         "the state of a job that failed": {
@@ -95,10 +96,13 @@ def payloads(
         "an item of the map": {
             "job": job["job"],
             "batch": longest.number,
-            "chunks": list(range(len(longest.chunks))),
+            "ahead": [longest.number],
+            "shares": list(range(shares)),
+            "of": shares,
+            "threads": 0,
+            "shares_at_once": shares,
         },
-        "the chunks of a batch": [{"frames": options.chunk_frames, "bytes": 10_000_000}]
-        * len(longest.chunks),
+        "the shares of a batch": [{"frames": options.chunk_frames * len(longest.chunks)}] * shares,
     }  # fmt: skip
 
 
@@ -205,7 +209,7 @@ class Workload:
 
     def _turns(self) -> Iterator[list[int]]:
         """The turns when all jobs wait and none has been planned, for sources of several sizes."""
-        most = WORKERS.batches_at_once * WORKERS.chunks_at_once + 1
+        most = WORKERS.job_workers + 1
         for power in range(10, 34):
             store = MemoryStore()
             for number in range(self.jobs):
@@ -219,9 +223,7 @@ class Workload:
     def call_seconds(self, step: str) -> float:
         """Seconds of the mean call of a step."""
         per = next(one.per for one in STEPS if one.name == step)
-        shape = self.estimate.shape
-        count = {Per.JOB: 1, Per.SPAN: shape.spans, Per.BATCH: shape.batches,
-                 Per.CHUNK: shape.chunks}[per]  # fmt: skip
+        count: int = getattr(self.estimate.shape.counts, per.name.lower())
         gb_seconds = self.estimate.usage.gb_seconds[step]
         return gb_seconds * 1024 / DEFAULT_MEMORY_MB[step] / max(1, count)
 
@@ -229,16 +231,16 @@ class Workload:
     def rates(self) -> Rates:
         """What happens in a second."""
         shape, usage = self.estimate.shape, self.estimate.usage
-        chunks = self.workers / self.call_seconds("encode")
-        transitions = chunks * usage.transitions / shape.chunks
+        shares = self.workers / self.call_seconds("encode")
+        transitions = shares * usage.transitions / shape.shares
         # Step Functions delays what is more, and the calls with it.
-        chunks *= min(1.0, TRANSITIONS / transitions)
+        shares *= min(1.0, TRANSITIONS / transitions)
         without: Usage = estimate(self.film, self.options, WORKERS, warm=True, source_reads=0).usage
         return Rates(
-            chunks * usage.invocations / shape.chunks,
+            shares * usage.invocations / shape.shares,
             transitions,
-            chunks * usage.writes / shape.chunks,
-            chunks * max(without.reads, usage.reads - without.reads) / shape.chunks,
+            shares * usage.writes / shape.shares,
+            shares * max(without.reads, usage.reads - without.reads) / shape.shares,
         )
 
 

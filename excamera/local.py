@@ -27,6 +27,7 @@ from excamera.lifecycle.failure import second_try
 from excamera.media.source.numbered import is_sequence
 from excamera.places import check_input, check_output, check_timeline, full, write_page, written
 from mu import DirectoryStore, Event, Executor, Observer, StoreFull, TaskFailed, TaskRecord
+from mu.machine import available_cpus
 from mu.whole import NO_ROOM, whole_file
 
 _JOB = "local"
@@ -97,6 +98,7 @@ def encode_file(
     container = check_output(output, overwrite, source)
     if timeline is not None:
         check_timeline(timeline, source)
+    processes = workers or available_cpus()
     with _room(keep_job), _job_directory(keep_job) as directory:
         store = DirectoryStore(directory)
         keys = Keys(_JOB)
@@ -106,9 +108,10 @@ def encode_file(
             "container": container,
             "options": options.to_json(),
             "index": "auto",
+            "limits": {"processes": processes},
         }
         with (
-            Executor(workers=workers, store=store) as executor,
+            Executor(workers=processes, store=store) as executor,
             _timeline(timeline, Path(event["input"]["name"]).name) as records,
         ):
             result = JobResult.from_json(_run(executor, event, observer, keys, records))

@@ -13,7 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.job.objects import Keys
-from excamera.job.steps import NUMBERS, step_of
+from excamera.job.steps import NUMBERS, step_of, task_name
 from excamera.lifecycle.cancel import forget, is_cancelled
 from functions.settings import StoreSettings
 from mu import Event, Json, Store, StoreError, open_store
@@ -49,7 +49,6 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
         place = {name: event[name] for name in ("job", *NUMBERS) if name in event}
         logger.append_keys(**place, attempt=payload["state"]["retries"] + 1)
         _sweep()
-        numbers = [f"{event[name]:06d}" for name in NUMBERS if name in event]
         try:
             result = call(
                 task,
@@ -57,7 +56,7 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
                 store,
                 worker=context.log_stream_name,
                 timeline=Keys(event["job"]).timeline,
-                task="-".join([step, *numbers]),
+                task=task_name(step, event),
             )
         except Exception as error:
             logger.exception("failed")

@@ -11,7 +11,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from excamera.job.flow import capacity_of
+from excamera.job.packing import capacity_of
 from excamera.lifecycle.admission import EVENT_SOURCE, TURN
 
 logger = Logger()

@@ -22,6 +22,18 @@ def available_cpus() -> int:
         return max(1, os.cpu_count() or 1)
 
 
+def memory_for_data() -> int:
+    """Bytes that this process may fill with data, if one of its kind works on each CPU.
+
+    Half of its memory: the rest is for code, and for what is made of the data.
+    """
+    function = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    if function is not None:
+        return int(function) * 2**20 // 2
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return memory // available_cpus() // 2
+
+
 def adopt_orphans() -> None:
     """Make processes whose parent has ended children of this one, if they descend from it.
 

@@ -10,7 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from excamera.job.steps import COUNTED
+from excamera.job.steps import ENCODING
 from stacks.alarms import PERIOD, own_metric
 from stacks.function import Function
 
@@ -81,16 +81,13 @@ class Dashboard(Construct):
         return _graph("Jobs under way, and what was not delivered", [*jobs, waiting])
 
     def _frames(self) -> cloudwatch.IWidget:
-        rates = [
-            cloudwatch.MathExpression(
-                expression=f"{step.name} / PERIOD({step.name})",
-                using_metrics={step.name: own_metric(self, step.name, "Frames", "Sum")},
-                label=step.frames_are,
-                period=PERIOD,
-            )
-            for step in COUNTED
-        ]
-        return _graph("Frames a second", rates)
+        rate = cloudwatch.MathExpression(
+            expression=f"{ENCODING} / PERIOD({ENCODING})",
+            using_metrics={ENCODING: own_metric(self, ENCODING, "Frames", "Sum")},
+            label="encoded",
+            period=PERIOD,
+        )
+        return _graph("Frames a second", [rate])
 
     def _seconds(self) -> cloudwatch.IWidget:
         times = [

@@ -11,6 +11,7 @@ from constructs import Node
 
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
+from excamera.job.packing import MOST_CHILDREN, MOST_SHARES
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from stacks import public_key
 from stacks.quotas import quota
@@ -74,8 +75,8 @@ class Settings:
             as the account allows.
         front_reserved: calls at the same time that are reserved for each function that serves
             jobs (`Function.front` in `excamera.job.steps`); 0 for none.
-        batches_at_once: batches of one job under way at the same time.
-        chunks_at_once: chunks of one batch under way at the same time, at most 40.
+        job_workers: functions that may encode one job at the same time.
+        batch_workers: functions that may encode one batch, at most 40.
         job_timeout_s: time limit of one job.
         suffixes: file name endings that start a job, with their dot, in either case.
         prefix: only keys that begin with it start a job.
@@ -129,8 +130,8 @@ class Settings:
     memory_mb: dict[str, int]
     scratch_mb: int
     timeout_s: int
-    batches_at_once: int
-    chunks_at_once: int
+    job_workers: int
+    batch_workers: int
     job_timeout_s: int
     suffixes: list[str]
     prefix: str
@@ -196,8 +197,8 @@ class Settings:
         _within("timeout_s", self.timeout_s, range(10, 901))
         _within("workers_at_once", self.workers_at_once, range(100_001))
         _within("front_reserved", self.front_reserved, range(101))
-        _within("batches_at_once", self.batches_at_once, range(1, 10_001))
-        _within("chunks_at_once", self.chunks_at_once, range(1, 41))
+        _within("job_workers", self.job_workers, range(1, MOST_CHILDREN + 1))
+        _within("batch_workers", self.batch_workers, range(1, MOST_SHARES + 1))
         _within("max_source_gb", self.max_source_gb, range(1, 5001))
         _within("api_rate", self.api_rate, range(1, 10_001))
         _within("api_burst", self.api_burst, range(1, 5001))
@@ -361,7 +362,7 @@ def _parsed(name: str, value: Any) -> Any:
 
 def _with_defaults(memory_mb: Any) -> dict[str, int]:
     if not isinstance(memory_mb, dict):
-        raise SettingError(f'memory_mb must be an object such as {{"join": 3008}}, '
+        raise SettingError(f'memory_mb must be an object such as {{"encode": 3008}}, '
                            f"not {memory_mb!r}")  # fmt: skip
     return {**DEFAULT_MEMORY_MB, **memory_mb}
 

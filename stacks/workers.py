@@ -115,8 +115,8 @@ class Workers(Construct):
         settings = self._settings
         return {
             "WORKERS_AT_ONCE": str(settings.workers_at_once),
-            "BATCHES_AT_ONCE": str(settings.batches_at_once),
-            "CHUNKS_AT_ONCE": str(settings.chunks_at_once),
+            "JOB_WORKERS": str(settings.job_workers),
+            "BATCH_WORKERS": str(settings.batch_workers),
         }
 
     def admit_function(self, machine: sfn.StateMachine) -> Function:

@@ -46,7 +46,7 @@ JOBS = (
 def measure(media: Path, cache: Path, repeats: int) -> list[dict[str, Any]]:
     """Runs jobs on the emulator; returns what is billed, reported and estimated.
 
-    One function runs at a time, so that it does not share its CPU; join gets all CPUs there are.
+    One function runs at a time, so that it does not share its CPU; encode gets all CPUs there are.
     Of each job, the round with the median bill counts.
 
     Args:
@@ -54,7 +54,7 @@ def measure(media: Path, cache: Path, repeats: int) -> list[dict[str, Any]]:
         cache: folder for the sources.
         repeats: rounds of all jobs.
     """
-    memory = {**configured_mb(), "join": CPU_MB * available_cpus()}
+    memory = {**configured_mb(), "encode": CPU_MB * available_cpus()}
     workers = Workers(memory, "x86_64", concurrency=2)
     sources = [source_of(SIZES[job.size], job.frames, media, cache) for job in JOBS]
     with (
@@ -73,8 +73,7 @@ def measure(media: Path, cache: Path, repeats: int) -> list[dict[str, Any]]:
     ]
     films = [look_at(str(source)) for source in sources]
     options = [EncodeOptions().with_texts(job.texts) for job in JOBS]
-    cpus = {step: workers.cpus(step) for step in STEPS}
-    like = Pace.of_job(attempts_of(runs[0]), films[0], options[0], cpus, call_s)
+    like = Pace.of_job(attempts_of(runs[0]), films[0], options[0], workers, call_s)
     like = like.with_size(runs[0].output_size, films[0], options[0].crf)
     found = []
     for job, run, film, chosen in zip(JOBS, runs, films, options, strict=True):

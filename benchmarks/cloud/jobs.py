@@ -20,6 +20,7 @@ from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
 from emulator.runs import billed, history
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
+from excamera.job.records import BatchRecord
 from excamera.job.steps import STEP_NAMES
 from excamera.local import encode_file
 
@@ -54,6 +55,7 @@ class Run:
         peaks_mib: by step, the peak memory of each of its processes so far.
         cpu_s: CPU time of the emulator's servers and of the functions during the job.
         billed: by step, GB-seconds that Lambda reported.
+        batches: of a local run, what was joined.
     """
 
     begun: float
@@ -67,6 +69,7 @@ class Run:
     peaks_mib: dict[str, list[int]] = field(default_factory=dict)
     cpu_s: dict[str, float] = field(default_factory=dict)
     billed: dict[str, float] = field(default_factory=dict)
+    batches: list[BatchRecord] = field(default_factory=list)
 
     def of(self, step: str) -> list[Record]:
         """Returns the records of one step."""
@@ -106,7 +109,11 @@ def run_locally(source: Path, texts: dict[str, str], workers: int) -> Run:
             for path in sorted((job / Keys("local").timeline).rglob("*.json"))
         ]
         encoded = output.read_bytes()
-        return Run(begun, ended, records, sha256(encoded), len(encoded))
+        batches = [
+            BatchRecord.from_json(path.read_bytes())
+            for path in sorted((job / Keys("local").clusters).glob("*.json"))
+        ]
+        return Run(begun, ended, records, sha256(encoded), len(encoded), batches=batches)
 
 
 class Cloud:

@@ -60,7 +60,7 @@ def measure_size(size: Size, frames: int, media: Path, cache: Path) -> dict[str,
         "source_bytes": source.stat().st_size,
         "source_sha256": sha256_of(source),
         "threads": threads,
-        "batches": len(run.of("join")),
+        "batches": len({record["event"]["batch"] for record in run.of("encode")}),
         "calls": {step: len(run.of(step)) for step in run.peaks_mib if step != "start"},
         "peaks_mib": run.peaks_mib,
         "seconds": time.time() - started,
@@ -76,7 +76,7 @@ def measure_growth(media: Path, cache: Path) -> list[dict[str, Any]]:
     for batch_chunks, threads in GROWTH:
         if threads > available_cpus():
             continue
-        peaks = _run(source, batch_chunks, threads).peaks_mib["join"]
+        peaks = _run(source, batch_chunks, threads).peaks_mib["encode"]
         found.append({"batch_chunks": batch_chunks, "threads": threads, "peak_mib": max(peaks)})
         print(f"rebase: {found[-1]}", flush=True)
     return found

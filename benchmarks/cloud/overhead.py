@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def phases(run: Run) -> dict[str, float]:
     """Returns the seconds of a job's phases, in order; they add up to its wall time."""
     [index], [plan], [stitch] = run.of("index"), run.of("plan"), run.of("stitch")
     fanned_out = min(record["started"] for record in run.of("encode"))
-    gathered = max(record["finished"] for record in run.of("join"))
+    gathered = max(record["finished"] for record in run.of("encode"))
     marks = [
         run.begun,
         index["started"],
@@ -103,21 +104,18 @@ def waits(run: Run) -> dict[str, list[float]]:
     """Returns, by step, the time between the end of all that a task depends on and its start."""
     [index], [plan] = run.of("index"), run.of("plan")
     indexed = max(record["finished"] for record in [index, *run.of("survey")])
-    anchored = {record["event"]["batch"]: record["finished"] for record in run.of("anchors")}
-    encoded: dict[int, float] = {}
-    for record in run.of("encode"):
-        batch = record["event"]["batch"]
-        encoded[batch] = max(encoded.get(batch, 0.0), record["finished"])
-    ready = max(record["finished"] for record in [plan, *run.of("audio")])
-    joined = max(record["finished"] for record in run.of("join"))
+    anchored: dict[int, float] = {
+        record["event"]["batch"]: record["finished"] for record in run.of("anchors")
+    }
+    ready = float(max(record["finished"] for record in [plan, *run.of("audio")]))
+    joined = max(record["finished"] for record in run.of("encode"))
     since: dict[str, Callable[[Record], float]] = {
         "index": lambda _: run.begun,
         "survey": lambda _: index["finished"],
         "plan": lambda _: indexed,
         "audio": lambda _: index["finished"],
         "anchors": lambda _: ready,
-        "encode": lambda record: anchored[record["event"]["batch"]],
-        "join": lambda record: encoded[record["event"]["batch"]],
+        "encode": lambda record: anchored.get(record["event"]["batch"], ready),
         "stitch": lambda _: joined,
     }
     return {
@@ -154,7 +152,7 @@ def summary(run: Run, slots: int) -> dict[str, Any]:
                 "queued_total_s": sum(queued),
             }
     [plan] = run.of("plan")
-    parallel = [record for step in ("anchors", "encode", "join") for record in run.of(step)]
+    parallel = [record for step in ("anchors", "encode") for record in run.of(step)]
     begun = max(record["finished"] for record in [plan, *run.of("audio")])
     span = max(record["finished"] for record in parallel) - begun
     busy = sum(record["finished"] - record["started"] for record in parallel)
@@ -205,7 +203,14 @@ def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any
     retried = [record for record in run.records if record["attempts"] > 1]
     if retried:
         raise RuntimeError(f"tasks were retried: {retried}")
-    items: Items = {"batches": [{"chunks": [{}] * shape.batch_chunks}] * shape.batches}
+    anchored = {record["event"]["batch"] for record in run.of("anchors")}
+    shares = Counter(record["event"]["batch"] for record in run.of("encode"))
+    items: Items = {
+        "batches": [
+            {"ahead": [{}] * (batch in anchored), "shares": [{}] * count}
+            for batch, count in shares.items()
+        ]
+    }
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     if parent != run.parent_states:
         raise RuntimeError(f"{run.parent_states} states were entered, not {parent}")

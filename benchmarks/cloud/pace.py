@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from math import log2
 from pathlib import Path
@@ -19,6 +19,7 @@ from benchmarks.common.films import CIF, SIZES, source_of
 from benchmarks.common.synthetic import Clip
 from excamera.cli.estimate import look_at
 from excamera.job.options import EncodeOptions
+from excamera.job.steps import task_name
 from excamera.price.costs import Shape
 from excamera.price.estimate import Pace
 from mu import Attempt
@@ -47,8 +48,8 @@ OCTAVE_FROM, OCTAVE_TO = 16, 32
 def attempts_of(run: Run) -> list[Attempt]:
     """Returns the timeline of a run without failures."""
     return [
-        Attempt(f"{record['name']}-{number}", 1, round(1000 * _seconds(record)))
-        for number, record in enumerate(run.records)
+        Attempt(task_name(record["name"], record["event"]), 1, round(1000 * _seconds(record)))
+        for record in run.records
     ]
 
 
@@ -113,21 +114,25 @@ def _clip(source: Path, repeats: int, idle: dict[str, float]) -> dict[str, Any]:
     film, options = look_at(str(source)), EncodeOptions().with_texts(PUBLISHED)
     runs = [run_locally(source, PUBLISHED, 1) for _ in range(repeats)]
 
-    def seconds(step: str) -> float:
-        return statistics.median(
-            sum(_seconds(record) - idle[step] for record in run.of(step)) for run in runs
-        )
+    def median(of_run: Callable[[Run], float]) -> float:
+        return statistics.median(map(of_run, runs))
+
+    def seconds(step: str) -> Callable[[Run], float]:
+        return lambda run: sum(_seconds(record) - idle[step] for record in run.of(step))
+
+    def joining(run: Run) -> float:
+        return sum(sum(record.timings.values()) for record in run.batches)
 
     shape, work = Shape.of(film.frames, options), film.frames * film.megapixels
     first = (shape.chunks - shape.batches) / film.frames
     found = {
-        "encode_s": seconds("encode") / work,
+        "encode_s": median(lambda run: seconds("encode")(run) - joining(run)) / work,
         # First frames of chunks are encoded again, in no task of their own.
-        "rebase_s": (seconds("join") / work - first * _first_frame_s()) / (1 - first),
+        "rebase_s": (median(joining) / work - first * _first_frame_s()) / (1 - first),
         "bits": Pace().with_size(runs[0].output_size, film, options.crf).bits,
     }
     if film.sound:
-        found["audio_s"] = seconds("audio") / film.duration_s
+        found["audio_s"] = median(seconds("audio")) / film.duration_s
     return {"sha256": sha256_of(source), **asdict(film), **found}
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.circumstances import CACHE
+from benchmarks.common.serial import serial_job
 from benchmarks.quality import ours, peers
 from benchmarks.quality.curves import SSIM, Curves, Points
-from benchmarks.quality.serial import serial_job
 
 CRF = 28
 """Of our encode; the peers' levels are those that come closest to its quality."""

@@ -8,8 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import codec
+from benchmarks.common.serial import serial_job
 from benchmarks.common.y4m import Pictures
-from benchmarks.quality.serial import serial_job
 from codec import EncodeSettings
 from excamera.job.options import QI_OF_CRF, EncodeOptions
 from excamera.local import encode_file

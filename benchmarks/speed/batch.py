@@ -14,12 +14,13 @@ from benchmarks.speed.played import CRF, Played, mp4_of, mp4_to_json
 from benchmarks.speed.schedule import Parts
 from excamera.job.options import EncodeOptions
 from excamera.media.anchors import (
-    Between,
     ChunkAnchors,
     encode_anchors,
     encode_between,
     join_anchored,
+    opened_chunks,
 )
+from excamera.media.join import CodedChunk
 from excamera.media.lookahead import Lookahead
 from excamera.media.source.reader import read_all
 from excamera.price.estimate import CRF_TIME_OCTAVE
@@ -75,16 +76,25 @@ class _Batch:
         self.timed_chunk = len(clip.lengths) // 2
         everything = clip.rasters(range(clip.frames), Spent())
         cpus = available_cpus()
-        self.anchors = encode_anchors(everything, clip.lengths, self.options, cpus)
+        self.anchors = self._coded_ahead(everything, cpus)
         with ThreadPoolExecutor(cpus) as pool:
             self.between = list(pool.map(self._encoded, range(len(clip.lengths))))
         self.frames = [
             frame for chunk in join_anchored(self.anchors, self.between) for frame in chunk.frames
         ]
 
-    def _encoded(self, chunk: int) -> Between:
+    def _coded_ahead(self, pictures: Iterable[codec.Raster], threads: int) -> list[ChunkAnchors]:
+        ahead = Lookahead(pictures, self.clip.lengths, CRF, threads)
+        made = encode_anchors(ahead, self.clip.lengths, self.options, threads)
+        return [one.anchors for one in made]
+
+    def _encoded(self, chunk: int) -> CodedChunk:
         pictures = self.clip.rasters(_ordinary(self.clip, chunk), Spent())
-        return encode_between(self.anchors[: chunk + 1], chunk, pictures, self.options)
+        return self._between(chunk, pictures)
+
+    def _between(self, chunk: int, pictures: Iterable[codec.Raster]) -> CodedChunk:
+        *_, opened = opened_chunks(self.anchors[: chunk + 1])
+        return encode_between(opened, pictures, self.options)
 
     def _less_reading(
         self, numbers: Iterable[int], work: Callable[[Iterator[codec.Raster]], _Result]
@@ -102,7 +112,7 @@ class _Batch:
             Lookahead(pictures, self.clip.lengths, CRF, threads).quantizers()
 
         def code(pictures: Iterator[codec.Raster]) -> list[ChunkAnchors]:
-            return encode_anchors(pictures, self.clip.lengths, self.options, threads)
+            return self._coded_ahead(pictures, threads)
 
         def run() -> dict[str, Spent]:
             every = range(self.clip.frames)
@@ -122,8 +132,8 @@ class _Batch:
         """A turn of one chunk, in the middle: it decodes as many anchors as the mean chunk."""
         number = self.timed_chunk
 
-        def code(pictures: Iterator[codec.Raster]) -> Between:
-            return encode_between(self.anchors[: number + 1], number, pictures, self.options)
+        def code(pictures: Iterator[codec.Raster]) -> CodedChunk:
+            return self._between(number, pictures)
 
         made, spent = self._less_reading(_ordinary(self.clip, number), code)
         if made != self.between[number]:

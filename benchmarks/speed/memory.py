@@ -16,11 +16,11 @@ import codec
 from benchmarks.common import films
 from benchmarks.common.circumstances import ROOT, code_digest
 from benchmarks.common.clips import sha256_of
+from benchmarks.common.serial import JOB, SerialJob
 from benchmarks.common.timing import Spent, interleaved, spread
 from benchmarks.speed.streams import RATES, Source, stream_of
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.local import encode_file
 from mu import DirectoryStore
 
 SIZES = ("1080p", "2160p")
@@ -36,11 +36,11 @@ def _encoded_job(source: Path, source_sha256: str, cache: Path) -> Path:
         options = EncodeOptions(
             chunk_frames=films.CHUNK_FRAMES, batch_chunks=films.BATCH_CHUNKS, mode="rebase"
         )
-        encode_file(
-            str(source), folder.with_suffix(".ivf"), options, overwrite=True, keep_job=folder
-        )
+        job = SerialJob(source, options, folder)
+        [batch] = job.plan().batches
+        job.encode(batch, len(batch.chunks))
         (folder / "complete").touch()
-    cluster = Keys("local").cluster(0)
+    cluster = Keys(JOB).cluster(0)
     for key in (cluster, Keys.record(cluster)):
         DirectoryStore(folder).path(key).unlink(missing_ok=True)
     return folder

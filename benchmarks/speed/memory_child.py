@@ -2,7 +2,8 @@
 
     python -m benchmarks.speed.memory_child FOLDER
 
-The folder holds a job whose batch 0 is not joined yet. Prints a JSON object.
+The folder holds a job whose batch 0 has a share for each chunk, and is not joined yet. Prints a
+JSON object.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from excamera.steps.join import join
+from benchmarks.common.serial import JOB
+from excamera.job.objects import Job
+from excamera.steps.encode import encode
 from mu import Context, DirectoryStore
 from mu.engines.stack.function import peak_memory_mib
 from mu.machine import available_cpus
@@ -22,13 +25,15 @@ def main() -> int:
     """Runs the step."""
     store = DirectoryStore(Path(sys.argv[1]))
     before, started = peak_memory_mib(), time.perf_counter()
-    result = join({"job": "local", "batch": 0}, Context(store=store))
+    batch = Job.load(store, JOB, 0).plan.batch(0)
+    event = {"job": JOB, "batch": 0, "share": 0, "of": len(batch.chunks), "threads": 0}
+    encode(event, Context(store=store))
     report = {
         "peak_mib": peak_memory_mib(),
         "peak_before_mib": before,
         "wall_s": round(time.perf_counter() - started, 2),
         "threads": available_cpus(),
-        "frames": result["frames"],
+        "frames": len(batch.pts),
     }
     print(json.dumps(report))
     return 0

@@ -15,9 +15,9 @@ from excamera.cli.cloud import (
     print_json,
 )
 from excamera.cli.options import encode_options, given
-from excamera.job.flow import capacity_of
 from excamera.job.options import EncodeOptions
-from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
+from excamera.job.packing import capacity_of
+from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.places import check_input
 from excamera.price.estimate import Estimate, Film, Pace, Workers
 from excamera.price.estimate import estimate as estimated
@@ -30,8 +30,6 @@ from excamera.price.estimate import estimate as estimated
               help="Memory of the encode function, in MB.")  # fmt: skip
 @click.option("--anchors-memory", type=click.IntRange(128, 10240),
               help="Memory of the anchors function, in MB.")  # fmt: skip
-@click.option("--join-memory", type=click.IntRange(128, 10240),
-              help="Memory of the join function, in MB.")  # fmt: skip
 @click.option("--architecture", type=click.Choice(["arm64", "x86_64"]),
               help="Of the functions.  [default: arm64]")  # fmt: skip
 @click.option("--concurrency", type=click.IntRange(2),
@@ -45,7 +43,6 @@ def estimate(
     source: str,
     encode_memory: int | None,
     anchors_memory: int | None,
-    join_memory: int | None,
     architecture: str | None,
     concurrency: int | None,
     like: str | None,
@@ -62,7 +59,7 @@ def estimate(
     workers, pace = Workers(DEFAULT_MEMORY_MB), None
     if like is not None:
         workers, pace = _like(cloud, like)
-    memory = {"encode": encode_memory, "anchors": anchors_memory, "join": join_memory}
+    memory = {"encode": encode_memory, "anchors": anchors_memory}
     workers = replace(
         workers,
         memory_mb={**workers.memory_mb, **{step: mb for step, mb in memory.items() if mb}},
@@ -79,7 +76,8 @@ def estimate(
             ("source", f"{film.width}x{film.height}, {film.frames:,} frames, "
              f"{film.duration_s:,.1f} s"),
             ("cut", f"ExCamera[{chosen.usual_frames},{chosen.usual_chunks}]: {shape.chunks:,} "
-             f"chunks in {shape.batches:,} batches, {found.workers:,} at once"),
+             f"chunks in {shape.batches:,} batches, {shape.shares:,} shares, {found.workers:,} "
+             "workers at once"),
             ("time", f"about {found.seconds:,.0f} s from the end of the upload"),
             ("size", f"about {found.size / 1e6:,.1f} MB"),
             ("cost", f"about ${found.dollars:.4f}: "
@@ -121,7 +119,7 @@ def _like(cloud: Cloud, name: str) -> tuple[Workers, Pace]:
     workers = workers_of(cloud.account, cloud.stack)
     workers = replace(workers, concurrency=job["account_concurrency"] or workers.concurrency)
     options = EncodeOptions.from_json(job["options"])
-    pace = Pace.of_job(attempts, film, options, {step: workers.cpus(step) for step in STEP_NAMES})
+    pace = Pace.of_job(attempts, film, options, workers)
     return workers, pace.with_size(job["result"]["size"], film, options.crf)
 
 

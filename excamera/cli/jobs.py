@@ -50,10 +50,11 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
             ("output", found["output"]),
             ("created", when(found["created"])),
             ("ended", when(found["ended"])),
-            ("chunks", _of(found["chunks"])),
+            ("chunks", found["chunks"] and f"{found['chunks']:,}"),
+            ("shares", _of(found["shares"])),
             ("batches", _of(found["batches"])),
             ("retries", found["retries"] or None),
-            ("at once", found["chunks_at_once"] and f"{found['chunks_at_once']} chunks"),
+            ("at once", found["workers_at_once"] and f"{found['workers_at_once']} workers"),
             (
                 "account",
                 found["account_concurrency"]

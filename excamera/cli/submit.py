@@ -134,13 +134,13 @@ def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool)
 
 def _say_if_small(job: dict[str, Any]) -> None:
     """Say so if the account, not the stack, limited the number of workers."""
-    limit, chunks = job["account_concurrency"], job["chunks"]
-    if limit is None or not chunks or job["chunks_at_once"] >= chunks["total"]:
+    limit, shares = job["account_concurrency"], job["shares"]
+    if limit is None or not shares or job["workers_at_once"] >= shares["total"]:
         return
     if limit < Workers(DEFAULT_MEMORY_MB).concurrency:
         click.echo(
             f"this account leaves jobs {limit} functions at a time, so at most "
-            f"{job['chunks_at_once']} of {chunks['total']} chunks were encoded at once; a higher "
+            f"{job['workers_at_once']} of {shares['total']} shares were encoded at once; a higher "
             "quota is free (docs/operations.md, quotas)",
             err=True,
         )

@@ -14,7 +14,7 @@ import codec
 from codec.errors import CodecError
 from excamera.cloud.api import Api, expired, http, pause
 from excamera.errors import CloudUnavailable, JobEndedBadly, NoResult, ResultDamaged
-from excamera.job.steps import COUNTED
+from excamera.job.steps import ENCODING
 from excamera.places import written
 from mu import Observer, TaskRecord
 from mu.whole import is_special
@@ -36,7 +36,6 @@ class Follower:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._planned = False
-        self._done = {step.name: 0 for step in COUNTED}
         self._begun: set[str] = set()
 
     def see(self, job: Job) -> None:
@@ -44,39 +43,27 @@ class Follower:
         if job["state"] in ("uploading", "queued"):
             return
         self._begin("index")
-        if job["chunks"] is None:
+        shares, batches = job["shares"], job["batches"]
+        if shares is None:
             return
-        chunks, batches = job["chunks"], job["batches"]
         if not self._planned:
             self._planned = True
-            # The API counts chunks and joined batches only.
-            result = {"frames": job["frames"], "chunks": chunks["total"],
-                      "batches": batches["total"],
-                      "anchored": int(job["phase"] == "anchoring")}  # fmt: skip
+            result = {"frames": job["frames"], "chunks": job["chunks"], "batches": batches["total"]}
             self._observer.finished(_record("plan", result))
         if job["phase"] == "anchoring":
             self._begin("anchors")
             return
-        for step in COUNTED:
-            count = job[step.per.value]
-            if count["done"] or step is COUNTED[0]:
-                self._begin(step.name)
-            self._advance(step.name, count, job["frames"])
-        if job["phase"] in ("stitching", "ended") and batches["done"] == batches["total"]:
+        self._begin(ENCODING)
+        # As if all shares had as many frames, and all were one.
+        frames = job["frames"] * shares["done"] // shares["total"]
+        self._observer.message(ENCODING, {"batch": 0, "share": 0, "frames": frames})
+        if job["phase"] in ("stitching", "ended") and shares["done"] == shares["total"]:
             self._begin("stitch")
 
     def _begin(self, step: str) -> None:
         if step not in self._begun:
             self._begun.add(step)
             self._observer.started(_record(step))
-
-    def _advance(self, step: str, count: dict[str, int], frames: int) -> None:
-        while self._done[step] < count["done"]:
-            # Frames are reported as if every chunk had the same number, up to rounding.
-            before = frames * self._done[step] // count["total"]
-            self._done[step] += 1
-            after = frames * self._done[step] // count["total"]
-            self._observer.finished(_record(step, {"frames": after - before}))
 
 
 def _record(step: str, result: Any = None) -> TaskRecord:

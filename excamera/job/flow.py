@@ -1,12 +1,10 @@
 """ExCamera's flow: index, then the sound beside surveys and plan, then all batches, then stitch.
 
-A short source has no spans to survey. A batch codes its anchors, then all chunks at the same time,
-then joins them.
+A short source has no spans to survey. A batch is encoded in shares (see `excamera.job.packing`). If
+it has several, a worker codes its anchors before; whoever ends last joins the batch.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass, replace
 
 from excamera.job.steps import STEPS
 from mu import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
@@ -17,71 +15,6 @@ FUNCTIONS = {step.name: step.task for step in STEPS}
 _RETRY = (
     Retry(("SourceUnavailable", "StoreUnavailable"), attempts=4, interval_s=1, max_delay_s=20),
 )
-
-_MOST_CHILDREN = 10_000
-"""Step Functions runs no more child executions of a map at the same time."""
-
-FRONT = 3
-"""Functions that jobs leave to what serves them: the API, uploads, ends of jobs."""
-
-
-def capacity_of(concurrency: int, workers_at_once: int = 0) -> int:
-    """How many functions all jobs together may run at the same time.
-
-    Args:
-        concurrency: functions that the account runs at the same time.
-        workers_at_once: the stack's own limit; 0 for none.
-    """
-    free = max(1, concurrency - FRONT)
-    return min(free, workers_at_once) if workers_at_once else free
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of a job in the cloud; on one machine the number of workers is the limit.
-
-    Attributes:
-        batches_at_once: the most batches that run at the same time.
-        chunks_at_once: the most chunks of one batch that run at the same time.
-        concurrency: functions that all jobs together may run at the same time, if known.
-        granted: those of them that this job may run; None for all.
-    """
-
-    batches_at_once: int = _MOST_CHILDREN
-    chunks_at_once: int = 10_000
-    concurrency: int | None = None
-    granted: int | None = None
-
-    @property
-    def workers(self) -> int:
-        """The most functions that run at the same time."""
-        most = min(self.batches_at_once * self.chunks_at_once, _MOST_CHILDREN)
-        return most if self._free is None else max(1, min(most, self._free))
-
-    @property
-    def _free(self) -> int | None:
-        return self.concurrency if self.granted is None else self.granted
-
-    def useful(self, chunks: int, batch_chunks: int) -> int:
-        """The most functions that a job could use, with one for the sound.
-
-        Args:
-            chunks: of the job.
-            batch_chunks: of its largest batch.
-        """
-        of_batch = min(self.chunks_at_once, batch_chunks)
-        return 1 + min(chunks, self.batches_at_once * of_batch)
-
-    def fit(self, batch_chunks: int) -> Limits:
-        """These limits, lowered to what the job may run; the sound takes one function."""
-        if self._free is None:
-            return self
-        room = max(1, self._free - 1)
-        chunks = min(self.chunks_at_once, room)
-        batches = max(1, room // min(chunks, batch_chunks))
-        return replace(
-            self, batches_at_once=min(self.batches_at_once, batches), chunks_at_once=chunks
-        )
 
 
 def excamera_flow(timeout_s: int | None = None) -> Node:
@@ -97,16 +30,34 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
     batch = Sequence(
         "batch",
         (
-            task("anchors", output=DISCARD, job="$.job", batch="$.batch"),
             Each(
-                "chunks",
-                items="$.chunks",
-                item={"job": "$.job", "batch": "$.batch", "chunk": "$item"},
-                body=task("encode", job="$.job", batch="$.batch", chunk="$.chunk"),
+                "ahead",
+                items="$.ahead",
+                item={"job": "$.job", "batch": "$item"},
+                body=task("anchors", job="$.job", batch="$.batch"),
                 output=DISCARD,
-                concurrency="$.chunks_at_once",
             ),
-            task("join", job="$.job", batch="$.batch"),
+            Each(
+                "shares",
+                items="$.shares",
+                item={
+                    "job": "$.job",
+                    "batch": "$.batch",
+                    "share": "$item",
+                    "of": "$.of",
+                    "threads": "$.threads",
+                },
+                body=task(
+                    "encode",
+                    job="$.job",
+                    batch="$.batch",
+                    share="$.share",
+                    of="$.of",
+                    threads="$.threads",
+                ),
+                output=DISCARD,
+                concurrency="$.shares_at_once",
+            ),
         ),
     )
     batches = Each(
@@ -116,8 +67,11 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         item={
             "job": "$.job",
             "batch": "$item.batch",
-            "chunks": "$item.chunks",
-            "chunks_at_once": "$.ready.plan.chunks_at_once",
+            "ahead": "$item.ahead",
+            "shares": "$item.shares",
+            "of": "$item.of",
+            "threads": "$.ready.plan.threads",
+            "shares_at_once": "$.ready.plan.shares_at_once",
         },
         body=batch,
         distributed=True,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
+from excamera.job.packing import Packing
 from excamera.job.plan import Batch, Plan
 from excamera.job.records import Record
 from mu import Context, NoSuchKey, Store, at_once
@@ -50,7 +51,7 @@ class Keys:
 
     @property
     def items(self) -> str:
-        """``[{"batch": 0, "chunks": [0, 1, ...]}, ...]``, which the flow maps over."""
+        """What the flow maps over, see `Job.save`."""
         return f"{self.prefix}/items.json"
 
     @property
@@ -72,16 +73,25 @@ class Keys:
         """The frames of a batch that are coded ahead, in mode anchors; and their record."""
         return f"{self.prefix}/anchors/{batch:06d}.ivf"
 
-    def chunk(self, batch: int, chunk: int) -> str:
-        """A chunk as libvpx made it, or in mode anchors its other frames; and its record."""
-        return f"{self.prefix}/chunks/{batch:06d}/{chunk:04d}.ivf"
+    def shares(self, batch: int) -> str:
+        """Common beginning of the keys of a batch's shares."""
+        return f"{self.prefix}/shares/{batch:06d}/"
+
+    def share(self, batch: int, share: int) -> str:
+        """What a worker has encoded of a batch that has several shares; and its record."""
+        return f"{self.shares(batch)}{share:04d}.ivf"
+
+    @property
+    def clusters(self) -> str:
+        """Common beginning of the keys of joined batches."""
+        return f"{self.prefix}/batches/"
 
     def cluster(self, batch: int) -> str:
         """A run of the result, and its record: the sound before a batch, and the joined batch.
 
         Both are Matroska clusters; for an IVF result there are only IVF frames.
         """
-        return f"{self.prefix}/batches/{batch:06d}.cluster"
+        return f"{self.clusters}{batch:06d}.cluster"
 
     @property
     def audio(self) -> str:
@@ -171,8 +181,12 @@ class Job:
             key = keys.span(span)
         return cls(store, keys, Plan.from_json(store.get(key)))
 
-    def save(self) -> None:
-        """Store the plan: its parts, then the whole, then the list that the flow maps over."""
+    def save(self, packing: Packing) -> None:
+        """Store the plan: its parts, then the whole, then the list that the flow maps over.
+
+        An item of the list has the `batch`; its `shares`, their numbers, and how many there are,
+        `of`; and `ahead`, the batch's number in a list if its anchors are coded before its shares.
+        """
         plan, store, keys = self.plan, self.store, self.keys
         whole = plan.to_json()
 
@@ -181,8 +195,7 @@ class Job:
 
         at_once(save_part, plan.batches)
         store.put(keys.plan, whole)
-        items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in plan.batches]
-        store.put(keys.items, json.dumps(items).encode())
+        store.put(keys.items, json.dumps([_item(one, packing) for one in plan.batches]).encode())
 
     def finished(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
         """The record of an object if any run of the same plan has finished it, else None."""
@@ -230,3 +243,9 @@ class Job:
         self.store.put(Keys.record(key), record.to_json())
         context.mark("stored")
         return record
+
+
+def _item(batch: Batch, packing: Packing) -> dict[str, object]:
+    of = packing.shares_of(len(batch.chunks))
+    ahead = [batch.number] if of > 1 and batch.is_anchored else []
+    return {"batch": batch.number, "ahead": ahead, "shares": list(range(of)), "of": of}

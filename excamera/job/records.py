@@ -84,18 +84,16 @@ class AnchorsRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkRecord(Record):
-    """A chunk as encoded; in mode anchors without the frames that are coded ahead.
+class ShareRecord(Record):
+    """One of several shares of a batch; in mode anchors without the frames that are coded ahead.
 
     Attributes:
-        frames: shown frames of the whole chunk.
-        bytes: of the coded frames in the object.
-        digest: in mode anchors, see `excamera.media.anchors.digest_of`.
+        chunks: how many of the object's frames each of its chunks has.
+        digests: of each chunk, in mode anchors, see `excamera.media.anchors.digest_of`.
     """
 
-    frames: int
-    bytes: int
-    digest: str = ""
+    chunks: list[int]
+    digests: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +159,7 @@ class FailureRecord:
         message: the error in a user's words.
         span: number of the span whose survey failed, if one did.
         batch: number of the batch that failed, if one did.
-        chunk: number of the chunk in it, if one failed.
+        share: number of the share of it, if one failed.
         cause: the cause as Step Functions caught it.
         time: Unix time of the record.
         redrives: how often the execution had been redriven when the job failed.
@@ -172,7 +170,7 @@ class FailureRecord:
     message: str
     span: int | None = None
     batch: int | None = None
-    chunk: int | None = None
+    share: int | None = None
     cause: str = ""
     time: float = 0.0
     redrives: int | None = None
@@ -196,7 +194,7 @@ class IndexSummary:
         frames: of the source.
         spans: numbers of the spans to survey.
         spans_at_once: spans under way at the same time, at most.
-        limits: of the job, see `excamera.job.flow.Limits`.
+        limits: of the job, see `excamera.job.packing.Limits`.
     """
 
     frames: int
@@ -219,11 +217,13 @@ class PlanSummary:
         frames: of the source.
         chunks: of the job.
         batches: of the job.
+        shares: of all batches.
         spans: that were surveyed, each by a worker of its own.
-        anchored: how many of them are of mode anchors.
-        most_chunks: chunks of the batch that has most.
+        anchored: how many batches are of mode anchors.
+        divided: how many batches have several shares.
         batches_at_once: batches under way at the same time, at most.
-        chunks_at_once: chunks of one batch under way at the same time, at most.
+        shares_at_once: shares of one batch under way at the same time, at most.
+        threads: of a worker that encodes; 0 for one on each of its CPUs.
         concurrency: functions that all jobs together may run at the same time, if known; less if
             the account was too busy for so many.
         width: of the result, px.
@@ -239,11 +239,13 @@ class PlanSummary:
     frames: int
     chunks: int
     batches: int
+    shares: int
     spans: int
     anchored: int
-    most_chunks: int
+    divided: int
     batches_at_once: int
-    chunks_at_once: int
+    shares_at_once: int
+    threads: int
     concurrency: int | None
     width: int
     height: int

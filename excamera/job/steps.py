@@ -11,6 +11,7 @@ import operator
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 from enum import Enum, auto
+from typing import Any
 
 CPU_MB = 1769
 """Memory with which a Lambda function has one CPU; CPUs grow in proportion to memory."""
@@ -22,12 +23,12 @@ def cpus_of(memory_mb: int) -> float:
 
 
 class Per(Enum):
-    """The unit for which a step is called once; the value names its count in the plan's result."""
+    """The unit for which a step is called once, a field of `Counts`."""
 
-    JOB = "jobs"
-    SPAN = "spans"
-    BATCH = "batches"
-    CHUNK = "chunks"
+    JOB = auto()
+    SPAN = auto()
+    AHEAD = auto()
+    SHARE = auto()
 
 
 class Right(Enum):
@@ -50,22 +51,26 @@ class Counts:
 
     Attributes:
         job: once for the job.
-        batch: for each batch.
-        chunk: for each chunk.
-        anchored_batch: for each batch of mode anchors.
-        anchored_chunk: for each chunk of such a batch.
-        rebased_batch: for each batch of mode rebase.
         span: for each span of a long film.
+        batch: for each batch.
+        share: for each share of a batch.
+        divided: for each batch of several shares.
+        divided_share: for each share of such a batch.
+        ahead: for each such batch of mode anchors.
+        ahead_share: for each share of such a batch.
+        rebased: for each such batch of mode rebase.
         node: for each node of the tree in which workers put the batches together.
     """
 
     job: int = 0
-    batch: int = 0
-    chunk: int = 0
-    anchored_batch: int = 0
-    anchored_chunk: int = 0
-    rebased_batch: int = 0
     span: int = 0
+    batch: int = 0
+    share: int = 0
+    divided: int = 0
+    divided_share: int = 0
+    ahead: int = 0
+    ahead_share: int = 0
+    rebased: int = 0
     node: int = 0
 
     def __add__(self, other: Counts) -> Counts:
@@ -107,9 +112,7 @@ class Step(Function):
         reads: requests that S3 prices as GET.
         reads_of_environment: further reads of each new environment.
         phase: shown to the user while it runs; "" leaves the phase as it is.
-        weight: its share of the work on a frame, for the time left; 0 if its frames are not
-            counted.
-        frames_are: what it did to the frames that it counts, for the dashboard.
+        counts_frames: whether its frames are the job's progress.
         scratch: whether `/tmp` has the size of the setting `scratch_mb`.
         media: whether it handles pictures or sound. A step that does not begins faster, because its
             function has neither PyAV nor the codec.
@@ -122,8 +125,7 @@ class Step(Function):
     reads: Counts
     reads_of_environment: int = 0
     phase: str = ""
-    weight: float = 0.0
-    frames_are: str = ""
+    counts_frames: bool = False
     scratch: bool = False
     media: bool = True
 
@@ -179,50 +181,35 @@ STEPS = (
         "anchors",
         memory_mb=5307,
         task="excamera.steps.anchors:anchors",
-        per=Per.BATCH,
+        per=Per.AHEAD,
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
-        # The record in the timeline; in mode anchors, the anchors and their record.
-        writes=Counts(batch=1, anchored_batch=2),
-        # The plan, the check; in mode anchors, the record of an earlier attempt, the source.
-        reads=Counts(batch=2, anchored_batch=1 + _OPENED),
+        # The anchors and their record, the record in the timeline.
+        writes=Counts(ahead=3),
+        # The plan, the record of an earlier attempt, the source, the check.
+        reads=Counts(ahead=3 + _OPENED),
         phase="coding anchors",
     ),
     Step(
         "encode",
-        memory_mb=1769,
+        memory_mb=5307,
         task="excamera.steps.encode:encode",
-        per=Per.CHUNK,
-        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
-        # The chunk, its record in the store, the record in the timeline.
-        writes=Counts(chunk=3),
-        # The plan, the record of an earlier attempt, the check; in mode anchors, the anchors and
-        # their record.
-        reads=Counts(chunk=3, anchored_chunk=2),
+        per=Per.SHARE,
+        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS,
+                          Right.WRITES_OUTPUT}),
+        # The joined batch and its record; the record in the timeline. Of several shares, each
+        # and its record, and a list of them, which is priced as a write. What is noted of the
+        # batch, and a list of what is noted of its neighbours. Whoever finds all of these does
+        # the same for a node of the tree; the last one has no neighbours.
+        writes=Counts(batch=4, share=1, divided_share=3, node=2, job=-1),
+        # The plan, the record of an earlier batch, the check. Of several shares, the record of an
+        # earlier one; in mode anchors, the anchors and their record. Whoever joins them reads
+        # the others and their records, and looks again for an earlier batch. The sound and its
+        # record; what is noted of neighbours.
+        reads=Counts(batch=4, share=3, divided=-2, divided_share=3, ahead_share=2, node=1, job=-1),
         # An environment keeps its source open.
         reads_of_environment=_OPENED,
         phase="encoding",
-        weight=1.0,
-        frames_are="encoded",
-    ),
-    Step(
-        "join",
-        memory_mb=5307,
-        task="excamera.steps.join:join",
-        per=Per.BATCH,
-        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS,
-                          Right.WRITES_OUTPUT}),
-        # As encode; what is noted of the batch, and a list of what is noted of its neighbours. Who
-        # finds all of them does the same for a node of the tree; the last one has no neighbours.
-        writes=Counts(batch=5, node=2, job=-1),
-        # As encode, and every chunk. In mode rebase it opens the source, unless the batch has one
-        # chunk; in mode anchors it reads the anchors, and the records and sizes of all pieces. The
-        # sound and its record; what is noted of neighbours.
-        reads=Counts(batch=6, node=1, job=-1, chunk=1, rebased_batch=_OPENED, anchored_batch=2,
-                     anchored_chunk=2),
-        phase="joining",
-        # Joining a frame takes a fraction of encoding it.
-        weight=0.5,
-        frames_are="joined",
+        counts_frames=True,
     ),
     Step(
         "audio",
@@ -245,7 +232,7 @@ STEPS = (
         # plan.
         writes=Counts(job=6),
         # The turns, the plan, what is noted of all batches, the sound's record, the output, the
-        # check. Batches of less than 5 MiB are read by join or here; S3 copies larger ones, which
+        # check. Batches of less than 5 MiB are read by encode or here; S3 copies larger ones, which
         # is a write.
         reads=Counts(job=7, batch=1),
         phase="stitching",
@@ -266,8 +253,14 @@ FUNCTIONS: tuple[Function, ...] = (
 )
 """All functions; the last is deployed only if there is a `webhook_url`."""
 
-NUMBERS = ("span", "batch", "chunk")
+NUMBERS = ("span", "batch", "share")
 """What the events of steps number, by the names of the fields."""
+
+
+def task_name(step: str, event: Mapping[str, Any]) -> str:
+    """The name in a job's timeline of a step's call, such as "encode-000003-000001"."""
+    return "-".join([step, *(f"{event[name]:06d}" for name in NUMBERS if name in event)])
+
 
 STEP_NAMES = tuple(step.name for step in STEPS)
 
@@ -276,8 +269,8 @@ DEFAULT_MEMORY_MB: Mapping[str, int] = {one.name: one.memory_mb for one in FUNCT
 
 FRONT_NAMES = tuple(one.name for one in FUNCTIONS if one.front)
 
-COUNTED = tuple(step for step in STEPS if step.weight)
-"""The steps whose frames are counted."""
+[ENCODING] = (step.name for step in STEPS if step.counts_frames)
+"""The step whose frames are a job's progress."""
 
 
 def step_of(name: str) -> Step:

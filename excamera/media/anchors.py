@@ -22,7 +22,7 @@ import codec
 from codec import BufferCopy, EncodeSettings, Reference
 from excamera.errors import ChunkError, SeamMismatch
 from excamera.job.options import EncodeOptions
-from excamera.media.join import JoinedChunk
+from excamera.media.join import CodedChunk, JoinedChunk
 from excamera.media.lookahead import Lookahead
 
 
@@ -43,45 +43,44 @@ class ChunkAnchors:
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
-    """The ordinary frames of a chunk.
+class Opened:
+    """A chunk whose ordinary frames can be coded now.
 
     Attributes:
-        frames: in order.
-        digest: see `digest_of`.
+        anchors: what was coded ahead of it.
+        state: the state that precedes its ordinary frames.
     """
 
-    frames: list[bytes]
-    digest: str
+    anchors: ChunkAnchors
+    state: codec.State
 
 
 def encode_anchors(
-    pictures: Iterable[codec.Raster],
+    ahead: Lookahead,
     lengths: Sequence[int],
     options: EncodeOptions,
     threads: int,
     even: float | None = None,
-) -> list[ChunkAnchors]:
-    """Code the frames of a batch on which its chunks depend.
+) -> Iterator[Opened]:
+    """Code the frames of a batch on which its chunks depend; each chunk comes when it can begin.
 
     Args:
-        pictures: all pictures of the batch, in order.
+        ahead: what the pictures of the batch are to each other.
         lengths: frames of each chunk.
         options: quality and effort.
         threads: how many share a frame; the result is the same for any number.
         even: see `Lookahead.quantizers`.
     """
-    ahead = Lookahead(pictures, lengths, options.crf, threads)
     quantizers = ahead.quantizers(even)
     key = quantizers.ahead[0]
     settings = EncodeSettings(segments=key.segments, effort=options.anchors.effort)
     coded = codec.encode_key_frame(ahead.pictures[0], key.y_ac_qi, settings, threads=threads)
     opening, state = [coded.frame], coded.state
     remaining = iter(zip(ahead.pictures[1:], quantizers.ahead[1:], strict=True))
-    found: list[ChunkAnchors] = []
     last = len(lengths) - 1
     for number, length in enumerate(lengths):
         closing: list[bytes] = []
+        opened = state
         if number < last and length > len(opening):
             hidden = length > len(opening) + 1
             picture, quantizer = next(remaining)
@@ -98,43 +97,50 @@ def encode_anchors(
                 state, picture, quantizer.y_ac_qi, settings, threads=threads
             )
             opening.append(coded.frame)
-            state = coded.state
+            opened = state = coded.state
             if hidden:
                 shows = codec.show_reference(state, Reference.ALTREF, threads=threads)
                 closing.append(shows.frame)
                 state = shows.state
-        found.append(ChunkAnchors(opening, closing, quantizers.ordinary))
+        yield Opened(ChunkAnchors(opening, closing, quantizers.ordinary), opened)
         opening = []
-    return found
+
+
+def opened_chunks(anchors: Iterable[ChunkAnchors]) -> Iterator[Opened]:
+    """The chunks of a batch whose anchors were coded before, as `encode_anchors` returned them."""
+    state: codec.State | None = None
+    for one in anchors:
+        opened = codec.advance(state, one.opening) if one.opening else state
+        assert opened is not None
+        yield Opened(one, opened)
+        state = codec.advance(opened, one.closing)
 
 
 def encode_between(
-    anchors: Sequence[ChunkAnchors],
-    chunk: int,
-    pictures: Iterable[codec.Raster],
-    options: EncodeOptions,
-) -> Between:
+    opened: Opened, pictures: Iterable[codec.Raster], options: EncodeOptions
+) -> CodedChunk:
     """Code the ordinary frames of a chunk.
 
     Args:
-        anchors: those of the chunks up to this one.
-        chunk: its number.
-        pictures: of its ordinary frames.
+        opened: the chunk.
+        pictures: of its ordinary frames, perhaps none.
         options: quality and effort.
 
     Raises:
         ChunkError: the frames do not decode to what was coded.
     """
-    before = state = _opened(anchors, chunk)
+    state = opened.state
     settings = EncodeSettings(effort=options.anchors.ordinary_effort)
     frames = []
     for picture in pictures:
-        coded = codec.encode_inter_frame(state, picture, anchors[chunk].y_ac_qi, settings)
+        coded = codec.encode_inter_frame(state, picture, opened.anchors.y_ac_qi, settings)
         frames.append(coded.frame)
         state = coded.state
-    if codec.advance(before, frames) != state:
-        raise ChunkError(f"the frames of chunk {chunk} do not decode to what was coded")
-    return Between(frames, digest_of(before, frames))
+    if not frames:
+        return CodedChunk([])
+    if codec.advance(opened.state, frames) != state:
+        raise ChunkError("the frames of a chunk do not decode to what was coded")
+    return CodedChunk(frames, digest_of(opened.state, frames))
 
 
 def digest_of(before: codec.State, frames: Sequence[bytes]) -> str:
@@ -150,7 +156,7 @@ def digest_of(before: codec.State, frames: Sequence[bytes]) -> str:
 
 
 def join_anchored(
-    anchors: Sequence[ChunkAnchors], between: Sequence[Between]
+    anchors: Iterable[ChunkAnchors], between: Iterable[CodedChunk]
 ) -> Iterator[JoinedChunk]:
     """Put the frames of a batch into the order of the result.
 
@@ -158,7 +164,7 @@ def join_anchored(
     decoded as they stand in the result, and every chunk is compared with the state before it.
 
     Args:
-        anchors: of all chunks.
+        anchors: of all chunks; both may still be made while the first are joined.
         between: the ordinary frames of each.
 
     Raises:
@@ -186,9 +192,3 @@ def join_anchored(
             yield JoinedChunk([*opening, *frames, *one.closing], true.digest())
     except (codec.BitstreamError, codec.StateError, codec.FrameArgumentError) as error:
         raise SeamMismatch(f"a joined chunk does not decode: {error}") from error
-
-
-def _opened(anchors: Sequence[ChunkAnchors], chunk: int) -> codec.State:
-    """The state that precedes the ordinary frames of a chunk."""
-    frames = [frame for one in anchors[:chunk] for frame in (*one.opening, *one.closing)]
-    return codec.advance(None, [*frames, *anchors[chunk].opening])

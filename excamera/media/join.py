@@ -25,6 +25,19 @@ _FIRST_FRAME = codec.EncodeSettings(refresh_golden=True, refresh_altref=True)
 
 
 @dataclass(frozen=True, slots=True)
+class CodedChunk:
+    """What a chunk's worker encoded of it.
+
+    Attributes:
+        frames: in order.
+        digest: in mode anchors, see `excamera.media.anchors.digest_of`; "" without frames.
+    """
+
+    frames: list[bytes]
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceChunk:
     """A chunk as encoded, and the source pictures of its shown frames."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from excamera.job.cut import spans
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
+from excamera.job.packing import Cut, Limits
 from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEPS, Counts, Per, step_of
 from mu import Attempt, Each, Node, Parallel, Sequence, Task
@@ -30,47 +31,84 @@ UNTIMED_CALLS_S = {"start": 0.3, "admit": 0.6, "ended": 0.5}
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a job is cut.
+    """How a job is cut, and packed into calls.
 
     Attributes:
         frames: number of frames of the source.
-        chunks: number of chunks, each an encode call.
-        batches: number of batches, each a call of anchors and one of join.
+        chunks: number of chunks.
+        batches: number of batches.
+        shares: number of shares, each an encode call.
+        divided: batches that have several shares.
+        divided_shares: shares of those.
+        anchored: whether batches are of mode anchors; if one is divided, its anchors are a call.
         spans: number of spans, each a call of survey.
-        anchored_batches: batches of mode anchors.
-        anchored_chunks: chunks of those batches that have ordinary frames.
-        rebased_batches: batches of mode rebase that have more than one chunk.
     """
 
     frames: int
     chunks: int
     batches: int
-    anchored_batches: int = 0
-    anchored_chunks: int = 0
-    rebased_batches: int = 0
+    shares: int
+    divided: int = 0
+    divided_shares: int = 0
+    anchored: bool = True
     spans: int = 0
 
     @classmethod
-    def of(cls, frames: int, options: EncodeOptions, pixels: int = 0) -> Shape:
-        """How the options cut that many frames of so many pixels, as `excamera.job.cut` does.
+    def of(
+        cls, frames: int, options: EncodeOptions, pixels: int = 0, limits: Limits | None = None
+    ) -> Shape:
+        """How that many frames of so many pixels are cut, as `excamera.job.cut` does, and packed.
 
         Without a survey, that is: the scenes of a film are not known before its plan.
         """
         length, most = options.usual_frames, options.usual_chunks
         full, rest = divmod(frames, length * most)
-        last = [min(length, rest - start) for start in range(0, rest, length)]
-        kinds = [(full, [length] * most), (1, last)] if last else [(full, [length] * most)]
-        shape = cls(
+        of_last = -(-rest // length)
+        batches = full + bool(rest)
+        longest = most if full else of_last
+        packing = (limits or Limits()).pack(
+            Cut(batches, longest, min(frames, length * most) * pixels)
+        )
+        kinds = [(full, packing.shares_of(most)), (int(rest > 0), packing.shares_of(of_last))]
+        return cls(
             frames,
-            full * most + len(last),
-            full + bool(rest),
+            full * most + of_last,
+            batches,
+            shares=sum(count * shares for count, shares in kinds),
+            divided=sum(count for count, shares in kinds if shares > 1),
+            divided_shares=sum(count * shares for count, shares in kinds if shares > 1),
+            anchored=mode_of_batch(options) == "anchors",
             spans=len(spans(frames, pixels, options)),
         )
-        if mode_of_batch(options) == "rebase":
-            joined = sum(count for count, lengths in kinds if len(lengths) > 1)
-            return replace(shape, rebased_batches=joined)
-        ordinary = sum(count * _with_ordinary(lengths) for count, lengths in kinds)
-        return replace(shape, anchored_batches=shape.batches, anchored_chunks=ordinary)
+
+    @classmethod
+    def so_far(cls, tasks: Iterable[str], *, anchored: bool) -> Shape:
+        """What the tasks of a timeline have done, by their names; of frames and chunks it has none.
+
+        Args:
+            tasks: "encode-000003-000001" is share 1 of batch 3.
+            anchored: whether batches are of mode anchors.
+        """
+        names: defaultdict[str, set[str]] = defaultdict(set)
+        of_batches: Counter[str] = Counter()
+        for task in tasks:
+            name, _, numbers = task.partition("-")
+            if numbers not in names[name]:
+                names[name].add(numbers)
+                if name == "encode":
+                    of_batches[numbers.partition("-")[0]] += 1
+        divided = [count for count in of_batches.values() if count > 1]
+        return cls(
+            0,
+            0,
+            len(of_batches),
+            shares=of_batches.total(),
+            # Anchors come first.
+            divided=max(len(divided), len(names["anchors"])),
+            divided_shares=sum(divided),
+            anchored=anchored,
+            spans=len(names["survey"]),
+        )
 
     @property
     def ahead(self) -> float:
@@ -81,14 +119,17 @@ class Shape:
     @property
     def counts(self) -> Counts:
         """How many there are of each unit."""
-        return Counts(1, self.batches, self.chunks, self.anchored_batches, self.anchored_chunks,
-                      self.rebased_batches, self.spans, nodes(self.batches))  # fmt: skip
-
-
-def _with_ordinary(lengths: list[int]) -> int:
-    """How many chunks of a batch have frames that are not coded ahead."""
-    last = len(lengths) - 1
-    return sum(length > (number == 0) + (number < last) for number, length in enumerate(lengths))
+        return Counts(
+            job=1,
+            span=self.spans,
+            batch=self.batches,
+            share=self.shares,
+            divided=self.divided,
+            divided_share=self.divided_shares,
+            ahead=self.divided * self.anchored,
+            ahead_share=self.divided_shares * self.anchored,
+            node=nodes(self.batches),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +174,9 @@ def foretold(
         shape: the job's shape.
         gb_seconds: Lambda's time for the whole job, by function.
         environments: how many encode environments will open the source.
-        source_reads: requests to read a chunk's part of the source, which two steps do: encode,
-            and anchors or join; as many are counted for a span. 0 for a source of at most half a
-            mebibyte, which is read whole when opened.
+        source_reads: requests to read a share's part of the source; as many are counted for the
+            anchors of a divided batch, and for a span. 0 for a source of at most half a mebibyte,
+            which is read whole when opened.
     """
     return Usage(
         gb_seconds,
@@ -144,46 +185,32 @@ def foretold(
         writes=_counted(shape, WRITES),
         reads=_counted(shape, READS)
         + READS_OF_ENVIRONMENT * environments
-        + source_reads * (2 * shape.chunks + shape.spans),
+        + source_reads * (shape.shares + shape.divided + shape.spans),
     )
 
 
 def actual(
-    attempts: Iterable[Attempt], memory_mb: Mapping[str, int], anchored: float = 1.0
+    attempts: Iterable[Attempt], memory_mb: Mapping[str, int], *, anchored: bool = True
 ) -> Usage:
     """The usage of a job so far, from its timeline.
 
     It includes retries that left a record; an attempt whose worker died leaves none. Requests are
-    those that the recorded tasks make if nothing fails. A timeline does not tell the modes of
-    batches, nor which chunks and batches ask for less because they are very short.
+    those that the recorded tasks make if nothing fails.
 
     Args:
         attempts: all attempts of its timeline.
         memory_mb: memory of each function, by its name.
-        anchored: share of the batches that are of mode anchors.
+        anchored: whether the batches are of mode anchors.
     """
-    calls: Counter[str] = Counter()
     gb_seconds: defaultdict[str, float] = defaultdict(float)
     numbers: dict[str, int] = {}
     for attempt in attempts:
-        calls[attempt.name] += 1
         numbers[attempt.task] = max(numbers.get(attempt.task, 0), attempt.number)
         seconds = attempt.milliseconds / 1000 + BILLED_MORE_S
         gb_seconds[attempt.name] += seconds * memory_mb.get(attempt.name, 0) / 1024
     for name, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[name] = seconds * memory_mb.get(name, 0) / 1024
-    tasks = Counter(task.partition("-")[0] for task in numbers)
-    chunks, batches = _most(tasks, Per.CHUNK), _most(tasks, Per.BATCH)
-    of_anchors = round(anchored * batches)
-    done = Shape(
-        0,
-        chunks,
-        batches,
-        anchored_batches=of_anchors,
-        anchored_chunks=round(anchored * chunks),
-        rebased_batches=batches - of_anchors,
-        spans=_most(tasks, Per.SPAN),
-    )
+    done = Shape.so_far(numbers, anchored=anchored)
     retries = sum(number - 1 for number in numbers.values())
     return Usage(
         dict(gb_seconds),
@@ -191,7 +218,7 @@ def actual(
         transitions=_counted(done, TRANSITIONS) + retries,
         writes=_counted(done, WRITES) + retries,
         reads=_counted(done, READS)
-        + READS_OF_ENVIRONMENT * min(done.chunks, _SOME_ENVIRONMENTS)
+        + READS_OF_ENVIRONMENT * min(done.shares, _SOME_ENVIRONMENTS)
         + retries,
     )
 
@@ -258,8 +285,3 @@ READS_OF_ENVIRONMENT = sum(step.reads_of_environment for step in STEPS)
 
 def _counted(shape: Shape, counts: Counts) -> int:
     return counts.times(shape.counts)
-
-
-def _most(tasks: Mapping[str, int], per: Per) -> int:
-    """The number of such units in a timeline: that of the step which got furthest."""
-    return max(tasks.get(step.name, 0) for step in STEPS if step.per is per)

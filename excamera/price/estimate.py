@@ -13,16 +13,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
-from excamera.job.flow import capacity_of
 from excamera.job.options import AnchorSettings, EncodeOptions
+from excamera.job.packing import Limits, capacity_of
 from excamera.job.plan import mode_of_batch
-from excamera.job.steps import STEP_NAMES, STEPS, Per, cpus_of
+from excamera.job.steps import STEP_NAMES, STEPS, cpus_of
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
 
-CPUS_OF_JOIN = 0.9
-"""What each further CPU adds to anchors, and to join in mode rebase: two threads rebase 1.81 to
-1.86 times as fast."""
+FURTHER_CPU = 0.9
+"""What each further CPU adds to a worker that encodes: two threads rebase 1.81 to 1.86 times as
+fast."""
 
 COLD_START_S = 2.5
 """Seconds until a new environment of a function that works on video runs its first call."""
@@ -52,9 +52,9 @@ class Pace:
             at `crf` 24, as for all of these.
         rebase_s: seconds to read and rebase a megapixel.
         first_frame_s: seconds to encode a megapixel of a chunk's first frame again.
-        read_s: seconds to read a megapixel of the source in mode anchors, which anchors and encode
-            both do. In a job's pace it is 0: what follows then includes it.
-        lookahead_s: seconds to look at a megapixel before anchors are coded; 0 likewise.
+        read_s: seconds to read a megapixel of the source in mode anchors. If a batch is divided,
+            two workers do.
+        lookahead_s: seconds to look at a megapixel before anchors are coded.
         anchor_s: seconds to encode a megapixel of a frame that is coded ahead, with default effort.
         between_s: seconds to encode and check a megapixel of other frames in mode anchors, and to
             decode the anchors before them, with default effort.
@@ -87,7 +87,7 @@ class Pace:
         attempts: Iterable[Attempt],
         film: Film,
         options: EncodeOptions,
-        cpus: Mapping[str, float],
+        workers: Workers,
         call_s: float | None = None,
     ) -> Pace:
         """The pace of a finished job, from its timeline.
@@ -96,48 +96,47 @@ class Pace:
             attempts: the attempts of its timeline.
             film: what it encoded.
             options: its options.
-            cpus: CPUs of each function, by step.
+            workers: that encoded it.
             call_s: seconds of a call's requests; by default the constant.
         """
-        call_s = cls().call_s if call_s is None else call_s
+        usual = cls() if call_s is None else cls(call_s=call_s)
         seconds = dict.fromkeys(STEP_NAMES, 0.0)
-        calls = dict.fromkeys(STEP_NAMES, 0)
-        for attempt in attempts:
-            if attempt.done and attempt.name in seconds:
-                took = attempt.milliseconds / 1000
-                # At least half of a call's time counts as its own work, even if S3 was fast.
-                seconds[attempt.name] += max(took / 2, took - call_s)
-                calls[attempt.name] += 1
+        done = [one for one in attempts if one.done and one.name in seconds]
+        for attempt in done:
+            took = attempt.milliseconds / 1000
+            # At least half of a call's time counts as its own work, even if S3 was fast.
+            seconds[attempt.name] += max(took / 2, took - usual.call_s)
+        anchored = mode_of_batch(options) == "anchors"
+        packed = Shape.so_far((one.task for one in done), anchored=anchored)
+        cut = film.cut(options, workers.limits)
+        shape = replace(packed, frames=cut.frames, chunks=cut.chunks)
         work = max(1e-9, film.frames * film.megapixels)
-        encode = seconds["encode"] * min(1.0, cpus["encode"]) / work
-        join = seconds["join"] * _speed_of_join(options, cpus["join"]) / work / _detail(options)
-        if mode_of_batch(options) == "rebase":
-            # One figure for both kinds of frames, which a timeline does not distinguish.
-            of_mode = {"encode_s": encode / _effort(options), "rebase_s": join,
-                       "first_frame_s": join}  # fmt: skip
-        else:
-            ahead = film.cut(options).ahead
-            anchors = seconds["anchors"] * _parallel(cpus["anchors"]) / work
-            of_mode = {
-                "read_s": 0.0,
-                "lookahead_s": 0.0,
-                "anchor_s": anchors / ahead / _effort_of_anchors(options),
-                "between_s": encode / max(1e-9, 1 - ahead) / _effort_of_ordinary(options),
-                "check_s": join,
-            }
+        # A timeline does not tell the parts of a call: all are as much slower than usual.
+        expected = _work_seconds(film, options, shape, workers, usual)
+        slower = (seconds["anchors"] + seconds["encode"]) / max(
+            1e-9, expected["anchors"] + expected["encode"]
+        )
+        of_mode = {
+            name: slower * getattr(usual, name)
+            for name in (
+                ("read_s", "lookahead_s", "anchor_s", "between_s", "check_s")
+                if anchored
+                else ("encode_s", "rebase_s", "first_frame_s")
+            )
+        }
         plan = seconds["index"] + seconds["plan"]
         if seconds["survey"]:
-            of_plan = {"survey_s": seconds["survey"] * min(1.0, cpus["survey"]) / work}
+            of_plan = {"survey_s": seconds["survey"] * min(1.0, workers.cpus("survey")) / work}
         elif options.follows_scenes:
-            of_plan = {"survey_s": max(0.0, plan - cls().plan_s * film.frames / 1000) / work}
+            of_plan = {"survey_s": max(0.0, plan - usual.plan_s * film.frames / 1000) / work}
         else:
             of_plan = {"plan_s": 1000 * plan / max(1, film.frames)}
         return replace(
-            cls(**of_mode),
-            call_s=call_s,
+            usual,
+            **of_mode,
             **of_plan,
             audio_s=seconds["audio"] / max(1e-9, film.duration_s),
-            stitch_s=seconds["stitch"] / max(1, calls["stitch"]),
+            stitch_s=seconds["stitch"],
         )
 
     def with_size(self, size: int, film: Film, crf: int) -> Pace:
@@ -154,7 +153,7 @@ CRF_OCTAVE = 14.0
 """Steps of `crf` that halve the bits."""
 
 CRF_TIME_OCTAVE = 28.0
-"""Steps of `crf` that halve the time of encode and join."""
+"""Steps of `crf` that halve the time of encode."""
 
 DEADLINE_FACTORS = {"good": 1.0, "best": 1.5, "realtime": 0.74}
 """The time of encode at each deadline, as a multiple of that of "good"."""
@@ -192,9 +191,22 @@ class Film:
         """Megapixels of one frame."""
         return self.width * self.height / 1e6
 
-    def cut(self, options: EncodeOptions) -> Shape:
-        """How the options cut it."""
-        return Shape.of(self.frames, options, self.width * self.height)
+    def cut(self, options: EncodeOptions, limits: Limits) -> Shape:
+        """How the options cut it, and how workers within limits share it."""
+        return Shape.of(self.frames, options, self.width * self.height, limits)
+
+
+def limits_of(
+    memory_mb: Mapping[str, int],
+    job_workers: int,
+    batch_workers: int,
+    *,
+    concurrency: int | None,
+    granted: int | None = None,
+) -> Limits:
+    """The limits of a job whose functions have that memory; see `Limits` for the others."""
+    cpus = max(1, int(cpus_of(memory_mb["encode"])))
+    return Limits(job_workers, batch_workers, cpus, concurrency, granted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,21 +216,23 @@ class Workers:
     Attributes:
         memory_mb: memory of each function, by its name.
         architecture: "arm64" or "x86_64".
-        batches_at_once: the most batches that run at the same time.
-        chunks_at_once: the most chunks of one batch that run at the same time.
+        job_workers: functions that may encode it at the same time.
+        batch_workers: functions that may encode one of its batches.
         concurrency: Lambda calls that the account leaves to jobs at the same time.
     """
 
     memory_mb: Mapping[str, int]
     architecture: str = "arm64"
-    batches_at_once: int = 60
-    chunks_at_once: int = 16
+    job_workers: int = 3000
+    batch_workers: int = 16
     concurrency: int = capacity_of(1000)
 
     @property
-    def at_once(self) -> int:
-        """The most functions of one kind that run at the same time."""
-        return min(self.batches_at_once * self.chunks_at_once, self.concurrency)
+    def limits(self) -> Limits:
+        """The limits of a job."""
+        return limits_of(
+            self.memory_mb, self.job_workers, self.batch_workers, concurrency=self.concurrency
+        )
 
     def cpus(self, step: str) -> float:
         """CPUs of a function."""
@@ -266,18 +280,14 @@ def estimate(
         source_reads: see `excamera.price.costs.foretold`.
     """
     pace = pace or Pace()
-    shape = film.cut(options)
+    limits = workers.limits
+    shape = film.cut(options, limits)
     calls = _call_seconds(film, options, shape, workers, pace)
-    multiples = {
-        Per.JOB: 1, Per.SPAN: shape.spans, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks,
-    }  # fmt: skip
-    counts = {step.name: multiples[step.per] for step in STEPS}
-    # Of a batch, then of the job; one call is left for the sound.
-    free = max(1, workers.concurrency - 1)
-    chunks = min(options.usual_chunks, shape.chunks, workers.chunks_at_once, free)
-    batches = min(shape.batches, workers.batches_at_once, max(1, free // chunks))
-    at_once = min(shape.chunks, batches * chunks)
-    surveys = max(1, min(shape.spans, workers.at_once))
+    counts = _calls(shape)
+    # One call is left for the sound.
+    free = max(1, limits.workers - 1)
+    at_once = min(shape.shares, free)
+    surveys = max(1, min(shape.spans, limits.workers))
     environments = {step: min(count, at_once) for step, count in counts.items()}
     environments["survey"] = min(shape.spans, surveys)
     cold = 0.0 if warm else COLD_START_S
@@ -290,18 +300,21 @@ def estimate(
     for step, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
     usage = foretold(shape, gb_seconds, environments["encode"], source_reads=source_reads)
-    anchors_s, encode_s, join_s = (calls[name] + STATE_S for name in ("anchors", "encode", "join"))
-    batch_s = anchors_s + ceil(shape.chunks / shape.batches / chunks) * encode_s + join_s
+    of_batch = ceil(shape.shares / shape.batches)
+    together = max(1, free // of_batch)
+    batch_s = ceil(of_batch / free) * (calls["encode"] + STATE_S)
+    if shape.divided and shape.anchored:
+        batch_s += calls["anchors"] + STATE_S + cold
     seconds = (
         START_S
-        + (len(("index", "plan", "anchors", "encode", "stitch")) + bool(shape.spans)) * cold
+        + (len(("index", "plan", "encode", "stitch")) + bool(shape.spans)) * cold
         + calls["index"]
         + STATE_S
         + max(
             calls["audio"],
             ceil(shape.spans / surveys) * (calls["survey"] + STATE_S) + calls["plan"],
         )
-        + ceil(shape.batches / batches) * batch_s
+        + ceil(shape.batches / together) * batch_s
         + shape.batches / _CHILDREN_A_SECOND
         + calls["stitch"]
     )
@@ -343,45 +356,53 @@ def _detail(options: EncodeOptions) -> float:
 
 def _parallel(cpus: float) -> float:
     """The speed of what threads share as a multiple of that on one CPU."""
-    return cpus if cpus <= 1 else 1 + CPUS_OF_JOIN * (cpus - 1)
+    return cpus if cpus <= 1 else 1 + FURTHER_CPU * (cpus - 1)
 
 
-def _speed_of_join(options: EncodeOptions, cpus: float) -> float:
-    """The speed of join likewise: in mode anchors it has one thread."""
-    return _parallel(cpus) if mode_of_batch(options) == "rebase" else min(1.0, cpus)
+def _calls(shape: Shape) -> dict[str, int]:
+    """Calls of each step in a job of that shape."""
+    return {step.name: getattr(shape.counts, step.per.name.lower()) for step in STEPS}
 
 
 def _call_seconds(
     film: Film, options: EncodeOptions, shape: Shape, workers: Workers, pace: Pace
 ) -> dict[str, float]:
     """Seconds of the mean call of each function in a warm environment."""
+    work = _work_seconds(film, options, shape, workers, pace)
+    calls = _calls(shape)
+    return {step: pace.call_s + work[step] / max(1, calls[step]) for step in STEP_NAMES}
+
+
+def _work_seconds(
+    film: Film, options: EncodeOptions, shape: Shape, workers: Workers, pace: Pace
+) -> dict[str, float]:
+    """Seconds that all calls of each function work, without their requests."""
     work = film.frames * film.megapixels
-    anchors, join = 0.0, 0.0
-    anchors_cpus = workers.cpus("anchors")
-    if mode_of_batch(options) == "rebase":
-        encode = work * pace.encode_s * _effort(options)
-        first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
-        if options.usual_chunks > 1:
-            join = work * (pace.rebase_s * (1 - first) + pace.first_frame_s * first)
-    else:
+    threads = _parallel(workers.cpus("encode"))
+    anchors = 0.0
+    if shape.anchored:
         anchor_s = pace.anchor_s * _effort_of_anchors(options)
         between_s = pace.between_s * _effort_of_ordinary(options)
-        ahead = work * (pace.lookahead_s + shape.ahead * anchor_s)
-        # One thread reads.
-        anchors = work * pace.read_s / min(1.0, anchors_cpus) + ahead / _parallel(anchors_cpus)
-        encode = work * (1 - shape.ahead) * (pace.read_s + between_s)
-        join = work * pace.check_s
+        ahead = work * (pace.read_s + pace.lookahead_s + shape.ahead * anchor_s)
+        between = work * (1 - shape.ahead) * between_s / threads
+        # One thread joins.
+        check = work * pace.check_s * _detail(options) / min(1.0, workers.cpus("encode"))
+        divided = shape.divided / max(1, shape.batches)
+        anchors = divided * ahead / _parallel(workers.cpus("anchors"))
+        again = divided * work * (1 - shape.ahead) * pace.read_s
+        encode = ((1 - divided) * ahead + again) / threads + between + check
+    else:
+        encode = work * pace.encode_s * _effort(options) / threads
+        if options.usual_chunks > 1:
+            first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
+            joined = pace.rebase_s * (1 - first) + pace.first_frame_s * first
+            encode += work * joined * _detail(options) / threads
     survey = work * pace.survey_s if options.follows_scenes else 0.0
-    work_of_call = {
+    return dict.fromkeys(STEP_NAMES, 0.0) | {
         "index": pace.plan_s * film.frames / 1000 + (0.0 if shape.spans else survey),
-        "survey": survey / min(1.0, workers.cpus("survey")) / max(1, shape.spans),
-        "anchors": anchors / max(1, shape.batches),
-        "encode": encode / min(1.0, workers.cpus("encode")) / max(1, shape.chunks),
-        "join": join
-        * _detail(options)
-        / _speed_of_join(options, workers.cpus("join"))
-        / max(1, shape.batches),
+        "survey": survey / min(1.0, workers.cpus("survey")) if shape.spans else 0.0,
+        "anchors": anchors,
+        "encode": encode,
         "audio": pace.audio_s * film.duration_s if film.sound else 0.0,
         "stitch": pace.stitch_s,
     }
-    return {step: pace.call_s + work_of_call.get(step, 0.0) for step in STEP_NAMES}

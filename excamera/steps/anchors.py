@@ -1,16 +1,18 @@
-"""In mode anchors, code the frames of one batch to which its chunks refer."""
+"""In mode anchors, code the frames of a batch to which its shares refer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+import codec
 from excamera.errors import PlanMismatch
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Batch, Chunk
 from excamera.job.records import AnchorsRecord
-from excamera.media.anchors import ChunkAnchors, encode_anchors
+from excamera.media.anchors import ChunkAnchors, Opened, encode_anchors
 from excamera.media.container.output import Stamped
+from excamera.media.lookahead import Lookahead
 from excamera.media.source.reader import FrameReader
 from excamera.steps.pieces import frames_of, marked, piece, raster_of
 from mu import Context, Event, at_once
@@ -18,7 +20,7 @@ from mu.machine import available_cpus
 
 
 def anchors(event: Event, context: Context) -> Event:
-    """Code the anchors of one batch; a batch of mode rebase has none.
+    """Code the anchors of a batch that has several shares.
 
     Args:
         event: `job` and `batch` number.
@@ -32,17 +34,14 @@ def anchors(event: Event, context: Context) -> Event:
     """
     job = Job.load(context.store, event["job"], event["batch"])
     batch = job.plan.batch(event["batch"])
-    if not batch.is_anchored:
-        return {"frames": 0, "bytes": 0}
+    threads = available_cpus()
 
     def make() -> tuple[bytes, AnchorsRecord]:
-        with FrameReader.for_plan(job.plan, job.store) as reader:
+        with FrameReader.for_plan(job.plan, job.store, threads) as reader:
             read = (raster_of(one) for chunk in batch.chunks for one in reader.read(chunk))
             pictures = marked(read, context)
-            lengths = [len(chunk.pts) for chunk in batch.chunks]
-            made = encode_anchors(
-                pictures, lengths, job.plan.options, available_cpus(), job.plan.even
-            )
+            opened = opened_batch(job, batch, pictures, threads)
+            made = [one.anchors for one in opened]
             next(pictures, None)  # so that it is marked even if nobody asked for more
         frames = _stamped(made, batch)
         return piece(job.plan, frames), AnchorsRecord(
@@ -56,7 +55,24 @@ def anchors(event: Event, context: Context) -> Event:
     return {"frames": sum(record.opening), "bytes": record.bytes}
 
 
-def anchors_of(job: Job, batch: Batch) -> list[ChunkAnchors]:
+def opened_batch(
+    job: Job, batch: Batch, pictures: Iterable[codec.Raster], threads: int
+) -> Iterator[Opened]:
+    """The chunks of a batch, each as soon as its anchor is coded.
+
+    Args:
+        job: with the plan.
+        batch: the batch.
+        pictures: all of it, in order.
+        threads: how many share the work on a picture.
+    """
+    lengths = [len(chunk.pts) for chunk in batch.chunks]
+    options = job.plan.options
+    ahead = Lookahead(pictures, lengths, options.crf, threads)
+    return encode_anchors(ahead, lengths, options, threads, job.plan.even)
+
+
+def stored_anchors(job: Job, batch: Batch) -> list[ChunkAnchors]:
     """The anchors of a batch, one item for each chunk, as the step stored them.
 
     Raises:

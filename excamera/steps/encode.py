@@ -1,78 +1,120 @@
-"""Encode one chunk."""
+"""Encode a share of a batch; whoever finds all shares encoded joins the batch."""
 
 from __future__ import annotations
 
-from excamera.job.objects import Job
-from excamera.job.plan import Batch, Chunk
-from excamera.job.records import ChunkRecord
-from excamera.media.anchors import encode_between
-from excamera.media.chunk_encoder import encode_chunk
-from excamera.media.container.output import Stamped, stamped
-from excamera.media.source.reader import FrameReader
-from excamera.steps.anchors import anchors_of
-from excamera.steps.pieces import CODEC, marked, piece, raster_of
-from mu import Context, Event
+from collections.abc import Iterator
+from itertools import chain
 
-_open_readers: dict[str, FrameReader] = {}
-"""The source that this process read last, still open: most workers continue in it."""
+from excamera.errors import PlanMismatch
+from excamera.job.objects import Job, Keys
+from excamera.job.packing import share_of
+from excamera.job.plan import Batch, Chunk
+from excamera.job.records import BatchRecord, ShareRecord
+from excamera.media.container.output import stamped
+from excamera.media.join import CodedChunk
+from excamera.steps.join import join
+from excamera.steps.modes import Mode, mode_of
+from excamera.steps.pieces import CODEC, frames_of, piece
+from excamera.steps.runs import add_run
+from mu import Context, Event, at_once
+from mu.machine import available_cpus
 
 
 def encode(event: Event, context: Context) -> Event:
-    """Encode one chunk to its IVF object; in mode anchors, without what was coded ahead.
+    """Encode a share of a batch.
+
+    If it is the only one, nothing but the joined batch is stored. If there are several, each is
+    stored, and the worker that finds all of them joins the batch. Two that end at the same time may
+    both do so; they store the same.
 
     Args:
-        event: `job`, `batch` and `chunk` numbers.
+        event: `job`, `batch` and `share` numbers; `of`, how many shares the batch has; `threads`,
+            how many to use, 0 for one on each CPU.
         context: the store.
 
     Returns:
-        `frames` (shown) of the chunk, and `bytes` of what was encoded.
+        `frames` (shown) of the share.
 
     Raises:
         SourceMismatch: the source does not have exactly the planned frames.
         ChunkError: the encoder did not make a chunk of them.
+        SeamMismatch: the joined batch does not decode to the predicted states.
     """
     job = Job.load(context.store, event["job"], event["batch"])
-
-    def make() -> tuple[bytes, ChunkRecord]:
-        batch = job.plan.batch(event["batch"])
-        chunk = batch.chunks[event["chunk"]]
-        if batch.is_anchored:
-            frames, digest = _between(job, batch, chunk, context)
-        else:
-            frames, digest = _whole(job, chunk, context), ""
-        size = sum(len(frame) for _, frame in frames)
-        record = ChunkRecord(frames=len(chunk.pts), bytes=size, digest=digest)
-        return piece(job.plan, frames), record
-
-    key = job.keys.chunk(event["batch"], event["chunk"])
-    record = job.once(key, ChunkRecord, make, context)
-    return {"frames": record.frames, "bytes": record.bytes}
+    batch = job.plan.batch(event["batch"])
+    share, of = event["share"], event["of"]
+    mode = _mode(job, batch, share, of, event["threads"], context)
+    record = job.finished(job.keys.cluster(batch.number), BatchRecord)
+    if record is not None:
+        add_run(job, batch.number, record)  # to the upload of a job that was begun again
+    else:
+        with mode:
+            if of == 1:
+                join(job, batch, mode, _told(batch, share, mode, context), context)
+            else:
+                _encode_one(job, batch, mode, share, of, context)
+    return {"frames": sum(len(chunk.pts) for chunk in mode.chunks)}
 
 
-def _whole(job: Job, chunk: Chunk, context: Context) -> list[Stamped]:
-    """All frames of a chunk, by libvpx."""
-    pictures = marked(_reader(job).read(chunk), context)
-    return stamped(encode_chunk(pictures, job.plan.options), chunk.pts, CODEC)
+def _mode(job: Job, batch: Batch, share: int, of: int, threads: int, context: Context) -> Mode:
+    chunks = [batch.chunks[number] for number in share_of(len(batch.chunks), share, of)]
+    return mode_of(job, batch, chunks, threads or available_cpus(), context)
 
 
-def _between(job: Job, batch: Batch, chunk: Chunk, context: Context) -> tuple[list[Stamped], str]:
-    """The frames of a chunk that were not coded ahead, by our encoder; and their digest."""
-    ordinary = batch.ordinary(chunk)
-    if not ordinary.pts:
-        context.mark("fetched")
-        return [], ""
-    anchors = anchors_of(job, batch)[: chunk.number + 1]
-    pictures = marked(map(raster_of, _reader(job).read(ordinary)), context)
-    coded = encode_between(anchors, chunk.number, pictures, job.plan.options)
-    return stamped(coded.frames, ordinary.pts, CODEC), coded.digest
+def _encode_one(job: Job, batch: Batch, mode: Mode, share: int, of: int, context: Context) -> None:
+    """Encode one share of several, and join them if all are stored."""
+    key = job.keys.share(batch.number, share)
+    own: list[CodedChunk] = []
+
+    def make() -> tuple[bytes, ShareRecord]:
+        own.extend(_told(batch, share, mode, context))
+        frames = [
+            stamp
+            for one, chunk in zip(own, mode.chunks, strict=True)
+            for stamp in stamped(one.frames, mode.coded_of(chunk).pts, CODEC)
+        ]
+        return piece(job.plan, frames), ShareRecord(
+            chunks=[len(one.frames) for one in own], digests=[one.digest for one in own]
+        )
+
+    def found(number: int) -> list[CodedChunk]:
+        if number == share and own:
+            return own
+        return _stored(job, batch, _mode(job, batch, number, of, 1, context), number)
+
+    job.once(key, ShareRecord, make, context)
+    stored = set(job.store.list(job.keys.shares(batch.number)))
+    if all(Keys.record(job.keys.share(batch.number, one)) in stored for one in range(of)):
+        coded = at_once(found, range(of))
+        join(job, batch, mode, chain.from_iterable(coded), context)
 
 
-def _reader(job: Job) -> FrameReader:
-    source = job.plan.source
-    place = f"{job.plan.digest} {source.path} {source.key}"
-    if place not in _open_readers:
-        for old in _open_readers.values():
-            old.close()
-        _open_readers.clear()
-        _open_readers[place] = FrameReader.for_plan(job.plan, job.store)
-    return _open_readers[place]
+def _told(batch: Batch, share: int, mode: Mode, context: Context) -> Iterator[CodedChunk]:
+    """Encode the chunks of a share; the observer hears of each."""
+    done = 0
+
+    def told(chunk: Chunk, coded: CodedChunk) -> CodedChunk:
+        nonlocal done
+        done += len(chunk.pts)
+        context.report({"batch": batch.number, "share": share, "frames": done})
+        return coded
+
+    return map(told, mode.chunks, mode.encode())
+
+
+def _stored(job: Job, batch: Batch, mode: Mode, share: int) -> list[CodedChunk]:
+    """The chunks of a share as its worker stored them."""
+    key = job.keys.share(batch.number, share)
+    record = ShareRecord.from_json(job.store.get(Keys.record(key)))
+    data = job.store.get(key)
+    stamps = iter(frames_of(data))
+    coded: list[CodedChunk] = []
+    times: list[int] = []
+    for count, digest in zip(record.chunks, record.digests, strict=True):
+        some = [next(stamps) for _ in range(count)]
+        times += [pts for pts, frame in some if CODEC.is_shown(frame)]
+        coded.append(CodedChunk([frame for _, frame in some], digest))
+    planned = [pts for chunk in mode.chunks for pts in mode.coded_of(chunk).pts]
+    if (record.plan, record.size) != (job.plan.digest, len(data)) or times != planned:
+        raise PlanMismatch(f"share {share} of batch {batch.number} is of another plan")
+    return coded

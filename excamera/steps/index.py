@@ -19,9 +19,9 @@ from excamera.errors import (
 )
 from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
-from excamera.job.flow import Limits
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
+from excamera.job.packing import Limits
 from excamera.job.plan import (
     Chunk,
     Geometry,
@@ -75,7 +75,7 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
             numbered pictures; `container`, the name of the result's; `options` as
             `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn the frames by
             decoding whatever the container says; perhaps `output`, the
-            `store` and `key` of the result; `limits`, those of `excamera.job.flow.Limits`; and
+            `store` and `key` of the result; `limits`, those of `excamera.job.packing.Limits`; and
             `span_pixels`, see `excamera.job.cut.spans`.
         context: the store.
         accept: is asked once the film is known.

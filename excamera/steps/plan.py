@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from excamera.job.cut import cut
 from excamera.job.draft import Draft
-from excamera.job.flow import Limits
 from excamera.job.objects import Job, Keys
+from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Batch, Plan
 from excamera.job.records import PlanSummary, SurveyRecord
 from excamera.lifecycle.result_uploads import begin_upload
@@ -25,7 +25,7 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
     """Write ``plan.json`` and the list of batches; begin the upload of the result.
 
     Args:
-        event: `job`, and `limits`, those of `excamera.job.flow.Limits`.
+        event: `job`, and `limits`, those of `excamera.job.packing.Limits`.
         context: the store.
         grant: changes the limits, once it is known what the job could use.
 
@@ -42,25 +42,27 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
     made = replace(draft.plan, batches=batches, even=_even(batches, spans) if surveyed else None)
     made = replace(made, upload=_begun(made, context.store, keys))
     context.mark("computed")
-    most_chunks = max(len(batch.chunks) for batch in batches)
-    chunks = sum(len(batch.chunks) for batch in batches)
     limits = Limits(**event["limits"])
+    shape = _shape(made)
     if grant is not None:
-        limits = grant(limits.useful(chunks, most_chunks), limits)
-    limits = limits.fit(most_chunks)
-    Job(context.store, keys, made).save()
+        limits = grant(limits.useful(shape), limits)
+    packing = limits.pack(shape)
+    Job(context.store, keys, made).save(packing)
     context.mark("stored")
+    shares = [packing.shares_of(len(batch.chunks)) for batch in batches]
     return PlanSummary(
         items=keys.items,
         results=keys.map_results,
         frames=made.frame_count,
-        chunks=chunks,
-        batches=len(made.batches),
+        chunks=sum(len(batch.chunks) for batch in batches),
+        batches=len(batches),
+        shares=sum(shares),
         spans=len(draft.spans),
-        anchored=sum(batch.is_anchored for batch in made.batches),
-        most_chunks=most_chunks,
-        batches_at_once=limits.batches_at_once,
-        chunks_at_once=limits.chunks_at_once,
+        anchored=sum(batch.is_anchored for batch in batches),
+        divided=sum(count > 1 for count in shares),
+        batches_at_once=packing.batches_at_once,
+        shares_at_once=packing.shares_at_once,
+        threads=packing.threads,
         concurrency=limits.concurrency,
         width=made.geometry.width,
         height=made.geometry.height,
@@ -73,6 +75,15 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
 
 def _begun(made: Plan, store: Store, keys: Keys) -> str:
     return begin_upload(made, output_container(made.container).media_type, store, keys)
+
+
+def _shape(plan: Plan) -> Cut:
+    pixels = plan.geometry.width * plan.geometry.height
+    return Cut(
+        batches=len(plan.batches),
+        most_chunks=max(len(batch.chunks) for batch in plan.batches),
+        most_pixels=pixels * max(len(batch.pts) for batch in plan.batches),
+    )
 
 
 def _spans(draft: Draft, store: Store, keys: Keys) -> list[SurveyRecord]:

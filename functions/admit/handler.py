@@ -29,15 +29,13 @@ class AdmitSettings(Settings):
         state_machine_arn: of the state machine that runs jobs.
         work_bucket: name of the bucket with the jobs' objects.
         workers_at_once: functions that all jobs may run at the same time; 0 for the account's.
-        batches_at_once: batches of a job under way at the same time.
-        chunks_at_once: chunks of one batch under way at the same time.
+        job_workers: functions that may encode a job at the same time.
     """
 
     state_machine_arn: str
     work_bucket: str
     workers_at_once: int
-    batches_at_once: int
-    chunks_at_once: int
+    job_workers: int
 
 
 logger = Logger()
@@ -64,7 +62,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         admission.reconcile(_running(), store)
     elif event["detail-type"] != admission.TURN and not is_of_child(event["detail"]):
         admission.release(event["detail"]["name"], store)
-    most = settings.batches_at_once * settings.chunks_at_once + 1
+    most = settings.job_workers + 1
     room = capacity(settings.workers_at_once) or _USUAL_CONCURRENCY
     started = admission.admit(store, capacity=room, most=most, start=_start)
     for job in started:

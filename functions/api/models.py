@@ -188,7 +188,7 @@ class Failure(BaseModel):
     step: str | None = None
     span: int | None = None
     batch: int | None = None
-    chunk: int | None = None
+    share: int | None = None
 
 
 class Result(BaseModel):
@@ -235,14 +235,17 @@ class Job(JobSummary):
     tag: JsonValue = None
     frames: int | None = None
     film: Film | None = None
-    chunks: Count | None = None
-    batches: Count | None = None
+    chunks: int | None = None
+    shares: Annotated[
+        Count | None, Field(description="Shares of batches, each encoded by one call.")
+    ] = None
+    batches: Annotated[Count | None, Field(description="`done` are joined.")] = None
     seconds: dict[str, float] = Field(
         default_factory=dict, description="Total time of finished tasks, by step."
     )
     retries: int = 0
-    chunks_at_once: Annotated[
-        int | None, Field(description="The most chunks of the job that run at the same time.")
+    workers_at_once: Annotated[
+        int | None, Field(description="The most functions that encode it at the same time.")
     ] = None
     account_concurrency: Annotated[
         int | None,
@@ -278,7 +281,7 @@ class TaskAttempt(BaseModel):
     step: str
     span: int | None = None
     batch: int | None = None
-    chunk: int | None = None
+    share: int | None = None
     attempt: int
     outcome: Annotated[str, Field(description='"done", or the name of the error.')]
     queued: float | None = None
@@ -292,7 +295,7 @@ class TaskAttempt(BaseModel):
 
 
 class TimelinePage(BaseModel):
-    """Some attempts, by step, span, batch and chunk; `next` is for the next page."""
+    """Some attempts, by step, span, batch and share; `next` is for the next page."""
 
     attempts: list[TaskAttempt]
     next: str | None = None

@@ -62,11 +62,12 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         tag=event.get("tag"),
         frames=planned.frames if planned else None,
         film=_film(planned) if planned else None,
-        chunks=Count(done=counts["encode"], total=planned.chunks) if planned else None,
-        batches=Count(done=counts["join"], total=planned.batches) if planned else None,
+        chunks=planned.chunks if planned else None,
+        shares=Count(done=counts["encode"], total=planned.shares) if planned else None,
+        batches=Count(done=_joined(store, keys), total=planned.batches) if planned else None,
         seconds={step: round(total, 3) for step, total in seconds.items()},
         retries=len(noted) - len(done),
-        chunks_at_once=_at_once(planned) if planned else None,
+        workers_at_once=_at_once(planned) if planned else None,
         account_concurrency=planned.concurrency if planned else None,
         cost=_cost(noted, planned, event, settings) if planned else None,
         failure=_failure(execution, store, keys),
@@ -135,9 +136,13 @@ def _film(planned: PlanSummary) -> Film:
     return Film(**{name: getattr(planned, name) for name in Film.model_fields})
 
 
+def _joined(store: Store, keys: Keys) -> int:
+    """How many batches are stored as they stand in the result."""
+    return sum(key.endswith(".json") for key in store.list(keys.clusters))
+
+
 def _at_once(planned: PlanSummary) -> int:
-    of_batch = min(planned.chunks_at_once, planned.most_chunks)
-    return min(planned.chunks, planned.batches_at_once * of_batch)
+    return min(planned.shares, planned.batches_at_once * planned.shares_at_once)
 
 
 def _phase(execution: Execution, planned: PlanSummary | None, counts: Counter[str]) -> Phase:
@@ -145,15 +150,15 @@ def _phase(execution: Execution, planned: PlanSummary | None, counts: Counter[st
         return "ended"
     if planned is None:
         return "planning"
-    if planned.anchored and not counts["anchors"]:
-        return "anchoring"  # no chunk can begin yet
-    return "stitching" if counts["join"] == planned.batches else "encoding"
+    if planned.divided == planned.batches and planned.anchored and not counts["anchors"]:
+        return "anchoring"  # no share can begin yet
+    return "stitching" if counts["encode"] == planned.shares else "encoding"
 
 
 def _cost(
     noted: Sequence[Attempt], planned: PlanSummary, event: Event, settings: ApiSettings
 ) -> Cost:
-    used = actual(noted, settings.memory_mb, planned.anchored / planned.batches)
+    used = actual(noted, settings.memory_mb, anchored=planned.anchored > 0)
     film = estimates.Film(**_film(planned).model_dump())
     expected = estimates.estimate(
         film,
@@ -161,9 +166,7 @@ def _cost(
         estimates.Workers(
             settings.memory_mb,
             settings.architecture,
-            planned.batches_at_once,
-            planned.chunks_at_once,
-            planned.concurrency or _USUAL_CONCURRENCY,
+            concurrency=planned.concurrency or _USUAL_CONCURRENCY,
         ),
     )
     return Cost(

@@ -1,4 +1,4 @@
-"""Encodes one chunk, reading its frames from S3 by byte ranges."""
+"""Encodes a share of a batch, reading its frames from S3 by byte ranges."""
 
 from functions.task import task_handler
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from excamera.job.flow import Limits
 from excamera.job.options import EncodeOptions
 from excamera.lifecycle import spending
 from excamera.lifecycle.admission import turns
-from excamera.price.estimate import Film, Workers, estimate
+from excamera.price.estimate import Film, Workers, estimate, limits_of
 from excamera.steps.index import index
 from functions.settings import StoreSettings
 from functions.task import task_handler
@@ -22,8 +21,8 @@ class IndexSettings(StoreSettings):
     """The settings of the index step.
 
     Attributes:
-        batches_at_once: batches of a job under way at the same time.
-        chunks_at_once: chunks of one batch under way at the same time.
+        job_workers: functions that may encode a job at the same time.
+        batch_workers: functions that may encode one batch.
         workers_at_once: functions that all jobs may run at the same time; 0 for the account's.
         span_pixels: see `excamera.job.cut.spans`.
         memory_mb: memory of each function, by its name.
@@ -32,8 +31,8 @@ class IndexSettings(StoreSettings):
         max_usd_per_month: the most that all jobs of a month may cost; 0 for no limit.
     """
 
-    batches_at_once: int
-    chunks_at_once: int
+    job_workers: int
+    batch_workers: int
     workers_at_once: int
     span_pixels: int
     memory_mb: dict[str, int]
@@ -52,14 +51,20 @@ def index_within_limits(event: Event, context: Context) -> Json:
     if free is not None:
         free = max(1, free >> event.get("halvings", 0))
     granted = None if turn is None else min(turn.workers, free or turn.workers)
-    limits = Limits(settings.batches_at_once, settings.chunks_at_once, free, granted)
+    limits = limits_of(
+        settings.memory_mb,
+        settings.job_workers,
+        settings.batch_workers,
+        concurrency=free,
+        granted=granted,
+    )
 
     def accept(film: Film, options: EncodeOptions) -> None:
         workers = Workers(
             settings.memory_mb,
             settings.architecture,
-            settings.batches_at_once,
-            settings.chunks_at_once,
+            settings.job_workers,
+            settings.batch_workers,
             limits.workers,
         )
         usd = estimate(film, options, workers).dollars

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from excamera.job.flow import Limits
+from excamera.job.packing import Limits
 from excamera.lifecycle import admission
 from excamera.steps.plan import plan
 from functions.settings import TurnSettings

@@ -17,7 +17,7 @@ from emulator.excamera.deployed import Deployed, digest
 from emulator.excamera.synthesis import STACK
 from emulator.runs import until
 from excamera.cli.main import excamera
-from excamera.job.flow import capacity_of
+from excamera.job.packing import capacity_of
 from excamera.lifecycle.admission import EVENT_SOURCE, TURN, Turns, turns
 from mu import open_store
 from mu.store.s3 import client as s3_client

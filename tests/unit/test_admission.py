@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from excamera.job.flow import FRONT, Limits, capacity_of
+from excamera.job.packing import FRONT, Limits, capacity_of
 from excamera.lifecycle import admission
 from excamera.lifecycle.admission import Waiting, admit, enqueue, find, forget, queue, turns
 from mu import Event, MemoryStore, ObjectChanged, ObjectExists

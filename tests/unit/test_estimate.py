@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from excamera.job.cut import Frames, cut
-from excamera.job.flow import Limits
 from excamera.job.options import DEADLINES, AnchorSettings, EncodeOptions
+from excamera.job.packing import Limits
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per, cpus_of
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import (

@@ -11,11 +11,11 @@ from benchmarks.common.timing import Spent
 from excamera.job.flow import FUNCTIONS
 from excamera.job.objects import Job
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Plan
+from excamera.job.plan import Batch, Plan
 from mu import Context, DirectoryStore, Event
 from mu.task import resolve
 
-_JOB = "serial"
+JOB = "serial"
 
 
 class SerialJob:
@@ -29,7 +29,7 @@ class SerialJob:
         """Prepares the job of a source; its objects go below a directory."""
         self._store = DirectoryStore(directory)
         self._start: Event = {
-            "job": _JOB,
+            "job": JOB,
             "input": {"name": source.name, "path": str(source.resolve())},
             "container": "ivf",
             "options": options.to_json(),
@@ -41,18 +41,22 @@ class SerialJob:
         """Runs the steps up to the plan and returns what they made."""
         indexed = self._call("index", self._start)
         for span in indexed["spans"]:
-            self._call("survey", {"job": _JOB, "span": span})
-        self._call("plan", {"job": _JOB, "limits": indexed["limits"]})
-        return Job.load(self._store, _JOB).plan
+            self._call("survey", {"job": JOB, "span": span})
+        self._call("plan", {"job": JOB, "limits": indexed["limits"]})
+        return Job.load(self._store, JOB).plan
 
     def run(self) -> None:
         """Runs all steps but the sound's and the last, which have little to do for y4m files."""
         for batch in self.plan().batches:
-            place: Event = {"job": _JOB, "batch": batch.number}
+            self.encode(batch, 1)
+
+    def encode(self, batch: Batch, shares: int) -> None:
+        """Encodes a batch in so many shares, with a thread for each call."""
+        place: Event = {"job": JOB, "batch": batch.number}
+        if shares > 1 and batch.is_anchored:
             self._call("anchors", place)
-            for chunk in batch.chunks:
-                self._call("encode", {**place, "chunk": chunk.number})
-            self._call("join", place)
+        for share in range(shares):
+            self._call("encode", {**place, "share": share, "of": shares, "threads": 1})
 
     def _call(self, step: str, event: Event) -> Event:
         function = resolve(FUNCTIONS[step])

@@ -1,0 +1,107 @@
+"""The pictures of a share: read once and kept as far as memory allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+from av.video.frame import VideoFrame
+
+from excamera.job.objects import Job
+from excamera.job.plan import Batch, Chunk
+from excamera.media.source.reader import FrameReader
+from mu import Context
+from mu.machine import memory_for_data
+
+Picture = TypeVar("Picture")
+
+_open_readers: dict[str, FrameReader] = {}
+"""The source that this process read last, still open: most workers continue in it."""
+
+
+class Pictures(Generic[Picture]):
+    """Reads the pictures of a share's chunks, in order.
+
+    If all of them fit into memory, one reader decodes each of them once, ahead of those who use
+    them. If not, the user of a chunk reads it, with a reader of its own.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        batch: Batch,
+        chunks: Sequence[Chunk],
+        made: Callable[[VideoFrame], Picture],
+        threads: int,
+        context: Context,
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            job: with the plan.
+            batch: of the share.
+            chunks: all of the share.
+            made: makes a picture of what is read.
+            threads: that may decode.
+            context: its timeline gets the mark "fetched" after the last picture.
+        """
+        self._job = job
+        self._batch = batch
+        self._made = made
+        self._threads = threads
+        self._context = context
+        self._last = chunks[-1]
+        geometry = job.plan.geometry
+        frames = sum(len(chunk.pts) for chunk in chunks)
+        size = frames * geometry.source_width * geometry.source_height * 3 // 2
+        self.fit = size <= memory_for_data()
+        self._kept: dict[int, list[Picture]] = {}
+
+    def all_of(self, chunks: Iterable[Chunk]) -> Iterator[Picture]:
+        """The pictures of whole chunks, which `of` need not read again if all fit."""
+        for chunk in chunks:
+            kept = self._kept.setdefault(chunk.number, []) if self.fit else None
+            for picture in self._read(_reader(self._job, self._threads), chunk):
+                if kept is not None:
+                    kept.append(picture)
+                yield picture
+
+    def of(self, chunk: Chunk) -> Iterable[Picture]:
+        """The pictures of a chunk, or of a part of it, for one user.
+
+        They are a list, or are read as the user asks for them.
+        """
+        if not chunk.pts:
+            self._mark(chunk)
+            return []
+        kept = self._kept.pop(chunk.number, None)
+        if kept is not None:
+            whole = self._batch.chunks[chunk.number]
+            start = chunk.first_frame - whole.first_frame
+            return kept[start : start + len(chunk.pts)]
+        if self.fit:
+            return list(self._read(_reader(self._job, self._threads), chunk))
+        return self._alone(chunk)
+
+    def _alone(self, chunk: Chunk) -> Iterator[Picture]:
+        with FrameReader.for_plan(self._job.plan, self._job.store) as reader:
+            yield from self._read(reader, chunk)
+
+    def _read(self, reader: FrameReader, chunk: Chunk) -> Iterator[Picture]:
+        yield from map(self._made, reader.read(chunk))
+        self._mark(chunk)
+
+    def _mark(self, chunk: Chunk) -> None:
+        if chunk.number == self._last.number:
+            self._context.mark("fetched")
+
+
+def _reader(job: Job, threads: int) -> FrameReader:
+    source = job.plan.source
+    place = f"{job.plan.digest} {source.path} {source.key} {threads}"
+    if place not in _open_readers:
+        for old in _open_readers.values():
+            old.close()
+        _open_readers.clear()
+        _open_readers[place] = FrameReader.for_plan(job.plan, job.store, threads)
+    return _open_readers[place]
