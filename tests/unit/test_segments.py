@@ -58,7 +58,8 @@ def stored(blocks: list[Block], plan: Plan) -> tuple[MemoryStore, Keys]:
     record = AudioRecord(plan=plan.uncut().digest, blocks=len(blocks), segments=segments)
     store.put(keys.audio, data)
     store.put(keys.record(keys.audio), record.to_json())
-    Job(store, keys, plan).save()
+    for batch in plan.batches:
+        store.put(keys.part(batch.number), plan.part(batch).to_json())
     return store, keys
 
 
