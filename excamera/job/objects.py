@@ -87,10 +87,7 @@ class Keys:
         return f"{self.prefix}/batches/"
 
     def cluster(self, batch: int) -> str:
-        """A run of the result, and its record: the sound before a batch, and the joined batch.
-
-        Both are Matroska clusters; for an IVF result there are only IVF frames.
-        """
+        """A joined batch with the sound before it, as in the result; and its record."""
         return f"{self.clusters}{batch:06d}.cluster"
 
     @property
