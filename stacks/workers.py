@@ -91,6 +91,7 @@ class Workers(Construct):
             Right.WRITES_JOBS: self._write_jobs,
             Right.LOOKS_AT_OUTPUT: self._look_at_output,
             Right.WRITES_OUTPUT: self._write_output,
+            Right.SENDS_PARTS: self._send_parts,
             Right.ABORTS_OUTPUT: self._abort_parts,
             Right.COMPLETES_OUTPUT: self._list_parts,
         }
@@ -378,6 +379,16 @@ class Workers(Construct):
 
     def _write_output(self, function: Function) -> None:
         function.allow(["s3:PutObject"], [self._storage.output.arn_for_objects("*")], _FILMS)
+
+    def _send_parts(self, function: Function) -> None:
+        """Allow it to begin uploads and send parts, but not to make objects of them."""
+        function.allow(
+            ["s3:PutObject"],
+            [self._storage.output.arn_for_objects("*")],
+            _FILMS,
+            # True for requests that make an object, such as PutObject itself.
+            {"BoolIfExists": {"s3:ObjectCreationOperation": "false"}},
+        )
 
     def _abort_parts(self, function: Function) -> None:
         output = self._storage.output.arn_for_objects("*")

@@ -41,6 +41,7 @@ class Right(Enum):
     WRITES_JOBS = auto()
     LOOKS_AT_OUTPUT = auto()
     WRITES_OUTPUT = auto()
+    SENDS_PARTS = auto()
     ABORTS_OUTPUT = auto()
     COMPLETES_OUTPUT = auto()
 
@@ -169,7 +170,7 @@ STEPS = (
         per=Per.JOB,
         media=False,
         rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS,
-                          Right.WRITES_OUTPUT, Right.ABORTS_OUTPUT}),
+                          Right.SENDS_PARTS, Right.ABORTS_OUTPUT}),
         # The plan, the list of batches, the upload of the result and what is noted of it, the
         # record; a part of the plan for each batch. The list of the jobs that wait is priced as a
         # write, too, and the turn is one.
@@ -195,7 +196,7 @@ STEPS = (
         task="excamera.steps.encode:encode",
         per=Per.SHARE,
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS,
-                          Right.WRITES_OUTPUT}),
+                          Right.SENDS_PARTS}),
         # The joined batch and its record; the record in the timeline. Of several shares, each
         # and its record, and a list of them, which is priced as a write. What is noted of the
         # batch, and a list of what is noted of its neighbours. Whoever finds all of these does

@@ -347,7 +347,7 @@ class Scenarios:
             until(
                 lambda: (
                     {one.name for one in attempts(timeline, stack.keys("WorkBucket", timeline))}
-                    >= {"index", "plan", "anchors", "audio"}
+                    >= {"index", "plan", "audio"}
                 )
             )
             seen = [self._ask("DELETE", f"/jobs/{job}").json().get("state", "")]
