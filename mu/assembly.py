@@ -77,7 +77,7 @@ class Assembly:
         Args:
             store: with the runs, and what is noted of them.
             prefix: common beginning of the keys of these notes, without a slash at its end. It must
-                be another one for other bytes.
+                be another one for other bytes, and for another upload.
             count: how many runs there are, at least 1.
             key_of: the key of the run of a number.
             upload: of the object; None if its store has none, so that `finish` joins the runs.
@@ -109,18 +109,23 @@ class Assembly:
         if self._runs_of_leaf == 1 and self._upload is not None and size >= MIN_PART:
             self._make(node, node.left)
             node.left = []
-        level = 0
-        while True:
-            self._store.put(self._key(level, run), node.to_json())
-            if level == len(self._children):
+        self._store.put(self._key(0, run), node.to_json())
+        for level, children in enumerate(self._children):
+            run //= children
+            if not self._is_complete(level, run):
                 return
-            run //= self._children[level]
-            below = self._below(level, run)
-            if not below <= set(self._store.list(self._folder(level, run))):
-                return
-            children = at_once(self._noted, sorted(below))
-            node = self._put_together(level, children)
-            level += 1
+
+    def _is_complete(self, level: int, parent: int) -> bool:
+        """Whether all children of a node are noted; if so, it is put together, unless it is."""
+        below = self._below(level, parent)
+        if not below <= set(self._store.list(self._folder(level, parent))):
+            return False
+        key = self._key(level + 1, parent)
+        # If a job begins again, finished runs are added again, each by a worker.
+        if not self._store.exists(key):
+            node = self._put_together(level, at_once(self._noted, sorted(below)))
+            self._store.put(key, node.to_json())
+        return True
 
     def whole(self) -> Gathered:
         """What is known of all runs.

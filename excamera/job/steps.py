@@ -205,8 +205,8 @@ STEPS = (
         # The plan, the record of an earlier batch, the check. Of several shares, the record of an
         # earlier one; in mode anchors, the anchors and their record. Whoever joins them reads
         # the others and their records, and looks again for an earlier batch. The sound and its
-        # record; what is noted of neighbours.
-        reads=Counts(batch=4, share=3, divided=-2, divided_share=3, ahead_share=2, node=1, job=-1),
+        # record; what is noted of neighbours, and whether they are put together already.
+        reads=Counts(batch=4, share=3, divided=-2, divided_share=3, ahead_share=2, node=2, job=-1),
         # An environment keeps its source open.
         reads_of_environment=_OPENED,
         phase="encoding",

@@ -7,6 +7,7 @@ that, since somebody redrove it, it joins its result of the objects that its wor
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 
@@ -48,7 +49,10 @@ def assembly_of(job: Job) -> Assembly:
     upload = None
     if plan.output is not None and plan.upload:
         upload = upload_at(plan.output.store, plan.output.key, plan.upload)
-    return Assembly(job.store, keys.assembly(plan.digest), plan.batch_count, keys.cluster, upload)
+    # What is noted of one upload does not hold for the next one.
+    name = hashlib.sha256(plan.upload.encode()).hexdigest()[:16]
+    prefix = f"{keys.assembly(plan.digest)}/{name}"
+    return Assembly(job.store, prefix, plan.batch_count, keys.cluster, upload)
 
 
 def abort_uploads(store: Store, keys: Keys) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import pytest
 
-from emulator.excamera.deployed import MIN_PART, Deployed, Job, Upload, digest
+from emulator.excamera.deployed import MIN_PART, Deployed, Upload, digest
 from excamera.job.options import EncodeOptions, VpxSettings
 from mu.timeline import attempts
 from tests.aws.noise import write_noise
@@ -129,13 +129,9 @@ def test_large_results_are_joined_by_s3(stack: Deployed, locally: Locally, large
     # The ETag of an object made from parts ends with their number.
     assert int(head["ETag"].strip('"').rpartition("-")[2]) >= 3
     # The workers have sent them before stitch began.
-    whole = stack.read_work(f"jobs/{job.name}/assembly/{_digest_of(stack, job)}/whole.json")
+    notes = stack.keys("WorkBucket", f"jobs/{job.name}/assembly/")
+    [whole] = [stack.read_work(key) for key in notes if key.endswith("/whole.json")]
     assert [size >= MIN_PART for _, size in whole["parts"]] == [True, True]
-
-
-def _digest_of(stack: Deployed, job: Job) -> str:
-    """The beginning of the plan's digest, by which the keys of its assembly are named."""
-    return str(stack.read_work(f"jobs/{job.name}/plan.json")["digest"][:16])
 
 
 def test_a_presigned_url_is_enough(stack: Deployed, locally: Locally, clip: Path) -> None:
@@ -246,7 +242,6 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
         "chunks/000000/0002.ivf",
         "batches/000000.cluster",
         "audio.packets",
-        f"assembly/{_digest_of(stack, job)}/whole.json",
     } <= keys
     assert {
         "index",

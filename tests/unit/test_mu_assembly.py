@@ -169,6 +169,29 @@ def test_runs_may_be_added_again(seed: int) -> None:
     assert max(upload.sent.values()) > 1
 
 
+def test_a_job_that_begins_again_adds_its_runs_for_little() -> None:
+    """If this fails, every worker of such a job puts the whole tree together once more."""
+    store, upload = Notes(), FakeUpload()
+    for _ in range(2):
+        for run in range(600):
+            Assembly(store, "a", 600, key_of, upload).add(run, MIB)
+    assert set(upload.sent.values()) == {1}
+    # The ends of nodes are read again on each level.
+    assert 597 * MIB <= upload.read < 2 * 600 * MIB
+
+
+def test_another_upload_gets_all_parts() -> None:
+    """If this fails, a job that is redriven completes an upload without its first parts."""
+    store, sizes = Notes(), [6 * MIB, *[MIB] * 70]
+    for prefix in ("first", "second"):
+        upload = FakeUpload()
+        for run, size in enumerate(sizes):
+            Assembly(store, prefix, len(sizes), key_of, upload).add(run, size)
+        last = Assembly(store, prefix, len(sizes), key_of, upload)
+        last.finish(last.whole(), FRONT, END, store, "result")
+        assert upload.result is not None
+
+
 def test_all_orders_give_the_same_parts() -> None:
     """If this fails, what a part holds depends on who came last, and late workers spoil it."""
     rng = random.Random(1)
