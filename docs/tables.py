@@ -45,7 +45,8 @@ def keys() -> str:
     rows = []
     for name, member in inspect.getmembers(Keys):
         text = inspect.getdoc(member) or ""
-        if name.startswith("_") or name in ("job", "prefix", "record"):
+        beginning = text.startswith("Common beginning")
+        if name.startswith("_") or name in ("job", "record") or beginning:
             continue
         if isinstance(member, property):
             key = getattr(made, name)

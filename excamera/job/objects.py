@@ -120,7 +120,7 @@ class Keys:
 
     @property
     def failure(self) -> str:
-        """Why the job failed, on AWS: step, batch and chunk, name, message, cause."""
+        """Why the job failed, on AWS: step, batch and share, name, message, cause."""
         return f"{self.prefix}/failure.json"
 
     @property

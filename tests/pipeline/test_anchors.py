@@ -13,24 +13,27 @@ from codec import is_key_frame, is_shown
 from excamera.errors import PlanMismatch, SeamMismatch
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.records import AnchorsRecord, ChunkRecord
+from excamera.job.records import AnchorsRecord, ShareRecord
 from excamera.local import encode_file
 from excamera.media.anchors import (
-    Between,
     ChunkAnchors,
+    Opened,
     encode_anchors,
     encode_between,
     join_anchored,
 )
+from excamera.media.join import CodedChunk
+from excamera.media.lookahead import Lookahead
 from excamera.media.playback import read_file
-from excamera.steps.anchors import anchors_of
+from excamera.steps.anchors import stored_anchors
 from excamera.steps.pieces import frames_of
 from mu import DirectoryStore
+from tests.pipeline.by_hand import JobByHand
 from tests.pipeline.clips import Clip, check_plays_alike, key_frames, mean_error, moving_picture
 
 OPTIONS = EncodeOptions(crf=20, mode="anchors")
 
-Coded = tuple[list[ChunkAnchors], list[Between]]
+Coded = tuple[list[ChunkAnchors], list[CodedChunk]]
 
 
 def rasters(first: int, end: int) -> list[codec.Raster]:
@@ -40,15 +43,20 @@ def rasters(first: int, end: int) -> list[codec.Raster]:
 
 def coded(lengths: list[int], threads: int = 1) -> Coded:
     """A batch of chunks of these lengths."""
-    anchors = encode_anchors(rasters(0, sum(lengths)), lengths, OPTIONS, threads)
+    opened = opened_batch(lengths, OPTIONS, threads)
     between = []
     start = 0
     for number, length in enumerate(lengths):
         first, end = start + (number == 0), start + length - (number < len(lengths) - 1)
-        known = anchors[: number + 1]  # a worker needs no later ones
-        between.append(encode_between(known, number, rasters(first, end), OPTIONS))
+        between.append(encode_between(opened[number], rasters(first, end), OPTIONS))
         start += length
-    return anchors, between
+    return [one.anchors for one in opened], between
+
+
+def opened_batch(lengths: list[int], options: EncodeOptions, threads: int = 1) -> list[Opened]:
+    """The chunks of a batch, ready for their ordinary frames."""
+    ahead = Lookahead(rasters(0, sum(lengths)), lengths, options.crf, threads)
+    return list(encode_anchors(ahead, lengths, options, threads))
 
 
 @pytest.mark.parametrize(
@@ -110,8 +118,8 @@ def test_a_damaged_chunk_is_refused() -> None:
 def test_a_chunk_made_for_other_anchors_is_refused() -> None:
     """If this fails, a worker that read anchors of an earlier attempt spoils the film unseen."""
     anchors, between = coded([4, 4])
-    others = encode_anchors(rasters(0, 8), [4, 4], replace(OPTIONS, crf=40), 1)
-    made = encode_between(others, 1, rasters(4, 7), OPTIONS)
+    others = opened_batch([4, 4], replace(OPTIONS, crf=40))
+    made = encode_between(others[1], rasters(4, 7), OPTIONS)
     with pytest.raises(SeamMismatch, match="chunk 1 was not made for the state before it"):
         list(join_anchored(anchors, [between[0], made]))
 
@@ -154,12 +162,13 @@ def test_odd_shapes(tmp_path: Path, frames: int, length: int, x: int) -> None:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """A job whose objects were kept: two batches, the last with a chunk of one frame."""
+    """A job whose objects were kept: two batches of several shares; the last chunk is one frame."""
     folder = tmp_path_factory.mktemp("kept")
     source = Clip(frames=21).write(folder / "a.mp4")
     options = EncodeOptions(chunk_frames=5, batch_chunks=3, crf=20)
-    encode_file(str(source), folder / "a.ivf", options, workers=2, keep_job=folder / "job")
-    return Job.load(DirectoryStore(folder / "job"), "local")
+    by_hand = JobByHand(source, options, DirectoryStore(folder / "job"))
+    by_hand.run(shares=3)
+    return by_hand.job
 
 
 def test_the_plan_says_what_is_done_with_each_batch(kept: Job) -> None:
@@ -175,27 +184,29 @@ def test_the_pieces_are_what_the_records_say(kept: Job) -> None:
     record = kept.finished(kept.keys.anchors(1), AnchorsRecord)
     assert record is not None
     assert (record.opening, record.closing) == ([2, 0], [1, 0])
-    shapes = [(len(one.opening), len(one.closing)) for one in anchors_of(kept, batch)]
+    shapes = [(len(one.opening), len(one.closing)) for one in stored_anchors(kept, batch)]
     assert shapes == [(2, 1), (0, 0)]
-    key = kept.keys.chunk(1, 1)
+    key = kept.keys.share(1, 1)
     [(_, frame)] = frames_of(kept.store.get(key))
-    chunk = kept.finished(key, ChunkRecord)
-    assert chunk is not None
-    assert (chunk.frames, chunk.bytes) == (1, len(frame))
+    share = kept.finished(key, ShareRecord)
+    assert share is not None
+    assert (share.chunks, len(share.digests)) == ([1], 1)
+    assert share.size == len(kept.store.get(key)) == 32 + 12 + len(frame)
 
 
 def test_a_chunk_may_have_no_ordinary_frames(tmp_path: Path) -> None:
     """If this fails, the worker of such a chunk fails, or join waits for what it never wrote."""
     source = Clip(frames=3).write(tmp_path / "a.mp4")
     options = EncodeOptions(chunk_frames=2, batch_chunks=2, crf=20)
-    result = encode_file(str(source), tmp_path / "a.ivf", options, keep_job=tmp_path / "job")
-    job = Job.load(DirectoryStore(tmp_path / "job"), "local")
-    key = job.keys.chunk(0, 0)  # the key frame and the anchor
-    assert frames_of(job.store.get(key)) == []
-    empty = job.finished(key, ChunkRecord)
+    by_hand = JobByHand(source, options, DirectoryStore(tmp_path / "job"))
+    by_hand.run(shares=2)
+    key = by_hand.job.keys.share(0, 0)  # the key frame and the anchor
+    assert frames_of(by_hand.job.store.get(key)) == []
+    empty = by_hand.job.finished(key, ShareRecord)
     assert empty is not None
-    assert (empty.frames, empty.bytes, empty.size) == (2, 0, 32)
-    assert result.frames == len(check_plays_alike(tmp_path / "a.ivf")) == 3
+    assert (empty.chunks, empty.digests, empty.size) == ([0], [""], 32)
+    (tmp_path / "a.ivf").write_bytes(by_hand.result)
+    assert len(check_plays_alike(tmp_path / "a.ivf")) == 3
 
 
 def test_hidden_frames_are_those_of_the_anchors(kept: Job, tmp_path: Path) -> None:
@@ -211,5 +222,5 @@ def test_anchors_of_another_plan_are_refused(kept: Job) -> None:
     record = json.loads(kept.store.get(Keys.record(key)))
     kept.store.put(Keys.record(key), json.dumps({**record, "plan": "other"}).encode())
     with pytest.raises(PlanMismatch, match="anchors of batch 0"):
-        anchors_of(kept, kept.plan.batches[0])
+        stored_anchors(kept, kept.plan.batches[0])
     kept.store.put(Keys.record(key), json.dumps(record).encode())

@@ -7,12 +7,13 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pytest
 
-from excamera.job.packing import FRONT, Limits, capacity_of
+from excamera.job.packing import FRONT, Cut, Limits, capacity_of
 from excamera.lifecycle import admission
 from excamera.lifecycle.admission import Waiting, admit, enqueue, find, forget, queue, turns
 from mu import Event, MemoryStore, ObjectChanged, ObjectExists
@@ -47,24 +48,26 @@ def test_what_jobs_leave_to_the_front() -> None:
 
 
 @pytest.mark.parametrize(
-    ("concurrency", "granted", "batch_chunks", "at_once"),
-    [(997, None, 16, (60, 16)), (7, None, 16, (1, 6)), (997, 7, 16, (1, 6)), (997, 1, 16, (1, 1))],
+    ("concurrency", "granted", "shares", "at_once"),
+    [(997, None, 16, (62, 16)), (7, None, 1, (6, 1)), (997, 7, 1, (6, 1)), (997, 1, 1, (1, 1))],
 )
 def test_a_job_stays_within_its_turn(
-    concurrency: int, granted: int | None, batch_chunks: int, at_once: tuple[int, int]
+    concurrency: int, granted: int | None, shares: int, at_once: tuple[int, int]
 ) -> None:
     """If this fails, a job starts more workers than were granted to it."""
-    fitted = Limits(60, 16, concurrency, granted).fit(batch_chunks)
-    assert (fitted.batches_at_once, fitted.chunks_at_once) == at_once
-    assert fitted.workers <= max(1, granted or concurrency)
+    limits = Limits(3000, 16, 1, concurrency, granted)
+    packing = limits.pack(Cut(batches=40, most_chunks=16, most_pixels=1))
+    assert packing.shares == shares
+    assert (packing.batches_at_once, packing.shares_at_once) == at_once
+    assert limits.workers <= max(1, granted or concurrency)
 
 
 def test_what_a_job_could_use() -> None:
     """If this fails, a turn is larger than its job, or smaller than what the stack allows."""
-    limits = Limits(60, 16, 997)
-    assert limits.useful(chunks=2, batch_chunks=2) == 3
-    assert limits.useful(chunks=5000, batch_chunks=16) == 961
-    assert limits.useful(chunks=5000, batch_chunks=1) == 61
+    limits = Limits(960, 16, 1, 997)
+    assert limits.useful(Cut(1, 2, 1)) == 3
+    assert limits.useful(Cut(300, 16, 1)) == 961
+    assert limits.useful(Cut(300, 1, 1)) == 301
 
 
 def test_first_come_first_served_and_higher_priorities_before() -> None:
@@ -239,7 +242,7 @@ def test_turns_of_jobs_that_vanished_end() -> None:
     assert set(turns(store)) == {"runs"}
 
 
-CHUNKS = 15 * 60 * 24 // 12
+CUT = Cut(batches=15 * 60 * 24 // 192, most_chunks=16, most_pixels=192 * 1920 * 1080)
 ENCODE_S, PLAN_S, STITCH_S = 3.0, 4.0, 20.0
 
 
@@ -249,7 +252,7 @@ def simulated(films: int, capacity: int) -> tuple[float, float, int]:
     Returns:
         When the first and the last of them ended, in seconds, and the most workers that ran.
     """
-    store, limits = MemoryStore(), Limits(60, 16, capacity)
+    store, limits = MemoryStore(), Limits(960, 16, 1, capacity)
     for number in range(films):
         wait(store, f"film-{number:02d}", at=number)
     events: list[tuple[float, str, str]] = []
@@ -265,10 +268,10 @@ def simulated(films: int, capacity: int) -> tuple[float, float, int]:
             return ends[0], ends[-1], most
         now, what, job = heapq.heappop(events)
         if what == "planned":
-            useful = limits.useful(CHUNKS, 16)
-            granted, _ = admission.settle(job, useful, store, capacity=capacity)
-            fitted = Limits(60, 16, capacity, granted).fit(16)
-            rounds = -(-CHUNKS // (fitted.batches_at_once * fitted.chunks_at_once))
+            granted, _ = admission.settle(job, limits.useful(CUT), store, capacity=capacity)
+            packing = replace(limits, granted=granted).pack(CUT)
+            at_once = packing.batches_at_once * packing.shares_at_once
+            rounds = -(-CUT.batches * packing.shares // at_once)
             heapq.heappush(events, (now + rounds * ENCODE_S, "encoded", job))
         elif what == "encoded":
             admission.shrink(job, 1, store)

@@ -318,6 +318,7 @@ class Seen(Observer):
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.done: list[TaskRecord] = []
+        self.frames: list[int] = []
 
     def started(self, record: TaskRecord) -> None:
         self.begun.append(record.name)
@@ -325,29 +326,30 @@ class Seen(Observer):
     def finished(self, record: TaskRecord) -> None:
         self.done.append(record)
 
+    def message(self, _task: str, message: dict[str, Any]) -> None:
+        self.frames.append(message["frames"])
+
 
 def test_a_job_in_the_cloud_looks_like_one_at_home() -> None:
     """If this fails, progress in the cloud counts other frames than there are."""
     seen = Seen()
     follower = Follower(seen)
     job: dict[str, Any] = {"state": "running", "phase": "planning", "frames": 100,
-                           "chunks": None, "batches": None}  # fmt: skip
+                           "chunks": None, "shares": None, "batches": None}  # fmt: skip
     follower.see({"state": "uploading"})
     follower.see(job)
     assert seen.begun == ["index"]
-    job |= {"phase": "anchoring", "chunks": {"done": 0, "total": 17},
+    job |= {"phase": "anchoring", "chunks": 17, "shares": {"done": 0, "total": 6},
             "batches": {"done": 0, "total": 2}}  # fmt: skip
     follower.see(job)
-    assert (seen.begun, seen.done[0].result["anchored"]) == (["index", "anchors"], 1)
+    assert seen.begun == ["index", "anchors"]
+    assert seen.done[0].result == {"frames": 100, "chunks": 17, "batches": 2}
     job["phase"] = "encoding"
-    for chunks, batches in ((0, 0), (5, 0), (5, 0), (17, 1), (17, 2)):
-        job |= {"chunks": {"done": chunks, "total": 17}, "batches": {"done": batches, "total": 2}}
-        follower.see(job)
-    follower.see({**job, "phase": "ended"})
-    assert seen.begun == ["index", "anchors", "encode", "join", "stitch"]
-    for step, count in (("encode", 17), ("join", 2)):
-        frames = [record.result["frames"] for record in seen.done if record.name == step]
-        assert (len(frames), sum(frames)) == (count, 100)
+    for shares in (0, 2, 2, 6):
+        follower.see({**job, "shares": {"done": shares, "total": 6}})
+    assert seen.frames == [0, 33, 33, 100]
+    follower.see({**job, "phase": "ended", "shares": {"done": 6, "total": 6}})
+    assert seen.begun == ["index", "anchors", "encode", "stitch"]
 
 
 @pytest.mark.parametrize(
@@ -374,11 +376,11 @@ def test_the_timeline_is_read_to_its_end() -> None:
              "worker": "w", "peak_memory_mib": 90, "span": None}  # fmt: skip
     pages = {
         None: {"attempts": [
-            {**usual, "task": "plan", "step": "plan", "batch": None, "chunk": None,
+            {**usual, "task": "plan", "step": "plan", "batch": None, "share": None,
              "attempt": 1, "outcome": "done", "finished": 12.0},
         ], "next": "encode-000003-000004/1"},
         "encode-000003-000004/1": {"attempts": [
-            {**usual, "task": "encode-000003-000004", "step": "encode", "batch": 3, "chunk": 4,
+            {**usual, "task": "encode-000003-000004", "step": "encode", "batch": 3, "share": 4,
              "attempt": 2, "outcome": "SourceUnavailable", "finished": 11.0},
         ], "next": None},
     }  # fmt: skip
@@ -395,7 +397,7 @@ def test_the_timeline_is_read_to_its_end() -> None:
         free = records(client(url), {**job, "cost": None})
     assert (plan.name, plan.error, plan.event, plan.attempts) == ("plan", None, {}, 1)
     assert (encode.name, encode.error, encode.attempts) == ("encode", "SourceUnavailable", 2)
-    assert encode.event == {"batch": 3, "chunk": 4}
+    assert encode.event == {"batch": 3, "share": 4}
     assert encode.marks == {"fetched": 10.5}
     assert [plan.dollars, encode.dollars] == pytest.approx([0.02, 0.06])
     assert [one.dollars for one in free] == [0, 0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 
 from excamera.job.cut import Frames, cut
 from excamera.job.options import DEADLINES, AnchorSettings, EncodeOptions
-from excamera.job.packing import Limits
-from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per, cpus_of
+from excamera.job.packing import SHARE_PIXELS, Cut, Limits, share_of
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import (
     CPU_USED,
@@ -32,41 +34,52 @@ WORKERS = Workers(DEFAULT_MEMORY_MB)
 
 
 @settings(deadline=None)
-@given(st.integers(1, 3000), st.integers(1, 40), st.integers(1, 20))
-def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int) -> None:
-    """If this fails, estimates count more or fewer chunks than jobs have."""
+@given(st.integers(1, 3000), st.integers(1, 40), st.integers(1, 20), st.integers(1, 8))
+def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int, cpus: int) -> None:
+    """If this fails, estimates count more or fewer calls than jobs have."""
     numbers = list(range(frames))
+    limits = Limits(cpus=cpus, concurrency=300)
     for mode in ("anchors", "rebase"):
         options = EncodeOptions(chunk_frames=n, batch_chunks=x, mode=mode)
         of_film = Frames(numbers, numbers, [(number,) for number in numbers])
         batches = list(cut(of_film, options))
-        found = Shape.of(frames, options)
+        found = Shape.of(frames, options, limits=limits)
         assert (found.frames, found.batches) == (frames, len(batches))
         assert found.chunks == sum(len(batch.chunks) for batch in batches)
-        anchored = [batch for batch in batches if batch.is_anchored]
-        assert found.anchored_batches == len(anchored)
-        ordinary = [bool(batch.ordinary(chunk).pts) for batch in anchored for chunk in batch.chunks]
-        assert found.anchored_chunks == sum(ordinary)
-        rebased = [len(batch.chunks) > 1 for batch in batches if not batch.is_anchored]
-        assert found.rebased_batches == sum(rebased)
+        most = max(len(batch.chunks) for batch in batches)
+        packing = limits.pack(Cut(len(batches), most, 0))
+        shares = [packing.shares_of(len(batch.chunks)) for batch in batches]
+        assert found.shares == sum(shares)
+        assert found.divided == sum(count > 1 for count in shares)
+        assert found.divided_shares == sum(count for count in shares if count > 1)
+        assert found.anchored == (mode == "anchors")
 
 
 def timeline(shape: Shape) -> list[Attempt]:
-    """The timeline of a job in which nothing failed, a second for each task."""
-    calls = {Per.JOB: 1, Per.SPAN: shape.spans, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
-    return [
-        Attempt(f"{step.name}-{number}", 1, 1000)
-        for step in STEPS
-        for number in range(calls[step.per])
-    ]
+    """The timeline of a job in which nothing failed, a second for each task.
+
+    Its first batches are divided, into two shares and the first into the rest.
+    """
+    shares = [1] * shape.batches
+    for number in range(shape.divided):
+        shares[number] = 2
+    if shape.divided:
+        shares[0] += shape.shares - sum(shares)
+    names = [step.name for step in STEPS if step.per is Per.JOB]
+    names += [f"survey-{number:06d}" for number in range(shape.spans)]
+    names += [f"anchors-{number:06d}" for number in range(shape.divided * shape.anchored)]
+    for number, count in enumerate(shares):
+        names += [f"encode-{number:06d}-{share:06d}" for share in range(count)]
+    return [Attempt(name, 1, 1000) for name in names]
 
 
 def test_a_job_without_failures_uses_what_was_foretold() -> None:
     """If this fails, the cost of a job and its estimate count differently."""
-    shape = Shape.of(960, EncodeOptions())
-    used = actual(timeline(shape), DEFAULT_MEMORY_MB)
-    expected = foretold(shape, used.gb_seconds, min(shape.chunks, 100))
-    assert used == expected
+    for cpus in (1, 64):
+        shape = Shape.of(960, EncodeOptions(), limits=Limits(cpus=cpus))
+        used = actual(timeline(shape), DEFAULT_MEMORY_MB)
+        assert used == foretold(shape, used.gb_seconds, min(shape.shares, 100))
+        assert (shape.shares > shape.batches) == (cpus == 1)
     assert used.dollars("arm64") < used.dollars("x86_64")
     assert sum(used.bill("arm64").values()) == used.dollars("arm64")
 
@@ -75,7 +88,8 @@ def test_retries_are_paid_for() -> None:
     """If this fails, a job with retries looks as cheap as one without."""
     shape = Shape.of(96, EncodeOptions())
     once = timeline(shape)
-    again = [*once, Attempt("encode-3", 1, 900, "StoreUnavailable"), Attempt("encode-3", 2, 1000)]
+    again = [*once, Attempt("encode-000000-000000", 1, 900, "StoreUnavailable"),
+             Attempt("encode-000000-000000", 2, 1000)]  # fmt: skip
     before, after = (actual(found, DEFAULT_MEMORY_MB) for found in (once, again))
     assert after.invocations == before.invocations + 1
     assert after.transitions == before.transitions + 1
@@ -91,10 +105,11 @@ def test_more_work_costs_more() -> None:
     better = estimate(FILM, EncodeOptions(crf=8), WORKERS)
     assert better.size > 2 * usual.size
     few = estimate(FILM, EncodeOptions(), Workers(DEFAULT_MEMORY_MB, concurrency=7), warm=True)
-    assert few.workers == 6  # of a batch of sixteen chunks; one is left for the sound
-    assert few.seconds > 20 * usual.seconds
-    # With fewer at once a job takes longer and costs no more.
-    assert few.usage.transitions == usual.usage.transitions
+    assert few.workers == 6  # one is left for the sound
+    assert few.seconds > 10 * usual.seconds
+    # With fewer at once a job takes longer and costs no more: batches are not divided.
+    assert few.shape.shares == few.shape.batches < usual.shape.shares
+    assert few.usage.transitions < usual.usage.transitions
     assert few.dollars <= usual.dollars
 
 
@@ -102,22 +117,19 @@ def test_more_work_costs_more() -> None:
 def test_the_pace_of_a_job_foretells_that_job(mode: str) -> None:
     """If this fails, --like uses a pace that its job did not have."""
     options = EncodeOptions(mode=mode)
-    shape = Shape.of(FILM.frames, options)
+    shape = FILM.cut(options, WORKERS.limits)
+    took = {"encode": 9000 if mode == "anchors" else 30_000, "anchors": 5000}
     ran = [
-        *(Attempt(f"encode-{number}", 1, 3000) for number in range(shape.chunks)),
-        *(Attempt(f"anchors-{number}", 1, 9000) for number in range(shape.batches)),
-        *(Attempt(f"join-{number}", 1, 7000) for number in range(shape.batches)),
-        Attempt("plan", 1, 500), Attempt("stitch", 1, 900), Attempt("audio", 1, 100),
-    ]  # fmt: skip
-    cpus = {step: cpus_of(memory) for step, memory in DEFAULT_MEMORY_MB.items()}
-    pace = Pace.of_job(ran, FILM, options, cpus).with_size(50_000_000, FILM, 24)
+        replace(one, milliseconds=took.get(one.name, one.milliseconds)) for one in timeline(shape)
+    ]
+    pace = Pace.of_job(ran, FILM, options, WORKERS).with_size(50_000_000, FILM, 24)
     found = estimate(FILM, options, WORKERS, pace, warm=True)
-    took = {"encode": 3 * shape.chunks, "join": 7 * shape.batches}
-    if mode == "anchors":
-        took["anchors"] = 9 * shape.batches
-    for step, seconds in took.items():
-        expected = seconds * DEFAULT_MEMORY_MB[step] / 1024
-        assert found.usage.gb_seconds[step] == pytest.approx(expected, rel=0.2)
+
+    def both(gb_seconds: Mapping[str, float]) -> float:
+        return gb_seconds.get("anchors", 0.0) + gb_seconds["encode"]
+
+    expected = actual(ran, DEFAULT_MEMORY_MB).gb_seconds
+    assert both(found.usage.gb_seconds) == pytest.approx(both(expected), rel=0.05)
     assert found.size == pytest.approx(50_000_000, rel=0.01)
 
 
@@ -137,12 +149,12 @@ def test_the_time_to_look_for_scenes_is_counted() -> None:
     assert of(FILM, chosen)["survey"] > 30 * of(short, chosen)["index"]
     assert of(FILM, fixed)["survey"] == 0
     # The pace of a job that was surveyed says how long that takes, and nothing of the index.
-    cpus = {step: cpus_of(memory) for step, memory in DEFAULT_MEMORY_MB.items()}
-    pace = Pace.of_job([Attempt("index", 1, 30_000)], short, chosen, cpus)
+    pace = Pace.of_job([Attempt("index", 1, 30_000)], short, chosen, WORKERS)
     assert of(short, chosen, pace)["index"] == pytest.approx(30 * 1769 / 1024, rel=0.02)
     assert of(short, fixed, pace) == of(short, fixed)
-    surveys = [Attempt(f"survey-{number}", 1, 6_000) for number in range(FILM.cut(chosen).spans)]
-    pace = Pace.of_job(surveys, FILM, chosen, cpus)
+    spans = FILM.cut(chosen, WORKERS.limits).spans
+    surveys = [Attempt(f"survey-{number}", 1, 6_000) for number in range(spans)]
+    pace = Pace.of_job(surveys, FILM, chosen, WORKERS)
     expected = 6 * len(surveys) * 1769 / 1024
     assert of(FILM, chosen, pace)["survey"] == pytest.approx(expected, rel=0.02)
 
@@ -151,9 +163,9 @@ def test_modes_of_batches_count() -> None:
     """If this fails, a job in mode rebase is told to have cost more than it has."""
     options = EncodeOptions(chunk_frames=6, mode="rebase")
     shape = Shape.of(960, options)
-    used = actual(timeline(shape), DEFAULT_MEMORY_MB, anchored=0.0)
+    used = actual(timeline(shape), DEFAULT_MEMORY_MB, anchored=False)
     assert used == foretold(shape, used.gb_seconds, 100)
-    assert used.writes < actual(timeline(shape), DEFAULT_MEMORY_MB).writes
+    assert used.reads < actual(timeline(shape), DEFAULT_MEMORY_MB).reads
 
 
 def test_effort_takes_time_in_mode_anchors() -> None:
@@ -172,7 +184,6 @@ def test_effort_takes_time_in_mode_anchors() -> None:
     assert encode[0] == encode[1]
     assert sorted(set(encode)) == encode[1:]
     assert encode[1] < 0.85 * encode[2] < 1.2 * encode[2] < encode[4]
-    assert seconds(0, "anchors")["join"] == seconds(4, "anchors")["join"]
     assert seconds(0, "rebase") == seconds(4, "rebase")
 
 
@@ -226,12 +237,57 @@ def test_every_deadline_has_a_factor() -> None:
     assert set(DEADLINE_FACTORS) == set(DEADLINES)
 
 
-@given(st.integers(1, 2000), st.integers(1, 1000), st.integers(1, 40), st.integers(1, 1000))
-def test_a_job_fits_into_its_account(room: int, batches: int, chunks: int, x: int) -> None:
+@given(
+    st.integers(1, 2000),
+    st.integers(1, 1000),
+    st.integers(1, 40),
+    st.integers(1, 10_000),
+    st.integers(1, 6),
+    st.integers(1, 500),
+    st.integers(1, 1000),
+    st.integers(0, 10**11),
+)
+def test_a_job_fits_into_its_account(
+    room: int,
+    job_workers: int,
+    batch_workers: int,
+    concurrency: int,
+    cpus: int,
+    batches: int,
+    chunks: int,
+    pixels: int,
+) -> None:
     """If this fails, a job asks for more functions than the account runs at a time."""
-    fit = Limits(batches, chunks, room).fit(x)
-    assert 1 <= fit.batches_at_once <= batches
-    assert 1 <= fit.chunks_at_once <= chunks
-    assert 1 <= Limits(batches, chunks, room).workers <= min(room, batches * chunks, 10_000)
-    at_once = fit.batches_at_once * min(fit.chunks_at_once, x)
-    assert at_once <= max(1, room - 1)
+    limits = Limits(job_workers, batch_workers, cpus, concurrency, min(room, concurrency))
+    cut = Cut(batches, chunks, pixels)
+    packing = limits.pack(cut)
+    assert 1 <= limits.workers <= min(room, job_workers, concurrency)
+    assert 1 <= packing.shares <= chunks
+    assert packing.shares_of(1) == 1
+    at_once = packing.batches_at_once * packing.shares_at_once
+    assert 1 <= at_once <= max(1, min(job_workers, room - 1, concurrency - 1))
+    assert 2 <= limits.useful(cut) <= job_workers + 1
+    if packing.shares > 1:
+        # Either each still has a chunk for every CPU, or it would be too large for a call.
+        too_large = pixels > (packing.shares - 1) * SHARE_PIXELS
+        assert packing.shares * cpus <= chunks or too_large
+        assert packing.shares <= batch_workers or too_large
+
+
+@given(st.integers(1, 64), st.integers(1, 1000))
+def test_processes_of_one_machine_share_the_work(processes: int, batches: int) -> None:
+    """If this fails, an encode on one machine leaves CPUs idle, or starts far too many threads."""
+    packing = Limits(processes=processes).pack(Cut(batches, 16, 10**12))
+    assert packing.shares == 1
+    busy = min(processes, batches) * packing.threads
+    assert processes <= busy <= 3 * processes
+
+
+@given(st.integers(1, 200), st.integers(1, 200))
+def test_shares_divide_a_batch(chunks: int, shares: int) -> None:
+    """If this fails, a chunk is encoded twice, or by nobody."""
+    of = min(chunks, shares)
+    parts = [share_of(chunks, share, of) for share in range(of)]
+    assert [chunk for part in parts for chunk in part] == list(range(chunks))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert min(map(len, parts)) > 0

@@ -37,16 +37,16 @@ def record(store: MemoryStore) -> dict[str, Any]:
 def test_the_first_failure_deep_in_the_flow_is_the_jobs() -> None:
     """If this fails, a job's failure says "threshold exceeded" instead of what happened."""
     store = MemoryStore()
-    with pytest.raises(JobFailed, match="encode of batch 3, chunk 7: frame 5 is bad") as first:
-        leaf(store, "SizeChange", "frame 5 is bad", batch=3, chunk=7)
+    with pytest.raises(JobFailed, match="encode of batch 3, share 7: frame 5 is bad") as first:
+        leaf(store, "SizeChange", "frame 5 is bad", batch=3, share=7)
     assert type(first.value).__name__ == "SizeChange"
-    with pytest.raises(JobFailed, match="chunk 7"):
-        leaf(store, "ChunkError", "later", batch=4, chunk=0)
+    with pytest.raises(JobFailed, match="share 7"):
+        leaf(store, "ChunkError", "later", batch=4, share=0)
     with pytest.raises(JobFailed, match="frame 5 is bad") as last:
         top(store, {"batches": MAP_FAILED})
     assert type(last.value).__name__ == "SizeChange"
-    assert {k: record(store)[k] for k in ("step", "batch", "chunk", "error")} == {
-        "step": "encode", "batch": 3, "chunk": 7, "error": "SizeChange",
+    assert {k: record(store)[k] for k in ("step", "batch", "share", "error")} == {
+        "step": "encode", "batch": 3, "share": 7, "error": "SizeChange",
     }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_the_platforms_own_failures_say_what_to_do(platform: str, name: str, wor
     """If this fails, users read Lambda's jargon and no advice."""
     store = MemoryStore()
     with pytest.raises(JobFailed, match=word):
-        leaf(store, platform, "RequestId: 1 Error: Runtime exited", batch=0, chunk=0)
+        leaf(store, platform, "RequestId: 1 Error: Runtime exited", batch=0, share=0)
     assert record(store)["error"] == name
 
 
@@ -70,12 +70,12 @@ def test_frames_that_differ_from_the_containers_promise_start_the_job_again_once
     """If this fails, sources that only decoding can index fail, but only in the cloud."""
     store = MemoryStore()
     with pytest.raises(JobFailed):
-        leaf(store, "SourceMismatch", "frame 9", batch=0, chunk=1)
+        leaf(store, "SourceMismatch", "frame 9", batch=0, share=1)
     again = top(store, {"batches": MAP_FAILED})
     assert again == {**JOB, "index": "decoding"}
     assert not store.exists("jobs/j/failure.json")
     with pytest.raises(JobFailed):
-        leaf(store, "SourceMismatch", "frame 9", batch=0, chunk=1)
+        leaf(store, "SourceMismatch", "frame 9", batch=0, share=1)
     with pytest.raises(JobFailed, match="frame 9"):
         top(store, {"batches": MAP_FAILED}, index="decoding")
 
@@ -86,7 +86,7 @@ def test_a_job_in_a_busy_account_goes_on_with_fewer_workers() -> None:
     more: dict[str, Any] = {}
     for halvings in (1, 2, 3):
         with pytest.raises(JobFailed):
-            leaf(store, "Lambda.TooManyRequestsException", batch=0, chunk=1)
+            leaf(store, "Lambda.TooManyRequestsException", batch=0, share=1)
         again = top(store, {"batches": MAP_FAILED}, **more)
         assert again == {**JOB, "halvings": halvings}
         more = {"halvings": halvings}
@@ -118,7 +118,7 @@ def test_a_stopped_job_that_goes_on_fails_for_its_new_reason() -> None:
     store = MemoryStore()
     note_end("j", "ABORTED", None, store)
     with pytest.raises(JobFailed, match="frame 5 is bad"):
-        leaf(store, "SizeChange", "frame 5 is bad", batch=3, chunk=7)
+        leaf(store, "SizeChange", "frame 5 is bad", batch=3, share=7)
     assert record(store)["error"] == "SizeChange"
     note_end("k", "ABORTED", None, store)
     with pytest.raises(JobFailed, match="not a video"):

@@ -18,6 +18,7 @@ from excamera.job.cut import (
 )
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
+from excamera.job.packing import Packing
 from excamera.job.plan import (
     Batch,
     Chunk,
@@ -26,7 +27,7 @@ from excamera.job.plan import (
     SourceFile,
     mode_of_batch,
 )
-from excamera.job.records import ChunkRecord
+from excamera.job.records import ShareRecord
 from excamera.media.source.clock import Clock
 from excamera.media.source.index import Entry, make_index
 from excamera.media.source.recording import Shown, display_times
@@ -273,36 +274,36 @@ def test_a_piece_counts_as_finished_only_for_its_own_plan() -> None:
     """If this fails, a retry takes a half-done or foreign piece for its own."""
     store, keys = MemoryStore(), Keys("j")
     job, other = Job(store, keys, plan()), Job(store, keys, plan(end=9_000_000))
-    key = keys.chunk(0, 0)
+    key = keys.share(0, 0)
     made = []
 
-    def make() -> tuple[bytes, ChunkRecord]:
+    def make() -> tuple[bytes, ShareRecord]:
         made.append(key)
-        return b"x", ChunkRecord(frames=6, bytes=1)
+        return b"x", ShareRecord(chunks=[6], digests=[""])
 
     store.put(key, b"x")
-    assert job.finished(key, ChunkRecord) is None
-    record = job.once(key, ChunkRecord, make, Context(store))
-    assert (record.plan, record.size, record.frames) == (job.plan.digest, 1, 6)
-    assert job.once(key, ChunkRecord, make, Context(store)) == record
+    assert job.finished(key, ShareRecord) is None
+    record = job.once(key, ShareRecord, make, Context(store))
+    assert (record.plan, record.size, record.chunks) == (job.plan.digest, 1, [6])
+    assert job.once(key, ShareRecord, make, Context(store)) == record
     assert len(made) == 1
-    assert other.finished(key, ChunkRecord) is None
+    assert other.finished(key, ShareRecord) is None
     store.put(key, b"longer")
-    assert job.finished(key, ChunkRecord) is None
+    assert job.finished(key, ShareRecord) is None
 
 
 def test_a_record_of_another_version_does_not_count() -> None:
     """If this fails, a job that continues after an upgrade fails at its own old records."""
     store, keys = MemoryStore(), Keys("j")
     job = Job(store, keys, plan())
-    store.put(keys.chunk(0, 0), b"x")
-    old = {"plan": job.plan.digest, "size": 1, "frames": 6}
-    store.put(Keys.record(keys.chunk(0, 0)), json.dumps(old).encode())
-    assert job.finished(keys.chunk(0, 0), ChunkRecord) is None
-    new = {**old, "bytes": 1, "weight": 3}
-    store.put(Keys.record(keys.chunk(0, 0)), json.dumps(new).encode())
-    assert job.finished(keys.chunk(0, 0), ChunkRecord) == ChunkRecord(
-        plan=job.plan.digest, size=1, frames=6, bytes=1
+    store.put(keys.share(0, 0), b"x")
+    old = {"plan": job.plan.digest, "size": 1, "chunks": [6]}
+    store.put(Keys.record(keys.share(0, 0)), json.dumps(old).encode())
+    assert job.finished(keys.share(0, 0), ShareRecord) is None
+    new = {**old, "digests": [""], "weight": 3}
+    store.put(Keys.record(keys.share(0, 0)), json.dumps(new).encode())
+    assert job.finished(keys.share(0, 0), ShareRecord) == ShareRecord(
+        plan=job.plan.digest, size=1, chunks=[6], digests=[""]
     )
 
 
@@ -310,14 +311,14 @@ def test_keys_are_functions_of_numbers() -> None:
     """If this fails, steps look for each other's objects in the wrong place."""
     keys = Keys("7")
     assert keys.plan == "jobs/7/plan.json"
-    assert keys.chunk(1, 2) == "jobs/7/chunks/000001/0002.ivf"
+    assert keys.share(1, 2) == "jobs/7/shares/000001/0002.ivf"
     assert keys.record(keys.cluster(3)) == "jobs/7/batches/000003.json"
 
 
 def test_a_batch_is_planned_alike_in_its_part_and_in_the_whole() -> None:
     """If this fails, a batch is encoded otherwise than the plan that is stitched says."""
     made, store, keys = plan(), MemoryStore(), Keys("j")
-    Job(store, keys, made).save()
+    Job(store, keys, made).save(Packing(2, 1, 1))
     whole = Job.load(store, keys.job).plan
     assert whole == made
     assert [whole.is_last(batch) for batch in whole.batches] == [False, True]
@@ -337,6 +338,6 @@ def test_what_a_worker_reads_of_the_plan_does_not_grow_with_the_film() -> None:
         times = [1501 * n for n in range(frames)]
         made = plan(batches=tuple(cut_all(times, options)))
         store, keys = MemoryStore(), Keys("j")
-        Job(store, keys, made).save()
+        Job(store, keys, made).save(Packing(2, 1, 1))
         sizes.append(store.size(keys.part(1)))
     assert sizes[1] < sizes[0] * 1.2

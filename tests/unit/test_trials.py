@@ -71,13 +71,14 @@ def sequential(source: list[Raster], options: EncodeOptions) -> list[bytes]:
 def anchored(source: list[Raster], options: EncodeOptions) -> list[bytes]:
     """One batch of mode anchors."""
     lengths = [min(N, len(source) - first) for first in range(0, len(source), N)]
-    anchors = encode_anchors(source, lengths, options, 1)
+    opened = list(encode_anchors(Lookahead(source, lengths, options.crf, 1), lengths, options, 1))
     between, first = [], 0
     for number, length in enumerate(lengths):
         ahead = number < len(lengths) - 1
         shown = source[first + (number == 0) : first + length - ahead]
-        between.append(encode_between(anchors[: number + 1], number, shown, options))
+        between.append(encode_between(opened[number], shown, options))
         first += length
+    anchors = [one.anchors for one in opened]
     return [frame for part in join_anchored(anchors, between) for frame in part.frames]
 
 
