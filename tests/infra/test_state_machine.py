@@ -84,12 +84,12 @@ def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
     assert states["stitch"]["Next"] == "done"
     batches = states["batches"]
     assert batches["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
-    chunks = batches["ItemProcessor"]["States"]["chunks"]
-    assert chunks["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
-    assert chunks["Next"] == "join"
+    ahead, shares = (batches["ItemProcessor"]["States"][name] for name in ("ahead", "shares"))
+    assert shares["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
+    assert ahead["Next"] == "shares"
     # The plan fits them to the account.
     assert batches["MaxConcurrencyPath"] == "$.ready.plan.batches_at_once"
-    assert chunks["MaxConcurrencyPath"] == "$.chunks_at_once"
+    assert shares["MaxConcurrencyPath"] == "$.shares_at_once"
 
 
 def test_every_task_has_a_limit_retries_by_name_and_a_way_to_fail(machine: Definition) -> None:
