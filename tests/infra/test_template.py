@@ -135,11 +135,11 @@ def test_who_decodes_films_cannot_make_results(stack: Template) -> None:
     output = next(name for name in resources(stack, "AWS::S3::Bucket") if "Output" in name)
     found = {}
     for name, policy in resources(stack, "AWS::IAM::Policy").items():
+        if "Executors" in name:
+            continue  # calls of executors do what their users want
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             if "s3:PutObject" in statement["Action"] and output in str(statement["Resource"]):
-                # Calls of executors do what their users want.
-                if "Executors" not in name:
-                    found[name] = statement.get("Condition")
+                found[name] = statement.get("Condition")
     free = [name for name, condition in found.items() if condition is None]
     assert all("Stitch" in name for name in free), free
     only_parts = {"BoolIfExists": {"s3:ObjectCreationOperation": "false"}}
