@@ -71,7 +71,7 @@ def begun(results: S3Store) -> str:
 
 
 def assembly_of(jobs: S3Store, results: S3Store, name: str, count: int) -> Assembly:
-    return Assembly(jobs, "a", count, key_of, upload_at(results.url, "out", name))
+    return Assembly(jobs, f"notes/{name}", count, key_of, upload_at(results.url, "out", name))
 
 
 def add_all(jobs: S3Store, results: S3Store, name: str, runs: list[bytes]) -> Assembly:
