@@ -32,12 +32,12 @@ PYTEST_ARGS ?=
 
 .PHONY: docs help encode test test-fast cloud synth wheel emulator lint format types layers native-tests \
   sanitized clang cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
-  bench-messages bench-workers clean
+  bench-messages bench-workers bench-scale clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
 	@echo 'make synth | wheel | test-fast | lint | format | docs | sanitized | clang | cross | clean'
-	@echo 'make bench | bench-cloud | bench-messages | bench-workers'
+	@echo 'make bench | bench-cloud | bench-messages | bench-workers | bench-scale'
 
 # --- set-up ------------------------------------------------------------------
 
@@ -265,6 +265,10 @@ bench-cloud: $(VENV)/.installed $(VENV)/.dev emulator
 # Leaves out Redis where there is no server (Debian: redis-server).
 bench-messages: $(VENV)/.installed $(VENV)/.dev emulator
 	$(PY) -m benchmarks.messages $(OPTIONS)
+
+# Simulated, but for what is compared with jobs on the emulator.
+bench-scale: $(VENV)/.installed $(VENV)/.dev $(VENV)/.bench emulator
+	$(PY) -m benchmarks.cloud_scale $(OPTIONS)
 
 # Lithops in an environment of its own: it has many dependencies.
 build/lithops/.installed: benchmarks/workers/lithops.txt $(VENV)/pyvenv.cfg

@@ -106,7 +106,7 @@ def payloads(
     }  # fmt: skip
 
 
-def events(scope: Definition, chunks: int, retries: int) -> int:
+def events(scope: Definition, shares: int, retries: int) -> int:
     """The most events that one execution of a scope can leave in its history.
 
     A Lambda task leaves five events and three more for each further attempt; states around
@@ -115,7 +115,7 @@ def events(scope: Definition, chunks: int, retries: int) -> int:
 
     Args:
         scope: a definition, a branch or an item processor.
-        chunks: of the batch, if the scope is the map's item processor.
+        shares: of the batch, if the scope is the map's item processor.
         retries: of each task.
     """
     total = 0
@@ -124,12 +124,13 @@ def events(scope: Definition, chunks: int, retries: int) -> int:
             case "Task" if not name.endswith(" failed"):
                 total += 5 + 3 * retries
             case "Parallel":
-                total += 4 + sum(events(one, chunks, retries) for one in state["Branches"])
+                total += 4 + sum(events(one, shares, retries) for one in state["Branches"])
             case "Map":
                 total += 6
                 processor = state["ItemProcessor"]
                 if processor["ProcessorConfig"]["Mode"] == "INLINE":
-                    total += chunks * (2 + events(processor, chunks, retries))
+                    calls = 1 if name == "ahead" else shares
+                    total += calls * (2 + events(processor, shares, retries))
             case "Succeed":
                 total += 2
     return total
@@ -141,9 +142,9 @@ def batch_of(machine: Definition) -> Definition:
     return found
 
 
-def histories(machine: Definition, chunks: int, retries: int) -> int:
-    """The longest history of a job's execution and of a child, for a batch of so many chunks."""
-    return 2 + max(events(machine, 0, retries), events(batch_of(machine), chunks, retries))
+def histories(machine: Definition, shares: int, retries: int) -> int:
+    """The longest history of a job's execution and of a child, for a batch of so many shares."""
+    return 2 + max(events(machine, 0, retries), events(batch_of(machine), shares, retries))
 
 
 def all_retries(machine: Definition) -> int:
@@ -153,7 +154,7 @@ def all_retries(machine: Definition) -> int:
 
 @dataclass(frozen=True)
 class Rates:
-    """What happens in a second while all workers encode chunks.
+    """What happens in a second while all workers encode.
 
     Attributes:
         calls: calls of functions.

@@ -59,7 +59,7 @@ def chart(records: list[mu.TaskRecord]) -> Iterator[str]:
         first = min(COLUMNS - 1, int((record.started - begin) / column_s))
         length = max(1, round((finished - record.started) / column_s))
         which = "/".join(
-            str(record.event[key]) for key in ("batch", "chunk") if key in record.event
+            str(record.event[key]) for key in ("batch", "share") if key in record.event
         )
         bar = (" " * first + "#" * min(length, COLUMNS - first)).ljust(COLUMNS)
         yield f"{record.name:8}{which:>8} |{bar}| {finished - record.started:6.2f} s"

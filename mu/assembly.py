@@ -287,6 +287,18 @@ def nodes(count: int) -> int:
     return sum(_tree(count, runs_of_leaf(count))[0][1:])
 
 
+def nodes_ended(run: int, count: int) -> int:
+    """How many nodes of the tree are complete with a run if those before it are all there."""
+    ended = 0
+    counts, children = _tree(count, runs_of_leaf(count))
+    for size, of_node in zip(counts, children, strict=False):
+        if run % of_node < of_node - 1 and run < size - 1:
+            break
+        ended += 1
+        run //= of_node
+    return ended
+
+
 def _tree(count: int, leaf: int) -> tuple[list[int], list[int]]:
     """The nodes on each level, from the runs to the whole; and how many of one a node above has."""
     counts = [count]

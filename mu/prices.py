@@ -8,6 +8,8 @@ GB_SECOND_USD = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 
 INVOCATION_USD = 0.20 / 1e6
 TRANSITION_USD = 25 / 1e6  # Step Functions, Standard
+EXPRESS_USD = 1.00 / 1e6  # Step Functions, an Express execution
+EXPRESS_GB_SECOND_USD = 0.06 / 3600  # and its time, the first thousand GB-hours of a month
 WRITE_USD = 0.005 / 1000  # S3: PUT, COPY, LIST and the requests of multipart uploads
 READ_USD = 0.0004 / 1000  # S3: GET, HEAD
 

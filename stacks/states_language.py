@@ -32,7 +32,7 @@ BUSY: State = {
     "IntervalSeconds": 1,
     "BackoffRate": 2.0,
     "MaxDelaySeconds": 6,
-    "MaxAttempts": 200,
+    "MaxAttempts": 190,
     "JitterStrategy": "FULL",
 }
 """Too many workers run at once: waiting helps, and costs next to nothing.

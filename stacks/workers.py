@@ -69,6 +69,7 @@ class Workers(Construct):
         if Right.ASKS_FOR_LIMITS in step.rights:
             environment |= {
                 **self._limits(),
+                "BATCH_WORKERS": str(settings.batch_workers),
                 "SPAN_PIXELS": str(SPAN_PIXELS),
                 "MEMORY_MB": json.dumps(settings.memory_mb),
                 "ARCHITECTURE": settings.architecture,
@@ -117,7 +118,6 @@ class Workers(Construct):
         return {
             "WORKERS_AT_ONCE": str(settings.workers_at_once),
             "JOB_WORKERS": str(settings.job_workers),
-            "BATCH_WORKERS": str(settings.batch_workers),
         }
 
     def admit_function(self, machine: sfn.StateMachine) -> Function:

@@ -121,7 +121,7 @@ def cut(frames: Frames, options: EncodeOptions, survey: Survey | None = None) ->
             options allow; else all batches but the last are equal.
     """
     ranges = (
-        _equal_ranges(len(frames), options)
+        equal_ranges(len(frames), options)
         if survey is None
         else _scenes(len(frames), options, survey)
     )
@@ -137,7 +137,8 @@ _Range = tuple[int, int, int]
 """Of a batch: its first frame, the frame after its last, N."""
 
 
-def _equal_ranges(count: int, options: EncodeOptions) -> Iterator[_Range]:
+def equal_ranges(count: int, options: EncodeOptions) -> Iterator[_Range]:
+    """The first frame, the end and N of each batch where all but the last are equal."""
     for start in range(0, count, options.longest_batch):
         yield start, min(start + options.longest_batch, count), options.usual_frames
 

@@ -191,8 +191,12 @@ class Job:
             store.put(keys.part(batch.number), plan.part(batch).to_json())
 
         at_once(save_part, plan.batches)
+        items = [
+            packing.item(one.number, len(one.chunks), anchored=one.is_anchored)
+            for one in plan.batches
+        ]
         store.put(keys.plan, whole)
-        store.put(keys.items, json.dumps([_item(one, packing) for one in plan.batches]).encode())
+        store.put(keys.items, json.dumps(items).encode())
 
     def finished(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
         """The record of an object if any run of the same plan has finished it, else None."""
@@ -240,9 +244,3 @@ class Job:
         self.store.put(Keys.record(key), record.to_json())
         context.mark("stored")
         return record
-
-
-def _item(batch: Batch, packing: Packing) -> dict[str, object]:
-    of = packing.shares_of(len(batch.chunks))
-    ahead = [batch.number] if of > 1 and batch.is_anchored else []
-    return {"batch": batch.number, "ahead": ahead, "shares": list(range(of)), "of": of}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 MOST_CHILDREN = 10_000
 """Step Functions runs no more child executions of a map at the same time."""
@@ -82,6 +83,12 @@ class Packing:
     def shares_of(self, chunks: int) -> int:
         """How many shares a batch of so many chunks has."""
         return min(self.shares, chunks)
+
+    def item(self, batch: int, chunks: int, *, anchored: bool) -> dict[str, Any]:
+        """A batch in the list that the flow maps over; see `excamera.job.objects.Job.save`."""
+        of = self.shares_of(chunks)
+        ahead = [batch] if of > 1 and anchored else []
+        return {"batch": batch, "ahead": ahead, "shares": list(range(of)), "of": of}
 
 
 @dataclass(frozen=True, slots=True)

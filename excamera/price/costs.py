@@ -15,10 +15,9 @@ from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits
 from excamera.job.plan import mode_of_batch
-from excamera.job.steps import STEPS, Counts, Per, step_of
+from excamera.job.steps import STEPS, Counts, Step, step_of
 from mu import Attempt, Each, Node, Parallel, Sequence, Task
 from mu.assembly import nodes
-from mu.flow import walk
 from mu.prices import GB_SECOND_USD, INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
 BILLED_MORE_S = 0.03
@@ -232,6 +231,7 @@ class _Asked:
     reads: int = 0
 
 
+_STATE_MACHINE = "state machine"
 _BESIDES = {
     "upload": _Asked(writes=1),
     # Reads the upload's metadata, looks for a cancellation; puts the job into the queue.
@@ -240,32 +240,47 @@ _BESIDES = {
     # changes the turns; when the job ends, twice. It reads the job, and looks for a cancellation.
     "admit": _Asked(invocations=2, writes=4, reads=8),
     # Reads the list of batches, and writes what became of them.
-    "state machine": _Asked(writes=1, reads=1),
+    _STATE_MACHINE: _Asked(writes=1, reads=1),
     # Lists the timeline, stores the end, and the job's record in the catalogue with an entry;
     # looks twice for an earlier end, and once for a cancellation. Lists uploads, of which there is
     # one.
     "ended": _Asked(invocations=1, writes=5, reads=4),
 }
 
+
+def besides(memory_mb: Mapping[str, int]) -> Usage:
+    """What a job uses besides its state machine and the functions of its flow."""
+    asked = [one for name, one in _BESIDES.items() if name != _STATE_MACHINE]
+    return Usage(
+        {name: s * memory_mb.get(name, 0) / 1024 for name, s in UNTIMED_CALLS_S.items()},
+        invocations=sum(one.invocations for one in asked),
+        transitions=0,
+        writes=sum(one.writes for one in asked),
+        reads=sum(one.reads for one in asked),
+    )
+
+
 _SOME_ENVIRONMENTS = 100
 
 
-def _once(per: Per) -> Counts:
-    return Counts(**{per.name.lower(): 1})
+def _unit(step: Step) -> str:
+    return step.per.name.lower()
 
 
-def _entered(node: Node, per: Per = Per.JOB) -> Counts:
+def _entered(node: Node, unit: str = "job") -> Counts:
     """States that a state machine enters for a node, which are Step Functions' transitions."""
     match node:
         case Task():
-            return _once(per)
+            return Counts(**{unit: 1})
         case Sequence():
-            return sum((_entered(step, per) for step in node.steps), Counts())
+            return sum((_entered(step, unit) for step in node.steps), Counts())
         case Parallel():
-            return sum((_entered(one, per) for one in node.branches.values()), _once(per))
+            branches = (_entered(one, unit) for one in node.branches.values())
+            return sum(branches, Counts(**{unit: 1}))
         case Each():
-            first = next(one for one in walk(node.body) if isinstance(one, Task))
-            return _once(per) + _entered(node.body, step_of(first.name).per)
+            # A body of several nodes is a batch.
+            of_body = _unit(step_of(node.body.name)) if isinstance(node.body, Task) else "batch"
+            return Counts(**{unit: 1}) + _entered(node.body, of_body)
 
 
 def _sum(of_steps: Iterable[Counts], besides: Iterable[int]) -> Counts:
@@ -273,7 +288,8 @@ def _sum(of_steps: Iterable[Counts], besides: Iterable[int]) -> Counts:
 
 
 INVOCATIONS = _sum(
-    (_once(step.per) for step in STEPS), (asked.invocations for asked in _BESIDES.values())
+    (Counts(**{_unit(step): 1}) for step in STEPS),
+    (asked.invocations for asked in _BESIDES.values()),
 )
 TRANSITIONS = _entered(excamera_flow()) + Counts(job=1)  # into the state that ends the job
 WRITES = _sum((step.writes for step in STEPS), (asked.writes for asked in _BESIDES.values()))

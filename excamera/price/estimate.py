@@ -330,26 +330,26 @@ def estimate(
     )
 
 
-def _effort(options: EncodeOptions) -> float:
+def effort(options: EncodeOptions) -> float:
     """The time of libvpx with these options as a multiple of "good", `cpu_used` 0, `crf` 24."""
     steps = abs(options.vpx.cpu_used)
     if options.vpx.deadline == "realtime":
         steps = max(1, steps)  # see VpxSettings
-    return DEADLINE_FACTORS[options.vpx.deadline] * CPU_USED**steps * _detail(options)
+    return DEADLINE_FACTORS[options.vpx.deadline] * CPU_USED**steps * detail(options)
 
 
-def _effort_of_anchors(options: EncodeOptions) -> float:
+def effort_of_anchors(options: EncodeOptions) -> float:
     """The time of a frame coded ahead as a multiple of that with default effort, `crf` 24."""
-    return EFFORT_TIMES[options.anchors.effort] / EFFORT_TIMES[_PACE.effort] * _detail(options)
+    return EFFORT_TIMES[options.anchors.effort] / EFFORT_TIMES[_PACE.effort] * detail(options)
 
 
-def _effort_of_ordinary(options: EncodeOptions) -> float:
+def effort_of_ordinary(options: EncodeOptions) -> float:
     """The time of an ordinary frame likewise."""
     own, usual = options.anchors.ordinary_effort, _PACE.ordinary_effort
-    return EFFORT_TIMES[own] / EFFORT_TIMES[usual] * _detail(options)
+    return EFFORT_TIMES[own] / EFFORT_TIMES[usual] * detail(options)
 
 
-def _detail(options: EncodeOptions) -> float:
+def detail(options: EncodeOptions) -> float:
     """The time of a frame for its bits as a multiple of that at `crf` 24."""
     return float(2 ** ((24 - options.crf) / CRF_TIME_OCTAVE))
 
@@ -381,22 +381,22 @@ def _work_seconds(
     threads = _parallel(workers.cpus("encode"))
     anchors = 0.0
     if shape.anchored:
-        anchor_s = pace.anchor_s * _effort_of_anchors(options)
-        between_s = pace.between_s * _effort_of_ordinary(options)
+        anchor_s = pace.anchor_s * effort_of_anchors(options)
+        between_s = pace.between_s * effort_of_ordinary(options)
         ahead = work * (pace.read_s + pace.lookahead_s + shape.ahead * anchor_s)
         between = work * (1 - shape.ahead) * between_s / threads
         # One thread joins.
-        check = work * pace.check_s * _detail(options) / min(1.0, workers.cpus("encode"))
+        check = work * pace.check_s * detail(options) / min(1.0, workers.cpus("encode"))
         divided = shape.divided / max(1, shape.batches)
         anchors = divided * ahead / _parallel(workers.cpus("anchors"))
         again = divided * work * (1 - shape.ahead) * pace.read_s
         encode = ((1 - divided) * ahead + again) / threads + between + check
     else:
-        encode = work * pace.encode_s * _effort(options) / threads
+        encode = work * pace.encode_s * effort(options) / threads
         if options.usual_chunks > 1:
             first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
             joined = pace.rebase_s * (1 - first) + pace.first_frame_s * first
-            encode += work * joined * _detail(options) / threads
+            encode += work * joined * detail(options) / threads
     survey = work * pace.survey_s if options.follows_scenes else 0.0
     return dict.fromkeys(STEP_NAMES, 0.0) | {
         "index": pace.plan_s * film.frames / 1000 + (0.0 if shape.spans else survey),

@@ -65,8 +65,8 @@ def test_other_buckets_are_read_where_asked(tmp_path: Path) -> None:
         for logical, policy in resources(document, "AWS::IAM::Policy").items()
         if "our-archive/*" in str(policy)
     ]
-    # start, index, survey, anchors, encode, join, audio; api checks that it exists
-    assert len(readers) == 8
+    # start, index, survey, anchors, encode, audio; api checks that it exists
+    assert len(readers) == 7
     assert all(logical.startswith("Workers") for logical in readers)
 
 

@@ -63,10 +63,10 @@ def test_the_costs_are_what_the_formula_gives() -> None:
     with contextlib.redirect_stdout(printed):
         exec(block(costs, "python"), {})
     assert block(costs, "text") == printed.getvalue()
-    *fixed, survey, anchors, encode, join = (
+    *fixed, survey, anchors, encode = (
         float(dollars) for dollars in re.findall(r"\S+$", printed.getvalue(), re.M)
     )
-    terms = f"{survey} *s* + {anchors} *a* + {encode} *e* + {join} *j* dollars"
+    terms = f"{survey} *s* + {anchors} *a* + {encode} *e* dollars"
     assert terms in costs
     readme = (ROOT / "README.md").read_text().replace("\n", " ")
     assert f"about {sum(fixed) * 100:.0f} cents at list prices" in readme

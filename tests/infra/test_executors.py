@@ -97,7 +97,7 @@ def test_settings_that_make_no_sense_are_named(setting: dict[str, Any], named: s
     """If this fails, a wrong setting shows only in the middle of a deployment."""
     good: dict[str, Any] = {
         "architecture": "arm64", "python": "3.14", "memory_mb": {}, "scratch_mb": 512,
-        "timeout_s": 900, "batches_at_once": 1, "chunks_at_once": 1, "job_timeout_s": 60,
+        "timeout_s": 900, "job_workers": 1, "batch_workers": 1, "job_timeout_s": 60,
         "suffixes": [".mp4"], "prefix": "",
     }  # fmt: skip
     Settings(**good)

@@ -36,7 +36,6 @@ IMPORTS = {
     "ended": TELLING,
     "failure": TELLING,
     "index": VIDEO,
-    "join": VIDEO,
     "plan": TELLING,
     "start": TELLING,
     "stitch": TELLING,

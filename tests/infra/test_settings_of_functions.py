@@ -82,7 +82,7 @@ def test_a_function_gets_the_settings_that_it_declares(
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("BATCHES_AT_ONCE", "many"), ("CHUNKS_AT_ONCE", "[1]"), ("SPAN_PIXELS", "1.5")],
+    [("JOB_WORKERS", "many"), ("BATCH_WORKERS", "[1]"), ("SPAN_PIXELS", "1.5")],
 )
 def test_a_setting_that_cannot_be_read_is_named(
     variable: str,

@@ -9,6 +9,7 @@ import pytest
 
 from docs.workload import all_retries, cut_film, events, histories, payloads, size
 from excamera.job.options import EncodeOptions
+from excamera.job.packing import MOST_SHARES, Packing
 from excamera.job.plan import Batch
 from excamera.job.steps import STEP_NAMES
 from stacks.quotas import quota
@@ -85,7 +86,8 @@ def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
     batches = states["batches"]
     assert batches["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
     ahead, shares = (batches["ItemProcessor"]["States"][name] for name in ("ahead", "shares"))
-    assert shares["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
+    for inner in (ahead, shares):
+        assert inner["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
     assert ahead["Next"] == "shares"
     # The plan fits them to the account.
     assert batches["MaxConcurrencyPath"] == "$.ready.plan.batches_at_once"
@@ -149,11 +151,8 @@ def test_payloads_of_a_long_film_stay_small(film: tuple[EncodeOptions, list[Batc
         assert size(payload) < PAYLOAD_LIMIT / 4, what
 
 
-def test_histories_of_a_long_film_stay_short(
-    film: tuple[EncodeOptions, list[Batch]], machine: Definition
-) -> None:
+def test_histories_of_a_long_film_stay_short(machine: Definition) -> None:
     """If this fails, long films end because their history has 25,000 events."""
-    options, batches = film
     retry = machine["States"]["index"]["Retry"]
     every = all_retries(machine)
     assert 2 + events(machine, 0, every) < EVENT_LIMIT / 4
@@ -161,11 +160,8 @@ def test_histories_of_a_long_film_stay_short(
     (busy,) = [one for one in retry if one["ErrorEquals"] == ["Lambda.TooManyRequestsException"]]
     mean_pause_s = busy["MaxDelaySeconds"] / 2  # FULL jitter
     assert 3 * machine["TimeoutSeconds"] / mean_pause_s < EVENT_LIMIT
-    chunks = max(len(batch.chunks) for batch in batches)
-    # Every chunk of a usual batch may use up all its retries; only some of the longest batch.
-    retries = every if chunks <= 250 else 5
-    assert histories(machine, chunks, retries) < EVENT_LIMIT
-    assert options.batch_chunks >= chunks
+    # Every share of a batch may use up all its retries.
+    assert histories(machine, MOST_SHARES, every) < EVENT_LIMIT
 
 
 def test_the_list_of_batches_is_one_that_step_functions_reads(
@@ -173,6 +169,10 @@ def test_the_list_of_batches_is_one_that_step_functions_reads(
 ) -> None:
     """If this fails, the distributed map of a long film does not start."""
     _, batches = film
-    items = [{"batch": b.number, "chunks": list(range(len(b.chunks)))} for b in batches]
+    packing = Packing(MOST_SHARES, 1, MOST_SHARES)
+    items = [
+        packing.item(batch.number, len(batch.chunks), anchored=batch.is_anchored)
+        for batch in batches
+    ]
     assert size(items) < 8 << 20
     assert len(batches) <= 108_000

@@ -59,8 +59,8 @@ def test_settings_of_the_context_reach_the_functions(stack: Template) -> None:
 @pytest.mark.slow
 def test_memory_is_changed_for_one_function_alone(tmp_path: Path) -> None:
     """If this fails, who changes one function's memory has to name that of all others."""
-    for step, function in by_step(built(tmp_path, memory_mb='{"join": 3008}')).items():
-        memory = {**DEFAULT_MEMORY_MB, "join": 3008}
+    for step, function in by_step(built(tmp_path, memory_mb='{"encode": 3008}')).items():
+        memory = {**DEFAULT_MEMORY_MB, "encode": 3008}
         assert function["MemorySize"] == memory[step]
         told = function["Environment"]["Variables"].get("MEMORY_MB")
         assert told is None or json.loads(told) == memory
@@ -255,11 +255,11 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
     ("context", "words"),
     [
         ({"architecture": "mips"}, "architecture must be one of arm64, x86_64"),
-        ({"chunks_at_once": "41"}, "chunks_at_once must be 1 to 40, not 41"),
+        ({"batch_workers": "41"}, "batch_workers must be 1 to 40, not 41"),
         ({"memory_mb": "{"}, "memory_mb must be JSON"),
         ({"memory_mb": "3008"}, "memory_mb must be an object"),
         ({"memory_mb": '{"rebas": 3008}'}, "memory_mb: there is no function rebas"),
-        ({"memory_mb": '{"join": 64}'}, "memory_mb of join must be 128 to 10240, not 64"),
+        ({"memory_mb": '{"encode": 64}'}, "memory_mb of encode must be 128 to 10240, not 64"),
         ({"suffixes": '["mp4"]'}, "suffixes must be a list"),
         ({"input_bucket": "a", "output_bucket": "a"}, "different buckets"),
         ({"options": '{"crf": 99}'}, "crf must be 0 to 63"),

@@ -14,13 +14,9 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.local import encode_file
 from excamera.media.playback import read_file
-from excamera.steps.anchors import anchors
-from excamera.steps.audio import audio
-from excamera.steps.encode import encode
-from excamera.steps.join import join
-from excamera.steps.stitch import stitch
-from mu import Context, DirectoryStore, MemoryStore
+from mu import DirectoryStore, MemoryStore
 from mu.flow import Each, check, walk
+from tests.pipeline.by_hand import JobByHand
 from tests.pipeline.clips import (
     Clip,
     check_plays_alike,
@@ -29,7 +25,6 @@ from tests.pipeline.clips import (
     key_frames,
     packet_times,
 )
-from tests.support.planning import make_plan
 from tests.support.shared import SHARED, needs
 
 OPTIONS = EncodeOptions(chunk_frames=4, batch_chunks=3, crf=20)
@@ -121,15 +116,12 @@ def test_a_finished_piece_is_not_made_again(
     """If this fails, a retried or resumed job does all its work twice."""
     store, keys = DirectoryStore(tmp_path / "job"), Keys("local")
     encode_file(str(source), tmp_path / "a.webm", options, keep_job=store.root, workers=2)
-    pieces = [k for k in store.list() if k.endswith((".ivf", ".cluster", ".packets"))]
-    assert (keys.anchors(0) in pieces) == (options is OPTIONS)
+    pieces = [k for k in store.list() if k.endswith((".cluster", ".packets"))]
     before = {key: store.path(key).stat().st_mtime_ns for key in pieces}
-    lost = [keys.cluster(1), *([keys.anchors(1)] if options is OPTIONS else [])]
-    for key in lost:
-        store.delete(key)
+    store.delete(keys.cluster(1))
     encode_file(str(source), tmp_path / "b.webm", options, keep_job=store.root, workers=2)
     changed = {key for key in pieces if store.path(key).stat().st_mtime_ns != before[key]}
-    assert changed == set(lost)
+    assert changed == {keys.cluster(1)}
     assert (tmp_path / "a.webm").read_bytes() == (tmp_path / "b.webm").read_bytes()
 
 
@@ -145,31 +137,18 @@ def test_a_kept_job_of_the_other_mode_is_not_taken_over(source: Path, tmp_path: 
 @both_modes
 def test_steps_run_over_any_store(source: Path, tmp_path: Path, options: EncodeOptions) -> None:
     """If this fails, the steps depend on the local engine and will not run on Lambda."""
-    context = Context(MemoryStore())
-    event = {
-        "job": "j",
-        "input": {"name": "a.mp4", "path": str(source)},
-        "container": "webm",
-        "options": options.to_json(),
-    }
-    made = make_plan(event, context)
-    audio({"job": "j"}, context)
-    for item in json.loads(context.store.get(made["items"])):
-        anchors({"job": "j", "batch": item["batch"]}, context)
-        for chunk in item["chunks"]:
-            encode({"job": "j", "batch": item["batch"], "chunk": chunk}, context)
-        join({"job": "j", "batch": item["batch"]}, context)
-    result = stitch({"job": "j"}, context)
+    job = JobByHand(source, options, MemoryStore(), "webm")
+    job.run(shares=2)
     encode_file(str(source), tmp_path / "a.webm", options, workers=2)
-    assert context.store.get(result["key"]) == (tmp_path / "a.webm").read_bytes()
+    assert job.result == (tmp_path / "a.webm").read_bytes()
 
 
-def test_the_flow_is_sound_and_maps_batches_far_and_chunks_near() -> None:
+def test_the_flow_is_sound_and_maps_batches_far_and_shares_near() -> None:
     """If this fails, the state machine derived from the flow would be wrong."""
     flow = excamera_flow(900)
     check(flow, FUNCTIONS)
     maps = {node.name: node.distributed for node in walk(flow) if isinstance(node, Each)}
-    assert maps == {"spans": True, "batches": True, "chunks": False}
+    assert maps == {"spans": True, "batches": True, "ahead": False, "shares": False}
 
 
 REAL = {

@@ -73,9 +73,9 @@ class Running:
         self.started: set[int] = set()
 
     def wait_until_encoding(self) -> None:
-        """Wait for the first chunk; the workers are then known."""
+        """Wait until a batch has begun; the workers are then known."""
         deadline = time.monotonic() + 60
-        while not list(self.temporary.rglob("chunks/*/*.ivf")):
+        while "\nencoding\n" not in self.errors.read_text():
             assert self.process.poll() is None, self.errors.read_text()
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -203,7 +203,7 @@ def test_a_terminal_gets_one_moving_line(
     assert text.count("\n") <= 3
     # A line that does not end the usual way is drawn over by the next.
     moving = [line for line in re.findall(r"\r([^\r\n]*)(?!\r?\n)(?=\r)", text) if line.strip()]
-    assert any("encoding: 0/2 chunks" in line for line in moving)
+    assert any("encoding: 0/24 frames" in line for line in moving)
     assert max(map(len, moving)) < (columns or 80)
     assert ("[" in "".join(moving)) == bar
     assert any(line.endswith(" left") for line in moving) == speed
@@ -219,5 +219,5 @@ def test_elsewhere_progress_is_plain_lines(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "\r" not in done.stderr
     assert "24 frames in 2 chunks, 1 batch\n" in done.stderr
-    assert "coding anchors\nencoding\n" in done.stderr
+    assert "\nencoding\nencoding: 12/24 frames, " in done.stderr
     assert "1 key frame," in done.stdout

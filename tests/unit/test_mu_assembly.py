@@ -235,6 +235,13 @@ def test_more_runs_than_numbers_of_parts(size: int) -> None:
     assert len(upload.parts) <= MAX_PARTS
 
 
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 64, 65, 1000, 12_000])
+def test_every_node_is_ended_by_one_run(count: int) -> None:
+    """If this fails, estimates count requests for other nodes than the tree has."""
+    ended = sum(module.nodes_ended(run, count) for run in range(count))
+    assert ended == module.nodes(count)
+
+
 def test_numbers_suffice_for_every_count() -> None:
     """If this fails, parts of a count of runs have numbers that S3 does not take."""
     for count in (1, 4_000, 4_993, 4_994, 5_000, 9_999, 12_000, 20_000, 100_000):

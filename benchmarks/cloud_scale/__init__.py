@@ -1,0 +1,1 @@
+"""What jobs of all sizes take and cost in the cloud, simulated."""

@@ -1,0 +1,314 @@
+"""What the calls of a job have to do: CPU seconds, bytes and requests of each step.
+
+The seconds are those of `Pace`; the requests are those of `excamera.job.steps`. This module knows
+which step does what, and nothing of the cloud.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from excamera.job.cut import SPAN_PIXELS, equal_ranges, spans
+from excamera.job.options import EncodeOptions
+from excamera.job.packing import Cut, Limits, Packing, share_of
+from excamera.job.plan import Plan, mode_of_batch
+from excamera.job.steps import Counts, Per, step_of
+from excamera.price.costs import Shape
+from excamera.price.estimate import (
+    CRF_OCTAVE,
+    FURTHER_CPU,
+    SOUND_BITS,
+    Film,
+    Pace,
+    detail,
+    effort,
+    effort_of_anchors,
+    effort_of_ordinary,
+)
+from mu.assembly import nodes_ended
+from mu.simulation import Shared, Work
+
+ROUNDS = 6
+"""Requests of a call that follow each other, of which `Pace.call_s` is the time."""
+
+SOURCE_BITS = 125_000
+"""Bits of a megapixel of a source. Assumption: as many as of a result at `crf` 24."""
+
+ITEMS = "items"
+"""Under this key the simulated plan stores the list of batches."""
+
+Lengths = tuple[int, ...]
+"""The frames of each chunk of a batch."""
+
+
+def equal_batches(film: Film, options: EncodeOptions) -> list[Lengths]:
+    """How a film is cut whose scenes are not known."""
+    return [
+        tuple(min(length, end - start) for start in range(first, end, length))
+        for first, end, length in equal_ranges(film.frames, options)
+    ]
+
+
+def batches_of(plan: Plan) -> list[Lengths]:
+    """How a film was cut."""
+    return [tuple(len(chunk.pts) for chunk in batch.chunks) for batch in plan.batches]
+
+
+@dataclass(frozen=True, slots=True)
+class _Joining:
+    """CPU seconds of a megapixel: of one thread, and of what threads share."""
+
+    alone: float = 0.0
+    shared: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The calls of a job.
+
+    Attributes:
+        film: what it encodes.
+        options: its options.
+        pace: how fast one CPU works.
+        limits: of the job.
+        batches: the frames of each chunk of each batch.
+        span_pixels: the usual size of a span.
+        source_reads: requests to read the part of the source that a call needs, beyond those that
+            open it; 0 for a source of at most half a mebibyte.
+    """
+
+    film: Film
+    options: EncodeOptions
+    pace: Pace
+    limits: Limits
+    batches: Sequence[Lengths]
+    span_pixels: int = SPAN_PIXELS
+    source_reads: int = 5
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        """The spans that are surveyed."""
+        pixels = self.film.width * self.film.height
+        return spans(self.film.frames, pixels, self.options, self.span_pixels)
+
+    @cached_property
+    def packing(self) -> Packing:
+        """How the batches are encoded."""
+        pixels = self.film.width * self.film.height
+        most_chunks = max(map(len, self.batches))
+        return self.limits.pack(
+            Cut(len(self.batches), most_chunks, max(map(sum, self.batches)) * pixels)
+        )
+
+    @cached_property
+    def shape(self) -> Shape:
+        """How the job is cut, and packed into calls."""
+        shares = [self.packing.shares_of(len(lengths)) for lengths in self.batches]
+        divided = [count for count in shares if count > 1]
+        return Shape(
+            self.film.frames,
+            chunks=sum(map(len, self.batches)),
+            batches=len(self.batches),
+            shares=sum(shares),
+            divided=len(divided),
+            divided_shares=sum(divided),
+            anchored=self._anchored,
+            spans=len(self.spans),
+        )
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """What the flow is given."""
+        return {"job": "simulated"}
+
+    @property
+    def stored(self) -> dict[str, list[dict[str, Any]]]:
+        """The lists that the job's plan stores."""
+        pack = self.packing.item
+        items = [
+            pack(number, len(lengths), anchored=self._anchored)
+            for number, lengths in enumerate(self.batches)
+        ]
+        return {ITEMS: items}
+
+    def work(self, step: str, event: dict[str, Any]) -> Work:
+        """What a call has to do."""
+        batch, span = event.get("batch"), event.get("span")
+        lengths = None if batch is None else self.batches[batch]
+        # Equal calls are worked out once.
+        frames = 0 if span is None else self._frames_of(span)
+        ends = None if batch is None else self._ends(batch)
+        kind = step, frames, lengths, event.get("share"), ends
+        made = self._made.get(kind)
+        if made is None:
+            self._made[kind] = made = self._works[step](event, lengths)
+        return made
+
+    @cached_property
+    def _made(self) -> dict[Any, Work]:
+        return {}
+
+    @cached_property
+    def _works(self) -> dict[str, Callable[[dict[str, Any], Any], Work]]:
+        return {
+            "index": self._index,
+            "survey": self._survey,
+            "plan": self._plan,
+            "audio": self._audio,
+            "anchors": self._anchors,
+            "encode": self._encode,
+            "stitch": self._stitch,
+        }
+
+    @cached_property
+    def _anchored(self) -> bool:
+        return mode_of_batch(self.options) == "anchors"
+
+    def _frames_of(self, span: int) -> int:
+        first, end = self.spans[span]
+        return end - first
+
+    def _index(self, _event: Any, _lengths: Any) -> Work:
+        pace, film = self.pace, self.film
+        cpu_s = pace.plan_s * film.frames / 1000
+        read = 0.0
+        if self.options.follows_scenes and not self.spans:
+            cpu_s += pace.survey_s * film.frames * film.megapixels
+            read = self._source_bytes(film.frames)
+        result = {
+            "spans": list(range(len(self.spans))),
+            "spans_at_once": self.limits.workers,
+            "limits": {},
+        }
+        return self._call("index", cpu_s=cpu_s, read_bytes=read, result=result)
+
+    def _survey(self, event: dict[str, Any], _lengths: Any) -> Work:
+        frames = self._frames_of(event["span"])
+        work = self.pace.survey_s * frames * self.film.megapixels
+        source = self._source_bytes(frames)
+        return self._call("survey", Counts(span=1), parts=1, cpu_s=work, read_bytes=source)
+
+    def _plan(self, _event: Any, _lengths: Any) -> Work:
+        result = {
+            "items": ITEMS,
+            "results": "map",
+            "batches_at_once": self.packing.batches_at_once,
+            "shares_at_once": self.packing.shares_at_once,
+            "threads": self.packing.threads,
+        }
+        return self._call("plan", result=result)
+
+    def _audio(self, _event: Any, _lengths: Any) -> Work:
+        if not self.film.sound:
+            return self._call("audio")
+        size = SOUND_BITS * self.film.duration_s / 8
+        cpu_s = self.pace.audio_s * self.film.duration_s
+        return self._call("audio", cpu_s=cpu_s, read_bytes=size, written_bytes=size)
+
+    def _anchors(self, _event: Any, lengths: Lengths) -> Work:
+        frames, ahead = sum(lengths), len(lengths)
+        return self._call(
+            "anchors",
+            Counts(ahead=1),
+            parts=1,
+            shared=(self._shared(self._ahead(frames, ahead)),),
+            read_bytes=self._source_bytes(frames),
+            written_bytes=self._result_bytes(ahead),
+        )
+
+    def _encode(self, event: dict[str, Any], lengths: Lengths) -> Work:
+        share, of = event["share"], event["of"]
+        own = share_of(len(lengths), share, of)
+        frames, all_frames = sum(lengths[number] for number in own), sum(lengths)
+        divided = int(of > 1)
+        cpu_s, parts = 0.0, 1
+        if not self._anchored:
+            work = self.pace.encode_s * effort(self.options) * frames
+        elif divided:
+            between = sum(self._ordinary(lengths, number) for number in own)
+            work = self.pace.read_s * between + self._between_s * between
+        else:
+            between = sum(self._ordinary(lengths, number) for number in own)
+            # Chunks begin as soon as their anchor is coded, beside those that follow.
+            work = self._ahead(frames, len(lengths)) + self._between_s * between
+        units = Counts(share=1, divided_share=divided, ahead_share=divided * int(self._anchored))
+        read, written = self._source_bytes(frames), 0.0
+        if divided:
+            written += self._result_bytes(frames)
+        # Who ends last joins them. When a call begins nobody knows who that will be.
+        if share == of - 1:
+            joining = self._joining(lengths)
+            work += joining.shared
+            cpu_s = joining.alone * self.film.megapixels
+            # What is rebased is compared with the source, of which it has read its own share.
+            parts += divided * int(not self._anchored)
+            units += Counts(batch=1, divided=divided, ahead=divided * int(self._anchored))
+            units += self._ends(event["batch"])
+            read += divided * self._result_bytes(all_frames - frames)
+            written += self._result_bytes(all_frames)
+        return self._call(
+            "encode", units, parts, cpu_s=cpu_s, shared=(self._shared(work),), read_bytes=read,
+            written_bytes=written,
+        )  # fmt: skip
+
+    def _ends(self, batch: int) -> Counts:
+        """What a batch completes if those before it are there: nodes of the tree, and all of it."""
+        count = len(self.batches)
+        return Counts(job=int(batch == count - 1), node=nodes_ended(batch, count))
+
+    def _stitch(self, _event: Any, _lengths: Any) -> Work:
+        return self._call("stitch", cpu_s=self.pace.stitch_s)
+
+    def _ordinary(self, lengths: Lengths, number: int) -> int:
+        """Frames of a chunk that are not coded ahead."""
+        return max(0, lengths[number] - (number == 0) - (number < len(lengths) - 1))
+
+    @property
+    def _between_s(self) -> float:
+        return self.pace.between_s * effort_of_ordinary(self.options)
+
+    def _ahead(self, frames: int, ahead: int) -> float:
+        """Reading a batch, looking ahead and coding its anchors, in CPU seconds of a megapixel."""
+        one = self.pace.anchor_s * effort_of_anchors(self.options)
+        return (self.pace.read_s + self.pace.lookahead_s) * frames + one * ahead
+
+    def _joining(self, lengths: Lengths) -> _Joining:
+        frames, again = sum(lengths), len(lengths) - 1
+        if self._anchored:
+            return _Joining(alone=self.pace.check_s * frames * detail(self.options))
+        if not again:
+            return _Joining()
+        rebased = self.pace.rebase_s * (frames - again) + self.pace.first_frame_s * again
+        return _Joining(shared=rebased * detail(self.options))
+
+    def _shared(self, work: float) -> Shared:
+        return Shared(work * self.film.megapixels, gain=FURTHER_CPU)
+
+    def _source_bytes(self, frames: int) -> float:
+        return SOURCE_BITS * frames * self.film.megapixels / 8
+
+    def _result_bytes(self, frames: int) -> float:
+        bits = self.pace.bits * float(2 ** ((24 - self.options.crf) / CRF_OCTAVE))
+        return bits * frames * self.film.megapixels / 8
+
+    def _call(self, name: str, units: Counts | None = None, parts: int = 0, **work: Any) -> Work:
+        """A call with its requests.
+
+        Args:
+            name: of the step.
+            units: what the call is for; by default the whole job.
+            parts: how many parts of the source it reads.
+            work: fields of `Work`.
+        """
+        step = step_of(name)
+        units = self.shape.counts if step.per is Per.JOB or units is None else units
+        return Work(
+            rounds=ROUNDS,
+            reads=step.reads.times(units) + self.source_reads * parts,
+            writes=step.writes.times(units),
+            reads_at_first=step.reads_of_environment,
+            **work,
+        )

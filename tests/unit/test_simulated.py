@@ -1,0 +1,139 @@
+"""Jobs in simulated time, against what estimates foretell of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from excamera.job.cut import Frames, cut
+from excamera.job.options import EncodeOptions
+from excamera.job.packing import capacity_of
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
+from excamera.price.costs import Shape, foretold
+from excamera.price.estimate import Film, Pace, Workers, estimate
+from excamera.price.simulated import simulated
+from excamera.price.stages import equal_batches
+from mu.simulation import CLOUD, Cloud, Fanout
+
+QUOTA = 5000
+STEADY = replace(CLOUD, concurrency=QUOTA, ramp_burst=1e6).steady()
+WORKERS = Workers(DEFAULT_MEMORY_MB, job_workers=4000, concurrency=capacity_of(QUOTA))
+FILMS = {
+    "short": Film(29, 48, 32, 1.2),
+    "silent": Film(240, 1920, 1080, 10.0, sound=False),
+    "long": Film(21_312, 1920, 1080, 888.0),
+}
+OPTIONS = {
+    "default": EncodeOptions(),
+    "anchors": EncodeOptions(chunk_frames=6, batch_chunks=2, mode="anchors"),
+    "rebase": EncodeOptions(chunk_frames=6, batch_chunks=16, mode="rebase"),
+    "one chunk": EncodeOptions(chunk_frames=24, batch_chunks=1),
+}
+
+
+@pytest.mark.parametrize("film", FILMS)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_counts_are_those_foretold(film: str, options: str) -> None:
+    """A simulated job makes other calls, transitions or requests than the flow is billed for."""
+    made = simulated(FILMS[film], OPTIONS[options], WORKERS, cloud=STEADY)
+    shape = made.stages.shape
+    assert shape == Shape.of(
+        FILMS[film].frames,
+        OPTIONS[options],
+        FILMS[film].width * FILMS[film].height,
+        WORKERS.limits,
+    )
+    environments = made.result.cold_starts["encode"]
+    expected = foretold(shape, {}, environments, source_reads=made.stages.source_reads)
+    assert not made.result.refused
+    assert made.usage.invocations == expected.invocations
+    assert made.usage.transitions == expected.transitions
+    assert made.usage.writes == expected.writes
+    assert made.usage.reads == expected.reads
+
+
+def test_time_and_price_are_near_the_estimate() -> None:
+    """The simulator and the estimate do not speak of the same job."""
+    film, options = FILMS["long"], OPTIONS["default"]
+    # What an estimate leaves out: gathering, bytes, and the environments of a ramp.
+    cloud = replace(STEADY, gather_s=0.0, bandwidth=1e12, map_s=0.0)
+    made = simulated(film, options, WORKERS, cloud=cloud)
+    told = estimate(film, options, WORKERS)
+    assert made.seconds == pytest.approx(told.seconds, rel=0.2)
+    assert made.dollars == pytest.approx(told.dollars, rel=0.1)
+    assert set(made.usage.gb_seconds) == {*STEP_NAMES, "start", "admit", "ended"}
+
+
+def test_batches_of_a_plan_are_simulated() -> None:
+    """Another cut is simulated than the one that is given."""
+    options = OPTIONS["anchors"]
+    frames = Frames([*range(100)], [*range(100)], [() for _ in range(100)])
+    real = [tuple(len(chunk.pts) for chunk in batch.chunks) for batch in cut(frames, options)]
+    film = Film(100, 640, 360, 4.0)
+    assert equal_batches(film, options) == real
+    scenes = [(6, 6), (6, 3), (6, 1), (6,)]
+    workers = replace(WORKERS, memory_mb={**DEFAULT_MEMORY_MB, "encode": 1769})
+    made = simulated(film, options, workers, batches=scenes, cloud=STEADY)
+    calls = {name: phase.calls for name, phase in made.result.phases.items()}
+    # Each chunk of a batch of several is a share.
+    assert calls["anchors"] == 3
+    assert calls["encode"] == 7
+
+
+def test_a_larger_account_is_faster() -> None:
+    """More workers do not shorten a long film, or they run although the account has none."""
+    film = Film(259_200, 1920, 1080, 10_800.0, sound=False)
+    seconds = []
+    for quota in (10, 100, 1000):
+        cloud = Cloud(concurrency=quota)
+        workers = replace(WORKERS, concurrency=capacity_of(quota))
+        made = simulated(film, OPTIONS["default"], workers, cloud=cloud)
+        assert made.result.peak <= quota
+        assert not made.result.error
+        seconds.append(made.seconds)
+    assert seconds[0] > 8 * seconds[1] > 16 * seconds[2]
+
+
+def test_warm_environments_do_not_start() -> None:
+    """A job after another one waits for new environments."""
+    cold, warm = (
+        simulated(FILMS["silent"], OPTIONS["default"], WORKERS, cloud=STEADY, warm=is_warm)
+        for is_warm in (False, True)
+    )
+    assert sum(warm.result.cold_starts.values()) == 0
+    assert "cold start" not in warm.result.bottlenecks
+    assert warm.seconds == pytest.approx(cold.seconds - cold.result.bottlenecks["cold start"])
+    # Each environment opens the source of each job, whether it is new or not.
+    opened = {
+        is_warm: 2 * len({call.worker for call in made.result.calls if call.task == "encode"})
+        for is_warm, made in ((False, cold), (True, warm))
+    }
+    assert warm.usage.reads - opened[True] == cold.usage.reads - opened[False]
+
+
+def test_kinds_of_fanout_differ_in_what_they_wait_for() -> None:
+    """A fan-out without children gathers them, or one with children does not."""
+    found = {
+        kind: simulated(FILMS["long"], OPTIONS["default"], WORKERS, cloud=STEADY, fanout=kind)
+        for kind in Fanout
+    }
+    gather = {kind: one.result.bottlenecks.get("gather", 0.0) for kind, one in found.items()}
+    # Spans and batches: two maps.
+    assert gather[Fanout.STANDARD] == gather[Fanout.EXPRESS] == 2 * STEADY.gather_s
+    assert gather[Fanout.INLINE] == 0
+    assert gather[Fanout.CALLBACK] == pytest.approx(2 * STEADY.callback_s)
+    assert found[Fanout.EXPRESS].dollars < found[Fanout.STANDARD].dollars
+
+
+def test_the_pace_of_a_job_is_used() -> None:
+    """Another pace of the CPU or of S3 does not change a simulated job."""
+    film, options = FILMS["silent"], OPTIONS["default"]
+    usual = simulated(film, options, WORKERS, cloud=STEADY)
+    pace = Pace()
+    slow = replace(pace, anchor_s=10 * pace.anchor_s)
+    assert simulated(film, options, WORKERS, slow, cloud=STEADY).seconds > usual.seconds + 3
+    far = replace(pace, call_s=pace.call_s + 1)
+    later = simulated(film, options, WORKERS, far, cloud=STEADY).seconds - usual.seconds
+    # index, plan, anchors, encode, stitch; and the reads of an environment's first call.
+    assert later == pytest.approx(5 + 2 / 6)
