@@ -15,6 +15,7 @@ from emulator.excamera.deployed import Deployed, Upload
 from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.api import http
+from excamera.job.steps import NUMBERS
 from mu.timeline import attempts
 from tests.aws.noise import write_noise
 from tests.aws.spans import in_spans
@@ -428,7 +429,7 @@ class Scenarios:
             stack.s3.put_object(Bucket=work, Key=key, Body=b"")
         if step == "plan":  # which may begin an upload after all others are aborted
             self._begin_upload(job)
-        numbers = dict.fromkeys(("span", "batch", "chunk"), 0)
+        numbers = dict.fromkeys(NUMBERS, 0)
         payload = {
             "event": {"job": job, **numbers},
             "state": {"retries": 0},

@@ -135,14 +135,11 @@ def test_the_timeline_of_a_job(excamera: Command, clip: Path, tmp_path: Path) ->
     """If this fails, a film in the cloud has no page, or one with other numbers than its status."""
     job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]
     done = excamera("timeline", job)
-    assert (done.returncode, done.stdout) == (0, f"{job}.html: 9 attempts\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{job}.html: 5 attempts\n"), done.stderr
     text = (tmp_path / f"{job}.html").read_text()
     data = json.loads(text.partition('id="records">')[2].partition("</script>")[0])
     tasks = sorted(f"{data['names'][row[0]]} {row[1]}".strip() for row in data["rows"])
-    assert tasks == [
-        "anchors 0", "audio", "encode 0/0", "encode 0/1", "encode 0/2", "index", "join 0", "plan",
-        "stitch",
-    ]  # fmt: skip
+    assert tasks == ["audio", "encode 0/0", "index", "plan", "stitch"]
     assert data["marks"] == ["fetched", "computed", "stored"]
     shown = json.loads(excamera("status", job, "--json").stdout)
     cost = sum(row[8] for row in data["rows"])
@@ -155,7 +152,7 @@ def test_the_timeline_of_a_job(excamera: Command, clip: Path, tmp_path: Path) ->
 def test_the_log_of_a_job(excamera: Command, clip: Path) -> None:
     """If this fails, the lines of a job's log come out of order."""
     job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]
-    steps = {"index", "plan", "anchors", "encode", "join", "audio", "stitch"}
+    steps = {"index", "plan", "encode", "audio", "stitch"}
 
     def found() -> list[dict[str, Any]]:
         logged: list[dict[str, Any]] = json.loads(excamera("logs", job, "--json").stdout)
@@ -211,7 +208,7 @@ def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path
         cancelled = excamera("cancel", job["id"])
     assert cancelled.returncode == 0, cancelled.stderr
     assert "stopped" in cancelled.stdout
-    steps = ("index", "plan", "anchors", "encode", "join", "audio", "stitch")
+    steps = ("index", "plan", "anchors", "encode", "audio", "stitch")
     until(lambda: not any(emulator.workers(stack.function(step)) for step in steps))
     until(
         lambda: all(

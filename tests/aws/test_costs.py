@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.packing import Limits
+from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Plan
-from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES, Per
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.job.steps import STEPS as ALL
 from excamera.price.costs import Shape, actual, foretold
-from excamera.price.estimate import COLD_START_S
+from excamera.price.estimate import COLD_START_S, Workers
 from mu.timeline import attempts
 from tests.aws.spans import FRAMES, in_spans
 from tests.pipeline.clips import Clip
@@ -51,6 +51,14 @@ def one_by_one(stack: Deployed) -> Iterator[None]:
     variables = stack.configuration("index")["Environment"]["Variables"]
     with stack.changed("index", Environment={"Variables": {**variables, "JOB_WORKERS": "1"}}):
         yield
+
+
+LIMITS = Workers(DEFAULT_MEMORY_MB).limits
+"""As the stack's settings are, in an account of 1,000."""
+
+WRITES_OF_JOIN, READS_OF_JOIN = 2, 1
+"""What another join of a batch asks for: it writes the batch and its record, looks for an earlier
+one, and reads each other share and its record."""
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +103,26 @@ def check_counts(
     key: str,
     options: dict[str, str],
     shape_of: Callable[[Plan], Shape],
+    *,
+    joins_again: int = 0,
+    alone: bool = False,
 ) -> None:
-    """Checks what a job asks for against what is foretold for its shape."""
+    """Checks what a job asks for against what is foretold for its shape.
+
+    Args:
+        emulator: runs the stack.
+        stack: the stack.
+        film: what is uploaded, twice.
+        key: beginning of the uploads' keys.
+        options: theirs.
+        shape_of: the shape of a plan's job.
+        joins_again: how many workers may join a batch that another joins at the same time.
+        alone: whether the batches are encoded one after another, each in one share; then there
+            is only one count.
+    """
     run(emulator, stack, film, f"{key}/warm.mp4", options)  # warm environments open no source
     asked, called = quiet(emulator), reports(emulator, stack)
-    # If two batches end at the same moment, both workers put them together.
-    with one_by_one(stack):
+    with one_by_one(stack) if alone else nullcontext():
         job = run(emulator, stack, film, f"{key}/counted.mp4", options)
     after, reported = quiet(emulator), reports(emulator, stack)
 
@@ -115,14 +137,28 @@ def check_counts(
     definition = definition_of(stack)
     items: Items = {
         "spans": [{}] * shape.spans,
-        "batches": [{"ahead": [], "shares": [{}]} for _ in planned.batches],
+        "batches": [
+            {"ahead": [{}] * len(one["ahead"]), "shares": [{}] * one["of"]}
+            for one in stack.read_work(Keys(job.name).items)
+        ],
     }
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     assert parent + children == expected.transitions
     writes = sum(counted[f"s3:{name}"] for name in PRICED_AS_PUT)
     reads = sum(counted[f"s3:{name}"] for name in ("GetObject", "HeadObject"))
-    # A job of one worker and the sound needs no other turn than the one that it begins with.
-    assert (writes, reads) == (expected.writes - 1, expected.reads), counted
+    if alone:
+        # A job of one worker and the sound needs no other turn than the one that it begins with.
+        assert (writes, reads) == (expected.writes - 1, expected.reads), counted
+    else:
+        again = min(joins_again, max(0, (writes - expected.writes) // WRITES_OF_JOIN))
+        of_join = READS_OF_JOIN + shape.divided_shares // max(1, shape.divided) * 2 - 2
+        # Batches that end at the same moment may all be put together by each of their workers,
+        # which then reads what is noted of each.
+        others = shape.batches - 1 + again
+        more_writes = writes - expected.writes - again * WRITES_OF_JOIN
+        more_reads = reads - expected.reads - again * of_join
+        assert 0 <= more_writes <= 3 * others, counted
+        assert 0 <= more_reads <= others * (shape.batches + 1), counted
 
     # The job's own record of its cost.
     prefix = Keys(job.name).timeline
@@ -139,7 +175,19 @@ def test_a_job_asks_for_what_was_foretold(
     """If this fails, the estimate's requests and transitions are not those that are billed."""
     shape = Shape.of(29, OPTIONS[mode], limits=Limits(job_workers=1))
     assert (shape.chunks, shape.batches, shape.shares, shape.spans) == (5, 3, 3, 0)
-    check_counts(emulator, stack, film, f"costs/{mode}", texts(mode), lambda _: shape)
+    key = f"costs/{mode}"
+    check_counts(emulator, stack, film, key, texts(mode), lambda _: shape, alone=True)
+
+
+@pytest.mark.parametrize("mode", OPTIONS)
+def test_a_job_in_shares_asks_for_what_was_foretold(
+    emulator: Emulator, stack: Deployed, film: Path, mode: str
+) -> None:
+    """If this fails, more workers for a batch cost other requests than the estimate says."""
+    options = {"batch-chunks": "6", "chunk-frames": "3", "mode": mode}
+    shape = Shape.of(29, EncodeOptions().with_texts(options), limits=LIMITS)
+    assert (shape.batches, shape.divided, shape.shares, shape.divided_shares) == (2, 2, 4, 4)
+    check_counts(emulator, stack, film, f"costs/{mode}", options, lambda _: shape, joins_again=2)
 
 
 def test_a_job_in_spans_asks_for_what_was_foretold(
@@ -148,13 +196,23 @@ def test_a_job_in_spans_asks_for_what_was_foretold(
     """If this fails, the cost of looking for scenes in a long film is not what is billed."""
 
     def shape_of(planned: Plan) -> Shape:
-        batches = len(planned.batches)
-        chunks = sum(len(batch.chunks) for batch in planned.batches)
-        return Shape(FRAMES, chunks, batches, shares=batches, spans=2)
+        chunks = [len(batch.chunks) for batch in planned.batches]
+        cut = Cut(len(chunks), max(chunks), FRAMES * 48 * 32)
+        shares = [LIMITS.pack(cut).shares_of(count) for count in chunks]
+        divided = [count for count in shares if count > 1]
+        return Shape(
+            FRAMES,
+            sum(chunks),
+            len(chunks),
+            shares=sum(shares),
+            divided=len(divided),
+            divided_shares=sum(divided),
+            spans=2,
+        )
 
     film = Clip(frames=FRAMES, width=48, height=32, sound="aac").write(tmp_path / "film.mp4")
     with in_spans(stack):
-        check_counts(emulator, stack, film, "costs/spans", {}, shape_of)
+        check_counts(emulator, stack, film, "costs/spans", {}, shape_of, joins_again=4)
 
 
 def definition_of(stack: Deployed) -> dict[str, Any]:
@@ -214,14 +272,13 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
     expected = sum(foretold_of[step] for step in TASKS)
     # Within a fifth on a quiet machine (docs/cloud-overhead.md). A busy one has a different pace
     # for each of two jobs, so this tests only the model, not its figures.
-    expected -= cold_gb_seconds(Shape.of(20, OPTIONS["anchors"]))
+    expected -= cold_gb_seconds(Shape.of(20, OPTIONS["anchors"], limits=LIMITS))
     assert 1 / 3 < expected / measured < 3
 
 
 def cold_gb_seconds(shape: Shape) -> float:
     """Returns what an estimate adds for new environments; the emulator has some warm ones left."""
-    multiples = {Per.JOB: 1, Per.BATCH: shape.batches, Per.CHUNK: shape.chunks}
-    calls = {step.name: multiples.get(step.per, 0) for step in ALL}
+    calls = {step.name: getattr(shape.counts, step.per.name.lower()) for step in ALL}
     return sum(
         calls[step] * COLD_START_S * memory / 1024
         for step, memory in DEFAULT_MEMORY_MB.items()

@@ -73,11 +73,10 @@ def strike(emulator: Emulator, function: str, number: signal.Signals) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-# In mode anchors a call of join is too short to be struck.
 @pytest.mark.parametrize(
     ("step", "options"),
-    [("anchors", SHORT), ("encode", SHORT), ("join", PUBLISHED)],
-    ids=["anchors", "encode", "join"],
+    [("anchors", SHORT), ("encode", SHORT), ("encode", PUBLISHED)],
+    ids=["anchors", "encode", "rebase"],
 )
 def test_a_killed_worker(
     stack: Deployed,
@@ -88,7 +87,7 @@ def test_a_killed_worker(
     options: EncodeOptions,
 ) -> None:
     """If this fails, one lost machine loses or changes the film."""
-    upload = stack.upload(f"killed {step}.mp4", film, metadata(options))
+    upload = stack.upload(f"killed {step} {options.mode}.mp4", film, metadata(options))
     strike(emulator, stack.function(step), signal.SIGKILL)
     job = stack.job(upload)
     assert job.status == "SUCCEEDED", job
@@ -139,10 +138,10 @@ def test_workers_that_are_refused(stack: Deployed, locally: Locally, film: Path)
 
 def test_a_job_that_never_has_memory(stack: Deployed, large_film: Path) -> None:
     """If this fails, a function that is too small ends as "unknown error"."""
-    with stack.changed("join", MemorySize=128):
+    with stack.changed("encode", MemorySize=128):
         job = stack.job(stack.upload("too small.mp4", large_film, metadata(PUBLISHED)))
     assert (job.status, job.error) == ("FAILED", "WorkerDied")
     record = stack.failure(job)
-    assert record["step"] == "join"
+    assert record["step"] == "encode"
     assert "more memory for its function" in record["message"]
     assert stack.keys("OutputBucket", "too small") == []

@@ -23,7 +23,6 @@ FUNCTIONS = (
     "plan",
     "anchors",
     "encode",
-    "join",
     "audio",
     "stitch",
     "failure",

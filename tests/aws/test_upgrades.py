@@ -19,6 +19,7 @@ from excamera.cloud.account import Account
 from excamera.cloud.deploy import look
 from excamera.cloud.project import project
 from excamera.cloud.versions import remove_old
+from excamera.job.options import EncodeOptions
 from stacks import workers
 from stacks.code import function_code
 from tests.aws.conftest import Locally
@@ -28,7 +29,11 @@ from tests.support.assembly import built
 pytestmark = pytest.mark.aws
 
 STACK = "Upgraded"
-AFTER_THE_ANCHORS = ("encode", "join", "audio", "stitch")
+AFTER_THE_ANCHORS = ("encode", "audio", "stitch")
+DIVIDED = EncodeOptions(chunk_frames=4)
+"""So that the batch has several shares, and a call of anchors before them."""
+DIVIDED_METADATA = {"excamera-chunk-frames": str(DIVIDED.chunk_frames)}
+
 CHANGED = "changed code, "
 
 
@@ -83,7 +88,7 @@ def all_codes(stack: Deployed, job: Job) -> set[tuple[bool, int]]:
 def begun(stack: Deployed, clip: Path, key: str) -> Iterator[str]:
     """Holds a job between its anchors and its chunks; gives its execution."""
     with stopped_at(stack, "encode"):
-        arn = stack.started(stack.upload(key, clip))
+        arn = stack.started(stack.upload(key, clip, DIVIDED_METADATA))
         folder = f"jobs/{arn.rpartition(':')[2]}/timeline/"
         until(lambda: stack.keys("WorkBucket", f"{folder}anchors"))
         yield arn
@@ -99,10 +104,12 @@ def test_a_job_ends_with_the_code_with_which_it_began(
     old = stack.ended(running)
     assert old.status == "SUCCEEDED", old
     assert all_codes(stack, old) == {(False, 1)}
-    new = stack.job(stack.upload("new.mp4", clip))
+    new = stack.job(stack.upload("new.mp4", clip, DIVIDED_METADATA))
     assert new.status == "SUCCEEDED", new
     assert all_codes(stack, new) == {(True, 2)}
-    assert {digest(stack.output(job.output["key"])) for job in (old, new)} == {locally(clip)}
+    assert {digest(stack.output(job.output["key"])) for job in (old, new)} == {
+        locally(clip, DIVIDED)
+    }
 
 
 def test_a_redriven_job_keeps_its_code_and_an_upgrade_can_be_taken_back(

@@ -228,7 +228,7 @@ def test_other_objects_start_nothing(stack: Deployed, clip: Path) -> None:
 def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
     """If this fails, a job's objects have other keys, or the timeline hides what was slow."""
     source = Clip(frames=26, sound="aac").write(tmp_path / "kept.mp4")
-    job = stack.job(stack.upload("kept.mp4", source))
+    job = stack.job(stack.upload("kept.mp4", source, {"excamera-chunk-frames": "4"}))
     keys = {
         key.removeprefix(f"jobs/{job.name}/")
         for key in stack.keys("WorkBucket", f"jobs/{job.name}/")
@@ -238,8 +238,8 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
         "index.json",
         "plan.json",
         "anchors/000000.ivf",
-        "chunks/000000/0000.ivf",
-        "chunks/000000/0002.ivf",
+        "shares/000000/0000.ivf",
+        "shares/000000/0001.ivf",
         "batches/000000.cluster",
         "audio.packets",
     } <= keys
@@ -247,13 +247,12 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
         "index",
         "plan",
         "anchors-000000",
-        "encode-000000-000002",
-        "join-000000",
+        "encode-000000-000001",
         "audio",
         "stitch",
     } <= tasks
     assert "failure.json" not in keys
-    for step in ("index", "plan", "anchors", "encode", "join", "audio", "stitch"):
+    for step in ("index", "plan", "anchors", "encode", "audio", "stitch"):
         for record in stack.timeline(job, step):
             assert record["attempts"] == 1
             assert record["error"] is None
