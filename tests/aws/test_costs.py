@@ -163,7 +163,7 @@ def check_counts(
     # The job's own record of its cost.
     prefix = Keys(job.name).timeline
     keys = stack.keys("WorkBucket", f"{prefix}/")
-    used = actual(attempts(prefix, keys), DEFAULT_MEMORY_MB)
+    used = actual(attempts(prefix, keys), DEFAULT_MEMORY_MB, anchored=shape.anchored)
     assert used.transitions == expected.transitions
     assert used.invocations == expected.invocations
 
