@@ -54,19 +54,18 @@ def keys() -> str:
                 text = text.partition(". ")[0] + "."
                 key = str(Attempt("<task>", 0, 0, "<outcome>").key(key))
                 key = key.replace("0-0ms", "<attempt>-<milliseconds>ms")
-            elif text.startswith("Prefix"):
-                key += "/..."
         else:
             parameters = list(inspect.signature(member).parameters.values())[1:]
             key = _pattern(getattr(made, name), [parameter.name for parameter in parameters])
+        if text.startswith("Prefix"):
+            key += "/..."
         rows.append([f"`{key}`", text.replace("``", "`")])
     return _table(("key", "object"), sorted(rows))
 
 
 def _pattern(key: Callable[..., str], names: Sequence[str]) -> str:
     """The pattern of a key that depends on numbers or a name."""
-    given: list[object] = [name if name == "container" else 0 for name in names]
-    found = key(*(f"<{one}>" if one == "container" else one for one in given))
+    found = key(*(f"<{one}>" if one in ("container", "plan") else 0 for one in names))
     for name in names:
         found = re.sub(r"\b0{4,}\b", f"<{name}>", found, count=1)
     return found

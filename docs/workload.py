@@ -88,7 +88,10 @@ def payloads(
     return {
         "the surveys of all spans": [{"frames": 648}] * surveyed,
         "the state of a job that failed": {
-            **job, "indexed": indexed, "plan": planned, "failed": {"media": caught},
+            **job,
+            "indexed": indexed,
+            "ready": {"audio": {"blocks": frames, "copied": False}, "plan": planned},
+            "failed": {"batches": caught},
         },
         "an item of the map": {
             "job": job["job"],
@@ -135,8 +138,7 @@ def events(scope: Definition, shares: int, retries: int) -> int:
 
 def batch_of(machine: Definition) -> Definition:
     """The part of the state machine's definition that a child of the map runs for a batch."""
-    media = machine["States"]["media"]["Branches"][1]
-    found: Definition = media["States"]["batches"]["ItemProcessor"]
+    found: Definition = machine["States"]["batches"]["ItemProcessor"]
     return found
 
 
@@ -147,7 +149,7 @@ def histories(machine: Definition, shares: int, retries: int) -> int:
 
 def all_retries(machine: Definition) -> int:
     """How often a task is tried again at most."""
-    return sum(rule["MaxAttempts"] for rule in machine["States"]["plan"]["Retry"])
+    return sum(rule["MaxAttempts"] for rule in machine["States"]["index"]["Retry"])
 
 
 @dataclass(frozen=True)

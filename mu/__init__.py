@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mu.assembly import Assembly, Gathered
     from mu.commands.command import Command
     from mu.commands.command import Input as input  # noqa: N813
     from mu.commands.command import Output as output  # noqa: N813
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         StoreUnavailable,
         TaskFailed,
         TaskTimeout,
+        UploadGone,
         WorkerDied,
     )
     from mu.executor import Executor, warm
@@ -43,12 +45,14 @@ if TYPE_CHECKING:
     from mu.store.memory import MemoryStore
     from mu.store.opening import look_up, open_store
     from mu.store.protocol import NOTHING, Range, Source, Store, at_once
+    from mu.store.uploads import begin_upload, upload_at
     from mu.store.url import ObjectUrl, is_object_url, split_name
     from mu.task import Context, Event, Json
     from mu.timeline import Attempt
 
 # Workers and cloud functions begin faster with no more than they use.
 _HOMES = {
+    "mu.assembly": ("Assembly", "Gathered"),
     "mu.commands.command": ("Command", "Input", "Output"),
     "mu.commands.task": ("CommandDone",),
     "mu.engines.coordinator": ("Run",),
@@ -67,6 +71,7 @@ _HOMES = {
         "StoreUnavailable",
         "TaskFailed",
         "TaskTimeout",
+        "UploadGone",
         "WorkerDied",
     ),
     "mu.executor": ("Executor", "warm"),
@@ -89,6 +94,7 @@ _HOMES = {
     "mu.store.memory": ("MemoryStore",),
     "mu.store.opening": ("look_up", "open_store"),
     "mu.store.protocol": ("NOTHING", "Range", "Source", "Store", "at_once"),
+    "mu.store.uploads": ("begin_upload", "upload_at"),
     "mu.store.url": ("ObjectUrl", "is_object_url", "split_name"),
     "mu.task": ("Context", "Event", "Json"),
     "mu.timeline": ("Attempt",),
@@ -109,6 +115,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "DISCARD",
     "NOTHING",
+    "Assembly",
     "Attempt",
     "Comm",
     "Command",
@@ -120,6 +127,7 @@ __all__ = [
     "Executor",
     "FlowError",
     "Future",
+    "Gathered",
     "Json",
     "MemoryStore",
     "MuError",
@@ -148,8 +156,10 @@ __all__ = [
     "TaskRecord",
     "TaskTimeout",
     "TaskView",
+    "UploadGone",
     "WorkerDied",
     "at_once",
+    "begin_upload",
     "each",
     "files",
     "input",
@@ -160,5 +170,6 @@ __all__ = [
     "output",
     "sequence",
     "split_name",
+    "upload_at",
     "warm",
 ]

@@ -8,6 +8,7 @@ MuError
 │   ├── StoreDenied      the store refuses the request: a right is missing
 │   ├── StoreFull        there is no room for more
 │   ├── ObjectChanged    an object is no longer the version that was looked up
+│   ├── UploadGone       an upload in parts was ended, or lacks a part
 │   └── ObjectExists     a conditional write found an object in its place
 ├── StackError           a stack is not there, lacks something, or AWS does not answer
 │   └── NoSuchJob        the stack knows no job of this name
@@ -74,6 +75,10 @@ class StoreFull(StoreError):
 
 class ObjectChanged(StoreError):
     """The object was replaced after it was looked up."""
+
+
+class UploadGone(StoreError):
+    """An upload in parts was completed or aborted, or lacks a part."""
 
 
 class ObjectExists(StoreError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from aws_cdk import Duration, RemovalPolicy, Size, Stack
@@ -155,9 +155,17 @@ class Function(Construct):
         """The alias for callers that want the version that is deployed."""
         return lambda_.Alias(self, "Live", alias_name=LIVE, version=self.version)
 
-    def allow(self, actions: Sequence[str], resources: Sequence[str], reason: str = "") -> None:
+    def allow(
+        self,
+        actions: Sequence[str],
+        resources: Sequence[str],
+        reason: str = "",
+        conditions: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         """Grant actions on resources; a wildcard among the resources needs a reason."""
         self.role.add_to_policy(
-            iam.PolicyStatement(actions=list(actions), resources=list(resources))
+            iam.PolicyStatement(
+                actions=list(actions), resources=list(resources), conditions=conditions
+            )
         )
         accept_wildcards(self.role, resources, reason)

@@ -63,6 +63,8 @@ class Notices(Construct):
         )
         self.ended.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
         self.ended.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*/map/*")], JOBS)
+        workers.abort_output(self.ended)
+        self.ended.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*/uploads/*")], JOBS)
         self.ended.allow(["s3:PutObject"], [work.arn_for_objects("catalogue/*")], JOBS)
         if settings.max_usd_per_month:
             workers.count_spending(self.ended)

@@ -89,6 +89,9 @@ class Workers(Construct):
             Right.WRITES_JOBS: self._write_jobs,
             Right.LOOKS_AT_OUTPUT: self._look_at_output,
             Right.WRITES_OUTPUT: self._write_output,
+            Right.SENDS_PARTS: self._send_parts,
+            Right.ABORTS_OUTPUT: self._abort_parts,
+            Right.COMPLETES_OUTPUT: self._list_parts,
         }
         for right in Right:
             if right in step.rights:
@@ -169,6 +172,7 @@ class Workers(Construct):
         sweep = self.function("sweep", timeout_s=LISTING_S)
         self.tell_absent_jobs(sweep)
         self._forget_cancelled_jobs(sweep)
+        self.abort_output(sweep)
         return sweep
 
     def api_function(
@@ -372,6 +376,30 @@ class Workers(Construct):
 
     def _write_output(self, function: Function) -> None:
         function.allow(["s3:PutObject"], [self._storage.output.arn_for_objects("*")], _FILMS)
+
+    def _send_parts(self, function: Function) -> None:
+        """Allow it to begin uploads and send parts, but not to make objects of them."""
+        function.allow(
+            ["s3:PutObject"],
+            [self._storage.output.arn_for_objects("*")],
+            _FILMS,
+            # True for requests that make an object, such as PutObject itself.
+            {"BoolIfExists": {"s3:ObjectCreationOperation": "false"}},
+        )
+
+    def _abort_parts(self, function: Function) -> None:
+        output = self._storage.output.arn_for_objects("*")
+        function.allow(["s3:AbortMultipartUpload"], [output], _FILMS)
+
+    def _list_parts(self, function: Function) -> None:
+        output = self._storage.output.arn_for_objects("*")
+        function.allow(["s3:ListMultipartUploadParts"], [output], _FILMS)
+
+    def abort_output(self, function: Function) -> None:
+        """Allow it to abort the uploads that jobs have begun and recorded."""
+        records = self._storage.work.arn_for_objects("jobs/*/uploads/*")
+        function.allow(["s3:GetObject"], [records], JOBS)
+        self._abort_parts(function)
 
     def tell_absent_jobs(self, function: Function) -> None:
         """Without this right S3 answers "forbidden" for an absent key."""

@@ -83,7 +83,7 @@ def phases(run: Run) -> dict[str, float]:
     """Returns the seconds of a job's phases, in order; they add up to its wall time."""
     [index], [plan], [stitch] = run.of("index"), run.of("plan"), run.of("stitch")
     fanned_out = min(record["started"] for record in run.of("encode"))
-    gathered = max(record["finished"] for record in [*run.of("encode"), *run.of("audio")])
+    gathered = max(record["finished"] for record in run.of("encode"))
     marks = [
         run.begun,
         index["started"],
@@ -107,18 +107,19 @@ def waits(run: Run) -> dict[str, list[float]]:
     anchored: dict[int, float] = {
         record["event"]["batch"]: record["finished"] for record in run.of("anchors")
     }
-    media = max(record["finished"] for record in [*run.of("encode"), *run.of("audio")])
-    ready: dict[str, Callable[[Record], float]] = {
+    ready = float(max(record["finished"] for record in [plan, *run.of("audio")]))
+    joined = max(record["finished"] for record in run.of("encode"))
+    since: dict[str, Callable[[Record], float]] = {
         "index": lambda _: run.begun,
         "survey": lambda _: index["finished"],
         "plan": lambda _: indexed,
-        "audio": lambda _: plan["finished"],
-        "anchors": lambda _: plan["finished"],
-        "encode": lambda record: anchored.get(record["event"]["batch"], float(plan["finished"])),
-        "stitch": lambda _: media,
+        "audio": lambda _: index["finished"],
+        "anchors": lambda _: ready,
+        "encode": lambda record: anchored.get(record["event"]["batch"], ready),
+        "stitch": lambda _: joined,
     }
     return {
-        step: [record["started"] - ready[step](record) for record in run.of(step)] for step in STEPS
+        step: [record["started"] - since[step](record) for record in run.of(step)] for step in STEPS
     }
 
 
@@ -151,8 +152,9 @@ def summary(run: Run, slots: int) -> dict[str, Any]:
                 "queued_total_s": sum(queued),
             }
     [plan] = run.of("plan")
-    parallel = [record for step in ("audio", "anchors", "encode") for record in run.of(step)]
-    span = max(record["finished"] for record in parallel) - plan["finished"]
+    parallel = [record for step in ("anchors", "encode") for record in run.of(step)]
+    begun = max(record["finished"] for record in [plan, *run.of("audio")])
+    span = max(record["finished"] for record in parallel) - begun
     busy = sum(record["finished"] - record["started"] for record in parallel)
     return {
         "wall_s": run.ended - run.begun,

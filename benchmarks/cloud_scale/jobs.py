@@ -82,7 +82,7 @@ def fan_out(
     stages = Stages(of, FANOUT_OPTIONS, Pace(), workers.limits, cut)
     [node] = (one for one in walk(excamera_flow()) if one.name == "batches")
     return simulate(
-        node, {**stages.event, "plan": stages.work("plan", {}).result}, stages.work,
+        node, {**stages.event, "ready": {"plan": stages.work("plan", {}).result}}, stages.work,
         functions_of(workers, cloud, names=account.names), stored=stages.stored, cloud=cloud,
         fanout=kind, seed=seed,
     )  # fmt: skip

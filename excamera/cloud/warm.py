@@ -17,8 +17,8 @@ from excamera.job.steps import STEPS, Per
 from excamera.lifecycle.warming import request
 from mu.prices import GB_SECOND_USD, INVOCATION_USD
 
-CHUNKS_OF_BATCH = 16
-"""Of so many workers, one codes the anchors of their batch, and one joins it."""
+SHARES_OF_BATCH = 4
+"""A usual batch that is divided has about so many shares; one worker codes the anchors before."""
 
 CALLS_A_SECOND = 100
 """This process begins so many at least; no environment may be free again before the last one."""
@@ -49,7 +49,7 @@ class Warmed:
 
 def wanted(workers: int) -> dict[str, int]:
     """How many environments of each function a job with so many workers can use."""
-    of = {Per.JOB: 1, Per.BATCH: -(-workers // CHUNKS_OF_BATCH)}
+    of = {Per.JOB: 1, Per.AHEAD: -(-workers // SHARES_OF_BATCH)}
     return {step.name: of.get(step.per, workers) for step in STEPS}
 
 
@@ -59,7 +59,7 @@ def warm(account: Account, stack: Stack, workers: int) -> Iterator[Warmed]:
     Args:
         account: the stack's account.
         stack: the stack.
-        workers: how many chunks are to begin at once.
+        workers: how many shares are to begin at once.
 
     Raises:
         NotAllowed: the credentials need states:DescribeStateMachine,

@@ -1,4 +1,4 @@
-"""ExCamera's flow: index, surveys, plan, then the sound beside all batches, then stitch.
+"""ExCamera's flow: index, then the sound beside surveys and plan, then all batches, then stitch.
 
 A short source has no spans to survey. A batch is encoded in shares (see `excamera.job.packing`). If
 it has several, a worker codes its anchors before; whoever ends last joins the batch.
@@ -62,7 +62,7 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
     )
     batches = Each(
         "batches",
-        items="$.plan.items",
+        items="$.ready.plan.items",
         items_in_store=True,
         item={
             "job": "$.job",
@@ -70,16 +70,14 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
             "ahead": "$item.ahead",
             "shares": "$item.shares",
             "of": "$item.of",
-            "threads": "$.plan.threads",
-            "shares_at_once": "$.plan.shares_at_once",
+            "threads": "$.ready.plan.threads",
+            "shares_at_once": "$.ready.plan.shares_at_once",
         },
         body=batch,
         distributed=True,
-        concurrency="$.plan.batches_at_once",
-        results="$.plan.results",
-    )
-    media = Parallel(
-        "media", {"audio": task("audio", job="$.job"), "video": batches}, output=DISCARD
+        concurrency="$.ready.plan.batches_at_once",
+        results="$.ready.plan.results",
+        output=DISCARD,
     )
     index = Task("index", "index", output="indexed", retry=_RETRY, timeout_s=timeout_s)
     surveys = Each(
@@ -91,5 +89,11 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         distributed=True,
         concurrency="$.indexed.spans_at_once",
     )
-    plan = task("plan", output="plan", job="$.job", limits="$.indexed.limits")
-    return Sequence("excamera", (index, surveys, plan, media, task("stitch", job="$.job")))
+    plan = task("plan", job="$.job", limits="$.indexed.limits")
+    # Workers put the sound before their batches, so it must be there first.
+    ready = Parallel(
+        "ready",
+        {"audio": task("audio", job="$.job"), "plan": Sequence("cut", (surveys, plan))},
+        output="ready",
+    )
+    return Sequence("excamera", (index, ready, batches, task("stitch", job="$.job")))

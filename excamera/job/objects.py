@@ -87,13 +87,26 @@ class Keys:
         return f"{self.prefix}/batches/"
 
     def cluster(self, batch: int) -> str:
-        """The joined batch: Matroska clusters, or IVF frames for an IVF result; and its record."""
+        """A joined batch with the sound before it, as in the result; and its record."""
         return f"{self.clusters}{batch:06d}.cluster"
 
     @property
     def audio(self) -> str:
-        """All sound as Matroska clusters; and its record."""
-        return f"{self.prefix}/audio.clusters"
+        """All sound as packets; and its record. It is made before the plan."""
+        return f"{self.prefix}/audio.packets"
+
+    def assembly(self, plan: str) -> str:
+        """Prefix of what is known of the result's runs (`mu.Assembly`), by the plan's digest."""
+        return f"{self.prefix}/assembly/{plan[:16]}"
+
+    @property
+    def uploads(self) -> str:
+        """Prefix of the records of the uploads that workers write the result with, on AWS."""
+        return f"{self.prefix}/uploads"
+
+    def upload_of(self, plan: str) -> str:
+        """The record of the upload of a plan, by its digest."""
+        return f"{self.uploads}/{plan[:16]}.json"
 
     @property
     def timeline(self) -> str:

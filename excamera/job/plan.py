@@ -194,10 +194,12 @@ class Whole:
     Attributes:
         digest: the whole plan's.
         batches: how many it has.
+        until: see `Plan.until` of the part's batch.
     """
 
     digest: str
     batches: int
+    until: int
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,7 @@ class Plan:
         even: by how many octaves all batches of mode anchors have coarser quantizer steps than a
             sequential encode; None leaves it to each batch.
         whole: for a part, the whole that it belongs to.
+        upload: the name of the upload in parts that workers write the output with, or "".
         output: the place of the result; None leaves it in the job's store.
         deinterlaced: whether workers make whole pictures of interlaced ones.
         tags: see there.
@@ -240,6 +243,7 @@ class Plan:
     sound_clock: tuple[tuple[int, Fraction], ...] = ()
     even: float | None = None
     whole: Whole | None = None
+    upload: str = ""
 
     @cached_property
     def frame_count(self) -> int:
@@ -254,21 +258,37 @@ class Plan:
         body = self._body()
         source = self.source
         body["source"] = [source.stream, source.audio_stream, source.fingerprint]
-        del body["output"]
+        del body["output"], body["upload"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     def part(self, batch: Batch) -> Plan:
         """The part of this plan that the workers of one batch need: as large as the batch."""
-        return replace(self, batches=(batch,), whole=Whole(self.digest, len(self.batches)))
+        whole = Whole(self.digest, len(self.batches), self.until(batch))
+        return replace(self, batches=(batch,), whole=whole)
+
+    def uncut(self) -> Plan:
+        """What is known of this plan before the batches are cut, the same for every part of it."""
+        return replace(self, batches=(), even=None, whole=None)
 
     def batch(self, number: int) -> Batch:
         """The batch of that number."""
         return self.batches[0 if self.whole else number]
 
+    @property
+    def batch_count(self) -> int:
+        """How many batches the job has."""
+        return self.whole.batches if self.whole else len(self.batches)
+
+    def until(self, batch: Batch) -> int:
+        """The timestamp at which what follows a batch begins, in ticks."""
+        if self.whole is not None:
+            return self.whole.until
+        following = self.batches[batch.number + 1 : batch.number + 2]
+        return following[0].pts[0] if following else self.end
+
     def is_last(self, batch: Batch) -> bool:
         """Whether the result ends with this batch."""
-        count = self.whole.batches if self.whole else len(self.batches)
-        return batch.number == count - 1
+        return batch.number == self.batch_count - 1
 
     def milliseconds(self, pts: int) -> int:
         """A timestamp in whole milliseconds, rounded half up."""
@@ -287,6 +307,7 @@ class Plan:
             "frame_count": self.frame_count,
             "batches": [_as_json(batch) for batch in self.batches],
             "even": self.even,
+            "upload": self.upload,
             "output": None if self.output is None else asdict(self.output),
             "deinterlaced": self.deinterlaced,
             "tags": asdict(self.tags),
@@ -327,6 +348,7 @@ class Plan:
             notes=tuple(body["notes"]),
             sound_clock=tuple((at, Fraction(*by)) for at, *by in body["sound_clock"]),
             even=body["even"],
+            upload=body["upload"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),
         )
 

@@ -106,7 +106,8 @@ class BatchRecord(Record):
         pts: see `excamera.job.plan.Batch.pts_digest`.
         bytes: of coded frames.
         key_frames: how many of them are key frames.
-        cues: [milliseconds, offset in the object] of each place that players can seek to.
+        cues: [milliseconds, offset in the object] of each place that players can seek to. The
+            object has the sound before the batch, too.
         states: digests of the decoder's state after each chunk.
         timings: seconds of each part of the work, by name.
     """
@@ -123,13 +124,13 @@ class BatchRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioRecord(Record):
-    """The sound of the whole job as it stands in the result.
+    """The sound of the whole job, as packets (see `excamera.media.segments`).
 
     Attributes:
         blocks: Opus packets; 0 if the source's stream holds no sound.
         copied: whether the packets are the source's own.
         skipped_packets: packets of the source that could not be decoded.
-        runs: [offset, size] of the clusters before each batch, and of those after the last.
+        segments: [number, offset, size] of each segment that has packets, in order.
         end_ms: when the sound ends.
         channels: of the sound.
         private: the `OpusHead` structure, in hexadecimal.
@@ -140,7 +141,7 @@ class AudioRecord(Record):
     blocks: int = 0
     copied: bool = False
     skipped_packets: int = 0
-    runs: list[list[int]] = field(default_factory=list)
+    segments: list[list[int]] = field(default_factory=list)
     end_ms: float = 0.0
     channels: int = 0
     private: str = ""

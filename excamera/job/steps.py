@@ -41,6 +41,9 @@ class Right(Enum):
     WRITES_JOBS = auto()
     LOOKS_AT_OUTPUT = auto()
     WRITES_OUTPUT = auto()
+    SENDS_PARTS = auto()
+    ABORTS_OUTPUT = auto()
+    COMPLETES_OUTPUT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Counts:
         ahead: for each such batch of mode anchors.
         ahead_share: for each share of such a batch.
         rebased: for each such batch of mode rebase.
+        node: for each node of the tree in which workers put the batches together.
     """
 
     job: int = 0
@@ -68,6 +72,7 @@ class Counts:
     ahead: int = 0
     ahead_share: int = 0
     rebased: int = 0
+    node: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*map(operator.add, astuple(self), astuple(other)))
@@ -97,8 +102,8 @@ class Function:
 class Step(Function):
     """A function that the flow calls.
 
-    The requests to S3 are those of all its calls in a job in which nothing fails, with a source
-    small enough to be read whole when opened.
+    The requests to S3 are those of all its calls in a job in which nothing fails and no two batches
+    end at the same moment, with a source small enough to be read whole when opened.
 
     Attributes:
         task: its task function, as ``"package.module:function"``.
@@ -164,12 +169,14 @@ STEPS = (
         task="excamera.steps.plan:plan",
         per=Per.JOB,
         media=False,
-        rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS}),
-        # The plan, the list of batches, the record; a part of the plan for each batch. The list
-        # of the jobs that wait is priced as a write, too, and the turn is one.
-        writes=Counts(job=5, batch=1),
-        # The index, the turns, the check; all surveys.
-        reads=Counts(job=4, span=1),
+        rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS,
+                          Right.SENDS_PARTS, Right.ABORTS_OUTPUT}),
+        # The plan, the list of batches, the upload of the result and what is noted of it, the
+        # record; a part of the plan for each batch. The list of the jobs that wait is priced as a
+        # write, too, and the turn is one.
+        writes=Counts(job=7, batch=1),
+        # The index, the turns, an upload that was begun before, the check; all surveys.
+        reads=Counts(job=5, span=1),
     ),
     Step(
         "anchors",
@@ -188,14 +195,18 @@ STEPS = (
         memory_mb=5307,
         task="excamera.steps.encode:encode",
         per=Per.SHARE,
-        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
+        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS,
+                          Right.SENDS_PARTS}),
         # The joined batch and its record; the record in the timeline. Of several shares, each
-        # and its record, and a list of them, which is priced as a write.
-        writes=Counts(batch=2, share=1, divided_share=3),
+        # and its record, and a list of them, which is priced as a write. What is noted of the
+        # batch, and a list of what is noted of its neighbours. Whoever finds all of these does
+        # the same for a node of the tree; the last one has no neighbours.
+        writes=Counts(batch=4, share=1, divided_share=3, node=2, job=-1),
         # The plan, the record of an earlier batch, the check. Of several shares, the record of an
         # earlier one; in mode anchors, the anchors and their record. Whoever joins them reads
-        # the others and their records, and looks again for an earlier batch.
-        reads=Counts(batch=1, share=3, divided=-2, divided_share=3, ahead_share=2),
+        # the others and their records, and looks again for an earlier batch. The sound and its
+        # record; what is noted of neighbours, and whether they are put together already.
+        reads=Counts(batch=4, share=3, divided=-2, divided_share=3, ahead_share=2, node=2, job=-1),
         # An environment keeps its source open.
         reads_of_environment=_OPENED,
         phase="encoding",
@@ -217,16 +228,18 @@ STEPS = (
         per=Per.JOB,
         media=False,
         rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS,
-                          Right.LOOKS_AT_OUTPUT, Right.WRITES_OUTPUT}),
-        # The result, the record; the list of jobs and the turn, as in plan.
-        writes=Counts(job=4),
-        # The turns, the plan, the sound's record and size, its last run, the output, the check.
-        # For a batch its record, size, frames and sound.
-        reads=Counts(job=8, batch=4),
+                          Right.LOOKS_AT_OUTPUT, Right.WRITES_OUTPUT, Right.COMPLETES_OUTPUT}),
+        # A part, the list of parts, the result, the record; the list of jobs and the turn, as in
+        # plan.
+        writes=Counts(job=6),
+        # The turns, the plan, what is noted of all batches, the sound's record, the output, the
+        # check. Batches of less than 5 MiB are read by encode or here; S3 copies larger ones, which
+        # is a write.
+        reads=Counts(job=7, batch=1),
         phase="stitching",
     ),
 )  # fmt: skip
-"""In the order in which they begin; the sound is made beside all batches."""
+"""In the order in which they begin, but the sound: that is made beside surveys and plan."""
 
 FUNCTIONS: tuple[Function, ...] = (
     Function("start", 256, front=True),

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from excamera.job.objects import Keys
-from mu import Store, StoreUnavailable, at_once
+from excamera.lifecycle.result_uploads import abort_uploads, without_uploads
+from mu import Store, StoreDenied, StoreUnavailable, at_once
 
 SWEPT_FOR = timedelta(hours=6)
 """How long after it was cancelled a job is looked at for objects; later ones expire."""
@@ -39,7 +40,7 @@ def is_cancelled(store: Store, keys: Keys) -> bool:
 
 
 def sweep(store: Store, keys: Keys, time_is_left: Callable[[], bool] = lambda: True) -> int | None:
-    """Remove all of a job's objects, until none is found.
+    """Abort the upload of a job's result, and remove all of its objects, until none is found.
 
     Args:
         store: the store of jobs.
@@ -55,6 +56,8 @@ def sweep(store: Store, keys: Keys, time_is_left: Callable[[], bool] = lambda: T
         if not found:
             return removed
         try:
+            if len(without_uploads(found, keys)) < len(found):
+                abort_uploads(store, keys)
             store.delete_all(found)
         except StoreUnavailable:  # it asks for fewer requests; what is left is found again
             time.sleep(_PAUSE_S)
@@ -67,11 +70,17 @@ def forget(store: Store, keys: Keys) -> int:
     """Remove what a worker wrote to a cancelled job; returns how many objects that were.
 
     If many objects are there, the sweep is still at work and goes on until it finds none: hundreds
-    of workers that end at the same time must not all do its work.
+    of workers that end at the same time must not all do its work. The record of an upload that this
+    worker may not abort is left to the next sweep.
     """
     found = store.list(f"{keys.prefix}/", limit=_FEW + 1)
     if len(found) > _FEW:
         return 0
+    if len(others := without_uploads(found, keys)) < len(found):
+        try:
+            abort_uploads(store, keys)
+        except StoreDenied:
+            found = others
     store.delete_all(found)
     return len(found)
 

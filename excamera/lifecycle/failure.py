@@ -18,7 +18,7 @@ from excamera.job.records import FailureRecord
 from excamera.job.steps import NUMBERS
 from mu import Context, Event, NoSuchKey, Store
 
-_FLOW_ONLY = ("failed", "indexed", "plan")
+_FLOW_ONLY = ("failed", "indexed", "ready")
 
 JOB = "job"
 """The step in the record of a job that no step failed: it was stopped, or out of time."""

@@ -7,7 +7,7 @@ later upload of the same source replaces it; a job leaves anything else alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from excamera.errors import OutputExists, OutputNewer
 from excamera.job.plan import Output, SourceFile
@@ -15,7 +15,7 @@ from mu import (
     NOTHING,
     NoSuchKey,
     ObjectExists,
-    Range,
+    begin_upload,
     is_object_url,
     open_store,
 )
@@ -25,6 +25,11 @@ LONGEST_SOURCE = 1024
 """Characters that a result's metadata has for its source, of the 2 KiB that S3 allows for all."""
 
 _RACES = 3
+
+
+Write = Callable[..., int]
+"""Stores the result, all or nothing, and returns its size in bytes: it is given a store, a key, and
+`content_type`, `metadata` and `replaces` as `mu.Store.concat`."""
 
 
 def replaceable(output: Output, source: SourceFile, job: str) -> str:
@@ -50,26 +55,32 @@ def replaceable(output: Output, source: SourceFile, job: str) -> str:
     return found.etag
 
 
-def publish(
-    output: Output, media_type: str, source: SourceFile, job: str, parts: Iterable[bytes | Range]
-) -> int:
-    """Join `parts` into the output, all or nothing, and return its size in bytes.
+def begin(output: Output, media_type: str, source: SourceFile, job: str) -> str:
+    """Begin an upload of the output in parts; its name, or "" if its store has no such uploads."""
+    return begin_upload(
+        open_store(output.store),
+        output.key,
+        content_type=media_type,
+        metadata=_metadata(source, job),
+    )
+
+
+def publish(output: Output, media_type: str, source: SourceFile, job: str, write: Write) -> int:
+    """Have the output written, all or nothing, and return its size in bytes.
 
     Raises:
         OutputExists: see `replaceable`.
         OutputNewer: see `replaceable`.
     """
     store = open_store(output.store)
-    metadata = {_SOURCE: _identity(source), _UPLOADED: source.modified, _JOB: job}
-    pieces = list(parts)
     for races_left in reversed(range(_RACES)):
         replaces = replaceable(output, source, job)
         try:
-            return store.concat(
+            return write(
+                store,
                 output.key,
-                pieces,
                 content_type=media_type,
-                metadata=metadata,
+                metadata=_metadata(source, job),
                 replaces=replaces,
             )
         except (ObjectExists, NoSuchKey):
@@ -77,6 +88,10 @@ def publish(
             if not races_left:
                 raise
     raise AssertionError("unreachable")
+
+
+def _metadata(source: SourceFile, job: str) -> dict[str, str]:
+    return {_SOURCE: _identity(source), _UPLOADED: source.modified, _JOB: job}
 
 
 def _identity(source: SourceFile) -> str:

@@ -17,6 +17,7 @@ from excamera.job.packing import Cut, Limits
 from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEPS, Counts, Step, step_of
 from mu import Attempt, Each, Node, Parallel, Sequence, Task
+from mu.assembly import nodes
 from mu.prices import GB_SECOND_USD, INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
 BILLED_MORE_S = 0.03
@@ -126,6 +127,7 @@ class Shape:
             divided_share=self.divided_shares,
             ahead=self.divided * self.anchored,
             ahead_share=self.divided_shares * self.anchored,
+            node=nodes(self.batches),
         )
 
 
@@ -240,8 +242,9 @@ _BESIDES = {
     # Reads the list of batches, and writes what became of them.
     _STATE_MACHINE: _Asked(writes=1, reads=1),
     # Lists the timeline, stores the end, and the job's record in the catalogue with an entry;
-    # looks twice for an earlier end, and once for a cancellation.
-    "ended": _Asked(invocations=1, writes=4, reads=3),
+    # looks twice for an earlier end, and once for a cancellation. Lists uploads, of which there is
+    # one.
+    "ended": _Asked(invocations=1, writes=5, reads=4),
 }
 
 

@@ -62,7 +62,7 @@ class Pace:
         audio_s: seconds for a second of sound, on one CPU.
         plan_s: seconds to index and plan a thousand frames, without their pictures.
         survey_s: seconds to decode and survey a megapixel.
-        stitch_s: seconds for a batch.
+        stitch_s: seconds to send the front and the end of a result.
         bits: bits of a megapixel at `crf` 24.
     """
 
@@ -78,7 +78,7 @@ class Pace:
     audio_s: float = 0.011
     plan_s: float = 0.012
     survey_s: float = 0.01
-    stitch_s: float = 0.02
+    stitch_s: float = 0.5
     bits: float = 125_000
 
     @classmethod
@@ -138,7 +138,7 @@ class Pace:
             audio_s=seconds["audio"]
             * _parallel(workers.cpus("audio"))
             / max(1e-9, film.duration_s),
-            stitch_s=seconds["stitch"] / max(1, shape.batches),
+            stitch_s=seconds["stitch"],
         )
 
     def with_size(self, size: int, film: Film, crf: int) -> Pace:
@@ -311,13 +311,13 @@ def estimate(
         START_S
         + (len(("index", "plan", "encode", "stitch")) + bool(shape.spans)) * cold
         + calls["index"]
-        + ceil(shape.spans / surveys) * (calls["survey"] + STATE_S)
         + STATE_S
-        + calls["plan"]
         + max(
             calls["audio"],
-            ceil(shape.batches / together) * batch_s + shape.batches / _CHILDREN_A_SECOND,
+            ceil(shape.spans / surveys) * (calls["survey"] + STATE_S) + calls["plan"],
         )
+        + ceil(shape.batches / together) * batch_s
+        + shape.batches / _CHILDREN_A_SECOND
         + calls["stitch"]
     )
     bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
@@ -406,5 +406,5 @@ def _work_seconds(
         "anchors": anchors,
         "encode": encode,
         "audio": pace.audio_s * film.duration_s / _parallel(workers.cpus("audio")) * film.sound,
-        "stitch": pace.stitch_s * shape.batches,
+        "stitch": pace.stitch_s,
     }

@@ -28,6 +28,7 @@ from excamera.price.estimate import (
     effort_of_anchors,
     effort_of_ordinary,
 )
+from mu.assembly import nodes_ended
 from mu.simulation import Shared, Work
 
 ROUNDS = 6
@@ -139,7 +140,8 @@ class Stages:
         lengths = None if batch is None else self.batches[batch]
         # Equal calls are worked out once.
         frames = 0 if span is None else self._frames_of(span)
-        kind = step, frames, lengths, event.get("share")
+        ends = None if batch is None else self._ends(batch)
+        kind = step, frames, lengths, event.get("share"), ends
         made = self._made.get(kind)
         if made is None:
             self._made[kind] = made = self._works[step](event, lengths)
@@ -244,6 +246,7 @@ class Stages:
             # What is rebased is compared with the source, of which it has read its own share.
             parts += divided * int(not self._anchored)
             units += Counts(batch=1, divided=divided, ahead=divided * int(self._anchored))
+            units += self._ends(event["batch"])
             read += divided * self._result_bytes(all_frames - frames)
             written += self._result_bytes(all_frames)
         return self._call(
@@ -251,8 +254,13 @@ class Stages:
             written_bytes=written,
         )  # fmt: skip
 
+    def _ends(self, batch: int) -> Counts:
+        """What a batch completes if those before it are there: nodes of the tree, and all of it."""
+        count = len(self.batches)
+        return Counts(job=int(batch == count - 1), node=nodes_ended(batch, count))
+
     def _stitch(self, _event: Any, _lengths: Any) -> Work:
-        return self._call("stitch", cpu_s=self.pace.stitch_s * len(self.batches))
+        return self._call("stitch", cpu_s=self.pace.stitch_s)
 
     def _ordinary(self, lengths: Lengths, number: int) -> int:
         """Frames of a chunk that are not coded ahead."""

@@ -1,13 +1,13 @@
-"""The sound of the whole source, as Opus in clusters that fit between the batches."""
+"""The sound of the whole source as Opus packets, which workers put before their batches."""
 
 from __future__ import annotations
 
 from excamera.errors import DamagedSource
-from excamera.job.objects import Job
-from excamera.job.plan import Plan
+from excamera.job.draft import Draft
+from excamera.job.objects import Job, Keys
 from excamera.job.records import AudioRecord
-from excamera.media.audio import Sound, read_sound
-from excamera.media.container.output import output_container
+from excamera.media.audio import read_sound
+from excamera.media.segments import pack
 from excamera.media.source.clock import Clock
 from excamera.media.source.location import locate
 from excamera.media.words import skipped
@@ -15,7 +15,7 @@ from mu import Context, Event
 
 
 def audio(event: Event, context: Context) -> Event:
-    """Write the sound, cut into one run of clusters before each batch and one at the end.
+    """Write the sound, before the batches are known.
 
     Args:
         event: `job`.
@@ -28,8 +28,8 @@ def audio(event: Event, context: Context) -> Event:
     Raises:
         DamagedSource: the sound has damage, and the options want none.
     """
-    job = Job.load(context.store, event["job"])
-    plan = job.plan
+    keys = Keys(event["job"])
+    plan = Draft.load(context.store, keys).plan
     source = plan.source
     if source.audio_stream is None:
         return {"blocks": 0, "copied": False}
@@ -44,12 +44,12 @@ def audio(event: Event, context: Context) -> Event:
         if sound.skipped_packets and plan.options.strict:
             damage = skipped(sound.skipped_packets)
             raise DamagedSource(f"{source.name}: {damage} (if not for --strict)")
-        data, runs = _runs(sound, plan)
+        data, segments = pack(sound.blocks)
         return data, AudioRecord(
             blocks=len(sound.blocks),
             copied=sound.copied,
             skipped_packets=sound.skipped_packets,
-            runs=runs,
+            segments=segments,
             end_ms=sound.end_ms,
             channels=sound.track.channels,
             private=sound.track.private.hex(),
@@ -57,25 +57,5 @@ def audio(event: Event, context: Context) -> Event:
             note=sound.note,
         )
 
-    record = job.once(job.keys.audio, AudioRecord, make, context)
+    record = Job(context.store, keys, plan).once(keys.audio, AudioRecord, make, context)
     return {"blocks": record.blocks, "copied": record.copied}
-
-
-def _runs(sound: Sound, plan: Plan) -> tuple[bytes, list[list[int]]]:
-    """All clusters, and [offset, size] of the run that goes before each batch and of the last."""
-    starts = [plan.milliseconds(batch.pts[0]) for batch in plan.batches]
-    container = output_container(plan.container)
-    ends = [*starts[1:], plan.milliseconds(plan.end), None]
-    data = bytearray()
-    runs = []
-    at = 0
-    for number, end in enumerate(ends):
-        first = at
-        while at < len(sound.blocks) and (end is None or sound.blocks[at].time_ms < end):
-            at += 1
-        # As early as the batch's own cluster, so that clusters are in order of time.
-        start = starts[number] if number < len(starts) else None
-        offset = len(data)
-        data += container.sound(sound.blocks[first:at], start)
-        runs.append([offset, len(data) - offset])
-    return bytes(data), runs

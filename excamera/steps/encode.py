@@ -15,6 +15,7 @@ from excamera.media.join import CodedChunk
 from excamera.steps.join import join
 from excamera.steps.modes import Mode, mode_of
 from excamera.steps.pieces import CODEC, frames_of, piece
+from excamera.steps.runs import add_run
 from mu import Context, Event, at_once
 from mu.machine import available_cpus
 
@@ -43,7 +44,10 @@ def encode(event: Event, context: Context) -> Event:
     batch = job.plan.batch(event["batch"])
     share, of = event["share"], event["of"]
     mode = _mode(job, batch, share, of, event["threads"], context)
-    if job.finished(job.keys.cluster(batch.number), BatchRecord) is None:
+    record = job.finished(job.keys.cluster(batch.number), BatchRecord)
+    if record is not None:
+        add_run(job, batch.number, record)  # to the upload of a job that was begun again
+    else:
         with mode:
             if of == 1:
                 join(job, batch, mode, _told(batch, share, mode, context), context)

@@ -11,13 +11,15 @@ from excamera.job.records import BatchRecord
 from excamera.media.container.output import output_container, stamped
 from excamera.media.join import CodedChunk
 from excamera.steps.modes import Mode
+from excamera.steps.runs import add_run
+from excamera.steps.sound import with_sound
 from mu import Context
 
 
 def join(
     job: Job, batch: Batch, mode: Mode, coded: Iterable[CodedChunk], context: Context
 ) -> BatchRecord:
-    """Join a batch and store it, unless somebody has.
+    """Join a batch and store it, unless somebody has, and add it to the result.
 
     Args:
         job: with the plan.
@@ -27,7 +29,7 @@ def join(
         context: of the task.
 
     Raises:
-        PlanMismatch: a chunk is not what it should be.
+        PlanMismatch: a chunk is not what it should be, or the sound is missing.
         SeamMismatch: the joined batch does not decode to the predicted states.
         SourceMismatch: the source does not have exactly the planned frames.
     """
@@ -42,6 +44,7 @@ def join(
             for stamp in stamped(part.frames, chunk.pts, container.codec)
         ]
         data, cues = container.batch(plan, frames, last=plan.is_last(batch))
+        data, cues = with_sound(job, batch, container, data, cues)
         return data, BatchRecord(
             frames=len(batch.pts),
             packets=len(frames),
@@ -53,4 +56,6 @@ def join(
             timings=asdict(mode.timings),
         )
 
-    return job.once(job.keys.cluster(batch.number), BatchRecord, make, context)
+    record = job.once(job.keys.cluster(batch.number), BatchRecord, make, context)
+    add_run(job, batch.number, record)
+    return record

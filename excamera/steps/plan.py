@@ -11,6 +11,8 @@ from excamera.job.objects import Job, Keys
 from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Batch, Plan
 from excamera.job.records import PlanSummary, SurveyRecord
+from excamera.lifecycle.result_uploads import begin_upload
+from excamera.media.container.output import output_container
 from excamera.media.losses import Lost, even_octaves
 from excamera.media.scenes import Survey
 from mu import Context, Event, Store, at_once
@@ -20,7 +22,7 @@ Grant = Callable[[int, Limits], Limits]
 
 
 def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
-    """Write ``plan.json`` and the list of batches.
+    """Write ``plan.json`` and the list of batches; begin the upload of the result.
 
     Args:
         event: `job`, and `limits`, those of `excamera.job.packing.Limits`.
@@ -38,6 +40,7 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
     surveyed = survey if survey.count == len(draft.frames) else None
     batches = tuple(cut(draft.frames, draft.plan.options, surveyed))
     made = replace(draft.plan, batches=batches, even=_even(batches, spans) if surveyed else None)
+    made = replace(made, upload=_begun(made, context.store, keys))
     context.mark("computed")
     limits = Limits(**event["limits"])
     shape = _shape(made)
@@ -68,6 +71,10 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
         indexed_by=made.source.indexed_by,
         notes=list(made.notes),
     ).to_json()
+
+
+def _begun(made: Plan, store: Store, keys: Keys) -> str:
+    return begin_upload(made, output_container(made.container).media_type, store, keys)
 
 
 def _shape(plan: Plan) -> Cut:

@@ -1,4 +1,4 @@
-"""Announces how a job ended: to a topic, and to the account's event bus."""
+"""Announces how a job ended, to a topic and to the account's event bus, and aborts its upload."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from excamera.job.objects import Keys
 from excamera.lifecycle import catalogue, ending, spending
+from excamera.lifecycle.result_uploads import abort_uploads
 from functions import begun
 from functions.settings import Settings
 from mu import open_store
@@ -57,6 +59,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     if ending.is_of_child(detail):
         logger.info("no job", execution=detail["executionArn"])
         return
+    abort_uploads(store, Keys(detail["name"]))
     notice = ending.end_of_job(
         detail,
         store,

@@ -17,6 +17,7 @@ from excamera.cloud.account import Account
 from excamera.cloud.api import http
 from excamera.job.steps import NUMBERS
 from mu.timeline import attempts
+from tests.aws.noise import write_noise
 from tests.aws.spans import in_spans
 from tests.aws.test_api import complete
 
@@ -27,6 +28,7 @@ AS_IT_SHOULD_BE = {
     "encodes": ["SUCCEEDED", "SUCCEEDED"],
     "rebases": ["SUCCEEDED"],
     "surveys": ["SUCCEEDED", "2"],
+    "sends_parts": ["SUCCEEDED"],
     "fails": ["OutputExists", "True", "SUCCEEDED", "False"],
     "starts": ["SUCCEEDED"],
     "ends": ["succeeded", "stopped"],
@@ -43,7 +45,7 @@ AS_IT_SHOULD_BE = {
     "asks": ["succeeded", "200", "gone", "True", "there is no"],
     "sends": ["1", "succeeded"],
     "cancels": ["stopped", "0", "stopped", "False"],
-    "sweeps_again": ["0"],
+    "sweeps_again": ["0", "False"],
     **{f"forgets_{step}": ["0"] for step in ("index", *WORKERS)},
 }
 
@@ -56,6 +58,7 @@ class Scenarios:
         self._stack = stack
         self._film = film
         self._long_film = long_film
+        self._noise = write_noise(film.with_name("noise.mkv"), 18)
         self._number = 0
 
     def _key(self) -> str:
@@ -90,6 +93,12 @@ class Scenarios:
         with in_spans(self._stack):
             job = self._stack.job(self._stack.upload(self._key(), self._long_film))
         return [job.status, str(len(self._stack.timeline(job, "survey")))]
+
+    def sends_parts(self) -> list[str]:
+        """Encodes a film whose batch is large enough for a part of the result."""
+        options = {"crf": "0", "chunk-frames": "6", "batch-chunks": "3"}
+        metadata = {f"excamera-{name}": text for name, text in options.items()}
+        return [self._stack.job(self._stack.upload(self._key(), self._noise, metadata)).status]
 
     def fails(self) -> list[str]:
         """Makes a job fail, then redrives it to success, which removes the failure's record."""
@@ -339,7 +348,7 @@ class Scenarios:
             until(
                 lambda: (
                     {one.name for one in attempts(timeline, stack.keys("WorkBucket", timeline))}
-                    >= {"index", "plan", "anchors", "audio"}
+                    >= {"index", "plan", "audio"}
                 )
             )
             seen = [self._ask("DELETE", f"/jobs/{job}").json().get("state", "")]
@@ -369,12 +378,27 @@ class Scenarios:
         work, folder = stack.outputs["WorkBucket"], f"jobs/{job}/"
         for key in (f"{folder}chunks/1", f"cancelled/{job}"):
             stack.s3.put_object(Bucket=work, Key=key, Body=b"")
+        self._begin_upload(job)
         answer = stack.client("lambda").invoke(FunctionName=stack.function("watch"))
         if json.loads(answer["Payload"].read()).get("unswept"):
             until(lambda: not stack.keys("WorkBucket", folder) or kept(stack))
         left = len(stack.keys("WorkBucket", folder))
         stack.s3.delete_object(Bucket=work, Key=f"cancelled/{job}")
-        return [str(left)]
+        pending = stack.s3.list_multipart_uploads(Bucket=stack.outputs["OutputBucket"])
+        uploads = [one["Key"] for one in pending.get("Uploads", [])]
+        return [str(left), str(f"{job}.webm" in uploads)]
+
+    def _begin_upload(self, job: str) -> None:
+        """Begins an upload of a job's result, as its plan does."""
+        stack, key = self._stack, f"{job}.webm"
+        bucket = stack.outputs["OutputBucket"]
+        begun = stack.s3.create_multipart_upload(Bucket=bucket, Key=key)
+        record = {"store": f"s3://{bucket}", "key": key, "name": begun["UploadId"]}
+        stack.s3.put_object(
+            Bucket=stack.outputs["WorkBucket"],
+            Key=f"jobs/{job}/uploads/1.json",
+            Body=json.dumps(record).encode(),
+        )
 
     def _ask(self, method: str, path: str, body: Any = None) -> urllib3.BaseHTTPResponse:
         account = Account()
@@ -403,6 +427,8 @@ class Scenarios:
         work = stack.outputs["WorkBucket"]
         for key in (f"jobs/{job}/chunks/1", f"cancelled/{job}"):
             stack.s3.put_object(Bucket=work, Key=key, Body=b"")
+        if step == "plan":  # which may begin an upload after all others are aborted
+            self._begin_upload(job)
         numbers = dict.fromkeys(NUMBERS, 0)
         payload = {
             "event": {"job": job, **numbers},

@@ -107,6 +107,9 @@ def test_cancel_leaves_nothing(
     )
     told = api.get(f"/jobs/{job}")
     assert (told["state"], told["result"]) == ("stopped", None)
+    bucket, _, key = told["output"].removeprefix("s3://").partition("/")
+    begun = stack.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ())
+    assert key not in [one["Key"] for one in begun]
     assert api.delete(f"/jobs/{job}")["state"] == "stopped"
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
 from emulator.excamera.deployed import MIN_PART, Deployed, Upload, digest
 from excamera.job.options import EncodeOptions, VpxSettings
 from mu.timeline import attempts
+from tests.aws.noise import write_noise
 from tests.pipeline.awkward import with_all_flags, with_damage, write_interlaced
 from tests.pipeline.clips import Clip, check_plays_alike, key_frames
 from tests.support.shared import SHARED, needs
@@ -101,18 +101,8 @@ def test_awkward_sources(stack: Deployed, locally: Locally, tmp_path: Path) -> N
 
 @pytest.fixture(scope="session")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip of more than two parts: noise does not compress."""
-    path = tmp_path_factory.mktemp("large") / "large.mkv"
-    noise = np.random.default_rng(5)
-    with av.open(str(path), "w") as out:
-        video = out.add_stream("ffv1", rate=25)
-        video.width, video.height, video.pix_fmt = 512, 448, "yuv444p"
-        for number in range(36):
-            picture = noise.integers(0, 255, (3, 448, 512), np.uint8)
-            frame = av.VideoFrame.from_ndarray(picture, format="yuv444p")
-            frame.pts = number
-            out.mux(video.encode(frame))
-        out.mux(video.encode(None))
+    """A clip of more than two parts."""
+    path = write_noise(tmp_path_factory.mktemp("large") / "large.mkv", 36)
     assert path.stat().st_size > 2 * MIN_PART
     return path
 
@@ -128,7 +118,7 @@ def test_multipart_uploads(stack: Deployed, locally: Locally, large: Path) -> No
 
 @pytest.mark.slow
 def test_large_results_are_joined_by_s3(stack: Deployed, locally: Locally, large: Path) -> None:
-    """If this fails, stitch copies a long film's bytes itself, or cannot join them."""
+    """If this fails, large batches pass through stitch, or it cannot put them together."""
     metadata = {"excamera-crf": "0", "excamera-chunk-frames": "6", "excamera-batch-chunks": "3"}
     options = EncodeOptions(crf=0, chunk_frames=6, batch_chunks=3)
     job = stack.job(stack.upload("large result.mkv", large, metadata))
@@ -138,6 +128,10 @@ def test_large_results_are_joined_by_s3(stack: Deployed, locally: Locally, large
     head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key=job.output["key"])
     # The ETag of an object made from parts ends with their number.
     assert int(head["ETag"].strip('"').rpartition("-")[2]) >= 3
+    # The workers have sent them before stitch began.
+    notes = stack.keys("WorkBucket", f"jobs/{job.name}/assembly/")
+    [whole] = [stack.read_work(key) for key in notes if key.endswith("/whole.json")]
+    assert [size >= MIN_PART for _, size in whole["parts"]] == [True, True]
 
 
 def test_a_presigned_url_is_enough(stack: Deployed, locally: Locally, clip: Path) -> None:
@@ -247,7 +241,7 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
         "shares/000000/0000.ivf",
         "shares/000000/0001.ivf",
         "batches/000000.cluster",
-        "audio.clusters",
+        "audio.packets",
     } <= keys
     assert {
         "index",

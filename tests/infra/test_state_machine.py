@@ -73,22 +73,24 @@ def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
     """If this fails, the derivation lost the flow's shape."""
     states = machine["States"]
     assert machine["StartAt"] == "index"
-    following = {name: states[name]["Next"] for name in ("index", "spans", "plan", "media")}
-    assert following == {"index": "spans", "spans": "plan", "plan": "media", "media": "stitch"}
-    surveys = states["spans"]
+    following = {name: states[name]["Next"] for name in ("index", "ready", "batches")}
+    assert following == {"index": "ready", "ready": "batches", "batches": "stitch"}
+    audio, plan = states["ready"]["Branches"]
+    assert (audio["StartAt"], plan["StartAt"]) == ("audio", "spans")
+    assert states["ready"]["ResultPath"] == "$.ready"
+    surveys = plan["States"]["spans"]
+    assert surveys["Next"] == "plan"
     assert surveys["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
     assert surveys["MaxConcurrencyPath"] == "$.indexed.spans_at_once"
     assert states["stitch"]["Next"] == "done"
-    audio, video = states["media"]["Branches"]
-    assert (audio["StartAt"], video["StartAt"]) == ("audio", "batches")
-    batches = video["States"]["batches"]
+    batches = states["batches"]
     assert batches["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
     ahead, shares = (batches["ItemProcessor"]["States"][name] for name in ("ahead", "shares"))
     for inner in (ahead, shares):
         assert inner["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
     assert ahead["Next"] == "shares"
     # The plan fits them to the account.
-    assert batches["MaxConcurrencyPath"] == "$.plan.batches_at_once"
+    assert batches["MaxConcurrencyPath"] == "$.ready.plan.batches_at_once"
     assert shares["MaxConcurrencyPath"] == "$.shares_at_once"
 
 
@@ -151,7 +153,7 @@ def test_payloads_of_a_long_film_stay_small(film: tuple[EncodeOptions, list[Batc
 
 def test_histories_of_a_long_film_stay_short(machine: Definition) -> None:
     """If this fails, long films end because their history has 25,000 events."""
-    retry = machine["States"]["plan"]["Retry"]
+    retry = machine["States"]["index"]["Retry"]
     every = all_retries(machine)
     assert 2 + events(machine, 0, every) < EVENT_LIMIT / 4
     # If the account is full for as long as a job may take, one task after another is refused.

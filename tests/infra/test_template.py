@@ -159,6 +159,23 @@ WIDE_ACTIONS = {
 LOG_DELIVERY = re.compile(r"logs:(\w+LogDelivery|\w+LogDeliveries|\w+ResourcePolic\w+|Describe\w+)")
 
 
+def test_who_decodes_films_cannot_make_results(stack: Template) -> None:
+    """If this fails, a malicious film that takes over a worker can write results of others."""
+    output = next(name for name in resources(stack, "AWS::S3::Bucket") if "Output" in name)
+    found = {}
+    for name, policy in resources(stack, "AWS::IAM::Policy").items():
+        if "Executors" in name:
+            continue  # calls of executors do what their users want
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if "s3:PutObject" in statement["Action"] and output in str(statement["Resource"]):
+                found[name] = statement.get("Condition")
+    free = [name for name, condition in found.items() if condition is None]
+    assert all("Stitch" in name for name in free), free
+    only_parts = {"BoolIfExists": {"s3:ObjectCreationOperation": "false"}}
+    for step in ("Encode", "Plan"):
+        assert [one for name, one in found.items() if f"Workers{step}" in name] == [only_parts]
+
+
 def test_only_traces_and_log_delivery_are_allowed_on_everything(stack: Template) -> None:
     """If this fails, a role can do something to resources that are not the stack's."""
     for policy in resources(stack, "AWS::IAM::Policy").values():

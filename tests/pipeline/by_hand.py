@@ -14,7 +14,7 @@ NAME = "j"
 
 
 class JobByHand:
-    """A job that has its plan.
+    """A job that has its plan and its sound.
 
     Attributes:
         job: it.
@@ -36,6 +36,7 @@ class JobByHand:
         for span in indexed["spans"]:
             self.call("survey", {"span": span})
         self.call("plan", {"limits": indexed["limits"]})
+        self.call("audio", {})
         self.job = Job.load(store, NAME)
 
     def call(self, step: str, event: Event) -> Event:
@@ -55,7 +56,6 @@ class JobByHand:
                 self.call("anchors", {"batch": batch.number})
             for share in range(of):
                 self.encode(batch.number, share, of, threads)
-        self.call("audio", {})
         self.call("stitch", {})
 
     @property

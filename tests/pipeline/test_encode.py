@@ -116,7 +116,7 @@ def test_a_finished_piece_is_not_made_again(
     """If this fails, a retried or resumed job does all its work twice."""
     store, keys = DirectoryStore(tmp_path / "job"), Keys("local")
     encode_file(str(source), tmp_path / "a.webm", options, keep_job=store.root, workers=2)
-    pieces = [k for k in store.list() if k.endswith((".cluster", ".clusters"))]
+    pieces = [k for k in store.list() if k.endswith((".cluster", ".packets"))]
     before = {key: store.path(key).stat().st_mtime_ns for key in pieces}
     store.delete(keys.cluster(1))
     encode_file(str(source), tmp_path / "b.webm", options, keep_job=store.root, workers=2)

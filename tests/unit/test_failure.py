@@ -25,7 +25,7 @@ def leaf(store: MemoryStore, error: str, message: str = "", **place: int) -> Non
 
 def top(store: MemoryStore, failed: dict[str, Any], redrives: int = 0, **job: Any) -> Any:
     flow = {**JOB, **job, "failed": failed, "indexed": {"spans": []},
-            "plan": {"items": "k"}}  # fmt: skip
+            "ready": {"plan": {"items": "k"}}}  # fmt: skip
     return failure({"flow": flow, "failed": failed, "redrives": redrives}, Context(store))
 
 
@@ -43,7 +43,7 @@ def test_the_first_failure_deep_in_the_flow_is_the_jobs() -> None:
     with pytest.raises(JobFailed, match="share 7"):
         leaf(store, "ChunkError", "later", batch=4, share=0)
     with pytest.raises(JobFailed, match="frame 5 is bad") as last:
-        top(store, {"media": MAP_FAILED})
+        top(store, {"batches": MAP_FAILED})
     assert type(last.value).__name__ == "SizeChange"
     assert {k: record(store)[k] for k in ("step", "batch", "share", "error")} == {
         "step": "encode", "batch": 3, "share": 7, "error": "SizeChange",
@@ -71,13 +71,13 @@ def test_frames_that_differ_from_the_containers_promise_start_the_job_again_once
     store = MemoryStore()
     with pytest.raises(JobFailed):
         leaf(store, "SourceMismatch", "frame 9", batch=0, share=1)
-    again = top(store, {"media": MAP_FAILED})
+    again = top(store, {"batches": MAP_FAILED})
     assert again == {**JOB, "index": "decoding"}
     assert not store.exists("jobs/j/failure.json")
     with pytest.raises(JobFailed):
         leaf(store, "SourceMismatch", "frame 9", batch=0, share=1)
     with pytest.raises(JobFailed, match="frame 9"):
-        top(store, {"media": MAP_FAILED}, index="decoding")
+        top(store, {"batches": MAP_FAILED}, index="decoding")
 
 
 def test_a_job_in_a_busy_account_goes_on_with_fewer_workers() -> None:
@@ -87,7 +87,7 @@ def test_a_job_in_a_busy_account_goes_on_with_fewer_workers() -> None:
     for halvings in (1, 2, 3):
         with pytest.raises(JobFailed):
             leaf(store, "Lambda.TooManyRequestsException", batch=0, share=1)
-        again = top(store, {"media": MAP_FAILED}, **more)
+        again = top(store, {"batches": MAP_FAILED}, **more)
         assert again == {**JOB, "halvings": halvings}
         more = {"halvings": halvings}
     assert not store.exists("jobs/j/failure.json")
@@ -97,11 +97,11 @@ def test_a_redrive_starts_again_from_the_plan_and_a_repeated_call_does_not() -> 
     """If this fails, a redrive of a failed execution fails at once, or fails for ever."""
     store = MemoryStore()
     for _ in range(2):
-        with pytest.raises(JobFailed, match="plan: not a video"):
-            top(store, {"plan": caught("NotAVideo", "not a video")})
-    assert top(store, {"plan": caught("NotAVideo", "not a video")}, redrives=1) == JOB
+        with pytest.raises(JobFailed, match="index: not a video"):
+            top(store, {"index": caught("NotAVideo", "not a video")})
+    assert top(store, {"index": caught("NotAVideo", "not a video")}, redrives=1) == JOB
     with pytest.raises(JobFailed, match="still not"):
-        top(store, {"plan": caught("NotAVideo", "still not")}, redrives=1)
+        top(store, {"index": caught("NotAVideo", "still not")}, redrives=1)
 
 
 def test_a_job_that_was_stopped_or_ran_out_of_time_leaves_a_record_too() -> None:
@@ -122,7 +122,7 @@ def test_a_stopped_job_that_goes_on_fails_for_its_new_reason() -> None:
     assert record(store)["error"] == "SizeChange"
     note_end("k", "ABORTED", None, store)
     with pytest.raises(JobFailed, match="not a video"):
-        top(store, {"plan": caught("NotAVideo", "not a video")}, redrives=1, job="k")
+        top(store, {"index": caught("NotAVideo", "not a video")}, redrives=1, job="k")
 
 
 def test_a_cause_that_is_no_json_is_kept_as_it_is() -> None:

@@ -11,7 +11,7 @@ import pytest
 from excamera.errors import OutputExists, OutputNewer
 from excamera.job.plan import Output, SourceFile
 from excamera.lifecycle import results
-from mu import MemoryStore, NoSuchKey, Range
+from mu import MemoryStore, NoSuchKey, Range, Store
 
 SOURCE = SourceFile("s3://in/film.mp4", 0, path="s3://in/film.mp4", modified="2026-02")
 OUTPUT = Output("s3://out", "film.webm")
@@ -41,7 +41,10 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 
 
 def publish(data: bytes, source: SourceFile = SOURCE, job: str = "job") -> int:
-    return results.publish(OUTPUT, "video/webm", source, job, [data])
+    def write(store: Store, key: str, **more: Any) -> int:
+        return store.concat(key, [data], **more)
+
+    return results.publish(OUTPUT, "video/webm", source, job, write)
 
 
 def test_a_later_upload_of_the_same_source_replaces_the_result(store: MemoryStore) -> None:

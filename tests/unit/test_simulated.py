@@ -103,7 +103,8 @@ def test_warm_environments_do_not_start() -> None:
     )
     assert sum(warm.result.cold_starts.values()) == 0
     assert "cold start" not in warm.result.bottlenecks
-    assert warm.seconds == pytest.approx(cold.seconds - cold.result.bottlenecks["cold start"])
+    # The sound is made beside the plan: without its start, the job may wait for the plan.
+    assert cold.seconds - cold.result.bottlenecks["cold start"] <= warm.seconds < cold.seconds
     # Each environment opens the source of each job, whether it is new or not.
     opened = {
         is_warm: 2 * len({call.worker for call in made.result.calls if call.task == "encode"})
@@ -122,7 +123,8 @@ def test_kinds_of_fanout_differ_in_what_they_wait_for() -> None:
     # Spans and batches: two maps.
     assert gather[Fanout.STANDARD] == gather[Fanout.EXPRESS] == 2 * STEADY.gather_s
     assert gather[Fanout.INLINE] == 0
-    assert gather[Fanout.CALLBACK] == pytest.approx(2 * STEADY.callback_s)
+    # Spans run beside the sound, which then takes longer.
+    assert gather[Fanout.CALLBACK] == pytest.approx(STEADY.callback_s)
     assert found[Fanout.EXPRESS].dollars < found[Fanout.STANDARD].dollars
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from excamera.errors import ContainerError, UnknownOutputFormat
 from excamera.job.plan import Plan
-from excamera.job.records import AudioRecord, BatchRecord
+from excamera.job.records import AudioRecord
 from excamera.media.codecs import VP8, OutputCodec
 from excamera.media.container import ivf, webm
 
@@ -26,7 +26,7 @@ Cue = list[int]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Bytes of the file that lie in the store: their size, and the cues of a batch."""
+    """Bytes of the file that lie in the store: a batch with its sound, and cues in these bytes."""
 
     size: int
     cues: Sequence[Cue] = ()
@@ -80,7 +80,7 @@ class OutputContainer(Protocol):
     def wrap(
         self,
         plan: Plan,
-        batches: Sequence[BatchRecord],
+        packets: int,
         sound: AudioRecord | None,
         runs: Sequence[Run],
     ) -> tuple[bytes, bytes]:
@@ -88,9 +88,9 @@ class OutputContainer(Protocol):
 
         Args:
             plan: of the job.
-            batches: all of them.
+            packets: coded frames of all batches.
             sound: None for a silent file.
-            runs: everything between them, in the file's order.
+            runs: everything between the two, in the file's order.
         """
 
 
@@ -121,13 +121,12 @@ class Ivf:
     def wrap(
         self,
         plan: Plan,
-        batches: Sequence[BatchRecord],
+        packets: int,
         sound: AudioRecord | None,
         runs: Sequence[Run],
     ) -> tuple[bytes, bytes]:
         """See `OutputContainer.wrap`."""
-        count = sum(record.packets for record in batches)
-        return self.header(plan, count), b""
+        return self.header(plan, packets), b""
 
     def header(self, plan: Plan, count: int) -> bytes:
         """The front of a file of `count` frames."""
@@ -179,7 +178,7 @@ class WebM:
     def wrap(
         self,
         plan: Plan,
-        batches: Sequence[BatchRecord],
+        packets: int,
         sound: AudioRecord | None,
         runs: Sequence[Run],
     ) -> tuple[bytes, bytes]:

@@ -13,7 +13,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from mu.errors import NoSuchKey, ObjectExists, StoreDenied, StoreError, StoreUnavailable
+from mu.errors import (
+    NoSuchKey,
+    ObjectExists,
+    StoreDenied,
+    StoreError,
+    StoreUnavailable,
+    UploadGone,
+)
 from mu.store.protocol import REQUESTS_AT_ONCE
 
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "404"})
@@ -90,6 +97,7 @@ def translated(key: str) -> Iterator[None]:
         StoreDenied: a right is missing.
         ObjectExists: a condition of the request was not met.
         PastEnd: a range begins beyond the end.
+        UploadGone: there is no such upload in parts, or it lacks a part that is named.
         StoreUnavailable: anything else that a retry may cure.
     """
     try:
@@ -101,6 +109,8 @@ def translated(key: str) -> Iterator[None]:
             raise NoSuchKey(key) from error
         if code in _REFUSED:
             raise StoreDenied(f"{key}: {error}") from error
+        if code in ("NoSuchUpload", "InvalidPart"):
+            raise UploadGone(f"{key}: {error}") from error
         if code == "InvalidRange":
             raise PastEnd(f"{key}: {error}") from error
         if code in _CONDITION:

@@ -15,12 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mu.errors import StoreError
+from mu.store.parts import MAX_PART, MAX_PARTS, MIN_PART
 from mu.store.protocol import Buffer, Range, Store, at_once
 from mu.store.s3.client import client, translated
 
-MIN_PART = 5 << 20
-MAX_PART = 5 << 30
-MAX_PARTS = 10_000
 _AT_ONCE = 8  # parts under way; each may hold a few MIN_PARTs in memory
 
 Piece = Buffer | Range
@@ -53,13 +51,13 @@ def lay_out(pieces: Iterable[Piece], min_part: int = MIN_PART) -> Iterator[Part]
     part = Part()
     for piece in pieces:
         rest = piece
-        if isinstance(rest, Range) and 0 < part.size < min_part <= _size(rest):
+        if isinstance(rest, Range) and 0 < part.size < min_part <= size_of(rest):
             # Fill up the part being read before a copied part may follow.
             taken = min_part - part.size
-            if _size(rest) - taken >= min_part:
+            if size_of(rest) - taken >= min_part:
                 _add(part, _cut(rest, 0, taken))
-                rest = _cut(rest, taken, _size(rest) - taken)
-        if isinstance(rest, Range) and _size(rest) >= min_part and not 0 < part.size < min_part:
+                rest = _cut(rest, taken, size_of(rest) - taken)
+        if isinstance(rest, Range) and size_of(rest) >= min_part and not 0 < part.size < min_part:
             if part.size:
                 yield part
                 part = Part()
@@ -74,7 +72,7 @@ def lay_out(pieces: Iterable[Piece], min_part: int = MIN_PART) -> Iterator[Part]
 
 
 def _copies(whole: Range, min_part: int) -> Iterator[Part]:
-    at, size = 0, _size(whole)
+    at, size = 0, size_of(whole)
     while at < size:
         length = min(MAX_PART, size - at)
         if 0 < size - at - length < min_part:
@@ -84,13 +82,14 @@ def _copies(whole: Range, min_part: int) -> Iterator[Part]:
 
 
 def _add(part: Part, piece: Piece) -> None:
-    size = _size(piece)
+    size = size_of(piece)
     if size:
         part.pieces.append(piece)
         part.size += size
 
 
-def _size(piece: Piece) -> int:
+def size_of(piece: Piece) -> int:
+    """Bytes of a piece; a range must have its length."""
     if isinstance(piece, Range):
         assert piece.length is not None
         return piece.length
@@ -110,9 +109,9 @@ def join(
 ) -> int:
     """See `S3Store.concat`."""
     known = [_with_length(piece, target) for piece in pieces]
-    total = sum(_size(piece) for piece in known)
+    total = sum(size_of(piece) for piece in known)
     if total < 2 * MIN_PART:
-        data = b"".join(at_once(_read, known))
+        data = b"".join(at_once(read_piece, known))
         with translated(key):
             client().put_object(
                 Bucket=_bucket(target), Key=key, Body=data, **request, **dict(condition)
@@ -153,13 +152,14 @@ def _with_length(piece: Piece, target: Store) -> Piece:
     return Range(piece.key, piece.start, length, store)
 
 
-def _read(piece: Piece) -> Buffer:
+def read_piece(piece: Piece) -> Buffer:
+    """The bytes of a piece; a range must have its length and store."""
     if not isinstance(piece, Range):
         return piece
     assert piece.store is not None
-    data = piece.store.get_range(piece.key, piece.start, _size(piece))
-    if len(data) != _size(piece):
-        raise StoreError(f"{piece.key} ends before byte {piece.start + _size(piece)}")
+    data = piece.store.get_range(piece.key, piece.start, size_of(piece))
+    if len(data) != size_of(piece):
+        raise StoreError(f"{piece.key} ends before byte {piece.start + size_of(piece)}")
     return data
 
 
@@ -169,7 +169,7 @@ def _upload(parts: list[Part], where: dict[str, str]) -> list[Any]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
             for number, part in enumerate(parts, start=1):
-                waiting.append(pool.submit(_send, part, number, where))
+                waiting.append(pool.submit(send_part, part, number, where))
                 if len(waiting) >= 2 * _AT_ONCE:
                     done.append(waiting.popleft().result())
             done.extend(future.result() for future in waiting)
@@ -178,7 +178,8 @@ def _upload(parts: list[Part], where: dict[str, str]) -> list[Any]:
     return done
 
 
-def _send(part: Part, number: int, where: dict[str, str]) -> dict[str, Any]:
+def send_part(part: Part, number: int, where: dict[str, str]) -> dict[str, Any]:
+    """Send a part to an upload, and return what its completion needs to know of it."""
     with translated(where["Key"]):
         if part.copied:
             (piece,) = part.pieces
@@ -192,6 +193,6 @@ def _send(part: Part, number: int, where: dict[str, str]) -> dict[str, Any]:
             )
             etag = copied["CopyPartResult"]["ETag"]
         else:
-            data = b"".join(_read(piece) for piece in part.pieces)
+            data = b"".join(read_piece(piece) for piece in part.pieces)
             etag = client().upload_part(**where, PartNumber=number, Body=data)["ETag"]
     return {"PartNumber": number, "ETag": etag}
