@@ -13,7 +13,7 @@ MOST_WORKERS = 1000
 
 @click.command()
 @click.option("--workers", type=click.IntRange(1, MOST_WORKERS), default=100, show_default=True,
-              help="How many chunks the next job is to begin at once.")  # fmt: skip
+              help="How many shares the next job is to begin at once.")  # fmt: skip
 @json_option
 @cloud_command
 def warm(cloud: Cloud, workers: int, as_json: bool) -> None:

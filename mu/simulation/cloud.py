@@ -32,7 +32,7 @@ from math import inf
 from mu.flow import Retry
 
 _REFUSED = ("Lambda.TooManyRequestsException",)
-_BUSY = Retry(_REFUSED, attempts=200, interval_s=1, backoff=2.0, max_delay_s=6)
+_BUSY = Retry(_REFUSED, attempts=190, interval_s=1, backoff=2.0, max_delay_s=6)
 _DIED = Retry(("Lambda.Unknown",), attempts=3, interval_s=2, backoff=2.0, max_delay_s=30)
 _QUEUE_BUSY = Retry(_REFUSED, attempts=10_000, interval_s=1, backoff=2.0, max_delay_s=300)
 

@@ -17,8 +17,8 @@ def test_the_outline_names_every_task_of_the_flow() -> None:
     lines = list(outline(excamera_flow()))
     assert {line.strip() for line in lines if ":" not in line} == set(FUNCTIONS)
     assert lines[0] == "excamera: one after the other"
-    assert lines[lines.index("        shares: for each of $.shares, at the same time") + 1] == (
-        "          encode"
+    assert lines[lines.index("      shares: for each of $.shares, at the same time") + 1] == (
+        "        encode"
     )
 
 
