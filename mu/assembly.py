@@ -27,6 +27,9 @@ from mu.store.protocol import Buffer, Range, Store, at_once
 CHILDREN = 8
 """The most children of a node, and runs whose rest a worker reads beside its own."""
 
+MOST_READ = 64
+"""Of so many nodes `so_far` reads the totals."""
+
 Span = tuple[int, int, int]
 """Bytes of a run: its number, the first byte, how many."""
 
@@ -41,6 +44,7 @@ class Gathered:
         parts: number and size of each part, in order.
         first: what the first part holds.
         left: what lies behind the last part and is in none; less than the smallest part.
+        totals: sums of what was counted with each run, by name.
     """
 
     notes: list[Any] = field(default_factory=list)
@@ -48,13 +52,14 @@ class Gathered:
     parts: list[tuple[int, int]] = field(default_factory=list)
     first: list[Span] = field(default_factory=list)
     left: list[Span] = field(default_factory=list)
+    totals: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """What `to_json` returned."""
         found = json.loads(data)
         spans = {name: [tuple(one) for one in found[name]] for name in ("parts", "first", "left")}
-        return cls(found["notes"], found["sizes"], **spans)
+        return cls(found["notes"], found["sizes"], **spans, totals=found["totals"])
 
     def to_json(self) -> bytes:
         """This as it is stored."""
@@ -90,20 +95,23 @@ class Assembly:
         self._first = _first_number(self._runs_of_leaf)
         self._counts, self._children = _tree(count, self._runs_of_leaf)
 
-    def add(self, run: int, size: int, note: Any = None) -> None:
+    def add(
+        self, run: int, size: int, note: Any = None, totals: Mapping[str, float] | None = None
+    ) -> None:
         """Add a run that is stored, and put together what is now complete.
 
         Args:
             run: its number, from 0.
             size: bytes.
             note: JSON that `whole` returns; the same whenever the run is added again.
+            totals: counts, of which `so_far` returns the sums; likewise.
 
         Raises:
             StoreError: it is larger than a part can be.
         """
         if size > MAX_PART:
             raise StoreError(f"{self._key_of(run)} has {size} bytes: a run may have {MAX_PART}")
-        node = Gathered([note], [size])
+        node = Gathered([note], [size], totals=dict(totals or {}))
         if size:
             node.left = [(run, 0, size)]
         if self._runs_of_leaf == 1 and self._upload is not None and size >= MIN_PART:
@@ -134,6 +142,61 @@ class Assembly:
             NoSuchKey: some are missing.
         """
         return self._noted(self._key(len(self._children), 0))
+
+    def so_far(self) -> tuple[int, dict[str, float]]:
+        """How many runs were added, and the totals of these.
+
+        It costs a few requests, however many runs there are. So of very many nodes that wait for
+        others only some are read, and the rest are taken to be like these.
+        """
+        top = len(self._children)
+        found = [(top, 0)] if self._store.exists(self._key(top, 0)) else []
+        missing = [] if found else [0]
+        for level in reversed(range(top)):
+            there = self._there(level, missing)
+            found += [(level, number) for number in sorted(there)]
+            missing = [
+                child
+                for parent in missing
+                for child in self._numbers(level, parent)
+                if child not in there
+            ]
+        runs = [self._runs_below(level, number) for level, number in found]
+        # The largest come first.
+        read = at_once(lambda one: self._noted(self._key(*one)).totals, found[:MOST_READ])
+        share = sum(runs) / max(1, sum(runs[:MOST_READ]))
+        totals: dict[str, float] = {}
+        for one in read:
+            for name, value in one.items():
+                totals[name] = totals.get(name, 0) + share * value
+        return sum(runs), totals
+
+    def _there(self, level: int, parents: Sequence[int]) -> set[int]:
+        """The nodes of a level that are noted, of those below some nodes."""
+        folders = {self._folder(level, parent) for parent in parents}
+        # A page of a list has the children of a hundred neighbours.
+        groups = sorted({parent // 100 for parent in parents})
+        listed = at_once(
+            lambda group: self._store.list(f"{self._prefix}/{level}/{group:04d}"), groups
+        )
+        return {
+            int(key.rpartition("/")[2].removesuffix(".json"))
+            for keys in listed
+            for key in keys
+            if f"{key.rpartition('/')[0]}/" in folders
+        }
+
+    def _numbers(self, level: int, parent: int) -> range:
+        """The numbers of the children of a node, which are on that level."""
+        first = parent * self._children[level]
+        return range(first, min(self._counts[level], first + self._children[level]))
+
+    def _runs_below(self, level: int, number: int) -> int:
+        """How many runs a node has."""
+        first, end = number, number + 1
+        for children in reversed(self._children[:level]):
+            first, end = first * children, end * children
+        return min(end, self._counts[0]) - first
 
     def finish(
         self,
@@ -190,9 +253,7 @@ class Assembly:
 
     def _below(self, level: int, parent: int) -> set[str]:
         """The keys of the children of a node, which are on that level."""
-        first = parent * self._children[level]
-        end = min(self._counts[level], first + self._children[level])
-        return {self._key(level, child) for child in range(first, end)}
+        return {self._key(level, child) for child in self._numbers(level, parent)}
 
     def _noted(self, key: str) -> Gathered:
         return Gathered.from_json(self._store.get(key))
@@ -203,6 +264,8 @@ class Assembly:
         for child in children:
             node.notes += child.notes
             node.sizes += child.sizes
+            for name, value in child.totals.items():
+                node.totals[name] = node.totals.get(name, 0) + value
             if self._upload is None:
                 node.left += child.left
             elif child.parts:

@@ -15,6 +15,7 @@ from benchmarks.common.films import SIZES, source_of
 from excamera.cli.estimate import look_at
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import CPU_MB
+from excamera.job.tally import Tally
 from excamera.price.costs import actual
 from excamera.price.estimate import Pace, Workers, estimate
 from mu.machine import available_cpus
@@ -81,7 +82,7 @@ def measure(media: Path, cache: Path, repeats: int) -> list[dict[str, Any]]:
             estimate(film, chosen, workers, pace, warm=True)
             for pace in (like, replace(Pace(), call_s=call_s))
         )
-        told = actual(attempts_of(run), memory)
+        told = actual(Tally.of(attempts_of(run)), memory)
         found.append(
             {
                 "frames": job.frames,

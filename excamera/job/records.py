@@ -110,6 +110,7 @@ class BatchRecord(Record):
             object has the sound before the batch, too.
         states: digests of the decoder's state after each chunk.
         timings: seconds of each part of the work, by name.
+        work: what the calls for this batch took, see `excamera.job.tally.work_of_batch`.
     """
 
     frames: int
@@ -120,6 +121,7 @@ class BatchRecord(Record):
     cues: list[list[int]]
     states: list[str]
     timings: dict[str, float]
+    work: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +216,7 @@ class PlanSummary:
     Attributes:
         items: key of the list of batches.
         results: key prefix under which an engine may list the outcomes of the batches.
+        assembly: key prefix of what is known of the joined batches, see `mu.Assembly`.
         frames: of the source.
         chunks: of the job.
         batches: of the job.
@@ -236,6 +239,7 @@ class PlanSummary:
 
     items: str
     results: str
+    assembly: str
     frames: int
     chunks: int
     batches: int

@@ -19,6 +19,7 @@ from typing import Any
 
 from excamera.job.objects import Keys
 from excamera.job.records import FailureRecord
+from excamera.job.tally import Tally
 from excamera.lifecycle.admission import EVENT_SOURCE
 from excamera.lifecycle.cancel import is_cancelled
 from excamera.lifecycle.failure import note_end, recorded
@@ -168,7 +169,8 @@ def _cost_usd(
 ) -> float | None:
     """The cost of a job from its timeline; None if it has none, or has it no longer."""
     noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
-    return round(costs.actual(noted, memory_mb).dollars(architecture), 6) if noted else None
+    used = costs.actual(Tally.of(noted), memory_mb)
+    return round(used.dollars(architecture), 6) if noted else None
 
 
 def _last(notice: Notice, store: Store) -> dict[str, Any]:

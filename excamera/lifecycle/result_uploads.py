@@ -49,10 +49,14 @@ def assembly_of(job: Job) -> Assembly:
     upload = None
     if plan.output is not None and plan.upload:
         upload = upload_at(plan.output.store, plan.output.key, plan.upload)
+    return Assembly(job.store, assembly_prefix(plan, keys), plan.batch_count, keys.cluster, upload)
+
+
+def assembly_prefix(plan: Plan, keys: Keys) -> str:
+    """The key prefix of what is known of the joined batches."""
     # What is noted of one upload does not hold for the next one.
     name = hashlib.sha256(plan.upload.encode()).hexdigest()[:16]
-    prefix = f"{keys.assembly(plan.digest)}/{name}"
-    return Assembly(job.store, prefix, plan.batch_count, keys.cluster, upload)
+    return f"{keys.assembly(plan.digest)}/{name}"
 
 
 def abort_uploads(store: Store, keys: Keys) -> None:

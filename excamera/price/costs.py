@@ -6,7 +6,6 @@ of each step. A test compares the sums with the requests of a job on the emulato
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +15,8 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits
 from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEPS, Counts, Step, step_of
-from mu import Attempt, Each, Node, Parallel, Sequence, Task
+from excamera.job.tally import Tally
+from mu import Each, Node, Parallel, Sequence, Task
 from mu.assembly import nodes
 from mu.prices import GB_SECOND_USD, INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
@@ -81,32 +81,17 @@ class Shape:
         )
 
     @classmethod
-    def so_far(cls, tasks: Iterable[str], *, anchored: bool) -> Shape:
-        """What the tasks of a timeline have done, by their names; of frames and chunks it has none.
-
-        Args:
-            tasks: "encode-000003-000001" is share 1 of batch 3.
-            anchored: whether batches are of mode anchors.
-        """
-        names: defaultdict[str, set[str]] = defaultdict(set)
-        of_batches: Counter[str] = Counter()
-        for task in tasks:
-            name, _, numbers = task.partition("-")
-            if numbers not in names[name]:
-                names[name].add(numbers)
-                if name == "encode":
-                    of_batches[numbers.partition("-")[0]] += 1
-        divided = [count for count in of_batches.values() if count > 1]
+    def so_far(cls, tally: Tally, *, anchored: bool) -> Shape:
+        """What the calls of a job have done; of frames and chunks it has none."""
         return cls(
             0,
             0,
-            len(of_batches),
-            shares=of_batches.total(),
-            # Anchors come first.
-            divided=max(len(divided), len(names["anchors"])),
-            divided_shares=sum(divided),
+            tally.batches,
+            shares=tally.tasks["encode"],
+            divided=tally.divided,
+            divided_shares=tally.divided_shares,
             anchored=anchored,
-            spans=len(names["survey"]),
+            spans=tally.tasks["survey"],
         )
 
     @property
@@ -188,37 +173,32 @@ def foretold(
     )
 
 
-def actual(
-    attempts: Iterable[Attempt], memory_mb: Mapping[str, int], *, anchored: bool = True
-) -> Usage:
-    """The usage of a job so far, from its timeline.
+def actual(tally: Tally, memory_mb: Mapping[str, int], *, anchored: bool = True) -> Usage:
+    """The usage of a job so far, from its calls.
 
     It includes retries that left a record; an attempt whose worker died leaves none. Requests are
     those that the recorded tasks make if nothing fails.
 
     Args:
-        attempts: all attempts of its timeline.
+        tally: of its calls.
         memory_mb: memory of each function, by its name.
         anchored: whether the batches are of mode anchors.
     """
-    gb_seconds: defaultdict[str, float] = defaultdict(float)
-    numbers: dict[str, int] = {}
-    for attempt in attempts:
-        numbers[attempt.task] = max(numbers.get(attempt.task, 0), attempt.number)
-        seconds = attempt.milliseconds / 1000 + BILLED_MORE_S
-        gb_seconds[attempt.name] += seconds * memory_mb.get(attempt.name, 0) / 1024
+    gb_seconds = {
+        name: (seconds + BILLED_MORE_S * tally.calls[name]) * memory_mb.get(name, 0) / 1024
+        for name, seconds in tally.seconds.items()
+    }
     for name, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[name] = seconds * memory_mb.get(name, 0) / 1024
-    done = Shape.so_far(numbers, anchored=anchored)
-    retries = sum(number - 1 for number in numbers.values())
+    done = Shape.so_far(tally, anchored=anchored)
     return Usage(
-        dict(gb_seconds),
-        invocations=_counted(done, INVOCATIONS) + retries,
-        transitions=_counted(done, TRANSITIONS) + retries,
-        writes=_counted(done, WRITES) + retries,
+        gb_seconds,
+        invocations=_counted(done, INVOCATIONS) + tally.retries,
+        transitions=_counted(done, TRANSITIONS) + tally.retries,
+        writes=_counted(done, WRITES) + tally.retries,
         reads=_counted(done, READS)
         + READS_OF_ENVIRONMENT * min(done.shares, _SOME_ENVIRONMENTS)
-        + retries,
+        + tally.retries,
     )
 
 

@@ -17,6 +17,7 @@ from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.packing import Limits, capacity_of
 from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, cpus_of
+from excamera.job.tally import Tally
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
 
@@ -107,7 +108,7 @@ class Pace:
             # At least half of a call's time counts as its own work, even if S3 was fast.
             seconds[attempt.name] += max(took / 2, took - usual.call_s)
         anchored = mode_of_batch(options) == "anchors"
-        packed = Shape.so_far((one.task for one in done), anchored=anchored)
+        packed = Shape.so_far(Tally.of(done), anchored=anchored)
         cut = film.cut(options, workers.limits)
         shape = replace(packed, frames=cut.frames, chunks=cut.chunks)
         work = max(1e-9, film.frames * film.megapixels)

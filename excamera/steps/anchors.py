@@ -72,8 +72,8 @@ def opened_batch(
     return encode_anchors(ahead, lengths, options, threads, job.plan.even)
 
 
-def stored_anchors(job: Job, batch: Batch) -> list[ChunkAnchors]:
-    """The anchors of a batch, one item for each chunk, as the step stored them.
+def stored_anchors(job: Job, batch: Batch) -> tuple[list[ChunkAnchors], AnchorsRecord]:
+    """The anchors of a batch, one item for each chunk, as the step stored them; and their record.
 
     Raises:
         PlanMismatch: they are not those of the plan's batch.
@@ -90,7 +90,7 @@ def stored_anchors(job: Job, batch: Batch) -> list[ChunkAnchors]:
     of_plan = record.plan == job.plan.digest and len(found) == len(batch.chunks)
     if not of_plan or _stamped(found, batch) != stamped:
         raise PlanMismatch(f"the anchors of batch {batch.number} are of another plan")
-    return found
+    return found, record
 
 
 def _stamped(made: Sequence[ChunkAnchors], batch: Batch) -> list[Stamped]:

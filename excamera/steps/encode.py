@@ -77,16 +77,18 @@ def _encode_one(job: Job, batch: Batch, mode: Mode, share: int, of: int, context
             chunks=[len(one.frames) for one in own], digests=[one.digest for one in own]
         )
 
-    def found(number: int) -> list[CodedChunk]:
+    def found(number: int) -> tuple[list[CodedChunk], float]:
         if number == share and own:
-            return own
+            return own, 0.0
         return _stored(job, batch, _mode(job, batch, number, of, 1, context), number)
 
     job.once(key, ShareRecord, make, context)
     stored = set(job.store.list(job.keys.shares(batch.number)))
     if all(Keys.record(job.keys.share(batch.number, one)) in stored for one in range(of)):
-        coded = at_once(found, range(of))
-        join(job, batch, mode, chain.from_iterable(coded), context)
+        shares = at_once(found, range(of))
+        coded = chain.from_iterable(one for one, _ in shares)
+        others_s = [seconds for number, (_, seconds) in enumerate(shares) if number != share]
+        join(job, batch, mode, coded, context, others_s=others_s)
 
 
 def _told(batch: Batch, share: int, mode: Mode, context: Context) -> Iterator[CodedChunk]:
@@ -102,8 +104,8 @@ def _told(batch: Batch, share: int, mode: Mode, context: Context) -> Iterator[Co
     return map(told, mode.chunks, mode.encode())
 
 
-def _stored(job: Job, batch: Batch, mode: Mode, share: int) -> list[CodedChunk]:
-    """The chunks of a share as its worker stored them."""
+def _stored(job: Job, batch: Batch, mode: Mode, share: int) -> tuple[list[CodedChunk], float]:
+    """The chunks of a share as its worker stored them, and the seconds that it took."""
     key = job.keys.share(batch.number, share)
     record = ShareRecord.from_json(job.store.get(Keys.record(key)))
     data = job.store.get(key)
@@ -117,4 +119,4 @@ def _stored(job: Job, batch: Batch, mode: Mode, share: int) -> list[CodedChunk]:
     planned = [pts for chunk in mode.chunks for pts in mode.coded_of(chunk).pts]
     if (record.plan, record.size) != (job.plan.digest, len(data)) or times != planned:
         raise PlanMismatch(f"share {share} of batch {batch.number} is of another plan")
-    return coded
+    return coded, record.finished - record.started

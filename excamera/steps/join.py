@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from excamera.job.objects import Job
 from excamera.job.plan import Batch
 from excamera.job.records import BatchRecord
+from excamera.job.tally import work_of_batch
 from excamera.media.container.output import output_container, stamped
 from excamera.media.join import CodedChunk
 from excamera.steps.modes import Mode
@@ -17,7 +19,13 @@ from mu import Context
 
 
 def join(
-    job: Job, batch: Batch, mode: Mode, coded: Iterable[CodedChunk], context: Context
+    job: Job,
+    batch: Batch,
+    mode: Mode,
+    coded: Iterable[CodedChunk],
+    context: Context,
+    *,
+    others_s: Sequence[float] = (),
 ) -> BatchRecord:
     """Join a batch and store it, unless somebody has, and add it to the result.
 
@@ -27,6 +35,7 @@ def join(
         mode: a share of it.
         coded: all its chunks, in order.
         context: of the task.
+        others_s: seconds that the calls for the batch's other shares took.
 
     Raises:
         PlanMismatch: a chunk is not what it should be, or the sound is missing.
@@ -54,6 +63,11 @@ def join(
             cues=cues,
             states=[part.digest for part in joined],
             timings=asdict(mode.timings),
+            work=work_of_batch(
+                1 + len(others_s),
+                time.time() - mode.began + sum(others_s),
+                None if mode.ahead is None else mode.ahead.finished - mode.ahead.started,
+            ),
         )
 
     record = job.once(job.keys.cluster(batch.number), BatchRecord, make, context)

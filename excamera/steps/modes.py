@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -13,6 +14,7 @@ import codec
 from excamera.errors import PlanMismatch
 from excamera.job.objects import Job
 from excamera.job.plan import Batch, Chunk
+from excamera.job.records import AnchorsRecord
 from excamera.media import join as media
 from excamera.media.anchors import ChunkAnchors, encode_between, join_anchored, opened_chunks
 from excamera.media.chunk_encoder import check_chunk, encode_chunk
@@ -29,10 +31,14 @@ class Mode(Protocol):
     Attributes:
         chunks: of the share.
         timings: of joining.
+        ahead: the record of what a call of anchors has coded; None if there was none.
+        began: Unix time when this call began.
     """
 
     chunks: Sequence[Chunk]
     timings: Timings
+    ahead: AnchorsRecord | None
+    began: float
 
     def __enter__(self) -> Self: ...
 
@@ -68,6 +74,8 @@ class _Share:
     ) -> None:
         self.chunks = chunks
         self.timings = Timings()
+        self.ahead: AnchorsRecord | None = None
+        self.began = time.time()
         self._job = job
         self._batch = batch
         self._threads = threads
@@ -104,7 +112,7 @@ class Anchored(_Share):
             opened = opened_batch(self._job, self._batch, everything, self._threads)
             self._anchors = []
         else:
-            self._anchors = stored_anchors(self._job, self._batch)
+            self._anchors = self._stored()
             first, end = self.chunks[0].number, self.chunks[-1].number + 1
             opened = islice(opened_chunks(self._anchors[:end]), first, None)
         begun: list[Future[CodedChunk]] = []
@@ -118,8 +126,12 @@ class Anchored(_Share):
     def join(self, coded: Iterable[CodedChunk]) -> Iterator[JoinedChunk]:
         """See `Mode.join`; the source is not needed."""
         if self._anchors is None:
-            self._anchors = stored_anchors(self._job, self._batch)
+            self._anchors = self._stored()
         yield from join_anchored(self._anchors, map(self._checked, coded))
+
+    def _stored(self) -> list[ChunkAnchors]:
+        anchors, self.ahead = stored_anchors(self._job, self._batch)
+        return anchors
 
     def _checked(self, chunk: CodedChunk) -> CodedChunk:
         if not all(CODEC.is_shown(one) and not CODEC.is_key_frame(one) for one in chunk.frames):

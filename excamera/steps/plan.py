@@ -11,7 +11,7 @@ from excamera.job.objects import Job, Keys
 from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Batch, Plan
 from excamera.job.records import PlanSummary, SurveyRecord
-from excamera.lifecycle.result_uploads import begin_upload
+from excamera.lifecycle.result_uploads import assembly_prefix, begin_upload
 from excamera.media.container.output import output_container
 from excamera.media.losses import Lost, even_octaves
 from excamera.media.scenes import Survey
@@ -53,6 +53,7 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
     return PlanSummary(
         items=keys.items,
         results=keys.map_results,
+        assembly=assembly_prefix(made, keys),
         frames=made.frame_count,
         chunks=sum(len(batch.chunks) for batch in batches),
         batches=len(batches),

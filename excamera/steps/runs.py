@@ -30,7 +30,7 @@ def add_run(job: Job, batch: int, record: BatchRecord) -> None:
     note = RunNote(
         record.frames, record.packets, record.pts, record.bytes, record.key_frames, record.cues
     )
-    assembly_of(job).add(batch, record.size, astuple(note))
+    assembly_of(job).add(batch, record.size, astuple(note), record.work)
 
 
 def checked_runs(job: Job, assembly: Assembly) -> tuple[Gathered, list[RunNote]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
 
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult, PlanSummary
 from excamera.job.steps import NUMBERS
+from excamera.job.tally import Tally
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.failure import recorded
 from excamera.price import estimate as estimates
@@ -29,6 +29,7 @@ from functions.api.models import (
 )
 from functions.api.problems import Malformed
 from functions.api.settings import ApiSettings
+from functions.api.so_far import so_far
 from functions.api.uploads import Results
 from mu import Attempt, Event, NoSuchKey, Store, TaskRecord, at_once
 from mu.timeline import attempts
@@ -39,19 +40,14 @@ _USUAL_CONCURRENCY = 1000
 def progress(execution: Execution, store: Store, results: Results, settings: ApiSettings) -> Job:
     """A job that has started."""
     keys = Keys(execution.job)
-    noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
-    done = {attempt.task: attempt for attempt in noted if attempt.done}
-    counts = Counter(attempt.name for attempt in done.values())
-    planned = _planned(store, keys, noted)
-    seconds: defaultdict[str, float] = defaultdict(float)
-    for attempt in noted:
-        seconds[attempt.name] += attempt.milliseconds / 1000
+    done = so_far(store, keys)
+    planned, tally = done.planned, done.tally
     event, output = execution.event, execution.event["output"]
     ended = execution.ended
     return Job(
         id=execution.job,
         state=execution.state,
-        phase=_phase(execution, planned, counts),
+        phase=_phase(execution, planned, tally.done),
         created=execution.started.isoformat(),
         ended=ended.isoformat() if ended else None,
         source=event["input"]["name"],
@@ -63,13 +59,13 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         frames=planned.frames if planned else None,
         film=_film(planned) if planned else None,
         chunks=planned.chunks if planned else None,
-        shares=Count(done=counts["encode"], total=planned.shares) if planned else None,
-        batches=Count(done=_joined(store, keys), total=planned.batches) if planned else None,
-        seconds={step: round(total, 3) for step, total in seconds.items()},
-        retries=len(noted) - len(done),
+        shares=Count(done=tally.done["encode"], total=planned.shares) if planned else None,
+        batches=Count(done=done.joined, total=planned.batches) if planned else None,
+        seconds={step: round(total, 3) for step, total in tally.seconds.items()},
+        retries=tally.retries,
         workers_at_once=_at_once(planned) if planned else None,
         account_concurrency=planned.concurrency if planned else None,
-        cost=_cost(noted, planned, event, settings) if planned else None,
+        cost=_cost(tally, planned, event, settings) if planned else None,
         failure=_failure(execution, store, keys),
         result=_result(execution, results, settings),
     )
@@ -122,23 +118,8 @@ def _attempt(attempt: Attempt, record: TaskRecord) -> TaskAttempt:
     )
 
 
-def _planned(store: Store, keys: Keys, noted: Sequence[Attempt]) -> PlanSummary | None:
-    """The result of the plan step, or None before its end."""
-    for attempt in noted:
-        if attempt.name == "plan" and attempt.done:
-            with contextlib.suppress(NoSuchKey):
-                record = TaskRecord.from_json(store.get(attempt.key(keys.timeline)))
-                return PlanSummary.from_json(record.result)
-    return None
-
-
 def _film(planned: PlanSummary) -> Film:
     return Film(**{name: getattr(planned, name) for name in Film.model_fields})
-
-
-def _joined(store: Store, keys: Keys) -> int:
-    """How many batches are stored as they stand in the result."""
-    return sum(key.endswith(".json") for key in store.list(keys.clusters))
 
 
 def _at_once(planned: PlanSummary) -> int:
@@ -155,10 +136,8 @@ def _phase(execution: Execution, planned: PlanSummary | None, counts: Counter[st
     return "stitching" if counts["encode"] == planned.shares else "encoding"
 
 
-def _cost(
-    noted: Sequence[Attempt], planned: PlanSummary, event: Event, settings: ApiSettings
-) -> Cost:
-    used = actual(noted, settings.memory_mb, anchored=planned.anchored > 0)
+def _cost(tally: Tally, planned: PlanSummary, event: Event, settings: ApiSettings) -> Cost:
+    used = actual(tally, settings.memory_mb, anchored=planned.anchored > 0)
     film = estimates.Film(**_film(planned).model_dump())
     expected = estimates.estimate(
         film,

@@ -24,6 +24,7 @@ from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Plan
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.job.steps import STEPS as ALL
+from excamera.job.tally import Tally
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import COLD_START_S, Workers
 from mu.timeline import attempts
@@ -163,7 +164,7 @@ def check_counts(
     # The job's own record of its cost.
     prefix = Keys(job.name).timeline
     keys = stack.keys("WorkBucket", f"{prefix}/")
-    used = actual(attempts(prefix, keys), DEFAULT_MEMORY_MB, anchored=shape.anchored)
+    used = actual(Tally.of(attempts(prefix, keys)), DEFAULT_MEMORY_MB, anchored=shape.anchored)
     assert used.transitions == expected.transitions
     assert used.invocations == expected.invocations
 
@@ -245,7 +246,9 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
     # At most a fifth apart on a quiet machine; requests take longer on a busy one.
     assert told_of == pytest.approx(measured, rel=0.5)
     prefix = f"jobs/{job.name}/timeline"
-    used = actual(attempts(prefix, stack.keys("WorkBucket", f"{prefix}/")), DEFAULT_MEMORY_MB)
+    used = actual(
+        Tally.of(attempts(prefix, stack.keys("WorkBucket", f"{prefix}/"))), DEFAULT_MEMORY_MB
+    )
     assert cost["so_far_usd"] == pytest.approx(used.dollars("x86_64"), rel=0.3)
     assert cost["estimated_usd"] > 0
 

@@ -184,7 +184,7 @@ def test_the_pieces_are_what_the_records_say(kept: Job) -> None:
     record = kept.finished(kept.keys.anchors(1), AnchorsRecord)
     assert record is not None
     assert (record.opening, record.closing) == ([2, 0], [1, 0])
-    shapes = [(len(one.opening), len(one.closing)) for one in stored_anchors(kept, batch)]
+    shapes = [(len(one.opening), len(one.closing)) for one in stored_anchors(kept, batch)[0]]
     assert shapes == [(2, 1), (0, 0)]
     key = kept.keys.share(1, 1)
     [(_, frame)] = frames_of(kept.store.get(key))

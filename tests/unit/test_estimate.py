@@ -14,6 +14,7 @@ from excamera.job.cut import Frames, cut
 from excamera.job.options import DEADLINES, AnchorSettings, EncodeOptions
 from excamera.job.packing import SHARE_PIXELS, Cut, Limits, share_of
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per
+from excamera.job.tally import Tally
 from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import (
     CPU_USED,
@@ -77,7 +78,7 @@ def test_a_job_without_failures_uses_what_was_foretold() -> None:
     """If this fails, the cost of a job and its estimate count differently."""
     for cpus in (1, 64):
         shape = Shape.of(960, EncodeOptions(), limits=Limits(cpus=cpus))
-        used = actual(timeline(shape), DEFAULT_MEMORY_MB)
+        used = actual(Tally.of(timeline(shape)), DEFAULT_MEMORY_MB)
         assert used == foretold(shape, used.gb_seconds, min(shape.shares, 100))
         assert (shape.shares > shape.batches) == (cpus == 1)
     assert used.dollars("arm64") < used.dollars("x86_64")
@@ -90,7 +91,7 @@ def test_retries_are_paid_for() -> None:
     once = timeline(shape)
     again = [*once, Attempt("encode-000000-000000", 1, 900, "StoreUnavailable"),
              Attempt("encode-000000-000000", 2, 1000)]  # fmt: skip
-    before, after = (actual(found, DEFAULT_MEMORY_MB) for found in (once, again))
+    before, after = (actual(Tally.of(found), DEFAULT_MEMORY_MB) for found in (once, again))
     assert after.invocations == before.invocations + 1
     assert after.transitions == before.transitions + 1
     assert after.gb_seconds["encode"] > before.gb_seconds["encode"]
@@ -128,7 +129,7 @@ def test_the_pace_of_a_job_foretells_that_job(mode: str) -> None:
     def both(gb_seconds: Mapping[str, float]) -> float:
         return gb_seconds.get("anchors", 0.0) + gb_seconds["encode"]
 
-    expected = actual(ran, DEFAULT_MEMORY_MB).gb_seconds
+    expected = actual(Tally.of(ran), DEFAULT_MEMORY_MB).gb_seconds
     assert both(found.usage.gb_seconds) == pytest.approx(both(expected), rel=0.05)
     assert found.size == pytest.approx(50_000_000, rel=0.01)
 
@@ -163,9 +164,9 @@ def test_modes_of_batches_count() -> None:
     """If this fails, a job in mode rebase is told to have cost more than it has."""
     options = EncodeOptions(chunk_frames=6, mode="rebase")
     shape = Shape.of(960, options)
-    used = actual(timeline(shape), DEFAULT_MEMORY_MB, anchored=False)
+    used = actual(Tally.of(timeline(shape)), DEFAULT_MEMORY_MB, anchored=False)
     assert used == foretold(shape, used.gb_seconds, 100)
-    assert used.reads < actual(timeline(shape), DEFAULT_MEMORY_MB).reads
+    assert used.reads < actual(Tally.of(timeline(shape)), DEFAULT_MEMORY_MB).reads
 
 
 def test_effort_takes_time_in_mode_anchors() -> None:
