@@ -223,7 +223,12 @@ def _keys() -> int:
     job = "j" * quota("name of an execution").most
     attempt = Attempt("anchors-000000", 99, 10**7, "ExceedToleratedFailureThreshold")
     keys = Keys(job)
-    longest = [str(attempt.key(keys.timeline)), keys.share(10**6, 10**4), keys.upload, keys.waiting]
+    longest = [
+        str(attempt.key(keys.timeline)),
+        keys.share(10**6, 40, 40),
+        keys.upload,
+        keys.waiting,
+    ]
     return max(len(key.encode()) for key in longest)
 
 

@@ -134,13 +134,13 @@ def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool)
 
 def _say_if_small(job: dict[str, Any]) -> None:
     """Say so if the account, not the stack, limited the number of workers."""
-    limit, shares = job["account_concurrency"], job["shares"]
-    if limit is None or not shares or job["workers_at_once"] >= shares["total"]:
+    limit, useful = job["account_concurrency"], job["workers_useful"]
+    if limit is None or not useful or job["workers_at_once"] >= useful:
         return
     if limit < Workers(DEFAULT_MEMORY_MB).concurrency:
         click.echo(
             f"this account leaves jobs {limit} functions at a time, so at most "
-            f"{job['workers_at_once']} of {shares['total']} shares were encoded at once; a higher "
+            f"{job['workers_at_once']} workers of {useful} encoded it at once; a higher "
             "quota is free (docs/operations.md, quotas)",
             err=True,
         )

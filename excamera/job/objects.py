@@ -73,13 +73,17 @@ class Keys:
         """The frames of a batch that are coded ahead, in mode anchors; and their record."""
         return f"{self.prefix}/anchors/{batch:06d}.ivf"
 
-    def shares(self, batch: int) -> str:
-        """Common beginning of the keys of a batch's shares."""
-        return f"{self.prefix}/shares/{batch:06d}/"
+    def shares(self, batch: int, of: int) -> str:
+        """Common beginning of the keys of a batch's shares, if it has so many."""
+        return f"{self.prefix}/shares/{batch:06d}/{of:04d}/"
 
-    def share(self, batch: int, share: int) -> str:
-        """What a worker has encoded of a batch that has several shares; and its record."""
-        return f"{self.shares(batch)}{share:04d}.ivf"
+    def share(self, batch: int, of: int, share: int) -> str:
+        """One of several shares of a batch, as its worker encoded it; and its record."""
+        return f"{self.shares(batch, of)}{share:04d}.ivf"
+
+    def joiner(self, batch: int, of: int) -> str:
+        """The number of the share whose worker joins the batch."""
+        return f"{self.shares(batch, of)}joiner"
 
     @property
     def clusters(self) -> str:

@@ -227,6 +227,7 @@ class PlanSummary:
         batches_at_once: batches under way at the same time, at most.
         shares_at_once: shares of one batch under way at the same time, at most.
         threads: of a worker that encodes; 0 for one on each of its CPUs.
+        useful: functions that could encode the job at the same time, if the account ran so many.
         concurrency: functions that all jobs together may run at the same time, if known; less if
             the account was too busy for so many.
         width: of the result, px.
@@ -250,6 +251,7 @@ class PlanSummary:
     batches_at_once: int
     shares_at_once: int
     threads: int
+    useful: int
     concurrency: int | None
     width: int
     height: int

@@ -198,10 +198,10 @@ STEPS = (
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS,
                           Right.SENDS_PARTS}),
         # The joined batch and its record; the record in the timeline. Of several shares, each
-        # and its record, and a list of them, which is priced as a write. What is noted of the
-        # batch, and a list of what is noted of its neighbours. Whoever finds all of these does
-        # the same for a node of the tree; the last one has no neighbours.
-        writes=Counts(batch=4, share=1, divided_share=3, node=2, job=-1),
+        # and its record, a list of them, which is priced as a write, and who joins them. What is
+        # noted of the batch, and a list of what is noted of its neighbours. Whoever finds all of
+        # these does the same for a node of the tree; the last one has no neighbours.
+        writes=Counts(batch=4, share=1, divided=1, divided_share=3, node=2, job=-1),
         # The plan, the record of an earlier batch, the check. Of several shares, the record of an
         # earlier one; in mode anchors, the anchors and their record. Whoever joins them reads
         # the others and their records, and looks again for an earlier batch. The sound and its

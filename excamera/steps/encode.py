@@ -24,8 +24,8 @@ def encode(event: Event, context: Context) -> Event:
     """Encode a share of a batch.
 
     If it is the only one, nothing but the joined batch is stored. If there are several, each is
-    stored, and the worker that finds all of them joins the batch. Two that end at the same time may
-    both do so; they store the same.
+    stored, and the worker that finds all of them joins the batch. Of two that end at the same time,
+    the first to say so does.
 
     Args:
         event: `job`, `batch` and `share` numbers; `of`, how many shares the batch has; `threads`,
@@ -63,7 +63,7 @@ def _mode(job: Job, batch: Batch, share: int, of: int, threads: int, context: Co
 
 def _encode_one(job: Job, batch: Batch, mode: Mode, share: int, of: int, context: Context) -> None:
     """Encode one share of several, and join them if all are stored."""
-    key = job.keys.share(batch.number, share)
+    keys = job.keys
     own: list[CodedChunk] = []
 
     def make() -> tuple[bytes, ShareRecord]:
@@ -80,15 +80,23 @@ def _encode_one(job: Job, batch: Batch, mode: Mode, share: int, of: int, context
     def found(number: int) -> tuple[list[CodedChunk], float]:
         if number == share and own:
             return own, 0.0
-        return _stored(job, batch, _mode(job, batch, number, of, 1, context), number)
+        return _stored(job, batch, _mode(job, batch, number, of, 1, context), number, of)
 
-    job.once(key, ShareRecord, make, context)
-    stored = set(job.store.list(job.keys.shares(batch.number)))
-    if all(Keys.record(job.keys.share(batch.number, one)) in stored for one in range(of)):
+    job.once(keys.share(batch.number, of, share), ShareRecord, make, context)
+    stored = set(job.store.list(keys.shares(batch.number, of)))
+    complete = all(Keys.record(keys.share(batch.number, of, one)) in stored for one in range(of))
+    if complete and _is_joiner(job, batch, share, of):
         shares = at_once(found, range(of))
         coded = chain.from_iterable(one for one, _ in shares)
         others_s = [seconds for number, (_, seconds) in enumerate(shares) if number != share]
         join(job, batch, mode, coded, context, others_s=others_s)
+
+
+def _is_joiner(job: Job, batch: Batch, share: int, of: int) -> bool:
+    """Whether the worker of this share is the one that joins the batch, at any attempt."""
+    key = job.keys.joiner(batch.number, of)
+    number = str(share).encode()
+    return job.store.put_new(key, number) or job.store.get(key) == number
 
 
 def _told(batch: Batch, share: int, mode: Mode, context: Context) -> Iterator[CodedChunk]:
@@ -104,9 +112,11 @@ def _told(batch: Batch, share: int, mode: Mode, context: Context) -> Iterator[Co
     return map(told, mode.chunks, mode.encode())
 
 
-def _stored(job: Job, batch: Batch, mode: Mode, share: int) -> tuple[list[CodedChunk], float]:
+def _stored(
+    job: Job, batch: Batch, mode: Mode, share: int, of: int
+) -> tuple[list[CodedChunk], float]:
     """The chunks of a share as its worker stored them, and the seconds that it took."""
-    key = job.keys.share(batch.number, share)
+    key = job.keys.share(batch.number, of, share)
     record = ShareRecord.from_json(job.store.get(Keys.record(key)))
     data = job.store.get(key)
     stamps = iter(frames_of(data))

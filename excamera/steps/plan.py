@@ -64,6 +64,7 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
         batches_at_once=packing.batches_at_once,
         shares_at_once=packing.shares_at_once,
         threads=packing.threads,
+        useful=limits.useful(shape) - 1,
         concurrency=limits.concurrency,
         width=made.geometry.width,
         height=made.geometry.height,

@@ -247,6 +247,10 @@ class Job(JobSummary):
     workers_at_once: Annotated[
         int | None, Field(description="The most functions that encode it at the same time.")
     ] = None
+    workers_useful: Annotated[
+        int | None,
+        Field(description="How many could, if the account ran so many functions at a time."),
+    ] = None
     account_concurrency: Annotated[
         int | None,
         Field(

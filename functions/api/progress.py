@@ -64,6 +64,7 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         seconds={step: round(total, 3) for step, total in tally.seconds.items()},
         retries=tally.retries,
         workers_at_once=_at_once(planned) if planned else None,
+        workers_useful=planned.useful if planned else None,
         account_concurrency=planned.concurrency if planned else None,
         cost=_cost(tally, planned, event, settings) if planned else None,
         failure=_failure(execution, store, keys),

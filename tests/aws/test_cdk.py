@@ -113,7 +113,8 @@ def test_our_commands(
     film = Clip(frames=100).write(tmp_path / "film.mp4")
     sent = excamera("submit", film, "-o", tmp_path / "film.webm")
     assert sent.returncode == 0, sent.stderr
-    assert "this account leaves jobs 7 functions at a time, so at most 6 of 17" in sent.stderr
+    said = "this account leaves jobs 7 functions at a time, so at most 6 workers of 16 "
+    assert said in sent.stderr
     assert digest((tmp_path / "film.webm").read_bytes()) == locally(film)
 
     well = excamera("doctor", "--json")

@@ -24,7 +24,7 @@ from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.stages import Stages, batches_of
 from mu.simulation import CLOUD, Function, Result, Work, simulate
 from tests.aws.spans import FRAMES, in_spans
-from tests.aws.test_costs import definition_of, reports, run, texts
+from tests.aws.test_costs import PRICED_AS_PUT, definition_of, reports, run, texts
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -104,7 +104,7 @@ def check(
     assert found.events == len(events := history(emulator, job.arn)), [e["type"] for e in events]
     if not any(call.task == "anchors" for call in found.calls):
         # Of several shares two may end at the same time, and both join their batch.
-        check_requests(found, records, counted)
+        check_requests(found, records, counted, len(planned.batches))
 
     # The same order: within the job, and within each batch.
     as_run = [(r["name"], r["event"], r["started"], r["finished"]) for r in records]
@@ -113,18 +113,23 @@ def check(
 
 
 def check_requests(
-    found: Result, records: list[dict[str, Any]], counted: Mapping[str, int]
+    found: Result, records: list[dict[str, Any]], counted: Mapping[str, int], batches: int
 ) -> None:
-    """Compares the requests to S3."""
+    """Compares the requests to S3.
+
+    Batches that end at the same moment may all be put together by each of their workers, which then
+    reads what is noted of each.
+    """
     around = besides(DEFAULT_MEMORY_MB)
-    writes = sum(counted[f"s3:{name}"] for name in ("PutObject", "ListObjectsV2", "CopyObject"))
+    writes = sum(counted[f"s3:{name}"] for name in PRICED_AS_PUT)
     reads = sum(counted[f"s3:{name}"] for name in ("GetObject", "HeadObject"))
-    assert found.writes + around.writes == writes, counted
+    assert 0 <= writes - found.writes - around.writes <= 3 * (batches - 1), counted
     # Each environment of encode opens the source; chance says how many there are.
     simulated_in = {call.worker for call in found.calls if call.task == "encode"}
     ran_in = {record["worker"] for record in records if record["name"] == "encode"}
     opened = READS_OF_ENVIRONMENT * (len(ran_in) - len(simulated_in))
-    assert found.reads + around.reads + opened == reads, counted
+    more = reads - found.reads - around.reads - opened
+    assert 0 <= more <= (batches - 1) * (batches + 1), counted
 
 
 def orders(
@@ -140,7 +145,7 @@ def orders(
     found = set()
     for (of, one), first in spans.items():
         for (other_of, other), second in spans.items():
-            by_chance = {one, other} == {"audio", "batches"}
+            by_chance = {one, other} in ({"audio", "survey"}, {"audio", "plan"})
             ended = max(end for _, end in first)
             if of == other_of and not by_chance and ended <= min(begin for begin, _ in second):
                 found.add((of, one, other))

@@ -238,8 +238,8 @@ def test_a_job_leaves_its_timeline(stack: Deployed, tmp_path: Path) -> None:
         "index.json",
         "plan.json",
         "anchors/000000.ivf",
-        "shares/000000/0000.ivf",
-        "shares/000000/0001.ivf",
+        "shares/000000/0002/0000.ivf",
+        "shares/000000/0002/0001.ivf",
         "batches/000000.cluster",
         "audio.packets",
     } <= keys

@@ -186,7 +186,7 @@ def test_the_pieces_are_what_the_records_say(kept: Job) -> None:
     assert (record.opening, record.closing) == ([2, 0], [1, 0])
     shapes = [(len(one.opening), len(one.closing)) for one in stored_anchors(kept, batch)[0]]
     assert shapes == [(2, 1), (0, 0)]
-    key = kept.keys.share(1, 1)
+    key = kept.keys.share(1, 2, 1)
     [(_, frame)] = frames_of(kept.store.get(key))
     share = kept.finished(key, ShareRecord)
     assert share is not None
@@ -200,7 +200,7 @@ def test_a_chunk_may_have_no_ordinary_frames(tmp_path: Path) -> None:
     options = EncodeOptions(chunk_frames=2, batch_chunks=2, crf=20)
     by_hand = JobByHand(source, options, DirectoryStore(tmp_path / "job"))
     by_hand.run(shares=2)
-    key = by_hand.job.keys.share(0, 0)  # the key frame and the anchor
+    key = by_hand.job.keys.share(0, 2, 0)  # the key frame and the anchor
     assert frames_of(by_hand.job.store.get(key)) == []
     empty = by_hand.job.finished(key, ShareRecord)
     assert empty is not None

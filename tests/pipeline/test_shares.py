@@ -120,11 +120,27 @@ def test_a_worker_that_died_before_it_joined_is_replaced(
     job = planned(source, mode)
     job.run(shares=2)
     store, cluster = job.job.store, job.job.keys.cluster(0)
-    stored = {key: store.get(key) for key in store.list(job.job.keys.shares(0))}
+    stored = {key: store.get(key) for key in store.list(job.job.keys.shares(0, 2))}
     store.delete(cluster)
     job.encode(0, 0, 2)
+    assert not store.exists(cluster)  # the other had said that it would join
+    job.encode(0, 1, 2)
     assert store.exists(cluster)
-    assert {key: store.get(key) for key in store.list(job.job.keys.shares(0))} == stored
+    assert {key: store.get(key) for key in store.list(job.job.keys.shares(0, 2))} == stored
+    job.run(shares=2)
+    assert job.result == usual[mode]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_job_that_begins_again_may_have_other_shares(
+    source: Path, usual: dict[str, bytes], mode: str
+) -> None:
+    """If this fails, a job fails that was refused workers and goes on with half as many."""
+    job = planned(source, mode)
+    if mode == "anchors":
+        job.call("anchors", {"batch": 0})
+    for share in range(3):
+        job.encode(0, share, 4)
     job.run(shares=2)
     assert job.result == usual[mode]
 
@@ -153,7 +169,7 @@ def test_a_share_of_another_plan_is_refused(source: Path, mode: str) -> None:
     if mode == "anchors":
         job.call("anchors", {"batch": 0})
     job.encode(0, 0, 2)
-    key = Keys.record(job.job.keys.share(0, 0))
+    key = Keys.record(job.job.keys.share(0, 2, 0))
     record = json.loads(job.job.store.get(key))
     job.job.store.put(key, json.dumps({**record, "plan": "another"}).encode())
     with pytest.raises(PlanMismatch, match="share 0 of batch 0 is of another plan"):

@@ -32,7 +32,7 @@ def test_the_table_of_keys_has_what_the_code_makes() -> None:
     for key in (made.plan, made.items, made.audio, made.failure, made.end, made.cancelled):
         assert f"`{key}`" in table
     for pattern in (
-        "`jobs/<job>/shares/<batch>/<share>.ivf`",
+        "`jobs/<job>/shares/<batch>/<of>/<share>.ivf`",
         "`jobs/<job>/result.<container>`",
         "`jobs/<job>/timeline/<task>/<attempt>-<milliseconds>ms-<outcome>.json`",
     ):

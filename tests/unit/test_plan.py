@@ -274,7 +274,7 @@ def test_a_piece_counts_as_finished_only_for_its_own_plan() -> None:
     """If this fails, a retry takes a half-done or foreign piece for its own."""
     store, keys = MemoryStore(), Keys("j")
     job, other = Job(store, keys, plan()), Job(store, keys, plan(end=9_000_000))
-    key = keys.share(0, 0)
+    key = keys.share(0, 2, 0)
     made = []
 
     def make() -> tuple[bytes, ShareRecord]:
@@ -296,13 +296,13 @@ def test_a_record_of_another_version_does_not_count() -> None:
     """If this fails, a job that continues after an upgrade fails at its own old records."""
     store, keys = MemoryStore(), Keys("j")
     job = Job(store, keys, plan())
-    store.put(keys.share(0, 0), b"x")
+    store.put(keys.share(0, 2, 0), b"x")
     old = {"plan": job.plan.digest, "size": 1, "chunks": [6]}
-    store.put(Keys.record(keys.share(0, 0)), json.dumps(old).encode())
-    assert job.finished(keys.share(0, 0), ShareRecord) is None
+    store.put(Keys.record(keys.share(0, 2, 0)), json.dumps(old).encode())
+    assert job.finished(keys.share(0, 2, 0), ShareRecord) is None
     new = {**old, "digests": [""], "weight": 3}
-    store.put(Keys.record(keys.share(0, 0)), json.dumps(new).encode())
-    assert job.finished(keys.share(0, 0), ShareRecord) == ShareRecord(
+    store.put(Keys.record(keys.share(0, 2, 0)), json.dumps(new).encode())
+    assert job.finished(keys.share(0, 2, 0), ShareRecord) == ShareRecord(
         plan=job.plan.digest, size=1, chunks=[6], digests=[""]
     )
 
@@ -311,7 +311,7 @@ def test_keys_are_functions_of_numbers() -> None:
     """If this fails, steps look for each other's objects in the wrong place."""
     keys = Keys("7")
     assert keys.plan == "jobs/7/plan.json"
-    assert keys.share(1, 2) == "jobs/7/shares/000001/0002.ivf"
+    assert keys.share(1, 4, 2) == "jobs/7/shares/000001/0004/0002.ivf"
     assert keys.record(keys.cluster(3)) == "jobs/7/batches/000003.json"
 
 

@@ -56,7 +56,8 @@ def planned(batches: int) -> PlanSummary:
     return PlanSummary(
         items="", results="", assembly="jobs/j/assembly/p/u", frames=batches * 96,
         chunks=batches * 16, batches=batches, shares=batches * SHARES, spans=2, anchored=batches,
-        divided=batches, batches_at_once=10, shares_at_once=SHARES, threads=0, concurrency=None,
+        divided=batches, batches_at_once=10, shares_at_once=SHARES, threads=0, useful=10,
+        concurrency=None,
         width=64, height=64, duration_s=1.0, sound=False, indexed_by="packets",
     )  # fmt: skip
 
