@@ -182,7 +182,7 @@ class Rebased(_Share):
 
     def _rasters(self, pictures: Pictures[VideoFrame], chunk: Chunk) -> list[codec.Raster]:
         kept = self._kept.pop(chunk.number, None)
-        return [raster_of(one) for one in (pictures.all_of([chunk]) if kept is None else kept)]
+        return [raster_of(one) for one in (pictures.in_turn(chunk) if kept is None else kept)]
 
     def _checked(self, coded: CodedChunk, chunk: Chunk) -> list[bytes]:
         check_chunk(coded.frames, len(chunk.pts))

@@ -61,7 +61,7 @@ class Pictures(Generic[Picture]):
         """The pictures of whole chunks, which `of` need not read again if all fit."""
         for chunk in chunks:
             kept = self._kept.setdefault(chunk.number, []) if self.fit else None
-            for picture in self._read(_reader(self._job, self._threads), chunk):
+            for picture in self.in_turn(chunk):
                 if kept is not None:
                     kept.append(picture)
                 yield picture
@@ -80,8 +80,12 @@ class Pictures(Generic[Picture]):
             start = chunk.first_frame - whole.first_frame
             return kept[start : start + len(chunk.pts)]
         if self.fit:
-            return list(self._read(_reader(self._job, self._threads), chunk))
+            return list(self.in_turn(chunk))
         return self._alone(chunk)
+
+    def in_turn(self, chunk: Chunk) -> Iterator[Picture]:
+        """The pictures of a chunk, for one who takes the chunks in order; none is kept."""
+        return self._read(_reader(self._job, self._threads), chunk)
 
     def _alone(self, chunk: Chunk) -> Iterator[Picture]:
         with FrameReader.for_plan(self._job.plan, self._job.store) as reader:

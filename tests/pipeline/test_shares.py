@@ -84,6 +84,25 @@ def test_pictures_that_do_not_fit_are_read_again(
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shares", [1, 2])
+def test_no_picture_is_kept_for_nobody(
+    source: Path, mode: str, shares: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, a worker that joins holds all pictures of its batch to the end."""
+    made: list[Pictures[object]] = []
+    begin = Pictures.__init__
+
+    def noted(self: Pictures[object], *arguments: object) -> None:
+        begin(self, *arguments)  # type: ignore[arg-type]
+        made.append(self)
+
+    monkeypatch.setattr(Pictures, "__init__", noted)
+    planned(source, mode).run(shares=shares)
+    assert made
+    assert all(one.fit and not one._kept for one in made)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_one_share_leaves_nothing_but_the_joined_batch(source: Path, mode: str) -> None:
     """If this fails, each batch costs requests for objects that nobody reads."""
     job = planned(source, mode)
