@@ -9,6 +9,10 @@ REMARKS = {
         "Lambda refuses what is faster; the state machine tries again after some seconds. In an "
         "account with more than 1,000, the first chunks of a job start in steps."
     ),
+    "memory of a function": (
+        "The largest of `encode_sizes` is as large as Lambda allows. Where that is less, as in new "
+        "accounts, `excamera deploy` leaves out what is too large."
+    ),
     "time of a call": (
         "The setting is Lambda's own limit. A call that takes longer is tried again, then its job "
         "fails; smaller batches make shorter calls."
@@ -55,8 +59,8 @@ REMARKS = {
     ),
     "days that a message is kept": "The queue of undelivered events keeps them as long as it can.",
     "metrics of an alarm": (
-        "The alarm for refused calls has one for each step and their sum: a tenth step would need "
-        "a second alarm, and CloudFormation would say so."
+        "The alarm for refused calls has one for each step and for each further size of encode, "
+        "and their sum; what would be too many is refused as a setting."
     ),
     "segments a second": "X-Ray samples: a request each second and 5% of the others.",
     "resource policies of logs": (

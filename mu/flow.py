@@ -13,6 +13,7 @@ express, so a state machine can be derived from the same flow:
 | `Each.distributed`, `concurrency` | `ProcessorConfig.Mode`, `MaxConcurrency` |
 | `Each.items_in_store` | `ItemReader` of a JSON array in S3 |
 | `Each.results` | `ResultWriter`'s prefix |
+| `Task.size` | `States.ArrayGetItem` of the functions of each size |
 | `Retry` | `Retry` with `MaxDelaySeconds` and `JitterStrategy: FULL` |
 """
 
@@ -70,6 +71,8 @@ class Task:
         output: key for the result; None replaces the event with it; `DISCARD` drops it.
         retry: rules; the first one that names the error applies.
         timeout_s: limit for one attempt in seconds, or None.
+        size: for engines that have the function in several sizes of memory, path in the event of
+            the number of the one to call, from 0; None for the first.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Task:
     output: str | None = None
     retry: tuple[Retry, ...] = ()
     timeout_s: float | None = None
+    size: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ def check(flow: Node, functions: Mapping[str, str]) -> None:
                     raise FlowError(f"task {node.name}: no function {node.function!r}")
                 if node.timeout_s is not None and node.timeout_s <= 0:
                     raise FlowError(f"task {node.name}: timeout_s must be positive")
-                _check_template(node.name, node.input or {}, in_each=False)
+                _check_template(node.name, {**(node.input or {}), "size": node.size}, in_each=False)
             case Each():
                 if isinstance(node.concurrency, int) and node.concurrency < 1:
                     raise FlowError(f"each {node.name}: concurrency must be at least 1")

@@ -54,7 +54,11 @@ class Alarms(Construct):
         ends = {"failed": machine.metric_failed(), "late": machine.metric_timed_out()}
         self.add("JobsFailed", _sum(ends), "A job failed, or took longer than a job may.")
         # An alarm takes at most ten metrics; Lambda itself retries functions that events call.
-        throttles = {step: functions[step].function.metric_throttles() for step in STEP_NAMES}
+        throttles = {
+            name: metric
+            for step in STEP_NAMES
+            for name, metric in _of_sizes(functions[step], "Throttles", step).items()
+        }
         self.add(
             "Throttles",
             _sum(throttles),
@@ -77,7 +81,7 @@ class Alarms(Construct):
             if step not in _NOT_ERRORS:
                 self.of_function[step] = self.add(
                     f"{step.capitalize()}Errors",
-                    one.function.metric_errors(period=PERIOD),
+                    _sum(_of_sizes(one, "Errors", step)),
                     f"The function {step} fails.",
                     threshold=_RETRIED_ERRORS if step in STEP_NAMES else 1,
                 )
@@ -156,7 +160,18 @@ def own_metric(scope: Construct, step: str, name: str, statistic: str) -> cloudw
     )
 
 
-def _sum(metrics: Mapping[str, cloudwatch.IMetric]) -> cloudwatch.MathExpression:
+def _of_sizes(one: Function, metric: str, step: str) -> dict[str, cloudwatch.IMetric]:
+    """A metric of a function in each of its sizes, by names that an expression can have."""
+    return {
+        f"{step}{memory_mb}": function.metric(metric, statistic="Sum", period=PERIOD)
+        for memory_mb, function in one.sizes.items()
+    }
+
+
+def _sum(metrics: Mapping[str, cloudwatch.IMetric]) -> cloudwatch.IMetric:
+    """The sum of metrics."""
+    if len(metrics) == 1:
+        return next(iter(metrics.values()))
     return cloudwatch.MathExpression(
         expression=f"SUM([{', '.join(metrics)}])", using_metrics=dict(metrics), period=PERIOD
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -107,10 +108,16 @@ class Dashboard(Construct):
         return _graph(
             title,
             [
-                one.function.metric(name, statistic=statistic, period=PERIOD, label=step)
+                function.metric(name, statistic=statistic, period=PERIOD, label=label)
                 for step, one in self._functions.items()
+                for label, function in _labelled(step, one)
             ],
         )
+
+
+def _labelled(step: str, one: Function) -> Iterator[tuple[str, lambda_.Function]]:
+    for number, (memory_mb, function) in enumerate(one.sizes.items()):
+        yield f"{step}, {memory_mb} MB" if number else step, function
 
 
 def _search(namespace: str, dimensions: str, name: str) -> cloudwatch.IMetric:

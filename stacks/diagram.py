@@ -55,6 +55,9 @@ class Edge:
     dotted: bool = False
 
 
+_SUBSTITUTED = re.compile(r"\$\{(\w+)\}")
+
+
 def diagram(template: dict[str, Any]) -> str:
     """A Mermaid flowchart of a CloudFormation template."""
     resources: dict[str, Any] = template["Resources"]
@@ -119,10 +122,11 @@ def _edges_of_machine(name: str, machine: dict[str, Any]) -> Iterator[Edge]:
     states = dict(_states(json.loads(machine["DefinitionString"])))
     caught = {catch["Next"] for state in states.values() for catch in state.get("Catch", ())}
     for state_name, state in states.items():
-        called = str(state.get("Resource", ""))[2:-1]  # ${name}
-        for function in _references(machine["DefinitionSubstitutions"].get(called)):
-            failed = state_name in caught
-            yield Edge(name, function, "when a step failed" if failed else "", dotted=failed)
+        failed = state_name in caught
+        chosen = state.get("Parameters", {}).get("FunctionName.$", "")
+        for called in _SUBSTITUTED.findall(f"{state.get('Resource', '')} {chosen}"):
+            for function in _references(machine["DefinitionSubstitutions"].get(called)):
+                yield Edge(name, function, "when a step failed" if failed else "", dotted=failed)
 
 
 def _states(scope: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -153,7 +157,7 @@ def _calls_by_itself(caller: dict[str, Any]) -> bool:
     """Whether a function, or a state machine whose events name them, calls functions."""
     if caller["Type"] == "AWS::Lambda::Function":
         return True
-    return '"FunctionName.$"' in caller["Properties"].get("DefinitionString", "")
+    return '"FunctionName.$": "$.' in caller["Properties"].get("DefinitionString", "")
 
 
 def _edges_of_events(name: str, resources: dict[str, Any]) -> Iterator[Edge]:
@@ -218,10 +222,11 @@ def _ids(titles: dict[str, str], kinds: dict[str, str]) -> dict[str, str]:
 
 
 def _word(logical_id: str, kind: str) -> str:
-    """The word "plan" of WorkersPlanFunction385756F0."""
+    """The word "plan" of WorkersPlanFunction385756F0; sizes of a function have the same."""
     if kind in _NAMES:
         return _NAMES[kind]
-    words = re.findall(r"[A-Z][a-z0-9]*", logical_id[:-8].removesuffix(kind.rpartition("::")[2]))
+    own = re.sub(rf"({kind.rpartition('::')[2]}|Memory\d+)$", "", logical_id[:-8])
+    words = re.findall(r"[A-Z][a-z0-9]*", own)
     return str(words[-1]).lower()
 
 

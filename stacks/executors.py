@@ -252,7 +252,6 @@ class Executors(Construct):
             settings=self._settings,
             substitutions={
                 "WorkBucket": self._work.bucket_name,
-                "InvokeFunction": f"arn:{Aws.PARTITION}:states:::lambda:invoke",
                 "PutObject": f"arn:{Aws.PARTITION}:states:::aws-sdk:s3:putObject",
             },
             functions=functions,

@@ -85,6 +85,11 @@ class Function(Construct):
         environment: see `functions.settings`.
         timeout_s: time limit of one call.
         scratch_mb: size of `/tmp`.
+        more_mb: further sizes of memory in which it is there, with the same role and log.
+
+    Attributes:
+        role: of all sizes.
+        sizes: the function in each size of memory, by MB; the usual one is the first.
     """
 
     def __init__(
@@ -99,6 +104,7 @@ class Function(Construct):
         environment: dict[str, str],
         timeout_s: int,
         scratch_mb: int = 512,
+        more_mb: Sequence[int] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         log = logs.LogGroup(
@@ -109,41 +115,55 @@ class Function(Construct):
         )
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log.grant_write(self.role)
-        self.function = lambda_.Function(
-            self,
-            "Function",
-            description=f"ExCamera: {step}",
-            runtime=runtime(settings),
-            architecture=ARCHITECTURES[settings.architecture],
-            handler=f"functions.{step}.handler.handler",
-            code=code,
-            layers=list(layers),
-            memory_size=settings.memory_mb[step],
-            ephemeral_storage_size=Size.mebibytes(scratch_mb),
-            timeout=Duration.seconds(timeout_s),
-            reserved_concurrent_executions=(
-                settings.front_reserved or None if step in FRONT_NAMES else None
-            ),
-            role=self.role,
-            log_group=log,
-            tracing=lambda_.Tracing.ACTIVE if settings.tracing else lambda_.Tracing.DISABLED,
-            snap_start=(
-                lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if step in settings.snap_start else None
-            ),
-            current_version_options=kept_versions(
-                settings.provisioned if step == PROVISIONED else 0
-            ),
-            environment={
-                "POWERTOOLS_SERVICE_NAME": step,
-                "POWERTOOLS_METRICS_NAMESPACE": Stack.of(self).stack_name,
-                **({} if settings.tracing else {"POWERTOOLS_TRACE_DISABLED": "true"}),
-                **environment,
-            },
+
+        snap_start = (
+            lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if step in settings.snap_start else None
         )
+
+        def of_size(construct_id: str, memory_mb: int, provisioned: int = 0) -> lambda_.Function:
+            function = lambda_.Function(
+                self,
+                construct_id,
+                description=f"ExCamera: {step}",
+                runtime=runtime(settings),
+                architecture=ARCHITECTURES[settings.architecture],
+                handler=f"functions.{step}.handler.handler",
+                code=code,
+                layers=list(layers),
+                memory_size=memory_mb,
+                ephemeral_storage_size=Size.mebibytes(scratch_mb),
+                timeout=Duration.seconds(timeout_s),
+                reserved_concurrent_executions=(
+                    settings.front_reserved or None if step in FRONT_NAMES else None
+                ),
+                role=self.role,
+                log_group=log,
+                tracing=lambda_.Tracing.ACTIVE if settings.tracing else lambda_.Tracing.DISABLED,
+                snap_start=snap_start,
+                current_version_options=kept_versions(provisioned),
+                environment={
+                    "POWERTOOLS_SERVICE_NAME": step,
+                    "POWERTOOLS_METRICS_NAMESPACE": Stack.of(self).stack_name,
+                    **({} if settings.tracing else {"POWERTOOLS_TRACE_DISABLED": "true"}),
+                    **environment,
+                },
+            )
+            accept_runtime(function, settings)
+            return function
+
+        usual_mb = settings.memory_mb[step]
+        provisioned = settings.provisioned if step == PROVISIONED else 0
+        self.sizes = {usual_mb: of_size("Function", usual_mb, provisioned)}
+        for memory_mb in more_mb:
+            self.sizes[memory_mb] = of_size(f"Memory{memory_mb}", memory_mb)
         # Of the role, as the CDK spreads what is too long for one policy over several.
         if settings.tracing:
             accept_wildcards(self.role, ["*"], "X-Ray's actions on traces take no resource.")
-        accept_runtime(self.function, settings)
+
+    @property
+    def function(self) -> lambda_.Function:
+        """The function in its usual size."""
+        return next(iter(self.sizes.values()))
 
     @property
     def version(self) -> lambda_.IVersion:

@@ -6,6 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from excamera.job.flow import excamera_flow
+from excamera.job.steps import ENCODING
 from mu.flow import Sequence
 from stacks.function import Function
 from stacks.settings import Settings
@@ -25,7 +26,13 @@ def definition(settings: Settings) -> dict[str, object]:
         on_failure="failure",
         timeout_s=settings.job_timeout_s,
         comment="ExCamera: one video, encoded by many workers into one VP8 stream",
+        sizes={ENCODING: [_name(ENCODING, mb, settings) for mb in settings.sizes_of(ENCODING)]},
     )
+
+
+def _name(step: str, memory_mb: int, settings: Settings) -> str:
+    """What stands in the definition for a function in one of its sizes."""
+    return step if memory_mb == settings.memory_mb[step] else f"{step}{memory_mb}"
 
 
 class Job(Construct):
@@ -47,9 +54,13 @@ class Job(Construct):
             settings=settings,
             substitutions={
                 STORE: work.bucket_name,
-                **{step: one.version.function_arn for step, one in functions.items()},
+                **{
+                    _name(step, memory_mb, settings): function.current_version.function_arn
+                    for step, one in functions.items()
+                    for memory_mb, function in one.sizes.items()
+                },
             },
-            functions=[one.function for one in functions.values()],
+            functions=[function for one in functions.values() for function in one.sizes.values()],
         )
         allow_distributed_map(
             self,

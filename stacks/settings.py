@@ -12,7 +12,7 @@ from constructs import Node
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import MOST_CHILDREN, MOST_SHARES
-from excamera.job.steps import DEFAULT_MEMORY_MB
+from excamera.job.steps import DEFAULT_MEMORY_MB, ENCODE_SIZES_MB, ENCODING, STEP_NAMES
 from stacks import public_key
 from stacks.quotas import quota
 
@@ -37,6 +37,10 @@ CANARIES = (
 """CodeDeploy's own ways to shift the calls of functions, without ``CodeDeployDefault.Lambda``."""
 
 _MEMORY_MB = range(128, 10_241)
+
+MOST_SIZES = quota("metrics of an alarm").most - len(STEP_NAMES) - 1
+"""Further sizes of encode: one alarm is about the sum of all of the flow's functions."""
+
 SMALLEST_SCRATCH_MB = 512
 """The smallest `/tmp` of a function, which costs nothing."""
 _SCRATCH_MB = range(SMALLEST_SCRATCH_MB, 10_241)
@@ -71,6 +75,8 @@ class Settings:
         python: version of Lambda's Python runtime, such as "3.14".
         memory_mb: memory of each function, by its name; the context has only what differs from
             `excamera.job.steps`.
+        encode_sizes: further sizes of memory, in MB, in which the function encode is there, for
+            jobs that choose one.
         scratch_mb: size of `/tmp` of the index function.
         timeout_s: time limit of the functions that work on video.
         workers_at_once: functions that all jobs together may run at the same time; 0 for as many
@@ -142,6 +148,7 @@ class Settings:
     suffixes: list[str]
     prefix: str
     options: dict[str, Any] = field(default_factory=dict)
+    encode_sizes: list[int] = field(default_factory=lambda: list(ENCODE_SIZES_MB))
     workers_at_once: int = 0
     front_reserved: int = 0
     snap_start: list[str] = field(default_factory=list)
@@ -201,6 +208,11 @@ class Settings:
                 known = ", ".join(DEFAULT_MEMORY_MB)
                 raise SettingError(f"memory_mb: there is no function {name}; there are {known}")
             _within(f"memory_mb of {name}", memory, _MEMORY_MB)
+        for memory in self.encode_sizes:
+            _within("encode_sizes", memory, _MEMORY_MB)
+        if len(self.encode_sizes) > MOST_SIZES:
+            raise SettingError(f"encode_sizes: an alarm watches the throttled calls of all steps "
+                               f"and of at most {MOST_SIZES} more sizes")  # fmt: skip
         _within("scratch_mb", self.scratch_mb, _SCRATCH_MB)
         _within("timeout_s", self.timeout_s, range(10, 901))
         _within("workers_at_once", self.workers_at_once, range(100_001))
@@ -244,6 +256,12 @@ class Settings:
         self._check_operations()
         self._check_keys()
         self._check_domains()
+
+    def sizes_of(self, name: str) -> list[int]:
+        """The sizes of memory of a function, in MB; the usual one is the first."""
+        usual = self.memory_mb[name]
+        further = self.encode_sizes if name == ENCODING else []
+        return [usual, *(one for one in further if one != usual)]
 
     def _check_snapshots(self) -> None:
         for name in self.snap_start:

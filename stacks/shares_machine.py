@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stacks.states_language import BUSY, State
+from stacks.states_language import BUSY, INVOKE, State
 
 _SERVICE_ERRORS: State = {
     "ErrorEquals": [
@@ -94,7 +94,7 @@ def _run(timeout_s: int, on_failure: str, *, networked: bool) -> State:
     """Calls a worker."""
     return {
         "Type": "Task",
-        "Resource": "${InvokeFunction}",
+        "Resource": f"${{{INVOKE}}}",
         "Parameters": {
             "FunctionName.$": "$.function",
             "Payload": {"job.$": "$.job", "share.$": "$.share", "slots.$": "$.slots"},

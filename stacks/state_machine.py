@@ -16,6 +16,7 @@ from constructs import Construct
 from stacks.function import all_versions, log_retention
 from stacks.nag import accept, accept_wildcards
 from stacks.settings import Settings
+from stacks.states_language import INVOKE
 
 
 def new_state_machine(
@@ -34,7 +35,8 @@ def new_state_machine(
         scope: the construct.
         definition: in Amazon States Language.
         settings: the stack's.
-        substitutions: what stands for each ``${name}`` in the definition, besides ``${Partition}``.
+        substitutions: what stands for each ``${name}`` in the definition, besides ``${Partition}``
+            and ``${InvokeFunction}``.
         functions: those that it may call, in any version.
         log_id: the log's id below the construct.
         log_suffix: tells the log from those of the stack's other state machines.
@@ -43,7 +45,11 @@ def new_state_machine(
         scope,
         "StateMachine",
         definition_body=sfn.DefinitionBody.from_string(json.dumps(definition, indent=1)),
-        definition_substitutions={"Partition": Aws.PARTITION, **substitutions},
+        definition_substitutions={
+            "Partition": Aws.PARTITION,
+            INVOKE: f"arn:{Aws.PARTITION}:states:::lambda:invoke",
+            **substitutions,
+        },
         timeout=Duration.seconds(settings.job_timeout_s),
         tracing_enabled=settings.tracing or None,
         logs=sfn.LogOptions(

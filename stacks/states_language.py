@@ -11,12 +11,13 @@ it for Step Functions. A state machine also needs what only the cloud has:
   error, or sends it back to the start (see `excamera.lifecycle.failure`). It is a Task and not
   a Fail state, so that a redrive of the execution has something to run again.
 
-``${name}`` stands for the ARN of the function `name`, ``${WorkBucket}`` for the store.
+``${name}`` stands for the ARN of the function `name`, ``${WorkBucket}`` for the store. A function
+may be there in several sizes of memory, of which the event of its task chooses one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
@@ -24,6 +25,8 @@ from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
 State = dict[str, Any]
 
 STORE = "WorkBucket"
+INVOKE = "InvokeFunction"
+"""Stands for the resource of a Task that calls the function whose ARN it is given."""
 DONE = "done"
 JOB_FAILED = "job failed"
 
@@ -72,7 +75,12 @@ _ATTEMPT: State = {
 
 
 def state_machine(
-    flow: Sequence, *, on_failure: str, timeout_s: int, comment: str
+    flow: Sequence,
+    *,
+    on_failure: str,
+    timeout_s: int,
+    comment: str,
+    sizes: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, Any]:
     """The definition of a state machine that runs a flow.
 
@@ -81,8 +89,13 @@ def state_machine(
         on_failure: name of the function that records failures and decides what follows.
         timeout_s: limit for one execution, in seconds.
         comment: description that the console shows.
+        sizes: the names of functions that there are in several sizes, by what tasks call them, in
+            the order in which `Task.size` counts them.
+
+    Raises:
+        ValueError: a task that chooses a size keeps its result, or a sequence is in another.
     """
-    states = _Writer(on_failure).sequence(flow, JOB_FAILED)
+    states = _Writer(on_failure, sizes or {}).sequence(flow, JOB_FAILED)
     first, last = next(iter(states)), list(states.values())[-1]
     del last["End"]
     last["Next"] = DONE
@@ -110,8 +123,9 @@ def state_machine(
 class _Writer:
     """Writes the states of one scope: the top, a branch, or the body of a map."""
 
-    def __init__(self, on_failure: str) -> None:
+    def __init__(self, on_failure: str, sizes: Mapping[str, Collection[str]]) -> None:
         self._on_failure = on_failure
+        self._sizes = sizes
 
     def scope(self, node: Node) -> State:
         """The states of `node` alone, as a branch or an item processor holds them."""
@@ -150,17 +164,27 @@ class _Writer:
                 raise ValueError(f"{node.name}: a sequence in a sequence is one sequence")
 
     def _task(self, node: Task) -> State:
-        parameters = {"event.$": "$"} if node.input is None else {"event": _fields(node.input)}
+        event = {"event.$": "$"} if node.input is None else {"event": _fields(node.input)}
         state: State = {
             "Type": "Task",
-            "Resource": f"${{{node.function}}}",
-            "Parameters": {**parameters, "state": _ATTEMPT},
+            **self._called(node, {**event, "state": _ATTEMPT}),
             **_result(node.output),
         }
         if node.timeout_s is not None:
             state["TimeoutSeconds"] = int(node.timeout_s)
         state["Retry"] = [*(_retry(rule) for rule in node.retry), BUSY, _LAMBDA]
         return state
+
+    def _called(self, node: Task, payload: State) -> State:
+        """What a task calls, with what."""
+        sizes = [f"'${{{one}}}'" for one in self._sizes.get(str(node.function), ())]
+        if node.size is None or len(sizes) < 2:
+            return {"Resource": f"${{{node.function}}}", "Parameters": payload}
+        if node.output != DISCARD:
+            raise ValueError(f"{node.name}: its result would be wrapped in Lambda's answer")
+        chosen = f"States.ArrayGetItem(States.Array({', '.join(sizes)}), {node.size})"
+        parameters = {"FunctionName.$": chosen, "Payload": payload}
+        return {"Resource": f"${{{INVOKE}}}", "Parameters": parameters}
 
     def _recorder(self, node: Task) -> State:
         return {

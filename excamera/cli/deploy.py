@@ -11,7 +11,7 @@ import click
 
 from excamera.cli.cloud import Cloud, cloud_command
 from excamera.errors import CloudError, OptionError
-from excamera.job.steps import DEFAULT_MEMORY_MB
+from excamera.job.steps import DEFAULT_MEMORY_MB, ENCODE_SIZES_MB
 
 _settings = click.option(
     "-c", "--context", "settings", metavar="NAME=VALUE", multiple=True,
@@ -57,6 +57,9 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
         context["memory_mb"] = json.dumps(fitted)
         most = max(fitted.values())
         click.echo(f"note      new accounts allow functions of {most:,} MB, so none has more")
+    sizes = own.get("encode_sizes", ENCODE_SIZES_MB)
+    if before.fit_sizes(sizes) != list(sizes) and "encode_sizes" not in context:
+        context["encode_sizes"] = json.dumps(before.fit_sizes(sizes))
     front = before.fit_front()
     if front and "front_reserved" not in context and not own.get("front_reserved"):
         context["front_reserved"] = json.dumps(front)

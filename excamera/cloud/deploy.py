@@ -77,6 +77,10 @@ class Preflight:
         most = NEW_ACCOUNT_MEMORY_MB if self.new_account else max(memory_mb.values())
         return {step: min(memory, most) for step, memory in memory_mb.items()}
 
+    def fit_sizes(self, sizes_mb: Sequence[int]) -> list[int]:
+        """The sizes of memory that functions can have in this account."""
+        return [one for one in sizes_mb if not self.new_account or one <= NEW_ACCOUNT_MEMORY_MB]
+
     def fit_front(self) -> int:
         """Calls that the account can reserve for each function that serves jobs.
 

@@ -24,8 +24,10 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         timeout_s: for one attempt of a task, in seconds.
     """
 
-    def task(name: str, *, output: str | None = None, **event: str) -> Task:
-        return Task(name, name, input=event, output=output, retry=_RETRY, timeout_s=timeout_s)
+    def task(
+        name: str, *, output: str | None = None, size: str | None = None, **event: str
+    ) -> Task:
+        return Task(name, name, event, output, retry=_RETRY, timeout_s=timeout_s, size=size)
 
     batch = Sequence(
         "batch",
@@ -46,9 +48,12 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
                     "share": "$item",
                     "of": "$.of",
                     "threads": "$.threads",
+                    "size": "$.size",
                 },
                 body=task(
                     "encode",
+                    output=DISCARD,
+                    size="$.size",
                     job="$.job",
                     batch="$.batch",
                     share="$.share",
@@ -71,6 +76,7 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
             "shares": "$item.shares",
             "of": "$item.of",
             "threads": "$.ready.plan.threads",
+            "size": "$.ready.plan.size",
             "shares_at_once": "$.ready.plan.shares_at_once",
         },
         body=batch,

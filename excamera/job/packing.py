@@ -8,6 +8,7 @@ account has workers for them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -73,12 +74,14 @@ class Packing:
         batches_at_once: the most batches that are under way at the same time.
         shares_at_once: the most shares of one batch.
         threads: of a worker; 0 for one on each of its CPUs.
+        size: number of the size of the function that encodes; 0 for the usual one.
     """
 
     shares: int
     batches_at_once: int
     shares_at_once: int
     threads: int = 0
+    size: int = 0
 
     def shares_of(self, chunks: int) -> int:
         """How many shares a batch of so many chunks has."""
@@ -99,6 +102,8 @@ class Limits:
         job_workers: functions that may encode it.
         batch_workers: functions that may encode one of its batches.
         cpus: of a function that encodes.
+        memory_mb: MB of the function that encodes; 0 for the usual one.
+        sizes: MB of the functions that could; the usual one is the first.
         concurrency: functions that all jobs together may run, if known.
         granted: those of them that this job may run; None for all.
         processes: of this machine that work on the job; 0 in the cloud.
@@ -107,6 +112,8 @@ class Limits:
     job_workers: int = MOST_CHILDREN
     batch_workers: int = MOST_SHARES
     cpus: int = 1
+    memory_mb: int = 0
+    sizes: Sequence[int] = ()
     concurrency: int | None = None
     granted: int | None = None
     processes: int = 0
@@ -137,7 +144,9 @@ class Limits:
             room = max(1, min(room, self._free - 1))
         shares = max(1, least, min(self._most_shares(cut), room // cut.batches))
         at_once = min(shares, room, MOST_SHARES)
-        return Packing(shares, min(MOST_CHILDREN, max(1, room // at_once)), at_once)
+        batches_at_once = min(MOST_CHILDREN, max(1, room // at_once))
+        size = self.sizes.index(self.memory_mb) if self.memory_mb in self.sizes else 0
+        return Packing(shares, batches_at_once, at_once, size=size)
 
     def _most_shares(self, cut: Cut) -> int:
         """Shares of a batch which still have a chunk for each CPU."""

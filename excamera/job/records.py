@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
+
+from excamera.job.steps import ENCODING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +230,8 @@ class PlanSummary:
         batches_at_once: batches under way at the same time, at most.
         shares_at_once: shares of one batch under way at the same time, at most.
         threads: of a worker that encodes; 0 for one on each of its CPUs.
+        size: number of the size of the function that encodes; 0 for the usual one.
+        memory_mb: of that function; 0 for the usual one.
         useful: functions that could encode the job at the same time, if the account ran so many.
         concurrency: functions that all jobs together may run at the same time, if known; less if
             the account was too busy for so many.
@@ -259,6 +264,12 @@ class PlanSummary:
     sound: bool
     indexed_by: str
     notes: list[str] = field(default_factory=list)
+    size: int = 0
+    memory_mb: int = 0
+
+    def memory(self, usual: Mapping[str, int]) -> dict[str, int]:
+        """MB of each function that the job calls, from those of their usual sizes."""
+        return {**usual, **({ENCODING: self.memory_mb} if self.memory_mb else {})}
 
     def to_json(self) -> dict[str, Any]:
         """The summary as the step's result."""

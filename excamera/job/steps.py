@@ -268,6 +268,9 @@ STEP_NAMES = tuple(step.name for step in STEPS)
 DEFAULT_MEMORY_MB: Mapping[str, int] = {one.name: one.memory_mb for one in FUNCTIONS}
 """Memory of each function, by its name."""
 
+ENCODE_SIZES_MB = (1769, 10_240)
+"""Further sizes of the function that encodes: one CPU, which is never idle, and the most."""
+
 FRONT_NAMES = tuple(one.name for one in FUNCTIONS if one.front)
 
 PROVISIONED = "encode"

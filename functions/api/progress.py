@@ -138,13 +138,14 @@ def _phase(execution: Execution, planned: PlanSummary | None, counts: Counter[st
 
 
 def _cost(tally: Tally, planned: PlanSummary, event: Event, settings: ApiSettings) -> Cost:
-    used = actual(tally, settings.memory_mb, anchored=planned.anchored > 0)
+    memory_mb = planned.memory(settings.memory_mb)
+    used = actual(tally, memory_mb, anchored=planned.anchored > 0)
     film = estimates.Film(**_film(planned).model_dump())
     expected = estimates.estimate(
         film,
         EncodeOptions.from_json(event["options"]),
         estimates.Workers(
-            settings.memory_mb,
+            memory_mb,
             settings.architecture,
             concurrency=planned.concurrency or _USUAL_CONCURRENCY,
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from excamera.job.options import EncodeOptions
@@ -26,6 +26,7 @@ class IndexSettings(StoreSettings):
         workers_at_once: functions that all jobs may run at the same time; 0 for the account's.
         span_pixels: see `excamera.job.cut.spans`.
         memory_mb: memory of each function, by its name.
+        encode_sizes: the sizes of memory of the function encode; the usual one is the first.
         architecture: "arm64" or "x86_64", of every function.
         max_usd_per_job: the most that a job may cost; 0 for no limit.
         max_usd_per_month: the most that all jobs of a month may cost; 0 for no limit.
@@ -36,6 +37,7 @@ class IndexSettings(StoreSettings):
     workers_at_once: int
     span_pixels: int
     memory_mb: dict[str, int]
+    encode_sizes: list[int]
     architecture: str
     max_usd_per_job: float
     max_usd_per_month: float
@@ -72,6 +74,7 @@ def index_within_limits(event: Event, context: Context) -> Json:
         now = datetime.now(UTC)
         spending.commit(event["job"], usd, settings.max_usd_per_month, context.store, now)
 
+    limits = replace(limits, sizes=settings.encode_sizes)
     given = {"limits": asdict(limits), "span_pixels": settings.span_pixels}
     return index({**event, **given}, context, accept)
 

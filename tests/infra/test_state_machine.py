@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from docs.workload import all_retries, cut_film, events, histories, payloads, si
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import MOST_SHARES, Packing
 from excamera.job.plan import Batch
-from excamera.job.steps import STEP_NAMES
+from excamera.job.steps import ENCODE_SIZES_MB, STEP_NAMES
+from mu.flow import DISCARD, Sequence, Task
 from stacks.quotas import quota
+from stacks.states_language import state_machine
 from tests.infra.golden import GOLDEN, derived
 from tests.support.assembly import resources
 
@@ -52,7 +55,8 @@ def test_the_golden_definition_is_what_is_deployed(stack: dict[str, Any]) -> Non
     """If this fails, the definition that was reviewed is not the one that runs."""
     properties = deployed(stack, "Job")
     assert json.loads(properties["DefinitionString"]) == json.loads(GOLDEN.read_text())
-    names = {*STEP_NAMES, "failure", "WorkBucket", "Partition"}
+    sizes = {f"encode{memory}" for memory in ENCODE_SIZES_MB}
+    names = {*STEP_NAMES, *sizes, "failure", "WorkBucket", "Partition", "InvokeFunction"}
     assert set(properties["DefinitionSubstitutions"]) == names
     assert properties["LoggingConfiguration"]["Level"] == "ALL"
     assert properties["TracingConfiguration"] == {"Enabled": True}
@@ -129,6 +133,22 @@ def test_what_the_flow_calls_transient_is_transient(machine: Definition) -> None
         for rule in state.get("Retry", ()):
             for error in rule["ErrorEquals"]:
                 assert error.startswith(platform) or error in transient, (name, error)
+
+
+def test_a_task_that_chooses_a_size_keeps_no_result() -> None:
+    """If this fails, a step's result arrives wrapped in Lambda's answer, and the next one fails."""
+    task = Task("work", "encode", input={"job": "$.job"}, size="$.size")
+    given: dict[str, Any] = {"on_failure": "failure", "timeout_s": 60, "comment": ""}
+    sizes = {"encode": ["encode", "encode1769"]}
+    with pytest.raises(ValueError, match="work: its result would be wrapped"):
+        state_machine(Sequence("flow", (task,)), **given, sizes=sizes)
+    alone = state_machine(Sequence("flow", (task,)), **given, sizes={"encode": ["encode"]})
+    assert alone["States"]["work"]["Resource"] == "${encode}"
+    discarding = Sequence("flow", (replace(task, output=DISCARD),))
+    chosen = state_machine(discarding, **given, sizes=sizes)["States"]["work"]["Parameters"]
+    array = "States.Array('${encode}', '${encode1769}')"
+    assert chosen["FunctionName.$"] == f"States.ArrayGetItem({array}, $.size)"
+    assert chosen["Payload"]["event"] == {"job.$": "$.job"}
 
 
 HOURS_3_AT_60_FPS = 3 * 3600 * 60

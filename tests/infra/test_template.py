@@ -22,11 +22,12 @@ Template = dict[str, Any]
 
 
 def by_step(stack: Template) -> dict[str, dict[str, Any]]:
-    """Returns the functions of jobs by step; those of executors are in test_executors.py."""
+    """Returns the functions of jobs, in their usual size; test_executors.py has executors'."""
     return {
         step: function["Properties"]
-        for function in resources(stack, "AWS::Lambda::Function").values()
+        for name, function in resources(stack, "AWS::Lambda::Function").items()
         if (step := function["Properties"]["Handler"].split(".")[1]) != "worker"
+        if "Memory" not in name
     }
 
 
@@ -64,6 +65,49 @@ def test_memory_is_changed_for_one_function_alone(tmp_path: Path) -> None:
         assert function["MemorySize"] == memory[step]
         told = function["Environment"]["Variables"].get("MEMORY_MB")
         assert told is None or json.loads(told) == memory
+
+
+def test_encode_is_there_in_several_sizes(stack: Template) -> None:
+    """If this fails, a job cannot choose the memory of its workers, or gets other rights with it.
+
+    The definition counts the sizes as the function index is told them.
+    """
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    found = resources(stack, "AWS::Lambda::Function")
+    sizes = [
+        (name, one["Properties"])
+        for name, one in found.items()
+        if one["Properties"]["Handler"] == "functions.encode.handler.handler"
+    ]
+    usual = by_step(stack)["encode"]
+    memory = [function["MemorySize"] for _, function in sizes]
+    assert memory == [DEFAULT_MEMORY_MB["encode"], *context["encode_sizes"]]
+    for _, function in sizes:
+        assert {**function, "MemorySize": 0} == {**usual, "MemorySize": 0}
+    told = by_step(stack)["index"]["Environment"]["Variables"]["ENCODE_SIZES"]
+    assert json.loads(told) == memory
+    (machine,) = (
+        one["Properties"]
+        for name, one in resources(stack, "AWS::StepFunctions::StateMachine").items()
+        if name.startswith("Job")
+    )
+    (array,) = re.findall(r"States\.Array\((.*?)\)", machine["DefinitionString"])
+    versions = resources(stack, "AWS::Lambda::Version")
+    chosen = [
+        versions[machine["DefinitionSubstitutions"][name]["Ref"]]["Properties"]["FunctionName"]
+        for name in re.findall(r"\$\{(\w+)\}", array)
+    ]
+    assert [one["Ref"] for one in chosen] == [name for name, _ in sizes]
+
+
+@pytest.mark.slow
+def test_without_further_sizes_nothing_is_chosen(tmp_path: Path) -> None:
+    """If this fails, an account that allows no large functions cannot deploy."""
+    small = built(tmp_path, encode_sizes="[]", memory_mb='{"encode": 3008}')
+    text = json.dumps(resources(small, "AWS::StepFunctions::StateMachine"))
+    assert "States.Array" not in text
+    found = json.dumps(resources(small, "AWS::Lambda::Function"))
+    assert found.count("functions.encode.handler.handler") == 1
 
 
 @pytest.mark.slow
@@ -289,6 +333,8 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
         ({"memory_mb": "3008"}, "memory_mb must be an object"),
         ({"memory_mb": '{"rebas": 3008}'}, "memory_mb: there is no function rebas"),
         ({"memory_mb": '{"encode": 64}'}, "memory_mb of encode must be 128 to 10240, not 64"),
+        ({"encode_sizes": "[64]"}, "encode_sizes must be 128 to 10240, not 64"),
+        ({"encode_sizes": "[256, 512, 1024]"}, "at most 2 more sizes"),
         ({"suffixes": '["mp4"]'}, "suffixes must be a list"),
         ({"input_bucket": "a", "output_bucket": "a"}, "different buckets"),
         ({"options": '{"crf": 99}'}, "crf must be 0 to 63"),

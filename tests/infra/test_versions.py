@@ -52,13 +52,13 @@ def test_jobs_name_versions_which_outlive_the_next_deployment(stack: Template) -
     called = {
         name: value["Ref"]
         for name, value in machine["DefinitionSubstitutions"].items()
-        if name not in ("Partition", "WorkBucket")
+        if name not in ("Partition", "WorkBucket", "InvokeFunction")
     }
     assert {"index", "encode", "stitch", "failure"} <= set(called)
     for step, version in called.items():
         one = stack["Resources"][version]
         assert one["Type"] == VERSION, step
-        assert step in function_of(stack, version).lower()
+        assert step.rstrip("0123456789") in function_of(stack, version).lower()
         # A version that a failed deployment made must go: the next attempt makes the same.
         assert one["DeletionPolicy"] == "RetainExceptOnCreate"
         assert one["UpdateReplacePolicy"] == "Retain"
