@@ -209,7 +209,7 @@ def limits_of(
 ) -> Limits:
     """The limits of a job whose functions have that memory; see `Limits` for the others."""
     cpus = max(1, int(cpus_of(memory_mb["encode"])))
-    return Limits(job_workers, batch_workers, cpus, concurrency=concurrency, granted=granted)
+    return Limits(job_workers, batch_workers, cpus, concurrency, granted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,7 @@ class Stages:
             "batches_at_once": self.packing.batches_at_once,
             "shares_at_once": self.packing.shares_at_once,
             "threads": self.packing.threads,
+            "size": self.packing.size,
         }
         return self._call("plan", result=result)
 
