@@ -20,6 +20,7 @@
         │   ├── UnknownCodec      the video stream's codec has no decoder here
         │   ├── NoFrames          a video stream without a single frame
         │   ├── TruncatedSource   ends early; says how many frames could be read
+        │   ├── SlowSource        has no index, and decoding it for one takes longer than a call may
         │   ├── DamagedSource     has damage, and the user wants none (`strict`)
         │   ├── UnsupportedSize   more than 16383 pixels wide or high
         │   ├── UnreadableFrame   a planned frame cannot be decoded
@@ -147,6 +148,10 @@ class NoFrames(InputError):
 
 class TruncatedSource(InputError):
     """The source ends early."""
+
+
+class SlowSource(InputError):
+    """The source has no index, and decoding it for one would take longer than a call may."""
 
 
 class DamagedSource(InputError):

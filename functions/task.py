@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def task_handler(step: str, function: TaskFunction | None = None) -> Handler:
                 worker=context.log_stream_name,
                 timeline=Keys(event["job"]).timeline,
                 task=task_name(step, event),
+                deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
             )
         except Exception as error:
             logger.exception("failed")

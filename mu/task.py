@@ -32,6 +32,7 @@ class Context:
         attempt: 1 for the first attempt, then 2, ...
         worker: a name for the process (or Lambda environment) that runs the call.
         report: sends a small JSON message to the observer of the flow while the task runs.
+        deadline: Unix time at which the engine ends the call; None if it does not say.
         marks: Unix times at which the call passed the points that it marked, by name.
     """
 
@@ -40,6 +41,7 @@ class Context:
     attempt: int = 1
     worker: str = ""
     report: Callable[[Event], None] = field(default=_ignore)
+    deadline: float | None = None
     marks: dict[str, float] = field(default_factory=dict)
 
     def mark(self, name: str) -> None:

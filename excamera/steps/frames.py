@@ -109,11 +109,16 @@ def by_decoding(
     keys: Keys,
     look: Callable[[VideoFrame], None],
     options: EncodeOptions,
+    deadline: float | None = None,
 ) -> SourceFrames:
-    """Learn the frames by decoding once, and record the packets to read them by number."""
+    """Learn the frames by decoding once, and record the packets to read them by number.
+
+    Raises:
+        SlowSource: that would last until after the `deadline`, a Unix time.
+    """
     with open_media(media, original.name) as opened:
         sound = audio_stream(opened.container, opened.encrypted)
-        recording = Recording(opened, sound, look)
+        recording = Recording(opened, sound, look, deadline)
         store.concat(keys.packets, recording.parts())
         stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
         video_clock, sound_clock = common_clock(

@@ -105,7 +105,9 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     elif event.get("index") != "decoding":
         frames = by_packets(original, media, options)
     if frames is None:
-        frames = by_decoding(original, media, context.store, keys, surveyor.look, options)
+        frames = by_decoding(
+            original, media, context.store, keys, surveyor.look, options, context.deadline
+        )
     context.mark("fetched")
     opening = open_picture(pictures.pictures[0]) if pictures else open_media(media, original.name)
     with opening as opened:

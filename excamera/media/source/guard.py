@@ -83,6 +83,11 @@ class GuardedFile:
         """The position of the next read."""
         return self._at
 
+    @property
+    def share(self) -> float:
+        """How much of the file is before the next read, from 0 to 1."""
+        return min(1.0, self._at / max(1, self.size))
+
     @contextlib.contextmanager
     def blanked(self, parts: Sequence[range]) -> Iterator[None]:
         """Replace these parts of the file by zeros, which cost no read, inside the block.

@@ -18,6 +18,7 @@ from excamera.media.source.clock import GAP_S, Clock, Ticks
 from excamera.media.source.decoder import Decoder, Mark, Marked
 from excamera.media.source.entries import EntryFinder
 from excamera.media.source.media import Opened, demux_past_damage
+from excamera.media.source.patience import Patience
 from excamera.media.source.recorded import Entry, can_record, recorded, table
 
 
@@ -54,7 +55,11 @@ class Recording:
     """
 
     def __init__(
-        self, opened: Opened, sound: AudioStream | None, look: Callable[[VideoFrame], None]
+        self,
+        opened: Opened,
+        sound: AudioStream | None,
+        look: Callable[[VideoFrame], None],
+        deadline: float | None = None,
     ) -> None:
         """Prepares to read a source.
 
@@ -62,7 +67,9 @@ class Recording:
             opened: it, at its start.
             sound: the stream that goes with the picture.
             look: is given every frame, in order.
+            deadline: Unix time before which all of it must be decoded; None for no limit.
         """
+        self._patience = None if deadline is None else Patience(deadline)
         self._opened = opened
         self._streams = [opened.video] if sound is None else [opened.video, sound]
         self._look = look
@@ -94,6 +101,7 @@ class Recording:
 
         Raises:
             NoFrames: nothing could be decoded.
+            SlowSource: it would take too long.
         """
         decoder = Decoder(self._opened.video.codec_context)
         offset = 0
@@ -109,6 +117,8 @@ class Recording:
                 self._take(decoder.decode(packet, number))
                 self._finder.go_on(packet, number)
                 offset += len(data)
+                if self._patience is not None and self._opened.file is not None:
+                    self._patience.check(self._opened.name, self._opened.file.share)
                 yield data
         except av.error.FFmpegError:
             corrupt = True

@@ -30,6 +30,7 @@ def call(
     worker: str,
     timeline: str | None = None,
     task: str = "",
+    deadline: float | None = None,
 ) -> Json:
     """Run one call of a task function, and record in the store when and where it ran.
 
@@ -40,6 +41,7 @@ def call(
         worker: name of this environment.
         timeline: key prefix of the job's timeline; None for no record.
         task: its name in the timeline, which no other task of the job has.
+        deadline: Unix time at which Lambda ends the call, if known.
 
     Raises:
         Exception: the function's own; the record names its class.
@@ -50,6 +52,7 @@ def call(
         task=state.get("name", ""),
         attempt=int(state.get("retries", 0)) + 1,
         worker=worker,
+        deadline=deadline,
     )
     record = TaskRecord(
         name=context.task,
