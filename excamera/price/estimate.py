@@ -15,7 +15,7 @@ from math import ceil
 
 from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.packing import Limits, capacity_of
-from excamera.job.plan import mode_of_batch
+from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
@@ -195,6 +195,17 @@ class Film:
     height: int
     duration_s: float
     sound: bool = True
+
+    @classmethod
+    def of(cls, plan: Plan, frames: int) -> Film:
+        """What a plan encodes, with so many frames."""
+        return cls(
+            frames,
+            plan.geometry.width,
+            plan.geometry.height,
+            float(plan.end * plan.time_base),
+            sound=plan.source.audio_stream is not None,
+        )
 
     @property
     def megapixels(self) -> float:

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
+from excamera.job.plan import Plan
 from excamera.job.records import Prediction
 from excamera.price.costs import UNTIMED_CALLS_S
 from excamera.price.estimate import START_S, Estimate, Film, Pace, Workers, estimate
 from excamera.price.simulated import simulated
-from excamera.price.stages import Lengths, Stages
+from excamera.price.stages import Lengths, Stages, batches_of
 from mu.simulation import CLOUD
 from mu.simulation.calls import COMPUTE, STRAGGLER, WORKERS
 
@@ -34,6 +35,20 @@ def workers_within(limits: Limits, workers: Workers) -> Workers:
         job_workers=limits.job_workers,
         batch_workers=limits.batch_workers,
         concurrency=workers.concurrency if granted is None else granted,
+    )
+
+
+def predict_plan(
+    plan: Plan, limits: Limits, workers: Workers, pace: Pace, *, warm: bool
+) -> Prediction:
+    """Predict what a planned job takes within its limits; see `predict`."""
+    return predict(
+        Film.of(plan, plan.frame_count),
+        plan.options,
+        workers_within(limits, workers),
+        pace,
+        batches_of(plan),
+        warm=warm,
     )
 
 
