@@ -45,7 +45,7 @@ def learn(lesson: Lesson, store: Store, architecture: str) -> None:
     """
 
     def add(record: shared.Fields) -> None:
-        model = Model.from_json(record) if record else Model()
+        model = Model() if record == {} else Model.from_json(record)
         after = model.with_lesson(lesson)
         if after is not model:
             record.clear()
