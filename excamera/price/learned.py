@@ -12,6 +12,7 @@ with different options tell of the same factors.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import exp, isfinite, log
@@ -234,14 +235,12 @@ def lesson_of(
         predicted: what was predicted of it.
     """
     done = [one for one in attempts if one.done]
-    of_job = [one.name for one in done if one.name in _ONCE]
-    if sorted(of_job) != sorted(_ONCE):
+    if sorted(one.name for one in done if one.name in _ONCE) != sorted(_ONCE):
         return None
-    seconds = {
-        name: sum(one.milliseconds for one in done if one.name == name) / 1000
-        for name in {one.name for one in done}
-    }
-    encoding = seconds.get("encode", 0.0) + seconds.get("anchors", 0.0)
+    seconds: Counter[str] = Counter()
+    for one in done:
+        seconds[one.name] += one.milliseconds / 1000  # type: ignore[assignment]
+    encoding = seconds["encode"] + seconds["anchors"]
     own = Pace.of_job(done, film, options, workers, chunks=chunks)
     # What was coded has no sound in it, of whatever size that is.
     own = own.with_size(made.video_bytes, replace(film, sound=False), options.crf)
@@ -253,7 +252,7 @@ def lesson_of(
     if made.sound == "encoded":
         work["audio"] = seconds["audio"]
     planning = seconds["index"] + seconds["plan"]
-    if "survey" in seconds:
+    if seconds["survey"]:
         work["survey"] = seconds["survey"]
     else:
         work["survey" if options.follows_scenes else "plan"] = planning

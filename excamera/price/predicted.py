@@ -9,9 +9,8 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.plan import Plan
 from excamera.job.records import Prediction
-from excamera.price.costs import UNTIMED_CALLS_S
 from excamera.price.estimate import START_S, Estimate, Film, Pace, Workers, estimate
-from excamera.price.simulated import simulated
+from excamera.price.simulated import before_s, simulated
 from excamera.price.stages import Lengths, Stages, batches_of
 from mu.simulation import CLOUD
 from mu.simulation.calls import COMPUTE, STRAGGLER, WORKERS
@@ -111,8 +110,7 @@ def _seconds(
         if not run.result.error:
             spent = run.result.bottlenecks
             computing_s = sum(spent.get(kind, 0.0) for kind in _COMPUTING)
-            before_s = CLOUD.event_s + UNTIMED_CALLS_S["start"] + UNTIMED_CALLS_S["admit"]
-            waits_s = run.seconds - before_s - computing_s
+            waits_s = run.seconds - before_s(CLOUD) - computing_s
             return computing_s + pace.waits * waits_s, computing_s
     if not warm:
         told = estimate(film, options, workers, pace, shape=told.shape)

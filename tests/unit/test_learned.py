@@ -16,11 +16,11 @@ from excamera.job.packing import Limits
 from excamera.job.records import JobResult, Outcome, Prediction
 from excamera.job.steps import DEFAULT_MEMORY_MB, NUMBERS, task_name
 from excamera.job.tally import Tally
-from excamera.price.costs import UNTIMED_CALLS_S, actual
+from excamera.price.costs import actual
 from excamera.price.estimate import SOUND_BITS, Film, Pace, Workers, estimate
 from excamera.price.learned import BOUND, KEPT, PARTS, Lesson, Model, ModelUnusable, lesson_of
 from excamera.price.predicted import MOST_SIMULATED, predict, workers_within
-from excamera.price.simulated import Simulated, simulated
+from excamera.price.simulated import Simulated, before_s, simulated
 from excamera.price.stages import equal_batches
 from mu import Attempt
 from mu.simulation import CLOUD
@@ -71,9 +71,8 @@ def learn(
     ]
     size = estimate(film, options, WORKERS, hidden).size
     sound = SOUND_BITS * film.duration_s / 8 if film.sound else 0
-    before = CLOUD.event_s + UNTIMED_CALLS_S["start"] + UNTIMED_CALLS_S["admit"]
     usd = actual(Tally.of(attempts), DEFAULT_MEMORY_MB, anchored=options.mode == "anchors")
-    took = Outcome(ran.seconds - before, usd.dollars("arm64"), size)
+    took = Outcome(ran.seconds - before_s(CLOUD), usd.dollars("arm64"), size)
     lesson = lesson_of(
         job,
         attempts,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from excamera.cli.cloud import Cloud
+from excamera.cli.main import excamera
 from excamera.cli.outcome import outcomes
+from excamera.errors import CloudUnavailable, NotAllowed
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import PlanSummary, Prediction
@@ -18,9 +22,17 @@ from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle import learning
 from excamera.lifecycle.catalogue import find, record
 from excamera.lifecycle.ending import Ended, end_of_job
-from excamera.price.estimate import Workers
+from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.learned import Lesson, Model, ModelUnusable
 from mu import Attempt, MemoryStore, Range, TaskRecord
+
+TOLD = {
+    "architecture": "x86_64", "memory_mb": {"encode": 1769}, "jobs": 3,
+    "parts": {"anchors": {"factor": 2.0, "constants": {"read_s": 0.016}, "jobs": 3, "work": 1234.5,
+                          "unit": "s of calls"}},
+    "pace": {**asdict(Pace()), "read_s": 0.016, "unknown_s": 1.0},
+    "errors": {"seconds": 12.3, "bytes": 40.0}, "problem": None,
+}  # fmt: skip
 
 KEY = "model/arm64.json"
 WORKERS = Workers(DEFAULT_MEMORY_MB)
@@ -211,3 +223,68 @@ def test_people_see_predicted_beside_actual() -> None:
         "predicted": None, "actual": "61.2 s",
     }  # fmt: skip
     assert dict(outcomes({})) == {"predicted": None, "actual": None}
+
+
+class Asked:
+    """An API that answers each request with the same, or refuses."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.requests: list[str] = []
+
+    def get(self, path: str) -> Any:
+        self.requests.append(f"GET {path}")
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def delete(self, path: str) -> Any:
+        self.requests.append(f"DELETE {path}")
+        return {**TOLD, "jobs": 0, "parts": {}, "errors": {}, "problem": None}
+
+
+def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str) -> tuple[Any, list[str]]:
+    """Run a command against that API; returns its result and the requests."""
+    api = Asked(answer)
+    monkeypatch.setattr(Cloud, "api", api)
+    monkeypatch.setattr("excamera.cli.estimate.check_input", lambda _source: None)
+    film = Film(240, 1280, 720, 10.0)
+    monkeypatch.setattr("excamera.cli.estimate.look_at", lambda _source: film)
+    monkeypatch.delenv("EXCAMERA_STACK", raising=False)
+    return CliRunner().invoke(excamera, [*arguments]), api.requests
+
+
+def test_the_command_shows_and_resets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, users do not see what was learned, or forget it by looking."""
+    shown, asked = run(monkeypatch, TOLD, "model")
+    assert asked == ["GET /model"]
+    assert shown.exit_code == 0, shown.exception
+    assert "learned from  3 jobs" in shown.stdout
+    assert "off by        time 12%, size 40% (median of the last jobs)" in shown.stdout
+    assert "anchors   2.000     3  1,234 s of calls  read_s 0.016" in shown.stdout
+    broken, _ = run(monkeypatch, {**TOLD, "problem": "it is of version 2"}, "model")
+    assert "the record is ignored: it is of version 2; --reset removes it" in broken.stderr
+    reset, asked = run(monkeypatch, TOLD, "model", "--reset")
+    assert asked == ["DELETE /model"]
+    assert "learned from  0 jobs" in reset.stdout
+
+
+def test_an_estimate_says_whose_pace_it_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, a user takes our constants for what the stack has learned."""
+    usual, asked = run(monkeypatch, TOLD, "estimate", "f.mp4")
+    assert asked == []
+    assert "the constants of another machine" in usual.stdout
+    assert "off by" not in usual.stdout
+
+    class Known:
+        name = "Films"
+
+    monkeypatch.setattr(Cloud, "stack", Known())
+    ours, asked = run(monkeypatch, TOLD, "estimate", "f.mp4", "--stack", "Films")
+    assert asked == ["GET /model"]
+    assert "3 jobs of Films; off by time 12%, size 40%" in ours.stdout
+    for error in (CloudUnavailable("no network"), NotAllowed("Missing Authentication Token")):
+        alone, _ = run(monkeypatch, error, "estimate", "f.mp4", "--stack", "Films")
+        assert alone.exit_code == 0, alone.exception
+        assert str(error) in alone.stderr
+        assert alone.stdout == usual.stdout
