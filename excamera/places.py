@@ -145,7 +145,9 @@ def written(output: Path, *, overwrite: bool = True) -> Iterator[Path]:
         raise _unwritable(output, error) from error
 
 
-def write_page(page: Path, records: Sequence[TaskRecord], *, title: str) -> None:
+def write_page(
+    page: Path, records: Sequence[TaskRecord], *, title: str, lines: Sequence[str] = ()
+) -> None:
     """Write a timeline; see `write_timeline`.
 
     Raises:
@@ -153,7 +155,7 @@ def write_page(page: Path, records: Sequence[TaskRecord], *, title: str) -> None
         OutputNotWritable: it cannot be written for another reason.
     """
     try:
-        write_timeline(page, records, title=title)
+        write_timeline(page, records, title=title, lines=lines)
     except OutputNotWritable as error:
         if isinstance(error.__cause__, OSError):
             raise _unwritable(page, error.__cause__) from error

@@ -26,7 +26,12 @@ _UNSEEN = re.compile(
 
 
 def write_page(
-    path: Path, records: Sequence[TaskRecord], *, title: str, which: Which | None = None
+    path: Path,
+    records: Sequence[TaskRecord],
+    *,
+    title: str,
+    lines: Sequence[str] = (),
+    which: Which | None = None,
 ) -> None:
     """Write the page; it appears whole, or not at all. A page of before is replaced.
 
@@ -34,14 +39,21 @@ def write_page(
         path: of the page.
         records: of tasks that have ended.
         title: of the page.
+        lines: about the run, below the title.
         which: tells a task from others of its name; None for its number.
     """
-    text = page(records, title=title, which=which)
+    text = page(records, title=title, lines=lines, which=which)
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def page(records: Sequence[TaskRecord], *, title: str, which: Which | None = None) -> str:
+def page(
+    records: Sequence[TaskRecord],
+    *,
+    title: str,
+    lines: Sequence[str] = (),
+    which: Which | None = None,
+) -> str:
     """The page as text; see `write_page`."""
     script = _asset("timeline.js")
     style = _asset("timeline.css")
@@ -50,13 +62,14 @@ def page(records: Sequence[TaskRecord], *, title: str, which: Which | None = Non
     data = json.dumps(_data(records, which or _number), separators=(",", ":"))
     data = data.replace("<", "\\u003c")
     shown = html.escape(_seen(title))
+    about = "".join(f'<p class="about">{html.escape(_seen(line))}</p>\n' for line in lines)
     return (
         "<!doctype html>\n"
         '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f"<title>{shown}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f"<h1>{shown}</h1>\n{_asset('timeline.html')}"
+        f"<h1>{shown}</h1>\n{about}{_asset('timeline.html')}"
         f'<script type="application/json" id="records">{data}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )

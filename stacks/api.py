@@ -20,6 +20,7 @@ _ROUTES = {
     "jobs": ("GET", "POST"),
     "jobs/{job_id}": ("GET", "DELETE"),
     "jobs/{job_id}/timeline": ("GET",),
+    "model": ("GET", "DELETE"),
     "openapi.json": ("GET",),
 }
 _LOGS = (

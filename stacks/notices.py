@@ -66,6 +66,9 @@ class Notices(Construct):
         workers.abort_output(self.ended)
         self.ended.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*/uploads/*")], JOBS)
         self.ended.allow(["s3:PutObject"], [work.arn_for_objects("catalogue/*")], JOBS)
+        self.ended.allow(["s3:GetObject", "s3:PutObject"], [workers.model])
+        # The result of the plan step has what was predicted.
+        self.ended.allow(["s3:GetObject"], [work.arn_for_objects("jobs/*/timeline/plan/*")], JOBS)
         if settings.max_usd_per_month:
             workers.count_spending(self.ended)
         self.ended.allow(["sns:Publish"], [self.topic.topic_arn])

@@ -76,6 +76,11 @@ class Workers(Construct):
             }
         if Right.CHANGES_TURN in step.rights:
             environment["STACK"] = Stack.of(self).stack_name
+        if Right.PREDICTS in step.rights:
+            environment |= {
+                "MEMORY_MB": json.dumps(settings.memory_mb),
+                "ARCHITECTURE": settings.architecture,
+            }
         function = self.function(
             step.name,
             video=step.media,
@@ -85,6 +90,7 @@ class Workers(Construct):
         grants = {
             Right.ASKS_FOR_LIMITS: self._keep_to_limits,
             Right.CHANGES_TURN: self._change_turn,
+            Right.PREDICTS: self._read_model,
             Right.READS_SOURCE: self._read_input,
             Right.READS_JOBS: self._read_jobs,
             Right.WRITES_JOBS: self._write_jobs,
@@ -226,6 +232,7 @@ class Workers(Construct):
             ("catalogue/jobs", ["s3:GetObject"]),
         ):
             api.allow(actions, [storage.work.arn_for_objects(f"{prefix}/*")], JOBS)
+        api.allow(["s3:GetObject", "s3:DeleteObject"], [self.model])
         self.tell_absent_jobs(api)
         api.allow(["lambda:InvokeFunction"], [sweep.live.function_arn])
         self._look_at_output(api)
@@ -361,6 +368,17 @@ class Workers(Construct):
         )
         if self._settings.max_usd_per_month:
             self.count_spending(function)
+        if self._settings.max_usd_per_month or self._settings.max_usd_per_job:
+            self._read_model(function)
+
+    def _read_model(self, function: Function) -> None:
+        function.allow(["s3:GetObject"], [self.model])
+
+    @property
+    def model(self) -> str:
+        """The ARN of what was learned from jobs."""
+        name = f"model/{self._settings.architecture}.json"
+        return self._storage.work.arn_for_objects(name)
 
     def count_spending(self, function: Function) -> None:
         """Allow it to change what a month costs."""

@@ -42,6 +42,11 @@ class Cloud:
     as_json: bool = False
     named: bool = True
 
+    @property
+    def chosen(self) -> bool:
+        """Whether somebody asked for a stack, an account or a region, in whatever way."""
+        return self.named or self.profile is not None or self.region is not None
+
     @functools.cached_property
     def account(self) -> Any:
         """The `excamera.cloud.account.Account`."""

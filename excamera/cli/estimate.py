@@ -14,7 +14,9 @@ from excamera.cli.cloud import (
     print_fields,
     print_json,
 )
+from excamera.cli.model import errors_line
 from excamera.cli.options import encode_options, given
+from excamera.errors import CloudUnavailable, NoCredentials, NoRegion, StackTooOld
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
@@ -51,14 +53,19 @@ def estimate(
 ) -> None:
     """Estimate the time, size and list price of encoding INPUT in the cloud.
 
-    Times come from a model of one CPU of one machine; --like takes them from a finished job.
+    Times come from a model of one CPU of one machine. With --stack, --profile or --region, or the
+    variable for the stack, the model is corrected by what that stack has learned from its jobs;
+    --like takes the times from one of them.
     """
     check_input(source)
     chosen = EncodeOptions().with_values(given(options))
     film = look_at(source)
-    workers, pace = Workers(DEFAULT_MEMORY_MB), None
+    workers, pace, by = Workers(DEFAULT_MEMORY_MB), Pace(), "the constants of another machine"
     if like is not None:
         workers, pace = _like(cloud, like)
+        by = f"the job {like}"
+    elif cloud.chosen:
+        workers, pace, by = _learned(cloud)
     memory = {"encode": encode_memory, "anchors": anchors_memory}
     workers = replace(
         workers,
@@ -68,7 +75,7 @@ def estimate(
     )
     found = estimated(film, chosen, workers, pace)
     if as_json:
-        print_json(_report(film, chosen, workers, found))
+        print_json({**_report(film, chosen, workers, found), "pace": asdict(pace), "pace_by": by})
         return
     shape, bill = found.shape, found.usage.bill(workers.architecture)
     print_fields(
@@ -78,6 +85,7 @@ def estimate(
             ("cut", f"ExCamera[{chosen.usual_frames},{chosen.usual_chunks}]: {shape.chunks:,} "
              f"chunks in {shape.batches:,} batches, {shape.shares:,} shares, {found.workers:,} "
              "workers at once"),
+            ("pace", by),
             ("time", f"about {found.seconds:,.0f} s from the end of the upload"),
             ("size", f"about {found.size / 1e6:,.1f} MB"),
             ("cost", f"about ${found.dollars:.4f}: "
@@ -121,6 +129,21 @@ def _like(cloud: Cloud, name: str) -> tuple[Workers, Pace]:
     options = EncodeOptions.from_json(job["options"])
     pace = Pace.of_job(attempts, film, options, workers)
     return workers, pace.with_size(job["result"]["size"], film, options.crf)
+
+
+def _learned(cloud: Cloud) -> tuple[Workers, Pace, str]:
+    """The functions of a stack, its pace, and what that is by; ours if it does not answer."""
+    from excamera.cloud.pace import learned_by
+
+    try:
+        found = learned_by(cloud.api)
+    except (CloudUnavailable, NoCredentials, NoRegion, StackTooOld) as error:
+        by = "the constants of another machine"
+        click.echo(f"the stack's model is unknown, so {by} count: {error}", err=True)
+        return Workers(DEFAULT_MEMORY_MB), Pace(), by
+    jobs = f"{found.jobs:,} job{'s' if found.jobs != 1 else ''} of {cloud.stack.name}"
+    errors = errors_line(found.errors)
+    return found.workers, found.pace, f"{jobs}{f'; off by {errors}' if errors else ''}"
 
 
 def _report(

@@ -18,6 +18,7 @@ from excamera.cli.cloud import (
     print_table,
     when,
 )
+from excamera.cli.outcome import outcomes
 from excamera.errors import OptionError
 from excamera.job.plan import CLOUD_CONTAINER
 from excamera.places import check_output, check_timeline, write_page
@@ -61,6 +62,7 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
                 and f"at most {found['account_concurrency']} functions for all jobs",
             ),
             ("cost", cost and _cost(cost, found["phase"])),
+            *outcomes(found),
             ("failed", failure and f"{failure['error']}: {failure['message']}"),
             ("result", result and result_line(found, None)),
             *(("note", note) for note in (result["notes"] if result else ())),
@@ -201,9 +203,11 @@ def timeline(cloud: Cloud, job: str, output: Path | None) -> None:
 
     path = output or Path(f"{job}.html")
     check_timeline(path)
-    found = records(cloud.api, cloud.api.get(f"/jobs/{job}"))
+    described = cloud.api.get(f"/jobs/{job}")
+    found = records(cloud.api, described)
     if not found:
         click.echo(f"no task of {job} has ended yet", err=True)
         return
-    write_page(path, found, title=job)
+    lines = [f"{name}: {text}" for name, text in outcomes(described) if text is not None]
+    write_page(path, found, title=job, lines=lines)
     click.echo(f"{path}: {len(found):,} attempts")

@@ -15,6 +15,7 @@ from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
 from excamera.cli.jobs import cancel, fetch, jobs, status, timeline
 from excamera.cli.logs import logs
+from excamera.cli.model import model
 from excamera.cli.sample import sample
 from excamera.cli.submit import submit
 from excamera.cli.warm import warm
@@ -32,7 +33,7 @@ def excamera() -> None:
 for command in (
     *(encode, decode, compare, sample),
     *(deploy, destroy, synth, doctor, warm),
-    *(submit, status, jobs, cancel, fetch, logs, timeline, estimate),
+    *(submit, status, jobs, cancel, fetch, logs, timeline, estimate, model),
 ):
     excamera.add_command(command)
 

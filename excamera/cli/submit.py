@@ -19,6 +19,7 @@ from excamera.cli.cloud import (
 from excamera.cli.encode import say_notes
 from excamera.cli.jobs import fetch_result, result_line
 from excamera.cli.options import encode_options, given
+from excamera.cli.outcome import outcomes
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.plan import CLOUD_CONTAINER
@@ -103,6 +104,9 @@ def submit(
     elif wait and job["state"] == "succeeded":
         say_notes(job["result"]["notes"])
         click.echo(result_line(job, output))
+        for name, text in outcomes(job):
+            if text is not None:
+                click.echo(f"{name}: {text}")
     if wait:
         check_succeeded(job)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Any
 
 from excamera.cloud.account import Account, Stack, explained
 from excamera.cloud.api import Api
-from excamera.errors import NoResult
+from excamera.errors import NoResult, NoSuchJob, NotAllowed, StackTooOld
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
-from excamera.price.estimate import Film, Workers
+from excamera.price.estimate import Film, Pace, Workers
 from mu import Attempt
 
 
@@ -33,6 +34,42 @@ def attempts_of(api: Api, name: str) -> tuple[dict[str, Any], list[Attempt], Fil
         more = page["next"]
         if more is None:
             return job, attempts, Film(**job["film"])
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a stack has learned from its jobs.
+
+    Attributes:
+        workers: the stack's, in an account of the usual size.
+        pace: the stack's.
+        jobs: how many it has learned from.
+        errors: percent by which predictions of the last jobs were wrong, by quantity.
+    """
+
+    workers: Workers
+    pace: Pace
+    jobs: int
+    errors: dict[str, float]
+
+
+def learned_by(api: Api) -> Learned:
+    """What a stack has learned from its jobs.
+
+    Raises:
+        StackTooOld: it is of a version that does not learn.
+    """
+    try:
+        found = api.get("/model")
+    except (NoSuchJob, NotAllowed) as error:  # API Gateway refuses what it has no route for
+        raise StackTooOld(f"the stack does not tell what it has learned: {error}") from error
+    known = {one.name for one in fields(Pace)}
+    return Learned(
+        Workers({**DEFAULT_MEMORY_MB, **found["memory_mb"]}, found["architecture"]),
+        Pace(**{name: value for name, value in found["pace"].items() if name in known}),
+        found["jobs"],
+        found["errors"],
+    )
 
 
 def workers_of(account: Account, stack: Stack) -> Workers:

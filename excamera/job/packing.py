@@ -8,10 +8,12 @@ account has workers for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
+
+from excamera.job.steps import ENCODING
 
 MOST_CHILDREN = 10_000
 """Step Functions runs no more child executions of a map at the same time."""
@@ -128,6 +130,15 @@ class Limits:
     def _free(self) -> int | None:
         return self.concurrency if self.granted is None else self.granted
 
+    @property
+    def size(self) -> int:
+        """The number of the size of the function that encodes; 0 for the usual one."""
+        return self.sizes.index(self.memory_mb) if self.memory_mb in self.sizes else 0
+
+    def memory(self, usual: Mapping[str, int]) -> dict[str, int]:
+        """MB of each function that the job calls, from those of their usual sizes."""
+        return {**usual, **({ENCODING: self.memory_mb} if self.size else {})}
+
     def useful(self, cut: Cut) -> int:
         """The most functions that a job could use, with one for the sound."""
         return 1 + min(self.job_workers, cut.batches * self._most_shares(cut))
@@ -145,8 +156,7 @@ class Limits:
         shares = max(1, least, min(self._most_shares(cut), room // cut.batches))
         at_once = min(shares, room, MOST_SHARES)
         batches_at_once = min(MOST_CHILDREN, max(1, room // at_once))
-        size = self.sizes.index(self.memory_mb) if self.memory_mb in self.sizes else 0
-        return Packing(shares, batches_at_once, at_once, size=size)
+        return Packing(shares, batches_at_once, at_once, size=self.size)
 
     def _most_shares(self, cut: Cut) -> int:
         """Shares of a batch which still have a chunk for each CPU."""

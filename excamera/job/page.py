@@ -37,19 +37,22 @@ def check_page(path: Path) -> None:
         raise OutputNotWritable(f"{path}: the folder {path.parent} is not writable")
 
 
-def write_timeline(path: Path, records: Sequence[TaskRecord], *, title: str) -> None:
+def write_timeline(
+    path: Path, records: Sequence[TaskRecord], *, title: str, lines: Sequence[str] = ()
+) -> None:
     """Write the page; it appears whole, or not at all.
 
     Args:
         path: of the page.
         records: of the job's tasks that have ended.
         title: of the page.
+        lines: about the job, below the title.
 
     Raises:
         OutputNotWritable: it cannot be written.
     """
     try:
-        write_page(path, records, title=title, which=_which)
+        write_page(path, records, title=title, lines=lines, which=_which)
     except OSError as error:
         raise OutputNotWritable(f"{path}: {error.strerror}") from error
 

@@ -213,6 +213,60 @@ class IndexSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a job takes; None for what is not known.
+
+    Attributes:
+        seconds: from the start of its execution to its end.
+        usd: dollars at list prices, as `excamera.price.costs.actual` counts them.
+        bytes: of its result.
+    """
+
+    seconds: float | None = None
+    usd: float | None = None
+    bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is known."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the plan step expects of a job.
+
+    Attributes:
+        seconds: see `Outcome`.
+        usd: likewise.
+        bytes: likewise.
+        computing_s: the part of `seconds` in which calls compute; the rest are waits.
+        calls_s: seconds of all calls that encode, and code anchors.
+        waits: the `Pace.waits` that it was made with.
+    """
+
+    seconds: float
+    usd: float
+    bytes: int
+    computing_s: float
+    calls_s: float
+    waits: float
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The prediction that `PlanSummary` has; fields that are not known here are ignored."""
+        return cls(**_known(cls, data))
+
+    def to_json(self) -> dict[str, Any]:
+        """The prediction as `PlanSummary` has it."""
+        return asdict(self)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What users are told of it."""
+        return Outcome(self.seconds, self.usd, self.bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSummary:
     """The result of the plan step; small enough for an event.
 
@@ -241,6 +295,8 @@ class PlanSummary:
         sound: whether the source has an audio stream that the result keeps.
         indexed_by: see `excamera.job.plan.SourceFile`.
         notes: see `excamera.job.plan.Plan`.
+        options: with which it is encoded: its own, and those that the upload's metadata asks for.
+        predicted: a `Prediction`; None if there is none.
     """
 
     items: str
@@ -266,6 +322,8 @@ class PlanSummary:
     notes: list[str] = field(default_factory=list)
     size: int = 0
     memory_mb: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+    predicted: dict[str, Any] | None = None
 
     def memory(self, usual: Mapping[str, int]) -> dict[str, int]:
         """MB of each function that the job calls, from those of their usual sizes."""

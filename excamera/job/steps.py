@@ -36,6 +36,7 @@ class Right(Enum):
 
     ASKS_FOR_LIMITS = auto()
     CHANGES_TURN = auto()
+    PREDICTS = auto()
     READS_SOURCE = auto()
     READS_JOBS = auto()
     WRITES_JOBS = auto()
@@ -169,14 +170,14 @@ STEPS = (
         task="excamera.steps.plan:plan",
         per=Per.JOB,
         media=False,
-        rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS,
-                          Right.SENDS_PARTS, Right.ABORTS_OUTPUT}),
+        rights=frozenset({Right.CHANGES_TURN, Right.PREDICTS, Right.READS_JOBS,
+                          Right.WRITES_JOBS, Right.SENDS_PARTS, Right.ABORTS_OUTPUT}),
         # The plan, the list of batches, the upload of the result and what is noted of it, the
         # record; a part of the plan for each batch. The list of the jobs that wait is priced as a
         # write, too, and the turn is one.
         writes=Counts(job=7, batch=1),
-        # The index, the turns, an upload that was begun before, the check; all surveys.
-        reads=Counts(job=5, span=1),
+        # The index, the turns, the model, an upload that was begun before, the check; all surveys.
+        reads=Counts(job=6, span=1),
     ),
     Step(
         "anchors",

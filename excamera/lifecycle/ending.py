@@ -14,17 +14,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from excamera.job.objects import Keys
-from excamera.job.records import FailureRecord
+from excamera.job.records import FailureRecord, Outcome, PlanSummary, Prediction
 from excamera.job.tally import Tally
 from excamera.lifecycle.admission import EVENT_SOURCE
 from excamera.lifecycle.cancel import is_cancelled
 from excamera.lifecycle.failure import note_end, recorded
+from excamera.lifecycle.planned import planned_of
 from excamera.price import costs
-from mu import NoSuchKey, Store
+from mu import Attempt, NoSuchKey, Store
 from mu.timeline import attempts
 
 Notice = dict[str, Any]
@@ -39,6 +41,22 @@ STATUSES = {
     "ABORTED": "stopped",
 }
 """Step Functions' statuses of ended executions, and ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that has ended.
+
+    Attributes:
+        notice: of its end.
+        attempts: of its timeline; none of a job that was cancelled.
+        planned: the result of its plan step; None if it did not get that far.
+    """
+
+    notice: Notice
+    attempts: list[Attempt]
+    planned: PlanSummary | None
+
 
 _OF_RESULT = ("key", "size", "frames", "duration_s")
 
@@ -62,7 +80,7 @@ def end_of_job(
     stack: str,
     memory_mb: Mapping[str, int],
     architecture: str,
-) -> Notice:
+) -> Ended:
     """Make the notice of an end; records the reason if the job did not succeed.
 
     Args:
@@ -76,11 +94,24 @@ def end_of_job(
     if detail["status"] != "SUCCEEDED":
         note_end(detail["name"], detail["status"], detail.get("cause"), store)
         reason = recorded(detail["name"], store)
-    keys, cost_usd = Keys(detail["name"]), None
+    keys = Keys(detail["name"])
+    noted: list[Attempt] = []
     # Of a cancelled job a part of the timeline may be removed already.
     if detail["status"] != "ABORTED" or not is_cancelled(store, keys):
-        cost_usd = _cost_usd(keys, store, memory_mb, architecture)
-    return notice_of(detail, stack=stack, reason=reason, cost_usd=cost_usd)
+        noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
+    planned = planned_of(store, keys, noted)
+    cost_usd = None
+    if noted:
+        own_mb = planned.memory(memory_mb) if planned else memory_mb
+        cost_usd = round(costs.actual(Tally.of(noted), own_mb).dollars(architecture), 6)
+    notice = notice_of(
+        detail,
+        stack=stack,
+        reason=reason,
+        cost_usd=cost_usd,
+        predicted=planned.predicted if planned else None,
+    )
+    return Ended(notice, noted, planned)
 
 
 def notice_of(
@@ -89,6 +120,7 @@ def notice_of(
     stack: str,
     reason: FailureRecord | None = None,
     cost_usd: float | None = None,
+    predicted: dict[str, Any] | None = None,
 ) -> Notice:
     """The notice of an end, without fields whose values are unknown.
 
@@ -97,9 +129,12 @@ def notice_of(
         stack: name of the stack in which the job ran.
         reason: the record of the job's failure.
         cost_usd: cost of the job, if known.
+        predicted: the `Prediction` in its plan's result, if there is one.
     """
     arn, stopped_ms = detail["executionArn"], detail["stopDate"]
     job = parsed(detail.get("input"))
+    result = _result(detail, job) if detail["status"] == "SUCCEEDED" else None
+    took = Outcome(seconds(detail), cost_usd, result.get("size") if result else None)
     notice = {
         "id": hashlib.sha256(f"{arn}\n{stopped_ms}".encode()).hexdigest()[:32],
         "stack": stack,
@@ -107,12 +142,14 @@ def notice_of(
         "execution": arn,
         "status": STATUSES[detail["status"]],
         "source": _place(parsed(job.get("input")).get("name")),
-        "result": _result(detail, job) if detail["status"] == "SUCCEEDED" else None,
+        "result": result,
         "error": reason and reason.error,
         "message": reason and reason.message,
         "started": _time(detail["startDate"]),
         "ended": _time(stopped_ms),
         "cost_usd": cost_usd,
+        "predicted": predicted and Prediction.from_json(predicted).outcome.to_json(),
+        "actual": took.to_json() or None,
         "tag": job.get("tag"),
     }
     return {name: value for name, value in notice.items() if value is not None}
@@ -162,15 +199,6 @@ def seconds(detail: Mapping[str, Any]) -> float | None:
     if detail.get("redriveCount"):
         return None
     return float(detail["stopDate"] - detail["startDate"]) / 1000
-
-
-def _cost_usd(
-    keys: Keys, store: Store, memory_mb: Mapping[str, int], architecture: str
-) -> float | None:
-    """The cost of a job from its timeline; None if it has none, or has it no longer."""
-    noted = list(attempts(keys.timeline, store.list(f"{keys.timeline}/")))
-    used = costs.actual(Tally.of(noted), memory_mb)
-    return round(used.dollars(architecture), 6) if noted else None
 
 
 def _last(notice: Notice, store: Store) -> dict[str, Any]:

@@ -21,6 +21,11 @@ def request(hold_s: float) -> Event:
     return {_HOLD: hold_s}
 
 
+def began_before() -> bool:
+    """Whether this environment has answered such a call."""
+    return bool(_answered)
+
+
 def answer(event: Event, environment: str) -> Json | None:
     """The answer to such a call, or None if the event is another's.
 

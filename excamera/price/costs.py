@@ -223,8 +223,8 @@ _BESIDES = {
     _STATE_MACHINE: _Asked(writes=1, reads=1),
     # Lists the timeline, stores the end, and the job's record in the catalogue with an entry;
     # looks twice for an earlier end, and once for a cancellation. Lists uploads, of which there is
-    # one.
-    "ended": _Asked(invocations=1, writes=5, reads=4),
+    # one. Reads what was predicted; looks up, reads and changes the model.
+    "ended": _Asked(invocations=1, writes=6, reads=7),
 }
 
 

@@ -15,7 +15,7 @@ from math import ceil
 
 from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.packing import Limits, capacity_of
-from excamera.job.plan import mode_of_batch
+from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
@@ -65,6 +65,8 @@ class Pace:
         survey_s: seconds to decode and survey a megapixel.
         stitch_s: seconds to send the front and the end of a result.
         bits: bits of a megapixel at `crf` 24.
+        waits: seconds in which a job waits for events, environments, states and maps, as a multiple
+            of what is assumed here and in `mu.simulation`.
     """
 
     call_s: float = 0.15
@@ -81,6 +83,7 @@ class Pace:
     survey_s: float = 0.01
     stitch_s: float = 0.5
     bits: float = 125_000
+    waits: float = 1.0
 
     @classmethod
     def of_job(
@@ -90,6 +93,8 @@ class Pace:
         options: EncodeOptions,
         workers: Workers,
         call_s: float | None = None,
+        *,
+        chunks: int | None = None,
     ) -> Pace:
         """The pace of a finished job, from its timeline.
 
@@ -99,6 +104,7 @@ class Pace:
             options: its options.
             workers: that encoded it.
             call_s: seconds of a call's requests; by default the constant.
+            chunks: how many it had; by default as many as if all were of equal length.
         """
         usual = cls() if call_s is None else cls(call_s=call_s)
         seconds = dict.fromkeys(STEP_NAMES, 0.0)
@@ -109,8 +115,9 @@ class Pace:
             seconds[attempt.name] += max(took / 2, took - usual.call_s)
         anchored = mode_of_batch(options) == "anchors"
         packed = Shape.so_far(Tally.of(done), anchored=anchored)
-        cut = film.cut(options, workers.limits)
-        shape = replace(packed, frames=cut.frames, chunks=cut.chunks)
+        if chunks is None:
+            chunks = film.cut(options, workers.limits).chunks
+        shape = replace(packed, frames=film.frames, chunks=chunks)
         work = max(1e-9, film.frames * film.megapixels)
         # A timeline does not tell the parts of a call: all are as much slower than usual.
         expected = _work_seconds(film, options, shape, workers, usual)
@@ -189,6 +196,17 @@ class Film:
     duration_s: float
     sound: bool = True
 
+    @classmethod
+    def of(cls, plan: Plan, frames: int) -> Film:
+        """What a plan encodes, with so many frames."""
+        return cls(
+            frames,
+            plan.geometry.width,
+            plan.geometry.height,
+            float(plan.end * plan.time_base),
+            sound=plan.source.audio_stream is not None,
+        )
+
     @property
     def megapixels(self) -> float:
         """Megapixels of one frame."""
@@ -253,6 +271,7 @@ class Estimate:
         usage: what it uses of AWS.
         dollars: cost at list prices.
         workers: the most workers at the same time.
+        computing_s: the part of `seconds` in which calls compute, one after another.
     """
 
     shape: Shape
@@ -261,6 +280,7 @@ class Estimate:
     usage: Usage
     dollars: float
     workers: int
+    computing_s: float
 
 
 def estimate(
@@ -271,6 +291,7 @@ def estimate(
     *,
     warm: bool = False,
     source_reads: int = 5,
+    shape: Shape | None = None,
 ) -> Estimate:
     """Estimate a job; pure arithmetic.
 
@@ -281,10 +302,11 @@ def estimate(
         pace: the pace of one CPU; by default the constants here.
         warm: whether the functions have environments left from another job.
         source_reads: see `excamera.price.costs.foretold`.
+        shape: how the film is cut, if that is known; by default all batches are equal.
     """
     pace = pace or Pace()
     limits = workers.limits
-    shape = film.cut(options, limits)
+    shape = shape or film.cut(options, limits)
     calls = _call_seconds(film, options, shape, workers, pace)
     counts = _calls(shape)
     # One call is left for the sound.
@@ -305,31 +327,36 @@ def estimate(
     usage = foretold(shape, gb_seconds, environments["encode"], source_reads=source_reads)
     of_batch = ceil(shape.shares / shape.batches)
     together = max(1, free // of_batch)
-    batch_s = ceil(of_batch / free) * (calls["encode"] + STATE_S)
+    rounds = ceil(shape.batches / together)
+    batch_s = ceil(of_batch / free) * calls["encode"]
+    waits_s = ceil(of_batch / free) * STATE_S
     if shape.divided and shape.anchored:
-        batch_s += calls["anchors"] + STATE_S + cold
-    seconds = (
+        batch_s += calls["anchors"]
+        waits_s += STATE_S + cold
+    surveyed = ceil(shape.spans / surveys)
+    computing_s = (
+        calls["index"]
+        + max(calls["audio"], surveyed * calls["survey"] + calls["plan"])
+        + rounds * batch_s
+        + calls["stitch"]
+    )
+    waits_s = (
         START_S
         + (len(("index", "plan", "encode", "stitch")) + bool(shape.spans)) * cold
-        + calls["index"]
-        + STATE_S
-        + max(
-            calls["audio"],
-            ceil(shape.spans / surveys) * (calls["survey"] + STATE_S) + calls["plan"],
-        )
-        + ceil(shape.batches / together) * batch_s
+        + (1 + surveyed) * STATE_S
+        + rounds * waits_s
         + shape.batches / _CHILDREN_A_SECOND
-        + calls["stitch"]
     )
     bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
     sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
     return Estimate(
         shape,
-        seconds,
+        computing_s + pace.waits * waits_s,
         round((bits + sound_bits) / 8),
         usage,
         usage.dollars(workers.architecture),
         at_once,
+        computing_s,
     )
 
 

@@ -117,7 +117,7 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         mark = pictures.fingerprint if pictures else fingerprint(media)
         made = _make_plan(opened, frames, original, mark, container, options)
     if accept is not None:
-        accept(_film(made, len(frames.pts)), options)
+        accept(Film.of(made, len(frames.pts)), options)
     draft = _draft(replace(made, output=output), frames, context.store, surveyor)
     context.mark("computed")
     draft.save(context.store, keys)
@@ -129,16 +129,6 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         spans_at_once=limits.workers,
         limits=asdict(limits),
     ).to_json()
-
-
-def _film(made: Plan, frames: int) -> Film:
-    return Film(
-        frames,
-        made.geometry.width,
-        made.geometry.height,
-        float(made.end * made.time_base),
-        sound=made.source.audio_stream is not None,
-    )
 
 
 def _draft(made: Plan, frames: SourceFrames, store: Store, surveyor: _WholeSurveyor) -> Draft:

@@ -10,7 +10,7 @@ from excamera.job.draft import Draft
 from excamera.job.objects import Job, Keys
 from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Batch, Plan
-from excamera.job.records import PlanSummary, SurveyRecord
+from excamera.job.records import PlanSummary, Prediction, SurveyRecord
 from excamera.lifecycle.result_uploads import assembly_prefix, begin_upload
 from excamera.media.container.output import output_container
 from excamera.media.losses import Lost, even_octaves
@@ -20,14 +20,23 @@ from mu import Context, Event, Store, at_once
 Grant = Callable[[int, Limits], Limits]
 """The limits of a job that could use so many functions at the same time."""
 
+Foretell = Callable[[Plan, Limits], Prediction | None]
+"""What a planned job is expected to take within its limits; None if that is not known."""
 
-def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
+
+def plan(
+    event: Event,
+    context: Context,
+    grant: Grant | None = None,
+    foretell: Foretell | None = None,
+) -> Event:
     """Write ``plan.json`` and the list of batches; begin the upload of the result.
 
     Args:
         event: `job`, and `limits`, those of `excamera.job.packing.Limits`.
         context: the store.
         grant: changes the limits, once it is known what the job could use.
+        foretell: predicts what the job takes.
 
     Returns:
         A `PlanSummary`.
@@ -50,6 +59,7 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
     Job(context.store, keys, made).save(packing)
     context.mark("stored")
     shares = [packing.shares_of(len(batch.chunks)) for batch in batches]
+    predicted = foretell(made, limits) if foretell is not None else None
     return PlanSummary(
         items=keys.items,
         results=keys.map_results,
@@ -74,6 +84,8 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
         sound=made.source.audio_stream is not None,
         indexed_by=made.source.indexed_by,
         notes=list(made.notes),
+        options=made.options.to_json(),
+        predicted=None if predicted is None else predicted.to_json(),
     ).to_json()
 
 

@@ -43,6 +43,7 @@ class Execution:
         output: its output, or None.
         error: the error it failed with, or "".
         cause: the cause of that error, or "".
+        redriven: whether it was redriven; None in a list.
     """
 
     job: str
@@ -53,6 +54,14 @@ class Execution:
     output: dict[str, Any] | None = None
     error: str = ""
     cause: str = ""
+    redriven: bool | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None if it was redriven, as its idle time is unknown."""
+        if self.ended is None or self.redriven is not False:
+            return None
+        return round((self.ended - self.started).total_seconds(), 3)
 
 
 class Executions:
@@ -82,6 +91,7 @@ class Executions:
             output=json.loads(output) if output else None,
             error=found.get("error") or "",
             cause=found.get("cause") or "",
+            redriven=bool(found.get("redriveCount")),
         )
 
     def page(

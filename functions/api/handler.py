@@ -21,6 +21,7 @@ from functions.api import problems
 from functions.api.delivery import Delivery, SignedUrls
 from functions.api.executions import Executions
 from functions.api.jobs import Jobs
+from functions.api.learned import forget, learned
 from functions.api.lists import PAGE, Lists
 from functions.api.models import (
     JOB_ID,
@@ -28,6 +29,7 @@ from functions.api.models import (
     Job,
     JobPage,
     JobRequest,
+    LearnedModel,
     Problem,
     State,
     TimelinePage,
@@ -182,6 +184,41 @@ def get_timeline(
     """List a job's attempts."""
     jobs.check(job_id)
     return timeline(store, job_id, next, limit)
+
+
+@app.get(
+    "/model",
+    operation_id="getModel",
+    summary="Get what the stack has learned from its jobs",
+    responses={
+        200: {
+            "description": "The model",
+            "content": {"application/json": {"model": LearnedModel}},
+        },
+        **_problems(),
+    },
+)
+def get_model() -> LearnedModel:
+    """Return the model."""
+    return learned(store, settings)
+
+
+@app.delete(
+    "/model",
+    operation_id="resetModel",
+    summary="Forget what the stack has learned from its jobs",
+    responses={
+        200: {
+            "description": "The model without it",
+            "content": {"application/json": {"model": LearnedModel}},
+        },
+        **_problems(),
+    },
+)
+def reset_model() -> LearnedModel:
+    """Forget the model."""
+    logger.info("model forgotten")
+    return forget(store, settings)
 
 
 @app.get(PATH, include_in_schema=False, enable_validation=False)

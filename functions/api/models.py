@@ -170,6 +170,18 @@ class Cost(BaseModel):
     gb_seconds: dict[str, float]
 
 
+class Outcome(BaseModel):
+    """What a job takes; null for what is not known."""
+
+    seconds: Annotated[
+        float | None, Field(description="From the start of its execution to its end.")
+    ] = None
+    usd: Annotated[
+        float | None, Field(description="List prices of us-east-1, as `cost` counts them.")
+    ] = None
+    bytes: Annotated[int | None, Field(description="Size of the result.")] = None
+
+
 class Film(BaseModel):
     """The source as the plan found it; sizes in pixels."""
 
@@ -259,6 +271,10 @@ class Job(JobSummary):
         ),
     ] = None
     cost: Cost | None = None
+    predicted: Annotated[
+        Outcome | None, Field(description="What the stack's model expected when it was planned.")
+    ] = None
+    actual: Annotated[Outcome | None, Field(description="What it took, once it has ended.")] = None
     failure: Failure | None = None
     result: Result | None = None
     upload: Upload | None = None
@@ -303,6 +319,37 @@ class TimelinePage(BaseModel):
 
     attempts: list[TaskAttempt]
     next: str | None = None
+
+
+class LearnedPart(BaseModel):
+    """What jobs have told of some constants of the model together."""
+
+    factor: Annotated[
+        float, Field(description="By how much they are larger here than on our own machine.")
+    ]
+    constants: Annotated[dict[str, float], Field(description="As the stack uses them.")]
+    jobs: Annotated[int, Field(description="How many jobs have told of them.")]
+    work: Annotated[float, Field(description="Of all of these, in `unit`.")]
+    unit: str
+
+
+class LearnedModel(BaseModel):
+    """What the stack has learned from finished jobs, of its functions' architecture."""
+
+    architecture: str
+    memory_mb: Annotated[dict[str, int], Field(description="Of each function, by its name.")]
+    jobs: Annotated[int, Field(description="How many jobs it has learned from.")]
+    parts: dict[str, LearnedPart]
+    pace: Annotated[
+        dict[str, float], Field(description="All constants: `excamera.price.estimate.Pace`.")
+    ]
+    errors: Annotated[
+        dict[str, float],
+        Field(description="Percent by which predictions of the last 20 jobs were wrong; medians."),
+    ]
+    problem: Annotated[
+        str | None, Field(description="Why the record is ignored, if it cannot be used.")
+    ] = None
 
 
 class FieldProblem(BaseModel):

@@ -8,7 +8,7 @@ from collections import Counter
 
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.records import JobResult, PlanSummary
+from excamera.job.records import JobResult, PlanSummary, Prediction
 from excamera.job.steps import NUMBERS
 from excamera.job.tally import Tally
 from excamera.lifecycle.admission import USUAL_PRIORITY
@@ -22,6 +22,7 @@ from functions.api.models import (
     Failure,
     Film,
     Job,
+    Outcome,
     Phase,
     Result,
     TaskAttempt,
@@ -44,6 +45,8 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
     planned, tally = done.planned, done.tally
     event, output = execution.event, execution.event["output"]
     ended = execution.ended
+    cost = _cost(tally, planned, event, settings) if planned else None
+    result = _result(execution, results, settings)
     return Job(
         id=execution.job,
         state=execution.state,
@@ -66,9 +69,11 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         workers_at_once=_at_once(planned) if planned else None,
         workers_useful=planned.useful if planned else None,
         account_concurrency=planned.concurrency if planned else None,
-        cost=_cost(tally, planned, event, settings) if planned else None,
+        cost=cost,
+        predicted=_predicted(planned) if planned else None,
+        actual=_actual(execution, cost, result) if ended else None,
         failure=_failure(execution, store, keys),
-        result=_result(execution, results, settings),
+        result=result,
     )
 
 
@@ -140,20 +145,37 @@ def _phase(execution: Execution, planned: PlanSummary | None, counts: Counter[st
 def _cost(tally: Tally, planned: PlanSummary, event: Event, settings: ApiSettings) -> Cost:
     memory_mb = planned.memory(settings.memory_mb)
     used = actual(tally, memory_mb, anchored=planned.anchored > 0)
-    film = estimates.Film(**_film(planned).model_dump())
-    expected = estimates.estimate(
-        film,
-        EncodeOptions.from_json(event["options"]),
-        estimates.Workers(
-            memory_mb,
-            settings.architecture,
-            concurrency=planned.concurrency or _USUAL_CONCURRENCY,
-        ),
-    )
     return Cost(
         so_far_usd=used.dollars(settings.architecture),
-        estimated_usd=expected.dollars,
+        estimated_usd=_estimated_usd(planned, event, settings),
         gb_seconds={step: round(value, 3) for step, value in used.gb_seconds.items()},
+    )
+
+
+def _estimated_usd(planned: PlanSummary, event: Event, settings: ApiSettings) -> float:
+    """What the plan predicted; of a job that an older version planned, what our constants say."""
+    if planned.predicted is not None:
+        return float(planned.predicted["usd"])
+    workers = estimates.Workers(
+        settings.memory_mb,
+        settings.architecture,
+        concurrency=planned.concurrency or _USUAL_CONCURRENCY,
+    )
+    film = estimates.Film(**_film(planned).model_dump())
+    return estimates.estimate(film, EncodeOptions.from_json(event["options"]), workers).dollars
+
+
+def _predicted(planned: PlanSummary) -> Outcome | None:
+    if planned.predicted is None:
+        return None
+    return Outcome(**Prediction.from_json(planned.predicted).outcome.to_json())
+
+
+def _actual(execution: Execution, cost: Cost | None, result: Result | None) -> Outcome:
+    return Outcome(
+        seconds=execution.seconds,
+        usd=None if cost is None else cost.so_far_usd,
+        bytes=None if result is None else result.size,
     )
 
 

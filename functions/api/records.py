@@ -5,7 +5,7 @@ from __future__ import annotations
 from excamera.job.records import JobResult
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.catalogue import Record
-from functions.api.models import Cost, Failure, Job, JobSummary
+from functions.api.models import Cost, Failure, Job, JobSummary, Outcome
 from functions.api.progress import finished
 from functions.api.settings import ApiSettings
 from functions.api.uploads import Results
@@ -24,6 +24,8 @@ def remembered(record: Record, results: Results, settings: ApiSettings) -> Job:
         tag=record.get("tag"),
         frames=made and made["frames"],
         cost=None if cost is None else Cost(so_far_usd=cost, estimated_usd=None, gb_seconds={}),
+        predicted=_outcome(record, "predicted"),
+        actual=_outcome(record, "actual"),
         failure=_failure(record),
         result=made and finished(JobResult.from_json(made), record["job"], results, settings),
     )
@@ -39,6 +41,10 @@ def summary_of_record(record: Record) -> JobSummary:
         source=record["source"],
         size=record.get("size"),
     )
+
+
+def _outcome(record: Record, which: str) -> Outcome | None:
+    return Outcome(**record[which]) if which in record else None
 
 
 def _failure(record: Record) -> Failure | None:

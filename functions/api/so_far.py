@@ -8,13 +8,13 @@ batches that are not joined, are then not counted.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
 from excamera.job.objects import Keys
 from excamera.job.records import PlanSummary
 from excamera.job.tally import Tally
-from mu import Assembly, Attempt, NoSuchKey, Store, TaskRecord, at_once
+from excamera.lifecycle.planned import planned_of
+from mu import Assembly, Store, at_once
 from mu.timeline import attempts
 
 FEW = 1000
@@ -50,25 +50,15 @@ def so_far(store: Store, keys: Keys) -> SoFar:
 
         found = [key for page in at_once(some, _ONCE) for key in page]
         noted = list(attempts(prefix, found))
-        planned = _planned(store, keys, noted)
+        planned = planned_of(store, keys, noted)
         tally = Tally.of(noted)
         joined, totals = _assembly(store, keys, planned).so_far() if planned else (0, {})
         tally.add_batches(joined, totals)
         return SoFar(planned, tally, joined)
     noted = list(attempts(prefix, found))
-    planned = _planned(store, keys, noted)
+    planned = planned_of(store, keys, noted)
     joined = sum(key.endswith(".json") for key in store.list(keys.clusters)) if planned else 0
     return SoFar(planned, Tally.of(noted), joined)
-
-
-def _planned(store: Store, keys: Keys, noted: list[Attempt]) -> PlanSummary | None:
-    """The result of the plan step, or None before its end."""
-    for attempt in noted:
-        if attempt.name == "plan" and attempt.done:
-            with contextlib.suppress(NoSuchKey):
-                record = TaskRecord.from_json(store.get(attempt.key(keys.timeline)))
-                return PlanSummary.from_json(record.result)
-    return None
 
 
 def _assembly(store: Store, keys: Keys, planned: PlanSummary) -> Assembly:

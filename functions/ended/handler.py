@@ -13,8 +13,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from excamera.job.objects import Keys
-from excamera.lifecycle import catalogue, ending, spending
+from excamera.lifecycle import catalogue, ending, learning, spending
 from excamera.lifecycle.result_uploads import abort_uploads
+from excamera.price.estimate import Workers
 from functions import begun
 from functions.settings import Settings
 from mu import open_store
@@ -60,13 +61,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
         logger.info("no job", execution=detail["executionArn"])
         return
     abort_uploads(store, Keys(detail["name"]))
-    notice = ending.end_of_job(
+    ended = ending.end_of_job(
         detail,
         store,
         stack=settings.stack,
         memory_mb=settings.memory_mb,
         architecture=settings.architecture,
     )
+    notice = ended.notice
     logger.append_keys(job=notice["job"], status=notice["status"])
     if ending.is_told(notice, store):
         logger.info("announced before")
@@ -76,10 +78,23 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     if settings.max_usd_per_month:
         spent = notice.get("cost_usd", 0.0) - ending.told_cost_usd(notice, store)
         spending.settle(notice["job"], max(0.0, spent), store, datetime.now(UTC))
+    _learn(ended, detail)
     _publish(notice)
     ending.remember(notice, store)
     _measure(notice, ending.seconds(detail))
     logger.info("job ended", notice=notice)
+
+
+def _learn(ended: ending.Ended, detail: dict[str, Any]) -> None:
+    """Correct the stack's model by a job; whatever happens, its end is announced."""
+    workers = Workers(settings.memory_mb, settings.architecture)
+    try:
+        lesson = learning.lesson_of_end(ended, detail, workers)
+        if lesson is not None:
+            learning.learn(lesson, store, settings.architecture)
+            logger.info("learned", told=lesson.told, errors=lesson.errors)
+    except Exception:
+        logger.warning("nothing is learned from this job", exc_info=True)
 
 
 def _publish(notice: ending.Notice) -> None:

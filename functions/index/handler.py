@@ -10,6 +10,7 @@ from excamera.lifecycle import spending
 from excamera.lifecycle.admission import turns
 from excamera.price.estimate import Film, Workers, estimate, limits_of
 from excamera.steps.index import index
+from functions.learned import model_of
 from functions.settings import StoreSettings
 from functions.task import task_handler
 from functions.turns import capacity
@@ -62,6 +63,8 @@ def index_within_limits(event: Event, context: Context) -> Json:
     )
 
     def accept(film: Film, options: EncodeOptions) -> None:
+        if not (settings.max_usd_per_job or settings.max_usd_per_month):
+            return
         workers = Workers(
             settings.memory_mb,
             settings.architecture,
@@ -69,7 +72,8 @@ def index_within_limits(event: Event, context: Context) -> Json:
             settings.batch_workers,
             limits.workers,
         )
-        usd = estimate(film, options, workers).dollars
+        pace = model_of(context.store, settings.architecture).pace
+        usd = estimate(film, options, workers, pace).dollars
         spending.check_job(usd, settings.max_usd_per_job)
         now = datetime.now(UTC)
         spending.commit(event["job"], usd, settings.max_usd_per_month, context.store, now)

@@ -39,6 +39,7 @@ AS_IT_SHOULD_BE = {
     "makes_room": ["SUCCEEDED"],
     "remembers": ["200"],
     "reconciles": ["[]"],
+    "learns": ["200", "1", "True", "200"],
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
     "forgets_ends": ["forgotten"],
@@ -257,6 +258,25 @@ class Scenarios:
         )
         found: dict[str, Any] = json.loads(answer["Payload"].read())
         return found
+
+    def learns(self) -> list[str]:
+        """Forgets what was learned, learns from a job, and uses that for the next one."""
+        forgotten = self._ask("DELETE", "/model")
+        told: list[dict[str, Any]] = []
+        for _ in range(2):
+            # Noise has more bits than any film, so even little of it changes what is predicted.
+            job = self._stack.job(self._stack.upload(self._key(), self._noise)).name
+            until(lambda job=job: self._stack.keys("WorkBucket", f"jobs/{job}/end.json"))
+            told.append(self._ask("GET", f"/jobs/{job}").json()["predicted"] or {})
+            if len(told) == 1:
+                model = self._ask("GET", "/model")
+        sizes = [one.get("bytes") for one in told]
+        return [
+            str(forgotten.status),
+            str(model.json().get("jobs")),
+            str(sizes[0] != sizes[1]),
+            str(model.status),
+        ]
 
     def tags(self) -> list[str]:
         """Returns an upload's tag, which is in its job's event."""

@@ -75,8 +75,10 @@ def test_the_catalogue_remembers_what_step_functions_forgets(stack: Deployed, fi
     (listed,) = command("jobs", "--day", "2020-02-02")
     assert (listed["id"], listed["state"]) == ("long-ago", "succeeded")
     now, then = command("status", job.name), command("status", "long-ago")
-    for name in ("state", "source", "output", "tag", "frames", "priority"):
+    for name in ("state", "source", "output", "tag", "frames", "priority", "predicted"):
         assert then[name] == now[name], name
+    assert then["predicted"]["bytes"] > 0
+    assert then["actual"]["bytes"] == now["actual"]["bytes"]
     assert then["options"]["crf"] == 24
     assert then["cost"]["so_far_usd"] == pytest.approx(now["cost"]["so_far_usd"], rel=0.1)
     assert then["result"]["frames"] == 14

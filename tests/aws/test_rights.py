@@ -98,6 +98,23 @@ def test_a_right_taken_away_is_missed(stack: Deployed, scenarios: Scenarios, rol
         assert scenarios.see(scenario) != AS_IT_SHOULD_BE[scenario]
 
 
+@pytest.mark.parametrize(
+    ("role", "action"),
+    [
+        ("ended", "s3:GetObject"), ("ended", "s3:PutObject"), ("plan", "s3:GetObject"),
+        ("api", "s3:GetObject"), ("api", "s3:DeleteObject"),
+    ],
+)  # fmt: skip
+def test_a_right_to_the_model_taken_away_is_missed(
+    stack: Deployed, scenarios: Scenarios, role: str, action: str
+) -> None:
+    """If this fails, a role has a right to what was learned that it does not need."""
+    of_role = rights(stack, role_name(stack, role))
+    [taken] = [one for one in of_role if one.action == action and "/model/" in one.resource]
+    with without(stack, taken):
+        assert scenarios.learns() != AS_IT_SHOULD_BE["learns"]
+
+
 def test_strangers_are_refused(guarded: Emulator, stack: Deployed) -> None:
     """If this fails, the buckets are open to callers without rights in the account."""
     import boto3

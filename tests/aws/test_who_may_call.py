@@ -107,7 +107,8 @@ def test_unsigned_requests_are_refused(api: Api) -> None:
     """If this fails, anyone on the internet can encode at the account's cost."""
     for method, path in (
         ("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/jobs/a"), ("DELETE", "/jobs/a"),
-        ("GET", "/jobs/a/timeline"), ("GET", "/openapi.json"),
+        ("GET", "/jobs/a/timeline"), ("GET", "/openapi.json"), ("GET", "/model"),
+        ("DELETE", "/model"),
     ):  # fmt: skip
         answer = ask(api, {}, path, method)
         assert answer.status == 403, (method, path, answer.data)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from excamera.job.records import Prediction
 from excamera.lifecycle.ending import notice_of
 from tests.support.assembly import ROOT, built, resources
 from tests.support.pages import code_block, section
@@ -190,9 +191,11 @@ def test_the_page_describes_a_notice() -> None:
                              "tag": 1}),
         "output": json.dumps(dict.fromkeys(("key", "size", "frames", "duration_s"), 1)),
     }  # fmt: skip
-    made = notice_of(detail, stack="ExCamera", cost_usd=0.1)
+    predicted = Prediction(2.0, 0.1, 1, computing_s=1.0, calls_s=1.0, waits=1.0).to_json()
+    made = notice_of(detail, stack="ExCamera", cost_usd=0.1, predicted=predicted)
     assert list(shown) == list(made)
-    assert list(shown["result"]) == list(made["result"])
+    for name in ("result", "predicted", "actual"):
+        assert list(shown[name]) == list(made[name])
     described = section(PAGE, "Notices")
     for name in [*made, "error", "message"]:
         assert re.search(rf"^\|.*`{name}`.*\|$", described, re.M), name

@@ -176,6 +176,30 @@ def test_intermediates_expire_and_results_do_not(stack: Template) -> None:
     assert days == 7
 
 
+def test_what_was_learned_stays(stack: Template) -> None:
+    """If this fails, a stack forgets after a week what its jobs have taught it."""
+    [work] = [
+        bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        for name, bucket in resources(stack, "AWS::S3::Bucket").items()
+        if stack["Outputs"]["WorkBucket"]["Value"] == {"Ref": name}
+    ]
+    expiring = [rule for rule in work if "ExpirationInDays" in rule]
+    assert expiring
+    for rule in expiring:
+        assert not "model/arm64.json".startswith(rule.get("Prefix", ""))
+
+
+@pytest.mark.parametrize(("limit", "reads"), [(0, False), (1, True)])
+def test_the_index_reads_what_was_learned_if_it_needs_it(
+    tmp_path: Path, limit: int, reads: bool
+) -> None:
+    """If this fails, a limit is held against our constants, or a right is there for nothing."""
+    document = built(tmp_path, max_usd_per_job=limit)
+    policies = resources(document, "AWS::IAM::Policy")
+    [policy] = [one for name, one in policies.items() if "WorkersIndexRole" in name]
+    assert ("/model/arm64.json" in json.dumps(policy)) is reads
+
+
 def test_nothing_is_public_and_no_trust_is_wide(stack: Template) -> None:
     """If this fails, a stranger could call a function or take a role."""
     assert not resources(stack, "AWS::Lambda::Url")

@@ -28,6 +28,10 @@ def detail(status: str = "SUCCEEDED", **changes: Any) -> dict[str, Any]:
 
 
 def told(store: MemoryStore, *args: Any, **changes: Any) -> ending.Notice:
+    return ended(store, *args, **changes).notice
+
+
+def ended(store: MemoryStore, *args: Any, **changes: Any) -> ending.Ended:
     return ending.end_of_job(
         detail(*args, **changes), store, stack="S", memory_mb={"encode": 1769}, architecture="arm64"
     )

@@ -117,6 +117,15 @@ def test_a_worker_does_one_thing_at_a_time() -> None:
 # ---- the file ----
 
 
+def test_lines_about_the_run_are_below_its_title() -> None:
+    """If this fails, what was predicted is not on the page, or a line of it can run a script."""
+    text = page([record()], title="t", lines=["predicted: 5 s", "<script>1</script>\u202e"])
+    first, second = text.index('<p class="about">predicted: 5 s</p>'), text.index("&lt;script&gt;1")
+    assert text.index("<h1>t</h1>") < first < second < text.index('<p id="summary">')
+    assert "&lt;/script&gt;\\u202e</p>" in text
+    assert 'class="about"' not in page([record()], title="t")
+
+
 def test_the_page_appears_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
