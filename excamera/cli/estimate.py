@@ -16,7 +16,7 @@ from excamera.cli.cloud import (
 )
 from excamera.cli.model import errors_line
 from excamera.cli.options import encode_options, given
-from excamera.errors import CloudUnavailable, NoCredentials, NoRegion, StackTooOld
+from excamera.errors import CloudError, CloudUnavailable
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
@@ -54,8 +54,8 @@ def estimate(
     """Estimate the time, size and list price of encoding INPUT in the cloud.
 
     Times come from a model of one CPU of one machine. With --stack, --profile or --region, or the
-    variable for the stack, the model is corrected by what that stack has learned from its jobs;
-    --like takes the times from one of them.
+    variable for the stack, the model is corrected by what that stack has learned, if it is there;
+    --like takes the times from one job.
     """
     check_input(source)
     chosen = EncodeOptions().with_values(given(options))
@@ -137,7 +137,7 @@ def _learned(cloud: Cloud) -> tuple[Workers, Pace, str]:
 
     try:
         found = learned_by(cloud.api)
-    except (CloudUnavailable, NoCredentials, NoRegion, StackTooOld) as error:
+    except (CloudUnavailable, CloudError) as error:
         by = "the constants of another machine"
         click.echo(f"the stack's model is unknown, so {by} count: {error}", err=True)
         return Workers(DEFAULT_MEMORY_MB), Pace(), by

@@ -224,7 +224,10 @@ def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path
 
 def test_estimate(excamera: Command, clip: Path, tmp_path: Path) -> None:
     """If this fails, a user cannot learn what a film costs before sending it."""
-    alone = json.loads(excamera("estimate", clip, "--json", "--stack", "Nothing").stdout)
+    told = excamera("estimate", clip, "--json", "--stack", "Nothing")
+    alone = json.loads(told.stdout)
+    assert "there is no stack Nothing" in told.stderr
+    assert alone["pace_by"] == "the constants of another machine"
     shape = alone["shape"]
     assert (shape["frames"], shape["chunks"], shape["batches"]) == (26, 3, 1)
     assert 0 < alone["dollars"] == pytest.approx(sum(alone["bill"].values()))

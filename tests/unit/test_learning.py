@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from excamera.cli.cloud import Cloud
 from excamera.cli.main import excamera
 from excamera.cli.outcome import outcomes
-from excamera.errors import CloudUnavailable, NotAllowed
+from excamera.errors import CloudUnavailable, NoSuchStack, NotAllowed
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import PlanSummary, Prediction
@@ -283,7 +283,11 @@ def test_an_estimate_says_whose_pace_it_used(monkeypatch: pytest.MonkeyPatch) ->
     ours, asked = run(monkeypatch, TOLD, "estimate", "f.mp4", "--stack", "Films")
     assert asked == ["GET /model"]
     assert "3 jobs of Films; off by time 12%, size 40%" in ours.stdout
-    for error in (CloudUnavailable("no network"), NotAllowed("Missing Authentication Token")):
+    for error in (
+        CloudUnavailable("no network"),
+        NotAllowed("Missing Authentication Token"),
+        NoSuchStack("there is no stack Films"),
+    ):
         alone, _ = run(monkeypatch, error, "estimate", "f.mp4", "--stack", "Films")
         assert alone.exit_code == 0, alone.exception
         assert str(error) in alone.stderr
