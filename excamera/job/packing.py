@@ -18,6 +18,10 @@ MOST_CHILDREN = 10_000
 MOST_SHARES = 40
 """Step Functions runs no more calls of an inline map at the same time."""
 
+INLINE_CALLS = 50
+"""So many calls begin inline in about the time that a distributed map takes to gather, by what is
+known of both; see docs/adr/0042-few-batches-run-inline.md."""
+
 FRONT = 3
 """Functions that jobs leave to what serves them: the API, uploads, ends of jobs."""
 
@@ -102,6 +106,8 @@ class Limits:
         concurrency: functions that all jobs together may run, if known.
         granted: those of them that this job may run; None for all.
         processes: of this machine that work on the job; 0 in the cloud.
+        inline_calls: calls of all spans or all batches up to which these run inline, in the cloud;
+            see `mu.fanout`.
     """
 
     job_workers: int = MOST_CHILDREN
@@ -110,6 +116,7 @@ class Limits:
     concurrency: int | None = None
     granted: int | None = None
     processes: int = 0
+    inline_calls: int = INLINE_CALLS
 
     @property
     def workers(self) -> int:

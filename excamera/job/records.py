@@ -197,12 +197,14 @@ class IndexSummary:
         spans: numbers of the spans to survey.
         spans_at_once: spans under way at the same time, at most.
         limits: of the job, see `excamera.job.packing.Limits`.
+        ways: how the surveys are begun, see `mu.fanout.fan_out`.
     """
 
     frames: int
     spans: list[int]
     spans_at_once: int
     limits: dict[str, Any]
+    ways: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """The summary as the step's result."""
@@ -236,6 +238,7 @@ class PlanSummary:
         sound: whether the source has an audio stream that the result keeps.
         indexed_by: see `excamera.job.plan.SourceFile`.
         notes: see `excamera.job.plan.Plan`.
+        ways: how the batches are begun, see `mu.fanout.fan_out`.
     """
 
     items: str
@@ -259,6 +262,7 @@ class PlanSummary:
     sound: bool
     indexed_by: str
     notes: list[str] = field(default_factory=list)
+    ways: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The summary as the step's result."""

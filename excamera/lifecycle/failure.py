@@ -3,7 +3,8 @@
 The state machine sends here every failure that its retries did not cure. A failure deep in the
 flow is recorded where it happens, because a distributed map reports to its parent only that some
 child failed. The decision is made at the top: start again from the index (finished pieces are
-skipped), or end the job with the name and message of the first failure.
+skipped, and all maps are distributed), or end the job with the name and message of the first
+failure.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ _PLATFORM: dict[str, tuple[str, str]] = {
         "an event grew beyond the limit of Step Functions; larger chunks make it smaller",
     ),
 }
+
+_TRIED_LONGER = ("SourceUnavailable", "StoreUnavailable", "WorkerDied", "WorkersBusy", "Lambda.")
+"""Beginnings of the errors after which a task is tried again more often in a distributed map than
+inline. A call that took too long is not among them: it would for a few times more."""
 
 # Ends that no step of the job can record.
 _ENDS = {
@@ -103,19 +108,36 @@ def _decide(event: Event, store: Store) -> Event:
     if record is None or record.step == JOB:
         record = _record({**event, "job": flow["job"]})
     start = {name: value for name, value in flow.items() if name not in _FLOW_ONLY}
-    again = second_try(start, record.error)
+    again = second_try(start, record.error, inline=_is_inline(flow, record.step))
     known = event["redrives"] if record.redrives is None else record.redrives
     if again is None and event["redrives"] > known:
         again = start  # a user repaired the cause and redrove the execution
     if again is not None:
         store.delete(keys.failure)
-        return again
+        # Its history is not empty any more, so all its maps are distributed from now on.
+        return {**again, "again": True}
     store.put(keys.failure, replace(record, redrives=event["redrives"]).to_json())
     raise _error(record)
 
 
-def second_try(event: Event, error: str) -> Event | None:
-    """The event with which a failed job can start again by itself, or None."""
+def _is_inline(flow: Event, step: str) -> bool:
+    """Whether a step that failed, or the map that was told of it, was part of an inline map."""
+    if step in ("index", "audio", "plan", "stitch"):
+        return False
+    of = flow["ready"]["plan"] if "ready" in flow else flow.get("indexed", {})
+    return bool(of.get("ways"))
+
+
+def second_try(event: Event, error: str, *, inline: bool = False) -> Event | None:
+    """The event with which a failed job can start again by itself, or None.
+
+    Args:
+        event: with which it started.
+        error: that ended it.
+        inline: whether that happened in an inline map, whose tasks give up early.
+    """
+    if inline and error.startswith(_TRIED_LONGER):
+        return event
     if error in ("SourceMismatch", "UnreadableFrame") and event["index"] != "decoding":
         # The container promises other frames than decoding returns, or some are damaged.
         return {**event, "index": "decoding"}

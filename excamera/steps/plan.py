@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from excamera.job.cut import cut
 from excamera.job.draft import Draft
+from excamera.job.flow import ways_of_batches
 from excamera.job.objects import Job, Keys
 from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Batch, Plan
@@ -47,7 +48,7 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
     if grant is not None:
         limits = grant(limits.useful(shape), limits)
     packing = limits.pack(shape)
-    Job(context.store, keys, made).save(packing)
+    items = Job(context.store, keys, made).save(packing)
     context.mark("stored")
     shares = [packing.shares_of(len(batch.chunks)) for batch in batches]
     return PlanSummary(
@@ -72,6 +73,7 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
         sound=made.source.audio_stream is not None,
         indexed_by=made.source.indexed_by,
         notes=list(made.notes),
+        ways=ways_of_batches(items, len(draft.spans), limits, packing),
     ).to_json()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.cloud.overhead import Items, transitions
+from benchmarks.cloud.overhead import Items, in_ways, transitions, ways_of
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, Job
 from emulator.runs import billed, quiet, until
@@ -137,6 +137,7 @@ def check_counts(
             for one in stack.read_work(Keys(job.name).items)
         ],
     }
+    items = in_ways(items, ways_of([*stack.timeline(job, "index"), *stack.timeline(job, "plan")]))
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     assert parent + children == expected.transitions
     writes = sum(counted[f"s3:{name}"] for name in PRICED_AS_PUT)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cloud.overhead import Items, transitions
+from benchmarks.cloud.overhead import Items, in_ways, transitions, ways_of
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.runs import history, quiet
@@ -99,6 +99,7 @@ def check(
             for item in stack.read_work(Keys(job.name).items)
         ],
     }
+    items = in_ways(items, ways_of([*stack.timeline(job, "index"), *stack.timeline(job, "plan")]))
     definition = definition_of(stack)
     assert found.transitions == sum(transitions(definition["States"], definition["StartAt"], items))
     assert found.events == len(events := history(emulator, job.arn)), [e["type"] for e in events]
