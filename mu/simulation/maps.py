@@ -205,7 +205,17 @@ class _Running:
             number = self._next
             self._next += 1
             self._running += 1
-            if at_once:
+            pace = self._scope.iterations
+            if at_once and pace is not None:
+                moment = pace.take(self._run.now)
+                path = self._waited(moment)
+                self._run.at(
+                    moment,
+                    lambda number=number, path=path: self._body(
+                        number, path, self._scope, copies=False
+                    ),
+                )
+            elif at_once:
                 self._body(number, self._waited(self._run.now), self._scope, copies=False)
             else:
                 self._starts = True
@@ -234,6 +244,7 @@ class _Running:
             copies=copies,
             events=_CHILD_EVENTS,
             began=self._run.now,
+            iterations=self._run.pace(),
         )
         if copies and number not in self._live:
             return

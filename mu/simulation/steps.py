@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mu.fanout import ATTEMPTS, RETRY_EVENTS, STATE_EVENTS, TASK_EVENTS
 from mu.flow import Retry, Task, place
 from mu.simulation.calls import DISPATCH, FAILURE, S3_RATE, STATES, TRANSITIONS, Call, Path
+from mu.simulation.rates import Rate
 from mu.simulation.templates import template
 from mu.simulation.work import Work
 
@@ -32,13 +33,14 @@ class Scope:
         over: whether what it does is no longer needed.
         events: of its history.
         began: second at which it began.
+        iterations: when the next iterations of its inline maps may begin; None for at once.
     """
 
-    __slots__ = ("asynchronous", "began", "copies", "events", "express", "over")
+    __slots__ = ("asynchronous", "began", "copies", "events", "express", "iterations", "over")
 
     def __init__(
         self, *, express: bool = False, asynchronous: bool = False, copies: bool = False,
-        events: int = 0, began: float = 0.0,
+        events: int = 0, began: float = 0.0, iterations: Rate | None = None,
     ) -> None:  # fmt: skip
         """An execution that begins."""
         self.express = express
@@ -47,6 +49,7 @@ class Scope:
         self.over = False
         self.events = events
         self.began = began
+        self.iterations = iterations
 
 
 class Step(Protocol):
