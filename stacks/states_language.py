@@ -226,7 +226,11 @@ class _Writer:
             "Comment": f"Records why {node.name} failed, and fails under the same name",
             "Resource": f"${{{self._on_failure}}}",
             "Parameters": {
-                "event": {**_fields(node.input or {}), "failed.$": "$.failed"},
+                "event": {
+                    **_fields(node.input or {}),
+                    "failed.$": "$.failed",
+                    **({"inline": True} if self._way else {}),
+                },
                 "state": _attempt(f"{node.name} failed"),
             },
             "TimeoutSeconds": 60,

@@ -165,6 +165,7 @@ class FailureRecord:
         cause: the cause as Step Functions caught it.
         time: Unix time of the record.
         redrives: how often the execution had been redriven when the job failed.
+        inline: whether that happened in an inline map, and the job has not failed for it yet.
     """
 
     step: str
@@ -176,6 +177,7 @@ class FailureRecord:
     cause: str = ""
     time: float = 0.0
     redrives: int | None = None
+    inline: bool = False
 
     def to_json(self) -> bytes:
         """The record as it is stored, without what is not known."""

@@ -73,8 +73,9 @@ def failure(event: Event, context: Context) -> Event:
 
     Args:
         event: `job`; `failed`, a map from the step's name to the `Error` and `Cause` that
-            Step Functions caught; the step's own event (`span`, `batch`, `chunk`). At the top of
-            the flow instead of the latter `flow`, the flow's whole event, and `redrives`.
+            Step Functions caught; the step's own event (`span`, `batch`, `share`) and
+            `inline`, if that was in an inline map. At the top of the flow instead of the latter
+            `flow`, the flow's whole event, and `redrives`.
         context: the store.
 
     Returns:
@@ -94,8 +95,9 @@ def _first(record: FailureRecord, job: str, store: Store) -> FailureRecord:
     if store.put_new(key, record.to_json()):
         return record
     found = recorded(job, store)
-    if found is None or found.step == JOB:
-        # The job was stopped before and went on; that is not why it fails now.
+    if found is None or found.step == JOB or (found.inline and not record.inline):
+        # The job was stopped before, or has failed inline, and went on; that is not why it fails
+        # now. Of the calls that record failures, one may end after the job has started again.
         store.put(key, record.to_json())
         return record
     return found
@@ -105,7 +107,7 @@ def _decide(event: Event, store: Store) -> Event:
     flow: Event = event["flow"]
     keys = Keys(flow["job"])
     record = recorded(flow["job"], store)
-    if record is None or record.step == JOB:
+    if record is None or record.step == JOB or (record.inline and "again" in flow):
         record = _record({**event, "job": flow["job"]})
     start = {name: value for name, value in flow.items() if name not in _FLOW_ONLY}
     again = second_try(start, record.error, inline=_is_inline(flow, record.step))
@@ -116,7 +118,8 @@ def _decide(event: Event, store: Store) -> Event:
         store.delete(keys.failure)
         # Its history is not empty any more, so all its maps are distributed from now on.
         return {**again, "again": True}
-    store.put(keys.failure, replace(record, redrives=event["redrives"]).to_json())
+    record = replace(record, redrives=event["redrives"], inline=False)
+    store.put(keys.failure, record.to_json())
     raise _error(record)
 
 
@@ -160,7 +163,7 @@ def note_end(job: str, status: str, cause: str | None, store: Store) -> None:
     key = Keys(job).failure
     if not store.put_new(key, record.to_json()) and status in _ENDS:
         found = recorded(job, store)
-        if found is not None and found.step == JOB:
+        if found is not None and (found.step == JOB or found.inline):
             store.put(key, record.to_json())
 
 
@@ -187,6 +190,7 @@ def _record(event: Event) -> FailureRecord:
         **{key: event[key] for key in NUMBERS if key in event},
         cause=caught.get("Cause", "")[:4000],
         time=time.time(),
+        inline=event.get("inline", False),
     )
 
 

@@ -148,6 +148,8 @@ def without_names(scope: Definition, way: str) -> Any:
     found = json.loads(json.dumps(scope).replace(f" {way}", ""))
     for state in all_states(found).values():
         state.pop("Retry", None)
+        if state.get("Resource") == "${failure}":
+            assert state["Parameters"]["event"].pop("inline", False) == (way != DISTRIBUTED)
     found.pop("ProcessorConfig")
     return found
 

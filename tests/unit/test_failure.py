@@ -148,6 +148,32 @@ def test_only_what_ran_inline_is_tried_longer() -> None:
     assert failure(event, Context(store)) == {**JOB, "again": True}
 
 
+def test_a_record_that_comes_late_is_not_why_a_job_fails() -> None:
+    """If this fails, a job that started again fails, or starts again, for what it got over."""
+    store = MemoryStore()
+    late = {"job": "j", "batch": 1, "inline": True,
+            "failed": {"encode": caught("Lambda.TooManyRequestsException", "")}}  # fmt: skip
+    again = {"again": True, "indexed": {"ways": {}}}
+    for failed, words in (
+        ({"index": caught("NotAVideo", "not a video")}, "not a video"),
+        ({"batches": MAP_FAILED}, "batch 2: frame 5 is bad"),
+    ):
+        with pytest.raises(JobFailed):
+            failure(late, Context(store))
+        if "batches" in failed:
+            with pytest.raises(JobFailed, match=words):
+                leaf(store, "SizeChange", "frame 5 is bad", batch=2)
+        event = {"flow": {**JOB, **again}, "failed": failed, "redrives": 0}
+        with pytest.raises(JobFailed, match=words):
+            failure(event, Context(store))
+        assert not record(store)["inline"]
+        store.delete("jobs/j/failure.json")
+    with pytest.raises(JobFailed):
+        failure(late, Context(store))
+    note_end("j", "ABORTED", None, store)
+    assert record(store)["error"] == "JobStopped"
+
+
 def test_a_redrive_starts_again_from_the_plan_and_a_repeated_call_does_not() -> None:
     """If this fails, a redrive of a failed execution fails at once, or fails for ever."""
     store = MemoryStore()
