@@ -229,6 +229,10 @@ def _fanouts(rows: Sequence[Row]) -> str:
 
 
 def _inline(rows: Sequence[Row]) -> str:
+    # Films for which a larger setting changes nothing are shown once.
+    different = {
+        (row["film"], *row["ways"].values(), row["iterations"]): row for row in reversed(rows)
+    }
     body = [
         [
             f"{row['film']}, up to {row['inline_calls']:,}",
@@ -240,7 +244,7 @@ def _inline(rows: Sequence[Row]) -> str:
             f"{row['events']:,}",
             _causes(row, 3),
         ]
-        for row in rows
+        for row in reversed(different.values())
     ]
     return "\n\n".join(
         [

@@ -195,6 +195,7 @@ def test_a_simulated_job_is_begun_as_the_one_that_ran(
     emulator: Emulator, stack: Deployed, tmp_path: Path, calls: int, texts_of: dict[str, str]
 ) -> None:
     """If this fails, simulated maps in groups or in children are not billed as real ones are."""
-    film = Clip(frames=168 if calls else 50, width=48, height=32).write(tmp_path / "film.mp4")
+    frames = 168 if calls else 50
+    film = Clip(frames=frames, width=48, height=32, sound="aac").write(tmp_path / "film.mp4")
     with inline_up_to(stack, calls):
         check(emulator, stack, film, f"simulated/{calls}", texts_of, 10**9, calls)
