@@ -25,6 +25,7 @@ from excamera.price.costs import Usage
 from excamera.price.estimate import Estimate, Film, Workers, estimate
 from mu import MemoryStore
 from stacks.quotas import quota
+from stacks.states_language import DISTRIBUTED, GROUPED, INLINE
 
 Definition = dict[str, Any]
 
@@ -72,6 +73,7 @@ def payloads(
         "spans": list(range(surveyed)),
         "spans_at_once": WORKERS.limits.workers,
         "limits": asdict(WORKERS.limits),
+        "ways": {},
     }
     planned = {
         "items": f"jobs/{job['job']}/items.json",
@@ -81,6 +83,7 @@ def payloads(
         "batches": len(batches),
         "sound": True,
         "indexed_by": "packets",
+        "ways": {},
     }
     caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x" * 32_768}
     longest = max(batches, key=lambda batch: len(batch.chunks))
@@ -111,7 +114,7 @@ def events(scope: Definition, shares: int, retries: int) -> int:
 
     A Lambda task leaves five events and three more for each further attempt; states around
     others leave two for themselves, and two for what they start. A distributed map's
-    children have histories of their own.
+    children have histories of their own. A long film's maps do not run inline.
 
     Args:
         scope: a definition, a branch or an item processor.
@@ -125,7 +128,7 @@ def events(scope: Definition, shares: int, retries: int) -> int:
                 total += 5 + 3 * retries
             case "Parallel":
                 total += 4 + sum(events(one, shares, retries) for one in state["Branches"])
-            case "Map":
+            case "Map" if not name.endswith((f" {INLINE}", f" {GROUPED}")):
                 total += 6
                 processor = state["ItemProcessor"]
                 if processor["ProcessorConfig"]["Mode"] == "INLINE":
@@ -138,7 +141,7 @@ def events(scope: Definition, shares: int, retries: int) -> int:
 
 def batch_of(machine: Definition) -> Definition:
     """The part of the state machine's definition that a child of the map runs for a batch."""
-    found: Definition = machine["States"]["batches"]["ItemProcessor"]
+    found: Definition = machine["States"][f"batches {DISTRIBUTED}"]["ItemProcessor"]
     return found
 
 

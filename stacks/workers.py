@@ -67,6 +67,7 @@ class Workers(Construct):
             environment |= {
                 **self._limits(),
                 "BATCH_WORKERS": str(settings.batch_workers),
+                "INLINE_CALLS": str(settings.inline_calls),
                 "SPAN_PIXELS": str(SPAN_PIXELS),
                 "MEMORY_MB": json.dumps(settings.memory_mb),
                 "ENCODE_SIZES": json.dumps(settings.sizes_of(ENCODING)),

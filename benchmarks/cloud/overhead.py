@@ -171,7 +171,8 @@ def transitions(states: dict[str, Any], start: str, items: Items) -> tuple[int, 
         states: the states of one scope.
         start: the first of them.
         items: for each map, by its name, one entry per iteration: the `items` of the maps within
-            that iteration. Others have no iterations.
+            that iteration. Others have no iterations. Of several ways of a map, the one that is
+            named is chosen.
 
     Returns:
         Transitions of the execution itself, and of its child executions.
@@ -184,6 +185,10 @@ def transitions(states: dict[str, Any], start: str, items: Items) -> tuple[int, 
         within = [(branch, items) for branch in state.get("Branches", [])]
         if state["Type"] == "Map":
             within = [(state["ItemProcessor"], inner) for inner in items.get(name, ())]
+        if state["Type"] == "Choice":
+            ways = [choice["Next"] for choice in state["Choices"]]
+            name = next((way for way in ways if way in items), state["Default"])
+            continue
         distributed = (
             state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
         )
@@ -196,6 +201,38 @@ def transitions(states: dict[str, Any], start: str, items: Items) -> tuple[int, 
             )
         name = state.get("Next")
     return own, children
+
+
+def in_ways(items: Items, ways: Mapping[str, Mapping[str, Any]]) -> Items:
+    """The items of maps by the names that their states have.
+
+    Args:
+        items: as in `transitions`, but by the names of the flow.
+        ways: what `mu.fanout.fan_out` says of each map that may run inline.
+    """
+    found: dict[str, Sequence[Items]] = {}
+    for name, own in items.items():
+        if name not in ways:
+            found[name] = own
+        elif "groups" in ways[name]:
+            left = iter(_named(own, "grouped"))
+            groups = [[next(left) for _ in group] for group in ways[name]["groups"]]
+            found[f"{name} grouped"] = [{f"{name} group": group} for group in groups]
+        elif "items" in ways[name]:
+            found[f"{name} inline"] = _named(own, "inline")
+        else:
+            found[f"{name} distributed"] = own
+    return found
+
+
+def _named(items: Sequence[Items], way: str) -> list[Items]:
+    return [{f"{name} {way}": _named(inner, way) for name, inner in one.items()} for one in items]
+
+
+def ways_of(records: Iterable[Record]) -> dict[str, Any]:
+    """What a job's timeline says of the ways of its maps."""
+    by_step = {record["name"]: record["result"] for record in records}
+    return {"spans": by_step["index"]["ways"], "batches": by_step["plan"]["ways"]}
 
 
 def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any]:
@@ -211,6 +248,7 @@ def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any
             for batch, count in shares.items()
         ]
     }
+    items = in_ways(items, ways_of([*run.of("index"), *run.of("plan")]))
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     if parent != run.parent_states:
         raise RuntimeError(f"{run.parent_states} states were entered, not {parent}")

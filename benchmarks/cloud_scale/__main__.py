@@ -22,13 +22,14 @@ from benchmarks.common.circumstances import CACHE, RESULTS, ROOT, code_digest, c
 
 RESULT = RESULTS / "cloud-scale.json"
 PAGE = ROOT / "docs" / "cloud-scale.md"
-CODE = ("mu/flow.py", "mu/simulation", "mu/prices.py", "excamera/job", "excamera/price",
-        "benchmarks/cloud_scale")  # fmt: skip
+CODE = ("mu/flow.py", "mu/fanout.py", "mu/simulation", "mu/prices.py", "excamera/job",
+        "excamera/price", "benchmarks/cloud_scale")  # fmt: skip
 
 SECTIONS: dict[str, Callable[[], Any]] = {
     "sizes": sections.sizes,
     "published": sections.published,
     "fanouts": sections.fanouts,
+    "inline": sections.inline,
     "pauses": sections.pauses,
     "copies": sections.copies,
     "measured": lambda: {**_machine(), **measured.measure(CACHE)},

@@ -8,12 +8,12 @@ from typing import Any
 
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
-from excamera.job.packing import MOST_CHILDREN, MOST_SHARES, capacity_of
+from excamera.job.packing import INLINE_CALLS, MOST_CHILDREN, MOST_SHARES, capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.simulated import Simulated, functions_of, simulated
 from excamera.price.stages import Stages, equal_batches
-from mu.flow import walk
+from mu.flow import Each, walk
 from mu.simulation import CLOUD, Cloud, Fanout, Result, simulate
 
 RATE = 24
@@ -31,10 +31,17 @@ FANOUT_OPTIONS = EncodeOptions(chunk_frames=12, batch_chunks=8)
 
 @dataclass(frozen=True)
 class Account:
-    """The functions that an account runs at once, and the names of those for many workers."""
+    """An account with the stack.
+
+    Attributes:
+        quota: functions that it runs at once.
+        names: of each of those for many workers.
+        inline_calls: calls of a map up to which it runs inline.
+    """
 
     quota: int
     names: int = 1
+    inline_calls: int = INLINE_CALLS
 
     @property
     def workers(self) -> Workers:
@@ -44,6 +51,7 @@ class Account:
             job_workers=MOST_CHILDREN,
             batch_workers=MOST_SHARES,
             concurrency=capacity_of(self.quota),
+            inline_calls=self.inline_calls,
         )
 
     def cloud(self, cloud: Cloud = CLOUD) -> Cloud:
@@ -80,7 +88,11 @@ def fan_out(
     workers, cloud = account.workers, account.cloud(cloud)
     cut = equal_batches(of, FANOUT_OPTIONS)
     stages = Stages(of, FANOUT_OPTIONS, Pace(), workers.limits, cut)
-    [node] = (one for one in walk(excamera_flow()) if one.name == "batches")
+    [node] = (
+        one for one in walk(excamera_flow()) if isinstance(one, Each) and one.name == "batches"
+    )
+    # Whatever their number, the batches are begun in that way.
+    node = replace(node, inline=None)
     return simulate(
         node, {**stages.event, "ready": {"plan": stages.work("plan", {}).result}}, stages.work,
         functions_of(workers, cloud, names=account.names), stored=stages.stored, cloud=cloud,

@@ -1,13 +1,20 @@
 """ExCamera's flow: index, then the sound beside surveys and plan, then all batches, then stitch.
 
-A short source has no spans to survey. A batch is encoded in shares (see `excamera.job.packing`). If
-it has several, a worker codes its anchors before; whoever ends last joins the batch.
+A short source has no spans to survey. Few spans or batches run in the job's own execution, many in
+child executions (see `mu.fanout`). A batch is encoded in shares (see `excamera.job.packing`). If it
+has several, a worker codes its anchors before; whoever ends last joins the batch.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
+from excamera.job.packing import Limits, Packing
 from excamera.job.steps import STEPS
 from mu import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
+from mu.fanout import fan_out, load_of
+from mu.flow import walk
 
 FUNCTIONS = {step.name: step.task for step in STEPS}
 """Registry of the task functions for flows on one machine."""
@@ -81,6 +88,7 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         },
         body=batch,
         distributed=True,
+        inline="$.ready.plan.ways",
         concurrency="$.ready.plan.batches_at_once",
         results="$.ready.plan.results",
         output=DISCARD,
@@ -93,6 +101,7 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         body=task("survey", job="$.job", span="$.span"),
         output=DISCARD,
         distributed=True,
+        inline="$.indexed.ways",
         concurrency="$.indexed.spans_at_once",
     )
     plan = task("plan", job="$.job", limits="$.indexed.limits")
@@ -103,3 +112,29 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         output="ready",
     )
     return Sequence("excamera", (index, ready, batches, task("stitch", job="$.job")))
+
+
+@cache
+def _map(name: str) -> Each:
+    """A map of the flow."""
+    (found,) = (node for node in walk(excamera_flow()) if node.name == name)
+    assert isinstance(found, Each)
+    return found
+
+
+def ways_of_spans(spans: list[int], limits: Limits) -> dict[str, Any]:
+    """How the surveys of a job are begun; see `mu.fanout.fan_out`."""
+    return fan_out(_map("spans"), spans, at_once=limits.workers, most_calls=limits.inline_calls)
+
+
+def ways_of_batches(
+    items: list[dict[str, Any]], spans: int, limits: Limits, packing: Packing
+) -> dict[str, Any]:
+    """How the batches of a job are begun, beside whose list so many spans were surveyed."""
+    return fan_out(
+        _map("batches"),
+        items,
+        at_once=packing.batches_at_once,
+        most_calls=limits.inline_calls,
+        events=load_of(_map("spans"), range(spans)).events,
+    )

@@ -21,6 +21,10 @@ MOST_CHILDREN = 10_000
 MOST_SHARES = 40
 """Step Functions runs no more calls of an inline map at the same time."""
 
+INLINE_CALLS = 50
+"""So many calls begin inline in about the time that a distributed map takes to gather, by what is
+known of both; see docs/adr/0042-few-batches-run-inline.md."""
+
 FRONT = 3
 """Functions that jobs leave to what serves them: the API, uploads, ends of jobs."""
 
@@ -109,6 +113,8 @@ class Limits:
         processes: of this machine that work on the job; 0 in the cloud.
         memory_mb: MB of the function that encodes; 0 for the usual one.
         sizes: MB of the functions that could; the usual one is the first.
+        inline_calls: calls of all spans or all batches up to which these run inline, in the cloud;
+            see `mu.fanout`.
     """
 
     job_workers: int = MOST_CHILDREN
@@ -119,6 +125,7 @@ class Limits:
     processes: int = 0
     memory_mb: int = 0
     sizes: Sequence[int] = ()
+    inline_calls: int = INLINE_CALLS
 
     @property
     def workers(self) -> int:

@@ -168,6 +168,7 @@ class FailureRecord:
         cause: the cause as Step Functions caught it.
         time: Unix time of the record.
         redrives: how often the execution had been redriven when the job failed.
+        inline: whether that happened in an inline map, and the job has not failed for it yet.
     """
 
     step: str
@@ -179,6 +180,7 @@ class FailureRecord:
     cause: str = ""
     time: float = 0.0
     redrives: int | None = None
+    inline: bool = False
 
     def to_json(self) -> bytes:
         """The record as it is stored, without what is not known."""
@@ -200,12 +202,14 @@ class IndexSummary:
         spans: numbers of the spans to survey.
         spans_at_once: spans under way at the same time, at most.
         limits: of the job, see `excamera.job.packing.Limits`.
+        ways: how the surveys are begun, see `mu.fanout.fan_out`.
     """
 
     frames: int
     spans: list[int]
     spans_at_once: int
     limits: dict[str, Any]
+    ways: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """The summary as the step's result."""
@@ -297,6 +301,7 @@ class PlanSummary:
         notes: see `excamera.job.plan.Plan`.
         options: with which it is encoded: its own, and those that the upload's metadata asks for.
         predicted: a `Prediction`; None if there is none.
+        ways: how the batches are begun, see `mu.fanout.fan_out`.
     """
 
     items: str
@@ -324,6 +329,7 @@ class PlanSummary:
     memory_mb: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     predicted: dict[str, Any] | None = None
+    ways: dict[str, Any] = field(default_factory=dict)
 
     def memory(self, usual: Mapping[str, int]) -> dict[str, int]:
         """MB of each function that the job calls, from those of their usual sizes."""

@@ -62,6 +62,8 @@ class Counts:
         ahead_share: for each share of such a batch.
         rebased: for each such batch of mode rebase.
         node: for each node of the tree in which workers put the batches together.
+        listed: once if the state machine reads the list of batches, which it does not inline.
+        group: for each group of spans or batches, if there are too many for one inline map.
     """
 
     job: int = 0
@@ -74,6 +76,8 @@ class Counts:
     ahead_share: int = 0
     rebased: int = 0
     node: int = 0
+    listed: int = 0
+    group: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*map(operator.add, astuple(self), astuple(other)))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypedDict
 
 from excamera.job.cut import spans
-from excamera.job.flow import excamera_flow
+from excamera.job.flow import excamera_flow, ways_of_batches, ways_of_spans
 from excamera.job.options import EncodeOptions
-from excamera.job.packing import Cut, Limits
+from excamera.job.packing import INLINE_CALLS, Cut, Limits, Packing
 from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEPS, Counts, Step, step_of
 from excamera.job.tally import Tally
@@ -41,6 +42,8 @@ class Shape:
         divided_shares: shares of those.
         anchored: whether batches are of mode anchors; if one is divided, its anchors are a call.
         spans: number of spans, each a call of survey.
+        listed: whether the batches are a distributed map, which reads their list.
+        groups: groups in which spans and batches run inline, if one map is not enough for them.
     """
 
     frames: int
@@ -51,6 +54,8 @@ class Shape:
     divided_shares: int = 0
     anchored: bool = True
     spans: int = 0
+    listed: bool = False
+    groups: int = 0
 
     @classmethod
     def of(
@@ -65,10 +70,13 @@ class Shape:
         of_last = -(-rest // length)
         batches = full + bool(rest)
         longest = most if full else of_last
-        packing = (limits or Limits()).pack(
-            Cut(batches, longest, min(frames, length * most) * pixels)
-        )
+        limits = limits or Limits()
+        packing = limits.pack(Cut(batches, longest, min(frames, length * most) * pixels))
         kinds = [(full, packing.shares_of(most)), (int(rest > 0), packing.shares_of(of_last))]
+        anchored = mode_of_batch(options) == "anchors"
+        divided = len(spans(frames, pixels, options))
+        chunks = [most] * full + [of_last] * (rest > 0)
+        items = [packing.item(n, count, anchored=anchored) for n, count in enumerate(chunks)]
         return cls(
             frames,
             full * most + of_last,
@@ -76,13 +84,17 @@ class Shape:
             shares=sum(count * shares for count, shares in kinds),
             divided=sum(count for count, shares in kinds if shares > 1),
             divided_shares=sum(count * shares for count, shares in kinds if shares > 1),
-            anchored=mode_of_batch(options) == "anchors",
-            spans=len(spans(frames, pixels, options)),
+            anchored=anchored,
+            spans=divided,
+            **begun(items, divided, limits, packing),
         )
 
     @classmethod
     def so_far(cls, tally: Tally, *, anchored: bool) -> Shape:
-        """What the calls of a job have done; of frames and chunks it has none."""
+        """What the calls of a job have done; of frames and chunks it has none.
+
+        Whether they ran inline is not known: it is assumed of as many as usually would.
+        """
         return cls(
             0,
             0,
@@ -92,6 +104,7 @@ class Shape:
             divided_shares=tally.divided_shares,
             anchored=anchored,
             spans=tally.tasks["survey"],
+            listed=tally.tasks["encode"] + tally.tasks["anchors"] > INLINE_CALLS,
         )
 
     @property
@@ -113,7 +126,24 @@ class Shape:
             ahead=self.divided * self.anchored,
             ahead_share=self.divided_shares * self.anchored,
             node=nodes(self.batches),
+            listed=int(self.listed),
+            group=self.groups,
         )
+
+
+class Begun(TypedDict):
+    """The fields of `Shape` that say how spans and batches are begun."""
+
+    listed: bool
+    groups: int
+
+
+def begun(items: list[dict[str, Any]], divided: int, limits: Limits, packing: Packing) -> Begun:
+    """How a list of batches is begun, and the spans of a source that has so many."""
+    batches = ways_of_batches(items, divided, limits, packing)
+    surveys = ways_of_spans(list(range(divided)), limits)
+    groups = sum(len(ways.get("groups", ())) for ways in (surveys, batches))
+    return {"listed": not batches, "groups": groups}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +241,6 @@ class _Asked:
     reads: int = 0
 
 
-_STATE_MACHINE = "state machine"
 _BESIDES = {
     "upload": _Asked(writes=1),
     # Reads the upload's metadata, looks for a cancellation; puts the job into the queue.
@@ -219,8 +248,6 @@ _BESIDES = {
     # Called when the job is queued and when it ends. Each time it lists the queue, and reads and
     # changes the turns; when the job ends, twice. It reads the job, and looks for a cancellation.
     "admit": _Asked(invocations=2, writes=4, reads=8),
-    # Reads the list of batches, and writes what became of them.
-    _STATE_MACHINE: _Asked(writes=1, reads=1),
     # Lists the timeline, stores the end, and the job's record in the catalogue with an entry;
     # looks twice for an earlier end, and once for a cancellation. Lists uploads, of which there is
     # one. Reads what was predicted; looks up, reads and changes the model.
@@ -230,7 +257,7 @@ _BESIDES = {
 
 def besides(memory_mb: Mapping[str, int]) -> Usage:
     """What a job uses besides its state machine and the functions of its flow."""
-    asked = [one for name, one in _BESIDES.items() if name != _STATE_MACHINE]
+    asked = list(_BESIDES.values())
     return Usage(
         {name: s * memory_mb.get(name, 0) / 1024 for name, s in UNTIMED_CALLS_S.items()},
         invocations=sum(one.invocations for one in asked),
@@ -260,7 +287,9 @@ def _entered(node: Node, unit: str = "job") -> Counts:
         case Each():
             # A body of several nodes is a batch.
             of_body = _unit(step_of(node.body.name)) if isinstance(node.body, Task) else "batch"
-            return Counts(**{unit: 1}) + _entered(node.body, of_body)
+            own = Counts(**{unit: 1}) + _entered(node.body, of_body)
+            # The choice of its way.
+            return own if node.inline is None else own + Counts(**{unit: 1})
 
 
 def _sum(of_steps: Iterable[Counts], besides: Iterable[int]) -> Counts:
@@ -271,9 +300,15 @@ INVOCATIONS = _sum(
     (Counts(**{_unit(step): 1}) for step in STEPS),
     (asked.invocations for asked in _BESIDES.values()),
 )
-TRANSITIONS = _entered(excamera_flow()) + Counts(job=1)  # into the state that ends the job
-WRITES = _sum((step.writes for step in STEPS), (asked.writes for asked in _BESIDES.values()))
-READS = _sum((step.reads for step in STEPS), (asked.reads for asked in _BESIDES.values()))
+# One is into the state that ends the job.
+TRANSITIONS = _entered(excamera_flow()) + Counts(job=1, group=1)
+# A distributed map reads the list of batches, and writes what became of them.
+WRITES = Counts(listed=1) + _sum(
+    (step.writes for step in STEPS), (asked.writes for asked in _BESIDES.values())
+)
+READS = Counts(listed=1) + _sum(
+    (step.reads for step in STEPS), (asked.reads for asked in _BESIDES.values())
+)
 """What a job asks for if nothing fails; docs/cloud-overhead.md has the measured counts."""
 
 READS_OF_ENVIRONMENT = sum(step.reads_of_environment for step in STEPS)

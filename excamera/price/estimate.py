@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from excamera.job.options import AnchorSettings, EncodeOptions
-from excamera.job.packing import Limits, capacity_of
+from excamera.job.packing import INLINE_CALLS, Limits, capacity_of
 from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
@@ -224,10 +224,11 @@ def limits_of(
     *,
     concurrency: int | None,
     granted: int | None = None,
+    inline_calls: int = INLINE_CALLS,
 ) -> Limits:
     """The limits of a job whose functions have that memory; see `Limits` for the others."""
     cpus = max(1, int(cpus_of(memory_mb["encode"])))
-    return Limits(job_workers, batch_workers, cpus, concurrency, granted)
+    return Limits(job_workers, batch_workers, cpus, concurrency, granted, inline_calls=inline_calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,7 @@ class Workers:
         job_workers: functions that may encode it at the same time.
         batch_workers: functions that may encode one of its batches.
         concurrency: Lambda calls that the account leaves to jobs at the same time.
+        inline_calls: calls of all spans or all batches up to which these run inline.
     """
 
     memory_mb: Mapping[str, int]
@@ -247,12 +249,17 @@ class Workers:
     job_workers: int = 3000
     batch_workers: int = 16
     concurrency: int = capacity_of(1000)
+    inline_calls: int = INLINE_CALLS
 
     @property
     def limits(self) -> Limits:
         """The limits of a job."""
         return limits_of(
-            self.memory_mb, self.job_workers, self.batch_workers, concurrency=self.concurrency
+            self.memory_mb,
+            self.job_workers,
+            self.batch_workers,
+            concurrency=self.concurrency,
+            inline_calls=self.inline_calls,
         )
 
     def cpus(self, step: str) -> float:
@@ -345,7 +352,7 @@ def estimate(
         + (len(("index", "plan", "encode", "stitch")) + bool(shape.spans)) * cold
         + (1 + surveyed) * STATE_S
         + rounds * waits_s
-        + shape.batches / _CHILDREN_A_SECOND
+        + shape.listed * shape.batches / _CHILDREN_A_SECOND
     )
     bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
     sound_bits = SOUND_BITS * film.duration_s if film.sound else 0

@@ -12,11 +12,12 @@ from functools import cached_property
 from typing import Any
 
 from excamera.job.cut import SPAN_PIXELS, equal_ranges, spans
+from excamera.job.flow import ways_of_batches, ways_of_spans
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits, Packing, share_of
 from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import Counts, Per, step_of
-from excamera.price.costs import Shape
+from excamera.price.costs import Shape, begun
 from excamera.price.estimate import (
     CRF_OCTAVE,
     FURTHER_CPU,
@@ -117,6 +118,7 @@ class Stages:
             divided_shares=sum(divided),
             anchored=self._anchored,
             spans=len(self.spans),
+            **begun(self._items, len(self.spans), self.limits, self.packing),
         )
 
     @property
@@ -127,12 +129,15 @@ class Stages:
     @property
     def stored(self) -> dict[str, list[dict[str, Any]]]:
         """The lists that the job's plan stores."""
+        return {ITEMS: self._items}
+
+    @cached_property
+    def _items(self) -> list[dict[str, Any]]:
         pack = self.packing.item
-        items = [
+        return [
             pack(number, len(lengths), anchored=self._anchored)
             for number, lengths in enumerate(self.batches)
         ]
-        return {ITEMS: items}
 
     def work(self, step: str, event: dict[str, Any]) -> Work:
         """What a call has to do."""
@@ -178,10 +183,12 @@ class Stages:
         if self.options.follows_scenes and not self.spans:
             cpu_s += pace.survey_s * film.frames * film.megapixels
             read = self._source_bytes(film.frames)
+        numbers = list(range(len(self.spans)))
         result = {
-            "spans": list(range(len(self.spans))),
+            "spans": numbers,
             "spans_at_once": self.limits.workers,
             "limits": {},
+            "ways": ways_of_spans(numbers, self.limits),
         }
         return self._call("index", cpu_s=cpu_s, read_bytes=read, result=result)
 
@@ -199,6 +206,7 @@ class Stages:
             "shares_at_once": self.packing.shares_at_once,
             "threads": self.packing.threads,
             "size": self.packing.size,
+            "ways": ways_of_batches(self._items, len(self.spans), self.limits, self.packing),
         }
         return self._call("plan", result=result)
 

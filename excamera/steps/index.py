@@ -19,6 +19,7 @@ from excamera.errors import (
 )
 from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
+from excamera.job.flow import ways_of_spans
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
@@ -128,6 +129,7 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         spans=list(range(len(draft.spans))),
         spans_at_once=limits.workers,
         limits=asdict(limits),
+        ways=ways_of_spans(list(range(len(draft.spans))), limits),
     ).to_json()
 
 

@@ -24,6 +24,7 @@ class IndexSettings(StoreSettings):
     Attributes:
         job_workers: functions that may encode a job at the same time.
         batch_workers: functions that may encode one batch.
+        inline_calls: calls of all batches, or of all spans, up to which these run inline.
         workers_at_once: functions that all jobs may run at the same time; 0 for the account's.
         span_pixels: see `excamera.job.cut.spans`.
         memory_mb: memory of each function, by its name.
@@ -35,6 +36,7 @@ class IndexSettings(StoreSettings):
 
     job_workers: int
     batch_workers: int
+    inline_calls: int
     workers_at_once: int
     span_pixels: int
     memory_mb: dict[str, int]
@@ -60,6 +62,8 @@ def index_within_limits(event: Event, context: Context) -> Json:
         settings.batch_workers,
         concurrency=free,
         granted=granted,
+        # The history of a job that starts again is not empty.
+        inline_calls=0 if event.get("again") else settings.inline_calls,
     )
 
     def accept(film: Film, options: EncodeOptions) -> None:
@@ -71,6 +75,7 @@ def index_within_limits(event: Event, context: Context) -> Json:
             settings.job_workers,
             settings.batch_workers,
             limits.workers,
+            limits.inline_calls,
         )
         pace = model_of(context.store, settings.architecture).pace
         usd = estimate(film, options, workers, pace).dollars

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.engines.workers import Workers
 from mu.errors import FlowError, TaskFailed, TaskTimeout, WorkerDied
+from mu.fanout import items_of
 from mu.flow import Each, Node, Parallel, Retry, Sequence, Task, build, check, place, walk
 from mu.futures import Future
 from mu.packing import joined, pack
@@ -177,9 +178,12 @@ class Run:
                 return await self._each(node, event, place_in_flow)
 
     async def _each(self, node: Each, event: Event, place_in_flow: tuple[int, ...]) -> Json:
-        items = build(node.items, event)
-        if node.items_in_store:
-            items = json.loads(self._workers.store.get(items))
+        # One machine begins all bodies alike, but of the list that a state machine would use.
+        items = None if node.inline is None else items_of(build(node.inline, event))
+        if items is None:
+            items = build(node.items, event)
+            if node.items_in_store:
+                items = json.loads(self._workers.store.get(items))
         if not isinstance(items, list):
             raise FlowError(f"{node.name}: {node.items} is not a list")
         self._expect(node.body, len(items))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from mu.fanout import CHOICE_EVENTS, ITERATION_EVENTS, STATE_EVENTS, items_of
 from mu.flow import Each, place
 from mu.simulation.calls import (
     DISPATCH,
@@ -24,9 +25,7 @@ from mu.simulation.templates import template
 if TYPE_CHECKING:
     from mu.simulation.run import Run
 
-_INLINE_EVENTS = 4  # MapStateEntered, -Started, -Succeeded, -Exited
-_ITERATION_EVENTS = 2  # MapIterationStarted, -Succeeded
-_DISTRIBUTED_EVENTS = 6  # as inline, and MapRunStarted, -Succeeded
+_DISTRIBUTED_EVENTS = STATE_EVENTS + 2  # MapRunStarted, -Succeeded
 _CHILD_EVENTS = 2  # ExecutionStarted, -Succeeded
 _COPY = 1 << 40  # added to the key of what is done a second time
 _LEAST_S = 1e-9
@@ -37,11 +36,13 @@ _EXPRESS_GB = 64 / 1024  # billed in steps of 64 MB, of which a small workflow n
 class Map:
     """An `Each`, as it is run."""
 
-    def __init__(self, run: Run, node: Each, body: Step) -> None:
-        """A map with its body."""
+    def __init__(self, run: Run, node: Each, body: Step, inline_body: Step) -> None:
+        """A map with its body, as it is in a distributed map and in an inline one."""
         self.run = run
         self.node = node
         self.body = body
+        self.inline_body = inline_body
+        self._ways = None if node.inline is None else template(node.inline)
         self.fill = None if node.item is None else template(node.item)
         self._items = template(node.items)
         by_path = isinstance(node.concurrency, str)
@@ -51,8 +52,19 @@ class Map:
         """Run it once; see `Step`."""
         if scope.over:
             return
+        found = None if self._ways is None else items_of(self._ways(event, None, None))
         moment, path = self.run.entered(scope, path)
-        self.run.at(moment, _Running(self, event, key, scope, done).open, path)
+        running = _Running(self, event, key, scope, done, found)
+        if self._ways is None or scope.asynchronous:
+            self.run.at(moment, running.open, path)
+        else:
+            scope.events += CHOICE_EVENTS
+            self.run.at(moment, self._chosen, running, scope, path)
+
+    def _chosen(self, running: _Running, scope: Scope, path: Path) -> None:
+        """The state that chooses the map's way ends; that of the map is entered."""
+        moment, path = self.run.entered(scope, path)
+        self.run.at(moment, running.open, path)
 
     def items(self, event: Any) -> Any:
         """The list."""
@@ -71,12 +83,15 @@ class _Running:
     """A map on its way."""
 
     __slots__ = (
-        "_children", "_count", "_done", "_event", "_full_s", "_full_since", "_hedged", "_items",
-        "_key", "_kind", "_left", "_limit", "_live", "_map", "_next", "_opened", "_path",
-        "_results", "_run", "_running", "_scope", "_start_s", "_starts",
+        "_children", "_count", "_done", "_event", "_found", "_full_s", "_full_since",
+        "_hedged", "_items", "_key", "_kind", "_left", "_limit", "_live", "_map", "_next",
+        "_opened", "_path", "_results", "_run", "_running", "_scope", "_start_s", "_starts",
+        "_steps",
     )  # fmt: skip
 
-    def __init__(self, of: Map, event: Any, key: int, scope: Scope, done: Done) -> None:
+    def __init__(
+        self, of: Map, event: Any, key: int, scope: Scope, done: Done, found: list[Any] | None
+    ) -> None:
         self._map = of
         self._run = of.run
         self._event = event
@@ -84,6 +99,10 @@ class _Running:
         self._scope = scope
         self._done = done
         self._kind: Fanout | None = of.run.fanout if of.node.distributed else None
+        self._found = found
+        self._steps = of.body
+        if found is not None:
+            self._kind, self._steps = None, of.inline_body
         self._next = self._running = 0
         self._hedged = self._starts = False
         self._full_s = 0.0
@@ -95,13 +114,14 @@ class _Running:
     def open(self, path: Path) -> None:
         """The map's state is entered."""
         run, cloud, of = self._run, self._run.cloud, self._map
-        self._items = items = of.items(self._event)
+        items = of.items(self._event) if self._found is None else self._found
+        self._items = items
         self._count = self._left = count = len(items)
         self._limit = of.limit(self._event, count)
         keeps = not of.node.distributed
         self._results: list[Any] = [None] * count if keeps else []
         begin_s = 0.0
-        if of.node.items_in_store:
+        if of.node.items_in_store and self._found is None:
             begin_s += cloud.read_items_s
             path = (path, READ_ITEMS, cloud.read_items_s)
         if self._kind in (Fanout.STANDARD, Fanout.EXPRESS):
@@ -129,9 +149,9 @@ class _Running:
     def _nested(self, count: int, begin_s: float, path: Path) -> tuple[float, Path]:
         """Inline maps in inline maps, as deep as needed if they stand for a distributed one."""
         run, cloud, scope = self._run, self._run.cloud, self._scope
-        scope.events += _INLINE_EVENTS + _ITERATION_EVENTS * count
+        scope.events += STATE_EVENTS + ITERATION_EVENTS * count
         most = cloud.most_iterations
-        if self._kind is None:
+        if self._kind is None and (self._found is None or count <= most):
             self._limit = min(self._limit, most)
             return begin_s, path
         size = len(json.dumps(list(self._items)))
@@ -140,7 +160,7 @@ class _Running:
         deep, groups = 1, -(-count // most)
         while groups > 1:
             deep += 1
-            scope.events += (_INLINE_EVENTS + _ITERATION_EVENTS) * groups
+            scope.events += (STATE_EVENTS + ITERATION_EVENTS) * groups
             late = max(run.enter(scope) for _ in range(groups))
             begin_s += late + cloud.state_s
             if late > 0:
@@ -185,7 +205,17 @@ class _Running:
             number = self._next
             self._next += 1
             self._running += 1
-            if at_once:
+            pace = self._scope.iterations
+            if at_once and pace is not None:
+                moment = pace.take(self._run.now)
+                path = self._waited(moment)
+                self._run.at(
+                    moment,
+                    lambda number=number, path=path: self._body(
+                        number, path, self._scope, copies=False
+                    ),
+                )
+            elif at_once:
                 self._body(number, self._waited(self._run.now), self._scope, copies=False)
             else:
                 self._starts = True
@@ -214,6 +244,7 @@ class _Running:
             copies=copies,
             events=_CHILD_EVENTS,
             began=self._run.now,
+            iterations=self._run.pace(),
         )
         if copies and number not in self._live:
             return
@@ -229,7 +260,7 @@ class _Running:
         fill = self._map.fill
         event = item if fill is None else fill(self._event, item, number)
         key = key_of(self._key, number) + (_COPY if copies else 0)
-        self._map.body.start(
+        self._steps.start(
             event, path, key, scope, lambda result, path: self._ended(number, scope, result, path)
         )
 

@@ -133,6 +133,11 @@ class Run:
             path = (path, TRANSITIONS, late)
         return self.now + late + state_s, (path, STATES, state_s)
 
+    def pace(self) -> Rate | None:
+        """When the inline maps of a new execution may begin their iterations."""
+        rate = self.cloud.iterations
+        return None if rate == float("inf") else Rate(rate)
+
     def problem(self, text: str) -> None:
         """Note something that the cloud would not do; each is noted once."""
         self.problems[text] = None
@@ -174,7 +179,7 @@ class Run:
         """Run to the end; what goes on beyond it, such as copies, is counted too."""
         first = step_of(self, flow)
         # ExecutionStarted and ExecutionSucceeded.
-        scope = Scope(events=2)
+        scope = Scope(events=2, iterations=self.pace())
 
         def last(_result: Any, path: Path) -> None:
             moment, path = self.entered(scope, path)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mu.flow import Task, place
+from mu.fanout import ATTEMPTS, RETRY_EVENTS, STATE_EVENTS, TASK_EVENTS
+from mu.flow import Retry, Task, place
 from mu.simulation.calls import DISPATCH, FAILURE, S3_RATE, STATES, TRANSITIONS, Call, Path
+from mu.simulation.rates import Rate
 from mu.simulation.templates import template
 from mu.simulation.work import Work
 
@@ -16,9 +19,8 @@ if TYPE_CHECKING:
 Done = Callable[[Any, Path], None]
 """Called with the result of a node and with what led to its end."""
 
-_TASK_EVENTS = 5  # TaskStateEntered, LambdaFunctionScheduled, -Started, -Succeeded, TaskStateExited
-_RETRY_EVENTS = 3  # LambdaFunctionFailed, -Scheduled, -Started
-_PARALLEL_EVENTS = 4  # ParallelStateEntered, -Started, -Succeeded, -Exited
+_INLINE = Retry((), ATTEMPTS, interval_s=1, max_delay_s=6)
+"""How a call in an inline map is tried again, as the stack does it, whatever has happened."""
 
 
 class Scope:
@@ -31,13 +33,14 @@ class Scope:
         over: whether what it does is no longer needed.
         events: of its history.
         began: second at which it began.
+        iterations: when the next iterations of its inline maps may begin; None for at once.
     """
 
-    __slots__ = ("asynchronous", "began", "copies", "events", "express", "over")
+    __slots__ = ("asynchronous", "began", "copies", "events", "express", "iterations", "over")
 
     def __init__(
         self, *, express: bool = False, asynchronous: bool = False, copies: bool = False,
-        events: int = 0, began: float = 0.0,
+        events: int = 0, began: float = 0.0, iterations: Rate | None = None,
     ) -> None:  # fmt: skip
         """An execution that begins."""
         self.express = express
@@ -46,6 +49,7 @@ class Scope:
         self.over = False
         self.events = events
         self.began = began
+        self.iterations = iterations
 
 
 class Step(Protocol):
@@ -102,7 +106,7 @@ class ParallelStep:
     def start(self, event: Any, path: Path, key: int, scope: Scope, done: Done) -> None:
         """Run it once; see `Step`."""
         moment, path = self._run.entered(scope, path)
-        scope.events += _PARALLEL_EVENTS
+        scope.events += STATE_EVENTS
         results: dict[str, Any] = {}
 
         def ended(name: str, result: Any, path: Path) -> None:
@@ -125,8 +129,9 @@ class ParallelStep:
 class TaskStep:
     """A `Task`, as it is run."""
 
-    def __init__(self, run: Run, node: Task) -> None:
-        """A call of the task's function."""
+    def __init__(self, run: Run, node: Task, *, inline: bool = False) -> None:
+        """A call of the task's function; inline, it is tried again less often."""
+        self._inline = inline
         self._run = run
         self._name = node.name
         self._output = node.output
@@ -147,7 +152,7 @@ class TaskStep:
             call.waits.append((DISPATCH, before))
         else:
             late = run.enter(scope)
-            scope.events += _TASK_EVENTS
+            scope.events += TASK_EVENTS
             before = cloud.state_s + cloud.invoke_s
             call.waits.append((STATES, before))
             call.entered += late + cloud.state_s
@@ -176,11 +181,14 @@ class TaskStep:
         if scope.copies:
             return
         busy = run.cloud.queue_busy if scope.asynchronous else run.cloud.busy
-        if call.refusals >= busy.attempts:
+        before = call.refusals
+        if self._inline:
+            busy, before = replace(_INLINE, errors=busy.errors), call.refusals + call.attempts
+        if before >= busy.attempts:
             run.error = run.error or busy.errors[0]
             return
         fraction = run.chance.fraction(self._name, call.key, call.refusals)
-        pause = busy.pause_s(call.refusals, fraction)
+        pause = busy.pause_s(before, fraction)
         call.refusals += 1
         self._again(pause, refusal, call, work, event, path, scope, done)
 
@@ -193,7 +201,7 @@ class TaskStep:
         if not scope.asynchronous:
             # A retry is a transition, too.
             wait += run.enter(scope) + run.cloud.invoke_s
-            scope.events += _RETRY_EVENTS
+            scope.events += RETRY_EVENTS
         call.waits.append((why, wait))
         run.waiting += 1
         run.at(run.now + wait, self._try, call, work, event, path, scope, done)
@@ -221,13 +229,15 @@ class TaskStep:
             run.calls.append(call)
             done(place(event, work.result, self._output), (path, call, 0.0))
             return
-        died = run.cloud.died
-        if scope.over or call.attempts > died.attempts:
+        died, before = run.cloud.died, call.attempts - 1
+        if self._inline:
+            died, before = replace(_INLINE, errors=died.errors), before + call.refusals
+        if scope.over or before >= died.attempts:
             run.calls.append(call)
             if not scope.copies:
                 run.error = run.error or died.errors[0]
             return
         fraction = run.chance.fraction(self._name, call.key, -call.attempts)
-        pause = died.pause_s(call.attempts - 1, fraction)
+        pause = died.pause_s(before, fraction)
         call.waits.append((FAILURE, run.now - call.began))
         self._again(pause, FAILURE, call, work, event, path, scope, done)

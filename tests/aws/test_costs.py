@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.cloud.overhead import Items, transitions
+from benchmarks.cloud.overhead import Items, in_ways, transitions, ways_of
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, Job
 from emulator.runs import billed, quiet, until
@@ -29,6 +29,7 @@ from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import COLD_START_S, Workers
 from mu.timeline import attempts
 from tests.aws.spans import FRAMES, in_spans
+from tests.aws.ways import inline_up_to
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -137,6 +138,7 @@ def check_counts(
             for one in stack.read_work(Keys(job.name).items)
         ],
     }
+    items = in_ways(items, ways_of([*stack.timeline(job, "index"), *stack.timeline(job, "plan")]))
     parent, children = transitions(definition["States"], definition["StartAt"], items)
     assert parent + children == expected.transitions
     writes = sum(counted[f"s3:{name}"] for name in PRICED_AS_PUT)
@@ -170,6 +172,17 @@ def test_a_job_asks_for_what_was_foretold(
     assert (shape.chunks, shape.batches, shape.shares, shape.spans) == (5, 3, 3, 0)
     key = f"costs/{mode}"
     check_counts(emulator, stack, film, key, texts(mode), lambda _: shape, alone=True)
+
+
+def test_a_job_in_children_asks_for_what_was_foretold(
+    emulator: Emulator, stack: Deployed, film: Path
+) -> None:
+    """If this fails, a job whose batches are distributed costs other requests than it is told."""
+    shape = Shape.of(29, OPTIONS["anchors"], limits=Limits(job_workers=1, inline_calls=0))
+    assert shape.listed
+    with inline_up_to(stack, 0):
+        options = texts("anchors")
+        check_counts(emulator, stack, film, "costs/far", options, lambda _: shape, alone=True)
 
 
 @pytest.mark.parametrize("mode", OPTIONS)

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cloud.overhead import Items, transitions
+from benchmarks.cloud.overhead import Items, in_ways, transitions, ways_of
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.runs import history, quiet
 from excamera.job.flow import excamera_flow
 from excamera.job.objects import Keys
+from excamera.job.packing import INLINE_CALLS
 from excamera.job.plan import Plan
 from excamera.job.steps import DEFAULT_MEMORY_MB, NUMBERS, STEP_NAMES
 from excamera.price.costs import READS_OF_ENVIRONMENT, besides
@@ -25,6 +26,7 @@ from excamera.price.stages import Stages, batches_of
 from mu.simulation import CLOUD, Function, Result, Work, simulate
 from tests.aws.spans import FRAMES, in_spans
 from tests.aws.test_costs import PRICED_AS_PUT, definition_of, reports, run, texts
+from tests.aws.ways import inline_up_to
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -38,7 +40,9 @@ def place(step: str, event: dict[str, Any]) -> Place:
     return step, tuple(event.get(name) for name in NUMBERS)
 
 
-def simulated(planned: Plan, seconds: dict[Place, float], span_pixels: int) -> Result:
+def simulated(
+    planned: Plan, seconds: dict[Place, float], span_pixels: int, inline_calls: int
+) -> Result:
     """Simulates a job of a plan whose calls take so long, in a cloud that adds no time."""
     film = Film(
         planned.frame_count,
@@ -46,7 +50,7 @@ def simulated(planned: Plan, seconds: dict[Place, float], span_pixels: int) -> R
         planned.geometry.height,
         float(planned.end * planned.time_base),
     )
-    limits = Workers(DEFAULT_MEMORY_MB).limits
+    limits = Workers(DEFAULT_MEMORY_MB, inline_calls=inline_calls).limits
     stages = Stages(
         film, planned.options, Pace(), limits, batches_of(planned), span_pixels=span_pixels,
         source_reads=0,
@@ -66,7 +70,7 @@ def simulated(planned: Plan, seconds: dict[Place, float], span_pixels: int) -> R
 
 def check(
     emulator: Emulator, stack: Deployed, film: Path, key: str, options: dict[str, str],
-    span_pixels: int,
+    span_pixels: int, inline_calls: int = INLINE_CALLS,
 ) -> None:  # fmt: skip
     """Runs a job, simulates it with its own times, and compares the two."""
     run(emulator, stack, film, f"{key}/warm.mp4", options)  # warm environments open no source
@@ -79,7 +83,7 @@ def check(
         place(record["name"], record["event"]): record["finished"] - record["started"]
         for record in records
     }
-    found = simulated(planned, seconds, span_pixels)
+    found = simulated(planned, seconds, span_pixels, inline_calls)
 
     # The same calls, each of which takes as long.
     assert Counter(place(call.task, call.event) for call in found.calls) == Counter([*seconds])
@@ -99,6 +103,7 @@ def check(
             for item in stack.read_work(Keys(job.name).items)
         ],
     }
+    items = in_ways(items, ways_of([*stack.timeline(job, "index"), *stack.timeline(job, "plan")]))
     definition = definition_of(stack)
     assert found.transitions == sum(transitions(definition["States"], definition["StartAt"], items))
     assert found.events == len(events := history(emulator, job.arn)), [e["type"] for e in events]
@@ -176,3 +181,21 @@ def test_a_simulated_job_in_spans_is_the_one_that_ran(
     film = Clip(frames=FRAMES, width=48, height=32, sound="aac").write(tmp_path / "film.mp4")
     with in_spans(stack):
         check(emulator, stack, film, "simulated/spans", {}, 1)
+
+
+@pytest.mark.parametrize(
+    ("calls", "texts_of"),
+    [
+        (0, {**texts("anchors"), "batch-chunks": "6"}),
+        # More batches than one inline map runs at once.
+        (1000, {"mode": "rebase", "batch-chunks": "1", "chunk-frames": "4"}),
+    ],
+)
+def test_a_simulated_job_is_begun_as_the_one_that_ran(
+    emulator: Emulator, stack: Deployed, tmp_path: Path, calls: int, texts_of: dict[str, str]
+) -> None:
+    """If this fails, simulated maps in groups or in children are not billed as real ones are."""
+    frames = 168 if calls else 50
+    film = Clip(frames=frames, width=48, height=32, sound="aac").write(tmp_path / "film.mp4")
+    with inline_up_to(stack, calls):
+        check(emulator, stack, film, f"simulated/{calls}", texts_of, 10**9, calls)

@@ -91,7 +91,7 @@ def test_encode_is_there_in_several_sizes(stack: Template) -> None:
         for name, one in resources(stack, "AWS::StepFunctions::StateMachine").items()
         if name.startswith("Job")
     )
-    (array,) = re.findall(r"States\.Array\((.*?)\)", machine["DefinitionString"])
+    (array,) = set(re.findall(r"States\.Array\((.*?)\)", machine["DefinitionString"]))
     versions = resources(stack, "AWS::Lambda::Version")
     chosen = [
         versions[machine["DefinitionSubstitutions"][name]["Ref"]]["Properties"]["FunctionName"]
@@ -353,6 +353,7 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
     [
         ({"architecture": "mips"}, "architecture must be one of arm64, x86_64"),
         ({"batch_workers": "41"}, "batch_workers must be 1 to 40, not 41"),
+        ({"inline_calls": "1601"}, "inline_calls must be 0 to 1600, not 1601"),
         ({"memory_mb": "{"}, "memory_mb must be JSON"),
         ({"memory_mb": "3008"}, "memory_mb must be an object"),
         ({"memory_mb": '{"rebas": 3008}'}, "memory_mb: there is no function rebas"),

@@ -72,7 +72,7 @@ def test_frames_that_differ_from_the_containers_promise_start_the_job_again_once
     with pytest.raises(JobFailed):
         leaf(store, "SourceMismatch", "frame 9", batch=0, share=1)
     again = top(store, {"batches": MAP_FAILED})
-    assert again == {**JOB, "index": "decoding"}
+    assert again == {**JOB, "index": "decoding", "again": True}
     assert not store.exists("jobs/j/failure.json")
     with pytest.raises(JobFailed):
         leaf(store, "SourceMismatch", "frame 9", batch=0, share=1)
@@ -88,9 +88,90 @@ def test_a_job_in_a_busy_account_goes_on_with_fewer_workers() -> None:
         with pytest.raises(JobFailed):
             leaf(store, "Lambda.TooManyRequestsException", batch=0, share=1)
         again = top(store, {"batches": MAP_FAILED}, **more)
-        assert again == {**JOB, "halvings": halvings}
+        assert again == {**JOB, "halvings": halvings, "again": True}
         more = {"halvings": halvings}
     assert not store.exists("jobs/j/failure.json")
+
+
+INLINE: dict[str, Any] = {"ready": {"plan": {"items": "k", "ways": {"items": [{"batch": 0}]}}}}
+
+
+@pytest.mark.parametrize(
+    ("error", "starts_again"),
+    [
+        ("Lambda.TooManyRequestsException", True),
+        ("Runtime.ExitError", True),
+        ("Lambda.ServiceException", True),
+        ("StoreUnavailable", True),
+        ("SourceUnavailable", True),
+        ("Sandbox.Timedout", False),
+        ("SizeChange", False),
+    ],
+)
+def test_what_inline_tasks_gave_up_early_is_tried_longer(error: str, starts_again: bool) -> None:
+    """If this fails, a short job fails where a long one goes on, or tries in vain what is final."""
+    store = MemoryStore()
+    with pytest.raises(JobFailed):
+        leaf(store, error, "words", batch=0, share=1)
+    flow = {**JOB, **INLINE, "indexed": {"spans": [], "ways": {"items": []}}}
+    event = {"flow": flow, "failed": {"batches": caught(error, "words")}, "redrives": 0}
+    if not starts_again:
+        with pytest.raises(JobFailed, match=r"words|time limit"):
+            failure(event, Context(store))
+        return
+    # With as many workers as before: it has not been busy for long.
+    assert failure(event, Context(store)) == {**JOB, "again": True}
+    assert not store.exists("jobs/j/failure.json")
+
+
+def test_only_what_ran_inline_is_tried_longer() -> None:
+    """If this fails, a job whose tasks have had all their retries starts again for ever."""
+    for step, more in (
+        ("encode", {"indexed": {"ways": {"items": []}}, "ready": {"plan": {"ways": {}}}}),
+        ("plan", {"indexed": {"ways": {"items": []}}}),
+        ("survey", {"indexed": {"ways": {}}}),
+        ("stitch", {"indexed": {}, **INLINE}),
+    ):
+        store = MemoryStore()
+        failed = {step: caught("StoreUnavailable", "still not there")}
+        with pytest.raises(JobFailed):
+            failure({"job": "j", "failed": failed}, Context(store))
+        event = {"flow": {**JOB, **more}, "failed": failed, "redrives": 0}
+        with pytest.raises(JobFailed, match="still not there"):
+            failure(event, Context(store))
+    store = MemoryStore()
+    event = {
+        "flow": {**JOB, "indexed": {"ways": {"groups": [[0]]}}},
+        "failed": {"survey": caught("StoreUnavailable", "")},
+        "redrives": 0,
+    }
+    assert failure(event, Context(store)) == {**JOB, "again": True}
+
+
+def test_a_record_that_comes_late_is_not_why_a_job_fails() -> None:
+    """If this fails, a job that started again fails, or starts again, for what it got over."""
+    store = MemoryStore()
+    late = {"job": "j", "batch": 1, "inline": True,
+            "failed": {"encode": caught("Lambda.TooManyRequestsException", "")}}  # fmt: skip
+    again = {"again": True, "indexed": {"ways": {}}}
+    for failed, words in (
+        ({"index": caught("NotAVideo", "not a video")}, "not a video"),
+        ({"batches": MAP_FAILED}, "batch 2: frame 5 is bad"),
+    ):
+        with pytest.raises(JobFailed):
+            failure(late, Context(store))
+        if "batches" in failed:
+            with pytest.raises(JobFailed, match=words):
+                leaf(store, "SizeChange", "frame 5 is bad", batch=2)
+        event = {"flow": {**JOB, **again}, "failed": failed, "redrives": 0}
+        with pytest.raises(JobFailed, match=words):
+            failure(event, Context(store))
+        assert not record(store)["inline"]
+        store.delete("jobs/j/failure.json")
+    with pytest.raises(JobFailed):
+        failure(late, Context(store))
+    note_end("j", "ABORTED", None, store)
+    assert record(store)["error"] == "JobStopped"
 
 
 def test_a_redrive_starts_again_from_the_plan_and_a_repeated_call_does_not() -> None:
@@ -99,7 +180,9 @@ def test_a_redrive_starts_again_from_the_plan_and_a_repeated_call_does_not() -> 
     for _ in range(2):
         with pytest.raises(JobFailed, match="index: not a video"):
             top(store, {"index": caught("NotAVideo", "not a video")})
-    assert top(store, {"index": caught("NotAVideo", "not a video")}, redrives=1) == JOB
+    redriven = top(store, {"index": caught("NotAVideo", "not a video")}, redrives=1)
+    # Its history has events already, so it is told that it is not the first.
+    assert redriven == {**JOB, "again": True}
     with pytest.raises(JobFailed, match="still not"):
         top(store, {"index": caught("NotAVideo", "still not")}, redrives=1)
 

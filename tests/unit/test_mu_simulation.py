@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mu import DISCARD, Each, FlowError, Parallel, Retry, Sequence, Task
+from mu.fanout import ATTEMPTS, fan_out
 from mu.flow import build
 from mu.simulation import CLOUD, Cloud, Fanout, Function, Result, Shared, Work, simulate
 from mu.simulation.calls import COMPUTE, DISPATCH, FAILURE, RAMP, WORKERS
@@ -294,3 +295,55 @@ def test_records_are_a_timeline() -> None:
     )
     assert "one 3" in page(records, title="simulated")
     assert result.phases["one"].calls == 20
+
+
+WAYS = replace(MAP, inline="$.ways")
+
+
+def run_ways(ways: dict[str, Any], count: int, cloud: Cloud, **options: Any) -> Result:
+    """Simulates a map that may run inline."""
+    return simulate(
+        WAYS, {"items": "list", "at_once": 10_000, "ways": ways},
+        lambda _task, _event: Work(cpu_s=60.0), {"one": ONE}, stored={"list": range(count)},
+        cloud=cloud, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("count", "states", "events"),
+    [
+        # The choice, the map, its tasks, the last state; of the execution, the choice, the map.
+        (40, 1 + 1 + 40 + 1, 2 + 2 + 4 + 40 * (2 + 5) + 2),
+        (0, 1 + 1 + 1, 2 + 2 + 4 + 2),
+        # And a map for each group.
+        (90, 1 + 1 + 3 + 90 + 1, 2 + 2 + 4 + 3 * (2 + 4) + 90 * (2 + 5) + 2),
+    ],
+)
+def test_an_inline_map_gathers_nothing(count: int, states: int, events: int) -> None:
+    """A job of few batches waits for children that it has not, or is not billed for its states."""
+    cloud = replace(
+        FREE, concurrency=1000, gather_s=6.0, map_s=1.0, read_items_s=1.0, standard_children=1.0
+    )
+    ways = fan_out(WAYS, list(range(count)), at_once=10_000, most_calls=1000)
+    result = run_ways(ways, count, cloud)
+    assert result.seconds == pytest.approx(60.0 if count else 0.0)
+    assert (result.children, result.transitions, result.events) == (0, states, events)
+    assert (result.reads, result.writes) == (0, 0)  # nobody reads the list
+    apart = run_ways({}, 2, cloud)
+    assert apart.seconds == pytest.approx(1.0 + 1.0 + 1.0 + 60.0 + 6.0)
+    assert apart.transitions == 1 + 1 + 2 + 1
+    assert apart.children == 2
+
+
+def test_inline_tasks_give_up_early() -> None:
+    """A simulated job waits inline for a busy account, where a real one starts again."""
+    never = replace(FREE, concurrency=0)
+    result = run_ways({"items": [0]}, 1, never)
+    assert result.error == "Lambda.TooManyRequestsException"
+    assert sum(result.refused.values()) == 1 + ATTEMPTS
+    patient = run_ways({}, 1, never)
+    assert sum(patient.refused.values()) == 1 + CLOUD.busy.attempts
+    mortal = replace(FREE, concurrency=1000, failures=1.0)
+    died = run_ways({"items": [0]}, 1, mortal)
+    assert died.error == "Lambda.Unknown"
+    assert died.invocations == 1 + ATTEMPTS

@@ -41,6 +41,7 @@ PROBES = (
     Probe("How long events take", jobs.latencies, jobs.latencies_usd),
     Probe("Logs, metrics, traces and alarms", jobs.presence, jobs.presence_usd),
     Probe("Children of a map", machines.children, machines.children_usd),
+    Probe("Inline maps", machines.inline, machines.inline_usd),
     Probe("Throttling by Step Functions", machines.throttling, machines.throttling_usd),
     Probe("Start rates of workers", workers.start_rates, workers.start_rates_usd),
     Probe("S3 and one worker", workers.throughput, workers.throughput_usd),
@@ -68,7 +69,7 @@ def report(
     for probe in probes:
         does = (probe.run.__doc__ or "").strip().partition("\n")[0]
         _tell(f"- {probe.name}: {does} ({probe.usd(scale):.3f})")
-    _tell("It makes objects, a role, two state machines, a queue and a rule, all named "
+    _tell("It makes objects, roles, three state machines, a queue and a rule, all named "
           "live-report-..., and removes them.")  # fmt: skip
     if usd > cost_limit:
         raise click.ClickException(
