@@ -147,7 +147,9 @@ def without_names(scope: Definition, way: str) -> Any:
     """Returns a scope with the names of the flow, and without what may differ by the map's way."""
     for name, state in all_states(scope).items():
         if state["Type"] == "Task":
-            assert state["Parameters"]["state"]["name"] == name.replace(f" {way}", "")
+            parameters = state["Parameters"]
+            sent = parameters.get("Payload", parameters)
+            assert sent["state"]["name"] == name.replace(f" {way}", "")
     found = json.loads(json.dumps(scope).replace(f" {way}", ""))
     for state in all_states(found).values():
         state.pop("Retry", None)
