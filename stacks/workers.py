@@ -69,6 +69,7 @@ class Workers(Construct):
                 "BATCH_WORKERS": str(settings.batch_workers),
                 "SPAN_PIXELS": str(SPAN_PIXELS),
                 "MEMORY_MB": json.dumps(settings.memory_mb),
+                "ENCODE_SIZES": json.dumps([settings.memory_mb["encode"]]),
                 "ARCHITECTURE": settings.architecture,
                 "MAX_USD_PER_JOB": str(float(settings.max_usd_per_job)),
                 "MAX_USD_PER_MONTH": str(float(settings.max_usd_per_month)),

@@ -197,12 +197,15 @@ class IndexSummary:
         spans: numbers of the spans to survey.
         spans_at_once: spans under way at the same time, at most.
         limits: of the job, see `excamera.job.packing.Limits`.
+        planned: what was chosen for its goal, see `excamera.price.planner.Planned.to_json`; None
+            for a job without one.
     """
 
     frames: int
     spans: list[int]
     spans_at_once: int
     limits: dict[str, Any]
+    planned: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The summary as the step's result."""
@@ -236,6 +239,7 @@ class PlanSummary:
         sound: whether the source has an audio stream that the result keeps.
         indexed_by: see `excamera.job.plan.SourceFile`.
         notes: see `excamera.job.plan.Plan`.
+        planned: see `IndexSummary`.
     """
 
     items: str
@@ -259,6 +263,7 @@ class PlanSummary:
     sound: bool
     indexed_by: str
     notes: list[str] = field(default_factory=list)
+    planned: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The summary as the step's result."""

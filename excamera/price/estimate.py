@@ -209,7 +209,7 @@ def limits_of(
 ) -> Limits:
     """The limits of a job whose functions have that memory; see `Limits` for the others."""
     cpus = max(1, int(cpus_of(memory_mb["encode"])))
-    return Limits(job_workers, batch_workers, cpus, concurrency, granted)
+    return Limits(job_workers, batch_workers, cpus, concurrency=concurrency, granted=granted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +222,7 @@ class Workers:
         job_workers: functions that may encode it at the same time.
         batch_workers: functions that may encode one of its batches.
         concurrency: Lambda calls that the account leaves to jobs at the same time.
+        encode_sizes: memory of further functions that encode, in MB.
     """
 
     memory_mb: Mapping[str, int]
@@ -229,6 +230,7 @@ class Workers:
     job_workers: int = 3000
     batch_workers: int = 16
     concurrency: int = capacity_of(1000)
+    encode_sizes: tuple[int, ...] = ()
 
     @property
     def limits(self) -> Limits:
@@ -240,6 +242,10 @@ class Workers:
     def cpus(self, step: str) -> float:
         """CPUs of a function."""
         return cpus_of(self.memory_mb[step])
+
+    def of_size(self, memory_mb: int) -> Workers:
+        """These workers, if the function that encodes has that memory, in MB."""
+        return replace(self, memory_mb={**self.memory_mb, "encode": memory_mb})
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def plan(event: Event, context: Context, grant: Grant | None = None) -> Event:
         sound=made.source.audio_stream is not None,
         indexed_by=made.source.indexed_by,
         notes=list(made.notes),
+        planned=draft.planned,
     ).to_json()
 
 

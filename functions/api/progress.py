@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
+from typing import Any
 
+from excamera.job.goal import CHOSEN
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult, PlanSummary
@@ -21,8 +23,10 @@ from functions.api.models import (
     Count,
     Failure,
     Film,
+    Goal,
     Job,
     Phase,
+    Planned,
     Result,
     TaskAttempt,
     TimelinePage,
@@ -44,6 +48,7 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
     planned, tally = done.planned, done.tally
     event, output = execution.event, execution.event["output"]
     ended = execution.ended
+    chosen = planned.planned if planned else None
     return Job(
         id=execution.job,
         state=execution.state,
@@ -53,9 +58,11 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         source=event["input"]["name"],
         size=event.get("size"),
         output=f"{output['store']}/{output['key']}",
-        options=event["options"],
+        options=_options(event, planned),
         priority=event.get("priority", USUAL_PRIORITY),
         tag=event.get("tag"),
+        goal=_goal(chosen["goal"] if chosen else event.get("goal")),
+        planned=None if chosen is None else Planned.model_validate(chosen),
         frames=planned.frames if planned else None,
         film=_film(planned) if planned else None,
         chunks=planned.chunks if planned else None,
@@ -119,6 +126,18 @@ def _attempt(attempt: Attempt, record: TaskRecord) -> TaskAttempt:
     )
 
 
+def _goal(goal: dict[str, Any] | None) -> Goal | None:
+    return None if goal is None else Goal(**goal)
+
+
+def _options(event: Event, planned: PlanSummary | None) -> dict[str, Any]:
+    """The options of a job; those that were chosen for its goal are known once it is planned."""
+    if planned is None or planned.planned is None:
+        return dict(event["options"])
+    chosen = {name: planned.planned["chosen"][name] for name in CHOSEN}
+    return {**event["options"], **chosen}
+
+
 def _film(planned: PlanSummary) -> Film:
     return Film(**{name: getattr(planned, name) for name in Film.model_fields})
 
@@ -142,7 +161,7 @@ def _cost(tally: Tally, planned: PlanSummary, event: Event, settings: ApiSetting
     film = estimates.Film(**_film(planned).model_dump())
     expected = estimates.estimate(
         film,
-        EncodeOptions.from_json(event["options"]),
+        EncodeOptions.from_json(_options(event, planned)),
         estimates.Workers(
             settings.memory_mb,
             settings.architecture,
@@ -151,7 +170,7 @@ def _cost(tally: Tally, planned: PlanSummary, event: Event, settings: ApiSetting
     )
     return Cost(
         so_far_usd=used.dollars(settings.architecture),
-        estimated_usd=expected.dollars,
+        estimated_usd=planned.planned["chosen"]["usd"] if planned.planned else expected.dollars,
         gb_seconds={step: round(value, 3) for step, value in used.gb_seconds.items()},
     )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
 from excamera.lifecycle import spending
+from excamera.lifecycle.acceptance import Accepted, accepted
 from excamera.lifecycle.admission import turns
-from excamera.price.estimate import Film, Workers, estimate, limits_of
+from excamera.price.estimate import Film, Workers, limits_of
 from excamera.steps.index import index
 from functions.settings import StoreSettings
 from functions.task import task_handler
@@ -26,6 +28,7 @@ class IndexSettings(StoreSettings):
         workers_at_once: functions that all jobs may run at the same time; 0 for the account's.
         span_pixels: see `excamera.job.cut.spans`.
         memory_mb: memory of each function, by its name.
+        encode_sizes: further sizes of memory with which there are functions that encode, in MB.
         architecture: "arm64" or "x86_64", of every function.
         max_usd_per_job: the most that a job may cost; 0 for no limit.
         max_usd_per_month: the most that all jobs of a month may cost; 0 for no limit.
@@ -36,6 +39,7 @@ class IndexSettings(StoreSettings):
     workers_at_once: int
     span_pixels: int
     memory_mb: dict[str, int]
+    encode_sizes: list[int]
     architecture: str
     max_usd_per_job: float
     max_usd_per_month: float
@@ -59,18 +63,21 @@ def index_within_limits(event: Event, context: Context) -> Json:
         granted=granted,
     )
 
-    def accept(film: Film, options: EncodeOptions) -> None:
+    def accept(film: Film, options: EncodeOptions, goal: Goal | None) -> Accepted:
         workers = Workers(
             settings.memory_mb,
             settings.architecture,
             settings.job_workers,
             settings.batch_workers,
             limits.workers,
+            tuple(settings.encode_sizes),
         )
-        usd = estimate(film, options, workers).dollars
-        spending.check_job(usd, settings.max_usd_per_job)
+        before = event.get("planned")
+        found = accepted(film, options, goal, workers, limits, before=before)
+        spending.check_job(found.usd, settings.max_usd_per_job)
         now = datetime.now(UTC)
-        spending.commit(event["job"], usd, settings.max_usd_per_month, context.store, now)
+        spending.commit(event["job"], found.usd, settings.max_usd_per_month, context.store, now)
+        return found
 
     given = {"limits": asdict(limits), "span_pixels": settings.span_pixels}
     return index({**event, **given}, context, accept)

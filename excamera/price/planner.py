@@ -1,0 +1,244 @@
+"""Chooses structure, packing and memory of a job by the time or the price that a user wants.
+
+What a sieve of arithmetic leaves is simulated a few times each: only then ramps, queues and slow
+calls count. The same film, options and workers give the same choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from statistics import median
+from typing import Any
+
+from excamera.errors import BudgetTooSmall, TimeTooShort
+from excamera.job.goal import Goal
+from excamera.job.options import EncodeOptions
+from excamera.job.packing import FRONT
+from excamera.price.choices import Choice, Point, front_of
+from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.sieve import Candidate, candidates, sieved
+from excamera.price.simulated import Simulated, simulated
+from mu.simulation import CLOUD
+
+SIMULATED_CALLS = 20_000
+"""Calls that are simulated in all: less than a second of one CPU."""
+
+FEWEST, MOST = 4, 10
+"""Ways that are simulated."""
+
+SEEDS = 5
+"""Simulations of a way, at most. The slowest is what is promised."""
+
+LEAST_GAIN = 0.01
+"""A way that costs more must gain such a part of the time, else it is not worth a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What may be chosen, and what is.
+
+    Attributes:
+        goal: what was asked for; None if nothing was.
+        frontier: the points that no other beats, the fastest first.
+        chosen: one of them; None without a goal.
+        met: whether it is expected to meet the goal.
+        why: why it was chosen, in two sentences; "" without a goal.
+        simulations: of each point.
+    """
+
+    goal: Goal | None
+    frontier: tuple[Point, ...]
+    chosen: Point | None
+    met: bool
+    why: str
+    simulations: int
+
+    def check(self) -> None:
+        """Refuse a job whose goal cannot be met, if that is what was asked for.
+
+        Raises:
+            BudgetTooSmall: it would cost more than its budget.
+            TimeTooShort: it would take longer than it may.
+        """
+        if self.goal is None or self.met:
+            return
+        if self.goal.budget_usd is not None:
+            raise BudgetTooSmall(self.why)
+        if self.goal.or_fail:
+            raise TimeTooShort(self.why)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record of the choice, as it is kept with its job.
+
+        Raises:
+            ValueError: nothing was chosen.
+        """
+        if self.goal is None or self.chosen is None:
+            raise ValueError("without a goal nothing is chosen")
+        return {
+            "goal": self.goal.to_json(),
+            "met": self.met,
+            "why": self.why,
+            "chosen": self.chosen.to_json(),
+            "simulations": self.simulations,
+        }
+
+
+def planned(
+    film: Film,
+    base: EncodeOptions,
+    workers: Workers,
+    pace: Pace | None = None,
+    goal: Goal | None = None,
+) -> Planned:
+    """Look at what may be chosen for a film, and choose.
+
+    Args:
+        film: what is to be encoded.
+        base: all options but N and x.
+        workers: the stack's, with the sizes that it has.
+        pace: the pace of one CPU; by default the constants of `Pace`.
+        goal: what is asked for; None to list the frontier.
+    """
+    job = _Job(film, base, workers, pace or Pace())
+    front = front_of(
+        candidates(film, base, workers, job.pace), lambda one: (one.seconds, one.estimate.dollars)
+    )
+    calls = sum(one.calls for one in front) / len(front)
+    room = min(MOST, max(FEWEST, int(SIMULATED_CALLS / calls / 2)))
+    few = sieved(front, goal, room, _missing_s(job, front[0]))
+    seeds = min(SEEDS, max(1, SIMULATED_CALLS // sum(one.calls for one in few)))
+    points = [job.point(one, seeds) for one in few]
+    # The cloud refuses some: their histories or lists would be too long.
+    points = [one for one in points if isfinite(one.late_s)] or [*map(_unsimulated, few)]
+    frontier = front_of(points, lambda one: (one.late_s, one.usd), least_gain=LEAST_GAIN)
+    if goal is None:
+        return Planned(None, tuple(frontier), None, met=True, why="", simulations=seeds)
+    place, met = _best(frontier, goal)
+    why = _why(frontier, place, goal, met, seeds)
+    return Planned(goal, tuple(frontier), frontier[place], met, why, seeds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is chosen for; the fields are the arguments of `planned`."""
+
+    film: Film
+    base: EncodeOptions
+    workers: Workers
+    pace: Pace
+
+    def simulate(self, choice: Choice, seed: int) -> Simulated:
+        """Simulate a choice."""
+        return simulated(
+            self.film,
+            choice.options(self.base),
+            choice.workers(self.workers),
+            self.pace,
+            cloud=replace(CLOUD, concurrency=self.workers.concurrency + FRONT),
+            seed=seed,
+        )
+
+    def point(self, candidate: Candidate, seeds: int) -> Point:
+        """What is expected of a choice, by so many simulations."""
+        made = [self.simulate(candidate.choice, seed) for seed in range(seeds)]
+        ordered = sorted(made, key=lambda one: one.seconds)
+        return replace(
+            _unsimulated(candidate),
+            seconds=median(one.seconds for one in ordered),
+            late_s=ordered[-1].seconds,
+            usd=max(one.dollars for one in ordered),
+            spent=ordered[(seeds - 1) // 2].result.bottlenecks,
+        )
+
+
+def _missing_s(job: _Job, fastest: Candidate) -> float:
+    """What an estimate leaves out, in seconds: gathering and ramps take as long whatever is chosen.
+
+    Without it, the choices near a goal would be looked for in the wrong place.
+    """
+    return max(0.0, job.simulate(fastest.choice, 0).seconds - fastest.seconds)
+
+
+def _unsimulated(candidate: Candidate) -> Point:
+    """What is expected of a choice by arithmetic alone."""
+    shape, found = candidate.estimate.shape, candidate.estimate
+    return Point(
+        candidate.choice,
+        seconds=found.seconds,
+        late_s=candidate.seconds,
+        usd=found.dollars,
+        size=round(found.size * (1 + candidate.more_bits)),
+        more_bits=candidate.more_bits,
+        batches=shape.batches,
+        shares=shape.shares,
+        workers=found.workers,
+        spent={},
+    )
+
+
+def _best(frontier: Sequence[Point], goal: Goal) -> tuple[int, bool]:
+    """The place of the point to choose, and whether it meets the goal.
+
+    Of those that end in time, the cheapest; of those that cost little enough, the fastest. If there
+    is none, the fastest or the cheapest of all.
+    """
+    if goal.within_s is not None:
+        places = [place for place, one in enumerate(frontier) if one.late_s <= goal.within_s]
+        return (places[-1], True) if places else (0, False)
+    assert goal.budget_usd is not None
+    places = [place for place, one in enumerate(frontier) if one.usd <= goal.budget_usd]
+    return (places[0], True) if places else (len(frontier) - 1, False)
+
+
+_WORDS = {
+    "compute": "computing",
+    "stragglers": "what the slowest calls take longer than others",
+    "too few workers": "the wait for workers that do other batches",
+    "gather": "the gathering of what the state machine's maps did",
+    "dispatch": "the start of one batch after another",
+    "cold start": "the start of new environments",
+    "ramp": "Lambda's ramp of new environments",
+    "concurrency": "the wait for other calls of the account",
+}
+
+
+def _why(frontier: Sequence[Point], place: int, goal: Goal, met: bool, simulations: int) -> str:
+    chosen = frontier[place]
+    if goal.within_s is not None:
+        asked = f"within {goal.within_s:,.0f} s"
+        way = f"The cheapest way to end {asked}" if met else f"No way ends {asked}: the fastest"
+    else:
+        asked = _dollars(goal.budget_usd or 0.0)
+        way = (
+            f"The fastest way for {asked}"
+            if met
+            else f"No way costs as little as {asked}: the cheapest"
+        )
+    of_several = f"the slowest of {simulations} simulations"
+    about = [of_several if simulations > 1 else "by one simulation"]
+    for most, spent_s in [*chosen.spent.items()][:1]:
+        about.append(f"of which the most, {spent_s:,.0f} s, is {_WORDS.get(most, most)}")
+    return (
+        f"{way} takes {chosen.late_s:,.0f} s ({', '.join(about)}) and {_dollars(chosen.usd)}. "
+        f"{_neighbours(frontier, place)}"
+    )
+
+
+def _neighbours(frontier: Sequence[Point], place: int) -> str:
+    """What the next points would take and cost."""
+    named = {"faster": place - 1, "cheaper": place + 1}
+    found = [
+        f"the next {name} takes {frontier[at].late_s:,.0f} s and {_dollars(frontier[at].usd)}"
+        for name, at in named.items()
+        if 0 <= at < len(frontier)
+    ]
+    text = "; ".join(found) or "there is no other that is faster or cheaper"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _dollars(usd: float) -> str:
+    """A price with three digits that say something."""
+    return f"${usd:.2f}" if usd >= 1 else f"${usd:.3f}" if usd >= 0.1 else f"${usd:.4f}"

@@ -1,0 +1,37 @@
+"""What the structure of a job costs in bits: N and x, and how chunks come to share a key frame.
+
+Measured by `python -m benchmarks.quality.structures` on real clips that run forwards and backwards,
+so that no scene ends: `benchmarks/results/structures.json`, with which a test compares this table.
+Mode rebase needs a third more bits than mode anchors, and a given N many more in films that have
+cuts (docs/rate-distortion.md, ADR 23), so neither is ever chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from excamera.job.options import EncodeOptions
+
+MORE_BITS: Mapping[int, float] = {8: 0.036, 12: 0.009, 16: 0.0, 24: -0.012}
+"""By x: how many more bits a film needs at equal SSIM than with x = 16, if N is chosen."""
+
+MOST_MORE_BITS = 0.01
+"""A job that chooses its structure may need so many more bits than with the default options."""
+
+
+def structures(base: EncodeOptions) -> Iterator[tuple[EncodeOptions, float]]:
+    """The options with each structure that is allowed, and how many more bits it needs.
+
+    The usual one comes first.
+
+    Args:
+        base: all other options. If they ask for mode rebase, there is nothing to choose: how many
+            bits other structures of it need is not known.
+    """
+    if base.mode == "rebase":
+        yield base, 0.0
+        return
+    for chunks, more in sorted(MORE_BITS.items(), key=lambda one: abs(one[1])):
+        if more <= MOST_MORE_BITS:
+            yield replace(base, chunk_frames=0, batch_chunks=chunks), more
