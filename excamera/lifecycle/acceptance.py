@@ -11,7 +11,6 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.price.choices import Choice
 from excamera.price.estimate import Film, Pace, Workers, estimate
-from excamera.price.planner import planned
 from excamera.price.structures import structures
 
 
@@ -71,6 +70,9 @@ def accepted(
         return Accepted(options, limits, None, estimate(film, options, workers, pace).dollars)
     record = before
     if record is None or Goal.from_json(record["goal"]) != goal:
+        # Jobs without a goal need no simulator, whose import would make their start slower.
+        from excamera.price.planner import planned
+
         found = planned(film, options, workers, pace, goal)
         found.check()
         record = found.to_json()

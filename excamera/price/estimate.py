@@ -293,8 +293,8 @@ def estimate(
     shape = film.cut(options, limits)
     calls = _call_seconds(film, options, shape, workers, pace)
     counts = _calls(shape)
-    # One call is left for the sound.
-    free = max(1, limits.workers - 1)
+    # One call of the account is left for the sound.
+    free = max(1, min(workers.job_workers, workers.concurrency - 1))
     at_once = min(shape.shares, free)
     surveys = max(1, min(shape.spans, limits.workers))
     environments = {step: min(count, at_once) for step, count in counts.items()}

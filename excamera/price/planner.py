@@ -18,15 +18,16 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import FRONT
 from excamera.price.choices import Choice, Point, front_of
 from excamera.price.estimate import Film, Pace, Workers
-from excamera.price.sieve import Candidate, candidates, sieved
+from excamera.price.sieve import Candidate, candidates, nearest, worth_it
 from excamera.price.simulated import Simulated, simulated
 from mu.simulation import CLOUD
 
 SIMULATED_CALLS = 20_000
 """Calls that are simulated in all: less than a second of one CPU."""
 
-FEWEST, MOST = 4, 10
-"""Ways that are simulated."""
+FEWEST, MOST_TRIED, MOST_SHOWN = 4, 24, 10
+"""Ways that are simulated once, at least and at most, and those of them that are simulated more
+often and shown."""
 
 SEEDS = 5
 """Simulations of a way, at most. The slowest is what is promised."""
@@ -103,22 +104,44 @@ def planned(
         goal: what is asked for; None to list the frontier.
     """
     job = _Job(film, base, workers, pace or Pace())
-    front = front_of(
-        candidates(film, base, workers, job.pace), lambda one: (one.seconds, one.estimate.dollars)
-    )
-    calls = sum(one.calls for one in front) / len(front)
-    room = min(MOST, max(FEWEST, int(SIMULATED_CALLS / calls / 2)))
-    few = sieved(front, goal, room, _missing_s(job, front[0]))
-    seeds = min(SEEDS, max(1, SIMULATED_CALLS // sum(one.calls for one in few)))
-    points = [job.point(one, seeds) for one in few]
-    # The cloud refuses some: their histories or lists would be too long.
-    points = [one for one in points if isfinite(one.late_s)] or [*map(_unsimulated, few)]
-    frontier = front_of(points, lambda one: (one.late_s, one.usd), least_gain=LEAST_GAIN)
+    found = list(candidates(film, base, workers, job.pace))
+    calls = sum(one.calls for one in found) / len(found)
+    room = min(MOST_TRIED, max(FEWEST, int(SIMULATED_CALLS / calls / 2)))
+    tried = job.tried(worth_it(found, room), goal, room)
+    few = nearest(front_of(tried, _Tried.first), _Tried.first, goal, MOST_SHOWN)
+    left = SIMULATED_CALLS - sum(one.candidate.calls for one in tried)
+    more = min(SEEDS - 1, left // sum(one.candidate.calls for one in few))
+    points = [job.point(one, max(0, more)) for one in few]
+    frontier = tuple(front_of(points, _promised, least_gain=LEAST_GAIN))
+    simulations = 1 + max(0, more)
     if goal is None:
-        return Planned(None, tuple(frontier), None, met=True, why="", simulations=seeds)
+        return Planned(None, frontier, None, met=True, why="", simulations=simulations)
     place, met = _best(frontier, goal)
-    why = _why(frontier, place, goal, met, seeds)
-    return Planned(goal, tuple(frontier), frontier[place], met, why, seeds)
+    why = _why(frontier, place, goal, met, simulations)
+    return Planned(goal, frontier, frontier[place], met, why, simulations)
+
+
+def _promised(point: Point) -> tuple[float, float]:
+    return point.late_s, point.usd
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A way, and the first simulation of it."""
+
+    candidate: Candidate
+    made: Simulated
+
+    @property
+    def ends(self) -> bool:
+        """Whether the simulated job does not fail."""
+        return isfinite(self.made.seconds)
+
+    def first(self) -> tuple[float, float]:
+        """What is expected of it, by that simulation, or else by arithmetic."""
+        if not self.ends:
+            return self.candidate.seconds_and_dollars()
+        return self.made.seconds, self.made.dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +153,22 @@ class _Job:
     workers: Workers
     pace: Pace
 
-    def simulate(self, choice: Choice, seed: int) -> Simulated:
-        """Simulate a choice."""
+    def tried(self, front: Sequence[Candidate], goal: Goal | None, room: int) -> list[_Tried]:
+        """The ways that are worth it, or those near the goal, each simulated once.
+
+        An estimate leaves out gathering and ramps, which take as long whatever is chosen: the
+        simulation of the fastest shows how long. Otherwise ways near a goal would be looked for in
+        the wrong place.
+        """
+        fastest = _Tried(front[0], self._simulate(front[0].choice, 0))
+        missing_s = max(0.0, fastest.first()[0] - front[0].seconds)
+        few = nearest(front, Candidate.seconds_and_dollars, goal, room, missing_s)
+        others = [_Tried(one, self._simulate(one.choice, 0)) for one in few[1:]]
+        every = [fastest, *others]
+        # The cloud refuses some: their histories or lists would be too long. Some fail by chance.
+        return [one for one in every if one.ends] or every[:1]
+
+    def _simulate(self, choice: Choice, seed: int) -> Simulated:
         return simulated(
             self.film,
             choice.options(self.base),
@@ -141,42 +178,24 @@ class _Job:
             seed=seed,
         )
 
-    def point(self, candidate: Candidate, seeds: int) -> Point:
-        """What is expected of a choice, by so many simulations."""
-        made = [self.simulate(candidate.choice, seed) for seed in range(seeds)]
-        ordered = sorted(made, key=lambda one: one.seconds)
-        return replace(
-            _unsimulated(candidate),
-            seconds=median(one.seconds for one in ordered),
-            late_s=ordered[-1].seconds,
-            usd=max(one.dollars for one in ordered),
-            spent=ordered[(seeds - 1) // 2].result.bottlenecks,
+    def point(self, tried: _Tried, more: int) -> Point:
+        """What is expected of a way, by the first and so many more simulations."""
+        choice, found = tried.candidate.choice, tried.candidate.estimate
+        further = [_Tried(tried.candidate, self._simulate(choice, at + 1)) for at in range(more)]
+        ended = [tried, *(one for one in further if one.ends)]
+        ended.sort(key=_Tried.first)
+        return Point(
+            choice,
+            seconds=median(one.first()[0] for one in ended),
+            late_s=ended[-1].first()[0],
+            usd=max(one.first()[1] for one in ended),
+            size=round(found.size * (1 + tried.candidate.more_bits)),
+            more_bits=tried.candidate.more_bits,
+            batches=found.shape.batches,
+            shares=found.shape.shares,
+            workers=found.workers,
+            spent=ended[(len(ended) - 1) // 2].made.result.bottlenecks,
         )
-
-
-def _missing_s(job: _Job, fastest: Candidate) -> float:
-    """What an estimate leaves out, in seconds: gathering and ramps take as long whatever is chosen.
-
-    Without it, the choices near a goal would be looked for in the wrong place.
-    """
-    return max(0.0, job.simulate(fastest.choice, 0).seconds - fastest.seconds)
-
-
-def _unsimulated(candidate: Candidate) -> Point:
-    """What is expected of a choice by arithmetic alone."""
-    shape, found = candidate.estimate.shape, candidate.estimate
-    return Point(
-        candidate.choice,
-        seconds=found.seconds,
-        late_s=candidate.seconds,
-        usd=found.dollars,
-        size=round(found.size * (1 + candidate.more_bits)),
-        more_bits=candidate.more_bits,
-        batches=shape.batches,
-        shares=shape.shares,
-        workers=found.workers,
-        spent={},
-    )
 
 
 def _best(frontier: Sequence[Point], goal: Goal) -> tuple[int, bool]:

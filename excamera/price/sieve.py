@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, log
 
 from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
-from excamera.price.choices import Choice
+from excamera.price.choices import Choice, Item, front_of
 from excamera.price.costs import Shape
 from excamera.price.estimate import Estimate, Film, Pace, Workers, estimate
 from excamera.price.structures import structures
@@ -36,6 +36,10 @@ class Candidate:
     more_bits: float
     estimate: Estimate
     seconds: float
+
+    def seconds_and_dollars(self) -> tuple[float, float]:
+        """What is expected of it, by arithmetic."""
+        return self.seconds, self.estimate.dollars
 
     @property
     def calls(self) -> int:
@@ -98,25 +102,49 @@ def _with_slowest(found: Estimate, workers: Workers) -> float:
     return found.seconds + (min(CLOUD.straggler_most, slowest) - 1) * call_s
 
 
-def sieved(
-    front: Sequence[Candidate], goal: Goal | None, room: int, missing_s: float
-) -> list[Candidate]:
-    """The few that are worth a simulation: fastest, cheapest, and those near the goal."""
+def worth_it(found: Iterable[Candidate], room: int) -> list[Candidate]:
+    """The candidates that no other beats by its estimate, the fastest first.
+
+    If there is room, also those that only these beat: an estimate is not exact.
+    """
+    every = list(found)
+    front = front_of(every, Candidate.seconds_and_dollars)
+    rest = front_of([one for one in every if one not in front], Candidate.seconds_and_dollars)
+    if len(front) + len(rest) > room:
+        return front
+    return sorted([*front, *rest], key=Candidate.seconds_and_dollars)
+
+
+def nearest(
+    front: Sequence[Item],
+    of: Callable[[Item], tuple[float, float]],
+    goal: Goal | None,
+    room: int,
+    missing_s: float = 0.0,
+) -> list[Item]:
+    """A few of a front: the fastest, the cheapest, and those near a goal.
+
+    Args:
+        front: the fastest first.
+        of: the seconds and the dollars of one.
+        goal: None for some from all over the front.
+        room: how many, at least two.
+        missing_s: what the seconds leave out.
+    """
     if len(front) <= room:
         return list(front)
     if goal is None:
         step = (len(front) - 1) / (room - 1)
         kept = {round(place * step) for place in range(room)}
     else:
-        nearest = sorted(
-            range(1, len(front) - 1), key=lambda place: _distance(front[place], goal, missing_s)
-        )
-        kept = {0, len(front) - 1, *nearest[: room - 2]}
+        off = [_distance(*of(one), goal, missing_s) for one in front]
+        inner = sorted(range(1, len(front) - 1), key=lambda place: off[place])
+        kept = {0, len(front) - 1, *inner[: room - 2]}
     return [front[place] for place in sorted(kept)]
 
 
-def _distance(one: Candidate, goal: Goal, missing_s: float) -> float:
-    """How far an estimate is from a goal."""
+def _distance(seconds: float, usd: float, goal: Goal, missing_s: float) -> float:
+    """How far that is from a goal."""
     if goal.within_s is not None:
-        return abs(log((one.seconds + missing_s) / goal.within_s))
-    return abs(log(one.estimate.dollars / (goal.budget_usd or 0.0)))
+        return abs(log((seconds + missing_s) / goal.within_s))
+    return abs(log(usd / (goal.budget_usd or 0.0)))

@@ -13,8 +13,15 @@ from dataclasses import replace
 
 from excamera.job.options import EncodeOptions
 
-MORE_BITS: Mapping[int, float] = {8: 0.036, 12: 0.009, 16: 0.0, 24: -0.012}
-"""By x: how many more bits a film needs at equal SSIM than with x = 16, if N is chosen."""
+MORE_BITS: Mapping[tuple[int, int], float] = {
+    (0, 16): 0.0,
+    (0, 24): -0.0153,
+    (12, 16): 0.0035,
+    (0, 12): 0.0252,
+    (0, 8): 0.0515,
+}
+"""By N and x: how many more bits a film needs at equal SSIM than with the defaults. An N of 0 is
+chosen for each batch."""
 
 MOST_MORE_BITS = 0.01
 """A job that chooses its structure may need so many more bits than with the default options."""
@@ -32,6 +39,6 @@ def structures(base: EncodeOptions) -> Iterator[tuple[EncodeOptions, float]]:
     if base.mode == "rebase":
         yield base, 0.0
         return
-    for chunks, more in sorted(MORE_BITS.items(), key=lambda one: abs(one[1])):
+    for (frames, chunks), more in MORE_BITS.items():
         if more <= MOST_MORE_BITS:
-            yield replace(base, chunk_frames=0, batch_chunks=chunks), more
+            yield replace(base, chunk_frames=frames, batch_chunks=chunks), more
