@@ -145,13 +145,17 @@ def differences(result: dict[str, Any], structure: tuple[int, int]) -> dict[str,
 
 
 def more_bits(result: dict[str, Any], structure: tuple[int, int]) -> float:
-    """Returns the mean of that over scenes without an end, or over all other clips if it is more.
+    """Returns that for the kind of film that needs most.
 
-    So neither kind of film needs more, in the mean.
+    Kinds are scenes without an end, a film of short ones, and what generated clips stand for; of
+    the first and the last it is the mean.
     """
     found = differences(result, structure)
-    long = [found.pop(clip.name) for clip in SCENES if clip.name in found]
-    return max(statistics.fmean(kind) for kind in (long, found.values()) if kind)
+    kinds = [
+        [found[clip.name] for clip in kind if clip.name in found]
+        for kind in (SCENES, (FILM,), GENERATED)
+    ]
+    return max(statistics.fmean(kind) for kind in kinds if kind)
 
 
 def main() -> int:

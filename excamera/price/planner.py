@@ -6,7 +6,7 @@ calls count. The same film, options and workers give the same choice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from statistics import median
@@ -18,19 +18,18 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import FRONT
 from excamera.price.choices import Choice, Point, front_of
 from excamera.price.estimate import Film, Pace, Workers
-from excamera.price.sieve import Candidate, candidates, nearest, worth_it
+from excamera.price.sieve import Candidate, candidates, front_and_near, nearest
 from excamera.price.simulated import Simulated, simulated
 from mu.simulation import CLOUD
 
 SIMULATED_CALLS = 20_000
 """Calls that are simulated in all: less than a second of one CPU."""
 
-FEWEST, MOST_TRIED, MOST_SHOWN = 4, 24, 10
-"""Ways that are simulated once, at least and at most, and those of them that are simulated more
-often and shown."""
+FEWEST, MOST = 4, 24
+"""Ways that are simulated."""
 
-SEEDS = 5
-"""Simulations of a way, at most. The slowest is what is promised."""
+ENOUGH_SEEDS, SEEDS = 3, 5
+"""Simulations of a way: rather so many than more ways, and at most. The slowest is promised."""
 
 LEAST_GAIN = 0.01
 """A way that costs more must gain such a part of the time, else it is not worth a line."""
@@ -104,44 +103,20 @@ def planned(
         goal: what is asked for; None to list the frontier.
     """
     job = _Job(film, base, workers, pace or Pace())
-    found = list(candidates(film, base, workers, job.pace))
-    calls = sum(one.calls for one in found) / len(found)
-    room = min(MOST_TRIED, max(FEWEST, int(SIMULATED_CALLS / calls / 2)))
-    tried = job.tried(worth_it(found, room), goal, room)
-    few = nearest(front_of(tried, _Tried.first), _Tried.first, goal, MOST_SHOWN)
-    left = SIMULATED_CALLS - sum(one.candidate.calls for one in tried)
-    more = min(SEEDS - 1, left // sum(one.candidate.calls for one in few))
-    points = [job.point(one, max(0, more)) for one in few]
+    few = job.worth_it(candidates(film, base, workers, job.pace), goal)
+    seeds = min(SEEDS, max(1, SIMULATED_CALLS // sum(one.calls for one in few)))
+    points = [job.point(one, seeds) for one in few]
+    points = [one for one in points if one.spent] or points
     frontier = tuple(front_of(points, _promised, least_gain=LEAST_GAIN))
-    simulations = 1 + max(0, more)
     if goal is None:
-        return Planned(None, frontier, None, met=True, why="", simulations=simulations)
+        return Planned(None, frontier, None, met=True, why="", simulations=seeds)
     place, met = _best(frontier, goal)
-    why = _why(frontier, place, goal, met, simulations)
-    return Planned(goal, frontier, frontier[place], met, why, simulations)
+    why = _why(frontier, place, goal, met, seeds)
+    return Planned(goal, frontier, frontier[place], met, why, seeds)
 
 
 def _promised(point: Point) -> tuple[float, float]:
     return point.late_s, point.usd
-
-
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """A way, and the first simulation of it."""
-
-    candidate: Candidate
-    made: Simulated
-
-    @property
-    def ends(self) -> bool:
-        """Whether the simulated job does not fail."""
-        return isfinite(self.made.seconds)
-
-    def first(self) -> tuple[float, float]:
-        """What is expected of it, by that simulation, or else by arithmetic."""
-        if not self.ends:
-            return self.candidate.seconds_and_dollars()
-        return self.made.seconds, self.made.dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +128,23 @@ class _Job:
     workers: Workers
     pace: Pace
 
-    def tried(self, front: Sequence[Candidate], goal: Goal | None, room: int) -> list[_Tried]:
-        """The ways that are worth it, or those near the goal, each simulated once.
+    def worth_it(self, found: Iterable[Candidate], goal: Goal | None) -> list[Candidate]:
+        """The candidates that are worth a simulation, or those of them near the goal.
 
         An estimate leaves out gathering and ramps, which take as long whatever is chosen: the
         simulation of the fastest shows how long. Otherwise ways near a goal would be looked for in
         the wrong place.
         """
-        fastest = _Tried(front[0], self._simulate(front[0].choice, 0))
-        missing_s = max(0.0, fastest.first()[0] - front[0].seconds)
-        few = nearest(front, Candidate.seconds_and_dollars, goal, room, missing_s)
-        others = [_Tried(one, self._simulate(one.choice, 0)) for one in few[1:]]
-        every = [fastest, *others]
-        # The cloud refuses some: their histories or lists would be too long. Some fail by chance.
-        return [one for one in every if one.ends] or every[:1]
+        calls = SIMULATED_CALLS / ENOUGH_SEEDS
+        near = front_and_near(found, calls, MOST)
+        room = max(FEWEST, int(calls * len(near) / sum(one.calls for one in near)))
+        if len(near) <= room:
+            return near
+        missing_s = 0.0
+        if goal is not None and goal.within_s is not None:
+            fastest = self._simulate(near[0].choice, 0)
+            missing_s = max(0.0, fastest.seconds - near[0].seconds)
+        return nearest(near, goal, room, missing_s)
 
     def _simulate(self, choice: Choice, seed: int) -> Simulated:
         return simulated(
@@ -178,23 +156,23 @@ class _Job:
             seed=seed,
         )
 
-    def point(self, tried: _Tried, more: int) -> Point:
-        """What is expected of a way, by the first and so many more simulations."""
-        choice, found = tried.candidate.choice, tried.candidate.estimate
-        further = [_Tried(tried.candidate, self._simulate(choice, at + 1)) for at in range(more)]
-        ended = [tried, *(one for one in further if one.ends)]
-        ended.sort(key=_Tried.first)
+    def point(self, candidate: Candidate, seeds: int) -> Point:
+        """What is expected of a way, by so many simulations."""
+        made = [self._simulate(candidate.choice, seed) for seed in range(seeds)]
+        # Some fail by chance. The cloud refuses ways whose histories or lists would be too long.
+        ended = sorted((one for one in made if isfinite(one.seconds)), key=lambda one: one.seconds)
+        found, seconds = candidate.estimate, [one.seconds for one in ended] or [candidate.seconds]
         return Point(
-            choice,
-            seconds=median(one.first()[0] for one in ended),
-            late_s=ended[-1].first()[0],
-            usd=max(one.first()[1] for one in ended),
-            size=round(found.size * (1 + tried.candidate.more_bits)),
-            more_bits=tried.candidate.more_bits,
+            candidate.choice,
+            seconds=median(seconds),
+            late_s=seconds[-1],
+            usd=max((one.dollars for one in ended), default=found.dollars),
+            size=round(found.size * (1 + candidate.more_bits)),
+            more_bits=candidate.more_bits,
             batches=found.shape.batches,
             shares=found.shape.shares,
             workers=found.workers,
-            spent=ended[(len(ended) - 1) // 2].made.result.bottlenecks,
+            spent=ended[(len(ended) - 1) // 2].result.bottlenecks if ended else {},
         )
 
 

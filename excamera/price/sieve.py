@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, log
 
 from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
-from excamera.price.choices import Choice, Item, front_of
+from excamera.price.choices import Choice, front_of
 from excamera.price.costs import Shape
 from excamera.price.estimate import Estimate, Film, Pace, Workers, estimate
 from excamera.price.structures import structures
@@ -102,49 +102,60 @@ def _with_slowest(found: Estimate, workers: Workers) -> float:
     return found.seconds + (min(CLOUD.straggler_most, slowest) - 1) * call_s
 
 
-def worth_it(found: Iterable[Candidate], room: int) -> list[Candidate]:
-    """The candidates that no other beats by its estimate, the fastest first.
+def front_and_near(found: Iterable[Candidate], calls: float, most: int) -> list[Candidate]:
+    """The candidates that no other beats by its estimate, and those that hardly any beats.
 
-    If there is room, also those that only these beat: an estimate is not exact.
+    An estimate is not exact: what is a little worse by arithmetic may be better.
+
+    Args:
+        found: all.
+        calls: how many calls may be simulated; the front may have more.
+        most: candidates, if the front has no more.
+
+    Returns:
+        The fastest first.
     """
     every = list(found)
-    front = front_of(every, Candidate.seconds_and_dollars)
-    rest = front_of([one for one in every if one not in front], Candidate.seconds_and_dollars)
-    if len(front) + len(rest) > room:
-        return front
-    return sorted([*front, *rest], key=Candidate.seconds_and_dollars)
+    kept = front_of(every, Candidate.seconds_and_dollars)
+    front = [one.seconds_and_dollars() for one in kept]
+
+    def behind(one: Candidate) -> float:
+        """How many times as slow or expensive it is as the front where that is nearest."""
+        seconds, usd = one.seconds_and_dollars()
+        return min(max(seconds / best[0], usd / best[1]) for best in front)
+
+    left = calls - sum(one.calls for one in kept)
+    for one in sorted((one for one in every if one not in kept), key=behind):
+        left -= one.calls
+        if left < 0 or len(kept) >= most:
+            break
+        kept.append(one)
+    return sorted(kept, key=Candidate.seconds_and_dollars)
 
 
 def nearest(
-    front: Sequence[Item],
-    of: Callable[[Item], tuple[float, float]],
-    goal: Goal | None,
-    room: int,
-    missing_s: float = 0.0,
-) -> list[Item]:
+    front: Sequence[Candidate], goal: Goal | None, room: int, missing_s: float
+) -> list[Candidate]:
     """A few of a front: the fastest, the cheapest, and those near a goal.
 
     Args:
         front: the fastest first.
-        of: the seconds and the dollars of one.
         goal: None for some from all over the front.
-        room: how many, at least two.
+        room: how many, at least two, and fewer than there are.
         missing_s: what the seconds leave out.
     """
-    if len(front) <= room:
-        return list(front)
     if goal is None:
         step = (len(front) - 1) / (room - 1)
         kept = {round(place * step) for place in range(room)}
     else:
-        off = [_distance(*of(one), goal, missing_s) for one in front]
+        off = [_distance(one, goal, missing_s) for one in front]
         inner = sorted(range(1, len(front) - 1), key=lambda place: off[place])
         kept = {0, len(front) - 1, *inner[: room - 2]}
     return [front[place] for place in sorted(kept)]
 
 
-def _distance(seconds: float, usd: float, goal: Goal, missing_s: float) -> float:
-    """How far that is from a goal."""
+def _distance(one: Candidate, goal: Goal, missing_s: float) -> float:
+    """How far an estimate is from a goal."""
     if goal.within_s is not None:
-        return abs(log((seconds + missing_s) / goal.within_s))
-    return abs(log(usd / (goal.budget_usd or 0.0)))
+        return abs(log((one.seconds + missing_s) / goal.within_s))
+    return abs(log(one.estimate.dollars / (goal.budget_usd or 0.0)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import pairwise
+from statistics import median
 from xml.etree import ElementTree
 
 import pytest
@@ -105,7 +106,7 @@ def _simulated(choice: Choice) -> tuple[float, float]:
 def test_the_sieve_loses_little() -> None:
     """If this fails, what is not simulated would have been better."""
     every = [_simulated(one.choice) for one in candidates(MINUTE, BASE, WORKERS, Pace())]
-    assert len(every) > 3 * planner.MOST
+    assert len(every) > 2 * planner.MOST
     for within_s in (30, 40, 50, 60, 80, 100, 150, 200):
         found = planned(MINUTE, BASE, WORKERS, goal=Goal(within_s=within_s))
         possible = [usd for seconds, usd in every if seconds <= within_s]
@@ -119,12 +120,17 @@ def test_the_sieve_loses_little() -> None:
 
 def test_the_defaults_are_beaten() -> None:
     """If this fails, a planner is of no use for the film of the published system."""
-    usual = [simulated(PUBLISHED, BASE, WORKERS, seed=seed) for seed in range(3)]
-    seconds = max(one.seconds for one in usual)
-    found = planned(PUBLISHED, BASE, WORKERS, goal=Goal(within_s=seconds))
-    assert found.met
-    assert found.chosen is not None
-    assert found.chosen.usd < 0.95 * min(one.dollars for one in usual)
+    usual = [simulated(PUBLISHED, BASE, WORKERS, seed=seed) for seed in range(planner.SEEDS)]
+    late_s = max(one.seconds for one in usual)
+    usd = max(one.dollars for one in usual)
+    cheaper = planned(PUBLISHED, BASE, WORKERS, goal=Goal(within_s=1.15 * late_s)).chosen
+    assert cheaper is not None
+    assert cheaper.late_s <= 1.15 * late_s
+    assert cheaper.usd < 0.9 * usd
+    faster = planned(PUBLISHED, BASE, WORKERS, goal=Goal(budget_usd=usd)).chosen
+    assert faster is not None
+    assert faster.usd <= usd
+    assert faster.seconds <= 0.95 * median(one.seconds for one in usual)
 
 
 @pytest.mark.parametrize("goal", [None, Goal(within_s=300), Goal(budget_usd=5.0)])
