@@ -16,20 +16,22 @@ from excamera.errors import BudgetTooSmall, TimeTooShort
 from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import FRONT
-from excamera.price.choices import Choice, Point, front_of
+from excamera.price.choices import Point, front_of
 from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.sieve import Candidate, candidates, front_and_near, nearest
 from excamera.price.simulated import Simulated, simulated
 from mu.simulation import CLOUD
 
-SIMULATED_CALLS = 20_000
-"""Calls that are simulated in all: less than a second of one CPU."""
+TRIED_CALLS, SURE_CALLS = 16_000, 10_000
+"""Calls that are simulated to find the best ways, and then to be surer of these: about a second of
+one CPU in all."""
 
 FEWEST, MOST = 4, 24
 """Ways that are simulated."""
 
-ENOUGH_SEEDS, SEEDS = 3, 5
-"""Simulations of a way: rather so many than more ways, and at most. The slowest is promised."""
+FIRST_SEEDS, MORE_SEEDS, SEEDS = 3, 4, 10
+"""Simulations of each way at first, further ones of the best at least, if their calls are not too
+many, and all of these at most. The slowest is what is promised."""
 
 LEAST_GAIN = 0.01
 """A way that costs more must gain such a part of the time, else it is not worth a line."""
@@ -104,10 +106,16 @@ def planned(
     """
     job = _Job(film, base, workers, pace or Pace())
     few = job.worth_it(candidates(film, base, workers, job.pace), goal)
-    seeds = min(SEEDS, max(1, SIMULATED_CALLS // sum(one.calls for one in few)))
-    points = [job.point(one, seeds) for one in few]
-    points = [one for one in points if one.spent] or points
-    frontier = tuple(front_of(points, _promised, least_gain=LEAST_GAIN))
+    tried = job.simulate([_Way(one, ()) for one in few], FIRST_SEEDS, TRIED_CALLS)
+    # The cloud refuses some: their histories or lists would be too long.
+    tried = [one for one in tried if one.ends] or tried
+    calls = SURE_CALLS / MORE_SEEDS
+    near = nearest(front_and_near(tried, calls, MOST), goal, calls, FEWEST, 0.0)
+    best = job.simulate(near, SEEDS, SURE_CALLS)
+    frontier = tuple(
+        way.point() for way in front_of(best, _Way.seconds_and_dollars, least_gain=LEAST_GAIN)
+    )
+    seeds = len(best[0].made)
     if goal is None:
         return Planned(None, frontier, None, met=True, why="", simulations=seeds)
     place, met = _best(frontier, goal)
@@ -115,8 +123,50 @@ def planned(
     return Planned(goal, frontier, frontier[place], met, why, seeds)
 
 
-def _promised(point: Point) -> tuple[float, float]:
-    return point.late_s, point.usd
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A candidate, and simulations of it with the seeds from 0."""
+
+    candidate: Candidate
+    made: tuple[Simulated, ...]
+
+    @property
+    def ends(self) -> bool:
+        """Whether any of the simulated jobs does not fail; some fail by chance."""
+        return bool(self._ended())
+
+    def _ended(self) -> list[Simulated]:
+        ended = (one for one in self.made if isfinite(one.seconds))
+        return sorted(ended, key=lambda one: one.seconds)
+
+    @property
+    def calls(self) -> int:
+        """Calls of a simulation, about."""
+        return self.candidate.calls
+
+    def seconds_and_dollars(self) -> tuple[float, float]:
+        """The slowest and the dearest of the simulations; without any, what arithmetic says."""
+        ended = self._ended()
+        if not ended:
+            return self.candidate.seconds_and_dollars()
+        return ended[-1].seconds, max(one.dollars for one in ended)
+
+    def point(self) -> Point:
+        """What is expected of it."""
+        ended, found = self._ended(), self.candidate.estimate
+        late_s, usd = self.seconds_and_dollars()
+        return Point(
+            self.candidate.choice,
+            seconds=median(one.seconds for one in ended) if ended else late_s,
+            late_s=late_s,
+            usd=usd,
+            size=round(found.size * (1 + self.candidate.more_bits)),
+            more_bits=self.candidate.more_bits,
+            batches=found.shape.batches,
+            shares=found.shape.shares,
+            workers=found.workers,
+            spent=ended[(len(ended) - 1) // 2].result.bottlenecks if ended else {},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,44 +185,40 @@ class _Job:
         simulation of the fastest shows how long. Otherwise ways near a goal would be looked for in
         the wrong place.
         """
-        calls = SIMULATED_CALLS / ENOUGH_SEEDS
+        calls = TRIED_CALLS / FIRST_SEEDS
         near = front_and_near(found, calls, MOST)
-        room = max(FEWEST, int(calls * len(near) / sum(one.calls for one in near)))
-        if len(near) <= room:
-            return near
         missing_s = 0.0
         if goal is not None and goal.within_s is not None:
-            fastest = self._simulate(near[0].choice, 0)
+            fastest = self._simulate(near[0], 0)
             missing_s = max(0.0, fastest.seconds - near[0].seconds)
-        return nearest(near, goal, room, missing_s)
+        return nearest(near, goal, calls, FEWEST, missing_s)
 
-    def _simulate(self, choice: Choice, seed: int) -> Simulated:
+    def simulate(self, ways: Sequence[_Way], seeds: int, calls: int) -> list[_Way]:
+        """Simulate ways further, up to so many times each; at least once in all.
+
+        Args:
+            ways: equally often simulated.
+            seeds: how often, in all.
+            calls: how many calls these simulations may have.
+        """
+        known = len(ways[0].made)
+        affordable = known + calls // sum(one.calls for one in ways)
+        further = range(known, min(seeds, max(1, affordable)))
+        return [
+            replace(
+                way, made=(*way.made, *(self._simulate(way.candidate, seed) for seed in further))
+            )
+            for way in ways
+        ]
+
+    def _simulate(self, candidate: Candidate, seed: int) -> Simulated:
         return simulated(
             self.film,
-            choice.options(self.base),
-            choice.workers(self.workers),
+            candidate.choice.options(self.base),
+            candidate.choice.workers(self.workers),
             self.pace,
             cloud=replace(CLOUD, concurrency=self.workers.concurrency + FRONT),
             seed=seed,
-        )
-
-    def point(self, candidate: Candidate, seeds: int) -> Point:
-        """What is expected of a way, by so many simulations."""
-        made = [self._simulate(candidate.choice, seed) for seed in range(seeds)]
-        # Some fail by chance. The cloud refuses ways whose histories or lists would be too long.
-        ended = sorted((one for one in made if isfinite(one.seconds)), key=lambda one: one.seconds)
-        found, seconds = candidate.estimate, [one.seconds for one in ended] or [candidate.seconds]
-        return Point(
-            candidate.choice,
-            seconds=median(seconds),
-            late_s=seconds[-1],
-            usd=max((one.dollars for one in ended), default=found.dollars),
-            size=round(found.size * (1 + candidate.more_bits)),
-            more_bits=candidate.more_bits,
-            batches=found.shape.batches,
-            shares=found.shape.shares,
-            workers=found.workers,
-            spent=ended[(len(ended) - 1) // 2].result.bottlenecks if ended else {},
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, log
+from typing import Protocol, TypeVar
 
 from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
@@ -102,24 +103,38 @@ def _with_slowest(found: Estimate, workers: Workers) -> float:
     return found.seconds + (min(CLOUD.straggler_most, slowest) - 1) * call_s
 
 
-def front_and_near(found: Iterable[Candidate], calls: float, most: int) -> list[Candidate]:
-    """The candidates that no other beats by its estimate, and those that hardly any beats.
+class Weighed(Protocol):
+    """What the sieve looks at."""
 
-    An estimate is not exact: what is a little worse by arithmetic may be better.
+    @property
+    def calls(self) -> int:
+        """Calls of a simulation, about."""
+
+    def seconds_and_dollars(self) -> tuple[float, float]:
+        """What is expected of it."""
+
+
+Item = TypeVar("Item", bound=Weighed)
+
+
+def front_and_near(found: Iterable[Item], calls: float, most: int) -> list[Item]:
+    """Those that no other beats, and those that hardly any beats.
+
+    What is expected is not exact: what seems a little worse may be better.
 
     Args:
-        found: all.
+        found: any.
         calls: how many calls may be simulated; the front may have more.
-        most: candidates, if the front has no more.
+        most: how many, if the front has no more.
 
     Returns:
         The fastest first.
     """
     every = list(found)
-    kept = front_of(every, Candidate.seconds_and_dollars)
+    kept = front_of(every, lambda one: one.seconds_and_dollars())
     front = [one.seconds_and_dollars() for one in kept]
 
-    def behind(one: Candidate) -> float:
+    def behind(one: Item) -> float:
         """How many times as slow or expensive it is as the front where that is nearest."""
         seconds, usd = one.seconds_and_dollars()
         return min(max(seconds / best[0], usd / best[1]) for best in front)
@@ -130,32 +145,36 @@ def front_and_near(found: Iterable[Candidate], calls: float, most: int) -> list[
         if left < 0 or len(kept) >= most:
             break
         kept.append(one)
-    return sorted(kept, key=Candidate.seconds_and_dollars)
+    return sorted(kept, key=lambda one: one.seconds_and_dollars())
 
 
 def nearest(
-    front: Sequence[Candidate], goal: Goal | None, room: int, missing_s: float
-) -> list[Candidate]:
+    front: Sequence[Item], goal: Goal | None, calls: float, fewest: int, missing_s: float
+) -> list[Item]:
     """A few of a front: the fastest, the cheapest, and those near a goal.
 
     Args:
         front: the fastest first.
         goal: None for some from all over the front.
-        room: how many, at least two, and fewer than there are.
-        missing_s: what the seconds leave out.
+        calls: how many calls may be simulated.
+        fewest: how many there are at least, however many calls they have; at least two.
+        missing_s: what is missing from the seconds of each.
     """
+    room = max(fewest, int(calls * len(front) / sum(one.calls for one in front)))
+    if len(front) <= room:
+        return list(front)
     if goal is None:
         step = (len(front) - 1) / (room - 1)
         kept = {round(place * step) for place in range(room)}
     else:
-        off = [_distance(one, goal, missing_s) for one in front]
+        off = [_distance(*one.seconds_and_dollars(), goal, missing_s) for one in front]
         inner = sorted(range(1, len(front) - 1), key=lambda place: off[place])
         kept = {0, len(front) - 1, *inner[: room - 2]}
     return [front[place] for place in sorted(kept)]
 
 
-def _distance(one: Candidate, goal: Goal, missing_s: float) -> float:
-    """How far an estimate is from a goal."""
+def _distance(seconds: float, usd: float, goal: Goal, missing_s: float) -> float:
+    """How far that is from a goal."""
     if goal.within_s is not None:
-        return abs(log((one.seconds + missing_s) / goal.within_s))
-    return abs(log(one.estimate.dollars / (goal.budget_usd or 0.0)))
+        return abs(log((seconds + missing_s) / goal.within_s))
+    return abs(log(usd / (goal.budget_usd or 0.0)))
