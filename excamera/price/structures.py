@@ -2,7 +2,7 @@
 
 Measured by `python -m benchmarks.quality.structures` on scenes that never end, a film of short
 ones, and clips of several kinds: `benchmarks/results/structures.json`, with which a test compares
-this table. Mode rebase needs a third more bits than mode anchors (docs/rate-distortion.md), so it
+this table. Mode rebase needs half as many bits again as mode anchors (docs/rate-distortion.md), so it
 is never chosen.
 """
 

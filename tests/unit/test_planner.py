@@ -115,7 +115,11 @@ def test_the_sieve_loses_little() -> None:
         if possible:
             assert found.chosen.usd <= 1.06 * min(possible)
         else:
-            assert found.chosen.late_s <= 1.03 * min(seconds for seconds, _ in every)
+            # What is left out is hardly faster, and much more expensive.
+            chosen = found.chosen
+            faster = [one for one in every if one[0] < 0.97 * chosen.late_s]
+            assert all(seconds > 0.93 * chosen.late_s for seconds, _ in faster)
+            assert all(usd > 1.3 * chosen.usd for _, usd in faster)
 
 
 def test_the_defaults_are_beaten() -> None:
