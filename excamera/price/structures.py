@@ -2,8 +2,8 @@
 
 Measured by `python -m benchmarks.quality.structures` on scenes that never end, a film of short
 ones, and clips of several kinds: `benchmarks/results/structures.json`, with which a test compares
-this table. Mode rebase needs half as many bits again as mode anchors (docs/rate-distortion.md), so it
-is never chosen.
+this table. Mode rebase is never chosen: it needs half as many bits again as mode anchors
+(docs/rate-distortion.md).
 """
 
 from __future__ import annotations
