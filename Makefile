@@ -239,6 +239,7 @@ bench: bench-quality bench-speed bench-figure
 bench-quality: $(VENV)/.installed bench-tools
 	$(PY) -m benchmarks.quality.rate_distortion $(OPTIONS)
 	$(PY) -m benchmarks.quality.offsets $(OPTIONS)
+	$(PY) -m benchmarks.quality.structures
 
 bench-speed: $(VENV)/.installed bench-tools
 	$(TOOLS_FIRST) $(PY) -m benchmarks.speed $(OPTIONS)

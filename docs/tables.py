@@ -11,8 +11,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from excamera.cli.frontier import HEAD, row
 from excamera.job.objects import Keys
-from excamera.job.options import OPTIONS
+from excamera.job.options import OPTIONS, EncodeOptions
+from excamera.job.steps import DEFAULT_MEMORY_MB
+from excamera.price.estimate import Film, Workers
+from excamera.price.planner import planned
 from mu import Attempt
 
 FOLDER = Path(__file__).resolve().parent
@@ -63,6 +67,14 @@ def keys() -> str:
     return _table(("key", "object"), sorted(rows))
 
 
+def ways() -> str:
+    """The ways to encode the film of the published system."""
+    film = Film(888 * 24, 3840, 2160, 888.0)
+    workers = Workers(DEFAULT_MEMORY_MB, encode_sizes=(10_240,))
+    lines = (row(one, chosen=False) for one in planned(film, EncodeOptions(), workers).frontier)
+    return _table(HEAD[1:], (line[1:] for line in lines))
+
+
 def _pattern(key: Callable[..., str], names: Sequence[str]) -> str:
     """The pattern of a key that depends on numbers or a name."""
     found = key(*(f"<{one}>" if one in ("container", "plan") else 0 for one in names))
@@ -71,7 +83,7 @@ def _pattern(key: Callable[..., str], names: Sequence[str]) -> str:
     return found
 
 
-TABLES: dict[str, Callable[[], str]] = {"options": options, "keys": keys}
+TABLES: dict[str, Callable[[], str]] = {"options": options, "keys": keys, "ways": ways}
 """The tables by name."""
 
 

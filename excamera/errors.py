@@ -46,6 +46,9 @@
         ├── SpendingError         more than the stack's owner wants to pay
         │   ├── JobTooExpensive
         │   └── MonthTooExpensive
+        ├── GoalError             what a user wants of a job cannot be
+        │   ├── BudgetTooSmall    its cheapest way costs more
+        │   └── TimeTooShort      its fastest way takes longer
         ├── CompareError
         │   ├── FrameCountDiffers
         │   └── FrameSizeDiffers
@@ -252,6 +255,18 @@ class JobTooExpensive(SpendingError):
 
 class MonthTooExpensive(SpendingError):
     """With this job, the month would cost too much."""
+
+
+class GoalError(PermanentError):
+    """A job cannot be what its user wants."""
+
+
+class BudgetTooSmall(GoalError):
+    """The cheapest way to do a job costs more than its budget."""
+
+
+class TimeTooShort(GoalError):
+    """The fastest way to do a job takes longer than it may."""
 
 
 class CompareError(PermanentError):

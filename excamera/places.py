@@ -83,6 +83,16 @@ def check_timeline(page: Path, source: str = "-") -> None:
     check_page(check_place(page, source=source))
 
 
+def check_picture(picture: Path, source: str = "-") -> None:
+    """Refuse a picture that cannot be written, before any work is done.
+
+    Raises:
+        OutputError: the class says why.
+    """
+    if check_place(picture, source=source).suffix.lower() != ".svg":
+        raise UnknownOutputFormat(f"{picture}: the picture must end in .svg")
+
+
 def check_place(output: Path, *, overwrite: bool = True, source: str = "-") -> Path:
     """Refuse a file that cannot be written, before any work is done.
 

@@ -211,6 +211,7 @@ class Workers(Construct):
                 ),
                 "MAX_SOURCE_BYTES": str(settings.max_source_gb * 10**9),
                 "MEMORY_MB": json.dumps(settings.memory_mb),
+                "ENCODE_SIZES": json.dumps(settings.sizes_of(ENCODING)),
                 "ARCHITECTURE": settings.architecture,
                 "API_AUTH": settings.api_auth,
                 "SWEEP_FUNCTION": sweep.live.function_arn,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,23 +14,31 @@ from excamera.cli.cloud import (
     json_option,
     print_fields,
     print_json,
+    print_table,
 )
+from excamera.cli.frontier import HEAD, MARK, picture, row
 from excamera.cli.model import errors_line
-from excamera.cli.options import encode_options, given
+from excamera.cli.options import by_hand, encode_options, given, goal_of, goal_options
 from excamera.errors import CloudError, CloudUnavailable
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
-from excamera.places import check_input
+from excamera.places import check_input, check_picture, written
+from excamera.price.choices import Point
 from excamera.price.estimate import Estimate, Film, Pace, Workers
 from excamera.price.estimate import estimate as estimated
+from excamera.price.planner import Planned, planned
 
 
 @click.command()
 @click.argument("source", metavar="INPUT")
 @encode_options(show_defaults=False)
-@click.option("--encode-memory", type=click.IntRange(128, 10240),
-              help="Memory of the encode function, in MB.")  # fmt: skip
+@goal_options
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the ways to encode it, "
+              "seconds against dollars, to an .svg file, which is replaced.")  # fmt: skip
+@click.option("--encode-memory", type=click.IntRange(128, 10240), multiple=True,
+              help="Memory of the encode function, in MB. If given several times, these are the "
+              "sizes to choose from; the first is the usual one.")  # fmt: skip
 @click.option("--anchors-memory", type=click.IntRange(128, 10240),
               help="Memory of the anchors function, in MB.")  # fmt: skip
 @click.option("--architecture", type=click.Choice(["arm64", "x86_64"]),
@@ -43,7 +52,8 @@ from excamera.price.estimate import estimate as estimated
 def estimate(
     cloud: Cloud,
     source: str,
-    encode_memory: int | None,
+    plot: Path | None,
+    encode_memory: tuple[int, ...],
     anchors_memory: int | None,
     architecture: str | None,
     concurrency: int | None,
@@ -56,8 +66,14 @@ def estimate(
     Times come from a model of one CPU of one machine. With --stack, --profile or --region, or the
     variable for the stack, the model is corrected by what that stack has learned, if it is there;
     --like takes the times from one job.
+
+    If you give neither N nor x, a table shows the ways to encode it, by simulation: of these a job
+    takes the one that suits its --within or --budget.
     """
     check_input(source)
+    if plot is not None:
+        check_picture(plot, source)
+    goal = goal_of(options)
     chosen = EncodeOptions().with_values(given(options))
     film = look_at(source)
     workers, pace, by = Workers(DEFAULT_MEMORY_MB), Pace(), "the constants of another machine"
@@ -66,17 +82,46 @@ def estimate(
         by = f"the job {like}"
     elif cloud.chosen:
         workers, pace, by = _learned(cloud)
-    memory = {"encode": encode_memory, "anchors": anchors_memory}
+    memory = {"encode": (encode_memory or (None,))[0], "anchors": anchors_memory}
     workers = replace(
         workers,
         memory_mb={**workers.memory_mb, **{step: mb for step, mb in memory.items() if mb}},
         architecture=architecture or workers.architecture,
         concurrency=capacity_of(concurrency) if concurrency else workers.concurrency,
+        encode_sizes=encode_memory[1:] or workers.encode_sizes,
     )
+    ways = None if by_hand(options) else planned(film, chosen, workers, pace, goal)
+    if plot is not None and ways is not None:
+        with written(plot) as part:
+            part.write_text(picture(ways.frontier, ways.chosen, f"Ways to encode {source}"))
+    if ways is not None and ways.chosen is not None:
+        choice = ways.chosen.choice
+        chosen, workers = choice.options(chosen), choice.workers(workers)
     found = estimated(film, chosen, workers, pace)
     if as_json:
-        print_json({**_report(film, chosen, workers, found), "pace": asdict(pace), "pace_by": by})
+        report = _report(film, chosen, workers, found)
+        print_json({**report, "pace": asdict(pace), "pace_by": by, **_choices(ways)})
         return
+    _print(film, chosen, workers, found, None if ways is None else ways.chosen, by)
+    if ways is not None:
+        click.echo("\nways to encode it, by simulation:")
+        print_table(HEAD, (row(one, chosen=one is ways.chosen) for one in ways.frontier))
+        if ways.why:
+            click.echo(f"\n{MARK} {ways.why}")
+
+
+def _print(
+    film: Film,
+    chosen: EncodeOptions,
+    workers: Workers,
+    found: Estimate,
+    point: Point | None,
+    by: str,
+) -> None:
+    """Print an estimate; what was simulated counts more than arithmetic."""
+    took = f"about {found.seconds:,.0f} s"
+    if point is not None:
+        took = f"about {point.seconds:,.0f} s, at most {point.late_s:,.0f} s"
     shape, bill = found.shape, found.usage.bill(workers.architecture)
     print_fields(
         [
@@ -86,7 +131,7 @@ def estimate(
              f"chunks in {shape.batches:,} batches, {shape.shares:,} shares, {found.workers:,} "
              "workers at once"),
             ("pace", by),
-            ("time", f"about {found.seconds:,.0f} s from the end of the upload"),
+            ("time", f"{took} from the end of the upload"),
             ("size", f"about {found.size / 1e6:,.1f} MB"),
             ("cost", f"about ${found.dollars:.4f}: "
              + ", ".join(f"{name} ${dollars:.4f}" for name, dollars in bill.items())),
@@ -144,6 +189,16 @@ def _learned(cloud: Cloud) -> tuple[Workers, Pace, str]:
     jobs = f"{found.jobs:,} job{'s' if found.jobs != 1 else ''} of {cloud.stack.name}"
     errors = errors_line(found.errors)
     return found.workers, found.pace, f"{jobs}{f'; off by {errors}' if errors else ''}"
+
+
+def _choices(ways: Planned | None) -> dict[str, Any]:
+    """What may be chosen, for programs."""
+    if ways is None:
+        return {"frontier": None, "planned": None}
+    return {
+        "frontier": [one.to_json() for one in ways.frontier],
+        "planned": None if ways.chosen is None else ways.to_json(),
+    }
 
 
 def _report(

@@ -51,6 +51,9 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
             ("output", found["output"]),
             ("created", when(found["created"])),
             ("ended", when(found["ended"])),
+            ("goal", found.get("goal") and _goal(found["goal"])),
+            ("chosen", found.get("planned") and _chosen(found["planned"])),
+            ("why", found.get("planned") and found["planned"]["why"]),
             ("chunks", found["chunks"] and f"{found['chunks']:,}"),
             ("shares", _of(found["shares"])),
             ("batches", _of(found["batches"])),
@@ -69,6 +72,21 @@ def status(cloud: Cloud, job: str, as_json: bool) -> None:
             ("priority", found["priority"] or None),
             ("tag", None if found["tag"] is None else json.dumps(found["tag"])),
         ]
+    )
+
+
+def _goal(goal: dict[str, Any]) -> str:
+    if goal["within_s"] is None:
+        return f"at most ${goal['budget_usd']:g}"
+    return f"within {goal['within_s']:g} s"
+
+
+def _chosen(planned: dict[str, Any]) -> str:
+    chosen = planned["chosen"]
+    return (
+        f"ExCamera[{chosen['chunk_frames'] or 'N'},{chosen['batch_chunks']}], "
+        f"{chosen['workers']:,} workers of {chosen['memory_mb']:,} MB; expected "
+        f"{chosen['seconds']:,.0f} s, at most {chosen['late_s']:,.0f} s, ${chosen['usd']:.4f}"
     )
 
 

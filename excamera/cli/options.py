@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from excamera.job.goal import BUDGET, CHOSEN, NAMES, WITHIN, Goal
 from excamera.job.options import OFFERED, EncodeOptions, Value
 
 Command = Callable[..., None]
@@ -36,6 +37,36 @@ def encode_options(*, show_defaults: bool) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def goal_options(command: Command) -> Command:
+    """Add the options of a goal to a command; `goal_of` reads them."""
+    for option in (
+        click.option(f"--{BUDGET}", metavar="DOLLARS", help="Choose N, x, memory and number of "
+                     "workers: the fastest way that costs no more, such as 0.40."),
+        click.option(f"--{WITHIN}", metavar="TIME", help="Choose them: the cheapest way that ends "
+                     "in this time from the end of the upload, such as 30s or 2m."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def goal_of(options: dict[str, Any]) -> Goal | None:
+    """The goal that the user gave, whose options are removed from the others.
+
+    Raises:
+        OptionError: it is none, or the user gave what it chooses as well.
+    """
+    texts = {name: options.pop(name.replace("-", "_"), None) for name in NAMES}
+    goal = Goal.of_texts({name: str(value) for name, value in texts.items() if value})
+    if goal is not None:
+        goal.refuse(given(options).keys())
+    return goal
+
+
+def by_hand(options: Mapping[str, Any]) -> bool:
+    """Whether the user gave what a goal would choose."""
+    return not given(options).keys().isdisjoint(CHOSEN)
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Value]:

@@ -18,10 +18,11 @@ from excamera.cli.cloud import (
 )
 from excamera.cli.encode import say_notes
 from excamera.cli.jobs import fetch_result, result_line
-from excamera.cli.options import encode_options, given
+from excamera.cli.options import encode_options, given, goal_of, goal_options
 from excamera.cli.outcome import outcomes
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
+from excamera.job.goal import OR_FAIL, WITHIN
 from excamera.job.plan import CLOUD_CONTAINER
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
@@ -34,6 +35,9 @@ from mu import is_object_url
 @click.command()
 @click.argument("source", metavar="INPUT")
 @encode_options(show_defaults=False)
+@goal_options
+@click.option(f"--{OR_FAIL}", is_flag=True, help=f"With --{WITHIN}: fail if the job should not end "
+              "in that time, instead of being as fast as possible.")  # fmt: skip
 @click.option("--wait", is_flag=True, help="Follow the job to its end.")
 @click.option("-o", "--output", type=click.Path(path_type=Path),
               help=f"Follow it, and download the result to a .{CLOUD_CONTAINER} file.")  # fmt: skip
@@ -71,9 +75,12 @@ def submit(
     from excamera.cloud.follow import check_succeeded, follow
     from excamera.cloud.upload import upload_file
 
+    goal = goal_of(options)
     request: dict[str, Any] = {
         "options": given(options), "priority": priority, "tag": _parsed(tag)
     }  # fmt: skip
+    if goal is not None:
+        request |= goal.to_json()
     file = None if is_object_url(source) else Path(source)
     if file is None:
         if stands_for_pictures(source):

@@ -35,6 +35,9 @@ _REFUSED = frozenset(
 _FUNCTION = re.compile(r"Workers([A-Z][a-z]+)Function[0-9A-F]{8}")
 """Logical ids of functions; those of their versions, aliases and rights are longer."""
 
+_SIZE = re.compile(r"WorkersEncodeMemory(\d+)[0-9A-F]{8}")
+"""Logical ids of the function encode in its further sizes."""
+
 
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
@@ -94,6 +97,11 @@ class Stack:
     status: str
     outputs: Mapping[str, str]
     resources: Mapping[str, str]
+
+    def encode_sizes(self) -> tuple[int, ...]:
+        """The further sizes of memory of the function encode, in MB."""
+        found = map(_SIZE.fullmatch, self.resources)
+        return tuple(sorted(int(logical[1]) for logical in found if logical))
 
     def functions(self) -> dict[str, str]:
         """The physical names of the functions, by their own name."""

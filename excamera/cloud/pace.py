@@ -65,7 +65,11 @@ def learned_by(api: Api) -> Learned:
         raise StackTooOld(f"the stack does not tell what it has learned: {error}") from error
     known = {one.name for one in fields(Pace)}
     return Learned(
-        Workers({**DEFAULT_MEMORY_MB, **found["memory_mb"]}, found["architecture"]),
+        Workers(
+            {**DEFAULT_MEMORY_MB, **found["memory_mb"]},
+            found["architecture"],
+            encode_sizes=tuple(found["encode_sizes"][1:]),
+        ),
         Pace(**{name: value for name, value in found["pace"].items() if name in known}),
         found["jobs"],
         found["errors"],
@@ -81,4 +85,4 @@ def workers_of(account: Account, stack: Stack) -> Workers:
             answer = client.get_function_configuration(FunctionName=functions[step])
             memory[step] = int(answer["MemorySize"])
             [architecture] = answer["Architectures"]
-    return Workers(memory, architecture)
+    return Workers(memory, architecture, encode_sizes=stack.encode_sizes())

@@ -24,12 +24,14 @@ class Draft:
         spans: the parts of the source that are surveyed by workers of their own, each from its
             first frame to before its end.
         survey: of the whole source, if it has no spans and was surveyed.
+        planned: see `excamera.job.records.IndexSummary`.
     """
 
     plan: Plan
     frames: Frames
     spans: list[tuple[int, int]]
     survey: SurveyRecord | None = None
+    planned: dict[str, Any] | None = None
 
     def save(self, store: Store, keys: Keys) -> None:
         """Store the spans as their workers read them, then the whole."""
@@ -45,6 +47,7 @@ class Draft:
             "frames": _packed(self.frames),
             "spans": self.spans,
             "survey": None if self.survey is None else asdict(self.survey),
+            "planned": self.planned,
         }
         store.put(keys.index, json.dumps(whole).encode())
 
@@ -58,6 +61,7 @@ class Draft:
             frames=_unpacked(whole["frames"]),
             spans=[(first, end) for first, end in whole["spans"]],
             survey=None if survey is None else SurveyRecord(**survey),
+            planned=whole.get("planned"),
         )
 
 

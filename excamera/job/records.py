@@ -203,6 +203,8 @@ class IndexSummary:
         spans_at_once: spans under way at the same time, at most.
         limits: of the job, see `excamera.job.packing.Limits`.
         ways: how the surveys are begun, see `mu.fanout.fan_out`.
+        planned: what was chosen for its goal, see `excamera.price.planner.Planned.to_json`; None
+            for a job without one.
     """
 
     frames: int
@@ -210,6 +212,7 @@ class IndexSummary:
     spans_at_once: int
     limits: dict[str, Any]
     ways: dict[str, Any]
+    planned: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The summary as the step's result."""
@@ -302,6 +305,7 @@ class PlanSummary:
         options: with which it is encoded: its own, and those that the upload's metadata asks for.
         predicted: a `Prediction`; None if there is none.
         ways: how the batches are begun, see `mu.fanout.fan_out`.
+        planned: see `IndexSummary`.
     """
 
     items: str
@@ -330,6 +334,7 @@ class PlanSummary:
     options: dict[str, Any] = field(default_factory=dict)
     predicted: dict[str, Any] | None = None
     ways: dict[str, Any] = field(default_factory=dict)
+    planned: dict[str, Any] | None = None
 
     def memory(self, usual: Mapping[str, int]) -> dict[str, int]:
         """MB of each function that the job calls, from those of their usual sizes."""

@@ -19,7 +19,7 @@ from mu import NoSuchKey, Store
 Record = dict[str, Any]
 
 _NEEDED = ("input", "output", "options")
-_ASKED = ("output", "options", "priority", "size")
+_ASKED = ("output", "options", "goal", "priority", "size")
 
 
 def record(notice: Notice, detail: Mapping[str, Any], store: Store) -> None:

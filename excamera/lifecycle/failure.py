@@ -110,6 +110,9 @@ def _decide(event: Event, store: Store) -> Event:
     if record is None or record.step == JOB or (record.inline and "again" in flow):
         record = _record({**event, "job": flow["job"]})
     start = {name: value for name, value in flow.items() if name not in _FLOW_ONLY}
+    planned = flow.get("indexed", {}).get("planned")
+    if planned is not None:
+        start["planned"] = planned  # a job that begins again keeps what was chosen for its goal
     again = second_try(start, record.error, inline=_is_inline(flow, record.step))
     known = event["redrives"] if record.redrives is None else record.redrives
     if again is None and event["redrives"] > known:

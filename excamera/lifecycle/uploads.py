@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from excamera.errors import OptionError
+from excamera.job.goal import NAMES, Goal
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import CLOUD_CONTAINER, SourceFile
@@ -169,8 +170,15 @@ def awaited_job(
     return Waiting({**event, "input": {**event["input"], "path": str(url)}}, uploaded)
 
 
-def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, EncodeOptions]:
-    """A source pinned to what lies there now, and the options that its metadata asks for.
+def uploaded(
+    source: SourceFile, options: EncodeOptions, goal: Goal | None
+) -> tuple[SourceFile, EncodeOptions, Goal | None]:
+    """A source pinned to what lies there now, and the options and the goal of its metadata.
+
+    Args:
+        source: where it lies.
+        options: what its metadata does not name.
+        goal: that of a job whose source's metadata names none.
 
     Raises:
         NoSuchInput: it is gone.
@@ -178,7 +186,7 @@ def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, En
         OptionError: its metadata asks for what there is not.
     """
     if source.path is None:  # the job's own copy: nobody replaces it
-        return source, options
+        return source, options, goal
     found = look_up_source(source.name, source.path)
     _priority(found.metadata)
     marks = (METADATA_PREFIX + _TAG, METADATA_PREFIX + _PRIORITY)
@@ -189,4 +197,7 @@ def uploaded(source: SourceFile, options: EncodeOptions) -> tuple[SourceFile, En
     }
     modified = found.modified.isoformat() if found.modified else ""
     pinned = replace(source, etag=found.etag, modified=modified)
-    return pinned, options.with_texts(given)
+    goal = Goal.of_texts({name: given.pop(name) for name in NAMES if name in given}) or goal
+    if goal is not None:
+        goal.refuse({name.replace("-", "_") for name in given})
+    return pinned, options.with_texts(given), goal

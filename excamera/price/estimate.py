@@ -16,7 +16,7 @@ from math import ceil
 from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.packing import INLINE_CALLS, Limits, capacity_of
 from excamera.job.plan import Plan, mode_of_batch
-from excamera.job.steps import STEP_NAMES, STEPS, cpus_of
+from excamera.job.steps import ENCODE_SIZES_MB, STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
 from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
@@ -242,6 +242,7 @@ class Workers:
         batch_workers: functions that may encode one of its batches.
         concurrency: Lambda calls that the account leaves to jobs at the same time.
         inline_calls: calls of all spans or all batches up to which these run inline.
+        encode_sizes: memory of further functions that encode, in MB.
     """
 
     memory_mb: Mapping[str, int]
@@ -250,6 +251,7 @@ class Workers:
     batch_workers: int = 16
     concurrency: int = capacity_of(1000)
     inline_calls: int = INLINE_CALLS
+    encode_sizes: tuple[int, ...] = ENCODE_SIZES_MB
 
     @property
     def limits(self) -> Limits:
@@ -265,6 +267,10 @@ class Workers:
     def cpus(self, step: str) -> float:
         """CPUs of a function."""
         return cpus_of(self.memory_mb[step])
+
+    def of_size(self, memory_mb: int) -> Workers:
+        """These workers, if the function that encodes has that memory, in MB."""
+        return replace(self, memory_mb={**self.memory_mb, "encode": memory_mb})
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,8 +322,8 @@ def estimate(
     shape = shape or film.cut(options, limits)
     calls = _call_seconds(film, options, shape, workers, pace)
     counts = _calls(shape)
-    # One call is left for the sound.
-    free = max(1, limits.workers - 1)
+    # One call of the account is left for the sound.
+    free = max(1, min(workers.job_workers, workers.concurrency - 1))
     at_once = min(shape.shares, free)
     surveys = max(1, min(shape.spans, limits.workers))
     environments = {step: min(count, at_once) for step, count in counts.items()}

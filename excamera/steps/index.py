@@ -14,12 +14,14 @@ from av.video.frame import VideoFrame
 import codec
 from excamera.errors import (
     NoFrames,
+    OptionError,
     UnreadableFrame,
     UnsupportedSize,
 )
 from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
 from excamera.job.flow import ways_of_spans
+from excamera.job.goal import Goal
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
@@ -32,6 +34,7 @@ from excamera.job.plan import (
     mode_of_batch,
 )
 from excamera.job.records import IndexSummary, SurveyRecord
+from excamera.lifecycle.acceptance import Accepted, surveyed
 from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded
 from excamera.media.audio import audio_stream
@@ -64,8 +67,8 @@ from excamera.steps.pieces import raster_of
 from excamera.steps.survey import survey_of
 from mu import Context, Event, Store
 
-Accept = Callable[[Film, EncodeOptions], None]
-"""Raises an error if a film should not be encoded with these options."""
+Accept = Callable[[Film, EncodeOptions, Goal | None], Accepted]
+"""Raises an error if a film should not be encoded with these options, or not for this goal."""
 
 
 def index(event: Event, context: Context, accept: Accept | None = None) -> Event:
@@ -76,10 +79,11 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
             numbered pictures; `container`, the name of the result's; `options` as
             `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn the frames by
             decoding whatever the container says; perhaps `output`, the
-            `store` and `key` of the result; `limits`, those of `excamera.job.packing.Limits`; and
-            `span_pixels`, see `excamera.job.cut.spans`.
+            `store` and `key` of the result; `goal`, as `excamera.job.goal.Goal.to_json`; `limits`,
+            those of `excamera.job.packing.Limits`; and `span_pixels`, see
+            `excamera.job.cut.spans`.
         context: the store.
-        accept: is asked once the film is known.
+        accept: is asked once the film is known, and chooses for a goal.
 
     Returns:
         An `IndexSummary`.
@@ -93,7 +97,11 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     given = event["input"]
     options = EncodeOptions.from_json(event["options"])
     original = SourceFile(given["name"], stream=0, path=given.get("path"), key=given.get("key"))
-    original, options = uploaded(original, options)
+    original, options, goal = uploaded(original, options, Goal.from_json(event.get("goal")))
+    if goal is not None:
+        if accept is None:
+            raise OptionError("a time or a price is for the cloud: one machine has no prices")
+        options = surveyed(options)
     output = Output(**event["output"]) if event.get("output") else None
     if output is not None:
         replaceable(output, original, event["job"])
@@ -117,19 +125,22 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
             frames = counting_frames(frames, opened.frame_rate)
         mark = pictures.fingerprint if pictures else fingerprint(media)
         made = _make_plan(opened, frames, original, mark, container, options)
+    accepted = Accepted(options, Limits(**event.get("limits", {})))
     if accept is not None:
-        accept(Film.of(made, len(frames.pts)), options)
-    draft = _draft(replace(made, output=output), frames, context.store, surveyor)
+        accepted = accept(Film.of(made, len(frames.pts)), options, goal)
+    made = replace(made, output=output, options=accepted.options)
+    draft = _draft(made, frames, context.store, surveyor)
+    draft = replace(draft, planned=accepted.planned)
     context.mark("computed")
     draft.save(context.store, keys)
     context.mark("stored")
-    limits = Limits(**event.get("limits", {}))
     return IndexSummary(
         frames=len(frames.pts),
         spans=list(range(len(draft.spans))),
-        spans_at_once=limits.workers,
-        limits=asdict(limits),
-        ways=ways_of_spans(list(range(len(draft.spans))), limits),
+        spans_at_once=accepted.limits.workers,
+        limits=asdict(accepted.limits),
+        planned=accepted.planned,
+        ways=ways_of_spans(list(range(len(draft.spans))), accepted.limits),
     ).to_json()
 
 

@@ -88,6 +88,7 @@ def plan(
         options=made.options.to_json(),
         predicted=None if predicted is None else predicted.to_json(),
         ways=ways_of_batches(items, len(draft.spans), limits, packing),
+        planned=draft.planned,
     ).to_json()
 
 

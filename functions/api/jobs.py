@@ -150,6 +150,9 @@ class Jobs:
     ) -> dict[str, Any]:
         store = f"s3://{self._settings.output_bucket}"
         event = job_of_source(source, job=job, options=options, output_store=store, size=size)
+        goal = request.goal()
+        if goal is not None:
+            event["goal"] = goal.to_json()
         if request.output is not None:
             event["output"]["key"] = request.output
         return {**event, "tag": request.tag, "priority": request.priority}
@@ -265,5 +268,6 @@ def _unstarted(event: dict[str, Any], **more: Any) -> Job:
         options=event["options"],
         priority=event.get("priority", USUAL_PRIORITY),
         tag=event["tag"],
+        goal=event.get("goal"),
         **more,
     )

@@ -22,6 +22,7 @@ def learned(store: Store, settings: ApiSettings) -> LearnedModel:
     return LearnedModel(
         architecture=settings.architecture,
         memory_mb=settings.memory_mb,
+        encode_sizes=settings.encode_sizes,
         jobs=model.jobs,
         parts={
             name: LearnedPart(

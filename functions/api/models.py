@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from excamera.job import goal as goals
 from excamera.job.options import OFFERED, Option, Value
 from excamera.job.plan import CLOUD_CONTAINER
 from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
@@ -93,6 +94,27 @@ class JobRequest(_Request):
         ),
     ] = None
     options: Options = Field(default_factory=Options)
+    within_s: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=goals.LONGEST_S,
+            description="Seconds from the end of the upload to the result. N, x, memory and number "
+            "of workers are then chosen: the cheapest that should end in time, else the fastest.",
+        ),
+    ] = None
+    budget_usd: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=goals.DEAREST_USD,
+            description="Dollars that the job may cost. The same is chosen: the fastest that "
+            "should cost no more. If there is none, the job fails before it encodes anything.",
+        ),
+    ] = None
+    or_fail: Annotated[
+        bool, Field(description="A job that should not end `within_s` fails before it encodes.")
+    ] = False
     priority: Annotated[
         int,
         Field(
@@ -122,6 +144,23 @@ class JobRequest(_Request):
         if not self.upload and (self.name is not None or self.size is not None):
             raise ValueError("name and size belong to an upload")
         return self
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> Self:
+        goal = self.goal()
+        if goal is not None:
+            goal.refuse(self.options.values().keys())
+        return self
+
+    def goal(self) -> goals.Goal | None:
+        """The goal that the request gives, if it gives one.
+
+        Raises:
+            OptionError: it gives two.
+        """
+        if self.within_s is None and self.budget_usd is None and not self.or_fail:
+            return None
+        return goals.Goal(self.within_s, self.budget_usd, self.or_fail)
 
 
 class Part(BaseModel):
@@ -192,6 +231,45 @@ class Film(BaseModel):
     sound: bool
 
 
+class Goal(BaseModel):
+    """What was asked for in place of N, x, memory and number of workers."""
+
+    within_s: float | None = None
+    budget_usd: float | None = None
+    or_fail: bool = False
+
+
+class Choice(BaseModel):
+    """What was chosen for a goal, and what was expected of it then."""
+
+    chunk_frames: Annotated[int, Field(description="N; 0 if the pictures decide.")]
+    batch_chunks: Annotated[int, Field(description="x.")]
+    memory_mb: Annotated[int, Field(description="Memory of the function that encodes.")]
+    batch_workers: Annotated[int, Field(description="Functions that may encode one batch.")]
+    job_workers: Annotated[int, Field(description="Functions that may encode the job.")]
+    seconds: Annotated[float, Field(description="Median of the simulations.")]
+    late_s: Annotated[float, Field(description="The slowest of the simulations.")]
+    usd: float
+    size: Annotated[int, Field(description="Bytes of the result.")]
+    more_bits: Annotated[float, Field(description="Fraction of those with the default N and x.")]
+    batches: int
+    shares: int
+    workers: Annotated[int, Field(description="The most that run at the same time.")]
+    spent: Annotated[
+        dict[str, float], Field(description="Seconds of the critical path by what they are for.")
+    ]
+
+
+class Planned(BaseModel):
+    """How a goal was understood."""
+
+    goal: Goal
+    met: Annotated[bool, Field(description="Whether the choice should meet the goal.")]
+    why: str
+    chosen: Choice
+    simulations: int
+
+
 class Failure(BaseModel):
     """Why a job failed."""
 
@@ -245,6 +323,12 @@ class Job(JobSummary):
     options: dict[str, Any]
     priority: int = USUAL_PRIORITY
     tag: JsonValue = None
+    goal: Annotated[
+        Goal | None, Field(description="Of the request, or of the source's metadata.")
+    ] = None
+    planned: Annotated[
+        Planned | None, Field(description="What was chosen for the goal, once the job is planned.")
+    ] = None
     frames: int | None = None
     film: Film | None = None
     chunks: int | None = None
@@ -338,6 +422,9 @@ class LearnedModel(BaseModel):
 
     architecture: str
     memory_mb: Annotated[dict[str, int], Field(description="Of each function, by its name.")]
+    encode_sizes: Annotated[
+        list[int], Field(description="MB of the function encode; the usual size is the first.")
+    ]
     jobs: Annotated[int, Field(description="How many jobs it has learned from.")]
     parts: dict[str, LearnedPart]
     pace: Annotated[

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
+from typing import Any
 
+from excamera.job.goal import CHOSEN
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult, PlanSummary, Prediction
@@ -21,9 +23,11 @@ from functions.api.models import (
     Count,
     Failure,
     Film,
+    Goal,
     Job,
     Outcome,
     Phase,
+    Planned,
     Result,
     TaskAttempt,
     TimelinePage,
@@ -47,6 +51,7 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
     ended = execution.ended
     cost = _cost(tally, planned, event, settings) if planned else None
     result = _result(execution, results, settings)
+    chosen = planned.planned if planned else None
     return Job(
         id=execution.job,
         state=execution.state,
@@ -56,9 +61,11 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         source=event["input"]["name"],
         size=event.get("size"),
         output=f"{output['store']}/{output['key']}",
-        options=event["options"],
+        options=_options(event, planned),
         priority=event.get("priority", USUAL_PRIORITY),
         tag=event.get("tag"),
+        goal=_goal(chosen["goal"] if chosen else event.get("goal")),
+        planned=None if chosen is None else Planned.model_validate(chosen),
         frames=planned.frames if planned else None,
         film=_film(planned) if planned else None,
         chunks=planned.chunks if planned else None,
@@ -122,6 +129,18 @@ def _attempt(attempt: Attempt, record: TaskRecord) -> TaskAttempt:
         computed=record.marks.get("computed"),
         stored=record.marks.get("stored"),
     )
+
+
+def _goal(goal: dict[str, Any] | None) -> Goal | None:
+    return None if goal is None else Goal(**goal)
+
+
+def _options(event: Event, planned: PlanSummary | None) -> dict[str, Any]:
+    """The options of a job; those that were chosen for its goal are known once it is planned."""
+    if planned is None or planned.planned is None:
+        return dict(event["options"])
+    chosen = {name: planned.planned["chosen"][name] for name in CHOSEN}
+    return {**event["options"], **chosen}
 
 
 def _film(planned: PlanSummary) -> Film:

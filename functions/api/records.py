@@ -22,6 +22,7 @@ def remembered(record: Record, results: Results, settings: ApiSettings) -> Job:
         options=record["options"],
         priority=record.get("priority", USUAL_PRIORITY),
         tag=record.get("tag"),
+        goal=record.get("goal"),
         frames=made and made["frames"],
         cost=None if cost is None else Cost(so_far_usd=cost, estimated_usd=None, gb_seconds={}),
         predicted=_outcome(record, "predicted"),

@@ -24,6 +24,7 @@ class ApiSettings(Settings):
         source_buckets: names of the buckets from which the API takes sources.
         max_source_bytes: the largest source that the API takes.
         memory_mb: memory of each function, by its name.
+        encode_sizes: the sizes of memory of the function encode; the usual one is the first.
         architecture: "arm64" or "x86_64", of every function.
         api_auth: "iam" or "key", how callers authenticate.
         sweep_function: ARN of the function that removes the objects of cancelled jobs.
@@ -42,6 +43,7 @@ class ApiSettings(Settings):
     source_buckets: list[str]
     max_source_bytes: int
     memory_mb: dict[str, int]
+    encode_sizes: list[int]
     architecture: str
     api_auth: str
     sweep_function: str

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
+from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
 from excamera.lifecycle import spending
+from excamera.lifecycle.acceptance import Accepted, accepted
 from excamera.lifecycle.admission import turns
-from excamera.price.estimate import Film, Workers, estimate, limits_of
+from excamera.price.estimate import Film, Workers, limits_of
 from excamera.steps.index import index
 from functions.learned import model_of
 from functions.settings import StoreSettings
@@ -66,22 +68,23 @@ def index_within_limits(event: Event, context: Context) -> Json:
         inline_calls=0 if event.get("again") else settings.inline_calls,
     )
 
-    def accept(film: Film, options: EncodeOptions) -> None:
-        if not (settings.max_usd_per_job or settings.max_usd_per_month):
-            return
+    def accept(film: Film, options: EncodeOptions, goal: Goal | None) -> Accepted:
         workers = Workers(
             settings.memory_mb,
             settings.architecture,
             settings.job_workers,
             settings.batch_workers,
             limits.workers,
-            limits.inline_calls,
+            inline_calls=limits.inline_calls,
+            encode_sizes=tuple(settings.encode_sizes[1:]),
         )
+        before = event.get("planned")
         pace = model_of(context.store, settings.architecture).pace
-        usd = estimate(film, options, workers, pace).dollars
-        spending.check_job(usd, settings.max_usd_per_job)
+        found = accepted(film, options, goal, workers, limits, before=before, pace=pace)
+        spending.check_job(found.usd, settings.max_usd_per_job)
         now = datetime.now(UTC)
-        spending.commit(event["job"], usd, settings.max_usd_per_month, context.store, now)
+        spending.commit(event["job"], found.usd, settings.max_usd_per_month, context.store, now)
+        return found
 
     limits = replace(limits, sizes=settings.encode_sizes)
     given = {"limits": asdict(limits), "span_pixels": settings.span_pixels}

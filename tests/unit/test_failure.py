@@ -23,8 +23,14 @@ def leaf(store: MemoryStore, error: str, message: str = "", **place: int) -> Non
     failure(event, Context(store))
 
 
-def top(store: MemoryStore, failed: dict[str, Any], redrives: int = 0, **job: Any) -> Any:
-    flow = {**JOB, **job, "failed": failed, "indexed": {"spans": []},
+def top(
+    store: MemoryStore,
+    failed: dict[str, Any],
+    redrives: int = 0,
+    planned: dict[str, Any] | None = None,
+    **job: Any,
+) -> Any:
+    flow = {**JOB, **job, "failed": failed, "indexed": {"spans": [], "planned": planned},
             "ready": {"plan": {"items": "k"}}}  # fmt: skip
     return failure({"flow": flow, "failed": failed, "redrives": redrives}, Context(store))
 
@@ -213,3 +219,17 @@ def test_a_cause_that_is_no_json_is_kept_as_it_is() -> None:
     store = MemoryStore()
     with pytest.raises(JobFailed, match=r"stitch: States\.Runtime says this"):
         top(store, {"stitch": {"Error": "Odd", "Cause": "States.Runtime says this"}})
+
+
+def test_a_job_that_begins_again_keeps_what_was_chosen_for_its_goal() -> None:
+    """If this fails, the account is busier the second time, and finished batches fit no more."""
+    store, choice = MemoryStore(), {"goal": {"within_s": 30.0}, "chosen": {"batch_chunks": 24}}
+    busy = caught("Lambda.TooManyRequestsException", "busy")
+    with pytest.raises(JobFailed):
+        failure({"job": "j", "batch": 0, "failed": {"encode": busy}}, Context(store))
+    again = top(store, {"batches": MAP_FAILED}, planned=choice)
+    assert (again["planned"], again["halvings"]) == (choice, 1)
+    assert "indexed" not in again
+    with pytest.raises(JobFailed):
+        failure({"job": "j", "batch": 0, "failed": {"encode": busy}}, Context(store))
+    assert "planned" not in top(store, {"batches": MAP_FAILED})
