@@ -60,6 +60,8 @@ class ExCameraStack(Stack):
             "ended": notices.ended,
             "sweep": sweep,
         }
+        if workers.warm is not None:
+            functions["warm"] = workers.warm
         if settings.webhook_url:
             webhook = Webhook(
                 self, "Webhook", url=settings.webhook_url, workers=workers, trigger=trigger

@@ -14,17 +14,23 @@ from constructs import Construct
 
 import layers
 from excamera.job.cut import SPAN_PIXELS
+from excamera.job.environments import AT_START, FOR_BATCHES
 from excamera.job.steps import STEPS, Right, Step
 from stacks.code import function_code
 from stacks.delivery import Delivery
 from stacks.executors import Executors
-from stacks.function import Function
+from stacks.function import Function, all_versions
 from stacks.settings import SMALLEST_SCRATCH_MB, Settings
 from stacks.storage import Storage
 
 SHORT_S = 60
 LISTING_S = 300
 """Of functions that list whole timelines."""
+
+WARM = "WARM_FUNCTION"
+"""The variable that names the function that has environments made."""
+
+WARMED = (*AT_START, *FOR_BATCHES)
 
 JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
 _EXECUTIONS = "Executions are named by their jobs."
@@ -46,6 +52,8 @@ class Workers(Construct):
 
         self.by_step = {step.name: self._step(step) for step in STEPS}
         self.by_step["failure"] = self._failure_function()
+        self.warm = self._warm_function() if settings.warm_ahead else None
+        self._let_warm(self.by_step["index"])
 
     def executors(self) -> Executors:
         """What mu's executors use."""
@@ -109,6 +117,34 @@ class Workers(Construct):
         )
         return failure
 
+    def _warm_function(self) -> Function:
+        """The function that has environments of others made, and may call exactly these."""
+        warmed = [self.by_step[step] for step in WARMED]
+        arns = {step: self.by_step[step].version.function_arn for step in WARMED}
+        warm = self.function(
+            "warm",
+            timeout_s=SHORT_S,
+            environment={"WARMED": Stack.of(self).to_json_string(arns)},
+        )
+        warm.allow(
+            ["lambda:InvokeFunction"],
+            [all_versions(one.function) for one in warmed],
+            "Jobs that began before a deployment call versions that are older than it.",
+        )
+        return warm
+
+    def _let_warm(self, function: Function) -> None:
+        """Allow it to have environments made ahead, if the stack does."""
+        if self.warm is None:
+            function.function.add_environment(WARM, "")
+            return
+        function.function.add_environment(WARM, self.warm.version.function_arn)
+        function.allow(
+            ["lambda:InvokeFunction"],
+            [all_versions(self.warm.function)],
+            "A version calls the one that was deployed with it.",
+        )
+
     def _limits(self) -> dict[str, str]:
         """What may run at the same time, as environment."""
         settings = self._settings
@@ -129,6 +165,7 @@ class Workers(Construct):
                 **self._limits(),
             },
         )
+        self._let_warm(admit)
         arn = machine.state_machine_arn
         admit.allow(["states:StartExecution", "states:ListExecutions"], [arn])
         admit.allow(["states:DescribeExecution", "states:StopExecution"],

@@ -246,13 +246,15 @@ FUNCTIONS: tuple[Function, ...] = (
     Function("admit", 512, front=True),
     *STEPS,
     Function("failure", 256),
+    Function("warm", 1769),
     Function("api", 1769, front=True),
     Function("ended", 1024, front=True),
     Function("watch", 1024),
     Function("sweep", 1024),
     Function("webhook", 256),
 )
-"""All functions; the last is deployed only if there is a `webhook_url`."""
+"""All functions; `warm` is deployed unless `warm_ahead` is false, the last only with a
+`webhook_url`."""
 
 NUMBERS = ("span", "batch", "share")
 """What the events of steps number, by the names of the fields."""

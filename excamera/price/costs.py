@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from excamera.job.cut import spans
+from excamera.job.environments import AT_START, calls_for
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits
@@ -149,8 +150,19 @@ class Usage:
         }
 
 
+NOTHING_AHEAD: Mapping[str, int] = {}
+
+ASKING_S = 0.7e-3
+"""Seconds of one CPU in which an environment is asked for: a request of botocore, without TLS."""
+
+
 def foretold(
-    shape: Shape, gb_seconds: Mapping[str, float], environments: int, *, source_reads: int = 0
+    shape: Shape,
+    gb_seconds: Mapping[str, float],
+    environments: int,
+    *,
+    source_reads: int = 0,
+    ahead: Mapping[str, int] | None = NOTHING_AHEAD,
 ) -> Usage:
     """The usage of a job of that shape if nothing fails.
 
@@ -161,10 +173,12 @@ def foretold(
         source_reads: requests to read a share's part of the source; as many are counted for the
             anchors of a divided batch, and for a span. 0 for a source of at most half a mebibyte,
             which is read whole when opened.
+        ahead: environments that are asked for besides those of the job's start; None if the stack
+            asks for none at all.
     """
     return Usage(
         gb_seconds,
-        invocations=_counted(shape, INVOCATIONS),
+        invocations=_counted(shape, INVOCATIONS) + _asking(ahead),
         transitions=_counted(shape, TRANSITIONS),
         writes=_counted(shape, WRITES),
         reads=_counted(shape, READS)
@@ -177,7 +191,8 @@ def actual(tally: Tally, memory_mb: Mapping[str, int], *, anchored: bool = True)
     """The usage of a job so far, from its calls.
 
     It includes retries that left a record; an attempt whose worker died leaves none. Requests are
-    those that the recorded tasks make if nothing fails.
+    those that the recorded tasks make if nothing fails. Of calls that have environments made, which
+    leave none either, it has those of the job's start.
 
     Args:
         tally: of its calls.
@@ -193,7 +208,7 @@ def actual(tally: Tally, memory_mb: Mapping[str, int], *, anchored: bool = True)
     done = Shape.so_far(tally, anchored=anchored)
     return Usage(
         gb_seconds,
-        invocations=_counted(done, INVOCATIONS) + tally.retries,
+        invocations=_counted(done, INVOCATIONS) + _asking(NOTHING_AHEAD) + tally.retries,
         transitions=_counted(done, TRANSITIONS) + tally.retries,
         writes=_counted(done, WRITES) + tally.retries,
         reads=_counted(done, READS)
@@ -238,6 +253,11 @@ def besides(memory_mb: Mapping[str, int]) -> Usage:
         writes=sum(one.writes for one in asked),
         reads=sum(one.reads for one in asked),
     )
+
+
+def _asking(ahead: Mapping[str, int] | None) -> int:
+    """Calls by which a job has environments made."""
+    return 0 if ahead is None else calls_for(AT_START) + calls_for(ahead)
 
 
 _SOME_ENVIRONMENTS = 100

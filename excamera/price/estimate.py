@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
+from excamera.job.environments import AT_START, for_batches
 from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.packing import Limits, capacity_of
 from excamera.job.plan import mode_of_batch
 from excamera.job.steps import STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
-from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
+from excamera.price.costs import ASKING_S, UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
 
 FURTHER_CPU = 0.9
@@ -199,6 +200,27 @@ class Film:
         return Shape.of(self.frames, options, self.width * self.height, limits)
 
 
+def environments_ahead(
+    film: Film, options: EncodeOptions, limits: Limits, spans: int
+) -> dict[str, int]:
+    """The environments that a job asks for as soon as its film is known, by step.
+
+    Args:
+        film: what it encodes.
+        options: its options.
+        limits: of the job.
+        spans: how many spans are surveyed meanwhile.
+    """
+    shape = film.cut(options, limits)
+    return for_batches(
+        shares=shape.shares,
+        ahead=shape.counts.ahead,
+        spans=spans,
+        pixels=film.frames * film.width * film.height,
+        workers=limits.workers,
+    )
+
+
 def limits_of(
     memory_mb: Mapping[str, int],
     job_workers: int,
@@ -222,6 +244,7 @@ class Workers:
         job_workers: functions that may encode it at the same time.
         batch_workers: functions that may encode one of its batches.
         concurrency: Lambda calls that the account leaves to jobs at the same time.
+        warms: whether a job has environments made before it needs them.
     """
 
     memory_mb: Mapping[str, int]
@@ -229,6 +252,7 @@ class Workers:
     job_workers: int = 3000
     batch_workers: int = 16
     concurrency: int = capacity_of(1000)
+    warms: bool = True
 
     @property
     def limits(self) -> Limits:
@@ -291,9 +315,12 @@ def estimate(
     free = max(1, limits.workers - 1)
     at_once = min(shape.shares, free)
     surveys = max(1, min(shape.spans, limits.workers))
+    ahead = environments_ahead(film, options, limits, shape.spans) if workers.warms else None
+    asked = {**AT_START, **(ahead or {})} if workers.warms else {}
     environments = {step: min(count, at_once) for step, count in counts.items()}
     environments["survey"] = min(shape.spans, surveys)
     cold = 0.0 if warm else COLD_START_S
+    waits = {step: 0.0 if step in asked else cold for step in STEP_NAMES}
     gb_seconds = {
         step: (counts[step] * calls[step] + environments[step] * cold)
         * workers.memory_mb[step]
@@ -302,15 +329,19 @@ def estimate(
     }
     for step, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
-    usage = foretold(shape, gb_seconds, environments["encode"], source_reads=source_reads)
+    gb_seconds["warm"] = sum(asked.values()) * ASKING_S * workers.memory_mb.get("warm", 0) / 1024
+    usage = foretold(
+        shape, gb_seconds, environments["encode"], source_reads=source_reads, ahead=ahead
+    )
     of_batch = ceil(shape.shares / shape.batches)
     together = max(1, free // of_batch)
     batch_s = ceil(of_batch / free) * (calls["encode"] + STATE_S)
     if shape.divided and shape.anchored:
-        batch_s += calls["anchors"] + STATE_S + cold
+        batch_s += calls["anchors"] + STATE_S + waits["anchors"]
     seconds = (
         START_S
-        + (len(("index", "plan", "encode", "stitch")) + bool(shape.spans)) * cold
+        + sum(waits[step] for step in ("index", "plan", "encode", "stitch"))
+        + (waits["survey"] if shape.spans else 0.0)
         + calls["index"]
         + STATE_S
         + max(

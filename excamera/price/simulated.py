@@ -74,7 +74,9 @@ def simulated(
     """
     pace = pace or Pace()
     cut = equal_batches(film, options) if batches is None else batches
-    stages = Stages(film, options, pace, workers.limits, cut, source_reads=source_reads)
+    stages = Stages(
+        film, options, pace, workers.limits, cut, source_reads=source_reads, warms=workers.warms
+    )
     cloud = replace(cloud, request_s=pace.call_s / ROUNDS)
     result = simulate(
         excamera_flow(),
@@ -87,6 +89,7 @@ def simulated(
         hedge=hedge,
         seed=seed,
         before_s=cloud.event_s + UNTIMED_CALLS_S["start"] + UNTIMED_CALLS_S["admit"],
+        early=stages.early,
     )
     return _counted(stages, result, workers)
 

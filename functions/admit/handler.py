@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from excamera.job.environments import AT_START
 from excamera.job.objects import Keys
 from excamera.lifecycle import admission
 from excamera.lifecycle.cancel import is_cancelled
@@ -19,6 +20,7 @@ from excamera.lifecycle.ending import is_of_child
 from functions import begun
 from functions.settings import Settings
 from functions.turns import capacity
+from functions.warming import Warming
 from mu import Event, open_store
 
 
@@ -31,12 +33,14 @@ class AdmitSettings(Settings):
         work_bucket: name of the bucket with the jobs' objects.
         workers_at_once: functions that all jobs may run at the same time; 0 for the account's.
         job_workers: functions that may encode a job at the same time.
+        warm_function: has environments made ahead; "" for none.
     """
 
     state_machine_arn: str
     work_bucket: str
     workers_at_once: int
     job_workers: int
+    warm_function: str
 
 
 logger = Logger()
@@ -45,6 +49,7 @@ tracer = Tracer()
 settings = AdmitSettings.from_environment()
 store = open_store(f"s3://{settings.work_bucket}")
 states = boto3.client("stepfunctions")
+warming = Warming(settings.warm_function)
 
 _USUAL_CONCURRENCY = 1000
 _PAUSES_S = (0, 0.2, 0.5, 1, 2, 4)
@@ -83,6 +88,7 @@ def _start(event: Event) -> bool:
         )
     except states.exceptions.ExecutionAlreadyExists:
         return bool(states.describe_execution(executionArn=arn)["status"] == "RUNNING")
+    warming.begin(job, AT_START)
     for pause_s in _PAUSES_S:
         time.sleep(pause_s)
         try:

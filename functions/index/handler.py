@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from excamera.job.cut import spans
 from excamera.job.options import EncodeOptions
 from excamera.lifecycle import spending
 from excamera.lifecycle.admission import turns
-from excamera.price.estimate import Film, Workers, estimate, limits_of
+from excamera.price.estimate import Film, Workers, environments_ahead, estimate, limits_of
 from excamera.steps.index import index
 from functions.settings import StoreSettings
 from functions.task import task_handler
 from functions.turns import capacity
+from functions.warming import Warming
 from mu import Context, Event, Json
 
 
@@ -29,6 +31,7 @@ class IndexSettings(StoreSettings):
         architecture: "arm64" or "x86_64", of every function.
         max_usd_per_job: the most that a job may cost; 0 for no limit.
         max_usd_per_month: the most that all jobs of a month may cost; 0 for no limit.
+        warm_function: has environments made ahead; "" for none.
     """
 
     job_workers: int
@@ -39,9 +42,11 @@ class IndexSettings(StoreSettings):
     architecture: str
     max_usd_per_job: float
     max_usd_per_month: float
+    warm_function: str
 
 
 settings = IndexSettings.from_environment()
+warming = Warming(settings.warm_function)
 
 
 def index_within_limits(event: Event, context: Context) -> Json:
@@ -71,6 +76,9 @@ def index_within_limits(event: Event, context: Context) -> Json:
         spending.check_job(usd, settings.max_usd_per_job)
         now = datetime.now(UTC)
         spending.commit(event["job"], usd, settings.max_usd_per_month, context.store, now)
+        surveyed = spans(film.frames, film.width * film.height, options, settings.span_pixels)
+        ahead = environments_ahead(film, options, limits, len(surveyed))
+        warming.begin(event["job"], ahead)
 
     given = {"limits": asdict(limits), "span_pixels": settings.span_pixels}
     return index({**event, **given}, context, accept)

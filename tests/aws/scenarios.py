@@ -11,7 +11,7 @@ from typing import Any
 import urllib3
 
 from emulator import Emulator
-from emulator.excamera.deployed import Deployed, Upload
+from emulator.excamera.deployed import Deployed, Job, Upload
 from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.api import http
@@ -39,6 +39,8 @@ AS_IT_SHOULD_BE = {
     "makes_room": ["SUCCEEDED"],
     "remembers": ["200"],
     "reconciles": ["[]"],
+    "warms": ["SUCCEEDED", "audio 1, plan 1, stitch 1"],
+    "warms_batches": ["SUCCEEDED", "anchors 1, encode 5"],
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
     "forgets_ends": ["forgotten"],
@@ -245,6 +247,26 @@ class Scenarios:
             for key in (f"admission/jobs/{job}.json", entry):
                 stack.s3.delete_object(Bucket=stack.outputs["WorkBucket"], Key=key)
         return [{"ABORTED": "stopped"}.get(status, status)]
+
+    def warms(self) -> list[str]:
+        """Encodes a film; returns which environments were made as its job began."""
+        job = self._stack.job(self._stack.upload(self._key(), self._film))
+        return [job.status, self._taken(job, "plan")]
+
+    def warms_batches(self) -> list[str]:
+        """Encodes a film in spans; returns which environments were made during its surveys."""
+        with in_spans(self._stack):
+            job = self._stack.job(self._stack.upload(self._key(), self._long_film))
+        return [job.status, self._taken(job, "encode")]
+
+    def _taken(self, job: Job, step: str) -> str:
+        """Returns the environments of the call that asked for some of a step, if there was one."""
+        for line in self._emulator.logs(self._stack.function("warm")).splitlines():
+            if '"asked"' in line and f'"{job.name}"' in line:
+                taken = json.loads(line[line.index("{") :])["taken"]
+                if step in taken:
+                    return ", ".join(f"{one} {taken[one]}" for one in sorted(taken))
+        return "none"
 
     def reconciles(self) -> list[str]:
         """Returns which jobs the schedule starts."""

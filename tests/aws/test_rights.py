@@ -12,7 +12,7 @@ from emulator.excamera.deployed import Deployed
 from emulator.excamera.synthesis import STACK
 from tests.aws.rights import rights, role_name, unneeded, without
 from tests.aws.scenarios import AS_IT_SHOULD_BE, WORKERS, Scenarios
-from tests.aws.spans import FRAMES
+from tests.aws.spans import FRAMES, padded
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -26,6 +26,7 @@ TAKEN = {
     "admit": ("states:ListExecutions", "reconciles"),
     "ended": ("s3:DeleteObject", "forgets_ends"),
     "watch": ("lambda:InvokeFunction", "sweeps_again"),
+    "warm": ("lambda:InvokeFunction", "warms"),
     "sweep": ("s3:DeleteObject", "sweeps_again"),
     "api": ("s3:AbortMultipartUpload", "cancels"),
     "machine": ("s3:PutObject", "rebases"),
@@ -49,7 +50,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of two spans."""
     clip = Clip(frames=FRAMES, width=32, height=32)
-    return clip.write(tmp_path_factory.mktemp("long") / "film.mp4")
+    return padded(clip.write(tmp_path_factory.mktemp("long") / "film.mp4"))
 
 
 @pytest.fixture(scope="module")
