@@ -196,12 +196,14 @@ class IndexSummary:
         frames: of the source.
         spans: numbers of the spans to survey.
         spans_at_once: spans under way at the same time, at most.
+        span_threads: of a worker that surveys; 0 for one on each of its CPUs.
         limits: of the job, see `excamera.job.packing.Limits`.
     """
 
     frames: int
     spans: list[int]
     spans_at_once: int
+    span_threads: int
     limits: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:

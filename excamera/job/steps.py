@@ -153,7 +153,8 @@ STEPS = (
     ),
     Step(
         "survey",
-        memory_mb=1769,
+        # Its decoder and what looks at the pictures keep two CPUs busy: docs/adr/0024.
+        memory_mb=3538,
         task="excamera.steps.survey:survey",
         per=Per.SPAN,
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),

@@ -42,11 +42,11 @@ _CHILDREN_A_SECOND = 100  # children that a distributed map starts, one for each
 class Pace:
     """How fast one CPU works and S3 answers.
 
-    `call_s` and `stitch_s` are S3's. `survey_s` is that of H.264 from 720p to 1080p, not measured
-    on jobs. `read_s`, `lookahead_s`, `anchor_s`, `between_s` and `check_s` are rounded medians of
-    what `make bench-speed` measures in its section `batch`, on one thread and brought to `crf` 24;
-    the others of what `make bench-cloud` measures on real clips. Tests compare them with the
-    results.
+    `call_s` and `stitch_s` are S3's. `survey_s` is that of H.264, which took 6 ms at 2160p, 7 and
+    13 at 720p and 9 at 1080p, with what leads in (docs/adr/0024). `read_s`, `lookahead_s`,
+    `anchor_s`, `between_s` and `check_s` are rounded medians of what `make bench-speed` measures in
+    its section `batch`, on one thread and brought to `crf` 24; the others of what
+    `make bench-cloud` measures on real clips. Tests compare them with the results.
 
     Attributes:
         call_s: seconds of a call's requests: six, one after another, of S3's usual 25 ms.
@@ -128,7 +128,7 @@ class Pace:
         }
         plan = seconds["index"] + seconds["plan"]
         if seconds["survey"]:
-            of_plan = {"survey_s": seconds["survey"] * min(1.0, workers.cpus("survey")) / work}
+            of_plan = {"survey_s": seconds["survey"] * _parallel(workers.cpus("survey")) / work}
         elif options.follows_scenes:
             of_plan = {"survey_s": max(0.0, plan - usual.plan_s * film.frames / 1000) / work}
         else:
@@ -434,7 +434,7 @@ def _work_seconds(
     survey = work * pace.survey_s if options.follows_scenes else 0.0
     return dict.fromkeys(STEP_NAMES, 0.0) | {
         "index": pace.plan_s * film.frames / 1000 + (0.0 if shape.spans else survey),
-        "survey": survey / min(1.0, workers.cpus("survey")) if shape.spans else 0.0,
+        "survey": survey / _parallel(workers.cpus("survey")) if shape.spans else 0.0,
         "anchors": anchors,
         "encode": encode,
         "audio": pace.audio_s * film.duration_s / _parallel(workers.cpus("audio")) * film.sound,

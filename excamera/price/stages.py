@@ -198,6 +198,7 @@ class Stages:
         result = {
             "spans": list(range(len(self.spans))),
             "spans_at_once": self.limits.workers,
+            "span_threads": 0,
             "limits": {},
         }
         cpu_s += survey_s
@@ -207,7 +208,8 @@ class Stages:
         frames = self._frames_of(event["span"])
         work = self.pace.survey_s * frames * self.film.megapixels
         source = self._source_bytes(frames)
-        return self._call("survey", Counts(span=1), parts=1, cpu_s=work, read_bytes=source)
+        shared = (Shared(work, gain=FURTHER_CPU),)
+        return self._call("survey", Counts(span=1), parts=1, shared=shared, read_bytes=source)
 
     def _plan(self, _event: Any, _lengths: Any) -> Work:
         result = {

@@ -125,6 +125,8 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         frames=len(frames.pts),
         spans=list(range(len(draft.spans))),
         spans_at_once=limits.workers,
+        # Processes of one machine already use all its CPUs.
+        span_threads=1 if limits.processes else 0,
         limits=asdict(limits),
     ).to_json()
 
