@@ -30,7 +30,7 @@ class ExCameraStack(Stack):
         storage = Storage(self, "Storage", settings)
         workers = Workers(self, "Workers", settings, storage)
         job = Job(self, "Job", settings=settings, functions=workers.by_step, work=storage.work)
-        start = workers.start_function(options)
+        start = workers.start_function(job.machine, options)
         admit = workers.admit_function(job.machine)
         notices = Notices(self, "Notices", settings=settings, workers=workers, work=storage.work)
         trigger = Trigger(

@@ -153,50 +153,53 @@ class Workers(Construct):
             "JOB_WORKERS": str(settings.job_workers),
         }
 
-    def admit_function(self, machine: sfn.StateMachine) -> Function:
-        """The function that starts jobs, and no other does."""
+    def _starting(self, machine: sfn.StateMachine) -> dict[str, str]:
+        """The environment of a function that starts jobs."""
+        return {
+            "STATE_MACHINE_ARN": machine.state_machine_arn,
+            "WORK_BUCKET": self._storage.work.bucket_name,
+            **self._limits(),
+        }
+
+    def _let_start(self, function: Function, machine: sfn.StateMachine) -> None:
+        """Allow it to give jobs their turns and start them."""
         work = self._storage.work
-        admit = self.function(
-            "admit",
-            timeout_s=LISTING_S,
-            environment={
-                "STATE_MACHINE_ARN": machine.state_machine_arn,
-                "WORK_BUCKET": work.bucket_name,
-                **self._limits(),
-            },
-        )
-        self._let_warm(admit)
-        arn = machine.state_machine_arn
-        admit.allow(["states:StartExecution", "states:ListExecutions"], [arn])
-        admit.allow(["states:DescribeExecution", "states:StopExecution"],
-                    [self._executions(machine)], _EXECUTIONS)  # fmt: skip
-        self._ask_for_limits(admit)
-        self.tell_absent_jobs(admit)
-        admit.allow(["s3:GetObject"], [work.arn_for_objects("admission/jobs/*")], JOBS)
-        admit.allow(
+        self._let_warm(function)
+        function.allow(["states:StartExecution"], [machine.state_machine_arn])
+        function.allow(["states:DescribeExecution", "states:StopExecution"],
+                       [self._executions(machine)], _EXECUTIONS)  # fmt: skip
+        self._ask_for_limits(function)
+        self.tell_absent_jobs(function)
+        function.allow(
             ["s3:GetObject", "s3:PutObject"], [work.arn_for_objects("admission/turns.json")]
         )
-        self._unqueue_jobs(admit)
-        admit.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
+        self._unqueue_jobs(function)
+        function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
+
+    def admit_function(self, machine: sfn.StateMachine) -> Function:
+        """The function that starts jobs as there is room for them."""
+        admit = self.function("admit", timeout_s=LISTING_S, environment=self._starting(machine))
+        self._let_start(admit, machine)
+        admit.allow(["states:ListExecutions"], [machine.state_machine_arn])
+        jobs = self._storage.work.arn_for_objects("admission/jobs/*")
+        admit.allow(["s3:GetObject"], [jobs], JOBS)
         return admit
 
-    def start_function(self, options: dict[str, object]) -> Function:
-        """The function that an upload triggers."""
+    def start_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
+        """The function that an upload triggers; it starts the job if nobody waits before it."""
         start = self.function(
             "start",
-            timeout_s=SHORT_S,
+            timeout_s=LISTING_S,
             environment={
-                "STACK": Stack.of(self).stack_name,
-                "WORK_BUCKET": self._storage.work.bucket_name,
+                **self._starting(machine),
                 "OUTPUT_BUCKET": self._storage.output.bucket_name,
                 "DEFAULT_OPTIONS": json.dumps(options),
                 "PREFIX": self._settings.prefix,
             },
         )
         self._read_input(start)
-        self.tell_absent_jobs(start)
+        self._let_start(start, machine)
         self._queue_jobs(start)
-        start.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("cancelled/*")], JOBS)
         start.allow(
             ["s3:GetObject", "s3:DeleteObject"],
             [self._storage.work.arn_for_objects("uploads/*")],
@@ -252,6 +255,7 @@ class Workers(Construct):
         arn = machine.state_machine_arn
         api.allow(["states:ListExecutions"], [arn])
         self._queue_jobs(api)
+        self._call_admit(api)
         self._unqueue_jobs(api)
         api.allow(["states:DescribeExecution", "states:StopExecution"],
                   [self._executions(machine)], _EXECUTIONS)  # fmt: skip
@@ -368,7 +372,6 @@ class Workers(Construct):
         )
         function.allow(["s3:GetObject", "s3:PutObject"], [jobs], JOBS)
         function.allow(["s3:PutObject"], [queue], JOBS)
-        self._call_admit(function)
 
     def _unqueue_jobs(self, function: Function) -> None:
         """Allow it to take jobs out of the queue."""

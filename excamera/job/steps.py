@@ -243,7 +243,7 @@ STEPS = (
 """In the order in which they begin, but the sound: that is made beside surveys and plan."""
 
 FUNCTIONS: tuple[Function, ...] = (
-    Function("start", 256, front=True),
+    Function("start", 1769, front=True),
     Function("admit", 512, front=True),
     *STEPS,
     Function("failure", 256),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import STEPS
-from excamera.price.costs import UNTIMED_CALLS_S, Usage, besides
+from excamera.price.costs import STARTED_S, Usage, besides
 from excamera.price.estimate import COLD_START_S, Film, Pace, Workers
 from excamera.price.stages import ROUNDS, Lengths, Stages, equal_batches
 from mu.prices import GB_SECOND_USD
@@ -88,7 +88,7 @@ def simulated(
         fanout=fanout,
         hedge=hedge,
         seed=seed,
-        before_s=cloud.event_s + UNTIMED_CALLS_S["start"] + UNTIMED_CALLS_S["admit"],
+        before_s=cloud.event_s + STARTED_S,
         early=stages.early,
     )
     return _counted(stages, result, workers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -51,8 +52,12 @@ warming = Warming(settings.warm_function)
 
 def index_within_limits(event: Event, context: Context) -> Json:
     """Index a source, and tell what the stack and the account allow to run at the same time."""
-    turn = turns(context.store).get(event["job"])
-    free = capacity(settings.workers_at_once)
+    with ThreadPoolExecutor() as pool:
+        given, found = (
+            pool.submit(turns, context.store),
+            pool.submit(capacity, settings.workers_at_once),
+        )
+    turn, free = given.result().get(event["job"]), found.result()
     if free is not None:
         free = max(1, free >> event.get("halvings", 0))
     granted = None if turn is None else min(turn.workers, free or turn.workers)
@@ -80,8 +85,8 @@ def index_within_limits(event: Event, context: Context) -> Json:
         ahead = environments_ahead(film, options, limits, len(surveyed))
         warming.begin(event["job"], ahead)
 
-    given = {"limits": asdict(limits), "span_pixels": settings.span_pixels}
-    return index({**event, **given}, context, accept)
+    limited = {"limits": asdict(limits), "span_pixels": settings.span_pixels}
+    return index({**event, **limited}, context, accept)
 
 
 handler = task_handler("index", index_within_limits)

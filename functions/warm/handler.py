@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from excamera.job.environments import MOST
 from excamera.lifecycle.warming import request_until
 from functions import begun
 from functions.settings import Settings
@@ -50,12 +51,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Call functions without waiting for them, so that Lambda makes as many environments.
 
     Args:
-        event: `environments`, how many of each step's function, and the `job` that needs them.
+        event: `environments`, how many of each step's function, at most `MOST`, and the `job` that
+            needs them.
 
     Returns:
         How many calls of each step's function Lambda took.
     """
     wanted: dict[str, int] = event["environments"]
+    wanted = {step: min(count, MOST) for step, count in wanted.items()}
     steps = [step for step, count in wanted.items() for _ in range(count)]
     several = sum(count for count in wanted.values() if count > 1)
     until = time.time() + several / CALLS_A_SECOND

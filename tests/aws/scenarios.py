@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ AS_IT_SHOULD_BE = {
     "watches": ["1"],
     "fits": ["997"],
     "queues": ["1", "urgent usual", "0", "0"],
-    "catches": ["stopped"],
+    "catches": ["stopped", "stopped"],
     "makes_room": ["SUCCEEDED"],
     "remembers": ["200"],
     "reconciles": ["[]"],
@@ -224,7 +225,15 @@ class Scenarios:
         return [str(self._ask("GET", "/jobs/old").status)]
 
     def catches(self) -> list[str]:
-        """Starts a job that somebody cancels at the same moment."""
+        """Starts jobs that somebody cancels at the same moment, by an event and by an upload."""
+        return [self._caught(lambda: self._admit("ExCamera Turn")), self._caught(self._starts_all)]
+
+    def _starts_all(self) -> None:
+        """Has an upload start all jobs that wait."""
+        self._stack.job(self._stack.upload(self._key(), self._film))
+
+    def _caught(self, start: Callable[[], object]) -> str:
+        """Starts a job that was cancelled meanwhile; returns what became of it."""
         stack, job = self._stack, f"caught-{self._key().removesuffix('.mp4')}"
         entry = f"admission/queue/050-00000000000001-{job}"
         source = {"name": "s3://films/caught.mp4", "path": ""}
@@ -236,17 +245,17 @@ class Scenarios:
             (entry, b""),
         ):
             stack.s3.put_object(Bucket=stack.outputs["WorkBucket"], Key=key, Body=body)
-        self._admit("ExCamera Turn")
+        start()
         arn = f"{stack.outputs['StateMachineArn'].replace(':stateMachine:', ':execution:')}:{job}"
         states = stack.client("stepfunctions")
         try:
             status = states.describe_execution(executionArn=arn)["status"]
         except states.exceptions.ExecutionDoesNotExist:
-            return ["not started"]
+            return "not started"
         finally:
             for key in (f"admission/jobs/{job}.json", entry):
                 stack.s3.delete_object(Bucket=stack.outputs["WorkBucket"], Key=key)
-        return [{"ABORTED": "stopped"}.get(status, status)]
+        return {"ABORTED": "stopped"}.get(status, str(status))
 
     def warms(self) -> list[str]:
         """Encodes a film; returns which environments were made as its job began."""
