@@ -79,7 +79,7 @@ def hops(*, warm: bool) -> Iterator[Hop]:
     yield Hop("S3, EventBridge", "an event for the upload calls `start`", CLOUD.event_s,
               'S3\'s documentation: "typically in seconds"; assumption: one')  # fmt: skip
     yield Hop("`start`", f"{REQUESTS_OF_START} requests in a row; StartExecution is the last",
-              STARTED_S, "25 ms a request, and 0.15 s of CPU time")  # fmt: skip
+              STARTED_S, "25 ms a request; 0.02 s of CPU time, measured")  # fmt: skip
     for (who, kind), same in groupby(_steps(made, first), key=lambda one: one[:2]):
         yield Hop(who, kind, sum(seconds for _, _, seconds in same), _SOURCES[kind])
 

@@ -32,7 +32,7 @@ COLD_START_S = 2.5
 STATE_S = 0.1
 """Seconds of Step Functions between two calls, which are not billed."""
 
-START_S = 1.5
+START_S = 1.35
 """Seconds from the end of an upload until the index function runs."""
 
 _CHILDREN_A_SECOND = 100  # children that a distributed map starts, one for each batch

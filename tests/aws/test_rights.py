@@ -22,7 +22,7 @@ TAKEN = {
     "index": ("s3:DeleteObject", "forgets_index"),
     **{step: ("s3:DeleteObject", f"forgets_{step}") for step in WORKERS},
     "failure": ("s3:PutObject", "fails"),
-    "start": ("states:StartExecution", "starts"),
+    "start": ("s3:GetObjectVersion", "tags"),
     "admit": ("states:ListExecutions", "reconciles"),
     "ended": ("s3:DeleteObject", "forgets_ends"),
     "watch": ("lambda:InvokeFunction", "sweeps_again"),
