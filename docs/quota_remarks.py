@@ -27,8 +27,8 @@ REMARKS = {
         "us-west-2 and eu-west-1 have 5,000, new accounts less. Longer chunks need fewer."
     ),
     "StartExecution in a burst": (
-        "150 a second more. One call of `admit` starts all jobs for which there is room, one after "
-        "another, and other calls leave them to it."
+        "150 a second more. One call of `start` or `admit` starts all jobs for which there is "
+        "room, one after another, and other calls leave them to it."
     ),
     "DescribeExecution in a burst": "One for each job that `admit` starts.",
     "DescribeExecution a second": (

@@ -72,6 +72,7 @@ def payloads(
         "frames": frames,
         "spans": list(range(surveyed)),
         "spans_at_once": WORKERS.limits.workers,
+        "span_threads": 0,
         "limits": asdict(WORKERS.limits),
         "ways": {},
     }

@@ -30,7 +30,7 @@ class ExCameraStack(Stack):
         storage = Storage(self, "Storage", settings)
         workers = Workers(self, "Workers", settings, storage)
         job = Job(self, "Job", settings=settings, functions=workers.by_step, work=storage.work)
-        start = workers.start_function(options)
+        start = workers.start_function(job.machine, options)
         admit = workers.admit_function(job.machine)
         notices = Notices(self, "Notices", settings=settings, workers=workers, work=storage.work)
         trigger = Trigger(
@@ -60,6 +60,8 @@ class ExCameraStack(Stack):
             "ended": notices.ended,
             "sweep": sweep,
         }
+        if workers.warm is not None:
+            functions["warm"] = workers.warm
         if settings.webhook_url:
             webhook = Webhook(
                 self, "Webhook", url=settings.webhook_url, workers=workers, trigger=trigger

@@ -11,7 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from excamera.job.steps import FRONT_NAMES, PROVISIONED
+from excamera.job.steps import FRONT_NAMES, PROVISIONED, name_of_size
 from stacks.nag import accept, accept_wildcards
 from stacks.settings import LOG_DAYS, Settings
 
@@ -107,6 +107,7 @@ class Function(Construct):
         more_mb: Sequence[int] = (),
     ) -> None:
         super().__init__(scope, construct_id)
+        self._step = step
         log = logs.LogGroup(
             self,
             "Log",
@@ -164,6 +165,13 @@ class Function(Construct):
     def function(self) -> lambda_.Function:
         """The function in its usual size."""
         return next(iter(self.sizes.values()))
+
+    @property
+    def by_name(self) -> dict[str, lambda_.Function]:
+        """The function in each size, by the names under which jobs call them."""
+        (_, usual), *further = self.sizes.items()
+        sized = {name_of_size(self._step, memory_mb): one for memory_mb, one in further}
+        return {self._step: usual, **sized}
 
     @property
     def version(self) -> lambda_.IVersion:

@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from excamera.job.flow import excamera_flow
-from excamera.job.steps import ENCODING
+from excamera.job.steps import ENCODING, name_of_size
 from mu.flow import Sequence
 from stacks.function import Function
 from stacks.settings import Settings
@@ -26,13 +26,13 @@ def definition(settings: Settings) -> dict[str, object]:
         on_failure="failure",
         timeout_s=settings.job_timeout_s,
         comment="ExCamera: one video, encoded by many workers into one VP8 stream",
-        sizes={ENCODING: [_name(ENCODING, mb, settings) for mb in settings.sizes_of(ENCODING)]},
+        sizes={
+            ENCODING: [
+                ENCODING if not number else name_of_size(ENCODING, memory_mb)
+                for number, memory_mb in enumerate(settings.sizes_of(ENCODING))
+            ]
+        },
     )
-
-
-def _name(step: str, memory_mb: int, settings: Settings) -> str:
-    """What stands in the definition for a function in one of its sizes."""
-    return step if memory_mb == settings.memory_mb[step] else f"{step}{memory_mb}"
 
 
 class Job(Construct):
@@ -55,9 +55,9 @@ class Job(Construct):
             substitutions={
                 STORE: work.bucket_name,
                 **{
-                    _name(step, memory_mb, settings): function.current_version.function_arn
-                    for step, one in functions.items()
-                    for memory_mb, function in one.sizes.items()
+                    name: function.current_version.function_arn
+                    for one in functions.values()
+                    for name, function in one.by_name.items()
                 },
             },
             functions=[function for one in functions.values() for function in one.sizes.values()],

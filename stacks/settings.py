@@ -90,6 +90,7 @@ class Settings:
             execution and not in child executions; 0 for never.
         snap_start: functions of which new environments begin with a snapshot of one; each costs
             something at all times.
+        warm_ahead: whether a job has environments of functions made before it needs them.
         provisioned: environments of the function encode that are always ready, and cost something
             at all times; 0 for none.
         job_timeout_s: time limit of one job.
@@ -157,6 +158,7 @@ class Settings:
     inline_calls: int = INLINE_CALLS
     snap_start: list[str] = field(default_factory=list)
     provisioned: int = 0
+    warm_ahead: bool = True
     input_bucket: str = ""
     work_bucket: str = ""
     output_bucket: str = ""

@@ -14,17 +14,23 @@ from constructs import Construct
 
 import layers
 from excamera.job.cut import SPAN_PIXELS
+from excamera.job.environments import AT_START, FOR_BATCHES
 from excamera.job.steps import ENCODING, STEPS, Right, Step
 from stacks.code import function_code
 from stacks.delivery import Delivery
 from stacks.executors import Executors
-from stacks.function import Function
+from stacks.function import Function, all_versions
 from stacks.settings import SMALLEST_SCRATCH_MB, Settings
 from stacks.storage import Storage
 
 SHORT_S = 60
 LISTING_S = 300
 """Of functions that list whole timelines."""
+
+WARM = "WARM_FUNCTION"
+"""The variable that names the function that has environments made."""
+
+WARMED = (*AT_START, *FOR_BATCHES)
 
 JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
 _EXECUTIONS = "Executions are named by their jobs."
@@ -46,6 +52,8 @@ class Workers(Construct):
 
         self.by_step = {step.name: self._step(step) for step in STEPS}
         self.by_step["failure"] = self._failure_function()
+        self.warm = self._warm_function() if settings.warm_ahead else None
+        self._let_warm(self.by_step["index"])
 
     def executors(self) -> Executors:
         """What mu's executors use."""
@@ -117,6 +125,38 @@ class Workers(Construct):
         )
         return failure
 
+    def _warm_function(self) -> Function:
+        """The function that has environments of others made, and may call exactly these."""
+        warmed = {
+            name: function
+            for step in WARMED
+            for name, function in self.by_step[step].by_name.items()
+        }
+        arns = {name: one.current_version.function_arn for name, one in warmed.items()}
+        warm = self.function(
+            "warm",
+            timeout_s=SHORT_S,
+            environment={"WARMED": Stack.of(self).to_json_string(arns)},
+        )
+        warm.allow(
+            ["lambda:InvokeFunction"],
+            [all_versions(one) for one in warmed.values()],
+            "Jobs that began before a deployment call versions that are older than it.",
+        )
+        return warm
+
+    def _let_warm(self, function: Function) -> None:
+        """Allow it to have environments made ahead, if the stack does."""
+        if self.warm is None:
+            function.function.add_environment(WARM, "")
+            return
+        function.function.add_environment(WARM, self.warm.version.function_arn)
+        function.allow(
+            ["lambda:InvokeFunction"],
+            [all_versions(self.warm.function)],
+            "A version calls the one that was deployed with it.",
+        )
+
     def _limits(self) -> dict[str, str]:
         """What may run at the same time, as environment."""
         settings = self._settings
@@ -125,49 +165,53 @@ class Workers(Construct):
             "JOB_WORKERS": str(settings.job_workers),
         }
 
-    def admit_function(self, machine: sfn.StateMachine) -> Function:
-        """The function that starts jobs, and no other does."""
+    def _starting(self, machine: sfn.StateMachine) -> dict[str, str]:
+        """The environment of a function that starts jobs."""
+        return {
+            "STATE_MACHINE_ARN": machine.state_machine_arn,
+            "WORK_BUCKET": self._storage.work.bucket_name,
+            **self._limits(),
+        }
+
+    def _let_start(self, function: Function, machine: sfn.StateMachine) -> None:
+        """Allow it to give jobs their turns and start them."""
         work = self._storage.work
-        admit = self.function(
-            "admit",
-            timeout_s=LISTING_S,
-            environment={
-                "STATE_MACHINE_ARN": machine.state_machine_arn,
-                "WORK_BUCKET": work.bucket_name,
-                **self._limits(),
-            },
-        )
-        arn = machine.state_machine_arn
-        admit.allow(["states:StartExecution", "states:ListExecutions"], [arn])
-        admit.allow(["states:DescribeExecution", "states:StopExecution"],
-                    [self._executions(machine)], _EXECUTIONS)  # fmt: skip
-        self._ask_for_limits(admit)
-        self.tell_absent_jobs(admit)
-        admit.allow(["s3:GetObject"], [work.arn_for_objects("admission/jobs/*")], JOBS)
-        admit.allow(
+        self._let_warm(function)
+        function.allow(["states:StartExecution"], [machine.state_machine_arn])
+        function.allow(["states:DescribeExecution", "states:StopExecution"],
+                       [self._executions(machine)], _EXECUTIONS)  # fmt: skip
+        self._ask_for_limits(function)
+        self.tell_absent_jobs(function)
+        function.allow(
             ["s3:GetObject", "s3:PutObject"], [work.arn_for_objects("admission/turns.json")]
         )
-        self._unqueue_jobs(admit)
-        admit.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
+        self._unqueue_jobs(function)
+        function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
+
+    def admit_function(self, machine: sfn.StateMachine) -> Function:
+        """The function that starts jobs as there is room for them."""
+        admit = self.function("admit", timeout_s=LISTING_S, environment=self._starting(machine))
+        self._let_start(admit, machine)
+        admit.allow(["states:ListExecutions"], [machine.state_machine_arn])
+        jobs = self._storage.work.arn_for_objects("admission/jobs/*")
+        admit.allow(["s3:GetObject"], [jobs], JOBS)
         return admit
 
-    def start_function(self, options: dict[str, object]) -> Function:
-        """The function that an upload triggers."""
+    def start_function(self, machine: sfn.StateMachine, options: dict[str, object]) -> Function:
+        """The function that an upload triggers; it starts the job if nobody waits before it."""
         start = self.function(
             "start",
-            timeout_s=SHORT_S,
+            timeout_s=LISTING_S,
             environment={
-                "STACK": Stack.of(self).stack_name,
-                "WORK_BUCKET": self._storage.work.bucket_name,
+                **self._starting(machine),
                 "OUTPUT_BUCKET": self._storage.output.bucket_name,
                 "DEFAULT_OPTIONS": json.dumps(options),
                 "PREFIX": self._settings.prefix,
             },
         )
         self._read_input(start)
-        self.tell_absent_jobs(start)
+        self._let_start(start, machine)
         self._queue_jobs(start)
-        start.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("cancelled/*")], JOBS)
         start.allow(
             ["s3:GetObject", "s3:DeleteObject"],
             [self._storage.work.arn_for_objects("uploads/*")],
@@ -224,6 +268,7 @@ class Workers(Construct):
         arn = machine.state_machine_arn
         api.allow(["states:ListExecutions"], [arn])
         self._queue_jobs(api)
+        self._call_admit(api)
         self._unqueue_jobs(api)
         api.allow(["states:DescribeExecution", "states:StopExecution"],
                   [self._executions(machine)], _EXECUTIONS)  # fmt: skip
@@ -342,7 +387,6 @@ class Workers(Construct):
         )
         function.allow(["s3:GetObject", "s3:PutObject"], [jobs], JOBS)
         function.allow(["s3:PutObject"], [queue], JOBS)
-        self._call_admit(function)
 
     def _unqueue_jobs(self, function: Function) -> None:
         """Allow it to take jobs out of the queue."""

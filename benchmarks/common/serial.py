@@ -41,7 +41,7 @@ class SerialJob:
         """Runs the steps up to the plan and returns what they made."""
         indexed = self._call("index", self._start)
         for span in indexed["spans"]:
-            self._call("survey", {"job": JOB, "span": span})
+            self._call("survey", {"job": JOB, "span": span, "threads": 0})
         self._call("plan", {"job": JOB, "limits": indexed["limits"]})
         return Job.load(self._store, JOB).plan
 

@@ -97,8 +97,8 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
     surveys = Each(
         "spans",
         items="$.indexed.spans",
-        item={"job": "$.job", "span": "$item"},
-        body=task("survey", job="$.job", span="$.span"),
+        item={"job": "$.job", "span": "$item", "threads": "$.indexed.span_threads"},
+        body=task("survey", job="$.job", span="$.span", threads="$.threads"),
         output=DISCARD,
         distributed=True,
         inline="$.indexed.ways",

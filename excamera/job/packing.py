@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from excamera.job.steps import ENCODING
+from excamera.job.steps import ENCODING, name_of_size
 
 MOST_CHILDREN = 10_000
 """Step Functions runs no more child executions of a map at the same time."""
@@ -145,6 +145,11 @@ class Limits:
     def memory(self, usual: Mapping[str, int]) -> dict[str, int]:
         """MB of each function that the job calls, from those of their usual sizes."""
         return {**usual, **({ENCODING: self.memory_mb} if self.size else {})}
+
+    def called(self, step: str) -> str:
+        """The name of the function that the job calls for a step."""
+        sized = step == ENCODING and self.size
+        return name_of_size(step, self.memory_mb) if sized else step
 
     def useful(self, cut: Cut) -> int:
         """The most functions that a job could use, with one for the sound."""

@@ -201,6 +201,7 @@ class IndexSummary:
         frames: of the source.
         spans: numbers of the spans to survey.
         spans_at_once: spans under way at the same time, at most.
+        span_threads: of a worker that surveys; 0 for one on each of its CPUs.
         limits: of the job, see `excamera.job.packing.Limits`.
         ways: how the surveys are begun, see `mu.fanout.fan_out`.
         planned: what was chosen for its goal, see `excamera.price.planner.Planned.to_json`; None
@@ -210,6 +211,7 @@ class IndexSummary:
     frames: int
     spans: list[int]
     spans_at_once: int
+    span_threads: int
     limits: dict[str, Any]
     ways: dict[str, Any]
     planned: dict[str, Any] | None = None

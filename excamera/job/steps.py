@@ -158,7 +158,8 @@ STEPS = (
     ),
     Step(
         "survey",
-        memory_mb=1769,
+        # Its decoder and what looks at the pictures keep two CPUs busy: docs/adr/0024.
+        memory_mb=3538,
         task="excamera.steps.survey:survey",
         per=Per.SPAN,
         rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
@@ -247,17 +248,19 @@ STEPS = (
 """In the order in which they begin, but the sound: that is made beside surveys and plan."""
 
 FUNCTIONS: tuple[Function, ...] = (
-    Function("start", 256, front=True),
+    Function("start", 1769, front=True),
     Function("admit", 512, front=True),
     *STEPS,
     Function("failure", 256),
+    Function("warm", 1769),
     Function("api", 1769, front=True),
     Function("ended", 1024, front=True),
     Function("watch", 1024),
     Function("sweep", 1024),
     Function("webhook", 256),
 )
-"""All functions; the last is deployed only if there is a `webhook_url`."""
+"""All functions; `warm` is deployed unless `warm_ahead` is false, the last only with a
+`webhook_url`."""
 
 NUMBERS = ("span", "batch", "share")
 """What the events of steps number, by the names of the fields."""
@@ -272,6 +275,12 @@ STEP_NAMES = tuple(step.name for step in STEPS)
 
 DEFAULT_MEMORY_MB: Mapping[str, int] = {one.name: one.memory_mb for one in FUNCTIONS}
 """Memory of each function, by its name."""
+
+
+def name_of_size(step: str, memory_mb: int) -> str:
+    """The name of a function in a further size of memory."""
+    return f"{step}{memory_mb}"
+
 
 ENCODE_SIZES_MB = (1769, 10_240)
 """Further sizes of the function that encodes: one CPU, which is never idle, and the most."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
@@ -178,6 +178,7 @@ def admit(
     capacity: int,
     most: int,
     start: Callable[[Event], bool],
+    known: Mapping[str, Waiting] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> list[str]:
     """Begin the turns of the jobs for which there is room.
@@ -188,6 +189,7 @@ def admit(
         most: functions that one job may use, by the stack's limits.
         start: starts a job by its event, and returns when it can be found; returns False if it
             was started before and has ended. To start a running job again has no effect.
+        known: jobs in the queue that the caller has just put there, by name: they are not read.
         clock: returns Unix seconds.
 
     Returns:
@@ -203,7 +205,7 @@ def admit(
     def give(now: Turns) -> list[Waiting]:
         given = []
         for entry, job in queue(store).items():
-            waiting = find(job, store)
+            waiting = (known or {}).get(job) or find(job, store)
             if waiting is None:  # started meanwhile, or cancelled; a late event may leave an entry
                 store.delete(_QUEUE + entry)
                 continue

@@ -7,6 +7,7 @@ import time
 from mu import Event, Json
 
 _HOLD = "warm_s"
+_UNTIL = "warm_until"
 _answered: list[str] = []
 """The environment that this process is, once it has answered."""
 
@@ -26,6 +27,16 @@ def began_before() -> bool:
     return bool(_answered)
 
 
+def request_until(moment: float) -> Event:
+    """The event of such a call, if the last of several is begun at a moment.
+
+    Args:
+        moment: until when the environment is not to take another call, Unix seconds. One that has
+            only begun is usually later, and holds nothing.
+    """
+    return {_UNTIL: moment}
+
+
 def answer(event: Event, environment: str) -> Json | None:
     """The answer to such a call, or None if the event is another's.
 
@@ -33,9 +44,13 @@ def answer(event: Event, environment: str) -> Json | None:
         event: of the call.
         environment: a name that no other environment has.
     """
-    if _HOLD not in event:
+    if _HOLD in event:
+        hold_s = event[_HOLD]
+    elif _UNTIL in event:
+        hold_s = event[_UNTIL] - time.time()
+    else:
         return None
     new = not _answered
     _answered[:] = [environment]
-    time.sleep(event[_HOLD])
+    time.sleep(max(0.0, hold_s))
     return {"environment": environment, "new": new}

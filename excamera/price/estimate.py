@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
+from excamera.job.environments import AT_START, for_batches
 from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.packing import INLINE_CALLS, Limits, capacity_of
 from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import ENCODE_SIZES_MB, STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
-from excamera.price.costs import UNTIMED_CALLS_S, Shape, Usage, foretold
+from excamera.price.costs import ASKING_S, UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
 
 FURTHER_CPU = 0.9
@@ -31,7 +32,7 @@ COLD_START_S = 2.5
 STATE_S = 0.1
 """Seconds of Step Functions between two calls, which are not billed."""
 
-START_S = 2.0
+START_S = 1.35
 """Seconds from the end of an upload until the index function runs."""
 
 _CHILDREN_A_SECOND = 100  # children that a distributed map starts, one for each batch
@@ -41,11 +42,11 @@ _CHILDREN_A_SECOND = 100  # children that a distributed map starts, one for each
 class Pace:
     """How fast one CPU works and S3 answers.
 
-    `call_s` and `stitch_s` are S3's. `survey_s` is that of H.264 from 720p to 1080p, not measured
-    on jobs. `read_s`, `lookahead_s`, `anchor_s`, `between_s` and `check_s` are rounded medians of
-    what `make bench-speed` measures in its section `batch`, on one thread and brought to `crf` 24;
-    the others of what `make bench-cloud` measures on real clips. Tests compare them with the
-    results.
+    `call_s` and `stitch_s` are S3's. `survey_s` is that of H.264, which took 6 ms at 2160p, 7 and
+    13 at 720p and 9 at 1080p, with what leads in (docs/adr/0024). `read_s`, `lookahead_s`,
+    `anchor_s`, `between_s` and `check_s` are rounded medians of what `make bench-speed` measures in
+    its section `batch`, on one thread and brought to `crf` 24; the others of what
+    `make bench-cloud` measures on real clips. Tests compare them with the results.
 
     Attributes:
         call_s: seconds of a call's requests: six, one after another, of S3's usual 25 ms.
@@ -134,7 +135,7 @@ class Pace:
         }
         plan = seconds["index"] + seconds["plan"]
         if seconds["survey"]:
-            of_plan = {"survey_s": seconds["survey"] * min(1.0, workers.cpus("survey")) / work}
+            of_plan = {"survey_s": seconds["survey"] * _parallel(workers.cpus("survey")) / work}
         elif options.follows_scenes:
             of_plan = {"survey_s": max(0.0, plan - usual.plan_s * film.frames / 1000) / work}
         else:
@@ -217,6 +218,27 @@ class Film:
         return Shape.of(self.frames, options, self.width * self.height, limits)
 
 
+def environments_ahead(
+    film: Film, options: EncodeOptions, limits: Limits, spans: int
+) -> dict[str, int]:
+    """The environments that a job asks for as soon as its film is known, by step.
+
+    Args:
+        film: what it encodes.
+        options: its options.
+        limits: of the job.
+        spans: how many spans are surveyed meanwhile.
+    """
+    shape = film.cut(options, limits)
+    return for_batches(
+        shares=shape.shares,
+        ahead=shape.counts.ahead,
+        spans=spans,
+        pixels=film.frames * film.width * film.height,
+        workers=limits.workers,
+    )
+
+
 def limits_of(
     memory_mb: Mapping[str, int],
     job_workers: int,
@@ -243,6 +265,7 @@ class Workers:
         concurrency: Lambda calls that the account leaves to jobs at the same time.
         inline_calls: calls of all spans or all batches up to which these run inline.
         encode_sizes: memory of further functions that encode, in MB.
+        warms: whether a job has environments made before it needs them.
     """
 
     memory_mb: Mapping[str, int]
@@ -252,6 +275,7 @@ class Workers:
     concurrency: int = capacity_of(1000)
     inline_calls: int = INLINE_CALLS
     encode_sizes: tuple[int, ...] = ENCODE_SIZES_MB
+    warms: bool = True
 
     @property
     def limits(self) -> Limits:
@@ -326,9 +350,12 @@ def estimate(
     free = max(1, min(workers.job_workers, workers.concurrency - 1))
     at_once = min(shape.shares, free)
     surveys = max(1, min(shape.spans, limits.workers))
+    ahead = environments_ahead(film, options, limits, shape.spans) if workers.warms else None
+    asked = {**AT_START, **(ahead or {})} if workers.warms else {}
     environments = {step: min(count, at_once) for step, count in counts.items()}
     environments["survey"] = min(shape.spans, surveys)
     cold = 0.0 if warm else COLD_START_S
+    waits = {step: 0.0 if step in asked else cold for step in STEP_NAMES}
     gb_seconds = {
         step: (counts[step] * calls[step] + environments[step] * cold)
         * workers.memory_mb[step]
@@ -337,7 +364,10 @@ def estimate(
     }
     for step, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
-    usage = foretold(shape, gb_seconds, environments["encode"], source_reads=source_reads)
+    gb_seconds["warm"] = sum(asked.values()) * ASKING_S * workers.memory_mb.get("warm", 0) / 1024
+    usage = foretold(
+        shape, gb_seconds, environments["encode"], source_reads=source_reads, ahead=ahead
+    )
     of_batch = ceil(shape.shares / shape.batches)
     together = max(1, free // of_batch)
     rounds = ceil(shape.batches / together)
@@ -345,7 +375,7 @@ def estimate(
     waits_s = ceil(of_batch / free) * STATE_S
     if shape.divided and shape.anchored:
         batch_s += calls["anchors"]
-        waits_s += STATE_S + cold
+        waits_s += STATE_S + waits["anchors"]
     surveyed = ceil(shape.spans / surveys)
     computing_s = (
         calls["index"]
@@ -355,7 +385,8 @@ def estimate(
     )
     waits_s = (
         START_S
-        + (len(("index", "plan", "encode", "stitch")) + bool(shape.spans)) * cold
+        + sum(waits[step] for step in ("index", "plan", "encode", "stitch"))
+        + (waits["survey"] if shape.spans else 0.0)
         + (1 + surveyed) * STATE_S
         + rounds * waits_s
         + shape.listed * shape.batches / _CHILDREN_A_SECOND
@@ -443,7 +474,7 @@ def _work_seconds(
     survey = work * pace.survey_s if options.follows_scenes else 0.0
     return dict.fromkeys(STEP_NAMES, 0.0) | {
         "index": pace.plan_s * film.frames / 1000 + (0.0 if shape.spans else survey),
-        "survey": survey / min(1.0, workers.cpus("survey")) if shape.spans else 0.0,
+        "survey": survey / _parallel(workers.cpus("survey")) if shape.spans else 0.0,
         "anchors": anchors,
         "encode": encode,
         "audio": pace.audio_s * film.duration_s / _parallel(workers.cpus("audio")) * film.sound,

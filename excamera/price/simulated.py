@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import STEPS
-from excamera.price.costs import UNTIMED_CALLS_S, Usage, besides
+from excamera.price.costs import STARTED_S, Usage, besides
 from excamera.price.estimate import COLD_START_S, Film, Pace, Workers
 from excamera.price.stages import ROUNDS, Lengths, Stages, equal_batches
 from mu.prices import GB_SECOND_USD
@@ -74,7 +74,9 @@ def simulated(
     """
     pace = pace or Pace()
     cut = equal_batches(film, options) if batches is None else batches
-    stages = Stages(film, options, pace, workers.limits, cut, source_reads=source_reads)
+    stages = Stages(
+        film, options, pace, workers.limits, cut, source_reads=source_reads, warms=workers.warms
+    )
     cloud = replace(cloud, request_s=pace.call_s / ROUNDS)
     result = simulate(
         excamera_flow(),
@@ -87,13 +89,14 @@ def simulated(
         hedge=hedge,
         seed=seed,
         before_s=before_s(cloud),
+        early=stages.early,
     )
     return _counted(stages, result, workers)
 
 
 def before_s(cloud: Cloud) -> float:
     """Seconds from the end of the upload to the start of the execution, if nobody else waits."""
-    return cloud.event_s + UNTIMED_CALLS_S["start"] + UNTIMED_CALLS_S["admit"]
+    return cloud.event_s + STARTED_S
 
 
 def functions_of(

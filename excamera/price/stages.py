@@ -6,12 +6,13 @@ which step does what, and nothing of the cloud.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from excamera.job.cut import SPAN_PIXELS, equal_ranges, spans
+from excamera.job.environments import AT_START
 from excamera.job.flow import ways_of_batches, ways_of_spans
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits, Packing, share_of
@@ -28,9 +29,10 @@ from excamera.price.estimate import (
     effort,
     effort_of_anchors,
     effort_of_ordinary,
+    environments_ahead,
 )
 from mu.assembly import nodes_ended
-from mu.simulation import Shared, Work
+from mu.simulation import Ahead, Shared, Work
 
 ROUNDS = 6
 """Requests of a call that follow each other, of which `Pace.call_s` is the time."""
@@ -79,6 +81,7 @@ class Stages:
         span_pixels: the usual size of a span.
         source_reads: requests to read the part of the source that a call needs, beyond those that
             open it; 0 for a source of at most half a mebibyte.
+        warms: whether environments are made ahead.
     """
 
     film: Film
@@ -88,6 +91,19 @@ class Stages:
     batches: Sequence[Lengths]
     span_pixels: int = SPAN_PIXELS
     source_reads: int = 5
+    warms: bool = True
+
+    @property
+    def early(self) -> Mapping[str, int]:
+        """The environments that are asked for as the job starts."""
+        return AT_START if self.warms else {}
+
+    @cached_property
+    def ahead(self) -> Mapping[str, int]:
+        """The environments that are asked for as soon as the film is known."""
+        if not self.warms:
+            return {}
+        return environments_ahead(self.film, self.options, self.limits, len(self.spans))
 
     @cached_property
     def spans(self) -> list[tuple[int, int]]:
@@ -179,24 +195,28 @@ class Stages:
     def _index(self, _event: Any, _lengths: Any) -> Work:
         pace, film = self.pace, self.film
         cpu_s = pace.plan_s * film.frames / 1000
-        read = 0.0
+        read = survey_s = 0.0
         if self.options.follows_scenes and not self.spans:
-            cpu_s += pace.survey_s * film.frames * film.megapixels
+            survey_s = pace.survey_s * film.frames * film.megapixels
             read = self._source_bytes(film.frames)
         numbers = list(range(len(self.spans)))
+        ahead = Ahead(self.ahead, survey_s) if self.ahead else None
         result = {
             "spans": numbers,
             "spans_at_once": self.limits.workers,
+            "span_threads": 0,
             "limits": {},
             "ways": ways_of_spans(numbers, self.limits),
         }
-        return self._call("index", cpu_s=cpu_s, read_bytes=read, result=result)
+        cpu_s += survey_s
+        return self._call("index", cpu_s=cpu_s, read_bytes=read, ahead=ahead, result=result)
 
     def _survey(self, event: dict[str, Any], _lengths: Any) -> Work:
         frames = self._frames_of(event["span"])
         work = self.pace.survey_s * frames * self.film.megapixels
         source = self._source_bytes(frames)
-        return self._call("survey", Counts(span=1), parts=1, cpu_s=work, read_bytes=source)
+        shared = (Shared(work, gain=FURTHER_CPU),)
+        return self._call("survey", Counts(span=1), parts=1, shared=shared, read_bytes=source)
 
     def _plan(self, _event: Any, _lengths: Any) -> Work:
         result = {

@@ -138,6 +138,8 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         frames=len(frames.pts),
         spans=list(range(len(draft.spans))),
         spans_at_once=accepted.limits.workers,
+        # Processes of one machine already use all its CPUs.
+        span_threads=1 if accepted.limits.processes else 0,
         limits=asdict(accepted.limits),
         planned=accepted.planned,
         ways=ways_of_spans(list(range(len(draft.spans))), accepted.limits),

@@ -24,7 +24,7 @@ def survey(event: Event, context: Context) -> Event:
     """Survey one span and store its record, unless a run with the same frames has.
 
     Args:
-        event: `job` and `span`.
+        event: `job` and `span`; `threads`, 0 for one on each CPU.
         context: the store.
 
     Returns:
@@ -36,7 +36,9 @@ def survey(event: Event, context: Context) -> Event:
     found = _finished(context.store, key, job.plan)
     if found is None:
         started = time.time()
-        found = survey_of(span.chunks[-1], job.plan, context.store, span.chunks[:-1], threads=1)
+        threads = event["threads"] or available_cpus()
+        own, lead_in = span.chunks[-1], span.chunks[:-1]
+        found = survey_of(own, job.plan, context.store, lead_in, threads)
         context.mark("fetched")
         context.mark("computed")
         found = replace(found, plan=job.plan.digest, started=started, finished=time.time())

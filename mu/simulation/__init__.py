@@ -8,6 +8,8 @@ from mu.simulation.calls import Call
 from mu.simulation.cloud import CLOUD, Cloud, Fanout
 from mu.simulation.result import Result
 from mu.simulation.run import simulate
-from mu.simulation.work import Function, Shared, Work
+from mu.simulation.work import Ahead, Function, Shared, Work
 
-__all__ = ["CLOUD", "Call", "Cloud", "Fanout", "Function", "Result", "Shared", "Work", "simulate"]
+__all__ = [
+    "CLOUD", "Ahead", "Call", "Cloud", "Fanout", "Function", "Result", "Shared", "Work", "simulate",
+]  # fmt: skip

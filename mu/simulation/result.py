@@ -45,6 +45,7 @@ class Result:
     Attributes:
         seconds: until its end; infinite if it failed.
         calls: all calls that ended, in the order of their ends.
+        ahead: calls without work, each of which made an environment or found one.
         functions: as they were given.
         path: what led to the end; see `bottlenecks`.
         transitions: transitions of Standard executions, retries included.
@@ -66,6 +67,7 @@ class Result:
 
     seconds: float
     calls: list[Call] = field(repr=False)
+    ahead: list[Call] = field(repr=False)
     functions: Mapping[str, Function] = field(repr=False)
     path: Path = field(repr=False)
     transitions: int
@@ -110,13 +112,13 @@ class Result:
     @cached_property
     def invocations(self) -> int:
         """Calls that Lambda began."""
-        return sum(call.attempts for call in self.calls) + self.dispatchers
+        return sum(call.attempts for call in (*self.calls, *self.ahead)) + self.dispatchers
 
     @cached_property
     def gb_seconds(self) -> dict[str, float]:
         """Lambda's time in seconds with 1,024 MB, by task."""
         spent: Counter[str] = Counter()
-        for call in self.calls:
+        for call in (*self.calls, *self.ahead):
             spent[call.task] += call.billed_s * call.memory_mb / 1024  # type: ignore[assignment]
         return dict(spent)
 

@@ -20,6 +20,11 @@ from mu.simulation.steps import Scope
 from mu.simulation.tree import step_of
 from mu.simulation.work import Function, Work
 
+ASKING_MB = 1769
+"""Memory of the function that has environments made."""
+
+_NOTHING = Work()
+
 
 def simulate(
     flow: Node,
@@ -33,6 +38,7 @@ def simulate(
     hedge: float = 0.0,
     seed: int = 0,
     before_s: float = 0.0,
+    early: Mapping[str, int] | None = None,
 ) -> Result:
     """Run a flow in simulated time.
 
@@ -50,6 +56,7 @@ def simulate(
             place for it.
         seed: of all that is left to chance.
         before_s: seconds of what comes before the flow, such as the event that starts it.
+        early: environments that are asked for as the flow begins, by task.
 
     Raises:
         FlowError: a path leads to nothing, a task has no function, or a list is not stored.
@@ -58,6 +65,8 @@ def simulate(
     if not 0 <= hedge <= 1:
         raise ValueError(f"hedge is a share between 0 and 1, not {hedge}")
     run = Run(work, functions, stored or {}, cloud, fanout, hedge, seed)
+    if early:
+        run.at(before_s, run.ask, early)
     return run.result(flow, dict(event), before_s)
 
 
@@ -106,6 +115,7 @@ class Run:
         self.dispatchers = 0
         self.error = ""
         self.waiting = 0  # calls that have no worker yet
+        self.ahead: list[Call] = []
         self._rate = Rate(cloud.transitions, cloud.transitions_burst)
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = 0
@@ -137,6 +147,31 @@ class Run:
         """When the inline maps of a new execution may begin their iterations."""
         rate = self.cloud.iterations
         return None if rate == float("inf") else Rate(rate)
+
+    def ask(self, environments: Mapping[str, int]) -> None:
+        """Have environments made, by tasks: one function calls each of them without waiting.
+
+        A call that is refused is given up: it would come too late.
+        """
+        cloud, number = self.cloud, 0
+        self.dispatchers += 1
+        self.dispatched_gb_s += ASKING_MB / 1024 * sum(environments.values()) / cloud.asks
+        # The queue has the asking function's own call, then those that it makes.
+        begins = self.now + 2 * cloud.queue_s
+        for task, count in environments.items():
+            for _ in range(count):
+                self.at(begins + number / cloud.asks, self._make, task, number)
+                number += 1
+
+    def _make(self, task: str, number: int) -> None:
+        pool = self.pool(task, task)
+        call = Call(task, -1 - number, {}, self.now, pool.function.memory_mb)
+        took, refusal = self.lambda_.begin(self.now, call, pool, _NOTHING)
+        if refusal:
+            self.refused[refusal] += 1
+            return
+        self.ahead.append(call)
+        self.at(self.now + took, self.lambda_.end, call, pool)
 
     def problem(self, text: str) -> None:
         """Note something that the cloud would not do; each is noted once."""
@@ -198,6 +233,7 @@ class Run:
         return Result(
             seconds=seconds,
             calls=self.calls,
+            ahead=self.ahead,
             functions=self.functions,
             path=path,
             transitions=self.transitions,

@@ -176,6 +176,9 @@ class TaskStep:
             if took > run.cloud.timeout_s:
                 run.problem(f"a call of {self._name} takes longer than {run.cloud.timeout_s:g} s")
             run.at(now + took, self._returns, call, work, event, path, scope, done)
+            if work.ahead is not None:
+                asks_at = max(now, now + took - work.ahead.left_s)
+                run.at(asks_at, run.ask, work.ahead.environments)
             return
         run.refused[refusal] += 1
         if scope.copies:

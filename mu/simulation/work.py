@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -69,6 +70,19 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """Environments that a call has made for later calls, by asynchronous calls without work.
+
+    Attributes:
+        environments: how many, by the task that will need them.
+        left_s: seconds of its own that the call still takes when it asks for them.
+    """
+
+    environments: Mapping[str, int]
+    left_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """What one call has to do.
 
@@ -82,6 +96,7 @@ class Work:
         rounds: how many requests it waits for one after another; others run beside these.
         reads_at_first: further reads, each of them a round, in an environment that the job has not
             used before.
+        ahead: environments that it has made for later calls.
         result: what the call returns.
     """
 
@@ -93,6 +108,7 @@ class Work:
     writes: int = 0
     rounds: int = 0
     reads_at_first: int = 0
+    ahead: Ahead | None = None
     result: Any = None
 
     def compute_s(self, cpus: float) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
 from emulator import Emulator
-from emulator.excamera.deployed import Deployed, Upload
+from emulator.excamera.deployed import Deployed, Job, Upload
 from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.api import http
@@ -36,11 +37,13 @@ AS_IT_SHOULD_BE = {
     "watches": ["1"],
     "fits": ["997"],
     "queues": ["1", "urgent usual", "0", "0"],
-    "catches": ["stopped"],
+    "catches": ["stopped", "stopped"],
     "makes_room": ["SUCCEEDED"],
     "remembers": ["200"],
     "reconciles": ["[]"],
     "learns": ["200", "1", "True", "200"],
+    "warms": ["SUCCEEDED", "audio 1, plan 1, stitch 1"],
+    "warms_batches": ["SUCCEEDED", "anchors 1, encode 5"],
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
     "forgets_ends": ["forgotten"],
@@ -225,7 +228,15 @@ class Scenarios:
         return [str(self._ask("GET", "/jobs/old").status)]
 
     def catches(self) -> list[str]:
-        """Starts a job that somebody cancels at the same moment."""
+        """Starts jobs that somebody cancels at the same moment, by an event and by an upload."""
+        return [self._caught(lambda: self._admit("ExCamera Turn")), self._caught(self._starts_all)]
+
+    def _starts_all(self) -> None:
+        """Has an upload start all jobs that wait."""
+        self._stack.job(self._stack.upload(self._key(), self._film))
+
+    def _caught(self, start: Callable[[], object]) -> str:
+        """Starts a job that was cancelled meanwhile; returns what became of it."""
         stack, job = self._stack, f"caught-{self._key().removesuffix('.mp4')}"
         entry = f"admission/queue/050-00000000000001-{job}"
         source = {"name": "s3://films/caught.mp4", "path": ""}
@@ -237,17 +248,37 @@ class Scenarios:
             (entry, b""),
         ):
             stack.s3.put_object(Bucket=stack.outputs["WorkBucket"], Key=key, Body=body)
-        self._admit("ExCamera Turn")
+        start()
         arn = f"{stack.outputs['StateMachineArn'].replace(':stateMachine:', ':execution:')}:{job}"
         states = stack.client("stepfunctions")
         try:
             status = states.describe_execution(executionArn=arn)["status"]
         except states.exceptions.ExecutionDoesNotExist:
-            return ["not started"]
+            return "not started"
         finally:
             for key in (f"admission/jobs/{job}.json", entry):
                 stack.s3.delete_object(Bucket=stack.outputs["WorkBucket"], Key=key)
-        return [{"ABORTED": "stopped"}.get(status, status)]
+        return {"ABORTED": "stopped"}.get(status, str(status))
+
+    def warms(self) -> list[str]:
+        """Encodes a film; returns which environments were made as its job began."""
+        job = self._stack.job(self._stack.upload(self._key(), self._film))
+        return [job.status, self._taken(job, "plan")]
+
+    def warms_batches(self) -> list[str]:
+        """Encodes a film in spans; returns which environments were made during its surveys."""
+        with in_spans(self._stack):
+            job = self._stack.job(self._stack.upload(self._key(), self._long_film))
+        return [job.status, self._taken(job, "encode")]
+
+    def _taken(self, job: Job, step: str) -> str:
+        """Returns the environments of the call that asked for some of a step, if there was one."""
+        for line in self._emulator.logs(self._stack.function("warm")).splitlines():
+            if '"asked"' in line and f'"{job.name}"' in line:
+                taken = json.loads(line[line.index("{") :])["taken"]
+                if step in taken:
+                    return ", ".join(f"{one} {taken[one]}" for one in sorted(taken))
+        return "none"
 
     def reconciles(self) -> list[str]:
         """Returns which jobs the schedule starts."""

@@ -18,6 +18,7 @@ from emulator.runs import billed, quiet, until
 from excamera.cli.main import excamera
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
+from excamera.job.environments import calls_for
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits
@@ -26,16 +27,16 @@ from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.job.steps import STEPS as ALL
 from excamera.job.tally import Tally
 from excamera.price.costs import Shape, actual, foretold
-from excamera.price.estimate import COLD_START_S, Workers
+from excamera.price.estimate import COLD_START_S, Film, Workers, environments_ahead
 from mu.timeline import attempts
-from tests.aws.spans import FRAMES, in_spans
+from tests.aws.spans import FRAMES, in_spans, padded
 from tests.aws.ways import inline_up_to
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 TASKS = STEP_NAMES
-STEPS = ("start", "admit", *TASKS, "ended")
+STEPS = ("start", "admit", "warm", *TASKS, "ended")
 OPTIONS = {
     mode: EncodeOptions(chunk_frames=6, batch_chunks=2, mode=mode) for mode in ("anchors", "rebase")
 }
@@ -125,7 +126,10 @@ def check_counts(
     planned = Plan.from_json(json.dumps(stack.read_work(Keys(job.name).plan)).encode())
     shape = shape_of(planned)
     environments = len({record["worker"] for record in stack.timeline(job, "encode")})
-    expected = foretold(shape, {}, environments)
+    geometry = planned.geometry
+    size = Film(planned.frame_count, geometry.width, geometry.height, 1.0)
+    ahead = environments_ahead(size, planned.options, LIMITS, shape.spans)
+    expected = foretold(shape, {}, environments, ahead=ahead)
 
     counted = after - asked
     invoked = sum(reported[step][0] - called[step][0] for step in STEPS)
@@ -160,7 +164,7 @@ def check_counts(
     keys = stack.keys("WorkBucket", f"{prefix}/")
     used = actual(Tally.of(attempts(prefix, keys)), DEFAULT_MEMORY_MB, anchored=shape.anchored)
     assert used.transitions == expected.transitions
-    assert used.invocations == expected.invocations
+    assert used.invocations + calls_for(ahead) == expected.invocations
 
 
 @pytest.mark.parametrize("mode", OPTIONS)
@@ -217,6 +221,7 @@ def test_a_job_in_spans_asks_for_what_was_foretold(
         )
 
     film = Clip(frames=FRAMES, width=48, height=32, sound="aac").write(tmp_path / "film.mp4")
+    padded(film)
     with in_spans(stack):
         check_counts(emulator, stack, film, "costs/spans", {}, shape_of)
 

@@ -12,7 +12,7 @@ from emulator.excamera.deployed import Deployed
 from emulator.excamera.synthesis import STACK
 from tests.aws.rights import rights, role_name, unneeded, without
 from tests.aws.scenarios import AS_IT_SHOULD_BE, WORKERS, Scenarios
-from tests.aws.spans import FRAMES
+from tests.aws.spans import FRAMES, padded
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -22,10 +22,11 @@ TAKEN = {
     "index": ("s3:DeleteObject", "forgets_index"),
     **{step: ("s3:DeleteObject", f"forgets_{step}") for step in WORKERS},
     "failure": ("s3:PutObject", "fails"),
-    "start": ("s3:PutObject", "starts"),
+    "start": ("s3:GetObjectVersion", "tags"),
     "admit": ("states:ListExecutions", "reconciles"),
     "ended": ("s3:DeleteObject", "forgets_ends"),
     "watch": ("lambda:InvokeFunction", "sweeps_again"),
+    "warm": ("lambda:InvokeFunction", "warms_batches"),
     "sweep": ("s3:DeleteObject", "sweeps_again"),
     "api": ("s3:AbortMultipartUpload", "cancels"),
     "machine": ("s3:PutObject", "rebases"),
@@ -49,7 +50,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of two spans."""
     clip = Clip(frames=FRAMES, width=32, height=32)
-    return clip.write(tmp_path_factory.mktemp("long") / "film.mp4")
+    return padded(clip.write(tmp_path_factory.mktemp("long") / "film.mp4"))
 
 
 @pytest.fixture(scope="module")

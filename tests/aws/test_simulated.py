@@ -24,7 +24,7 @@ from excamera.price.costs import READS_OF_ENVIRONMENT, besides
 from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.stages import Stages, batches_of
 from mu.simulation import CLOUD, Function, Result, Work, simulate
-from tests.aws.spans import FRAMES, in_spans
+from tests.aws.spans import FRAMES, in_spans, padded
 from tests.aws.test_costs import PRICED_AS_PUT, definition_of, reports, run, texts
 from tests.aws.ways import inline_up_to
 from tests.pipeline.clips import Clip
@@ -64,7 +64,7 @@ def simulated(
     functions = {name: Function(max(1769, DEFAULT_MEMORY_MB[name]), warm=99) for name in STEP_NAMES}
     return simulate(
         excamera_flow(), stages.event, work, functions, stored=stages.stored,
-        cloud=replace(CLOUD.instant(), concurrency=99),
+        cloud=replace(CLOUD.instant(), concurrency=99), early=stages.early,
     )  # fmt: skip
 
 
@@ -179,6 +179,7 @@ def test_a_simulated_job_in_spans_is_the_one_that_ran(
 ) -> None:
     """If this fails, simulated jobs do not survey long films as real ones do."""
     film = Clip(frames=FRAMES, width=48, height=32, sound="aac").write(tmp_path / "film.mp4")
+    padded(film)
     with in_spans(stack):
         check(emulator, stack, film, "simulated/spans", {}, 1)
 

@@ -41,6 +41,7 @@ IMPORTS = {
     "stitch": TELLING,
     "survey": VIDEO,
     "sweep": TELLING,
+    "warm": TELLING,
     "watch": TELLING,
     "webhook": TELLING,
     "worker": set(),

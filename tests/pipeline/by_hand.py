@@ -34,7 +34,7 @@ class JobByHand:
             },
         )
         for span in indexed["spans"]:
-            self.call("survey", {"span": span})
+            self.call("survey", {"span": span, "threads": 1})
         self.call("plan", {"limits": indexed["limits"]})
         self.call("audio", {})
         self.job = Job.load(store, NAME)

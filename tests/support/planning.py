@@ -12,5 +12,5 @@ def make_plan(event: Event, context: Context) -> Event:
     """Runs the steps index, survey for each span, and plan; returns the result of the last."""
     indexed = index(event, context)
     for span in indexed["spans"]:
-        survey({"job": event["job"], "span": span}, context)
+        survey({"job": event["job"], "span": span, "threads": 1}, context)
     return plan({"job": event["job"], "limits": indexed["limits"]}, context)

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from benchmarks.start.hops import REQUESTS_OF_START
 from excamera.job.packing import FRONT, Cut, Limits, capacity_of
 from excamera.lifecycle import admission
 from excamera.lifecycle.admission import Waiting, admit, enqueue, find, forget, queue, turns
@@ -68,6 +69,77 @@ def test_what_a_job_could_use() -> None:
     assert limits.useful(Cut(1, 2, 1)) == 3
     assert limits.useful(Cut(300, 16, 1)) == 961
     assert limits.useful(Cut(300, 1, 1)) == 301
+
+
+class Noting(MemoryStore):
+    """A store that notes the requests to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def put(self, key: str, data: bytes) -> None:
+        self.asked.append(f"put {key}")
+        super().put(key, data)
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        self.asked.append(f"put new {key}")
+        return super().put_new(key, data)
+
+    def get(self, key: str) -> bytes:
+        self.asked.append(f"get {key}")
+        return super().get(key)
+
+    def look_up(self, key: str) -> Any:
+        self.asked.append(f"look up {key}")
+        return super().look_up(key)
+
+    def list(self, prefix: str = "") -> Any:
+        self.asked.append(f"list {prefix}")
+        return super().list(prefix)
+
+    def concat(self, key: str, parts: Any, **more: Any) -> Any:
+        self.asked.append(f"concat {key}")
+        return super().concat(key, parts, **more)
+
+
+def test_an_upload_makes_few_requests_until_its_job_starts() -> None:
+    """If this fails, the first picture waits for requests that the page docs/start.md leaves out.
+
+    An object that is looked up and opened is two requests to S3. Before these there is one round,
+    and after them the request that starts the job.
+    """
+    store = Noting()
+    store.concat("admission/turns.json", [b"{}"])
+    store.asked.clear()
+    waiting = wait(store, "film", size=MB)
+    asked: list[str] = []
+
+    def start(_event: Event) -> bool:
+        asked.extend(store.asked)
+        return True
+
+    assert admit(store, capacity=997, most=961, start=start, known={"film": waiting}) == ["film"]
+    assert asked == [
+        "put new admission/jobs/film.json",
+        f"put {waiting.entry}",
+        "look up admission/turns.json",
+        "list admission/queue/",
+        "concat admission/turns.json",
+    ]
+    assert 1 + len(asked) + 1 + 1 == REQUESTS_OF_START
+
+
+def test_a_job_that_was_just_put_into_the_queue_starts_in_its_order() -> None:
+    """If this fails, an upload overtakes jobs that wait, or starts one that was taken out."""
+    store = MemoryStore()
+    wait(store, "before", at=1)
+    mine = wait(store, "mine", at=2)
+    found = admit(store, capacity=962, most=961, start=lambda _event: True, known={"mine": mine})
+    assert found == ["before"]
+    forget(mine, store)
+    admission.release("before", store)
+    assert admit(store, capacity=962, most=961, start=lambda _: True, known={"mine": mine}) == []
 
 
 def test_first_come_first_served_and_higher_priorities_before() -> None:

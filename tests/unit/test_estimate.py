@@ -156,7 +156,7 @@ def test_the_time_to_look_for_scenes_is_counted() -> None:
     spans = FILM.cut(chosen, WORKERS.limits).spans
     surveys = [Attempt(f"survey-{number}", 1, 6_000) for number in range(spans)]
     pace = Pace.of_job(surveys, FILM, chosen, WORKERS)
-    expected = 6 * len(surveys) * 1769 / 1024
+    expected = 6 * len(surveys) * DEFAULT_MEMORY_MB["survey"] / 1024
     assert of(FILM, chosen, pace)["survey"] == pytest.approx(expected, rel=0.02)
 
 

@@ -11,8 +11,8 @@ import pytest
 from mu import DISCARD, Each, FlowError, Parallel, Retry, Sequence, Task
 from mu.fanout import ATTEMPTS, fan_out
 from mu.flow import build
-from mu.simulation import CLOUD, Cloud, Fanout, Function, Result, Shared, Work, simulate
-from mu.simulation.calls import COMPUTE, DISPATCH, FAILURE, RAMP, WORKERS
+from mu.simulation import CLOUD, Ahead, Cloud, Fanout, Function, Result, Shared, Work, simulate
+from mu.simulation.calls import COLD, COMPUTE, DISPATCH, FAILURE, RAMP, WORKERS
 from mu.simulation.rates import Rate
 from mu.simulation.templates import template
 from mu.timeline_page import page
@@ -49,6 +49,53 @@ def run_map(
         cloud=cloud,
         **options,
     )
+
+
+def after_another(first: Work, cloud: Cloud = FREE, **options: Any) -> Result:
+    """Simulates a call, then three of another function at once, each of which takes a second."""
+    body = Task("two", "two", {"number": "$.number"})
+    of_two = Each("map", "$.items", body, item={"number": "$item"}, output=DISCARD)
+    flow = Sequence("flow", (Task("one", "one", output=DISCARD), of_two))
+    return simulate(
+        flow,
+        {"items": [1, 2, 3]},
+        lambda task, _event: first if task == "one" else Work(cpu_s=1),
+        {"one": ONE, "two": Function(1769, init_s=2.0)},
+        cloud=cloud,
+        **options,
+    )
+
+
+def test_environments_made_ahead_are_there() -> None:
+    """Calls wait for environments that an earlier call has had made, or these cost nothing."""
+    ahead = Ahead({"two": 3}, left_s=6.0)
+    cold = after_another(Work(cpu_s=10))
+    made = after_another(Work(cpu_s=10, ahead=ahead))
+    assert (cold.seconds, made.seconds) == (13.0, 11.0)
+    assert COLD not in made.bottlenecks
+    assert cold.cold_starts == made.cold_starts == {"one": 0 + 1, "two": 3}
+    # They begin in any case; four calls more are three of them and one that asks for them.
+    assert made.gb_seconds == pytest.approx(cold.gb_seconds)
+    assert made.invocations == cold.invocations + 4
+    assert (len(cold.calls), len(made.calls), len(made.ahead)) == (4, 4, 3)
+    early = after_another(Work(cpu_s=10), early={"two": 3})
+    assert early.seconds == made.seconds
+
+
+def test_environments_asked_for_too_late_are_made_twice() -> None:
+    """A call takes an environment that has not begun yet."""
+    made = after_another(Work(cpu_s=10, ahead=Ahead({"two": 3}, left_s=1.0)))
+    assert made.seconds == 13.0
+    assert made.cold_starts["two"] == 6
+
+
+def test_environments_without_a_place_are_not_made() -> None:
+    """Calls that make environments are tried again, and take places of calls that work."""
+    few = replace(FREE, concurrency=3)
+    made = after_another(Work(cpu_s=10, ahead=Ahead({"two": 3}, left_s=6.0)), few)
+    assert made.refused == {"concurrency": 1}
+    assert len(made.ahead) == 2
+    assert made.seconds == 13.0  # the third begins a new one
 
 
 def test_waves() -> None:

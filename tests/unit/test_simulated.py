@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from excamera.job.cut import Frames, cut
+from excamera.job.environments import calls_for
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
@@ -44,8 +45,14 @@ def test_counts_are_those_foretold(film: str, options: str) -> None:
         FILMS[film].width * FILMS[film].height,
         WORKERS.limits,
     )
-    environments = made.result.cold_starts["encode"]
-    expected = foretold(shape, {}, environments, source_reads=made.stages.source_reads)
+    environments = len({call.worker for call in made.result.calls if call.task == "encode"})
+    expected = foretold(
+        shape,
+        {},
+        environments,
+        source_reads=made.stages.source_reads,
+        ahead=made.stages.ahead,
+    )
     assert not made.result.refused
     assert made.usage.invocations == expected.invocations
     assert made.usage.transitions == expected.transitions
@@ -104,13 +111,48 @@ def test_warm_environments_do_not_start() -> None:
     assert sum(warm.result.cold_starts.values()) == 0
     assert "cold start" not in warm.result.bottlenecks
     # The sound is made beside the plan: without its start, the job may wait for the plan.
-    assert cold.seconds - cold.result.bottlenecks["cold start"] <= warm.seconds < cold.seconds
+    saved = cold.seconds - warm.seconds
+    assert 0 < saved < cold.result.bottlenecks["cold start"] + 1e-6
     # Each environment opens the source of each job, whether it is new or not.
     opened = {
         is_warm: 2 * len({call.worker for call in made.result.calls if call.task == "encode"})
         for is_warm, made in ((False, cold), (True, warm))
     }
     assert warm.usage.reads - opened[True] == cold.usage.reads - opened[False]
+
+
+@pytest.mark.parametrize("minutes", [1, 14.8, 180])
+def test_environments_made_ahead_save_time_and_cost_next_to_nothing(minutes: float) -> None:
+    """Making them ahead, which is the default, makes jobs later or dearer."""
+    film = Film(round(minutes * 1440), 3840, 2160, 60 * minutes)
+    on, off = (
+        simulated(film, OPTIONS["default"], replace(WORKERS, warms=warms), cloud=STEADY)
+        for warms in (True, False)
+    )
+    assert on.seconds < off.seconds - 3
+    assert on.dollars < 1.02 * off.dollars
+    assert not on.result.refused
+    assert off.result.invocations - len(off.result.calls) == 0
+    assert on.result.invocations - len(on.result.calls) == calls_for(on.stages.early) + calls_for(
+        on.stages.ahead
+    )
+    # No call finds those that were made ahead still beginning, and makes another.
+    for step, phase in on.result.phases.items():
+        assert on.result.cold_starts[step] <= phase.calls
+
+
+def test_environments_made_ahead_leave_room_for_those_that_work() -> None:
+    """Calls that only make environments take the places of surveys, which wait."""
+    film = Film(21_312, 3840, 2160, 888.0)
+    for quota in (10, 100, 300, 1000):
+        workers = replace(WORKERS, concurrency=capacity_of(quota))
+        cloud = replace(STEADY, concurrency=quota)
+        on, off = (
+            simulated(film, OPTIONS["default"], replace(workers, warms=warms), cloud=cloud)
+            for warms in (True, False)
+        )
+        assert not on.result.refused
+        assert on.result.peak <= max(off.result.peak, workers.limits.workers)
 
 
 def test_kinds_of_fanout_differ_in_what_they_wait_for() -> None:

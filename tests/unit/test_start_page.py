@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from benchmarks.start.hops import Counted, counted, hops, job
 from benchmarks.start.report import render
 from excamera.job.steps import FUNCTIONS
 
@@ -19,3 +20,11 @@ def test_every_function_is_measured():
     """A new function may begin as slowly as it likes."""
     measured = set(json.loads(RESULT.read_text())["imports"]["functions"])
     assert measured >= {one.name for one in FUNCTIONS}
+
+
+def test_the_way_to_the_first_picture_is_counted():
+    """A further call, state or request delays every job, and nobody sees it."""
+    assert counted() == Counted(calls=4, states=8, requests=20)
+    # A hop that is left out would make the page promise too much.
+    first = min(call.began for call in job(warm=True).result.calls if call.task == "encode")
+    assert abs(sum(hop.seconds for hop in hops(warm=True)) - first) < 1e-6

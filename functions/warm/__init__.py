@@ -1,0 +1,1 @@
+"""The function that has environments of others made."""
