@@ -89,6 +89,6 @@ def _hops() -> Iterator[str]:
         leads through {found.calls} calls, {found.states} states and {found.requests} requests one
         after another, of which {REQUESTS_OF_START} are those of `start`. Before `start` began jobs
         itself ([ADR 32](adr/0032-jobs-wait-for-their-turn.md)) it was one call, an event and five
-        requests more. Of the {now:.1f} s, {ours:.1f} are what functions compute and ask of S3; the rest
-        is the event's and the state machine's."""
+        requests more. Of the {now:.1f} s, {ours:.1f} are what functions compute and ask of S3; the
+        rest is the event's and the state machine's."""
     )

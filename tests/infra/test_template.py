@@ -58,6 +58,25 @@ def test_settings_of_the_context_reach_the_functions(stack: Template) -> None:
 
 
 @pytest.mark.slow
+def test_environments_are_made_ahead_unless_the_setting_says_no(
+    stack: Template, tmp_path: Path
+) -> None:
+    """If this fails, the setting does nothing, or a function is deployed that nobody calls."""
+    callers = ("index", "start", "admit")
+    on, off = by_step(stack), by_step(built(tmp_path, warm_ahead=False))
+    assert set(on) - set(off) == {"warm"}
+    for caller in callers:
+        variables = (functions[caller]["Environment"]["Variables"] for functions in (on, off))
+        named, nothing = (one["WARM_FUNCTION"] for one in variables)
+        assert named["Ref"].startswith("WorkersWarmFunctionCurrentVersion")
+        assert nothing == ""
+    # Versions, which jobs call, and not the code that was deployed last.
+    told = json.dumps(on["warm"]["Environment"]["Variables"]["WARMED"])
+    for step in ("Plan", "Audio", "Stitch", "Anchors", "Encode"):
+        assert f"Workers{step}FunctionCurrentVersion" in told
+
+
+@pytest.mark.slow
 def test_memory_is_changed_for_one_function_alone(tmp_path: Path) -> None:
     """If this fails, who changes one function's memory has to name that of all others."""
     for step, function in by_step(built(tmp_path, memory_mb='{"encode": 3008}')).items():

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+import sys
 import time
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from excamera.job.environments import AT_START, MOST, WORTH_PIXELS, calls_for, for_batches
 from excamera.lifecycle import warming
@@ -51,3 +57,64 @@ def test_a_call_is_held_until_the_last_one_has_begun(monkeypatch: pytest.MonkeyP
         assert answer["environment"] == "one"
     assert slept == [0.5, 0.0]
     assert warming.answer({"event": {}}, "one") is None
+
+
+class Lambda:
+    """Takes asynchronous calls, but those of functions whose names are refused."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = refused
+        self.calls: list[tuple[str, Any]] = []
+
+    def invoke(self, **asked: Any) -> None:
+        """See botocore."""
+        assert asked["InvocationType"] == "Event"
+        if asked["FunctionName"] in self.refused:
+            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+        self.calls.append((asked["FunctionName"], json.loads(asked["Payload"])))
+
+
+def test_a_job_goes_on_if_no_environments_are_made() -> None:
+    """If this fails, a job fails because something that would only be faster is refused."""
+    from functions.warming import Warming
+
+    for function, client in (("warm:1", Lambda("warm:1")), ("", Lambda())):
+        made = Warming(function)
+        made._lambda = client
+        made.begin("film", {"encode": 3})
+        assert client.calls == []
+    client = Lambda()
+    made = Warming("warm:1")
+    made._lambda = client
+    made.begin("film", {})
+    made.begin("film", {"encode": 3})
+    assert client.calls == [("warm:1", {"job": "film", "environments": {"encode": 3}})]
+
+
+@pytest.fixture
+def warm(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The handler of the function."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
+    monkeypatch.setenv("WARMED", json.dumps({"encode": "encode:7", "anchors": "anchors:7"}))
+    sys.modules.pop("functions.warm.handler", None)
+    return importlib.import_module("functions.warm.handler")
+
+
+def test_the_version_of_each_function_is_called(
+    warm: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, environments of other code are made, too many, or one refusal stops all."""
+    context = SimpleNamespace(
+        function_name="warm", memory_limit_in_mb=1769, invoked_function_arn="", aws_request_id=""
+    )
+    client = Lambda("anchors:7")
+    monkeypatch.setattr(warm, "client", client)
+    before = time.time()
+    wanted = {"anchors": 2, "encode": MOST + 5}
+    found = warm.handler({"job": "film", "environments": wanted}, context)
+    assert found == {"anchors": 0, "encode": MOST}
+    assert {name for name, _ in client.calls} == {"encode:7"}
+    [until] = {event["warm_until"] for _, event in client.calls}
+    # As long as it takes to make the calls.
+    assert until >= before + (MOST + 2) / warm.CALLS_A_SECOND
