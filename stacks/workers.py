@@ -14,7 +14,7 @@ from constructs import Construct
 
 import layers
 from excamera.job.cut import SPAN_PIXELS
-from excamera.job.steps import STEPS, Right, Step
+from excamera.job.steps import ENCODING, STEPS, Right, Step
 from stacks.code import function_code
 from stacks.delivery import Delivery
 from stacks.executors import Executors
@@ -69,7 +69,7 @@ class Workers(Construct):
                 "BATCH_WORKERS": str(settings.batch_workers),
                 "SPAN_PIXELS": str(SPAN_PIXELS),
                 "MEMORY_MB": json.dumps(settings.memory_mb),
-                "ENCODE_SIZES": json.dumps([settings.memory_mb["encode"]]),
+                "ENCODE_SIZES": json.dumps([settings.memory_mb[ENCODING]]),
                 "ARCHITECTURE": settings.architecture,
                 "MAX_USD_PER_JOB": str(float(settings.max_usd_per_job)),
                 "MAX_USD_PER_MONTH": str(float(settings.max_usd_per_month)),

@@ -99,19 +99,19 @@ class Limits:
         job_workers: functions that may encode it.
         batch_workers: functions that may encode one of its batches.
         cpus: of a function that encodes.
-        memory_mb: MB of the function that encodes; 0 for the usual one.
         concurrency: functions that all jobs together may run, if known.
         granted: those of them that this job may run; None for all.
         processes: of this machine that work on the job; 0 in the cloud.
+        memory_mb: MB of the function that encodes; 0 for the usual one.
     """
 
     job_workers: int = MOST_CHILDREN
     batch_workers: int = MOST_SHARES
     cpus: int = 1
-    memory_mb: int = 0
     concurrency: int | None = None
     granted: int | None = None
     processes: int = 0
+    memory_mb: int = 0
 
     @property
     def workers(self) -> int:

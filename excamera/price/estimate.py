@@ -209,7 +209,7 @@ def limits_of(
 ) -> Limits:
     """The limits of a job whose functions have that memory; see `Limits` for the others."""
     cpus = max(1, int(cpus_of(memory_mb["encode"])))
-    return Limits(job_workers, batch_workers, cpus, concurrency=concurrency, granted=granted)
+    return Limits(job_workers, batch_workers, cpus, concurrency, granted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,8 @@ class Workers:
         job_workers: functions that may encode it at the same time.
         batch_workers: functions that may encode one of its batches.
         concurrency: Lambda calls that the account leaves to jobs at the same time.
-        encode_sizes: memory of further functions that encode, in MB.
+        encode_sizes: sizes of memory of the function that encodes, in MB; the usual one may be
+            left out.
     """
 
     memory_mb: Mapping[str, int]

@@ -28,7 +28,7 @@ class IndexSettings(StoreSettings):
         workers_at_once: functions that all jobs may run at the same time; 0 for the account's.
         span_pixels: see `excamera.job.cut.spans`.
         memory_mb: memory of each function, by its name.
-        encode_sizes: further sizes of memory with which there are functions that encode, in MB.
+        encode_sizes: the sizes of memory of the function encode; the usual one is the first.
         architecture: "arm64" or "x86_64", of every function.
         max_usd_per_job: the most that a job may cost; 0 for no limit.
         max_usd_per_month: the most that all jobs of a month may cost; 0 for no limit.
