@@ -7,8 +7,8 @@ library for figures along.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from html import escape
 from math import ceil, floor, log10
-from xml.sax.saxutils import escape
 
 from excamera.price.choices import Point
 

@@ -283,5 +283,7 @@ def _neighbours(frontier: Sequence[Point], place: int) -> str:
 
 
 def _dollars(usd: float) -> str:
-    """A price with three digits that say something."""
+    """A price with digits that say something."""
+    if usd < 0.0001:
+        return f"${usd:f}"
     return f"${usd:.2f}" if usd >= 1 else f"${usd:.3f}" if usd >= 0.1 else f"${usd:.4f}"

@@ -99,7 +99,7 @@ def test_a_fast_job_has_many_workers(stack: Deployed, locally: Locally, film: Pa
     ("metadata", "error", "words"),
     [
         ({"within": "3s", "or-fail": "true"}, "TimeTooShort", "No way ends within 3 s"),
-        ({"budget": "0.00001"}, "BudgetTooSmall", "No way costs as little as $0.0000: the cheap"),
+        ({"budget": "0.00001"}, "BudgetTooSmall", "No way costs as little as $0.000010: the cheap"),
         ({"within": "30s", "chunk-frames": "6"}, "OptionError", "within chooses chunk-frames"),
         ({"within": "30s", "budget": "1"}, "OptionError", "either within or budget"),
         ({"within": "soon"}, "OptionError", "must be a time such as 30s"),

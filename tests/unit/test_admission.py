@@ -56,7 +56,7 @@ def test_a_job_stays_within_its_turn(
     concurrency: int, granted: int | None, shares: int, at_once: tuple[int, int]
 ) -> None:
     """If this fails, a job starts more workers than were granted to it."""
-    limits = Limits(3000, 16, 1, concurrency=concurrency, granted=granted)
+    limits = Limits(3000, 16, 1, concurrency, granted)
     packing = limits.pack(Cut(batches=40, most_chunks=16, most_pixels=1))
     assert packing.shares == shares
     assert (packing.batches_at_once, packing.shares_at_once) == at_once
@@ -65,7 +65,7 @@ def test_a_job_stays_within_its_turn(
 
 def test_what_a_job_could_use() -> None:
     """If this fails, a turn is larger than its job, or smaller than what the stack allows."""
-    limits = Limits(960, 16, 1, concurrency=997)
+    limits = Limits(960, 16, 1, 997)
     assert limits.useful(Cut(1, 2, 1)) == 3
     assert limits.useful(Cut(300, 16, 1)) == 961
     assert limits.useful(Cut(300, 1, 1)) == 301
@@ -324,7 +324,7 @@ def simulated(films: int, capacity: int) -> tuple[float, float, int]:
     Returns:
         When the first and the last of them ended, in seconds, and the most workers that ran.
     """
-    store, limits = MemoryStore(), Limits(960, 16, 1, concurrency=capacity)
+    store, limits = MemoryStore(), Limits(960, 16, 1, capacity)
     for number in range(films):
         wait(store, f"film-{number:02d}", at=number)
     events: list[tuple[float, str, str]] = []

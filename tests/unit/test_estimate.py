@@ -259,9 +259,7 @@ def test_a_job_fits_into_its_account(
     pixels: int,
 ) -> None:
     """If this fails, a job asks for more functions than the account runs at a time."""
-    limits = Limits(
-        job_workers, batch_workers, cpus, concurrency=concurrency, granted=min(room, concurrency)
-    )
+    limits = Limits(job_workers, batch_workers, cpus, concurrency, min(room, concurrency))
     cut = Cut(batches, chunks, pixels)
     packing = limits.pack(cut)
     assert 1 <= limits.workers <= min(room, job_workers, concurrency)
