@@ -259,7 +259,7 @@ class Scenarios:
 
     def warms(self) -> list[str]:
         """Encodes a film; returns which environments were made as its job began."""
-        job = self._stack.job(self._stack.upload(self._key(), self._film))
+        job = self._stack.job(self._stack.upload(self._key(), self._long_film))
         return [job.status, self._taken(job, "plan")]
 
     def warms_batches(self) -> list[str]:

@@ -23,7 +23,7 @@ from excamera.price.costs import READS_OF_ENVIRONMENT, besides
 from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.stages import Stages, batches_of
 from mu.simulation import CLOUD, Function, Result, Work, simulate
-from tests.aws.spans import FRAMES, in_spans, padded
+from tests.aws.spans import FRAMES, LARGE, in_spans, padded
 from tests.aws.test_costs import PRICED_AS_PUT, definition_of, reports, run, texts
 from tests.pipeline.clips import Clip
 
@@ -38,7 +38,9 @@ def place(step: str, event: dict[str, Any]) -> Place:
     return step, tuple(event.get(name) for name in NUMBERS)
 
 
-def simulated(planned: Plan, seconds: dict[Place, float], span_pixels: int) -> Result:
+def simulated(
+    planned: Plan, seconds: dict[Place, float], span_pixels: int, *, warms: bool
+) -> Result:
     """Simulates a job of a plan whose calls take so long, in a cloud that adds no time."""
     film = Film(
         planned.frame_count,
@@ -49,7 +51,7 @@ def simulated(planned: Plan, seconds: dict[Place, float], span_pixels: int) -> R
     limits = Workers(DEFAULT_MEMORY_MB).limits
     stages = Stages(
         film, planned.options, Pace(), limits, batches_of(planned), span_pixels=span_pixels,
-        source_reads=0,
+        source_reads=0, warms=warms,
     )  # fmt: skip
 
     def work(step: str, event: dict[str, Any]) -> Work:
@@ -79,7 +81,7 @@ def check(
         place(record["name"], record["event"]): record["finished"] - record["started"]
         for record in records
     }
-    found = simulated(planned, seconds, span_pixels)
+    found = simulated(planned, seconds, span_pixels, warms=film.stat().st_size > LARGE)
 
     # The same calls, each of which takes as long.
     assert Counter(place(call.task, call.event) for call in found.calls) == Counter([*seconds])
