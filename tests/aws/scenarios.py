@@ -324,7 +324,8 @@ class Scenarios:
     def asks(self) -> list[str]:
         """Asks for jobs of an object, with and without its version, and of a missing object."""
         stack, key = self._stack, self._key()
-        uploaded = stack.upload(f"{key}.film", self._film)
+        # Large enough for a turn with which `admit` has environments made.
+        uploaded = stack.upload(f"{key}.film", self._long_film)
         source = f"s3://{stack.outputs['InputBucket']}/{uploaded.key}"
         seen = []
         for version in ("", f"?versionId={uploaded.version}"):
