@@ -220,9 +220,7 @@ class Workload:
             for number in range(self.jobs):
                 event = {"job": f"job-{number}", "size": 1 << power}
                 admission.enqueue(admission.Waiting(event, float(number)), store)
-            admission.admit(
-                store, capacity=WORKERS.concurrency, most=most, start=lambda _event: True
-            )
+            admission.admit(store, capacity=WORKERS.concurrency, most=most, start=lambda *_: True)
             yield [turn.workers for turn in admission.turns(store).values()]
 
     def call_seconds(self, step: str) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 
-from excamera.job.environments import AT_START
+from excamera.job.environments import at_start
 from excamera.job.objects import Keys
 from excamera.lifecycle import admission
 from excamera.lifecycle.cancel import is_cancelled
@@ -78,7 +78,7 @@ class Starter:
             known=known,
         )
 
-    def _start(self, event: Event) -> bool:
+    def _start(self, event: Event, workers: int) -> bool:
         """Start a job, and wait until its execution can be found."""
         job, states = event["job"], self._states
         machine = self._settings.state_machine_arn
@@ -88,7 +88,7 @@ class Starter:
         except states.exceptions.ExecutionAlreadyExists:
             found: dict[str, Any] = states.describe_execution(executionArn=arn)
             return bool(found["status"] == "RUNNING")
-        self._warming.begin(job, AT_START)
+        self._warming.begin(job, at_start(workers))
         for pause_s in _PAUSES_S:
             time.sleep(pause_s)
             try:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 AT_START: Mapping[str, int] = {"plan": 1, "audio": 1, "stitch": 1}
-"""What every job needs, whatever its film: it is asked for as the job starts."""
+"""What every job needs, whatever its film: it is asked for as the job starts, if its turn has
+room for them beside the index and for who asks. A small file's has not, and no need."""
 
 FOR_BATCHES = ("anchors", "encode")
 """The steps of batches, in the order in which a batch calls them."""
@@ -24,6 +25,15 @@ fewer to survey gets to its batches before new environments could have begun."""
 
 _OTHERS = 2
 """Functions that run beside the surveys: those of the sound and of the plan."""
+
+
+def at_start(workers: int) -> Mapping[str, int]:
+    """The environments to be asked for as a job starts.
+
+    Args:
+        workers: functions that the job may run at the same time.
+    """
+    return AT_START if 1 + calls_for(AT_START) <= workers else {}
 
 
 def for_batches(

@@ -177,7 +177,7 @@ def admit(
     *,
     capacity: int,
     most: int,
-    start: Callable[[Event], bool],
+    start: Callable[[Event, int], bool],
     known: Mapping[str, Waiting] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> list[str]:
@@ -187,8 +187,9 @@ def admit(
         store: the jobs'.
         capacity: functions that all jobs together may use.
         most: functions that one job may use, by the stack's limits.
-        start: starts a job by its event, and returns when it can be found; returns False if it
-            was started before and has ended. To start a running job again has no effect.
+        start: starts a job by its event, is told the workers of its turn, and returns when it can
+            be found; returns False if it was started before and has ended. To start a running job
+            again has no effect.
         known: jobs in the queue that the caller has just put there, by name: they are not read.
         clock: returns Unix seconds.
 
@@ -202,7 +203,7 @@ def admit(
     """
     me = secrets.token_hex(4)
 
-    def give(now: Turns) -> list[Waiting]:
+    def give(now: Turns) -> list[tuple[Waiting, int]]:
         given = []
         for entry, job in queue(store).items():
             waiting = (known or {}).get(job) or find(job, store)
@@ -217,13 +218,13 @@ def admit(
                 if now and free < min(wanted, max(_FEWEST, capacity // _SHARE)):
                     break
                 now[job] = Turn(max(1, min(wanted, free)), clock(), me)
-            given.append(waiting)
+            given.append((waiting, now[job].workers))
         return given
 
     started, failed = [], []
-    for waiting in _change(store, give):
+    for waiting, workers in _change(store, give):
         try:
-            runs = start(waiting.event)
+            runs = start(waiting.event, workers)
         except Exception as error:
             failed.append(error)
             continue

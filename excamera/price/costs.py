@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from excamera.job.cut import spans
-from excamera.job.environments import AT_START, calls_for
+from excamera.job.environments import calls_for
 from excamera.job.flow import excamera_flow, ways_of_batches, ways_of_spans
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import INLINE_CALLS, Cut, Limits, Packing
@@ -184,8 +184,6 @@ class Usage:
         }
 
 
-NOTHING_AHEAD: Mapping[str, int] = {}
-
 ASKING_S = 0.7e-3
 """Seconds of one CPU in which an environment is asked for: a request of botocore, without TLS."""
 
@@ -196,7 +194,7 @@ def foretold(
     environments: int,
     *,
     source_reads: int = 0,
-    ahead: Mapping[str, int] | None = NOTHING_AHEAD,
+    ahead: Iterable[Mapping[str, int]] = (),
 ) -> Usage:
     """The usage of a job of that shape if nothing fails.
 
@@ -207,12 +205,11 @@ def foretold(
         source_reads: requests to read a share's part of the source; as many are counted for the
             anchors of a divided batch, and for a span. 0 for a source of at most half a mebibyte,
             which is read whole when opened.
-        ahead: environments that are asked for besides those of the job's start; None if the stack
-            asks for none at all.
+        ahead: environments that the job asks for before it needs them, each time that it does.
     """
     return Usage(
         gb_seconds,
-        invocations=_counted(shape, INVOCATIONS) + _asking(ahead),
+        invocations=_counted(shape, INVOCATIONS) + sum(map(calls_for, ahead)),
         transitions=_counted(shape, TRANSITIONS),
         writes=_counted(shape, WRITES),
         reads=_counted(shape, READS)
@@ -225,8 +222,8 @@ def actual(tally: Tally, memory_mb: Mapping[str, int], *, anchored: bool = True)
     """The usage of a job so far, from its calls.
 
     It includes retries that left a record; an attempt whose worker died leaves none. Requests are
-    those that the recorded tasks make if nothing fails. Of calls that have environments made, which
-    leave none either, it has those of the job's start.
+    those that the recorded tasks make if nothing fails. Calls that have environments made leave no
+    record either, and are left out.
 
     Args:
         tally: of its calls.
@@ -242,7 +239,7 @@ def actual(tally: Tally, memory_mb: Mapping[str, int], *, anchored: bool = True)
     done = Shape.so_far(tally, anchored=anchored)
     return Usage(
         gb_seconds,
-        invocations=_counted(done, INVOCATIONS) + _asking(NOTHING_AHEAD) + tally.retries,
+        invocations=_counted(done, INVOCATIONS) + tally.retries,
         transitions=_counted(done, TRANSITIONS) + tally.retries,
         writes=_counted(done, WRITES) + tally.retries,
         reads=_counted(done, READS)
@@ -284,11 +281,6 @@ def besides(memory_mb: Mapping[str, int]) -> Usage:
         writes=sum(one.writes for one in asked),
         reads=sum(one.reads for one in asked),
     )
-
-
-def _asking(ahead: Mapping[str, int] | None) -> int:
-    """Calls by which a job has environments made."""
-    return 0 if ahead is None else calls_for(AT_START) + calls_for(ahead)
 
 
 _SOME_ENVIRONMENTS = 100

@@ -350,8 +350,8 @@ def estimate(
     free = max(1, min(workers.job_workers, workers.concurrency - 1))
     at_once = min(shape.shares, free)
     surveys = max(1, min(shape.spans, limits.workers))
-    ahead = environments_ahead(film, options, limits, shape.spans) if workers.warms else None
-    asked = {**AT_START, **(ahead or {})} if workers.warms else {}
+    ahead = [AT_START, environments_ahead(film, options, limits, shape.spans)]
+    asked = {step: count for one in ahead for step, count in one.items() if workers.warms}
     environments = {step: min(count, at_once) for step, count in counts.items()}
     environments["survey"] = min(shape.spans, surveys)
     cold = 0.0 if warm else COLD_START_S
@@ -366,7 +366,11 @@ def estimate(
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
     gb_seconds["warm"] = sum(asked.values()) * ASKING_S * workers.memory_mb.get("warm", 0) / 1024
     usage = foretold(
-        shape, gb_seconds, environments["encode"], source_reads=source_reads, ahead=ahead
+        shape,
+        gb_seconds,
+        environments["encode"],
+        source_reads=source_reads,
+        ahead=ahead if workers.warms else (),
     )
     of_batch = ceil(shape.shares / shape.batches)
     together = max(1, free // of_batch)

@@ -262,7 +262,7 @@ class Scenarios:
 
     def warms(self) -> list[str]:
         """Encodes a film; returns which environments were made as its job began."""
-        job = self._stack.job(self._stack.upload(self._key(), self._film))
+        job = self._stack.job(self._stack.upload(self._key(), self._long_film))
         return [job.status, self._taken(job, "plan")]
 
     def warms_batches(self) -> list[str]:
@@ -346,7 +346,8 @@ class Scenarios:
     def asks(self) -> list[str]:
         """Asks for jobs of an object, with and without its version, and of a missing object."""
         stack, key = self._stack, self._key()
-        uploaded = stack.upload(f"{key}.film", self._film)
+        # Large enough for a turn with which `admit` has environments made.
+        uploaded = stack.upload(f"{key}.film", self._long_film)
         source = f"s3://{stack.outputs['InputBucket']}/{uploaded.key}"
         seen = []
         for version in ("", f"?versionId={uploaded.version}"):

@@ -12,12 +12,13 @@ FRAMES = 192
 """Frames of a film that has two spans within `in_spans`."""
 
 
-_PADDING = 2 << 20
+LARGE = 2 << 20
+"""Bytes of a file whose job has a turn of many workers."""
 
 
 def padded(film: Path) -> Path:
     """A film in an MP4 with as many bytes as one that is worth many workers, by which turns go."""
-    box = (8 + _PADDING).to_bytes(4, "big") + b"free" + bytes(_PADDING)
+    box = (8 + LARGE).to_bytes(4, "big") + b"free" + bytes(LARGE)
     film.write_bytes(film.read_bytes() + box)
     return film
 

@@ -24,7 +24,7 @@ from excamera.price.costs import READS_OF_ENVIRONMENT, besides
 from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.stages import Stages, batches_of
 from mu.simulation import CLOUD, Function, Result, Work, simulate
-from tests.aws.spans import FRAMES, in_spans, padded
+from tests.aws.spans import FRAMES, LARGE, in_spans, padded
 from tests.aws.test_costs import PRICED_AS_PUT, definition_of, reports, run, texts
 from tests.aws.ways import inline_up_to
 from tests.pipeline.clips import Clip
@@ -41,7 +41,12 @@ def place(step: str, event: dict[str, Any]) -> Place:
 
 
 def simulated(
-    planned: Plan, seconds: dict[Place, float], span_pixels: int, inline_calls: int
+    planned: Plan,
+    seconds: dict[Place, float],
+    span_pixels: int,
+    inline_calls: int,
+    *,
+    warms: bool,
 ) -> Result:
     """Simulates a job of a plan whose calls take so long, in a cloud that adds no time."""
     film = Film(
@@ -53,7 +58,7 @@ def simulated(
     limits = Workers(DEFAULT_MEMORY_MB, inline_calls=inline_calls).limits
     stages = Stages(
         film, planned.options, Pace(), limits, batches_of(planned), span_pixels=span_pixels,
-        source_reads=0,
+        source_reads=0, warms=warms,
     )  # fmt: skip
 
     def work(step: str, event: dict[str, Any]) -> Work:
@@ -83,7 +88,8 @@ def check(
         place(record["name"], record["event"]): record["finished"] - record["started"]
         for record in records
     }
-    found = simulated(planned, seconds, span_pixels, inline_calls)
+    warms = film.stat().st_size > LARGE
+    found = simulated(planned, seconds, span_pixels, inline_calls, warms=warms)
 
     # The same calls, each of which takes as long.
     assert Counter(place(call.task, call.event) for call in found.calls) == Counter([*seconds])

@@ -28,12 +28,17 @@ def wait(store: MemoryStore, job: str, *, at: float = 0, size: int = LARGE, **mo
     return enqueue(Waiting({"job": job, "size": size, **more}, at), store)
 
 
+def always(_event: Event, _workers: int) -> bool:
+    """Starts any job."""
+    return True
+
+
 def started_by(
     store: MemoryStore,
     capacity: int,
     *,
     most: int = 961,
-    start: Callable[[Event], bool] = lambda _event: True,
+    start: Callable[[Event, int], bool] = always,
     now: float = 1000.0,
 ) -> list[str]:
     """Returns the jobs that start now."""
@@ -115,7 +120,7 @@ def test_an_upload_makes_few_requests_until_its_job_starts() -> None:
     waiting = wait(store, "film", size=MB)
     asked: list[str] = []
 
-    def start(_event: Event) -> bool:
+    def start(_event: Event, _workers: int) -> bool:
         asked.extend(store.asked)
         return True
 
@@ -135,11 +140,18 @@ def test_a_job_that_was_just_put_into_the_queue_starts_in_its_order() -> None:
     store = MemoryStore()
     wait(store, "before", at=1)
     mine = wait(store, "mine", at=2)
-    found = admit(store, capacity=962, most=961, start=lambda _event: True, known={"mine": mine})
+    found = admit(
+        store, capacity=962, most=961, start=lambda _event, _workers: True, known={"mine": mine}
+    )
     assert found == ["before"]
     forget(mine, store)
     admission.release("before", store)
-    assert admit(store, capacity=962, most=961, start=lambda _: True, known={"mine": mine}) == []
+    assert (
+        admit(
+            store, capacity=962, most=961, start=lambda _event, _workers: True, known={"mine": mine}
+        )
+        == []
+    )
 
 
 def test_first_come_first_served_and_higher_priorities_before() -> None:
@@ -242,7 +254,7 @@ def test_a_job_whose_starter_died_is_started_again() -> None:
     class Killed(BaseException):
         pass
 
-    def die(_event: Event) -> bool:
+    def die(_event: Event, _workers: int) -> bool:
         raise Killed
 
     with pytest.raises(Killed):
@@ -259,7 +271,7 @@ def test_a_job_that_cannot_be_started_does_not_hold_up_others() -> None:
         wait(store, job, at=number, size=10)
     asked = []
 
-    def start(event: Event) -> bool:
+    def start(event: Event, _workers: int) -> bool:
         asked.append(event["job"])
         if event["job"] == "refused":
             raise RuntimeError("no")
@@ -282,7 +294,7 @@ def test_a_hundred_jobs_at_once_are_each_started_by_one() -> None:
         wait(store, f"clip-{number:02d}", at=number, size=10)
     asked: list[str] = []
 
-    def start(event: Event) -> bool:
+    def start(event: Event, _workers: int) -> bool:
         asked.append(event["job"])
         if len(asked) < 100:
             started_by(store, 997, start=start)  # another function, at the same time
@@ -297,7 +309,7 @@ def test_a_job_that_has_ended_keeps_no_turn() -> None:
     """If this fails, an event that comes late takes workers for a job that has long ended."""
     store = MemoryStore()
     wait(store, "film")
-    assert started_by(store, 997, start=lambda _event: False) == []
+    assert started_by(store, 997, start=lambda _event, _workers: False) == []
     assert not turns(store)
     assert not queue(store)
 
@@ -331,7 +343,11 @@ def simulated(films: int, capacity: int) -> tuple[float, float, int]:
     now, ends, most = 0.0, [], 0
     while True:
         begun = admit(
-            store, capacity=capacity, most=961, start=lambda _event: True, clock=lambda: 0.0
+            store,
+            capacity=capacity,
+            most=961,
+            start=lambda _event, _workers: True,
+            clock=lambda: 0.0,
         )
         for job in begun:
             heapq.heappush(events, (now + PLAN_S, "planned", job))
@@ -426,7 +442,7 @@ def test_many_at_once_never_give_more_than_there_is() -> None:
     most = 0
     lock = threading.Lock()
 
-    def start(event: Event) -> bool:
+    def start(event: Event, _workers: int) -> bool:
         with lock:
             begun.append(event["job"])
         return True

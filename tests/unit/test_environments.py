@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from excamera.job.environments import AT_START, MOST, WORTH_PIXELS, calls_for, for_batches
+from excamera.job.environments import AT_START, MOST, WORTH_PIXELS, at_start, calls_for, for_batches
 from excamera.lifecycle import warming
 
 
@@ -38,6 +38,12 @@ def test_a_film_whose_batches_begin_at_once_gets_none() -> None:
     few = {"shares": 3, "ahead": 1, "spans": 0, "workers": 997}
     assert for_batches(**few, pixels=WORTH_PIXELS - 1) == {}
     assert for_batches(**few, pixels=WORTH_PIXELS) == {"anchors": 1, "encode": 3}
+
+
+def test_a_small_job_makes_none_at_its_start() -> None:
+    """If this fails, many small films together call more functions than their turns allow."""
+    assert at_start(1 + calls_for(AT_START)) == AT_START
+    assert at_start(calls_for(AT_START)) == {}
 
 
 def test_calls_are_counted() -> None:

@@ -51,7 +51,7 @@ def test_counts_are_those_foretold(film: str, options: str) -> None:
         {},
         environments,
         source_reads=made.stages.source_reads,
-        ahead=made.stages.ahead,
+        ahead=(made.stages.early, made.stages.ahead),
     )
     assert not made.result.refused
     assert made.usage.invocations == expected.invocations
