@@ -27,7 +27,7 @@ from excamera.price.learned import Lesson, Model, ModelUnusable
 from mu import Attempt, MemoryStore, Range, TaskRecord
 
 TOLD = {
-    "architecture": "x86_64", "memory_mb": {"encode": 1769}, "jobs": 3,
+    "architecture": "x86_64", "memory_mb": {"encode": 1769}, "encode_sizes": [1769], "jobs": 3,
     "parts": {"anchors": {"factor": 2.0, "constants": {"read_s": 0.016}, "jobs": 3, "work": 1234.5,
                           "unit": "s of calls"}},
     "pace": {**asdict(Pace()), "read_s": 0.016, "unknown_s": 1.0},
