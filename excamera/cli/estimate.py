@@ -23,6 +23,7 @@ from excamera.errors import CloudError, CloudUnavailable
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
+from excamera.media.words import counted
 from excamera.places import check_input, check_picture, written
 from excamera.price.choices import Point
 from excamera.price.estimate import Estimate, Film, Pace, Workers
@@ -127,9 +128,9 @@ def _print(
         [
             ("source", f"{film.width}x{film.height}, {film.frames:,} frames, "
              f"{film.duration_s:,.1f} s"),
-            ("cut", f"ExCamera[{chosen.usual_frames},{chosen.usual_chunks}]: {shape.chunks:,} "
-             f"chunks in {shape.batches:,} batches, {shape.shares:,} shares, {found.workers:,} "
-             "workers at once"),
+            ("cut", f"ExCamera[{chosen.usual_frames},{chosen.usual_chunks}]: "
+             f"{counted(shape.chunks, 'chunk')} in {counted(shape.batches, 'batch', 'batches')}, "
+             f"{counted(shape.shares, 'share')}, {counted(found.workers, 'worker')} at once"),
             ("pace", by),
             ("time", f"{took} from the end of the upload"),
             ("size", f"about {found.size / 1e6:,.1f} MB"),

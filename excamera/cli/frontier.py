@@ -16,8 +16,15 @@ HEAD = ("", "s", "at most", "price", "MB", "bits", "[N,x]", "memory", "workers",
 MARK = "*"
 
 _WIDTH, _HEIGHT = 640, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 20, 50
-_STEPS = (1, 2, 5)
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 20, 20, 50
+_STEPS = (
+    (1,),
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 4, 5, 7),
+    (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9),
+)
+"""Where lines may be in a decade: the first of these that give enough of them."""
+_ENOUGH = 3
 
 
 def row(point: Point, *, chosen: bool) -> tuple[str, ...]:
@@ -66,18 +73,31 @@ def picture(points: Sequence[Point], chosen: Point | None, title: str) -> str:
         ),
         f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 12}" text-anchor="middle">'
         "seconds until the result, at most</text>",
+        f'<text transform="translate(14 {(_TOP + _HEIGHT - _BOTTOM) / 2}) rotate(-90)" '
+        'text-anchor="middle">dollars</text>',
         '<polyline fill="none" stroke="#1f77b4" points="'
         + " ".join(f"{left:.1f},{top:.1f}" for left, top in places)
         + '"/>',
     ]
     for point, (left, top) in zip(points, places, strict=True):
+        weight = ""
         if point is chosen:
             parts.append(f'<circle cx="{left:.1f}" cy="{top:.1f}" r="8" fill="none" stroke="red"/>')
-        label = f"{point.late_s:,.0f} s, ${point.usd:.4f}, {point.workers:,} workers"
+            weight = ' font-weight="bold"'
+        label = f"{point.late_s:,.0f} s, ${point.usd:.4f}"
         parts.append(
             f'<circle cx="{left:.1f}" cy="{top:.1f}" r="4" fill="#1f77b4">'
-            f"<title>{escape(label)}</title></circle>"
+            f"<title>{escape(f'{label}, {point.workers:,} workers')}</title></circle>"
         )
+        # The curve falls: the place above a point on the right is free, and that below on the left.
+        # Others show their label if one points at them, for near each other they would overlap.
+        if point is points[-1] and len(points) > 1:
+            at = f'x="{left:.1f}" y="{top + 20:.1f}" text-anchor="end"'
+        elif point is points[0] or point is chosen:
+            at = f'x="{left + 8:.1f}" y="{top - 8:.1f}"'
+        else:
+            continue
+        parts.append(f"<text {at}{weight}>{escape(label)}</text>")
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -98,8 +118,12 @@ def _axis(values: Sequence[float], first: float, last: float) -> _Axis:
     """An axis from one pixel to another that has all values between its ends."""
     low, high = log10(min(values)) - 0.05, log10(max(values)) + 0.05
     decades = range(floor(low), ceil(high) + 1)
-    steps = [step * 10.0**decade for decade in decades for step in _STEPS]
-    ticks = [one for one in steps if low <= log10(one) <= high]
+    ticks: list[float] = []
+    for steps in _STEPS:
+        found = (step * 10.0**decade for decade in decades for step in steps)
+        ticks = [one for one in found if low <= log10(one) <= high]
+        if len(ticks) >= _ENOUGH:
+            break
 
     def place(value: float) -> float:
         return first + (log10(value) - low) / (high - low) * (last - first)

@@ -44,8 +44,9 @@ def goal_options(command: Command) -> Command:
     for option in (
         click.option(f"--{BUDGET}", metavar="DOLLARS", help="Choose N, x, memory and number of "
                      "workers: the fastest way that costs no more, such as 0.40."),
-        click.option(f"--{WITHIN}", metavar="TIME", help="Choose them: the cheapest way that ends "
-                     "in this time from the end of the upload, such as 30s or 2m."),
+        click.option(f"--{WITHIN}", metavar="TIME", help="Choose N, x, memory and number of "
+                     "workers: the cheapest way that ends so long after the upload, such as 30s or "
+                     "2m."),
     ):  # fmt: skip
         command = option(command)
     return command

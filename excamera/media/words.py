@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 
-def counted(number: int, what: str) -> str:
-    """A number of things in words."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def counted(number: int, what: str, several: str = "") -> str:
+    """A number of things in words; `several` if the plural does not only end in "s"."""
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
 
 
 def skipped(packets: int) -> str:

@@ -43,6 +43,14 @@ AS_IT_SHOULD_BE = {
     "reconciles": ["[]"],
     "learns": ["200", "1", "True", "200"],
     "warms": ["SUCCEEDED", "audio 1, plan 1, stitch 1"],
+    "chooses_sizes": [
+        "SUCCEEDED",
+        "encode10240",
+        "True",
+        "SUCCEEDED",
+        "encode1769",
+        "True",
+    ],
     "warms_batches": ["SUCCEEDED", "anchors 1, encode 5"],
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
@@ -270,6 +278,17 @@ class Scenarios:
         with in_spans(self._stack):
             job = self._stack.job(self._stack.upload(self._key(), self._long_film))
         return [job.status, self._taken(job, "encode")]
+
+    def chooses_sizes(self) -> list[str]:
+        """Encodes films with goals; returns the memory of the function that encoded each."""
+        found: list[str] = []
+        with in_spans(self._stack):
+            for goal in ({"excamera-budget": "10"}, {"excamera-within": "15m"}):
+                job = self._stack.job(self._stack.upload(self._key(), self._long_film, goal))
+                chosen = self._ask("GET", f"/jobs/{job.name}").json()["planned"]["chosen"]
+                size = f"encode{chosen['memory_mb']}"
+                found += [job.status, size, str(self._taken(job, size) != "none")]
+        return found
 
     def _taken(self, job: Job, step: str) -> str:
         """Returns the environments of the call that asked for some of a step, if there was one."""
