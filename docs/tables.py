@@ -70,7 +70,7 @@ def keys() -> str:
 def ways() -> str:
     """The ways to encode the film of the published system."""
     film = Film(888 * 24, 3840, 2160, 888.0)
-    workers = Workers(DEFAULT_MEMORY_MB, encode_sizes=(10_240,))
+    workers = Workers(DEFAULT_MEMORY_MB)
     lines = (row(one, chosen=False) for one in planned(film, EncodeOptions(), workers).frontier)
     return _table(HEAD[1:], (line[1:] for line in lines))
 
