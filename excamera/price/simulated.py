@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
-from excamera.job.steps import STEPS
+from excamera.job.steps import SPREADING, STEPS
 from excamera.price.costs import STARTED_S, Usage, besides
 from excamera.price.estimate import COLD_START_S, Film, Pace, Workers
 from excamera.price.stages import ROUNDS, Lengths, Stages, equal_batches
+from mu.copies import SHARE
 from mu.prices import GB_SECOND_USD
 from mu.simulation import CLOUD, Cloud, Fanout, Function, Result, simulate
 
@@ -50,7 +51,7 @@ def simulated(
     batches: Sequence[Lengths] | None = None,
     cloud: Cloud = CLOUD,
     fanout: Fanout = Fanout.STANDARD,
-    hedge: float = 0.0,
+    hedge: float = SHARE,
     names: int = 1,
     warm: bool = False,
     seed: int = 0,
@@ -66,7 +67,8 @@ def simulated(
         batches: the frames of each chunk of each batch; by default all batches are equal.
         cloud: what services allow and add. S3's latency is that of `pace`.
         fanout: how the batches are begun.
-        hedge: share of the batches whose slowest are copied; see `mu.simulation.simulate`.
+        hedge: share of calls, or of batches, whose slowest are copied; see
+            `mu.simulation.simulate`.
         names: under how many names the functions of batches and spans are deployed.
         warm: whether functions have environments left from another job.
         seed: of all that is left to chance.
@@ -104,7 +106,8 @@ def functions_of(
 ) -> dict[str, Function]:
     """The functions of the flow; the arguments are those of `simulated`."""
     init_s = max(0.0, COLD_START_S - cloud.create_s)
-    return {
+    spreading = Function(workers.memory_mb[SPREADING], init_s=min(init_s, LIGHT_INIT_S))
+    return {SPREADING: spreading} | {
         step.name: Function(
             workers.memory_mb[step.name],
             init_s=init_s if step.media else min(init_s, LIGHT_INIT_S),

@@ -135,18 +135,13 @@ class Run:
 
     def entered(self, scope: Scope, path: Path) -> tuple[float, Path]:
         """Enter a state that is no task; returns its moment, and the path to it."""
-        if scope.asynchronous:
+        if scope.asynchronous or scope.spread is not None:
             return self.now, path
         late = self.enter(scope)
         state_s = self.cloud.state_s
         if late > 0:
             path = (path, TRANSITIONS, late)
         return self.now + late + state_s, (path, STATES, state_s)
-
-    def pace(self) -> Rate | None:
-        """When the inline maps of a new execution may begin their iterations."""
-        rate = self.cloud.iterations
-        return None if rate == float("inf") else Rate(rate)
 
     def ask(self, environments: Mapping[str, int]) -> None:
         """Have environments made, by tasks: one function calls each of them without waiting.
@@ -214,7 +209,7 @@ class Run:
         """Run to the end; what goes on beyond it, such as copies, is counted too."""
         first = step_of(self, flow)
         # ExecutionStarted and ExecutionSucceeded.
-        scope = Scope(events=2, iterations=self.pace())
+        scope = Scope(events=2)
 
         def last(_result: Any, path: Path) -> None:
             moment, path = self.entered(scope, path)

@@ -21,7 +21,7 @@ from mu.timeline import attempts
 from tests.aws.noise import write_noise
 from tests.aws.spans import in_spans
 from tests.aws.test_api import complete
-from tests.aws.ways import inline_up_to
+from tests.aws.ways import spread_up_to
 
 WORKERS = ("survey", "plan", "anchors", "encode", "audio", "stitch")
 
@@ -90,7 +90,7 @@ class Scenarios:
 
     def rebases(self) -> list[str]:
         """Encodes a film in the published way, and its batches in child executions."""
-        with inline_up_to(self._stack, 0):
+        with spread_up_to(self._stack, 0):
             upload = self._stack.upload(self._key(), self._film, {"excamera-mode": "rebase"})
             return [self._stack.job(upload).status]
 

@@ -30,7 +30,7 @@ from excamera.price.costs import Shape, actual, foretold
 from excamera.price.estimate import COLD_START_S, Film, Workers, environments_ahead
 from mu.timeline import attempts
 from tests.aws.spans import FRAMES, in_spans, padded
-from tests.aws.ways import inline_up_to
+from tests.aws.ways import spread_up_to
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -182,9 +182,9 @@ def test_a_job_in_children_asks_for_what_was_foretold(
     emulator: Emulator, stack: Deployed, film: Path
 ) -> None:
     """If this fails, a job whose batches are distributed costs other requests than it is told."""
-    shape = Shape.of(29, OPTIONS["anchors"], limits=Limits(job_workers=1, inline_calls=0))
+    shape = Shape.of(29, OPTIONS["anchors"], limits=Limits(job_workers=1, spread_calls=0))
     assert shape.listed
-    with inline_up_to(stack, 0):
+    with spread_up_to(stack, 0):
         options = texts("anchors")
         check_counts(emulator, stack, film, "costs/far", options, lambda _: shape, alone=True)
 

@@ -17,7 +17,7 @@ from emulator.excamera.deployed import Deployed
 from emulator.runs import history, quiet
 from excamera.job.flow import excamera_flow
 from excamera.job.objects import Keys
-from excamera.job.packing import INLINE_CALLS
+from excamera.job.packing import SPREAD_CALLS
 from excamera.job.plan import Plan
 from excamera.job.steps import DEFAULT_MEMORY_MB, NUMBERS, STEP_NAMES
 from excamera.price.costs import READS_OF_ENVIRONMENT, besides
@@ -26,7 +26,7 @@ from excamera.price.stages import Stages, batches_of
 from mu.simulation import CLOUD, Function, Result, Work, simulate
 from tests.aws.spans import FRAMES, in_spans, padded
 from tests.aws.test_costs import PRICED_AS_PUT, definition_of, reports, run, texts
-from tests.aws.ways import inline_up_to
+from tests.aws.ways import spread_up_to
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -41,7 +41,7 @@ def place(step: str, event: dict[str, Any]) -> Place:
 
 
 def simulated(
-    planned: Plan, seconds: dict[Place, float], span_pixels: int, inline_calls: int
+    planned: Plan, seconds: dict[Place, float], span_pixels: int, spread_calls: int
 ) -> Result:
     """Simulates a job of a plan whose calls take so long, in a cloud that adds no time."""
     film = Film(
@@ -50,7 +50,7 @@ def simulated(
         planned.geometry.height,
         float(planned.end * planned.time_base),
     )
-    limits = Workers(DEFAULT_MEMORY_MB, inline_calls=inline_calls).limits
+    limits = Workers(DEFAULT_MEMORY_MB, spread_calls=spread_calls).limits
     stages = Stages(
         film, planned.options, Pace(), limits, batches_of(planned), span_pixels=span_pixels,
         source_reads=0,
@@ -70,7 +70,7 @@ def simulated(
 
 def check(
     emulator: Emulator, stack: Deployed, film: Path, key: str, options: dict[str, str],
-    span_pixels: int, inline_calls: int = INLINE_CALLS,
+    span_pixels: int, spread_calls: int = SPREAD_CALLS,
 ) -> None:  # fmt: skip
     """Runs a job, simulates it with its own times, and compares the two."""
     run(emulator, stack, film, f"{key}/warm.mp4", options)  # warm environments open no source
@@ -83,7 +83,7 @@ def check(
         place(record["name"], record["event"]): record["finished"] - record["started"]
         for record in records
     }
-    found = simulated(planned, seconds, span_pixels, inline_calls)
+    found = simulated(planned, seconds, span_pixels, spread_calls)
 
     # The same calls, each of which takes as long.
     assert Counter(place(call.task, call.event) for call in found.calls) == Counter([*seconds])
@@ -198,5 +198,5 @@ def test_a_simulated_job_is_begun_as_the_one_that_ran(
     """If this fails, simulated maps in groups or in children are not billed as real ones are."""
     frames = 168 if calls else 50
     film = Clip(frames=frames, width=48, height=32, sound="aac").write(tmp_path / "film.mp4")
-    with inline_up_to(stack, calls):
+    with spread_up_to(stack, calls):
         check(emulator, stack, film, f"simulated/{calls}", texts_of, 10**9, calls)
