@@ -8,8 +8,9 @@ from statistics import median
 SHARE = 0.05
 """Calls of a task are copied when at most this share of them is left; so copies are as few."""
 
-SLOW = 1.25
-"""A call is slow if it has lasted so many medians of those that have ended."""
+SLOW = 2.0
+"""A call is slow if it has lasted so many medians of those that have ended. Calls that have half as
+much again to do, such as those that join what others have made, are not."""
 
 
 def few(share: float, count: int) -> int:

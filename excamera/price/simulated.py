@@ -51,7 +51,8 @@ def simulated(
     batches: Sequence[Lengths] | None = None,
     cloud: Cloud = CLOUD,
     fanout: Fanout = Fanout.STANDARD,
-    hedge: float = SHARE,
+    hedge: float = 0.0,
+    copies: float = SHARE,
     names: int = 1,
     warm: bool = False,
     seed: int = 0,
@@ -67,8 +68,8 @@ def simulated(
         batches: the frames of each chunk of each batch; by default all batches are equal.
         cloud: what services allow and add. S3's latency is that of `pace`.
         fanout: how the batches are begun.
-        hedge: share of calls, or of batches, whose slowest are copied; see
-            `mu.simulation.simulate`.
+        hedge: share of the batches whose slowest are copied; see `mu.simulation.simulate`.
+        copies: share of calls whose slowest are copied; see there.
         names: under how many names the functions of batches and spans are deployed.
         warm: whether functions have environments left from another job.
         seed: of all that is left to chance.
@@ -89,6 +90,7 @@ def simulated(
         cloud=cloud,
         fanout=fanout,
         hedge=hedge,
+        copies=copies,
         seed=seed,
         before_s=before_s(cloud),
         early=stages.early,
@@ -106,7 +108,9 @@ def functions_of(
 ) -> dict[str, Function]:
     """The functions of the flow; the arguments are those of `simulated`."""
     init_s = max(0.0, COLD_START_S - cloud.create_s)
-    spreading = Function(workers.memory_mb[SPREADING], init_s=min(init_s, LIGHT_INIT_S))
+    spreading = Function(
+        workers.memory_mb[SPREADING], init_s=min(init_s, LIGHT_INIT_S), warm=int(warm)
+    )
     return {SPREADING: spreading} | {
         step.name: Function(
             workers.memory_mb[step.name],

@@ -57,7 +57,7 @@ class Spread:
     def _look(self, task: str) -> None:
         """Copy the slowest few calls, each as soon as it is slow."""
         run = self._run
-        left, most = self._left[task], few(run.hedge, self._begun[task])
+        left, most = self._left[task], few(run.copies, self._begun[task])
         if len(left) > most:
             return
         late = slow_s(self._took[task])

@@ -405,7 +405,7 @@ def test_the_slowest_calls_of_a_spread_map_are_copied() -> None:
         FREE, concurrency=1000, stragglers=0.02, straggler_least=4.0, straggler_tail=9.0
     )
     for seed in range(5):
-        alone, copied = (run_way("spread", 100, chance, seed=seed, hedge=h) for h in (0.0, 0.05))
+        alone, copied = (run_way("spread", 100, chance, seed=seed, copies=h) for h in (0.0, 0.05))
         slow = max(call.ended - call.began for call in alone.calls if call.task == "one") > 200
         copies = sum(call.copies for call in copied.calls)
         assert copies <= 5
