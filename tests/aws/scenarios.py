@@ -23,13 +23,13 @@ from tests.aws.spans import in_spans
 from tests.aws.test_api import complete
 from tests.aws.ways import spread_up_to
 
-WORKERS = ("survey", "plan", "anchors", "encode", "audio", "stitch")
+WORKERS = ("survey", "plan", "anchors", "encode", "audio", "stitch", "spread")
 
 # What each of the scenarios below must return.
 AS_IT_SHOULD_BE = {
     "encodes": ["SUCCEEDED", "SUCCEEDED"],
     "rebases": ["SUCCEEDED"],
-    "surveys": ["SUCCEEDED", "2"],
+    "surveys": ["SUCCEEDED", "2", "SUCCEEDED", "2"],
     "sends_parts": ["SUCCEEDED"],
     "fails": ["OutputExists", "True", "SUCCEEDED", "False"],
     "starts": ["SUCCEEDED"],
@@ -42,7 +42,7 @@ AS_IT_SHOULD_BE = {
     "remembers": ["200"],
     "reconciles": ["[]"],
     "learns": ["200", "1", "True", "200"],
-    "warms": ["SUCCEEDED", "audio 1, plan 1, stitch 1"],
+    "warms": ["SUCCEEDED", "audio 1, plan 1, spread 1, stitch 1"],
     "warms_batches": ["SUCCEEDED", "anchors 1, encode 5"],
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
@@ -95,10 +95,13 @@ class Scenarios:
             return [self._stack.job(upload).status]
 
     def surveys(self) -> list[str]:
-        """Encodes a film that is surveyed in spans; returns how many there were, too."""
-        with in_spans(self._stack):
-            job = self._stack.job(self._stack.upload(self._key(), self._long_film))
-        return [job.status, str(len(self._stack.timeline(job, "survey")))]
+        """Encodes a film that is surveyed in spans, in each way; tells how many these were, too."""
+        seen = []
+        for calls in (1000, 0):
+            with in_spans(self._stack), spread_up_to(self._stack, calls):
+                job = self._stack.job(self._stack.upload(self._key(), self._long_film))
+            seen += [job.status, str(len(self._stack.timeline(job, "survey")))]
+        return seen
 
     def sends_parts(self) -> list[str]:
         """Encodes a film whose batch is large enough for a part of the result."""
@@ -487,6 +490,8 @@ class Scenarios:
             "event": {"job": job, **numbers},
             "state": {"retries": 0},
         }
+        if step == "spread":
+            payload["event"] = {"job": job, "each": "batches", "event": {}}
         stack.client("lambda").invoke(
             FunctionName=stack.function(step), Payload=json.dumps(payload)
         )
