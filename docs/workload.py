@@ -24,8 +24,8 @@ from excamera.lifecycle.uploads import job_of_upload
 from excamera.price.costs import Usage
 from excamera.price.estimate import Estimate, Film, Workers, estimate
 from mu import MemoryStore
+from mu.fanout import DISTRIBUTED
 from stacks.quotas import quota
-from stacks.states_language import DISTRIBUTED, GROUPED, INLINE
 
 Definition = dict[str, Any]
 
@@ -74,7 +74,7 @@ def payloads(
         "spans_at_once": WORKERS.limits.workers,
         "span_threads": 0,
         "limits": asdict(WORKERS.limits),
-        "ways": {},
+        "way": DISTRIBUTED,
     }
     planned = {
         "items": f"jobs/{job['job']}/items.json",
@@ -84,7 +84,7 @@ def payloads(
         "batches": len(batches),
         "sound": True,
         "indexed_by": "packets",
-        "ways": {},
+        "way": DISTRIBUTED,
     }
     caught = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": "x" * 32_768}
     longest = max(batches, key=lambda batch: len(batch.chunks))
@@ -115,7 +115,7 @@ def events(scope: Definition, shares: int, retries: int) -> int:
 
     A Lambda task leaves five events and three more for each further attempt; states around
     others leave two for themselves, and two for what they start. A distributed map's
-    children have histories of their own. A long film's maps do not run inline.
+    children have histories of their own.
 
     Args:
         scope: a definition, a branch or an item processor.
@@ -129,7 +129,7 @@ def events(scope: Definition, shares: int, retries: int) -> int:
                 total += 5 + 3 * retries
             case "Parallel":
                 total += 4 + sum(events(one, shares, retries) for one in state["Branches"])
-            case "Map" if not name.endswith((f" {INLINE}", f" {GROUPED}")):
+            case "Map":
                 total += 6
                 processor = state["ItemProcessor"]
                 if processor["ProcessorConfig"]["Mode"] == "INLINE":

@@ -11,7 +11,7 @@ express, so a state machine can be derived from the same flow:
 | `output="key"` | `ResultPath: "$.key"` |
 | `output=DISCARD` | `ResultPath: null` |
 | `Each.distributed`, `concurrency` | `ProcessorConfig.Mode`, `MaxConcurrency` |
-| `Each.inline` | `Choice` of a distributed map, an inline one, and inline maps in an inline map |
+| `Each.way` | `Choice` of a distributed map, and a `Task` that interprets the map |
 | `Each.items_in_store` | `ItemReader` of a JSON array in S3 |
 | `Each.results` | `ResultWriter`'s prefix |
 | `Task.size` | `States.ArrayGetItem` of the functions of each size |
@@ -117,8 +117,8 @@ class Each:
             distributed map, whose results are too many for an event.
         distributed: run as a distributed map, with a child execution for each item and
             thousands of them at once.
-        inline: for a distributed map, path of what `mu.fanout.fan_out` says of the list: few bodies
-            run in the execution that has the map, and are begun and gathered faster.
+        way: for a distributed map, path of what `mu.fanout.way_of` says of the list: one function
+            begins few bodies faster. Engines of one machine need not know.
         concurrency: the most bodies that run at once: a number, or the path of one in the
             event; None for no cap.
         items_in_store: see `items`.
@@ -135,7 +135,7 @@ class Each:
     concurrency: int | str | None = None
     items_in_store: bool = False
     results: str | None = None
-    inline: str | None = None
+    way: str | None = None
 
 
 Node = Task | Sequence | Parallel | Each
@@ -213,27 +213,24 @@ def check(flow: Node, functions: Mapping[str, str]) -> None:
                 if isinstance(node.concurrency, int) and node.concurrency < 1:
                     raise FlowError(f"each {node.name}: concurrency must be at least 1")
                 paths = {"items": node.items, "results": node.results,
-                         "concurrency": node.concurrency, "inline": node.inline}  # fmt: skip
+                         "concurrency": node.concurrency, "way": node.way}  # fmt: skip
                 _check_template(node.name, paths, in_each=False)
                 _check_template(node.name, node.item or {}, in_each=True)
-                if node.inline is not None:
-                    _check_inline(node)
+                if node.way is not None:
+                    _check_way(node)
             case Sequence() if not node.steps:
                 raise FlowError(f"sequence {node.name} has no steps")
             case Parallel() if not node.branches:
                 raise FlowError(f"parallel {node.name} has no branches")
 
 
-def _check_inline(node: Each) -> None:
+def _check_way(node: Each) -> None:
     if not node.distributed:
-        raise FlowError(f"each {node.name}: inline is for a distributed map")
-    if "$index" in (node.item or {}).values():
-        # Items in groups have no number of their own.
-        raise FlowError(f"each {node.name}: an item that may run inline has no $index")
+        raise FlowError(f"each {node.name}: way is for a distributed map")
     for below in walk(node.body):
         if isinstance(below, Each) and below.distributed:
             raise FlowError(
-                f"each {below.name}: a distributed map in {node.name}, which may be inline"
+                f"each {below.name}: a distributed map in {node.name}, which may be spread"
             )
 
 

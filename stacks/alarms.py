@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from excamera.job.steps import STEP_NAMES
+from excamera.job.steps import SPREADING, STEP_NAMES
 from stacks.function import Function
 
 PERIOD = Duration.minutes(5)
@@ -22,6 +22,9 @@ RUNBOOK = "docs/operations.md"
 
 _RETRIED_ERRORS = 10
 """Errors of the flow's functions that ring; the state machine retries, or fails the job."""
+
+_RETRIED = (*STEP_NAMES, SPREADING)
+"""These functions. What `spread` does not do, a distributed map does."""
 
 _NOT_ERRORS = ("failure",)
 """Functions that fail on purpose, with the error that ends the job."""
@@ -83,7 +86,7 @@ class Alarms(Construct):
                     f"{step.capitalize()}Errors",
                     _sum(_of_sizes(one, "Errors", step)),
                     f"The function {step} fails.",
-                    threshold=_RETRIED_ERRORS if step in STEP_NAMES else 1,
+                    threshold=_RETRIED_ERRORS if step in _RETRIED else 1,
                 )
 
     def _topic(self, email: str) -> sns.Topic:

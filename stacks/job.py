@@ -6,12 +6,12 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from excamera.job.flow import excamera_flow
-from excamera.job.steps import ENCODING, name_of_size
+from excamera.job.steps import ENCODING, SPREADING, name_of_size
 from mu.flow import Sequence
 from stacks.function import Function
 from stacks.settings import Settings
 from stacks.state_machine import allow_distributed_map, new_state_machine
-from stacks.states_language import STORE, state_machine
+from stacks.states_language import STORE, Spreading, state_machine
 
 
 def definition(settings: Settings) -> dict[str, object]:
@@ -32,6 +32,7 @@ def definition(settings: Settings) -> dict[str, object]:
                 for number, memory_mb in enumerate(settings.sizes_of(ENCODING))
             ]
         },
+        spreading=Spreading(SPREADING, settings.timeout_s + 15, {"job": "$.job"}),
     )
 
 

@@ -11,7 +11,7 @@ from constructs import Node
 
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
-from excamera.job.packing import INLINE_CALLS, MOST_CHILDREN, MOST_SHARES
+from excamera.job.packing import MOST_CHILDREN, MOST_SHARES, SPREAD_CALLS
 from excamera.job.steps import DEFAULT_MEMORY_MB, ENCODE_SIZES_MB, ENCODING, STEP_NAMES
 from mu.fanout import MOST_AT_ONCE
 from stacks import public_key
@@ -86,8 +86,8 @@ class Settings:
             jobs (`Function.front` in `excamera.job.steps`); 0 for none.
         job_workers: functions that may encode one job at the same time.
         batch_workers: functions that may encode one batch, at most 40.
-        inline_calls: calls of all batches, or of all spans, up to which these run in the job's own
-            execution and not in child executions; 0 for never.
+        spread_calls: calls of batches, or of spans, under way at once, up to which one function
+            begins all of them, and not a child execution each; 0 for never.
         snap_start: functions of which new environments begin with a snapshot of one; each costs
             something at all times.
         warm_ahead: whether a job has environments of functions made before it needs them.
@@ -155,7 +155,7 @@ class Settings:
     encode_sizes: list[int] = field(default_factory=lambda: list(ENCODE_SIZES_MB))
     workers_at_once: int = 0
     front_reserved: int = 0
-    inline_calls: int = INLINE_CALLS
+    spread_calls: int = SPREAD_CALLS
     snap_start: list[str] = field(default_factory=list)
     provisioned: int = 0
     warm_ahead: bool = True
@@ -225,7 +225,7 @@ class Settings:
         _within("front_reserved", self.front_reserved, range(101))
         _within("job_workers", self.job_workers, range(1, MOST_CHILDREN + 1))
         _within("batch_workers", self.batch_workers, range(1, MOST_SHARES + 1))
-        _within("inline_calls", self.inline_calls, range(MOST_AT_ONCE**2 + 1))
+        _within("spread_calls", self.spread_calls, range(MOST_AT_ONCE + 1))
         _within("provisioned", self.provisioned, range(10_001))
         self._check_snapshots()
         _within("max_source_gb", self.max_source_gb, range(1, 5001))

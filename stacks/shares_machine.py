@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from stacks.states_language import BUSY, INVOKE, State
+from mu.retries import BUSY
+from stacks.states_language import INVOKE, State, retry_rule
 
 _SERVICE_ERRORS: State = {
     "ErrorEquals": [
@@ -101,7 +103,7 @@ def _run(timeout_s: int, on_failure: str, *, networked: bool) -> State:
         },
         "TimeoutSeconds": timeout_s + 15,
         "Retry": [
-            {**BUSY, "MaxAttempts": 1000},
+            retry_rule(replace(BUSY, attempts=1000)),
             _SERVICE_ERRORS,
             *([_NOT_CONNECTED] if networked else []),
         ],

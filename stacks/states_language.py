@@ -5,10 +5,9 @@ it for Step Functions. A state machine also needs what only the cloud has:
 
 - every Task calls its function with the event and with what Step Functions knows of the
   attempt (`mu.engines.stack.function` reads both), and is retried when Lambda itself fails;
-- a map that may run inline is a Choice and three maps: distributed, inline, and for more items
-  than an inline map runs at once, inline maps in an inline map. Names of states are unique, so the
-  states of their bodies have the map's way after their name; errors and records have the name
-  alone;
+- a map that one function may run (see `mu.fanout`) is a Choice of that function and of a
+  distributed map. The latter also does what is left if the function fails, for whatever reason: so
+  the function itself is not tried again;
 - when a Task deep in the flow fails for good, a sibling state records the failure there,
   because a distributed map hides its children's errors from its parent;
 - every failure arrives at one last Task. It either fails the execution under the name of the
@@ -22,10 +21,12 @@ may be there in several sizes of memory, of which the event of its task chooses 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mu.fanout import ATTEMPTS, ATTEMPTS_OF_RECORDER
+from mu.fanout import DISTRIBUTED, NOTHING, SPREAD
 from mu.flow import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
+from mu.retries import BUSY, DIED
 
 State = dict[str, Any]
 
@@ -35,58 +36,20 @@ INVOKE = "InvokeFunction"
 DONE = "done"
 JOB_FAILED = "job failed"
 
-BUSY: State = {
-    "ErrorEquals": ["Lambda.TooManyRequestsException"],
-    "IntervalSeconds": 1,
-    "BackoffRate": 2.0,
-    "MaxDelaySeconds": 6,
-    "MaxAttempts": 190,
-    "JitterStrategy": "FULL",
-}
-"""Too many workers run at once: waiting helps, and costs next to nothing.
 
-Pauses are short, so that a free place is not left empty. On average they take three seconds, so
-attempts last for ten minutes; then the job as a whole starts again and keeps what is finished (see
-`excamera.lifecycle.failure`). More attempts would fill the history of a batch, in which each leaves
-three events of at most 25,000.
-"""
+@dataclass(frozen=True, slots=True)
+class Spreading:
+    """The function that runs whole maps.
 
-_LAMBDA: State = {
-    "ErrorEquals": [
-        "Lambda.ServiceException",
-        "Lambda.AWSLambdaException",
-        "Lambda.SdkClientException",
-        "Lambda.ClientExecutionTimeoutException",
-        "Lambda.Unknown",
-        "Runtime.ExitError",
-        "Runtime.OutOfMemory",
-        "MemoryError",
-        "Sandbox.Timedout",
-        "States.Timeout",
-    ],
-    "IntervalSeconds": 2,
-    "BackoffRate": 2.0,
-    "MaxDelaySeconds": 30,
-    "MaxAttempts": 3,
-    "JitterStrategy": "FULL",
-}
-"""Lambda's own failures, and workers that were killed or ran out of memory or time."""
+    Attributes:
+        function: its name.
+        timeout_s: limit for one of its calls.
+        event: what it is told beside the map's name (`each`) and the flow's event (`event`).
+    """
 
-_INLINE: State = {
-    "IntervalSeconds": 1,
-    "BackoffRate": 2.0,
-    "MaxDelaySeconds": 6,
-    "JitterStrategy": "FULL",
-}
-"""How a task in the body of an inline map is tried again, whatever of the above has happened.
-
-All bodies share a history, so there are few attempts: `mu.fanout` has the numbers.
-"""
-
-INLINE = "inline"
-GROUPED = "grouped"
-DISTRIBUTED = "distributed"
-"""The ways in which a map runs, as they are part of the names of its states."""
+    function: str
+    timeout_s: int
+    event: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _attempt(name: str) -> State:
@@ -105,6 +68,7 @@ def state_machine(
     timeout_s: int,
     comment: str,
     sizes: Mapping[str, Collection[str]] | None = None,
+    spreading: Spreading | None = None,
 ) -> dict[str, Any]:
     """The definition of a state machine that runs a flow.
 
@@ -115,11 +79,13 @@ def state_machine(
         comment: description that the console shows.
         sizes: the names of functions that there are in several sizes, by what tasks call them, in
             the order in which `Task.size` counts them.
+        spreading: the function that runs maps with a `way`; None for none of them.
 
     Raises:
-        ValueError: a task that chooses a size keeps its result, or a sequence is in another.
+        ValueError: a task that chooses a size keeps its result, a sequence is in another, or
+            nothing follows a map with a `way`.
     """
-    states = _Writer(on_failure, sizes or {}).sequence(flow, JOB_FAILED)
+    states = _Writer(on_failure, sizes or {}, spreading).sequence(flow, JOB_FAILED)
     first = next(iter(states))
     for state in states.values():
         if state.pop("End", False):
@@ -140,7 +106,7 @@ def state_machine(
         "TimeoutSeconds": 60,
         # Nobody catches what it throws, and its history is the whole job's. No place stays empty
         # while it pauses.
-        "Retry": [{**BUSY, "MaxDelaySeconds": 60, "MaxAttempts": 400}, _LAMBDA],
+        "Retry": [retry_rule(replace(BUSY, max_delay_s=60, attempts=400)), retry_rule(DIED)],
         "Next": first,
     }
     return {"Comment": comment, "StartAt": first, "TimeoutSeconds": timeout_s, "States": states}
@@ -150,18 +116,15 @@ class _Writer:
     """Writes the states of one scope: the top, a branch, or the body of a map."""
 
     def __init__(
-        self, on_failure: str, sizes: Mapping[str, Collection[str]], way: str = ""
+        self,
+        on_failure: str,
+        sizes: Mapping[str, Collection[str]],
+        spreading: Spreading | None,
     ) -> None:
-        """Begins a scope.
-
-        Args:
-            on_failure: see `state_machine`.
-            sizes: see there.
-            way: in which the map around it runs, if all its bodies share a history.
-        """
+        """Begins a scope; see `state_machine`."""
         self._on_failure = on_failure
         self._sizes = sizes
-        self._way = way
+        self._spreading = spreading
 
     def scope(self, node: Node) -> State:
         """The states of `node` alone, as a branch or an item processor holds them."""
@@ -174,55 +137,64 @@ class _Writer:
         states: dict[str, State] = {}
         recorders: dict[str, State] = {}
         for number, step in enumerate(node.steps):
-            own = self._states(step)
+            following = node.steps[number + 1].name if number + 1 < len(node.steps) else None
+            own = self._states(step, following)
             for state in own.values():
                 if state["Type"] == "Choice":
                     continue
-                if number + 1 < len(node.steps):
-                    state["Next"] = self._name(node.steps[number + 1])
+                if following is not None:
+                    state["Next"] = following
                 else:
                     state["End"] = True
+                if "Catch" in state:
+                    continue
                 if caught_by is not None:
                     state["Catch"] = [_catch(step.name, caught_by)]
                 elif isinstance(step, Task):
-                    recorder = f"{self._name(step)} failed"
+                    recorder = f"{step.name} failed"
                     state["Catch"] = [_catch(step.name, recorder)]
                     recorders[recorder] = self._recorder(step)
             states |= own
         return states | recorders
 
-    def _name(self, node: Node) -> str:
-        return f"{node.name} {self._way}" if self._way else node.name
-
-    def _states(self, node: Node) -> dict[str, State]:
+    def _states(self, node: Node, following: str | None) -> dict[str, State]:
         """The states of a step, the first of which is entered."""
-        name = self._name(node)
         match node:
             case Task():
-                return {name: self._task(node)}
+                return {node.name: self._task(node)}
             case Parallel():
-                return {name: self._parallel(node)}
-            case Each(inline=str() as ways):
-                return {
-                    name: _choice(name, ways),
-                    f"{name} {INLINE}": self._inline(node, f"{ways}.items"),
-                    f"{name} {GROUPED}": self._grouped(node, f"{ways}.groups"),
-                    f"{name} {DISTRIBUTED}": self._map(node),
-                }
+                return {node.name: self._parallel(node)}
+            case Each(way=str()) if self._spreading is not None:
+                return self._ways(node, self._spreading, following)
             case Each():
-                return {name: self._map(node)}
+                return {node.name: self._map(node)}
             case Sequence():
                 raise ValueError(f"{node.name}: a sequence in a sequence is one sequence")
 
-    def _retries(self, node: Task | None = None) -> list[State]:
-        """The rules of a task, or of the call that records a failure."""
-        own = [] if node is None else [_retry(rule) for rule in node.retry]
-        rules = [*own, BUSY, _LAMBDA]
-        if not self._way:
-            return rules
-        errors = [error for rule in rules for error in rule["ErrorEquals"]]
-        attempts = ATTEMPTS_OF_RECORDER if node is None else ATTEMPTS
-        return [{"ErrorEquals": errors, **_INLINE, "MaxAttempts": attempts}]
+    def _ways(self, node: Each, spreading: Spreading, following: str | None) -> dict[str, State]:
+        """A map that one function may run."""
+        if following is None:
+            raise ValueError(f"{node.name}: nothing follows it, if its list is empty")
+        spread, distributed = f"{node.name} {SPREAD}", f"{node.name} {DISTRIBUTED}"
+        nexts = {NOTHING: following, SPREAD: spread}
+        choices = [
+            {"Variable": node.way, "StringEquals": way, "Next": state}
+            for way, state in nexts.items()
+        ]
+        event = {**_fields(spreading.event), "each": node.name, "event.$": "$"}
+        return {
+            node.name: {"Type": "Choice", "Choices": choices, "Default": distributed},
+            spread: {
+                "Type": "Task",
+                "Resource": f"${{{spreading.function}}}",
+                "Parameters": {"event": event, "state": _attempt(spread)},
+                **({} if node.output == DISCARD else {"ResultSelector": {}}),
+                **_result(node.output),
+                "TimeoutSeconds": spreading.timeout_s,
+                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": distributed}],
+            },
+            distributed: self._map(node),
+        }
 
     def _task(self, node: Task) -> State:
         event = {"event.$": "$"} if node.input is None else {"event": _fields(node.input)}
@@ -233,7 +205,7 @@ class _Writer:
         }
         if node.timeout_s is not None:
             state["TimeoutSeconds"] = int(node.timeout_s)
-        state["Retry"] = self._retries(node)
+        state["Retry"] = [retry_rule(rule) for rule in (*node.retry, BUSY, DIED)]
         return state
 
     def _called(self, node: Task, payload: State) -> State:
@@ -256,12 +228,11 @@ class _Writer:
                 "event": {
                     **_fields(node.input or {}),
                     "failed.$": "$.failed",
-                    **({"inline": True} if self._way else {}),
                 },
                 "state": _attempt(f"{node.name} failed"),
             },
             "TimeoutSeconds": 60,
-            "Retry": self._retries(),
+            "Retry": [retry_rule(BUSY), retry_rule(DIED)],
             "End": True,
         }
 
@@ -300,66 +271,6 @@ class _Writer:
             state["ResultSelector"] = {}
         return state | _result(node.output)
 
-    def _inline(self, node: Each, items: str) -> State:
-        """The map of a list of which all items may begin at once."""
-        return {
-            **_inline_map(
-                items, node.item, _Writer(self._on_failure, self._sizes, INLINE).scope(node.body)
-            ),
-            **_at_once(node),
-            "ResultSelector": {},
-            **_result(node.output),
-        }
-
-    def _grouped(self, node: Each, groups: str) -> State:
-        """A map of groups, each of which has a map of its own."""
-        # A group's map is given what the items' events take from the event.
-        given = {
-            key: value
-            for key, value in (node.item or {}).items()
-            if isinstance(value, str) and value.startswith("$.")
-        }
-        item = None if node.item is None else {**node.item, **{key: f"$.{key}" for key in given}}
-        body = _Writer(self._on_failure, self._sizes, GROUPED).scope(node.body)
-        inner = {
-            **_inline_map(f"$.{GROUP}", item, body),
-            "ResultSelector": {},
-            "End": True,
-        }
-        name = f"{node.name} {GROUP}"
-        return {
-            **_inline_map(
-                groups, {**given, GROUP: "$item"}, {"StartAt": name, "States": {name: inner}}
-            ),
-            "ResultSelector": {},
-            **_result(node.output),
-        }
-
-
-GROUP = "group"
-"""Items that one of several inline maps has."""
-
-
-def _choice(name: str, ways: str) -> State:
-    """Chooses how a map runs, by what `mu.fanout.fan_out` said of its list."""
-    return {
-        "Type": "Choice",
-        "Choices": [
-            {"Variable": f"{ways}.items", "IsPresent": True, "Next": f"{name} {INLINE}"},
-            {"Variable": f"{ways}.groups", "IsPresent": True, "Next": f"{name} {GROUPED}"},
-        ],
-        "Default": f"{name} {DISTRIBUTED}",
-    }
-
-
-def _inline_map(items: str, item: Mapping[str, Any] | None, body: State) -> State:
-    return {
-        "Type": "Map",
-        "ItemsPath": items,
-        **({} if item is None else {"ItemSelector": _fields(item)}),
-        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, **body},
-    }
-
 
 def _at_once(node: Each) -> State:
     if node.concurrency is None:
@@ -378,7 +289,8 @@ def _result(output: str | None) -> State:
     return {"ResultPath": None if output == DISCARD else f"$.{output}"}
 
 
-def _retry(rule: Retry) -> State:
+def retry_rule(rule: Retry) -> State:
+    """A rule as a retrier."""
     return {
         "ErrorEquals": list(rule.errors),
         "IntervalSeconds": rule.interval_s,

@@ -15,7 +15,7 @@ from constructs import Construct
 import layers
 from excamera.job.cut import SPAN_PIXELS
 from excamera.job.environments import AT_START, FOR_BATCHES
-from excamera.job.steps import ENCODING, STEPS, Right, Step
+from excamera.job.steps import ENCODING, SPREADING, STEPS, Per, Right, Step
 from stacks.code import function_code
 from stacks.delivery import Delivery
 from stacks.executors import Executors
@@ -52,6 +52,7 @@ class Workers(Construct):
 
         self.by_step = {step.name: self._step(step) for step in STEPS}
         self.by_step["failure"] = self._failure_function()
+        self.by_step[SPREADING] = self._spread_function()
         self.warm = self._warm_function() if settings.warm_ahead else None
         self._let_warm(self.by_step["index"])
 
@@ -75,7 +76,7 @@ class Workers(Construct):
             environment |= {
                 **self._limits(),
                 "BATCH_WORKERS": str(settings.batch_workers),
-                "INLINE_CALLS": str(settings.inline_calls),
+                "SPREAD_CALLS": str(settings.spread_calls),
                 "SPAN_PIXELS": str(SPAN_PIXELS),
                 "MEMORY_MB": json.dumps(settings.memory_mb),
                 "ENCODE_SIZES": json.dumps(settings.sizes_of(ENCODING)),
@@ -124,6 +125,34 @@ class Workers(Construct):
             JOBS,
         )
         return failure
+
+    def _spread_function(self) -> Function:
+        """The function that runs maps of the flow, and may call exactly what these call."""
+        called = {
+            step.name: list(self.by_step[step.name].sizes.values())
+            for step in STEPS
+            if step.per is not Per.JOB
+        }
+        arns = {
+            step: [one.current_version.function_arn for one in sizes]
+            for step, sizes in called.items()
+        }
+        spread = self.function(
+            SPREADING,
+            environment={
+                "WORK_BUCKET": self._storage.work.bucket_name,
+                "CALLED": Stack.of(self).to_json_string(arns),
+                "TIMEOUT_S": str(self._settings.timeout_s),
+            },
+        )
+        self._read_jobs(spread)
+        self._write_jobs(spread)
+        spread.allow(
+            ["lambda:InvokeFunction"],
+            [all_versions(one) for sizes in called.values() for one in sizes],
+            "Jobs that began before a deployment call versions that are older than it.",
+        )
+        return spread
 
     def _warm_function(self) -> Function:
         """The function that has environments of others made, and may call exactly these."""

@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.cloud.jobs import STEPS, Cloud, Record, Run, deployed, run_locally
 from benchmarks.common.clips import sha256_of
 from benchmarks.common.synthetic import Clip
+from mu.fanout import DISTRIBUTED
 from mu.machine import available_cpus
 
 WIDTH, HEIGHT, RATE, CHUNK_FRAMES = 96, 64, 60, 6
@@ -186,8 +187,9 @@ def transitions(states: dict[str, Any], start: str, items: Items) -> tuple[int, 
         if state["Type"] == "Map":
             within = [(state["ItemProcessor"], inner) for inner in items.get(name, ())]
         if state["Type"] == "Choice":
-            ways = [choice["Next"] for choice in state["Choices"]]
-            name = next((way for way in ways if way in items), state["Default"])
+            ways = state["Choices"]
+            chosen = [one["Next"] for one in ways if f"{name} {one['StringEquals']}" in items]
+            name = next(iter(chosen), state["Default"])
             continue
         distributed = (
             state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
@@ -203,36 +205,25 @@ def transitions(states: dict[str, Any], start: str, items: Items) -> tuple[int, 
     return own, children
 
 
-def in_ways(items: Items, ways: Mapping[str, Mapping[str, Any]]) -> Items:
+def in_ways(items: Items, ways: Mapping[str, str]) -> Items:
     """The items of maps by the names that their states have.
 
     Args:
         items: as in `transitions`, but by the names of the flow.
-        ways: what `mu.fanout.fan_out` says of each map that may run inline.
+        ways: what `mu.fanout.way_of` says of each map that one function may run.
     """
     found: dict[str, Sequence[Items]] = {}
     for name, own in items.items():
-        if name not in ways:
-            found[name] = own
-        elif "groups" in ways[name]:
-            left = iter(_named(own, "grouped"))
-            groups = [[next(left) for _ in group] for group in ways[name]["groups"]]
-            found[f"{name} grouped"] = [{f"{name} group": group} for group in groups]
-        elif "items" in ways[name]:
-            found[f"{name} inline"] = _named(own, "inline")
-        else:
-            found[f"{name} distributed"] = own
+        way = ways.get(name)
+        # Of what one function begins, no state is entered.
+        found[name if way is None else f"{name} {way}"] = own if way in (None, DISTRIBUTED) else ()
     return found
 
 
-def _named(items: Sequence[Items], way: str) -> list[Items]:
-    return [{f"{name} {way}": _named(inner, way) for name, inner in one.items()} for one in items]
-
-
-def ways_of(records: Iterable[Record]) -> dict[str, Any]:
+def ways_of(records: Iterable[Record]) -> dict[str, str]:
     """What a job's timeline says of the ways of its maps."""
     by_step = {record["name"]: record["result"] for record in records}
-    return {"spans": by_step["index"]["ways"], "batches": by_step["plan"]["ways"]}
+    return {"spans": by_step["index"]["way"], "batches": by_step["plan"]["way"]}
 
 
 def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ SECTIONS: dict[str, Callable[[], Any]] = {
     "sizes": sections.sizes,
     "published": sections.published,
     "fanouts": sections.fanouts,
-    "inline": sections.inline,
+    "spread": sections.spread,
     "pauses": sections.pauses,
     "copies": sections.copies,
     "measured": lambda: {**_machine(), **measured.measure(CACHE)},

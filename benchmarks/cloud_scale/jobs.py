@@ -8,7 +8,7 @@ from typing import Any
 
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
-from excamera.job.packing import INLINE_CALLS, MOST_CHILDREN, MOST_SHARES, capacity_of
+from excamera.job.packing import MOST_CHILDREN, MOST_SHARES, SPREAD_CALLS, capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.simulated import Simulated, functions_of, simulated
@@ -36,12 +36,12 @@ class Account:
     Attributes:
         quota: functions that it runs at once.
         names: of each of those for many workers.
-        inline_calls: calls of a map up to which it runs inline.
+        spread_calls: calls under way at once up to which one function begins a map.
     """
 
     quota: int
     names: int = 1
-    inline_calls: int = INLINE_CALLS
+    spread_calls: int = SPREAD_CALLS
 
     @property
     def workers(self) -> Workers:
@@ -51,7 +51,7 @@ class Account:
             job_workers=MOST_CHILDREN,
             batch_workers=MOST_SHARES,
             concurrency=capacity_of(self.quota),
-            inline_calls=self.inline_calls,
+            spread_calls=self.spread_calls,
         )
 
     def cloud(self, cloud: Cloud = CLOUD) -> Cloud:
@@ -92,7 +92,7 @@ def fan_out(
         one for one in walk(excamera_flow()) if isinstance(one, Each) and one.name == "batches"
     )
     # Whatever their number, the batches are begun in that way.
-    node = replace(node, inline=None)
+    node = replace(node, way=None)
     return simulate(
         node, {**stages.event, "ready": {"plan": stages.work("plan", {}).result}}, stages.work,
         functions_of(workers, cloud, names=account.names), stored=stages.stored, cloud=cloud,

@@ -10,9 +10,9 @@ from benchmarks.cloud_scale.rates import rates
 from benchmarks.cloud_scale.sections import (
     FANOUT_QUOTA,
     HEDGED_SEEDS,
-    INLINE_QUOTA,
     PAUSED_BATCHES,
     SEEDS,
+    SPREAD_QUOTA,
     TAILS,
 )
 from benchmarks.common.markdown import paragraph, table
@@ -30,7 +30,7 @@ def render(result: Mapping[str, Any]) -> str:
         "sizes": _sizes,
         "published": _published,
         "fanouts": _fanouts,
-        "inline": _inline,
+        "spread": _spread,
         "pauses": _pauses,
         "copies": _copies,
         "measured": _measured,
@@ -228,42 +228,32 @@ def _fanouts(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def _inline(rows: Sequence[Row]) -> str:
-    # Films for which a larger setting changes nothing are shown once.
-    different = {
-        (row["film"], *row["ways"].values(), row["iterations"]): row for row in reversed(rows)
-    }
+def _spread(rows: Sequence[Row]) -> str:
     body = [
         [
-            f"{row['film']}, up to {row['inline_calls']:,}",
+            f"{row['film']}, up to {row['spread_calls']:,}",
             f"{row['ways']['spans']} ({row['spans']:,})",
             f"{row['ways']['batches']} ({row['batches']:,})",
-            f"{row['iterations']} a second" if row["iterations"] else "no limit",
             f"{row['seconds']:.0f} ({row['fastest_s']:.0f} to {row['slowest_s']:.0f})",
             f"${row['dollars']:.2f}",
             f"{row['events']:,}",
             _causes(row, 3),
         ]
-        for row in reversed(different.values())
+        for row in rows
     ]
     return "\n\n".join(
         [
-            "### Inline or distributed",
+            "### Spread or distributed",
             paragraph(
-                "A job's spans and batches run inline, in the job's own execution, if their calls"
-                " are no more than the setting `inline_calls`, if all of them may run at once or"
-                " they are at most 40, and if the worst history has room for them"
-                " ([ADR 42](adr/0042-few-batches-run-inline.md)); else each in a child of a"
-                " distributed map. The table has films with `inline_calls` of 0, of the default and"
-                " of the largest value, which is not the default because nobody knows how fast an"
-                " execution begins what is inline. AWS publishes nothing of it. A sample of AWS's"
-                " suggests some 8 iterations a second, and advises against maps in maps; rows with"
-                " that pace show what it would cost. *Events* are those of the longest history. An"
-                f" account of {INLINE_QUOTA:,}:"
+                "One function begins a job's spans, or its batches, and waits for them, if their"
+                " calls under way at once are no more than the setting `spread_calls`"
+                " ([ADR 47](adr/0047-one-function-begins-all-calls.md)); else each is in a child"
+                " of a distributed map. *Events* are those of the longest history. An account of"
+                f" {SPREAD_QUOTA:,}:"
             ),
             table(
-                ["film, `inline_calls`", "spans", "batches", "iterations begin", "s", "price",
-                 "events", "critical path"],
+                ["film, `spread_calls`", "spans", "batches", "s", "price", "events",
+                 "critical path"],
                 body,
             ),
         ]
@@ -381,9 +371,7 @@ _LIMITS = "\n\n".join(
                 f"- How long a distributed map gathers. {CLOUD.gather_s:g} s are what one user"
                 " measured over 100 children;",
                 "  a job has two such maps if its film is long enough to be surveyed in spans and"
-                " does not run inline.",
-                "- How fast an execution begins the iterations of inline maps, and whether maps in"
-                " maps have 40 each.",
+                " one function does not begin them.",
                 "- How fast maps begin Express children, and how long a transition takes. AWS"
                 " publishes neither.",
                 "- How heavy the tail is. Without chance, jobs of many batches end earlier: the"

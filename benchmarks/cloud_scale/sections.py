@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import replace
-from math import inf
 from statistics import mean, quantiles
 from typing import Any
 
@@ -23,7 +21,7 @@ from benchmarks.cloud_scale.jobs import (
     run,
     runs,
 )
-from excamera.job.packing import INLINE_CALLS
+from excamera.job.packing import SPREAD_CALLS
 from mu.simulation import CLOUD, Cloud, Fanout
 
 SEEDS = 5
@@ -35,15 +33,13 @@ the ramp of one."""
 EVEN = replace(CLOUD, stragglers=0.0)
 """Without stragglers, which would hide what fan-outs and pauses differ in."""
 
-INLINE_QUOTA = 3_000
-INLINE_FILMS = {
+SPREAD_QUOTA = 1_000
+SPREAD_FILMS = {
     "1 min of 1080p": ("1080p", 60 * RATE),
     "1 min of 4K": ("4K", 60 * RATE),
     "888 s of 4K": ("4K", PUBLISHED_FRAMES),
 }
-INLINE_UP_TO = (0, INLINE_CALLS, 1600)
-ITERATIONS = (0, 8)
-"""Of inline maps, that an execution begins in a second; 0 for no limit."""
+SPREAD_UP_TO = (0, SPREAD_CALLS)
 
 LONGEST_PAUSES = (1, 3, 6, 20, 60)
 PAUSED_BATCHES = 5_000
@@ -92,36 +88,27 @@ def fanouts() -> list[dict[str, Any]]:
     return found
 
 
-def inline() -> list[dict[str, Any]]:
-    """Short films and the published one: maps inline up to some number of calls, or never."""
+def spread() -> list[dict[str, Any]]:
+    """Short films and the published one: maps begun by one function, or as children."""
     found = []
-    for name, (resolution, frames) in INLINE_FILMS.items():
-        for calls, iterations in itertools.product(INLINE_UP_TO, ITERATIONS):
-            if not calls and iterations != ITERATIONS[0]:
-                continue  # few iterations of an execution are inline, and their pace is none
-            account = Account(INLINE_QUOTA, inline_calls=calls)
-            cloud = replace(CLOUD, iterations=iterations or inf)
-            made = runs(film(resolution, frames), account, SEEDS, cloud=cloud)
-            ways = made[0].stages
+    for name, (resolution, frames) in SPREAD_FILMS.items():
+        for calls in SPREAD_UP_TO:
+            account = Account(SPREAD_QUOTA, spread_calls=calls)
+            made = runs(film(resolution, frames), account, SEEDS)
+            stages = made[0].stages
             found.append(
                 {
                     "film": name,
-                    "inline_calls": calls,
-                    "iterations": iterations,
-                    "spans": len(ways.spans),
+                    "spread_calls": calls,
+                    "spans": len(stages.spans),
                     "ways": {
-                        "spans": way_of(ways.work("index", {}).result["ways"]),
-                        "batches": way_of(ways.work("plan", {}).result["ways"]),
+                        "spans": stages.work("index", {}).result["way"],
+                        "batches": stages.work("plan", {}).result["way"],
                     },
                     **kept(made),
                 }
             )
     return found
-
-
-def way_of(ways: Mapping[str, Any]) -> str:
-    """How a map runs, in a word."""
-    return {"items": "inline", "groups": "in groups"}.get(next(iter(ways), ""), "distributed")
 
 
 def pauses() -> list[dict[str, Any]]:

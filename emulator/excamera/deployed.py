@@ -239,7 +239,7 @@ class Deployed:
         """Changes the configuration of a step's function for what begins meanwhile.
 
         Versions do not change, so this publishes one and has the function's alias, or else the
-        jobs' state machine, name it.
+        jobs' state machine and the function `spread`, name it.
         """
         before = self.configuration(step)
         self.publish(step, **configuration)
@@ -266,6 +266,10 @@ class Deployed:
             stateMachineArn=machine,
             definition=versions.sub(f":function:{name}:{version['Version']}", definition),
         )
+        variables = self.configuration("spread")["Environment"]["Variables"]
+        called = versions.sub(f":function:{name}:{version['Version']}", variables["CALLED"])
+        if called != variables["CALLED"]:
+            self.publish("spread", Environment={"Variables": {**variables, "CALLED": called}})
 
     def queue(self) -> str:
         """Returns the URL of the queue of undelivered events."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-AT_START: Mapping[str, int] = {"plan": 1, "audio": 1, "stitch": 1}
+AT_START: Mapping[str, int] = {"plan": 1, "audio": 1, "stitch": 1, "spread": 1}
 """What every job needs, whatever its film: it is asked for as the job starts, if its turn has
 room for them beside the index and for who asks. A small file's has not, and no need."""
 

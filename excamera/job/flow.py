@@ -1,20 +1,16 @@
 """ExCamera's flow: index, then the sound beside surveys and plan, then all batches, then stitch.
 
-A short source has no spans to survey. Few spans or batches run in the job's own execution, many in
-child executions (see `mu.fanout`). A batch is encoded in shares (see `excamera.job.packing`). If it
+A short source has no spans to survey. Few spans or batches are begun by one function, many in child
+executions (see `mu.fanout`). A batch is encoded in shares (see `excamera.job.packing`). If it
 has several, a worker codes its anchors before; whoever ends last joins the batch.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 from excamera.job.packing import Limits, Packing
 from excamera.job.steps import STEPS
 from mu import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
-from mu.fanout import fan_out, load_of
-from mu.flow import walk
+from mu.fanout import way_of
 
 FUNCTIONS = {step.name: step.task for step in STEPS}
 """Registry of the task functions for flows on one machine."""
@@ -88,7 +84,7 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         },
         body=batch,
         distributed=True,
-        inline="$.ready.plan.ways",
+        way="$.ready.plan.way",
         concurrency="$.ready.plan.batches_at_once",
         results="$.ready.plan.results",
         output=DISCARD,
@@ -101,7 +97,7 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         body=task("survey", job="$.job", span="$.span", threads="$.threads"),
         output=DISCARD,
         distributed=True,
-        inline="$.indexed.ways",
+        way="$.indexed.way",
         concurrency="$.indexed.spans_at_once",
     )
     plan = task("plan", job="$.job", limits="$.indexed.limits")
@@ -114,27 +110,16 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
     return Sequence("excamera", (index, ready, batches, task("stitch", job="$.job")))
 
 
-@cache
-def _map(name: str) -> Each:
-    """A map of the flow."""
-    (found,) = (node for node in walk(excamera_flow()) if node.name == name)
-    assert isinstance(found, Each)
-    return found
+def way_of_spans(spans: int, limits: Limits) -> str:
+    """How the surveys of a job with so many spans are begun; see `mu.fanout.way_of`."""
+    return way_of(spans, at_once=limits.workers, width=1, most_calls=limits.spread_calls)
 
 
-def ways_of_spans(spans: list[int], limits: Limits) -> dict[str, Any]:
-    """How the surveys of a job are begun; see `mu.fanout.fan_out`."""
-    return fan_out(_map("spans"), spans, at_once=limits.workers, most_calls=limits.inline_calls)
-
-
-def ways_of_batches(
-    items: list[dict[str, Any]], spans: int, limits: Limits, packing: Packing
-) -> dict[str, Any]:
-    """How the batches of a job are begun, beside whose list so many spans were surveyed."""
-    return fan_out(
-        _map("batches"),
-        items,
+def way_of_batches(batches: int, limits: Limits, packing: Packing) -> str:
+    """How so many batches are begun."""
+    return way_of(
+        batches,
         at_once=packing.batches_at_once,
-        most_calls=limits.inline_calls,
-        events=load_of(_map("spans"), range(spans)).events,
+        width=packing.shares_at_once,
+        most_calls=limits.spread_calls,
     )

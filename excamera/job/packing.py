@@ -14,6 +14,7 @@ from math import ceil
 from typing import Any
 
 from excamera.job.steps import ENCODING, name_of_size
+from mu.fanout import MOST_AT_ONCE
 
 MOST_CHILDREN = 10_000
 """Step Functions runs no more child executions of a map at the same time."""
@@ -21,9 +22,8 @@ MOST_CHILDREN = 10_000
 MOST_SHARES = 40
 """Step Functions runs no more calls of an inline map at the same time."""
 
-INLINE_CALLS = 50
-"""So many calls begin inline in about the time that a distributed map takes to gather, by what is
-known of both; see docs/adr/0042-few-batches-run-inline.md."""
+SPREAD_CALLS = MOST_AT_ONCE
+"""By default one function begins all spans or all batches whose calls it can have under way."""
 
 FRONT = 3
 """Functions that jobs leave to what serves them: the API, uploads, ends of jobs."""
@@ -113,8 +113,8 @@ class Limits:
         processes: of this machine that work on the job; 0 in the cloud.
         memory_mb: MB of the function that encodes; 0 for the usual one.
         sizes: MB of the functions that could; the usual one is the first.
-        inline_calls: calls of all spans or all batches up to which these run inline, in the cloud;
-            see `mu.fanout`.
+        spread_calls: calls under way at once up to which one function begins all spans or all
+            batches, in the cloud; see `mu.fanout`.
     """
 
     job_workers: int = MOST_CHILDREN
@@ -125,7 +125,7 @@ class Limits:
     processes: int = 0
     memory_mb: int = 0
     sizes: Sequence[int] = ()
-    inline_calls: int = INLINE_CALLS
+    spread_calls: int = SPREAD_CALLS
 
     @property
     def workers(self) -> int:

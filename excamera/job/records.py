@@ -168,7 +168,6 @@ class FailureRecord:
         cause: the cause as Step Functions caught it.
         time: Unix time of the record.
         redrives: how often the execution had been redriven when the job failed.
-        inline: whether that happened in an inline map, and the job has not failed for it yet.
     """
 
     step: str
@@ -180,7 +179,6 @@ class FailureRecord:
     cause: str = ""
     time: float = 0.0
     redrives: int | None = None
-    inline: bool = False
 
     def to_json(self) -> bytes:
         """The record as it is stored, without what is not known."""
@@ -203,7 +201,7 @@ class IndexSummary:
         spans_at_once: spans under way at the same time, at most.
         span_threads: of a worker that surveys; 0 for one on each of its CPUs.
         limits: of the job, see `excamera.job.packing.Limits`.
-        ways: how the surveys are begun, see `mu.fanout.fan_out`.
+        way: how the surveys are begun, see `mu.fanout.way_of`.
         planned: what was chosen for its goal, see `excamera.price.planner.Planned.to_json`; None
             for a job without one.
     """
@@ -213,7 +211,7 @@ class IndexSummary:
     spans_at_once: int
     span_threads: int
     limits: dict[str, Any]
-    ways: dict[str, Any]
+    way: str
     planned: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -306,7 +304,7 @@ class PlanSummary:
         notes: see `excamera.job.plan.Plan`.
         options: with which it is encoded: its own, and those that the upload's metadata asks for.
         predicted: a `Prediction`; None if there is none.
-        ways: how the batches are begun, see `mu.fanout.fan_out`.
+        way: how the batches are begun, see `mu.fanout.way_of`.
         planned: see `IndexSummary`.
     """
 
@@ -335,7 +333,7 @@ class PlanSummary:
     memory_mb: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     predicted: dict[str, Any] | None = None
-    ways: dict[str, Any] = field(default_factory=dict)
+    way: str = ""
     planned: dict[str, Any] | None = None
 
     def memory(self, usual: Mapping[str, int]) -> dict[str, int]:

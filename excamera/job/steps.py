@@ -62,8 +62,8 @@ class Counts:
         ahead_share: for each share of such a batch.
         rebased: for each such batch of mode rebase.
         node: for each node of the tree in which workers put the batches together.
-        listed: once if the state machine reads the list of batches, which it does not inline.
-        group: for each group of spans or batches, if there are too many for one inline map.
+        listed: once if batches are a distributed map, which reads their list.
+        spread: for each map that one function runs.
     """
 
     job: int = 0
@@ -77,7 +77,7 @@ class Counts:
     rebased: int = 0
     node: int = 0
     listed: int = 0
-    group: int = 0
+    spread: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*map(operator.add, astuple(self), astuple(other)))
@@ -251,6 +251,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function("start", 1769, front=True),
     Function("admit", 512, front=True),
     *STEPS,
+    Function("spread", 1769),
     Function("failure", 256),
     Function("warm", 1769),
     Function("api", 1769, front=True),
@@ -265,10 +266,14 @@ FUNCTIONS: tuple[Function, ...] = (
 NUMBERS = ("span", "batch", "share")
 """What the events of steps number, by the names of the fields."""
 
+SPREADING = "spread"
+"""The function that runs a map of the flow; the field `each` of its event names the map."""
+
 
 def task_name(step: str, event: Mapping[str, Any]) -> str:
     """The name in a job's timeline of a step's call, such as "encode-000003-000001"."""
-    return "-".join([step, *(f"{event[name]:06d}" for name in NUMBERS if name in event)])
+    numbers = [f"{event[name]:06d}" for name in NUMBERS if name in event]
+    return "-".join([step, *([event["each"]] if "each" in event else []), *numbers])
 
 
 STEP_NAMES = tuple(step.name for step in STEPS)

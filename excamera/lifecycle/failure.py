@@ -53,10 +53,6 @@ _PLATFORM: dict[str, tuple[str, str]] = {
     ),
 }
 
-_TRIED_LONGER = ("SourceUnavailable", "StoreUnavailable", "WorkerDied", "WorkersBusy", "Lambda.")
-"""Beginnings of the errors after which a task is tried again more often in a distributed map than
-inline. A call that took too long is not among them: it would for a few times more."""
-
 # Ends that no step of the job can record.
 _ENDS = {
     "ABORTED": ("JobStopped", "the job was stopped"),
@@ -73,9 +69,8 @@ def failure(event: Event, context: Context) -> Event:
 
     Args:
         event: `job`; `failed`, a map from the step's name to the `Error` and `Cause` that
-            Step Functions caught; the step's own event (`span`, `batch`, `share`) and
-            `inline`, if that was in an inline map. At the top of the flow instead of the latter
-            `flow`, the flow's whole event, and `redrives`.
+            Step Functions caught; the step's own event (`span`, `batch`, `share`). At the top of
+            the flow instead of the latter `flow`, the flow's whole event, and `redrives`.
         context: the store.
 
     Returns:
@@ -95,9 +90,8 @@ def _first(record: FailureRecord, job: str, store: Store) -> FailureRecord:
     if store.put_new(key, record.to_json()):
         return record
     found = recorded(job, store)
-    if found is None or found.step == JOB or (found.inline and not record.inline):
-        # The job was stopped before, or has failed inline, and went on; that is not why it fails
-        # now. Of the calls that record failures, one may end after the job has started again.
+    if found is None or found.step == JOB:
+        # The job was stopped before, and went on; that is not why it fails now.
         store.put(key, record.to_json())
         return record
     return found
@@ -107,43 +101,32 @@ def _decide(event: Event, store: Store) -> Event:
     flow: Event = event["flow"]
     keys = Keys(flow["job"])
     record = recorded(flow["job"], store)
-    if record is None or record.step == JOB or (record.inline and "again" in flow):
+    if record is None or record.step == JOB:
         record = _record({**event, "job": flow["job"]})
     start = {name: value for name, value in flow.items() if name not in _FLOW_ONLY}
     planned = flow.get("indexed", {}).get("planned")
     if planned is not None:
         start["planned"] = planned  # a job that begins again keeps what was chosen for its goal
-    again = second_try(start, record.error, inline=_is_inline(flow, record.step))
+    again = second_try(start, record.error)
     known = event["redrives"] if record.redrives is None else record.redrives
     if again is None and event["redrives"] > known:
         again = start  # a user repaired the cause and redrove the execution
     if again is not None:
         store.delete(keys.failure)
-        # Its history is not empty any more, so all its maps are distributed from now on.
+        # Whatever it failed for may take longer now, so all its maps are distributed from now on.
         return {**again, "again": True}
-    record = replace(record, redrives=event["redrives"], inline=False)
+    record = replace(record, redrives=event["redrives"])
     store.put(keys.failure, record.to_json())
     raise _error(record)
 
 
-def _is_inline(flow: Event, step: str) -> bool:
-    """Whether a step that failed, or the map that was told of it, was part of an inline map."""
-    if step in ("index", "audio", "plan", "stitch"):
-        return False
-    of = flow["ready"]["plan"] if "ready" in flow else flow.get("indexed", {})
-    return bool(of.get("ways"))
-
-
-def second_try(event: Event, error: str, *, inline: bool = False) -> Event | None:
+def second_try(event: Event, error: str) -> Event | None:
     """The event with which a failed job can start again by itself, or None.
 
     Args:
         event: with which it started.
         error: that ended it.
-        inline: whether that happened in an inline map, whose tasks give up early.
     """
-    if inline and error.startswith(_TRIED_LONGER):
-        return event
     if error in ("SourceMismatch", "UnreadableFrame") and event["index"] != "decoding":
         # The container promises other frames than decoding returns, or some are damaged.
         return {**event, "index": "decoding"}
@@ -166,7 +149,7 @@ def note_end(job: str, status: str, cause: str | None, store: Store) -> None:
     key = Keys(job).failure
     if not store.put_new(key, record.to_json()) and status in _ENDS:
         found = recorded(job, store)
-        if found is not None and (found.step == JOB or found.inline):
+        if found is not None and found.step == JOB:
             store.put(key, record.to_json())
 
 
@@ -193,7 +176,6 @@ def _record(event: Event) -> FailureRecord:
         **{key: event[key] for key in NUMBERS if key in event},
         cause=caught.get("Cause", "")[:4000],
         time=time.time(),
-        inline=event.get("inline", False),
     )
 
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from excamera.job.cut import spans
 from excamera.job.environments import calls_for
-from excamera.job.flow import excamera_flow, ways_of_batches, ways_of_spans
+from excamera.job.flow import excamera_flow, way_of_batches, way_of_spans
 from excamera.job.options import EncodeOptions
-from excamera.job.packing import INLINE_CALLS, Cut, Limits, Packing
+from excamera.job.packing import Cut, Limits, Packing
 from excamera.job.plan import mode_of_batch
-from excamera.job.steps import STEPS, Counts, Step, step_of
+from excamera.job.steps import SPREADING, STEPS, Counts, Step, step_of
 from excamera.job.tally import Tally
 from mu import Each, Node, Parallel, Sequence, Task
 from mu.assembly import nodes
+from mu.fanout import SPREAD
+from mu.flow import walk
 from mu.prices import GB_SECOND_USD, INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
 BILLED_MORE_S = 0.03
@@ -47,8 +49,8 @@ class Shape:
         divided_shares: shares of those.
         anchored: whether batches are of mode anchors; if one is divided, its anchors are a call.
         spans: number of spans, each a call of survey.
-        listed: whether the batches are a distributed map, which reads their list.
-        groups: groups in which spans and batches run inline, if one map is not enough for them.
+        spread_spans: whether one function begins all surveys.
+        spread_batches: whether one begins all batches; else they are a distributed map.
     """
 
     frames: int
@@ -59,8 +61,8 @@ class Shape:
     divided_shares: int = 0
     anchored: bool = True
     spans: int = 0
-    listed: bool = False
-    groups: int = 0
+    spread_spans: bool = False
+    spread_batches: bool = False
 
     @classmethod
     def of(
@@ -80,8 +82,6 @@ class Shape:
         kinds = [(full, packing.shares_of(most)), (int(rest > 0), packing.shares_of(of_last))]
         anchored = mode_of_batch(options) == "anchors"
         divided = len(spans(frames, pixels, options))
-        chunks = [most] * full + [of_last] * (rest > 0)
-        items = [packing.item(n, count, anchored=anchored) for n, count in enumerate(chunks)]
         return cls(
             frames,
             full * most + of_last,
@@ -91,15 +91,18 @@ class Shape:
             divided_shares=sum(count * shares for count, shares in kinds if shares > 1),
             anchored=anchored,
             spans=divided,
-            **begun(items, divided, limits, packing),
+            **begun(batches, divided, limits, packing),
         )
 
     @classmethod
     def so_far(cls, tally: Tally, *, anchored: bool) -> Shape:
         """What the calls of a job have done; of frames and chunks it has none.
 
-        Whether they ran inline is not known: it is assumed of as many as usually would.
+        A function that begins calls leaves its record after theirs: until then the job is told as
+        if each had been begun by an execution.
         """
+        surveyed = tally.tasks["survey"] > 0
+        spread_spans = surveyed and tally.tasks[SPREADING] > 0
         return cls(
             0,
             0,
@@ -109,7 +112,8 @@ class Shape:
             divided_shares=tally.divided_shares,
             anchored=anchored,
             spans=tally.tasks["survey"],
-            listed=tally.tasks["encode"] + tally.tasks["anchors"] > INLINE_CALLS,
+            spread_spans=spread_spans,
+            spread_batches=tally.tasks[SPREADING] > spread_spans,
         )
 
     @property
@@ -131,24 +135,24 @@ class Shape:
             ahead=self.divided * self.anchored,
             ahead_share=self.divided_shares * self.anchored,
             node=nodes(self.batches),
-            listed=int(self.listed),
-            group=self.groups,
+            listed=int(not self.spread_batches),
+            spread=self.spread_spans + self.spread_batches,
         )
 
 
 class Begun(TypedDict):
     """The fields of `Shape` that say how spans and batches are begun."""
 
-    listed: bool
-    groups: int
+    spread_spans: bool
+    spread_batches: bool
 
 
-def begun(items: list[dict[str, Any]], divided: int, limits: Limits, packing: Packing) -> Begun:
-    """How a list of batches is begun, and the spans of a source that has so many."""
-    batches = ways_of_batches(items, divided, limits, packing)
-    surveys = ways_of_spans(list(range(divided)), limits)
-    groups = sum(len(ways.get("groups", ())) for ways in (surveys, batches))
-    return {"listed": not batches, "groups": groups}
+def begun(batches: int, divided: int, limits: Limits, packing: Packing) -> Begun:
+    """How so many batches are begun, and the spans of a source that has so many."""
+    return {
+        "spread_spans": way_of_spans(divided, limits) == SPREAD,
+        "spread_batches": way_of_batches(batches, limits, packing) == SPREAD,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,7 @@ def foretold(
     return Usage(
         gb_seconds,
         invocations=_counted(shape, INVOCATIONS) + sum(map(calls_for, ahead)),
-        transitions=_counted(shape, TRANSITIONS),
+        transitions=_transitions(shape),
         writes=_counted(shape, WRITES),
         reads=_counted(shape, READS)
         + READS_OF_ENVIRONMENT * environments
@@ -240,7 +244,7 @@ def actual(tally: Tally, memory_mb: Mapping[str, int], *, anchored: bool = True)
     return Usage(
         gb_seconds,
         invocations=_counted(done, INVOCATIONS) + tally.retries,
-        transitions=_counted(done, TRANSITIONS) + tally.retries,
+        transitions=_transitions(done) + tally.retries,
         writes=_counted(done, WRITES) + tally.retries,
         reads=_counted(done, READS)
         + READS_OF_ENVIRONMENT * min(done.shares, _SOME_ENVIRONMENTS)
@@ -305,29 +309,48 @@ def _entered(node: Node, unit: str = "job") -> Counts:
             of_body = _unit(step_of(node.body.name)) if isinstance(node.body, Task) else "batch"
             own = Counts(**{unit: 1}) + _entered(node.body, of_body)
             # The choice of its way.
-            return own if node.inline is None else own + Counts(**{unit: 1})
+            return own if node.way is None else own + Counts(**{unit: 1})
 
 
 def _sum(of_steps: Iterable[Counts], besides: Iterable[int]) -> Counts:
     return sum(of_steps, Counts(job=sum(besides)))
 
 
-INVOCATIONS = _sum(
+INVOCATIONS = Counts(spread=1) + _sum(
     (Counts(**{_unit(step): 1}) for step in STEPS),
     (asked.invocations for asked in _BESIDES.values()),
 )
 # One is into the state that ends the job.
-TRANSITIONS = _entered(excamera_flow()) + Counts(job=1, group=1)
-# A distributed map reads the list of batches, and writes what became of them.
-WRITES = Counts(listed=1) + _sum(
+TRANSITIONS = _entered(excamera_flow()) + Counts(job=1)
+# A distributed map writes what became of the batches. A function that runs a map writes a record.
+WRITES = Counts(listed=1, spread=1) + _sum(
     (step.writes for step in STEPS), (asked.writes for asked in _BESIDES.values())
 )
-READS = Counts(listed=1) + _sum(
+# Whoever runs the map reads the list of batches. A function that does looks twice for a
+# cancellation, and more often as it takes longer.
+READS = Counts(job=1, spread=2) + _sum(
     (step.reads for step in STEPS), (asked.reads for asked in _BESIDES.values())
 )
 """What a job asks for if nothing fails; docs/cloud-overhead.md has the measured counts."""
 
 READS_OF_ENVIRONMENT = sum(step.reads_of_environment for step in STEPS)
+
+
+def _bodies(name: str) -> Counts:
+    """States that a distributed map's children enter."""
+    (node,) = (one for one in walk(excamera_flow()) if isinstance(one, Each) and one.name == name)
+    return _entered(node.body, _unit(step_of(node.body.name)) if name == "spans" else "batch")
+
+
+_OF_SPANS, _OF_BATCHES = _bodies("spans"), _bodies("batches")
+
+
+def _transitions(shape: Shape) -> int:
+    # The state of a map is entered, or that of the function which runs it; none for an empty list.
+    counts = shape.counts
+    total = TRANSITIONS.times(counts) - (not shape.spans)
+    total -= shape.spread_spans * _OF_SPANS.times(counts)
+    return total - shape.spread_batches * _OF_BATCHES.times(counts)
 
 
 def _counted(shape: Shape, counts: Counts) -> int:

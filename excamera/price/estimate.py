@@ -15,9 +15,9 @@ from math import ceil
 
 from excamera.job.environments import AT_START, for_batches
 from excamera.job.options import AnchorSettings, EncodeOptions
-from excamera.job.packing import INLINE_CALLS, Limits, capacity_of
+from excamera.job.packing import SPREAD_CALLS, Limits, capacity_of
 from excamera.job.plan import Plan, mode_of_batch
-from excamera.job.steps import ENCODE_SIZES_MB, STEP_NAMES, STEPS, cpus_of
+from excamera.job.steps import ENCODE_SIZES_MB, SPREADING, STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
 from excamera.price.costs import ASKING_S, UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
@@ -246,11 +246,11 @@ def limits_of(
     *,
     concurrency: int | None,
     granted: int | None = None,
-    inline_calls: int = INLINE_CALLS,
+    spread_calls: int = SPREAD_CALLS,
 ) -> Limits:
     """The limits of a job whose functions have that memory; see `Limits` for the others."""
     cpus = max(1, int(cpus_of(memory_mb["encode"])))
-    return Limits(job_workers, batch_workers, cpus, concurrency, granted, inline_calls=inline_calls)
+    return Limits(job_workers, batch_workers, cpus, concurrency, granted, spread_calls=spread_calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +263,7 @@ class Workers:
         job_workers: functions that may encode it at the same time.
         batch_workers: functions that may encode one of its batches.
         concurrency: Lambda calls that the account leaves to jobs at the same time.
-        inline_calls: calls of all spans or all batches up to which these run inline.
+        spread_calls: calls under way at once up to which one function begins all spans or batches.
         encode_sizes: memory of further functions that encode, in MB.
         warms: whether a job has environments made before it needs them.
     """
@@ -273,7 +273,7 @@ class Workers:
     job_workers: int = 3000
     batch_workers: int = 16
     concurrency: int = capacity_of(1000)
-    inline_calls: int = INLINE_CALLS
+    spread_calls: int = SPREAD_CALLS
     encode_sizes: tuple[int, ...] = ENCODE_SIZES_MB
     warms: bool = True
 
@@ -285,7 +285,7 @@ class Workers:
             self.job_workers,
             self.batch_workers,
             concurrency=self.concurrency,
-            inline_calls=self.inline_calls,
+            spread_calls=self.spread_calls,
         )
 
     def cpus(self, step: str) -> float:
@@ -365,13 +365,6 @@ def estimate(
     for step, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[step] = seconds * workers.memory_mb.get(step, 0) / 1024
     gb_seconds["warm"] = sum(asked.values()) * ASKING_S * workers.memory_mb.get("warm", 0) / 1024
-    usage = foretold(
-        shape,
-        gb_seconds,
-        environments["encode"],
-        source_reads=source_reads,
-        ahead=ahead if workers.warms else (),
-    )
     of_batch = ceil(shape.shares / shape.batches)
     together = max(1, free // of_batch)
     rounds = ceil(shape.batches / together)
@@ -393,7 +386,17 @@ def estimate(
         + (waits["survey"] if shape.spans else 0.0)
         + (1 + surveyed) * STATE_S
         + rounds * waits_s
-        + shape.listed * shape.batches / _CHILDREN_A_SECOND
+        + (0 if shape.spread_batches else shape.batches / _CHILDREN_A_SECOND)
+    )
+    spread_s = shape.spread_spans * surveyed * calls["survey"]
+    spread_s += shape.spread_batches * rounds * batch_s
+    gb_seconds[SPREADING] = spread_s * workers.memory_mb[SPREADING] / 1024
+    usage = foretold(
+        shape,
+        gb_seconds,
+        environments["encode"],
+        source_reads=source_reads,
+        ahead=ahead if workers.warms else (),
     )
     bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
     sound_bits = SOUND_BITS * film.duration_s if film.sound else 0

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
-from excamera.job.steps import STEPS
+from excamera.job.steps import SPREADING, STEPS
 from excamera.price.costs import STARTED_S, Usage, besides
 from excamera.price.estimate import COLD_START_S, Film, Pace, Workers
 from excamera.price.stages import ROUNDS, Lengths, Stages, equal_batches
+from mu.copies import SHARE
 from mu.prices import GB_SECOND_USD
 from mu.simulation import CLOUD, Cloud, Fanout, Function, Result, simulate
 
@@ -51,6 +52,7 @@ def simulated(
     cloud: Cloud = CLOUD,
     fanout: Fanout = Fanout.STANDARD,
     hedge: float = 0.0,
+    copies: float = SHARE,
     names: int = 1,
     warm: bool = False,
     seed: int = 0,
@@ -67,6 +69,7 @@ def simulated(
         cloud: what services allow and add. S3's latency is that of `pace`.
         fanout: how the batches are begun.
         hedge: share of the batches whose slowest are copied; see `mu.simulation.simulate`.
+        copies: share of calls whose slowest are copied; see there.
         names: under how many names the functions of batches and spans are deployed.
         warm: whether functions have environments left from another job.
         seed: of all that is left to chance.
@@ -87,6 +90,7 @@ def simulated(
         cloud=cloud,
         fanout=fanout,
         hedge=hedge,
+        copies=copies,
         seed=seed,
         before_s=before_s(cloud),
         early=stages.early,
@@ -104,7 +108,10 @@ def functions_of(
 ) -> dict[str, Function]:
     """The functions of the flow; the arguments are those of `simulated`."""
     init_s = max(0.0, COLD_START_S - cloud.create_s)
-    return {
+    spreading = Function(
+        workers.memory_mb[SPREADING], init_s=min(init_s, LIGHT_INIT_S), warm=int(warm)
+    )
+    return {SPREADING: spreading} | {
         step.name: Function(
             workers.memory_mb[step.name],
             init_s=init_s if step.media else min(init_s, LIGHT_INIT_S),

@@ -13,11 +13,11 @@ from typing import Any
 
 from excamera.job.cut import SPAN_PIXELS, equal_ranges, spans
 from excamera.job.environments import AT_START
-from excamera.job.flow import ways_of_batches, ways_of_spans
+from excamera.job.flow import way_of_batches, way_of_spans
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits, Packing, share_of
 from excamera.job.plan import Plan, mode_of_batch
-from excamera.job.steps import Counts, Per, step_of
+from excamera.job.steps import SPREADING, Counts, Per, step_of
 from excamera.price.costs import Shape, begun
 from excamera.price.estimate import (
     CRF_OCTAVE,
@@ -134,7 +134,7 @@ class Stages:
             divided_shares=sum(divided),
             anchored=self._anchored,
             spans=len(self.spans),
-            **begun(self._items, len(self.spans), self.limits, self.packing),
+            **begun(len(self.batches), len(self.spans), self.limits, self.packing),
         )
 
     @property
@@ -182,6 +182,7 @@ class Stages:
             "anchors": self._anchors,
             "encode": self._encode,
             "stitch": self._stitch,
+            SPREADING: self._spread,
         }
 
     @cached_property
@@ -206,7 +207,7 @@ class Stages:
             "spans_at_once": self.limits.workers,
             "span_threads": 0,
             "limits": {},
-            "ways": ways_of_spans(numbers, self.limits),
+            "way": way_of_spans(len(numbers), self.limits),
         }
         cpu_s += survey_s
         return self._call("index", cpu_s=cpu_s, read_bytes=read, ahead=ahead, result=result)
@@ -226,7 +227,7 @@ class Stages:
             "shares_at_once": self.packing.shares_at_once,
             "threads": self.packing.threads,
             "size": self.packing.size,
-            "ways": ways_of_batches(self._items, len(self.spans), self.limits, self.packing),
+            "way": way_of_batches(len(self.batches), self.limits, self.packing),
         }
         return self._call("plan", result=result)
 
@@ -290,6 +291,11 @@ class Stages:
 
     def _stitch(self, _event: Any, _lengths: Any) -> Work:
         return self._call("stitch", cpu_s=self.pace.stitch_s)
+
+    def _spread(self, _event: Any, _lengths: Any) -> Work:
+        # It looks for a cancellation; at its end it writes a record, and looks again. The list of
+        # batches, which it reads, too, is counted elsewhere.
+        return Work(rounds=2, reads=2, writes=1)
 
     def _ordinary(self, lengths: Lengths, number: int) -> int:
         """Frames of a chunk that are not coded ahead."""

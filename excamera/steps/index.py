@@ -20,7 +20,7 @@ from excamera.errors import (
 )
 from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
-from excamera.job.flow import ways_of_spans
+from excamera.job.flow import way_of_spans
 from excamera.job.goal import Goal
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
@@ -142,7 +142,7 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         span_threads=1 if accepted.limits.processes else 0,
         limits=asdict(accepted.limits),
         planned=accepted.planned,
-        ways=ways_of_spans(list(range(len(draft.spans))), accepted.limits),
+        way=way_of_spans(len(draft.spans), accepted.limits),
     ).to_json()
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from excamera.job.cut import cut
 from excamera.job.draft import Draft
-from excamera.job.flow import ways_of_batches
+from excamera.job.flow import way_of_batches
 from excamera.job.objects import Job, Keys
 from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Batch, Plan
@@ -57,7 +57,7 @@ def plan(
     if grant is not None:
         limits = grant(limits.useful(shape), limits)
     packing = limits.pack(shape)
-    items = Job(context.store, keys, made).save(packing)
+    Job(context.store, keys, made).save(packing)
     context.mark("stored")
     shares = [packing.shares_of(len(batch.chunks)) for batch in batches]
     predicted = foretell(made, limits) if foretell is not None else None
@@ -87,7 +87,7 @@ def plan(
         notes=list(made.notes),
         options=made.options.to_json(),
         predicted=None if predicted is None else predicted.to_json(),
-        ways=ways_of_batches(items, len(draft.spans), limits, packing),
+        way=way_of_batches(len(batches), limits, packing),
         planned=draft.planned,
     ).to_json()
 

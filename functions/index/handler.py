@@ -29,7 +29,7 @@ class IndexSettings(StoreSettings):
     Attributes:
         job_workers: functions that may encode a job at the same time.
         batch_workers: functions that may encode one batch.
-        inline_calls: calls of all batches, or of all spans, up to which these run inline.
+        spread_calls: calls under way at once up to which one function begins all spans or batches.
         workers_at_once: functions that all jobs may run at the same time; 0 for the account's.
         span_pixels: see `excamera.job.cut.spans`.
         memory_mb: memory of each function, by its name.
@@ -42,7 +42,7 @@ class IndexSettings(StoreSettings):
 
     job_workers: int
     batch_workers: int
-    inline_calls: int
+    spread_calls: int
     workers_at_once: int
     span_pixels: int
     memory_mb: dict[str, int]
@@ -74,8 +74,8 @@ def index_within_limits(event: Event, context: Context) -> Json:
         settings.batch_workers,
         concurrency=free,
         granted=granted,
-        # The history of a job that starts again is not empty.
-        inline_calls=0 if event.get("again") else settings.inline_calls,
+        # What it failed for may take longer than one function can wait.
+        spread_calls=0 if event.get("again") else settings.spread_calls,
     )
 
     def accept(film: Film, options: EncodeOptions, goal: Goal | None) -> Accepted:
@@ -85,7 +85,7 @@ def index_within_limits(event: Event, context: Context) -> Json:
             settings.job_workers,
             settings.batch_workers,
             limits.workers,
-            inline_calls=limits.inline_calls,
+            spread_calls=limits.spread_calls,
             encode_sizes=tuple(settings.encode_sizes[1:]),
             warms=bool(settings.warm_function),
         )

@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.engines.workers import Workers
 from mu.errors import FlowError, TaskFailed, TaskTimeout, WorkerDied
-from mu.fanout import items_of
 from mu.flow import Each, Node, Parallel, Retry, Sequence, Task, build, check, place, walk
 from mu.futures import Future
 from mu.packing import joined, pack
@@ -178,12 +177,9 @@ class Run:
                 return await self._each(node, event, place_in_flow)
 
     async def _each(self, node: Each, event: Event, place_in_flow: tuple[int, ...]) -> Json:
-        # One machine begins all bodies alike, but of the list that a state machine would use.
-        items = None if node.inline is None else items_of(build(node.inline, event))
-        if items is None:
-            items = build(node.items, event)
-            if node.items_in_store:
-                items = json.loads(self._workers.store.get(items))
+        items = build(node.items, event)
+        if node.items_in_store:
+            items = json.loads(self._workers.store.get(items))
         if not isinstance(items, list):
             raise FlowError(f"{node.name}: {node.items} is not a list")
         self._expect(node.body, len(items))
@@ -206,7 +202,7 @@ class Run:
         used: Counter[Retry] = Counter()
         while True:
             try:
-                record, result = await self._attempt(node, given, record, place_in_flow, memory_mb)
+                record, result = await self._attempt(node, event, record, place_in_flow, memory_mb)
             except _AttemptFailed as failed:
                 record, failure = failed.record, failed.failure
                 if failure.error in LACKS_MEMORY:
@@ -239,7 +235,7 @@ class Run:
     async def _attempt(
         self,
         node: Task,
-        given: Event,
+        event: Event,
         record: TaskRecord,
         place_in_flow: tuple[int, ...],
         memory_mb: int | None,
@@ -278,9 +274,11 @@ class Run:
                 ended.set_result(outcome)
 
         head, body = self._functions[node.name]
+        if node.size is not None:
+            head = {**head, "size": build(node.size, event)}
         hear = _in(loop, started)
         call = Call(
-            {"task": node.name, "event": given, "attempt": record.attempts, **head},
+            {"task": node.name, "event": record.event, "attempt": record.attempts, **head},
             body=body,
             priority=place_in_flow,
             timeout_s=node.timeout_s,

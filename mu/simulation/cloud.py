@@ -30,11 +30,10 @@ from enum import Enum
 from math import inf
 
 from mu.flow import Retry
+from mu.retries import BUSY, DIED
 
-_REFUSED = ("Lambda.TooManyRequestsException",)
-_BUSY = Retry(_REFUSED, attempts=190, interval_s=1, backoff=2.0, max_delay_s=6)
-_DIED = Retry(("Lambda.Unknown",), attempts=3, interval_s=2, backoff=2.0, max_delay_s=30)
-_QUEUE_BUSY = Retry(_REFUSED, attempts=10_000, interval_s=1, backoff=2.0, max_delay_s=300)
+_DIED = replace(DIED, errors=("Lambda.Unknown",))
+_QUEUE_BUSY = Retry(BUSY.errors, attempts=10_000, interval_s=1, backoff=2.0, max_delay_s=300)
 
 
 class Fanout(Enum):
@@ -105,11 +104,6 @@ class Cloud:
         most_children: children at once. ["Step Functions service quotas": 10,000]
         most_iterations: of an inline map at once. ["Using Map state in Distributed mode": 40. Of
             maps in a map AWS says nothing; assumption: each of them has as many]
-        iterations: of inline maps that one execution begins in a second. [Assumption: no limit.
-            AWS publishes none. In aws-samples/high-concurrency-computing-using-amazon-eventbridge-
-            with-aws-step-functions-apg-pattern-example, 1,000 calls of about 5 s in a map of 40 at
-            once took 255 s, where 25 rounds take 125 s: as if an execution began 8 a second, one
-            every 0.13 s more]
         most_events: history of a Standard execution. ["Step Functions service quotas": 25,000]
         most_bytes: of an event. [the same page: 262,144]
         express_s: longest Express execution. [the same page: five minutes]
@@ -118,6 +112,11 @@ class Cloud:
 
     Attributes of asynchronous calls:
         queue_s: until Lambda's queue hands a call to a worker. [Assumption: no figure published]
+        spread_calls: calls a second that a function begins which waits for their answers. [Measured
+            for a function of one CPU: a request of botocore in a thread and a TLS connection of its
+            own takes 1.6 ms of it]
+        spread_s: until such a call reaches Lambda. [Assumption: a new connection, with TLS, and
+            the request]
         dispatch: asynchronous calls that one function makes in a second. [Assumption: 50 threads
             with 25 ms for each request]
         asks: calls a second by which one function has environments made. [Measured for a function
@@ -165,12 +164,14 @@ class Cloud:
     gather_s: float = 6.0
     most_children: int = 10_000
     most_iterations: int = 40
-    iterations: float = inf
     most_events: int = 25_000
     most_bytes: int = 262_144
     express_s: float = 300.0
-    busy: Retry = _BUSY
+    busy: Retry = BUSY
     died: Retry = _DIED
+
+    spread_calls: float = 600.0
+    spread_s: float = 0.02
 
     queue_s: float = 0.1
     dispatch: float = 2000.0
@@ -197,6 +198,7 @@ class Cloud:
             self.steady(), ramp=inf, ramp_burst=inf, calls_of_concurrency=inf, create_s=0.0,
             bandwidth=inf, transitions=inf, state_s=0.0, invoke_s=0.0, map_s=0.0, read_items_s=0.0,
             standard_children=inf, express_children=inf, child_s=0.0, gather_s=0.0, queue_s=0.0,
+            spread_calls=inf, spread_s=0.0,
             dispatch=inf, asks=inf, callback_s=0.0, request_s=0.0, read_rate=inf, write_rate=inf,
             event_s=0.0,
         )  # fmt: skip

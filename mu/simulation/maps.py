@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mu.fanout import CHOICE_EVENTS, ITERATION_EVENTS, STATE_EVENTS, items_of
+from mu.fanout import (
+    CHOICE_EVENTS,
+    ITERATION_EVENTS,
+    NOTHING,
+    SPREAD,
+    STATE_EVENTS,
+    TASK_EVENTS,
+    UNWANTED_S,
+)
 from mu.flow import Each, place
 from mu.simulation.calls import (
     DISPATCH,
@@ -15,11 +23,13 @@ from mu.simulation.calls import (
     STRAGGLER,
     TRANSITIONS,
     WORKERS,
+    Call,
     Path,
 )
 from mu.simulation.cloud import Fanout
 from mu.simulation.rates import Rate
-from mu.simulation.steps import Done, Scope, Step, key_of
+from mu.simulation.spread import Spread
+from mu.simulation.steps import COPY, Done, Scope, Step, key_of
 from mu.simulation.templates import template
 
 if TYPE_CHECKING:
@@ -27,7 +37,6 @@ if TYPE_CHECKING:
 
 _DISTRIBUTED_EVENTS = STATE_EVENTS + 2  # MapRunStarted, -Succeeded
 _CHILD_EVENTS = 2  # ExecutionStarted, -Succeeded
-_COPY = 1 << 40  # added to the key of what is done a second time
 _LEAST_S = 1e-9
 _DISPATCHER_MB = 1769
 _EXPRESS_GB = 64 / 1024  # billed in steps of 64 MB, of which a small workflow needs one
@@ -36,13 +45,12 @@ _EXPRESS_GB = 64 / 1024  # billed in steps of 64 MB, of which a small workflow n
 class Map:
     """An `Each`, as it is run."""
 
-    def __init__(self, run: Run, node: Each, body: Step, inline_body: Step) -> None:
-        """A map with its body, as it is in a distributed map and in an inline one."""
+    def __init__(self, run: Run, node: Each, body: Step) -> None:
+        """A map with its body."""
         self.run = run
         self.node = node
         self.body = body
-        self.inline_body = inline_body
-        self._ways = None if node.inline is None else template(node.inline)
+        self._way = None if node.way is None else template(node.way)
         self.fill = None if node.item is None else template(node.item)
         self._items = template(node.items)
         by_path = isinstance(node.concurrency, str)
@@ -52,19 +60,30 @@ class Map:
         """Run it once; see `Step`."""
         if scope.over:
             return
-        found = None if self._ways is None else items_of(self._ways(event, None, None))
         moment, path = self.run.entered(scope, path)
-        running = _Running(self, event, key, scope, done, found)
-        if self._ways is None or scope.asynchronous:
+        running = _Running(self, event, key, scope, done)
+        if self._way is None or scope.asynchronous:
             self.run.at(moment, running.open, path)
         else:
             scope.events += CHOICE_EVENTS
-            self.run.at(moment, self._chosen, running, scope, path)
+            way = self._way(event, None, None)
+            self.run.at(moment, self._chosen, way, running, event, scope, path, done)
 
-    def _chosen(self, running: _Running, scope: Scope, path: Path) -> None:
-        """The state that chooses the map's way ends; that of the map is entered."""
-        moment, path = self.run.entered(scope, path)
-        self.run.at(moment, running.open, path)
+    def _chosen(
+        self, way: str, running: _Running, event: Any, scope: Scope, path: Path, done: Done
+    ) -> None:
+        """The state that chooses the map's way ends; the next is entered."""
+        run = self.run
+        if way == NOTHING:
+            done(place(event, {}, self.node.output), path)
+            return
+        moment, path = run.entered(scope, path)
+        if way == SPREAD and run.fanout is Fanout.STANDARD:
+            scope.events += TASK_EVENTS
+            invoke_s = run.cloud.invoke_s
+            run.at(moment + invoke_s, running.spread, (path, STATES, invoke_s))
+        else:
+            run.at(moment, running.open, path)
 
     def items(self, event: Any) -> Any:
         """The list."""
@@ -83,15 +102,12 @@ class _Running:
     """A map on its way."""
 
     __slots__ = (
-        "_children", "_count", "_done", "_event", "_found", "_full_s", "_full_since",
-        "_hedged", "_items", "_key", "_kind", "_left", "_limit", "_live", "_map", "_next",
-        "_opened", "_path", "_results", "_run", "_running", "_scope", "_start_s", "_starts",
-        "_steps",
+        "_call", "_children", "_count", "_done", "_event", "_full_s", "_full_since", "_hedged",
+        "_items", "_key", "_kind", "_left", "_limit", "_live", "_map", "_next", "_opened", "_path",
+        "_results", "_run", "_running", "_scope", "_start_s", "_starts",
     )  # fmt: skip
 
-    def __init__(
-        self, of: Map, event: Any, key: int, scope: Scope, done: Done, found: list[Any] | None
-    ) -> None:
+    def __init__(self, of: Map, event: Any, key: int, scope: Scope, done: Done) -> None:
         self._map = of
         self._run = of.run
         self._event = event
@@ -99,10 +115,7 @@ class _Running:
         self._scope = scope
         self._done = done
         self._kind: Fanout | None = of.run.fanout if of.node.distributed else None
-        self._found = found
-        self._steps = of.body
-        if found is not None:
-            self._kind, self._steps = None, of.inline_body
+        self._call: Call | None = None  # of the function that runs all, if one does
         self._next = self._running = 0
         self._hedged = self._starts = False
         self._full_s = 0.0
@@ -111,17 +124,36 @@ class _Running:
         self._start_s = 0.0
         self._live: dict[int, list[Scope]] = {}
 
+    def spread(self, path: Path) -> None:
+        """A function is called that runs the map."""
+        run = self._run
+        pool = run.pool(SPREAD, SPREAD)
+        call = Call(SPREAD, self._key, {"each": self._map.node.name}, run.now,
+                    pool.function.memory_mb)  # fmt: skip
+        work = run.work(SPREAD, call.event)
+        took, refusal = run.lambda_.begin(run.now, call, pool, work)
+        if refusal:
+            run.refused[refusal] += 1
+            moment, path = run.entered(self._scope, path)
+            run.at(moment, self.open, path)
+            return
+        path = (path, call, 0.0)
+        self._call = call
+        self._kind = None
+        self._scope = Scope(spread=Spread(run))
+        run.at(run.now + took, self.open, path)
+
     def open(self, path: Path) -> None:
         """The map's state is entered."""
         run, cloud, of = self._run, self._run.cloud, self._map
-        items = of.items(self._event) if self._found is None else self._found
+        items = of.items(self._event)
         self._items = items
         self._count = self._left = count = len(items)
         self._limit = of.limit(self._event, count)
         keeps = not of.node.distributed
         self._results: list[Any] = [None] * count if keeps else []
         begin_s = 0.0
-        if of.node.items_in_store and self._found is None:
+        if of.node.items_in_store and self._call is None:
             begin_s += cloud.read_items_s
             path = (path, READ_ITEMS, cloud.read_items_s)
         if self._kind in (Fanout.STANDARD, Fanout.EXPRESS):
@@ -141,7 +173,7 @@ class _Running:
             self._children = Rate(cloud.dispatch)
             # Nothing counts how many run: Lambda's queue holds what is too much.
             self._limit = count
-        elif not self._scope.asynchronous:
+        elif not self._scope.asynchronous and self._scope.spread is None:
             begin_s, path = self._nested(count, begin_s, path)
         self._path = path
         run.at(run.now + begin_s, self._begin)
@@ -151,7 +183,7 @@ class _Running:
         run, cloud, scope = self._run, self._run.cloud, self._scope
         scope.events += STATE_EVENTS + ITERATION_EVENTS * count
         most = cloud.most_iterations
-        if self._kind is None and (self._found is None or count <= most):
+        if self._kind is None:
             self._limit = min(self._limit, most)
             return begin_s, path
         size = len(json.dumps(list(self._items)))
@@ -205,17 +237,7 @@ class _Running:
             number = self._next
             self._next += 1
             self._running += 1
-            pace = self._scope.iterations
-            if at_once and pace is not None:
-                moment = pace.take(self._run.now)
-                path = self._waited(moment)
-                self._run.at(
-                    moment,
-                    lambda number=number, path=path: self._body(
-                        number, path, self._scope, copies=False
-                    ),
-                )
-            elif at_once:
+            if at_once:
                 self._body(number, self._waited(self._run.now), self._scope, copies=False)
             else:
                 self._starts = True
@@ -244,7 +266,6 @@ class _Running:
             copies=copies,
             events=_CHILD_EVENTS,
             began=self._run.now,
-            iterations=self._run.pace(),
         )
         if copies and number not in self._live:
             return
@@ -259,8 +280,8 @@ class _Running:
         item = self._items[number]
         fill = self._map.fill
         event = item if fill is None else fill(self._event, item, number)
-        key = key_of(self._key, number) + (_COPY if copies else 0)
-        self._steps.start(
+        key = key_of(self._key, number) + (COPY if copies else 0)
+        self._map.body.start(
             event, path, key, scope, lambda result, path: self._ended(number, scope, result, path)
         )
 
@@ -323,7 +344,20 @@ class _Running:
             gather_s = cloud.callback_s
         result: Any = {} if self._map.node.distributed else self._results
         placed = place(self._event, result, self._map.node.output)
-        if gather_s:
+        if self._call is not None:
+            self._returned(self._call, placed, path)
+        elif gather_s:
             run.at(run.now + gather_s, self._done, placed, (path, GATHER, gather_s))
         else:
             self._done(placed, path)
+
+    def _returned(self, call: Call, placed: Any, path: Path) -> None:
+        """The function that has run the map answers."""
+        run = self._run
+        pool = run.pool(SPREAD, SPREAD)
+        call.billed_s += run.now - self._opened
+        call.ended = run.now
+        run.reads += int((run.now - self._opened) / UNWANTED_S)
+        run.lambda_.end(call, pool)
+        run.calls.append(call)
+        self._done(placed, path)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mu.copies import SHARE
 from mu.errors import FlowError
 from mu.flow import Node
 from mu.simulation.calls import EVENT, STATES, TRANSITIONS, Call, Path
@@ -36,6 +37,7 @@ def simulate(
     cloud: Cloud = CLOUD,
     fanout: Fanout = Fanout.STANDARD,
     hedge: float = 0.0,
+    copies: float = SHARE,
     seed: int = 0,
     before_s: float = 0.0,
     early: Mapping[str, int] | None = None,
@@ -53,7 +55,9 @@ def simulate(
         hedge: copy the items of a distributed map that still run when at most this share of them is
             left and no call waits for a worker; 0 for no copies. Of two that do the same, the first
             to end counts; the other goes on and is paid for. A copy is given up if there is no free
-            place for it.
+            place for it. Distributed maps themselves make no copies.
+        copies: the same for the calls of a task in a map that one function runs, which does; see
+            `mu.copies`.
         seed: of all that is left to chance.
         before_s: seconds of what comes before the flow, such as the event that starts it.
         early: environments that are asked for as the flow begins, by task.
@@ -64,7 +68,7 @@ def simulate(
     """
     if not 0 <= hedge <= 1:
         raise ValueError(f"hedge is a share between 0 and 1, not {hedge}")
-    run = Run(work, functions, stored or {}, cloud, fanout, hedge, seed)
+    run = Run(work, functions, stored or {}, cloud, fanout, hedge, copies, seed)
     if early:
         run.at(before_s, run.ask, early)
     return run.result(flow, dict(event), before_s)
@@ -93,6 +97,7 @@ class Run:
         cloud: Cloud,
         fanout: Fanout,
         hedge: float,
+        copies: float,
         seed: int,
     ) -> None:
         """Begins at second 0; the arguments are those of `simulate`."""
@@ -101,6 +106,7 @@ class Run:
         self.cloud = cloud
         self.fanout = fanout
         self.hedge = hedge
+        self.copies = copies
         self.chance = Chance(seed)
         self.functions = functions
         self.lambda_ = Lambda(cloud, functions, self.chance)
@@ -135,18 +141,13 @@ class Run:
 
     def entered(self, scope: Scope, path: Path) -> tuple[float, Path]:
         """Enter a state that is no task; returns its moment, and the path to it."""
-        if scope.asynchronous:
+        if scope.asynchronous or scope.spread is not None:
             return self.now, path
         late = self.enter(scope)
         state_s = self.cloud.state_s
         if late > 0:
             path = (path, TRANSITIONS, late)
         return self.now + late + state_s, (path, STATES, state_s)
-
-    def pace(self) -> Rate | None:
-        """When the inline maps of a new execution may begin their iterations."""
-        rate = self.cloud.iterations
-        return None if rate == float("inf") else Rate(rate)
 
     def ask(self, environments: Mapping[str, int]) -> None:
         """Have environments made, by tasks: one function calls each of them without waiting.
@@ -214,7 +215,7 @@ class Run:
         """Run to the end; what goes on beyond it, such as copies, is counted too."""
         first = step_of(self, flow)
         # ExecutionStarted and ExecutionSucceeded.
-        scope = Scope(events=2, iterations=self.pace())
+        scope = Scope(events=2)
 
         def last(_result: Any, path: Path) -> None:
             moment, path = self.entered(scope, path)

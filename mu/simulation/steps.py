@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mu.fanout import ATTEMPTS, RETRY_EVENTS, STATE_EVENTS, TASK_EVENTS
-from mu.flow import Retry, Task, place
-from mu.simulation.calls import DISPATCH, FAILURE, S3_RATE, STATES, TRANSITIONS, Call, Path
-from mu.simulation.rates import Rate
+from mu.fanout import RETRY_EVENTS, STATE_EVENTS, TASK_EVENTS
+from mu.flow import Task, place
+from mu.simulation.calls import (
+    DISPATCH,
+    FAILURE,
+    S3_RATE,
+    STATES,
+    STRAGGLER,
+    TRANSITIONS,
+    Call,
+    Path,
+)
 from mu.simulation.templates import template
 from mu.simulation.work import Work
 
 if TYPE_CHECKING:
     from mu.simulation.run import Run
+    from mu.simulation.spread import Spread
+
+COPY = 1 << 40
+"""Added to the key of what is done a second time."""
 
 Done = Callable[[Any, Path], None]
 """Called with the result of a node and with what led to its end."""
-
-_INLINE = Retry((), ATTEMPTS, interval_s=1, max_delay_s=6)
-"""How a call in an inline map is tried again, as the stack does it, whatever has happened."""
 
 
 class Scope:
@@ -33,14 +41,14 @@ class Scope:
         over: whether what it does is no longer needed.
         events: of its history.
         began: second at which it began.
-        iterations: when the next iterations of its inline maps may begin; None for at once.
+        spread: who begins its calls, if it is none but one function.
     """
 
-    __slots__ = ("asynchronous", "began", "copies", "events", "express", "iterations", "over")
+    __slots__ = ("asynchronous", "began", "copies", "events", "express", "over", "spread")
 
     def __init__(
         self, *, express: bool = False, asynchronous: bool = False, copies: bool = False,
-        events: int = 0, began: float = 0.0, iterations: Rate | None = None,
+        events: int = 0, began: float = 0.0, spread: Spread | None = None,
     ) -> None:  # fmt: skip
         """An execution that begins."""
         self.express = express
@@ -49,7 +57,7 @@ class Scope:
         self.over = False
         self.events = events
         self.began = began
-        self.iterations = iterations
+        self.spread = spread
 
 
 class Step(Protocol):
@@ -129,9 +137,8 @@ class ParallelStep:
 class TaskStep:
     """A `Task`, as it is run."""
 
-    def __init__(self, run: Run, node: Task, *, inline: bool = False) -> None:
-        """A call of the task's function; inline, it is tried again less often."""
-        self._inline = inline
+    def __init__(self, run: Run, node: Task) -> None:
+        """A call of the task's function."""
         self._run = run
         self._name = node.name
         self._output = node.output
@@ -147,7 +154,10 @@ class TaskStep:
         given = event if self._fill is None else self._fill(event, None, None)
         call = Call(self._name, key, given, run.now, self._memory_mb)
         call.copies = scope.copies
-        if scope.asynchronous:
+        if scope.spread is not None:
+            before = scope.spread.next(run.now) - run.now
+            call.waits.append((DISPATCH, before))
+        elif scope.asynchronous:
             before = cloud.queue_s
             call.waits.append((DISPATCH, before))
         else:
@@ -160,6 +170,21 @@ class TaskStep:
                 call.waits.append((TRANSITIONS, late))
                 before += late
         work = run.work(self._name, given)
+        run.waiting += 1
+        if scope.spread is not None:
+            done = scope.spread.watched(self, call, work, event, path, scope, done)
+        run.at(run.now + before, self._try, call, work, event, path, scope, done)
+
+    def copy(
+        self, first: Call, work: Work, event: Any, path: Path, scope: Scope, done: Done
+    ) -> None:
+        """Make a call a second time, beside the first."""
+        run = self._run
+        call = Call(self._name, first.key + COPY, first.event, run.now, self._memory_mb)
+        call.copies = True
+        assert scope.spread is not None
+        before = scope.spread.next(run.now) - run.now
+        call.waits = [(STRAGGLER, run.now - first.began), (DISPATCH, before)]
         run.waiting += 1
         run.at(run.now + before, self._try, call, work, event, path, scope, done)
 
@@ -181,12 +206,10 @@ class TaskStep:
                 run.at(asks_at, run.ask, work.ahead.environments)
             return
         run.refused[refusal] += 1
-        if scope.copies:
+        if call.copies:
             return
         busy = run.cloud.queue_busy if scope.asynchronous else run.cloud.busy
         before = call.refusals
-        if self._inline:
-            busy, before = replace(_INLINE, errors=busy.errors), call.refusals + call.attempts
         if before >= busy.attempts:
             run.error = run.error or busy.errors[0]
             return
@@ -201,7 +224,9 @@ class TaskStep:
     ) -> None:  # fmt: skip
         run = self._run
         wait = pause
-        if not scope.asynchronous:
+        if scope.spread is not None:
+            wait = scope.spread.next(run.now + pause) - run.now
+        elif not scope.asynchronous:
             # A retry is a transition, too.
             wait += run.enter(scope) + run.cloud.invoke_s
             scope.events += RETRY_EVENTS
@@ -233,11 +258,9 @@ class TaskStep:
             done(place(event, work.result, self._output), (path, call, 0.0))
             return
         died, before = run.cloud.died, call.attempts - 1
-        if self._inline:
-            died, before = replace(_INLINE, errors=died.errors), before + call.refusals
-        if scope.over or before >= died.attempts:
+        if scope.over or call.copies or before >= died.attempts:
             run.calls.append(call)
-            if not scope.copies:
+            if not call.copies:
                 run.error = run.error or died.errors[0]
             return
         fraction = run.chance.fraction(self._name, call.key, -call.attempts)

@@ -13,29 +13,24 @@ if TYPE_CHECKING:
     from mu.simulation.run import Run
 
 
-def step_of(run: Run, node: Node, *, inline: bool = False) -> Step:
+def step_of(run: Run, node: Node) -> Step:
     """A node as it is run.
 
     Args:
         run: the simulation.
         node: the node.
-        inline: whether it is part of the body of a map that was to be distributed and is not.
 
     Raises:
         FlowError: it is of no known kind.
     """
     match node:
         case Task():
-            return TaskStep(run, node, inline=inline)
+            return TaskStep(run, node)
         case Sequence():
-            return SequenceStep([step_of(run, one, inline=inline) for one in node.steps])
+            return SequenceStep([step_of(run, one) for one in node.steps])
         case Parallel():
-            branches = {
-                name: step_of(run, one, inline=inline) for name, one in node.branches.items()
-            }
+            branches = {name: step_of(run, one) for name, one in node.branches.items()}
             return ParallelStep(run, node.output, branches)
         case Each():
-            body = step_of(run, node.body, inline=inline)
-            alike = body if node.inline is None else step_of(run, node.body, inline=True)
-            return Map(run, node, body, alike)
+            return Map(run, node, step_of(run, node.body))
     raise FlowError(f"{node!r} is no node of a flow")

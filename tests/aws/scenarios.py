@@ -21,16 +21,16 @@ from mu.timeline import attempts
 from tests.aws.noise import write_noise
 from tests.aws.spans import FRAMES, in_spans, padded
 from tests.aws.test_api import complete
-from tests.aws.ways import inline_up_to
+from tests.aws.ways import spread_up_to
 from tests.pipeline.clips import Clip
 
-WORKERS = ("survey", "plan", "anchors", "encode", "audio", "stitch")
+WORKERS = ("survey", "plan", "anchors", "encode", "audio", "stitch", "spread")
 
 # What each of the scenarios below must return.
 AS_IT_SHOULD_BE = {
     "encodes": ["SUCCEEDED", "SUCCEEDED"],
     "rebases": ["SUCCEEDED"],
-    "surveys": ["SUCCEEDED", "2"],
+    "surveys": ["SUCCEEDED", "2", "SUCCEEDED", "2"],
     "sends_parts": ["SUCCEEDED"],
     "fails": ["OutputExists", "True", "SUCCEEDED", "False"],
     "starts": ["SUCCEEDED"],
@@ -43,7 +43,7 @@ AS_IT_SHOULD_BE = {
     "remembers": ["200"],
     "reconciles": ["[]"],
     "learns": ["200", "1", "True", "200"],
-    "warms": ["SUCCEEDED", "audio 1, plan 1, stitch 1"],
+    "warms": ["SUCCEEDED", "audio 1, plan 1, spread 1, stitch 1"],
     "chooses_sizes": [
         "SUCCEEDED",
         "encode10240",
@@ -102,15 +102,18 @@ class Scenarios:
 
     def rebases(self) -> list[str]:
         """Encodes a film in the published way, and its batches in child executions."""
-        with inline_up_to(self._stack, 0):
+        with spread_up_to(self._stack, 0):
             upload = self._stack.upload(self._key(), self._film, {"excamera-mode": "rebase"})
             return [self._stack.job(upload).status]
 
     def surveys(self) -> list[str]:
-        """Encodes a film that is surveyed in spans; returns how many there were, too."""
-        with in_spans(self._stack):
-            job = self._stack.job(self._stack.upload(self._key(), self._long_film))
-        return [job.status, str(len(self._stack.timeline(job, "survey")))]
+        """Encodes a film that is surveyed in spans, in each way; tells how many these were, too."""
+        seen = []
+        for calls in (1000, 0):
+            with in_spans(self._stack), spread_up_to(self._stack, calls):
+                job = self._stack.job(self._stack.upload(self._key(), self._long_film))
+            seen += [job.status, str(len(self._stack.timeline(job, "survey")))]
+        return seen
 
     def sends_parts(self) -> list[str]:
         """Encodes a film whose batch is large enough for a part of the result."""
@@ -511,6 +514,8 @@ class Scenarios:
             "event": {"job": job, **numbers},
             "state": {"retries": 0},
         }
+        if step == "spread":
+            payload["event"] = {"job": job, "each": "batches", "event": {}}
         stack.client("lambda").invoke(
             FunctionName=stack.function(step), Payload=json.dumps(payload)
         )

@@ -1,4 +1,4 @@
-"""Jobs whose spans and batches run inline, or in child executions, whatever their number."""
+"""Jobs whose spans and batches are begun by one function, or by child executions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.runs import history
-from stacks.states_language import DISTRIBUTED, GROUPED, INLINE
+from mu.fanout import DISTRIBUTED, SPREAD
 
 
 @contextmanager
-def inline_up_to(stack: Deployed, calls: int) -> Iterator[None]:
-    """Lets maps of so many calls run inline, in jobs that begin meanwhile; 0 for none."""
+def spread_up_to(stack: Deployed, calls: int) -> Iterator[None]:
+    """Lets one function begin maps of so many calls, in jobs that begin now; 0 for none."""
     variables = stack.configuration("index")["Environment"]["Variables"]
-    changed = {**variables, "INLINE_CALLS": str(calls)}
+    changed = {**variables, "SPREAD_CALLS": str(calls)}
     with stack.changed("index", Environment={"Variables": changed}):
         yield
 
@@ -31,5 +31,5 @@ def entered(emulator: Emulator, arn: str) -> list[str]:
 def ways(emulator: Emulator, arn: str, name: str = "batches") -> list[str]:
     """Returns how a map of a job ran, once for each start of the job."""
     found = entered(emulator, arn)
-    every = (INLINE, GROUPED, DISTRIBUTED)
+    every = (SPREAD, DISTRIBUTED)
     return [one.removeprefix(f"{name} ") for one in found if one in {f"{name} {w}" for w in every}]

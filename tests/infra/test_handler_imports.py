@@ -37,6 +37,7 @@ IMPORTS = {
     "failure": TELLING,
     "index": VIDEO,
     "plan": TELLING,
+    "spread": TELLING,
     "start": TELLING,
     "stitch": TELLING,
     "survey": VIDEO,

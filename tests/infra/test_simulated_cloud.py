@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from mu.simulation import CLOUD
 from stacks.quotas import QUOTAS
-from stacks.states_language import BUSY
+from stacks.states_language import retry_rule
+from tests.infra.golden import GOLDEN
 
 
 def test_limits_are_those_of_the_page() -> None:
@@ -26,14 +29,10 @@ def test_limits_are_those_of_the_page() -> None:
     assert quotas["writes a second to a prefix"] == CLOUD.write_rate
 
 
-def test_refused_calls_are_tried_again_as_by_the_stack() -> None:
+def test_calls_are_tried_again_as_by_the_stack() -> None:
     """The stack's pauses after a refused call have changed, and the simulator's have not."""
-    busy = CLOUD.busy
-    assert BUSY["JitterStrategy"] == "FULL"
-    assert (
-        list(busy.errors), busy.attempts, busy.interval_s, busy.backoff, busy.max_delay_s
-    ) == tuple(
-        BUSY[name]
-        for name in ("ErrorEquals", "MaxAttempts", "IntervalSeconds", "BackoffRate",
-                     "MaxDelaySeconds")
-    )  # fmt: skip
+    task = json.loads(GOLDEN.read_text())["States"]["index"]
+    busy, died = ({**retry_rule(rule), "ErrorEquals": None} for rule in (CLOUD.busy, CLOUD.died))
+    assert [{**one, "ErrorEquals": None} for one in task["Retry"][-2:]] == [busy, died]
+    assert task["Retry"][-2]["ErrorEquals"] == list(CLOUD.busy.errors)
+    assert set(CLOUD.died.errors) <= set(task["Retry"][-1]["ErrorEquals"])

@@ -13,17 +13,10 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import MOST_SHARES, Packing
 from excamera.job.plan import Batch
 from excamera.job.steps import ENCODE_SIZES_MB, STEP_NAMES
-from mu.fanout import (
-    ATTEMPTS,
-    ATTEMPTS_OF_RECORDER,
-    MOST_BYTES,
-    MOST_EVENTS,
-    RETRY_EVENTS,
-    TASK_EVENTS,
-)
-from mu.flow import DISCARD, Sequence, Task
+from mu.fanout import NOTHING, RETRY_EVENTS, SPREAD, TASK_EVENTS
+from mu.flow import DISCARD, Each, Sequence, Task
 from stacks.quotas import quota
-from stacks.states_language import DISTRIBUTED, GROUP, GROUPED, INLINE, state_machine
+from stacks.states_language import Spreading, state_machine
 from tests.infra.golden import GOLDEN, derived
 from tests.support.assembly import resources
 
@@ -64,7 +57,7 @@ def test_the_golden_definition_is_what_is_deployed(stack: dict[str, Any]) -> Non
     properties = deployed(stack, "Job")
     assert json.loads(properties["DefinitionString"]) == json.loads(GOLDEN.read_text())
     sizes = {f"encode{memory}" for memory in ENCODE_SIZES_MB}
-    names = {*STEP_NAMES, *sizes, "failure", "WorkBucket", "Partition", "InvokeFunction"}
+    names = {*STEP_NAMES, *sizes, "failure", "spread", "WorkBucket", "Partition", "InvokeFunction"}
     assert set(properties["DefinitionSubstitutions"]) == names
     assert properties["LoggingConfiguration"]["Level"] == "ALL"
     assert properties["TracingConfiguration"] == {"Enabled": True}
@@ -114,6 +107,9 @@ def test_every_task_has_a_limit_retries_by_name_and_a_way_to_fail(machine: Defin
     assert machine["TimeoutSeconds"] > 0
     for name, task in tasks.items():
         assert task["TimeoutSeconds"] <= 915, name
+        if name.endswith(f" {SPREAD}"):
+            assert "Retry" not in task  # its map has another way
+            continue
         for rule in task["Retry"]:
             assert not set(rule["ErrorEquals"]) & {"States.ALL", "States.TaskFailed"}, name
             assert rule["JitterStrategy"] == "FULL"
@@ -126,71 +122,42 @@ def test_every_task_has_a_limit_retries_by_name_and_a_way_to_fail(machine: Defin
             (catch,) = task["Catch"]
             assert catch["ErrorEquals"] == ["States.ALL"]
             assert catch["Next"] in states
-            assert catch["ResultPath"] == f"$.failed.{plain(name)}"
+            assert catch["ResultPath"] == f"$.failed.{name}"
 
 
-def plain(name: str) -> str:
-    """Returns the name in the flow of what a state is for."""
-    return name.removesuffix(f" {INLINE}").removesuffix(f" {GROUPED}")
-
-
-def body(machine: Definition, name: str, way: str) -> Definition:
-    """Returns what a map does with each item if it runs in some way."""
+@pytest.mark.parametrize(("name", "following"), [("spans", "plan"), ("batches", "stitch")])
+def test_whatever_becomes_of_a_function_its_map_has_another_way(
+    machine: Definition, name: str, following: str
+) -> None:
+    """If this fails, a job depends on the one function that begins all of its calls."""
     states = all_states(machine)
-    if way == GROUPED:
-        assert states[f"{name} {GROUPED}"]["ItemProcessor"]["StartAt"] == f"{name} {GROUP}"
-    found: Definition = states[f"{name} {GROUP if way == GROUPED else way}"]["ItemProcessor"]
-    return found
+    choice, spread, apart = (states[one] for one in (name, f"{name} spread", f"{name} distributed"))
+    assert choice["Default"] == f"{name} distributed"
+    chosen = {one["StringEquals"]: one["Next"] for one in choice["Choices"]}
+    assert chosen == {NOTHING: following, SPREAD: f"{name} spread"}
+    assert spread["Resource"] == "${spread}"
+    assert spread["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": f"{name} distributed"}
+    ]
+    assert spread["Parameters"]["event"] == {"job.$": "$.job", "each": name, "event.$": "$"}
+    keys = ("Next", "ResultPath")
+    assert [spread[key] for key in keys] == [apart[key] for key in keys] == [following, None]
 
 
-def without_names(scope: Definition, way: str) -> Any:
-    """Returns a scope with the names of the flow, and without what may differ by the map's way."""
-    for name, state in all_states(scope).items():
-        if state["Type"] == "Task":
-            parameters = state["Parameters"]
-            sent = parameters.get("Payload", parameters)
-            assert sent["state"]["name"] == name.replace(f" {way}", "")
-    found = json.loads(json.dumps(scope).replace(f" {way}", ""))
-    for state in all_states(found).values():
-        state.pop("Retry", None)
-        if state.get("Resource") == "${failure}":
-            assert state["Parameters"]["event"].pop("inline", False) == (way != DISTRIBUTED)
-    found.pop("ProcessorConfig")
-    return found
-
-
-@pytest.mark.parametrize("name", ["spans", "batches"])
-@pytest.mark.parametrize("way", [INLINE, GROUPED])
-def test_a_map_does_the_same_in_every_way(machine: Definition, name: str, way: str) -> None:
-    """If this fails, jobs of few batches run other calls, or records have other names of tasks."""
-    apart = without_names(body(machine, name, DISTRIBUTED), DISTRIBUTED)
-    assert without_names(body(machine, name, way), way) == apart
-    states = all_states(machine)
-    ways = {one: states[f"{name} {one}"] for one in (INLINE, GROUPED, DISTRIBUTED)}
-    keys = ("Next", "ResultPath", "Catch")
-    assert len({json.dumps([one.get(key) for key in keys]) for one in ways.values()}) == 1
-    choice = states[name]
-    assert choice["Default"] == f"{name} {DISTRIBUTED}"
-    assert [one["Next"] for one in choice["Choices"]] == [f"{name} {INLINE}", f"{name} {GROUPED}"]
-    # Whatever the bodies return, nothing of it is kept.
-    assert ways[way]["ResultSelector"] == {}
-    assert ways[way]["ResultPath"] is None
-
-
-def test_inline_tasks_give_up_early(machine: Definition) -> None:
-    """If this fails, refused calls of an inline map fill the history of the whole job."""
-    states = all_states(machine)
-    for name, state in states.items():
-        way = name.removesuffix(" failed").rpartition(" ")[2]
-        if state["Type"] != "Task" or way not in (INLINE, GROUPED):
-            continue
-        (rule,) = state["Retry"]
-        recorder = name.endswith(" failed")
-        assert rule["MaxAttempts"] == (ATTEMPTS_OF_RECORDER if recorder else ATTEMPTS)
-        apart = states[plain(name.removesuffix(" failed")) + " failed" * recorder]
-        assert rule["ErrorEquals"] == [
-            error for one in apart["Retry"] for error in one["ErrorEquals"]
-        ]
+def test_a_map_that_one_function_may_run_is_followed_by_something() -> None:
+    """If this fails, an execution with an empty list ends in a state that there is not."""
+    each = Each("map", "$.items", Task("work", "work"), output=DISCARD, distributed=True,
+                way="$.way")  # fmt: skip
+    given: dict[str, Any] = {"on_failure": "failure", "timeout_s": 60, "comment": ""}
+    spreading = Spreading("spread", 60)
+    with pytest.raises(ValueError, match="map: nothing follows it"):
+        state_machine(Sequence("flow", (each,)), **given, spreading=spreading)
+    alone = state_machine(Sequence("flow", (each,)), **given)
+    assert alone["States"]["map"]["Type"] == "Map"
+    followed = Sequence("flow", (replace(each, output="found"), Task("last", "last")))
+    states = state_machine(followed, **given, spreading=spreading)["States"]
+    assert states["map spread"]["ResultPath"] == "$.found"
+    assert states["map spread"]["ResultSelector"] == {}
 
 
 def test_what_the_flow_calls_transient_is_transient(machine: Definition) -> None:
@@ -238,7 +205,6 @@ def film(request: pytest.FixtureRequest) -> tuple[EncodeOptions, list[Batch]]:
 def test_payloads_of_a_long_film_stay_small(film: tuple[EncodeOptions, list[Batch]]) -> None:
     """If this fails, long films end in States.DataLimitExceeded."""
     options, batches = film
-    assert 2 * MOST_BYTES < PAYLOAD_LIMIT * 5 / 8  # both lists, of a job whose maps are inline
     found = payloads(options, batches, HOURS_3_AT_60_FPS, 3840 * 2160)
     assert len(found["the surveys of all spans"]) > 900
     for what, payload in found.items():
@@ -254,11 +220,8 @@ def test_histories_of_a_long_film_stay_short(machine: Definition) -> None:
     (busy,) = [one for one in retry if one["ErrorEquals"] == ["Lambda.TooManyRequestsException"]]
     mean_pause_s = busy["MaxDelaySeconds"] / 2  # FULL jitter
     assert 3 * machine["TimeoutSeconds"] / mean_pause_s < EVENT_LIMIT
-    # The bodies of inline maps share the job's history, in which everything else may be retried.
-    recorders = 2 * (TASK_EVENTS + RETRY_EVENTS * every)
     last = sum(one["MaxAttempts"] for one in machine["States"]["job failed"]["Retry"])
-    others = 2 + events(machine, 0, every) + recorders + TASK_EVENTS + RETRY_EVENTS * last
-    assert MOST_EVENTS + others < EVENT_LIMIT
+    assert 2 + events(machine, 0, every) + TASK_EVENTS + RETRY_EVENTS * last < EVENT_LIMIT
     # Every share of a batch may use up all its retries.
     assert histories(machine, MOST_SHARES, every) < EVENT_LIMIT
 

@@ -372,7 +372,7 @@ def test_cdk_nag_watches_the_app(tmp_path: Path) -> None:
     [
         ({"architecture": "mips"}, "architecture must be one of arm64, x86_64"),
         ({"batch_workers": "41"}, "batch_workers must be 1 to 40, not 41"),
-        ({"inline_calls": "1601"}, "inline_calls must be 0 to 1600, not 1601"),
+        ({"spread_calls": "1001"}, "spread_calls must be 0 to 1000, not 1001"),
         ({"memory_mb": "{"}, "memory_mb must be JSON"),
         ({"memory_mb": "3008"}, "memory_mb must be an object"),
         ({"memory_mb": '{"rebas": 3008}'}, "memory_mb: there is no function rebas"),

@@ -193,3 +193,19 @@ def test_a_share_of_another_plan_is_refused(source: Path, mode: str) -> None:
     job.job.store.put(key, json.dumps({**record, "plan": "another"}).encode())
     with pytest.raises(PlanMismatch, match="share 0 of batch 0 is of another plan"):
         job.encode(0, 1, 2)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shares", [1, 2])
+def test_a_worker_that_ends_after_its_copy_changes_nothing(
+    source: Path, usual: dict[str, bytes], mode: str, shares: int
+) -> None:
+    """If this fails, the slow original of a call that was copied spoils a finished film."""
+    job = planned(source, mode)
+    job.run(shares=shares)
+    before = {key: job.job.store.get(key) for key in job.job.store.list()}
+    for batch in job.job.plan.batches:
+        for share in range(min(shares, len(batch.chunks))):
+            job.encode(batch.number, share, min(shares, len(batch.chunks)))
+    assert {key: job.job.store.get(key) for key in job.job.store.list()} == before
+    assert job.result == usual[mode]

@@ -71,6 +71,7 @@ def timeline(shape: Shape) -> list[Attempt]:
     names += [f"anchors-{number:06d}" for number in range(shape.divided * shape.anchored)]
     for number, count in enumerate(shares):
         names += [f"encode-{number:06d}-{share:06d}" for share in range(count)]
+    names += ["spread-spans"] * shape.spread_spans + ["spread-batches"] * shape.spread_batches
     return [Attempt(name, 1, 1000) for name in names]
 
 
@@ -110,7 +111,10 @@ def test_more_work_costs_more() -> None:
     assert few.seconds > 10 * usual.seconds
     # With fewer at once a job takes longer and costs no more: batches are not divided.
     assert few.shape.shares == few.shape.batches < usual.shape.shares
-    assert few.usage.transitions < usual.usage.transitions
+    assert few.usage.invocations < usual.usage.invocations
+    # One function begins all batches if they may run at the same time.
+    assert (few.shape.spread_batches, usual.shape.spread_batches) == (False, True)
+    assert few.usage.transitions > few.shape.batches > usual.usage.transitions
     assert few.dollars <= usual.dollars
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from mu import DISCARD, Each, FlowError, Parallel, Retry, Sequence, Task
-from mu.fanout import ATTEMPTS, fan_out
 from mu.flow import build
 from mu.simulation import CLOUD, Ahead, Cloud, Fanout, Function, Result, Shared, Work, simulate
 from mu.simulation.calls import COLD, COMPUTE, DISPATCH, FAILURE, RAMP, WORKERS
@@ -344,53 +343,75 @@ def test_records_are_a_timeline() -> None:
     assert result.phases["one"].calls == 20
 
 
-WAYS = replace(MAP, inline="$.ways")
+WAYS = replace(MAP, way="$.way")
 
 
-def run_ways(ways: dict[str, Any], count: int, cloud: Cloud, **options: Any) -> Result:
-    """Simulates a map that may run inline."""
+def run_way(way: str, count: int, cloud: Cloud, **options: Any) -> Result:
+    """Simulates a map that one function may run; its tasks take a minute."""
+    work = {"one": Work(cpu_s=60.0), "spread": Work(reads=2, writes=1)}
     return simulate(
-        WAYS, {"items": "list", "at_once": 10_000, "ways": ways},
-        lambda _task, _event: Work(cpu_s=60.0), {"one": ONE}, stored={"list": range(count)},
-        cloud=cloud, **options,
+        WAYS, {"items": "list", "at_once": 10_000, "way": way}, lambda task, _event: work[task],
+        {"one": ONE, "spread": ONE}, stored={"list": range(count)}, cloud=cloud, **options,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("count", "states", "events"),
-    [
-        # The choice, the map, its tasks, the last state; of the execution, the choice, the map.
-        (40, 1 + 1 + 40 + 1, 2 + 2 + 4 + 40 * (2 + 5) + 2),
-        (0, 1 + 1 + 1, 2 + 2 + 4 + 2),
-        # And a map for each group.
-        (90, 1 + 1 + 3 + 90 + 1, 2 + 2 + 4 + 3 * (2 + 4) + 90 * (2 + 5) + 2),
-    ],
-)
-def test_an_inline_map_gathers_nothing(count: int, states: int, events: int) -> None:
-    """A job of few batches waits for children that it has not, or is not billed for its states."""
+def test_a_spread_map_gathers_nothing() -> None:
+    """A job waits for children that it has not, or is billed for their states."""
     cloud = replace(
         FREE, concurrency=1000, gather_s=6.0, map_s=1.0, read_items_s=1.0, standard_children=1.0
     )
-    ways = fan_out(WAYS, list(range(count)), at_once=10_000, most_calls=1000)
-    result = run_ways(ways, count, cloud)
-    assert result.seconds == pytest.approx(60.0 if count else 0.0)
-    assert (result.children, result.transitions, result.events) == (0, states, events)
-    assert (result.reads, result.writes) == (0, 0)  # nobody reads the list
-    apart = run_ways({}, 2, cloud)
+    result = run_way("spread", 40, cloud)
+    assert result.seconds == pytest.approx(60.0)
+    # The choice, the function, the last state.
+    assert (result.children, result.transitions, result.events) == (0, 3, 2 + 2 + 5 + 2)
+    assert result.invocations == 1 + 40
+    assert result.gb_seconds["spread"] == pytest.approx(60.0 * ONE.memory_mb / 1024)
+    # The list; twice and every five seconds whether it is wanted.
+    assert (result.reads, result.writes) == (1 + 2 + 12, 1)
+    apart = run_way("distributed", 2, cloud)
     assert apart.seconds == pytest.approx(1.0 + 1.0 + 1.0 + 60.0 + 6.0)
     assert apart.transitions == 1 + 1 + 2 + 1
     assert apart.children == 2
+    empty = run_way("nothing", 0, cloud)
+    assert (empty.seconds, empty.transitions, empty.invocations) == (0.0, 2, 0)
 
 
-def test_inline_tasks_give_up_early() -> None:
-    """A simulated job waits inline for a busy account, where a real one starts again."""
-    never = replace(FREE, concurrency=0)
-    result = run_ways({"items": [0]}, 1, never)
-    assert result.error == "Lambda.TooManyRequestsException"
-    assert sum(result.refused.values()) == 1 + ATTEMPTS
-    patient = run_ways({}, 1, never)
-    assert sum(patient.refused.values()) == 1 + CLOUD.busy.attempts
-    mortal = replace(FREE, concurrency=1000, failures=1.0)
-    died = run_ways({"items": [0]}, 1, mortal)
-    assert died.error == "Lambda.Unknown"
-    assert died.invocations == 1 + ATTEMPTS
+def test_a_spread_map_begins_calls_at_its_own_rate() -> None:
+    """A simulated function begins all calls at once, where a real one takes its time."""
+    cloud = replace(FREE, concurrency=1000, spread_calls=10.0, spread_s=0.5)
+    result = run_way("spread", 41, cloud)
+    assert result.seconds == pytest.approx(60.0 + 4.0 + 0.5)
+    assert sum(result.bottlenecks.values()) == pytest.approx(result.seconds)
+    assert result.bottlenecks["dispatch"] == pytest.approx(4.5)
+
+
+def test_a_function_that_is_refused_leaves_its_map_to_children() -> None:
+    """A simulated job fails where a real one is only slower."""
+    cloud = replace(FREE, concurrency=1000, ramp=1.0, ramp_burst=0.5)
+    functions = {"one": replace(ONE, warm=9), "spread": ONE}
+    work = {"one": Work(cpu_s=60.0), "spread": Work()}
+    result = simulate(
+        WAYS, {"items": "list", "at_once": 9, "way": "spread"}, lambda task, _event: work[task],
+        functions, stored={"list": range(9)}, cloud=cloud,
+    )  # fmt: skip
+    assert result.children == 9
+    assert result.refused == {"ramp": 1}
+    assert result.error == ""
+
+
+def test_the_slowest_calls_of_a_spread_map_are_copied() -> None:
+    """A simulated straggler holds up its job, where a real one has a copy."""
+    chance = replace(
+        FREE, concurrency=1000, stragglers=0.02, straggler_least=4.0, straggler_tail=9.0
+    )
+    for seed in range(5):
+        alone, copied = (run_way("spread", 100, chance, seed=seed, copies=h) for h in (0.0, 0.05))
+        slow = max(call.ended - call.began for call in alone.calls if call.task == "one") > 200
+        copies = sum(call.copies for call in copied.calls)
+        assert copies <= 5
+        assert bool(copies) == slow
+        if slow:
+            assert copied.seconds < alone.seconds
+            # The originals go on, and are paid for.
+            assert copied.gb_seconds["one"] > alone.gb_seconds["one"]
+        assert sum(copied.bottlenecks.values()) == pytest.approx(copied.seconds)

@@ -41,7 +41,6 @@ PROBES = (
     Probe("How long events take", jobs.latencies, jobs.latencies_usd),
     Probe("Logs, metrics, traces and alarms", jobs.presence, jobs.presence_usd),
     Probe("Children of a map", machines.children, machines.children_usd),
-    Probe("Inline maps", machines.inline, machines.inline_usd),
     Probe("Throttling by Step Functions", machines.throttling, machines.throttling_usd),
     Probe("Start rates of workers", workers.start_rates, workers.start_rates_usd),
     Probe("S3 and one worker", workers.throughput, workers.throughput_usd),

@@ -6,14 +6,12 @@ import json
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
 from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from excamera.lifecycle.ending import is_of_child
-from mu.fanout import MOST_AT_ONCE
 from mu.prices import TRANSITION_USD
 from tests.live.report.subject import REFUSED, Live, Scale, Section
 
@@ -30,36 +28,6 @@ _MAP = {
             "ItemProcessor": {
                 "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
                 **_PASS,
-            },
-            "ResultPath": None,
-            "End": True,
-        }
-    },
-}
-
-
-_WAIT_S = 5
-_GROUPS = {
-    "StartAt": "groups",
-    "States": {
-        "groups": {
-            "Type": "Map",
-            "ItemsPath": "$.groups",
-            "ItemProcessor": {
-                "ProcessorConfig": {"Mode": "INLINE"},
-                "StartAt": "group",
-                "States": {
-                    "group": {
-                        "Type": "Map",
-                        "ItemProcessor": {
-                            "ProcessorConfig": {"Mode": "INLINE"},
-                            "StartAt": "wait",
-                            "States": {"wait": {"Type": "Wait", "Seconds": _WAIT_S, "End": True}},
-                        },
-                        "ResultSelector": {},
-                        "End": True,
-                    }
-                },
             },
             "ResultPath": None,
             "End": True,
@@ -166,40 +134,6 @@ def children(live: Live) -> Section:
         section.rows.append((f"{count:,}", f"{took:.2f} s", rate, gathered))
     if queue:
         _tell_events(live, queue, section)
-    return section
-
-
-def inline_usd(scale: Scale) -> float:
-    """What `inline` costs at most."""
-    return sum(5 + 3 * count for count in scale.children) * TRANSITION_USD
-
-
-def inline(live: Live) -> Section:
-    """Run inline maps in an inline map, whose bodies wait; see how fast and how many begin."""
-    section = Section(head=("iterations", "whole", "the last began after", "at once"))
-    arn = _machine(live, f"{live.name}-inline", _GROUPS)
-    states = live.stack.client("stepfunctions")
-    for count in live.scale.children:
-        items = list(range(count))
-        groups = [items[first : first + MOST_AT_ONCE] for first in items[::MOST_AT_ONCE]]
-        began = states.start_execution(stateMachineArn=arn, input=json.dumps({"groups": groups}))
-        whole = _ended(live, began["executionArn"])
-        pages = states.get_paginator("get_execution_history").paginate(
-            executionArn=began["executionArn"]
-        )
-        events = [event for page in pages for event in page["events"]]
-        steps = [
-            (event["timestamp"].timestamp(), 1 if event["type"] == "WaitStateEntered" else -1)
-            for event in events
-            if event["type"] in ("WaitStateEntered", "WaitStateExited")
-        ]
-        running = list(accumulate(step for _, step in sorted(steps)))
-        took = (whole["stopDate"] - whole["startDate"]).total_seconds()
-        entered = [moment for moment, step in steps if step > 0]
-        last_s = max(entered) - whole["startDate"].timestamp()
-        section.facts[str(count)] = {"whole_s": took, "last_began_s": last_s,
-                                     "at_once": max(running)}  # fmt: skip
-        section.rows.append((f"{count:,}", f"{took:.2f} s", f"{last_s:.2f} s", max(running)))
     return section
 
 

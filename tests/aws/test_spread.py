@@ -1,7 +1,9 @@
-"""Jobs whose spans and batches run in the job's own execution, and the same in child executions."""
+"""Jobs whose spans and batches one function begins, and the same in child executions."""
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,12 @@ from excamera.cloud.account import Account
 from excamera.cloud.api import Api
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from mu.fanout import ATTEMPTS, MOST_AT_ONCE
+from mu.fanout import DISTRIBUTED, SPREAD
 from tests.aws.conftest import Locally
 from tests.aws.spans import FRAMES, in_spans
 from tests.aws.test_cancel import stopped_at
-from tests.aws.test_faults import metadata
-from tests.aws.ways import entered, inline_up_to, ways
+from tests.aws.test_faults import metadata, strike
+from tests.aws.ways import entered, spread_up_to, ways
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -51,82 +53,77 @@ def told(stack: Deployed, job: Job) -> list[tuple[str, str]]:
 def test_a_job_is_the_same_in_every_way(
     emulator: Emulator, stack: Deployed, locally: Locally, film: Path
 ) -> None:
-    """If this fails, a job of few batches has another result or timeline than one of many."""
+    """If this fails, a job that one function begins has another result or timeline than others."""
     jobs = {}
     for calls in (1000, 0):
-        with in_spans(stack), inline_up_to(stack, calls):
+        with in_spans(stack), spread_up_to(stack, calls):
             job = stack.job(stack.upload(f"ways/{calls}.mp4", film))
         assert job.status == "SUCCEEDED", job
         assert digest(stack.output(job.output["key"])) == locally(film)
-        way = ["inline"] if calls else ["distributed"]
+        way = [SPREAD] if calls else [DISTRIBUTED]
         assert ways(emulator, job.arn) == ways(emulator, job.arn, "spans") == way
         jobs[calls] = job
     first, second = (told(stack, job) for job in jobs.values())
-    assert [name for _, name in first] == [name for _, name in second]
-    names = {name for _, name in first}
+    maps = {("spread-batches", "batches spread"), ("spread-spans", "spans spread")}
+    assert {one for one in first if one in maps} == maps
+    assert [one for one in first if one not in maps] == second
+    names = {name for _, name in second}
     assert names == {"index", "survey", "plan", "audio", "anchors", "encode", "stitch"}
-    # What becomes of children is listed; inline there are none.
+    # What becomes of children is listed; here there are none.
     results = [stack.keys("WorkBucket", Keys(job.name).map_results) for job in jobs.values()]
     assert not results[0]
     assert results[1]
 
 
-def test_more_batches_than_a_map_runs_at_once_run_in_groups(
-    emulator: Emulator, stack: Deployed, locally: Locally, tmp_path: Path
-) -> None:
-    """If this fails, the forty-first batch is lost, or waits for the others."""
-    options = EncodeOptions(chunk_frames=2, batch_chunks=1, mode="rebase")
-    count = MOST_AT_ONCE + 2
-    film = Clip(frames=2 * count, width=48, height=32).write(tmp_path / "film.mp4")
-    with inline_up_to(stack, count):
-        job = stack.job(stack.upload("ways/groups.mp4", film, metadata(options)))
-    assert job.status == "SUCCEEDED", job
-    assert ways(emulator, job.arn) == ["grouped"]
-    assert entered(emulator, job.arn).count("batches group") == 2
-    assert entered(emulator, job.arn).count("encode grouped") == count
-    assert digest(stack.output(job.output["key"])) == locally(film, options)
-    # One call fewer is allowed: the same job in children.
-    with inline_up_to(stack, count - 1):
-        job = stack.job(stack.upload("ways/no groups.mp4", film, metadata(options)))
-    assert ways(emulator, job.arn) == ["distributed"]
-    assert digest(stack.output(job.output["key"])) == locally(film, options)
-
-
-def test_a_job_that_is_refused_inline_goes_on_distributed(
+def test_a_film_without_spans_has_no_map_for_them(
     emulator: Emulator, stack: Deployed, locally: Locally, short: Path
 ) -> None:
-    """If this fails, a busy account fails a short job, or fills its history."""
+    """If this fails, short films wait for a map over nothing."""
+    job = stack.job(stack.upload("ways/short.mp4", short, metadata(OPTIONS)))
+    assert job.status == "SUCCEEDED", job
+    assert ways(emulator, job.arn) == [SPREAD]
+    assert ways(emulator, job.arn, "spans") == []
+    assert digest(stack.output(job.output["key"])) == locally(short, OPTIONS)
+
+
+def test_calls_that_are_refused_wait_for_a_place(
+    emulator: Emulator, stack: Deployed, locally: Locally, short: Path
+) -> None:
+    """If this fails, a busy account ends the fast way at once, or fails a job."""
     with stopped_at(stack, "encode"):
-        upload = stack.upload("ways/refused.mp4", short, metadata(OPTIONS))
-        arn = stack.started(upload)
-        # It gives up inline, and then waits for as long as it takes.
-        until(lambda: ways(emulator, arn) == ["inline", "distributed"])
+        arn = stack.started(stack.upload("ways/refused.mp4", short, metadata(OPTIONS)))
+        until(lambda: "batches spread" in entered(emulator, arn))
+        time.sleep(2)
     job = stack.ended(arn)
     assert job.status == "SUCCEEDED", job
     assert digest(stack.output(job.output["key"])) == locally(short, OPTIONS)
-    found = entered(emulator, arn)
-    assert found.count("index") == 2
-    assert "job failed" in found
-    # A call that records the failure of another batch may end after the job has started again.
-    key = Keys(job.name).failure
-    if key in stack.keys("WorkBucket", key):
-        assert stack.read_work(key)["inline"]
-    # No halves yet: the account was not asked for long.
-    plan = max(stack.timeline(job, "plan"), key=lambda record: record["started"])
-    assert plan["event"]["limits"]["inline_calls"] == 0
+    assert ways(emulator, arn) == [SPREAD]
+    assert max(record["attempts"] for record in stack.timeline(job, "encode")) > 1
 
 
-def test_surveys_that_are_refused_inline_go_on_distributed(
+def test_a_function_that_is_killed_leaves_the_rest_to_children(
+    emulator: Emulator, stack: Deployed, locally: Locally, tmp_path: Path
+) -> None:
+    """If this fails, a job dies with the one function that begins all its calls."""
+    film = Clip(frames=48, width=640, height=360).write(tmp_path / "film.mp4")
+    upload = stack.upload("ways/killed.mp4", film, metadata(OPTIONS))
+    strike(emulator, stack.function("spread"), signal.SIGKILL)
+    job = stack.job(upload)
+    assert job.status == "SUCCEEDED", job
+    assert ways(emulator, job.arn) == [SPREAD, DISTRIBUTED]
+    assert digest(stack.output(job.output["key"])) == locally(film, OPTIONS)
+    assert entered(emulator, job.arn).count("index") == 1
+
+
+def test_a_function_that_is_refused_leaves_all_to_children(
     emulator: Emulator, stack: Deployed, locally: Locally, film: Path
 ) -> None:
-    """If this fails, only batches start again distributed, and surveys fail their job."""
-    with in_spans(stack):
-        with stopped_at(stack, "survey"):
-            arn = stack.started(stack.upload("ways/refused survey.mp4", film))
-            until(lambda: ways(emulator, arn, "spans") == ["inline", "distributed"])
-        job = stack.ended(arn)
+    """If this fails, an account without a place for one function more does no surveys."""
+    with in_spans(stack), stopped_at(stack, "spread"):
+        job = stack.job(stack.upload("ways/no spread.mp4", film))
     assert job.status == "SUCCEEDED", job
-    assert ways(emulator, arn) == ["distributed"]
+    for name in ("spans", "batches"):
+        assert ways(emulator, job.arn, name) == [SPREAD, DISTRIBUTED]
     assert digest(stack.output(job.output["key"])) == locally(film)
 
 
@@ -134,10 +131,10 @@ def test_surveys_that_are_refused_inline_go_on_distributed(
 def test_a_batch_that_fails_is_recorded_and_redriven(
     emulator: Emulator, stack: Deployed, locally: Locally, short: Path, calls: int
 ) -> None:
-    """If this fails, a job whose batch failed says less of it inline, or cannot be mended."""
+    """If this fails, a job whose batch failed says less of it if spread, or cannot be mended."""
     states = stack.client("stepfunctions")
     work = stack.outputs["WorkBucket"]
-    with inline_up_to(stack, calls):
+    with spread_up_to(stack, calls):
         with stopped_at(stack, "audio"):  # batches begin when there is sound
             arn = stack.started(stack.upload(f"ways/fails {calls}.mp4", short, metadata(OPTIONS)))
             keys = Keys(arn.rsplit(":", 1)[-1])
@@ -155,20 +152,19 @@ def test_a_batch_that_fails_is_recorded_and_redriven(
     again = stack.ended(arn)
     assert again.status == "SUCCEEDED", again
     assert digest(stack.output(again.output["key"])) == locally(short, OPTIONS)
-    # A history that has events has no room for another inline map.
-    assert ways(emulator, arn) == [("inline" if calls else "distributed"), "distributed"]
-    attempts = [record["attempts"] for record in stack.timeline(job, "encode")]
-    assert max(attempts) <= 1 + ATTEMPTS
+    # The children try what one function could not, and the job starts again with children alone.
+    first = [SPREAD, DISTRIBUTED] if calls else [DISTRIBUTED]
+    assert ways(emulator, arn) == [*first, DISTRIBUTED]
 
 
-def test_a_job_that_was_stopped_inline_goes_on_where_it_was(
+def test_a_job_that_was_stopped_goes_on_where_it_was(
     emulator: Emulator, stack: Deployed, locally: Locally, tmp_path: Path
 ) -> None:
-    """If this fails, a redrive of a job that was stopped in an inline map loses its batches."""
+    """If this fails, a redrive of a job that was stopped as one function ran it loses batches."""
     film = Clip(frames=48, width=640, height=360).write(tmp_path / "film.mp4")
     states = stack.client("stepfunctions")
     arn = stack.started(stack.upload("ways/stopped.mp4", film, metadata(OPTIONS)))
-    until(lambda: "encode inline" in entered(emulator, arn))
+    until(lambda: "batches spread" in entered(emulator, arn))
     states.stop_execution(executionArn=arn)
     stopped = stack.ended(arn)
     assert stopped.status == "ABORTED"
@@ -179,9 +175,8 @@ def test_a_job_that_was_stopped_inline_goes_on_where_it_was(
     job = stack.ended(arn)
     assert job.status == "SUCCEEDED", job
     assert digest(stack.output(job.output["key"])) == locally(film, OPTIONS)
-    # It went on in the map; it did not start again.
+    # It went on with the batches; it did not start again.
     assert entered(emulator, arn).count("index") == 1
-    assert set(ways(emulator, arn)) == {"inline"}
 
 
 @pytest.mark.parametrize("calls", [1000, 0])
@@ -193,7 +188,7 @@ def test_the_api_tells_the_progress_of_a_job_in_every_way(
         monkeypatch.setenv(name, value)
     account = Account()
     api = Api.of_stack(account, account.stack(stack.name))
-    with inline_up_to(stack, calls), stopped_at(stack, "stitch"):
+    with spread_up_to(stack, calls), stopped_at(stack, "stitch"):
         arn = stack.started(stack.upload(f"ways/seen {calls}.mp4", short, metadata(OPTIONS)))
         until(lambda: "stitch" in entered(emulator, arn))
         seen: dict[str, Any] = api.get(f"/jobs/{arn.rsplit(':', 1)[-1]}")
