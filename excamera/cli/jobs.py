@@ -21,6 +21,7 @@ from excamera.cli.cloud import (
 from excamera.cli.outcome import outcomes
 from excamera.errors import OptionError
 from excamera.job.plan import CLOUD_CONTAINER
+from excamera.media.words import counted
 from excamera.places import check_output, check_timeline, write_page
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _chosen(planned: dict[str, Any]) -> str:
     chosen = planned["chosen"]
     return (
         f"ExCamera[{chosen['chunk_frames'] or 'N'},{chosen['batch_chunks']}], "
-        f"{chosen['workers']:,} workers of {chosen['memory_mb']:,} MB; expected "
+        f"{counted(chosen['workers'], 'worker')} of {chosen['memory_mb']:,} MB; expected "
         f"{chosen['seconds']:,.0f} s, at most {chosen['late_s']:,.0f} s, ${chosen['usd']:.4f}"
     )
 

@@ -44,14 +44,7 @@ AS_IT_SHOULD_BE = {
     "reconciles": ["[]"],
     "learns": ["200", "1", "True", "200"],
     "warms": ["SUCCEEDED", "audio 1, plan 1, spread 1, stitch 1"],
-    "chooses_sizes": [
-        "SUCCEEDED",
-        "encode10240",
-        "True",
-        "SUCCEEDED",
-        "encode1769",
-        "True",
-    ],
+    "chooses_sizes": 2 * ["SUCCEEDED by encode10240, warmed", "SUCCEEDED by encode1769, warmed"],
     "warms_batches": ["SUCCEEDED", "anchors 1, encode 5"],
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
@@ -287,14 +280,16 @@ class Scenarios:
         return [job.status, self._taken(job, "encode")]
 
     def chooses_sizes(self) -> list[str]:
-        """Encodes films with goals; returns the memory of the function that encoded each."""
+        """Encodes films with goals, in each way; returns the memory of what encoded each."""
         found: list[str] = []
-        with in_spans(self._stack):
-            for goal in ({"excamera-budget": "10"}, {"excamera-within": "15m"}):
-                job = self._stack.job(self._stack.upload(self._key(), self._wide_film, goal))
-                chosen = self._ask("GET", f"/jobs/{job.name}").json()["planned"]["chosen"]
-                size = f"encode{chosen['memory_mb']}"
-                found += [job.status, size, str(self._taken(job, size) != "none")]
+        for calls in (1000, 0):
+            with in_spans(self._stack), spread_up_to(self._stack, calls):
+                for goal in ({"excamera-budget": "10"}, {"excamera-within": "15m"}):
+                    job = self._stack.job(self._stack.upload(self._key(), self._wide_film, goal))
+                    chosen = self._ask("GET", f"/jobs/{job.name}").json()["planned"]["chosen"]
+                    size = f"encode{chosen['memory_mb']}"
+                    warmed = "" if self._taken(job, size) == "none" else ", warmed"
+                    found.append(f"{job.status} by {size}{warmed}")
         return found
 
     def _taken(self, job: Job, step: str) -> str:

@@ -65,7 +65,8 @@ def test_a_job_follows_its_goal(
     }  # fmt: skip
     assert done["batches"]["total"] == done["shares"]["total"] == chosen["batches"]
     assert done["workers_at_once"] == 1
-    assert done["cost"]["estimated_usd"] == chosen["usd"]
+    # The plan predicts by the real cut what was chosen by an even one.
+    assert 0 < done["cost"]["estimated_usd"] <= chosen["usd"]
     result = http().request("GET", done["result"]["url"])
     assert digest(result.data) == locally(film, options)
     assert digest(result.data) != locally(film)
@@ -134,7 +135,7 @@ def test_goals_on_the_command_line(excamera: Command, clip: Path) -> None:
     assert job["planned"]["goal"]["within_s"] == 300
     shown = excamera("status", job["id"]).stdout
     assert re.search(r"^goal +within 300 s$", shown, re.M)
-    assert re.search(r"^chosen +ExCamera\[.*\], 1 workers of 5,307 MB; expected", shown, re.M)
+    assert re.search(r"^chosen +ExCamera\[.*\], 1 worker of 1,769 MB; expected", shown, re.M)
     assert job["planned"]["why"] in shown
     again = excamera("submit", clip, "--within", "5m", "--json")
     assert json.loads(again.stdout)["id"] == job["id"]
