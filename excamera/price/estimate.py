@@ -109,7 +109,7 @@ class Pace:
         """
         usual = cls() if call_s is None else cls(call_s=call_s)
         seconds = dict.fromkeys(STEP_NAMES, 0.0)
-        done = [one for one in attempts if one.done and one.name in seconds]
+        done = once_each(one for one in attempts if one.done and one.name in seconds)
         for attempt in done:
             took = attempt.milliseconds / 1000
             # At least half of a call's time counts as its own work, even if S3 was fast.
@@ -433,6 +433,16 @@ def effort_of_ordinary(options: EncodeOptions) -> float:
 def detail(options: EncodeOptions) -> float:
     """The time of a frame for its bits as a multiple of that at `crf` 24."""
     return float(2 ** ((24 - options.crf) / CRF_TIME_OCTAVE))
+
+
+def once_each(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """The fastest attempt at each task: slow ones are called a second time, and both may end."""
+    found: dict[str, Attempt] = {}
+    for one in attempts:
+        known = found.setdefault(one.task, one)
+        if one.milliseconds < known.milliseconds:
+            found[one.task] = one
+    return [*found.values()]
 
 
 def _parallel(cpus: float) -> float:

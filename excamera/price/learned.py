@@ -23,7 +23,7 @@ from excamera.job.options import EncodeOptions
 from excamera.job.plan import mode_of_batch
 from excamera.job.records import JobResult, Outcome, Prediction
 from excamera.job.steps import STEPS, Per
-from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.estimate import Film, Pace, Workers, once_each
 from mu import Attempt
 
 VERSION = 1
@@ -234,9 +234,10 @@ def lesson_of(
         took: what it took.
         predicted: what was predicted of it.
     """
-    done = [one for one in attempts if one.done]
-    if sorted(one.name for one in done if one.name in _ONCE) != sorted(_ONCE):
+    every = [one for one in attempts if one.done]
+    if sorted(one.name for one in every if one.name in _ONCE) != sorted(_ONCE):
         return None
+    done = once_each(every)
     seconds: Counter[str] = Counter()
     for one in done:
         seconds[one.name] += one.milliseconds / 1000  # type: ignore[assignment]

@@ -12,6 +12,7 @@ from excamera.job.records import Prediction
 from excamera.price.estimate import START_S, Estimate, Film, Pace, Workers, estimate
 from excamera.price.simulated import before_s, simulated
 from excamera.price.stages import Lengths, Stages, batches_of
+from mu.prices import GB_SECOND_USD
 from mu.simulation import CLOUD
 from mu.simulation.calls import COMPUTE, STRAGGLER, WORKERS
 
@@ -77,14 +78,16 @@ def predict(
     """
     shape = Stages(film, options, pace, workers.limits, batches).shape
     told = estimate(film, options, workers, pace, warm=True, shape=shape)
-    seconds, computing_s = _seconds(film, options, workers, pace, batches, warm, told)
+    seconds, computing_s, copies_gb_s = _simulated(
+        film, options, workers, pace, batches, warm, told
+    )
     calls_s = sum(
         told.usage.gb_seconds[step] * 1024 / workers.memory_mb[step]
         for step in ("anchors", "encode")
     )
     return Prediction(
         seconds=round(seconds, 3),
-        usd=round(told.dollars, 6),
+        usd=round(told.dollars + copies_gb_s * GB_SECOND_USD[workers.architecture], 6),
         bytes=told.size,
         computing_s=round(computing_s, 3),
         calls_s=round(calls_s, 3),
@@ -92,7 +95,7 @@ def predict(
     )
 
 
-def _seconds(
+def _simulated(
     film: Film,
     options: EncodeOptions,
     workers: Workers,
@@ -100,8 +103,8 @@ def _seconds(
     batches: Sequence[Lengths],
     warm: bool,
     told: Estimate,
-) -> tuple[float, float]:
-    """Seconds of the execution, and those of them in which calls compute."""
+) -> tuple[float, float, float]:
+    """Seconds of the execution, those of them in which calls compute, and GB-seconds of copies."""
     if len(batches) <= MOST_SIMULATED:
         runs = [
             simulated(film, options, workers, pace, batches=batches, warm=warm, seed=seed)
@@ -112,7 +115,8 @@ def _seconds(
             spent = run.result.bottlenecks
             computing_s = sum(spent.get(kind, 0.0) for kind in _COMPUTING)
             waits_s = run.seconds - before_s(CLOUD) - computing_s
-            return computing_s + pace.waits * waits_s, computing_s
+            seconds = computing_s + pace.waits * waits_s
+            return seconds, computing_s, run.result.copies_gb_s
     if not warm:
         told = estimate(film, options, workers, pace, shape=told.shape)
-    return told.seconds - pace.waits * START_S, told.computing_s
+    return told.seconds - pace.waits * START_S, told.computing_s, 0.0
