@@ -135,11 +135,11 @@ def test_the_timeline_of_a_job(excamera: Command, clip: Path, tmp_path: Path) ->
     """If this fails, a film in the cloud has no page, or one with other numbers than its status."""
     job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]
     done = excamera("timeline", job)
-    assert (done.returncode, done.stdout) == (0, f"{job}.html: 5 attempts\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{job}.html: 6 attempts\n"), done.stderr
     text = (tmp_path / f"{job}.html").read_text()
     data = json.loads(text.partition('id="records">')[2].partition("</script>")[0])
     tasks = sorted(f"{data['names'][row[0]]} {row[1]}".strip() for row in data["rows"])
-    assert tasks == ["audio", "encode 0/0", "index", "plan", "stitch"]
+    assert tasks == ["audio", "encode 0/0", "index", "plan", "spread", "stitch"]
     assert data["marks"] == ["fetched", "computed", "stored"]
     shown = json.loads(excamera("status", job, "--json").stdout)
     cost = sum(row[8] for row in data["rows"])
