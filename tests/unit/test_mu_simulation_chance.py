@@ -59,6 +59,8 @@ CLOUDS = st.builds(
     ramp=st.sampled_from([2.0, 10.0, 100.0]),
     ramp_burst=st.sampled_from([1.0, 7.0, 1000.0]),
     failures=st.sampled_from([0.0, 0.05]),
+    # With three attempts one job in some thousands would fail, and tell nothing of limits.
+    died=st.just(replace(CLOUD.died, attempts=20)),
     stragglers=st.sampled_from([0.0, 0.1]),
     transitions=st.sampled_from([5.0, 800.0]),
     transitions_burst=st.sampled_from([1.0, 800.0]),
