@@ -24,7 +24,7 @@ WORTH_PIXELS = 200_000_000
 fewer to survey gets to its batches before new environments could have begun."""
 
 _OTHERS = 2
-"""Functions that run beside the surveys: those of the sound and of the plan."""
+"""Functions that run beside the surveys: that of the sound, and the one that calls them."""
 
 
 def at_start(workers: int) -> Mapping[str, int]:

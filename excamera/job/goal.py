@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from excamera.errors import OptionError
-from excamera.job.options import OPTIONS
+from excamera.job.options import OPTIONS, SWITCH
 
 WITHIN, BUDGET, OR_FAIL = NAMES = ("within", "budget", "or-fail")
 """As the command line and the metadata of uploads write it."""
@@ -22,7 +22,6 @@ DEAREST_USD = 100_000.0
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _TIME = re.compile(rf"(?P<number>\d+(\.\d+)?)\s*(?P<unit>{'|'.join(_UNITS)})")
-_SWITCH = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,12 @@ class Goal:
         if not given:
             return None
         or_fail = given.get(OR_FAIL, "false").strip().lower()
-        if or_fail not in _SWITCH:
+        if or_fail not in SWITCH:
             raise OptionError(f"{OR_FAIL} must be true or false, not {given[OR_FAIL]!r}")
         return cls(
             seconds_of(given[WITHIN]) if WITHIN in given else None,
             dollars_of(given[BUDGET]) if BUDGET in given else None,
-            _SWITCH[or_fail],
+            SWITCH[or_fail],
         )
 
     def refuse(self, chosen: Collection[str]) -> None:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from excamera.job.packing import Packing
 from excamera.job.plan import Batch, Plan
@@ -182,14 +182,11 @@ class Job:
             key = keys.span(span)
         return cls(store, keys, Plan.from_json(store.get(key)))
 
-    def save(self, packing: Packing) -> list[dict[str, Any]]:
+    def save(self, packing: Packing) -> None:
         """Store the plan: its parts, then the whole, then the list that the flow maps over.
 
         An item of the list has the `batch`; its `shares`, their numbers, and how many there are,
         `of`; and `ahead`, the batch's number in a list if its anchors are coded before its shares.
-
-        Returns:
-            That list.
         """
         plan, store, keys = self.plan, self.store, self.keys
         whole = plan.to_json()
@@ -204,7 +201,6 @@ class Job:
         ]
         store.put(keys.plan, whole)
         store.put(keys.items, json.dumps(items).encode())
-        return items
 
     def finished(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
         """The record of an object if any run of the same plan has finished it, else None."""

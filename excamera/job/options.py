@@ -30,8 +30,9 @@ QI_OF_CRF: tuple[int, ...] = (
 )
 """libvpx's 0..63 scale (here `crf`) to VP8's `y_ac_qi` 0..127."""
 
-_SWITCH = {"true": True, "false": False}
-_SWITCH_TEXT = " or ".join(_SWITCH)
+SWITCH = {"true": True, "false": False}
+"""How users write a switch."""
+_SWITCH_TEXT = " or ".join(SWITCH)
 
 Value = bool | int | str
 
@@ -63,7 +64,7 @@ class Rule:
     def allowed(self) -> str:
         """The allowed values as text."""
         if self.switch:
-            return ", ".join(_SWITCH)
+            return ", ".join(SWITCH)
         return ", ".join(self.choices) if self.choices else f"{self.lowest} to {self.highest}"
 
     def check(self, name: str, value: object) -> None:
@@ -111,9 +112,9 @@ class Option:
         if self.rule.choices:
             return text.strip()
         if self.rule.switch:
-            if text.strip().lower() not in _SWITCH:
+            if text.strip().lower() not in SWITCH:
                 raise OptionError(f"{self.name} must be {_SWITCH_TEXT}, not {text!r}")
-            return _SWITCH[text.strip().lower()]
+            return SWITCH[text.strip().lower()]
         try:
             return int(text)
         except ValueError:
