@@ -102,19 +102,18 @@ def main() -> int:
         }
         _write(result)
     if "memory" in sections:
-        found = result.setdefault("memory", {"sizes": {}, "growth": []})
-        found["circumstances"] = circumstances()
-        found["configured_mb"] = memory.configured_mb()
-        if names[0] in arguments.sizes:
-            found["growth"] = memory.measure_growth(media, CACHE)
+        found = {
+            "circumstances": circumstances(),
+            "configured_mb": memory.configured_mb(),
+            "sizes": {},
+        }
         for size in films.SIZES:
             if size.name in arguments.sizes:
                 found["sizes"][size.name] = {
                     "code_sha256": found["circumstances"]["code_sha256"],
                     **memory.measure_size(size, arguments.frames, media, CACHE),
                 }
-                found["sizes"] = {n: found["sizes"][n] for n in names if n in found["sizes"]}
-                _write(result)
+        result["memory"] = found
     _write(result)
     print(f"{PAGE.relative_to(ROOT)} is written")
     return 0

@@ -21,7 +21,7 @@ from emulator.runs import billed, history
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import BatchRecord
-from excamera.job.steps import STEP_NAMES
+from excamera.job.steps import SPREADING, STEP_NAMES
 from excamera.local import encode_file
 
 STEPS = STEP_NAMES
@@ -183,7 +183,7 @@ class Cloud:
             ),
             peaks_mib={
                 step: sorted(one.peak_mib for one in processes.values() if one.what == step)
-                for step in ("start", *STEPS)
+                for step in ("start", SPREADING, *STEPS)
             },
             cpu_s=_cpu_times(processes_before, processes),
             billed={step: after[step] - billed_before[step] for step in STEPS},
@@ -220,10 +220,9 @@ class Cloud:
         return found
 
     def _invocations(self) -> int:
-        return sum(
-            self._emulator.logs(function["FunctionName"]).count("START RequestId")
-            for function in self._functions()
-        )
+        # The functions that encode have one log, whatever their size.
+        names = {one["LoggingConfig"]["LogGroup"]: one["FunctionName"] for one in self._functions()}
+        return sum(self._emulator.logs(name).count("START RequestId") for name in names.values())
 
     def _functions(self) -> list[Any]:
         found: list[Any] = self._emulator.client("lambda").list_functions()["Functions"]

@@ -1,4 +1,4 @@
-"""The memory that each function uses, by picture size, by batch and by threads."""
+"""The memory that each function uses, by picture size."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cloud.jobs import Run, deployed
+from benchmarks.cloud.jobs import STEPS, deployed
 from benchmarks.common.circumstances import ROOT
 from benchmarks.common.clips import sha256_of
-from benchmarks.common.films import BATCH_CHUNKS, CHUNK_FRAMES, FRAMES, SIZES, Size, source_of
+from benchmarks.common.films import Size, source_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from mu.machine import available_cpus
-
-# (chunks of a batch, threads); the source has 16 chunks.
-GROWTH = ((4, 2), (8, 2), (16, 2), (16, 1))
 
 
 def configured_mb() -> dict[str, int]:
@@ -38,20 +35,13 @@ def on_cpus(count: int) -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def _run(source: Path, batch_chunks: int, threads: int) -> Run:
-    """Runs a job on an emulator of its own, so that all its processes are new."""
-    texts = {"mode": "rebase", "chunk-frames": str(CHUNK_FRAMES)}
-    texts["batch-chunks"] = str(batch_chunks)
-    with on_cpus(threads), deployed(available_cpus()) as cloud:
-        return cloud.run(source, texts)
-
-
 def measure_size(size: Size, frames: int, media: Path, cache: Path) -> dict[str, Any]:
-    """Returns every function's peaks at one picture size, in one batch if it has the frames."""
+    """Returns every function's peaks at one picture size, on an emulator with new processes."""
     source = source_of(size, frames, media, cache)
     threads = available_cpus()
     started = time.time()
-    run = _run(source, BATCH_CHUNKS, threads)
+    with deployed(available_cpus()) as cloud:
+        run = cloud.run(source, {})
     result = {
         "width": size.width,
         "height": size.height,
@@ -61,22 +51,9 @@ def measure_size(size: Size, frames: int, media: Path, cache: Path) -> dict[str,
         "source_sha256": sha256_of(source),
         "threads": threads,
         "batches": len({record["event"]["batch"] for record in run.of("encode")}),
-        "calls": {step: len(run.of(step)) for step in run.peaks_mib if step != "start"},
+        "calls": {step: len(run.of(step)) for step in STEPS},
         "peaks_mib": run.peaks_mib,
         "seconds": time.time() - started,
     }
     print(f"{size.name}: {run.peaks_mib} in {result['seconds']:.0f} s", flush=True)
     return result
-
-
-def measure_growth(media: Path, cache: Path) -> list[dict[str, Any]]:
-    """Returns the rebase function's peaks at 720p, by chunks of a batch and by threads."""
-    source = source_of(SIZES[0], FRAMES, media, cache)
-    found = []
-    for batch_chunks, threads in GROWTH:
-        if threads > available_cpus():
-            continue
-        peaks = _run(source, batch_chunks, threads).peaks_mib["encode"]
-        found.append({"batch_chunks": batch_chunks, "threads": threads, "peak_mib": max(peaks)})
-        print(f"rebase: {found[-1]}", flush=True)
-    return found

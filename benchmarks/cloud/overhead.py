@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.cloud.jobs import STEPS, Cloud, Record, Run, deployed, run_locally
 from benchmarks.common.clips import sha256_of
 from benchmarks.common.synthetic import Clip
-from mu.fanout import DISTRIBUTED
+from excamera.job.steps import SPREADING
+from excamera.price.costs import Shape as Cut
+from excamera.price.costs import foretold
+from mu.fanout import DISTRIBUTED, SPREAD
 from mu.machine import available_cpus
 
 WIDTH, HEIGHT, RATE, CHUNK_FRAMES = 96, 64, 60, 6
@@ -24,14 +25,11 @@ PHASES = ("start", "plan", "fan out", "batches", "gather", "stitch", "end")
 Items = Mapping[str, Sequence["Items"]]
 """How often the maps of an execution run, see `transitions`."""
 
-REQUESTS = ("s3:PutObject", "s3:GetObject", "s3:HeadObject")
-_OTHERS = (  # calls of functions, and announcements of a job's end
-    "lambda:Invoke",
-    "states:StartExecution",
-    "s3:ListObjectsV2",
-    "events:PutEvents",
-    "sns:Publish",
-)
+PRICED_AS_PUT = (
+    "PutObject", "ListObjectsV2", "CopyObject", "CreateMultipartUpload", "UploadPart",
+    "UploadPartCopy", "ListParts", "CompleteMultipartUpload",
+)  # fmt: skip
+PRICED_AS_GET = ("GetObject", "HeadObject")
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,10 @@ class Shape:
         return {"chunk-frames": str(CHUNK_FRAMES), "batch-chunks": str(self.batch_chunks)}
 
 
-def shapes() -> tuple[list[Shape], list[Shape]]:
-    """Returns the timed jobs, and others that only show what requests depend on."""
+def shapes() -> tuple[list[Shape], Shape]:
+    """Returns the timed jobs, and one whose batches are begun by child executions."""
     slots = available_cpus()
-    timed = [Shape(batches, 2, slots) for batches in (1, 10, 100)]
-    return timed, [Shape(10, 4, slots), Shape(10, 2, 1)]
+    return [Shape(batches, 2, slots) for batches in (1, 10, 100)], Shape(10, 2, slots)
 
 
 def source_of(shape: Shape, cache: Path) -> Path:
@@ -227,30 +224,57 @@ def ways_of(records: Iterable[Record]) -> dict[str, str]:
 
 
 def _counts(shape: Shape, run: Run, definition: dict[str, Any]) -> dict[str, Any]:
-    """Returns a run's requests to AWS; checks them against the definition."""
-    retried = [record for record in run.records if record["attempts"] > 1]
-    if retried:
-        raise RuntimeError(f"tasks were retried: {retried}")
+    """Returns a run's requests to AWS, and what `excamera.price.costs` foretells of such a job."""
+    retried = sum(record["attempts"] - 1 for record in run.records)
+    spread = [one["result"] for one in run.records if one["name"].endswith(SPREADING)]
+    copies = sum(result["copies"] for result in spread)
+    if retried > copies:
+        raise RuntimeError(f"{retried} calls were made again, and only {copies} of them as copies")
+    ways = ways_of([*run.of("index"), *run.of("plan")])
+    encoded = {(one["event"]["batch"], one["event"]["share"]) for one in run.of("encode")}
+    shares = Counter(batch for batch, _ in encoded)
+    divided = [count for count in shares.values() if count > 1]
     anchored = {record["event"]["batch"] for record in run.of("anchors")}
-    shares = Counter(record["event"]["batch"] for record in run.of("encode"))
     items: Items = {
+        "spans": [{}] * len(run.of("survey")),
         "batches": [
             {"ahead": [{}] * (batch in anchored), "shares": [{}] * count}
             for batch, count in shares.items()
-        ]
+        ],
     }
-    items = in_ways(items, ways_of([*run.of("index"), *run.of("plan")]))
-    parent, children = transitions(definition["States"], definition["StartAt"], items)
+    parent, children = transitions(
+        definition["States"], definition["StartAt"], in_ways(items, ways)
+    )
     if parent != run.parent_states:
         raise RuntimeError(f"{run.parent_states} states were entered, not {parent}")
-    tasks = len(run.records)
-    if (run.requests["lambda:Invoke"], run.invocations) != (tasks, tasks + 2):
-        raise RuntimeError(f"{run.requests} and {run.invocations} invocations for {tasks} tasks")
-    return {
-        "requests": {name: run.requests[name] for name in sorted(run.requests)},
+    environments = len({record["worker"] for record in run.of("encode")})
+    told = foretold(
+        Cut(
+            shape.frames,
+            shape.chunks,
+            shape.batches,
+            shares=sum(shares.values()),
+            divided=len(divided),
+            divided_shares=sum(divided),
+            spans=len(run.of("survey")),
+            spread_spans=ways["spans"] == SPREAD,
+            spread_batches=ways["batches"] == SPREAD,
+        ),
+        {},
+        environments,
+    )
+    counted = {
+        "writes": sum(run.requests[f"s3:{name}"] for name in PRICED_AS_PUT),
+        "reads": sum(run.requests[f"s3:{name}"] for name in PRICED_AS_GET),
+        "transitions": parent + children,
         "invocations": run.invocations,
-        "transitions": {"execution": parent, "children": children},
-        "encode_environments": len({record["worker"] for record in run.of("encode")}),
+    }
+    return {
+        "way": ways["batches"],
+        "environments": environments,
+        "copies": copies,
+        "counted": counted,
+        "foretold": {name: getattr(told, name) for name in counted},
     }
 
 
@@ -296,39 +320,6 @@ def _measure(shape: Shape, cloud: Cloud, cache: Path, repeats: int) -> dict[str,
     return result
 
 
-def model(runs: Iterable[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    """Returns a job's requests as multiples of its batches, chunks and encode environments.
-
-    Raises:
-        RuntimeError: no whole multiples give exactly the counts.
-    """
-    sizes, counted = [], []
-    for run in runs:
-        for counts in run["counts"]:
-            sizes.append([1, run["batches"], run["chunks"], counts["encode_environments"]])
-            counted.append(
-                {
-                    **dict.fromkeys(REQUESTS, 0),
-                    **counts["requests"],
-                    "transitions": sum(counts["transitions"].values()),
-                    "invocations": counts["invocations"],
-                }
-            )
-    fitted = {}
-    for name in (*REQUESTS, "transitions", "invocations"):
-        wanted = np.array([counts[name] for counts in counted])
-        exact, *_ = np.linalg.lstsq(np.array(sizes, float), wanted.astype(float), rcond=None)
-        whole = np.rint(exact).astype(int)
-        if np.any(np.array(sizes) @ whole != wanted):
-            raise RuntimeError(f"{name}: {wanted} is not {exact} of {sizes}")
-        terms = ("job", "batch", "chunk", "environment")
-        fitted[name] = {term: int(value) for term, value in zip(terms, whole, strict=True)}
-    unknown = set().union(*counted) - {*fitted, *_OTHERS}
-    if unknown:
-        raise RuntimeError(f"unexpected requests: {unknown}")
-    return fitted
-
-
 def measure(cache: Path, repeats: int) -> dict[str, Any]:
     """Measures all jobs; an extra run of the first one warms the environments.
 
@@ -349,8 +340,7 @@ def measure(cache: Path, repeats: int) -> dict[str, Any]:
         result["cold"] = summary(first, timed[0].slots)
         for shape in timed:
             result["timed"].append(_measure(shape, cloud, cache, repeats))
-        result["further"].append(_measure(further[0], cloud, cache, 1))
-    with deployed(further[1].slots) as cloud:
-        result["further"].append(_measure(further[1], cloud, cache, 1))
-    result["model"] = model([*result["timed"], *result["further"]])
+    with deployed(further.slots, spread_calls=0) as cloud:
+        cloud.run(source_of(further, cache), further.texts)
+        result["further"].append(_measure(further, cloud, cache, 1))
     return result

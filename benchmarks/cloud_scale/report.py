@@ -16,6 +16,7 @@ from benchmarks.cloud_scale.sections import (
     TAILS,
 )
 from benchmarks.common.markdown import paragraph, table
+from mu.fanout import DISTRIBUTED, SPREAD
 from mu.simulation import CLOUD, Fanout
 
 FIGURE = "figures/cloud-scale.svg"
@@ -329,11 +330,16 @@ def _share(share: float) -> str:
     return f"copies of the last {100 * share:.0f}%" if share else "no copies"
 
 
+_BEGUN = {SPREAD: "begun by one function", DISTRIBUTED: "in child executions"}
+
+
 def _measured(found: Row) -> str:
+    def is_fitted(job: Row) -> bool:
+        return bool(job["way"] == DISTRIBUTED and job["batches"] == found["fitted"])
+
     body = [
         [
-            f"{job['batches']} batches"
-            + (" (fitted)" if job["batches"] == found["fitted"] else ""),
+            f"{job['batches']} batches {_BEGUN[job['way']]}" + (" (fitted)" * is_fitted(job)),
             f"{job['calls']:,}",
             f"{job['simulated_calls']:,}",
             f"{job['transitions']:,}",
@@ -348,10 +354,11 @@ def _measured(found: Row) -> str:
             "## Against jobs on the emulator",
             paragraph(
                 "Jobs of tiny pictures ran on the emulator, and were simulated with the time that"
-                " each of their calls took. In the emulator the interpreter of state machines takes"
-                " most of the time, which is a rate of transitions: it was fitted to one of the"
-                f" jobs ({found['transitions_a_second']:.1f} a second), and the others were"
-                " foretold. The functions, S3 and events added nothing."
+                f" each of their calls took, on {found['slots']} workers. If batches are child"
+                " executions, the emulator's interpreter of state machines takes most of the time,"
+                " which is a rate of transitions: it was fitted to one of the jobs"
+                f" ({found['transitions_a_second']:.1f} a second), and the others were foretold."
+                " S3, events and new environments added nothing, nor did a call of a function."
                 " `tests/aws/test_simulated.py` holds all that can be exact to be so: calls,"
                 " transitions, requests, events of the history, and the order of the steps."
             ),

@@ -11,34 +11,33 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cloud.overhead import Items, in_ways, transitions, ways_of
+from benchmarks.cloud.overhead import (
+    PRICED_AS_GET,
+    PRICED_AS_PUT,
+    Items,
+    in_ways,
+    transitions,
+    ways_of,
+)
+from benchmarks.cloud_scale.measured import Place, again, place
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.runs import history, quiet
-from excamera.job.flow import excamera_flow
 from excamera.job.objects import Keys
 from excamera.job.packing import SPREAD_CALLS
 from excamera.job.plan import Plan
-from excamera.job.steps import DEFAULT_MEMORY_MB, NUMBERS, SPREADING, STEP_NAMES
+from excamera.job.steps import DEFAULT_MEMORY_MB, SPREADING, STEP_NAMES
 from excamera.price.costs import READS_OF_ENVIRONMENT, besides
 from excamera.price.estimate import Film, Pace, Workers
 from excamera.price.stages import Stages, batches_of
 from mu.fanout import UNWANTED_S
-from mu.simulation import CLOUD, Function, Result, Work, simulate
+from mu.simulation import CLOUD, Result
 from tests.aws.spans import FRAMES, LARGE, in_spans, padded
-from tests.aws.test_costs import PRICED_AS_PUT, definition_of, reports, run, texts
+from tests.aws.test_costs import definition_of, reports, run, texts
 from tests.aws.ways import spread_up_to
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
-
-Place = tuple[str, tuple[Any, ...]]
-"""A step, and the numbers of what its call is for."""
-
-
-def place(step: str, event: dict[str, Any]) -> Place:
-    """Which call of a job this is."""
-    return step, tuple(event.get(name) for name in NUMBERS)
 
 
 def simulated(
@@ -62,21 +61,8 @@ def simulated(
         source_reads=0, warms=warms,
     )  # fmt: skip
 
-    def work(step: str, event: dict[str, Any]) -> Work:
-        made = stages.work(step, event)
-        if step == SPREADING:
-            return replace(made, rounds=0)  # it lasts as long as what it calls
-        took = seconds[place(step, event)]
-        return replace(made, cpu_s=took, shared=(), read_bytes=0, written_bytes=0, rounds=0)
-
-    functions = {
-        name: Function(max(1769, DEFAULT_MEMORY_MB[name]), warm=99)
-        for name in (*STEP_NAMES, SPREADING)
-    }
-    return simulate(
-        excamera_flow(), stages.event, work, functions, stored=stages.stored,
-        cloud=replace(CLOUD.instant(), concurrency=99), early=stages.early,
-    )  # fmt: skip
+    cloud = replace(CLOUD.instant(), concurrency=99)
+    return again(stages, seconds, cloud)
 
 
 def check(
@@ -146,7 +132,7 @@ def check_requests(
     """
     around = besides(DEFAULT_MEMORY_MB)
     writes = sum(counted[f"s3:{name}"] for name in PRICED_AS_PUT)
-    reads = sum(counted[f"s3:{name}"] for name in ("GetObject", "HeadObject"))
+    reads = sum(counted[f"s3:{name}"] for name in PRICED_AS_GET)
     assert 0 <= writes - found.writes - around.writes <= 3 * (batches - 1), counted
     # Each environment of encode opens the source; chance says how many there are.
     simulated_in = {call.worker for call in found.calls if call.task == "encode"}
