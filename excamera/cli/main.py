@@ -13,6 +13,7 @@ from excamera.cli.deploy import deploy, destroy, synth
 from excamera.cli.doctor import doctor
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
+from excamera.cli.info import info
 from excamera.cli.jobs import cancel, fetch, jobs, status, timeline
 from excamera.cli.logs import logs
 from excamera.cli.model import model
@@ -31,7 +32,7 @@ def excamera() -> None:
 
 
 for command in (
-    *(encode, decode, compare, sample),
+    *(encode, decode, compare, info, sample),
     *(deploy, destroy, synth, doctor, warm),
     *(submit, status, jobs, cancel, fetch, logs, timeline, estimate, model),
 ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 
 def counted(number: int, what: str, several: str = "") -> str:
     """A number of things in words; `several` if the plural does not only end in "s"."""
@@ -11,3 +13,14 @@ def counted(number: int, what: str, several: str = "") -> str:
 def skipped(packets: int) -> str:
     """What to say of packets of sound that could not be decoded."""
     return f"{counted(packets, 'packet')} of sound could not be decoded: silence stands in"
+
+
+def visible(text: str) -> str:
+    """A text from a file, on one line and without signs that steer a terminal or turn a line."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(sign) in _STEERING else sign
+        for sign in text
+    )
+
+
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, format, surrogate, ends of lines
