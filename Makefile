@@ -30,13 +30,13 @@ endif
 OPTIONS ?=
 PYTEST_ARGS ?=
 
-.PHONY: docs help encode test test-fast cloud synth wheel emulator lint format types layers native-tests \
+.PHONY: docs help encode test test-fast cloud synth wheel wheels emulator lint format types layers native-tests \
   sanitized clang cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
   bench-messages bench-workers bench-scale bench-start bench-long clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
-	@echo 'make synth | wheel | test-fast | lint | format | docs | sanitized | clang | cross | clean'
+	@echo 'make synth | wheel | wheels | test-fast | lint | format | docs | sanitized | clang | cross | clean'
 	@echo 'make bench | bench-cloud | bench-messages | bench-workers | bench-scale | bench-start'
 	@echo 'make bench-long'
 
@@ -128,6 +128,16 @@ wheel: $(VENV)/.installed $(VENV)/.stack
 	  -C wheel.force-include.$(PREBUILT)=excamera/_deploy/prebuilt
 	@echo 'The wheel is in $(WHEELS).'
 
+# One for each platform that PyAV has wheels for, all made here: Linux with glibc and musl, macOS.
+wheels: $(VENV)/.release
+	@rm -rf build/wheel
+	@$(MAKE) --no-print-directory wheel WHEELS=build/wheel
+	@$(PY) -m layers.release build/wheel/*.whl $(WHEELS)
+
+$(VENV)/.release: constraints.txt pyproject.toml $(VENV)/.tools
+	@$(PIP_INSTALL) --group release
+	@touch $@
+
 # AWS on loopback. Its two servers need different versions of the same packages.
 EMULATOR := build/emulator
 emulator: $(EMULATOR)/ministack/.installed $(EMULATOR)/states/.installed
@@ -204,7 +214,7 @@ clang:
 # The test programs for aarch64, under qemu with Debian's aarch64 C library. They are for the same
 # target as the layer for Lambda: zig compiles its C++ library once for both.
 ZIG_TOOLCHAIN := -DCMAKE_TOOLCHAIN_FILE="$(CURDIR)/codec/native/cmake/zig.cmake"
-CROSS := aarch64-linux-gnu.2.34
+CROSS := aarch64-linux-gnu.2.28
 QEMU_LD_PREFIX ?= /usr/aarch64-linux-gnu
 CROSS_PROGRAMS := $(patsubst tests/native/%.cc,%,$(filter %.cc,$(NATIVE_TEST_FILES)))
 cross: build/cross-$(CROSS)/.stamp

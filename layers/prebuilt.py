@@ -8,31 +8,28 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from layers.builder import build
-from layers.catalogue import CODEC
 from layers.errors import LayerBuildError
-from layers.native import LIBRARY, library_name
-from layers.target import Target
+from layers.native import library
+from layers.target import linux
 from mu.packages.platforms import MACHINES
 
 
-def write(folder: Path, targets: Iterable[Target]) -> None:
-    """Write the libraries for some targets, taken out of their layers, which are built if need be.
+def write(folder: Path, machines: Iterable[str]) -> None:
+    """Write the libraries for some of Lambda's machines, which are compiled if need be.
 
     Args:
         folder: where; it is made, and emptied of other libraries.
-        targets: one for each architecture. A library does not depend on the version of Python.
+        machines: processors, as Linux names them.
 
     Raises:
-        LayerBuildError: a layer cannot be built; the message says what to do.
+        LayerBuildError: a library cannot be compiled; the message says what to do.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.so"):
         old.unlink()
-    for target in targets:
-        layer = build(CODEC, architecture=target.architecture, python=target.python)
-        library = layer / "python" / "codec" / "_native" / LIBRARY
-        shutil.copyfile(library, folder / library_name(target))
+    for machine in machines:
+        made = library(linux(machine))
+        shutil.copyfile(made, folder / made.name)
 
 
 def main() -> int:
@@ -41,7 +38,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
     try:
-        write(folder, [Target(architecture, "3.14") for architecture in MACHINES])
+        write(folder, MACHINES.values())
     except LayerBuildError as error:
         print(error, file=sys.stderr)
         return 1

@@ -6,7 +6,20 @@ import re
 from dataclasses import dataclass
 
 from layers.errors import LayerInputError
-from mu.packages.platforms import GLIBC_MINOR, MACHINES, platform_tags
+from mu.packages.platforms import MACHINES, platform_tags
+
+_GLIBC_MINOR = 28
+"""The oldest glibc 2 that the codec runs on: that of PyAV's wheels, which is older than Lambda's.
+So one library serves layers and released wheels."""
+
+
+def linux(machine: str) -> str:
+    """A Linux with glibc, as `codec/native/cmake/zig.cmake` takes it.
+
+    Args:
+        machine: the processor, as Linux names it.
+    """
+    return f"{machine}-linux-gnu.2.{_GLIBC_MINOR}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class Target:
     @property
     def zig_target(self) -> str:
         """The target as `codec/native/cmake/zig.cmake` takes it."""
-        return f"{self.machine}-linux-gnu.2.{GLIBC_MINOR}"
+        return linux(self.machine)
 
     @property
     def platforms(self) -> list[str]:

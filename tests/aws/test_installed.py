@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-import layers
 from emulator.excamera.deployed import Deployed, digest
 from emulator.excamera.synthesis import HOST_CONTEXT, STACK
-from layers import prebuilt
+from layers import prebuilt, release
+from layers.native import library
+from mu.packages.platforms import MACHINES
 from tests.support.assembly import ROOT, template
 from tests.support.emulator import an_emulator
 
@@ -26,10 +28,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("make"), reason="make is not installed"),
 ]
 
-TARGETS = [
-    layers.Target(**HOST_CONTEXT),
-    layers.Target({"arm64": "x86_64", "x86_64": "arm64"}[HOST_CONTEXT["architecture"]], "3.14"),
-]
+MACHINE = platform.machine()
 PATIENCE_S = 600
 
 
@@ -45,9 +44,9 @@ def done(*command: object, **given: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of `make wheel`, from libraries that other tests also build."""
+    """The released wheel for this machine, with the library that layers have."""
     folder = tmp_path_factory.mktemp("wheels")
-    prebuilt.write(ROOT / "build" / "prebuilt", TARGETS)
+    prebuilt.write(ROOT / "build" / "prebuilt", MACHINES.values())
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     # Not what it depends on: this environment has it, or this test would not run.
     asked = done("make", "--no-print-directory", "-n", "-B", "wheel", f"WHEELS={folder}",
@@ -56,7 +55,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = recipe.replace(".venv/bin/python", sys.executable)
     done("/bin/sh", "-c", recipe, cwd=ROOT, env=environment)
     [made] = folder.glob("*.whl")
-    return made
+    name = f"manylinux_2_28_{MACHINE}"
+    [released] = release.write(made, folder / "released", {name: release.PLATFORMS[name]})
+    return released
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,17 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--disable-pip-version-check", "-c", ROOT / "constraints.txt", f"{wheel}[aws]",
     )  # fmt: skip
     return python
+
+
+def test_a_wheel_is_for_its_platform(wheel: Path) -> None:
+    """If this fails, pip refuses the wheel, or takes one with the library of another machine."""
+    tag = f"py3-none-manylinux_2_28_{MACHINE}"
+    assert wheel.name == f"excamera-0.1.0-{tag}.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        about = archive.read("excamera-0.1.0.dist-info/WHEEL").decode()
+        own = archive.read("codec/_native/libexcamera_codec.so")
+    assert [line for line in about.splitlines() if line.startswith("Tag:")] == [f"Tag: {tag}"]
+    assert own == library(release.PLATFORMS[f"manylinux_2_28_{MACHINE}"]).read_bytes()
 
 
 def test_the_wheel_adds_three_names(wheel: Path) -> None:

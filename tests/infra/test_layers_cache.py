@@ -274,7 +274,7 @@ def test_a_library_that_came_with_the_package_is_taken(
     came.mkdir()
     monkeypatch.setattr(native, "PREBUILT", came)
     monkeypatch.setattr(tools, "_installed", lambda _: None)
-    (came / native.library_name(target)).write_bytes(b"a library")
+    (came / native.library_name(target.zig_target)).write_bytes(b"a library")
     assert layers.CODEC.work(target).startswith("copying")
     layer = layers.build(layers.CODEC, **TARGET, cache=tmp_path / "cache")
     package = layer / "python" / "codec"
@@ -293,23 +293,28 @@ def test_prebuilt_libraries_are_those_of_the_layers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If this fails, a wheel has other libraries than layers, or those of older sources as well."""
-    targets = [layers.Target(architecture, "3.14") for architecture in ("arm64", "x86_64")]
 
-    def made(_kind: layers.Layer, *, architecture: str, python: str) -> Path:
-        del python
-        library = tmp_path / architecture / "python" / "codec" / "_native" / native.LIBRARY
-        library.parent.mkdir(parents=True)
-        library.write_text(architecture)
-        return tmp_path / architecture
+    def compiled(zig_target: str, build: Path) -> Path:
+        library = build / native.LIBRARY
+        library.write_text(zig_target)
+        return library
 
-    monkeypatch.setattr(prebuilt, "build", made)
+    monkeypatch.setattr(native, "COMPILED", tmp_path / "compiled")
+    monkeypatch.setattr(native, "_compile", compiled)
     folder = tmp_path / "prebuilt"
     folder.mkdir()
-    (folder / "x86_64-linux-gnu.2.34-older.so").touch()
-    prebuilt.write(folder, targets)
+    (folder / "x86_64-linux-gnu.2.28-older.so").touch()
+    prebuilt.write(folder, ["aarch64", "x86_64"])
+    targets = [layers.Target(architecture, "3.14") for architecture in ("arm64", "x86_64")]
     assert {path.name: path.read_text() for path in folder.iterdir()} == {
-        native.library_name(target): target.architecture for target in targets
+        native.library_name(target.zig_target): target.zig_target for target in targets
     }
+    monkeypatch.delattr(native, "_compile")  # what was compiled once is found again
+    prebuilt.write(folder, ["aarch64", "x86_64"])
+    out = tmp_path / "layer"
+    native.make_codec(targets[0], out)
+    [made] = out.rglob(native.LIBRARY)
+    assert made.read_text() == targets[0].zig_target
 
 
 def test_an_environment_without_pip_is_told(

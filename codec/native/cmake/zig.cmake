@@ -1,10 +1,11 @@
 # A toolchain: the C++ compiler inside the PyPI package `ziglang`.
 #
 #   cmake -S codec/native -B <dir> -DCMAKE_TOOLCHAIN_FILE=codec/native/cmake/zig.cmake \
-#         -DEXCAMERA_ZIG_TARGET=aarch64-linux-gnu.2.34
+#         -DEXCAMERA_ZIG_TARGET=aarch64-linux-gnu.2.28
 #
-# EXCAMERA_ZIG_TARGET  x86_64-linux-gnu.2.34, aarch64-linux-gnu.2.34 (the number is the
-#                      oldest glibc the result runs on); empty builds for this machine.
+# EXCAMERA_ZIG_TARGET  a processor, a system and the oldest of it that the result runs on:
+#                      aarch64-linux-gnu.2.28, x86_64-linux-musl, aarch64-macos.14.0; empty builds
+#                      for this machine.
 # Python_EXECUTABLE    the interpreter that has `ziglang`; scikit-build-core passes its own.
 
 set(EXCAMERA_ZIG_TARGET "" CACHE STRING "Target triple for zig, empty for this machine")
@@ -38,10 +39,17 @@ set(CMAKE_CXX_COMPILER "${Python_EXECUTABLE}" -m ziglang c++)
 set(_excamera_zig_kind "-O3 -s")
 
 if(EXCAMERA_ZIG_TARGET)
-  if(NOT EXCAMERA_ZIG_TARGET MATCHES "^([a-z0-9_]+)-linux-(gnu|musl)")
-    message(FATAL_ERROR "EXCAMERA_ZIG_TARGET=${EXCAMERA_ZIG_TARGET}: not <cpu>-linux-<libc>")
+  if(EXCAMERA_ZIG_TARGET MATCHES "^([a-z0-9_]+)-linux-(gnu|musl)")
+    set(CMAKE_SYSTEM_NAME Linux)
+  elseif(EXCAMERA_ZIG_TARGET MATCHES "^([a-z0-9_]+)-macos[.]")
+    set(CMAKE_SYSTEM_NAME Darwin)
+    # zig has what a program links with; CMake would ask Xcode for it.
+    set(CMAKE_OSX_SYSROOT "")
+    set(CMAKE_INSTALL_NAME_TOOL true)
+  else()
+    message(FATAL_ERROR "EXCAMERA_ZIG_TARGET=${EXCAMERA_ZIG_TARGET}: neither <cpu>-linux-<libc> "
+      "nor <cpu>-macos.<version>")
   endif()
-  set(CMAKE_SYSTEM_NAME Linux)
   set(CMAKE_SYSTEM_PROCESSOR "${CMAKE_MATCH_1}")
   set(CMAKE_CXX_FLAGS_INIT "--target=${EXCAMERA_ZIG_TARGET} ${_excamera_zig_kind}")
   set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <emmintrin.h>
+#if defined(__SSSE3__)
+#include <tmmintrin.h>
+#endif
 #if defined(__SSE4_1__)
 #include <smmintrin.h>
 #endif
