@@ -1,4 +1,4 @@
-"""VP9, AV1 and H.264: plain chunks through the whole pipeline, in every container that holds them."""
+"""VP9, AV1 and H.264: plain chunks through the whole pipeline, in each container they fit."""
 
 from __future__ import annotations
 
@@ -93,9 +93,8 @@ def test_every_codec_plays_from_every_container(
         keys = [one.pts * one.time_base for one in opened.demux(stream) if one.is_keyframe]
     shown = decoded_times(source)
     times = decoded_times(result)
-    assert (
-        times == shown if container == "ivf" else in_milliseconds(times) == in_milliseconds(shown)
-    )
+    assert in_milliseconds(times) == in_milliseconds(shown)
+    assert container != "ivf" or times == shown
     assert in_milliseconds(keys) == in_milliseconds([shown[number] for number in CHUNKS])
     found = summarise(list(compare_files(str(source), str(result))))
     assert found["y"].psnr_db > 32
