@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
 import pytest
+from pydantic import ValidationError
 
 import codec
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
-from excamera.cli.submit import submit
-from excamera.errors import OptionError
+from excamera.cli.jobs import check_ending
+from excamera.cli.submit import ask_for, submit
+from excamera.errors import OptionError, UnknownOutputFormat
 from excamera.job.options import (
     OFFERED,
     OPTIONS,
@@ -21,9 +25,12 @@ from excamera.job.options import (
     EncodeOptions,
     Option,
     RebaseSettings,
+    Value,
     VpxSettings,
 )
-from functions.api.models import Options
+from functions.api.jobs import Jobs
+from functions.api.models import JobRequest, Options
+from functions.api.problems import Unprocessable
 
 _CHOICES = [option for option in OPTIONS if option.rule.choices]
 _SWITCHES = [option for option in OPTIONS if option.rule.switch]
@@ -170,3 +177,57 @@ def test_quantizer_scale() -> None:
 def test_the_default_effort_is_the_codecs() -> None:
     """If this fails, the command line and Python's codec try differently hard."""
     assert EncodeOptions().anchors.effort == codec.EncodeSettings().effort
+
+
+@pytest.mark.parametrize(
+    ("options", "ending", "sent"),
+    [
+        ({}, "webm", {}),
+        ({"codec": "h264"}, "mkv", {"codec": "h264"}),
+        ({"codec": "vp9"}, "mkv", {"codec": "vp9", "container": "mkv"}),
+        ({}, "ivf", {"container": "ivf"}),
+        ({"container": "mkv"}, "mkv", {"container": "mkv"}),
+    ],
+)
+def test_the_name_of_a_download_chooses_the_container(
+    options: dict[str, Value], ending: str, sent: dict[str, Value]
+) -> None:
+    """If this fails, `submit -o film.mkv` downloads WebM under that name."""
+    asked = dict(options)
+    ask_for(asked, ending)
+    assert asked == sent
+
+
+def test_a_download_has_the_ending_of_its_result() -> None:
+    """If this fails, a result is kept under the name of another container."""
+    with pytest.raises(OptionError, match=r"container is webm, but the output ends in .mkv"):
+        ask_for({"container": "webm"}, "mkv")
+    with pytest.raises(UnknownOutputFormat, match=r"a .webm file does not hold h264"):
+        ask_for({"codec": "h264"}, "webm")
+    job = {"id": "j", "output": "s3://out/film.mkv"}
+    check_ending(job, Path("a.MKV"))
+    with pytest.raises(OptionError, match=r"a.webm: the result of j is a .mkv file"):
+        check_ending(job, Path("a.webm"))
+
+
+def test_the_name_of_a_result_chooses_its_container() -> None:
+    """If this fails, the API makes a file whose ending is not that of its content."""
+    settings: Any = SimpleNamespace(default_options=EncodeOptions(crf=30).to_json())
+    nothing: Any = None
+    jobs = Jobs(settings, nothing, nothing, nothing, nothing, nothing)
+
+    def chosen(**request: Any) -> dict[str, Any]:
+        return jobs._options(JobRequest(source="s3://bucket/film.mp4", **request))
+
+    assert chosen(output="a.mkv", options={"codec": "av1"})["container"] == "mkv"
+    assert chosen(options={"codec": "h264"})["container"] == "auto"
+    with pytest.raises(Unprocessable, match=r"output: must end in .ivf, the container"):
+        chosen(output="a.mkv", options={"container": "ivf"})
+    with pytest.raises(Unprocessable, match="container must be mkv for h264, not webm"):
+        chosen(output="a.webm", options={"codec": "h264"})
+    with pytest.raises(Unprocessable, match="effort is for vp8: leave it out for vp9"):
+        chosen(options={"codec": "vp9", "effort": 3})
+    with pytest.raises(ValidationError, match="within is for vp8 only"):
+        chosen(options={"codec": "vp9"}, within_s=30)
+    with pytest.raises(ValidationError):
+        chosen(output="a.avi")
