@@ -20,6 +20,7 @@ from excamera.cli.frontier import HEAD, MARK, picture, row
 from excamera.cli.model import errors_line
 from excamera.cli.options import by_hand, encode_options, given, goal_of, goal_options
 from excamera.errors import CloudError, CloudUnavailable
+from excamera.job.cut import longest_plain
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
@@ -33,7 +34,7 @@ from excamera.price.planner import Planned, planned
 
 @click.command()
 @click.argument("source", metavar="INPUT")
-@encode_options(show_defaults=False)
+@encode_options(local=False)
 @goal_options
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the ways to encode it, "
               "seconds against dollars, to an .svg file, which is replaced.")  # fmt: skip
@@ -91,7 +92,10 @@ def estimate(
         concurrency=capacity_of(concurrency) if concurrency else workers.concurrency,
         encode_sizes=encode_memory[1:] or workers.encode_sizes,
     )
-    ways = None if by_hand(options) else planned(film, chosen, workers, pace, goal)
+    if goal is not None:
+        goal.check_codec(chosen.codec)
+    settled = by_hand(options) or chosen.is_plain
+    ways = None if settled else planned(film, chosen, workers, pace, goal)
     if plot is not None and ways is not None:
         with written(plot) as part:
             part.write_text(picture(ways.frontier, ways.chosen, f"Ways to encode {source}"))
@@ -111,6 +115,13 @@ def estimate(
             click.echo(f"\n{MARK} {ways.why}")
 
 
+def _cut(film: Film, options: EncodeOptions) -> str:
+    if options.is_plain:
+        longest = longest_plain(options, film.width * film.height)
+        return f"plain chunks of up to {longest} frames"
+    return f"ExCamera[{options.usual_frames},{options.usual_chunks}]"
+
+
 def _print(
     film: Film,
     chosen: EncodeOptions,
@@ -128,7 +139,7 @@ def _print(
         [
             ("source", f"{film.width}x{film.height}, {film.frames:,} frames, "
              f"{film.duration_s:,.1f} s"),
-            ("cut", f"ExCamera[{chosen.usual_frames},{chosen.usual_chunks}]: "
+            ("cut", f"{_cut(film, chosen)}: "
              f"{counted(shape.chunks, 'chunk')} in {counted(shape.batches, 'batch', 'batches')}, "
              f"{counted(shape.shares, 'share')}, {counted(found.workers, 'worker')} at once"),
             ("pace", by),

@@ -12,10 +12,7 @@ from typing import Any
 
 from excamera.job.options import EncodeOptions
 
-PLAN_VERSION = 6
-
-CLOUD_CONTAINER = "webm"
-"""The container of results that a stack makes, by its name and file ending."""
+PLAN_VERSION = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class Batch:
     Attributes:
         number: place in the job, from 0.
         chunks: in order.
-        mode: "anchors" or "rebase", see `mode_of_batch`.
+        mode: "anchors", "rebase" or "plain", see `mode_of_batch`.
     """
 
     number: int
@@ -220,6 +217,7 @@ class Plan:
             sequential encode; None leaves it to each batch.
         whole: for a part, the whole that it belongs to.
         upload: the name of the upload in parts that workers write the output with, or "".
+        rate: frames a second, as the encoders of plain chunks are told.
         output: the place of the result; None leaves it in the job's store.
         deinterlaced: whether workers make whole pictures of interlaced ones.
         tags: see there.
@@ -244,6 +242,7 @@ class Plan:
     even: float | None = None
     whole: Whole | None = None
     upload: str = ""
+    rate: Fraction = Fraction(25)
 
     @cached_property
     def frame_count(self) -> int:
@@ -302,6 +301,7 @@ class Plan:
             "time_base": [self.time_base.numerator, self.time_base.denominator],
             "origin_s": [self.origin_s.numerator, self.origin_s.denominator],
             "end": self.end,
+            "rate": [self.rate.numerator, self.rate.denominator],
             "container": self.container,
             "options": self.options.to_json(),
             "frame_count": self.frame_count,
@@ -332,6 +332,7 @@ class Plan:
             time_base=Fraction(*body["time_base"]),
             origin_s=Fraction(*body["origin_s"]),
             end=body["end"],
+            rate=Fraction(*body["rate"]),
             container=body["container"],
             options=EncodeOptions.from_json(body["options"]),
             batches=tuple(
@@ -367,6 +368,9 @@ def _chunk(data: dict[str, Any]) -> Chunk:
 def mode_of_batch(options: EncodeOptions) -> str:
     """How the chunks of a batch come to share a key frame: "anchors" or "rebase".
 
-    The one place where mode auto decides: for now it takes anchors for every batch.
+    The one place where mode auto decides: for now it takes anchors for every batch. In mode "plain"
+    a batch is one chunk, of any other codec than VP8.
     """
+    if options.is_plain:
+        return "plain"
     return "anchors" if options.mode == "auto" else options.mode
