@@ -105,9 +105,9 @@ def test_a_container_says_what_it_holds() -> None:
         assert output_container(name) is container
         assert f".{name}" in ENDINGS
         if container.holds_sound:
-            assert container.sound([], None) == b""
+            assert container.with_sound(b"", [], [], [], 0) == (b"", [])
         else:
             with pytest.raises(ContainerError):
-                container.sound([], None)
+                container.with_sound(b"", [], [], [], 0)
     with pytest.raises(UnknownOutputFormat, match=r"\.webm or \.ivf, not \.mp4"):
         output_container("mp4")
