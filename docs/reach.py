@@ -29,8 +29,8 @@ from docs.workload import (
     payloads,
     size,
 )
+from excamera.job.codecs import CONTAINERS
 from excamera.job.objects import Keys
-from excamera.job.plan import CLOUD_CONTAINER
 from excamera.job.records import JobResult
 from excamera.job.steps import STEP_NAMES
 from excamera.lifecycle.ending import notice_of
@@ -235,7 +235,7 @@ def _keys() -> int:
 def _result_key(stack: Stack) -> int:
     """Bytes of the key of a result, if its upload's key is as long as S3 allows."""
     shortest = min(len(suffix) for suffix in stack.context["suffixes"])
-    return quota("key").most - shortest + len(f".{CLOUD_CONTAINER}")
+    return quota("key").most - shortest + max(len(f".{name}") for name in CONTAINERS)
 
 
 def _metadata() -> int:

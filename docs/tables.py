@@ -38,8 +38,7 @@ def options() -> str:
         flag = f", `{rule.flag}`" if rule.flag else ""
         if rule.switch and rule.offered:
             name = f"`--{option.name}`, `--no-{option.name}`"
-        default = str(option.default).lower() if rule.switch else option.default
-        rows.append([f"{name}{flag}", rule.allowed, f"`{default}`", rule.help])
+        rows.append([f"{name}{flag}", rule.allowed, f"`{option.default_text}`", rule.help])
     return _table(("option", "values", "default", "what it decides"), rows)
 
 

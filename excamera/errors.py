@@ -22,7 +22,7 @@
         │   ├── TruncatedSource   ends early; says how many frames could be read
         │   ├── SlowSource        has no index, and decoding it for one takes longer than a call may
         │   ├── DamagedSource     has damage, and the user wants none (`strict`)
-        │   ├── UnsupportedSize   more than 16383 pixels wide or high
+        │   ├── UnsupportedSize   pictures too large, or of another size than the codec holds
         │   ├── UnreadableFrame   a planned frame cannot be decoded
         │   ├── SourceChanged     was replaced while the job was running
         │   └── SourceMismatch    a worker did not find exactly the planned frames
@@ -43,6 +43,7 @@
         ├── ChunkError            the chunk encoder did not make a chunk
         ├── SeamMismatch          a batch does not decode to the predicted states
         ├── PlanMismatch          pieces in the store do not add up to the plan
+        ├── ConfigMismatch        chunks of a result have different headers of their codec
         ├── SpendingError         more than the stack's owner wants to pay
         │   ├── JobTooExpensive
         │   └── MonthTooExpensive
@@ -162,7 +163,7 @@ class DamagedSource(InputError):
 
 
 class UnsupportedSize(InputError):
-    """VP8 cannot hold pictures of this size."""
+    """The codec of the result cannot hold pictures of this size."""
 
 
 class UnreadableFrame(InputError):
@@ -243,6 +244,10 @@ class SeamMismatch(PermanentError):
 
 class PlanMismatch(PermanentError):
     """The pieces in the store do not add up to the plan."""
+
+
+class ConfigMismatch(PermanentError):
+    """The chunks of a result do not have the same headers of their codec."""
 
 
 class SpendingError(PermanentError):

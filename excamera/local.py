@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from excamera import errors
 from excamera.errors import ExCameraError, InputNotReadable, JobInUse, OptionError
+from excamera.job.codecs import check_pair
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
@@ -72,12 +73,12 @@ def encode_file(
     timeline: Path | None = None,
     observer: Observer | None = None,
 ) -> EncodeResult:
-    """Encode a video into one VP8 file; the output appears only when it is complete.
+    """Encode a video into one file; the output appears only when it is complete.
 
     Args:
         source: path of the source; or of a folder of numbered pictures, or a name that stands for
             them, such as "frame_%04d.png"; or "-" for standard input.
-        output: a path that ends in .webm or .ivf.
+        output: a path whose ending says which container it is, such as .webm.
         options: the options that decide the bytes.
         workers: number of processes; None for one per CPU.
         overwrite: whether an existing output may be replaced.
@@ -96,6 +97,7 @@ def encode_file(
     if fps is not None and not is_sequence(source):
         raise OptionError("fps is for numbered pictures; a video has a rate of its own")
     container = check_output(output, overwrite, source)
+    check_pair(container, options.codec)
     if timeline is not None:
         check_timeline(timeline, source)
     processes = workers or available_cpus()

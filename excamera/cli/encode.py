@@ -19,7 +19,7 @@ from excamera.media.source.numbered import parse_rate
 @click.command()
 @click.argument("source", metavar="INPUT")
 @click.argument("output", type=click.Path(path_type=Path))
-@encode_options(show_defaults=True)
+@encode_options(local=True)
 @click.option(
     "--fps",
     help="Pictures a second, for numbered pictures: 24, 23.976 or 24000/1001.  [default: 25]",
@@ -40,7 +40,7 @@ def encode(
     timeline: Path | None,
     **options: Any,
 ) -> None:
-    """Encode INPUT to OUTPUT (.webm or .ivf).
+    """Encode INPUT to OUTPUT (.webm, .mkv or .ivf).
 
     INPUT is any video, or - for standard input; or a folder of numbered pictures, or a name that
     stands for them, such as 'frames/frame_%04d.png'.

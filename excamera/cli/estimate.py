@@ -33,7 +33,7 @@ from excamera.price.planner import Planned, planned
 
 @click.command()
 @click.argument("source", metavar="INPUT")
-@encode_options(show_defaults=False)
+@encode_options(local=False)
 @goal_options
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the ways to encode it, "
               "seconds against dollars, to an .svg file, which is replaced.")  # fmt: skip
@@ -91,7 +91,10 @@ def estimate(
         concurrency=capacity_of(concurrency) if concurrency else workers.concurrency,
         encode_sizes=encode_memory[1:] or workers.encode_sizes,
     )
-    ways = None if by_hand(options) else planned(film, chosen, workers, pace, goal)
+    if goal is not None:
+        goal.check_codec(chosen.codec)
+    settled = by_hand(options) or chosen.is_plain
+    ways = None if settled else planned(film, chosen, workers, pace, goal)
     if plot is not None and ways is not None:
         with written(plot) as part:
             part.write_text(picture(ways.frontier, ways.chosen, f"Ways to encode {source}"))

@@ -20,7 +20,6 @@ from excamera.cli.cloud import (
 )
 from excamera.cli.outcome import outcomes
 from excamera.errors import OptionError
-from excamera.job.plan import CLOUD_CONTAINER
 from excamera.media.words import counted
 from excamera.places import check_output, check_timeline, write_page
 
@@ -184,8 +183,12 @@ def cancel(cloud: Cloud, job: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("job")
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help=f"A .{CLOUD_CONTAINER} file; by default named like the source.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="A file with the result's ending; by default named like the source.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @json_option
 @cloud_command
@@ -193,13 +196,26 @@ def fetch(cloud: Cloud, job: str, output: Path | None, overwrite: bool, as_json:
     """Download the result of JOB and check that it is complete."""
     found = cloud.api.get(f"/jobs/{job}")
     path = output or Path(found["output"].rpartition("/")[2])
-    if check_output(path, overwrite, "-") != CLOUD_CONTAINER:
-        raise OptionError(f"{path}: results are .{CLOUD_CONTAINER} files")
+    check_output(path, overwrite, "-")
+    check_ending(found, path)
     fetch_result(cloud.api, found, path)
     if as_json:
         print_json({**found["result"], "path": str(path)})
     else:
         click.echo(result_line(found, path))
+
+
+def check_ending(job: dict[str, Any], output: Path) -> None:
+    """Refuse to download a result to a file that says something else of itself.
+
+    Raises:
+        OptionError: its ending is not that of the result.
+    """
+    ending = job["output"].rpartition(".")[2]
+    if output.suffix.lower() != f".{ending}":
+        raise OptionError(
+            f"{output}: the result of {job['id']} is a .{ending} file: name the output so"
+        )
 
 
 def fetch_result(api: Api, job: dict[str, Any], output: Path) -> None:

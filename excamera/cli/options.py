@@ -8,35 +8,43 @@ from typing import Any
 import click
 
 from excamera.job.goal import BUDGET, CHOSEN, NAMES, WITHIN, Goal
-from excamera.job.options import OFFERED, EncodeOptions, Value
+from excamera.job.options import OFFERED, EncodeOptions, Option, Value
 
 Command = Callable[..., None]
 
 
-def encode_options(*, show_defaults: bool) -> Callable[[Command], Command]:
+def encode_options(*, local: bool) -> Callable[[Command], Command]:
     """Add the options of an encode to a command, which gets them as keyword arguments.
 
     An option that the user leaves out is None.
 
     Args:
-        show_defaults: whether the help text names the default; a deployed stack has its own.
+        local: whether it works on this machine. Then the help text names the defaults, of which a
+            deployed stack has its own, and options that are for a stack only are left out.
     """
 
     def decorate(command: Command) -> Command:
         for option in reversed(OFFERED):
             rule = option.rule
+            if local and not rule.local:
+                continue
             name = f"--{option.name}"
             command = click.option(
                 f"{name}/--no-{option.name}" if rule.switch else name,
                 *([rule.flag] if rule.flag else []),
                 type=bool if rule.switch else str if rule.choices else int,
-                default=option.default if show_defaults else None,
-                show_default=show_defaults,
-                help=f"{rule.help}." if rule.switch else f"{rule.help} ({rule.allowed}).",
+                default=None,
+                help=_help(option, default=local),
             )(command)
         return command
 
     return decorate
+
+
+def _help(option: Option, *, default: bool) -> str:
+    rule = option.rule
+    text = f"{rule.help}." if rule.switch else f"{rule.help} ({rule.allowed})."
+    return f"{text}  [default: {option.default_text}]" if default else text
 
 
 def goal_options(command: Command) -> Command:
@@ -61,7 +69,7 @@ def goal_of(options: dict[str, Any]) -> Goal | None:
     texts = {name: options.pop(name.replace("-", "_"), None) for name in NAMES}
     goal = Goal.of_texts({name: str(value) for name, value in texts.items() if value})
     if goal is not None:
-        goal.refuse(given(options).keys())
+        goal.refuse(given(options))
     return goal
 
 
@@ -74,8 +82,12 @@ def given(options: Mapping[str, Any]) -> dict[str, Value]:
     """The options that the user gave, by the API's names.
 
     Raises:
-        OptionError: a value is not allowed.
+        OptionError: a value is not allowed, or means nothing for the codec that they name.
     """
     found = {name: value for name, value in options.items() if value is not None}
-    EncodeOptions().with_values(found)
+    if "codec" in found:
+        EncodeOptions().with_values(found)
+    for option in OFFERED:
+        if option.field in found:
+            option.rule.check(option.name, found[option.field])
     return found

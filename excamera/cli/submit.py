@@ -17,13 +17,14 @@ from excamera.cli.cloud import (
     print_json,
 )
 from excamera.cli.encode import say_notes
-from excamera.cli.jobs import fetch_result, result_line
+from excamera.cli.jobs import check_ending, fetch_result, result_line
 from excamera.cli.options import encode_options, given, goal_of, goal_options
 from excamera.cli.outcome import outcomes
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
+from excamera.job.codecs import AUTO, VP8, check_pair, container_for
 from excamera.job.goal import OR_FAIL, WITHIN
-from excamera.job.plan import CLOUD_CONTAINER
+from excamera.job.options import Value
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
 from excamera.media.source.location import sequence_refused, stands_for_pictures
@@ -34,13 +35,13 @@ from mu import is_object_url
 
 @click.command()
 @click.argument("source", metavar="INPUT")
-@encode_options(show_defaults=False)
+@encode_options(local=False)
 @goal_options
 @click.option(f"--{OR_FAIL}", is_flag=True, help=f"With --{WITHIN}: fail if the job should not end "
               "in that time, instead of being as fast as possible.")  # fmt: skip
 @click.option("--wait", is_flag=True, help="Follow the job to its end.")
 @click.option("-o", "--output", type=click.Path(path_type=Path),
-              help=f"Follow it, and download the result to a .{CLOUD_CONTAINER} file.")  # fmt: skip
+              help="Follow it, and download the result; the ending says what it is.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @click.option(
     "--priority",
@@ -90,10 +91,12 @@ def submit(
         check_input(source)
         request |= {"upload": True, "name": file.name, "size": file.stat().st_size}
     if output is not None:
-        if check_output(output, overwrite, source if file else "-") != CLOUD_CONTAINER:
-            raise OptionError(f"{output}: the stack makes .{CLOUD_CONTAINER} files only")
+        ending = check_output(output, overwrite, source if file else "-")
+        _contained(request["options"], ending)
         wait = True
     job = _make(cloud, request, file, again)
+    if output is not None:
+        check_ending(job, output)
     if job["state"] == "uploading" and file is not None:
         with bytes_progress("uploading", file.stat().st_size) as sent:
             upload_file(file, job, cloud.api, sent)
@@ -116,6 +119,22 @@ def submit(
                 click.echo(f"{name}: {text}")
     if wait:
         check_succeeded(job)
+
+
+def _contained(options: dict[str, Value], ending: str) -> None:
+    """Ask for the container that an output's name says, unless it is the usual one anyway.
+
+    Raises:
+        OptionError: the user asks for another one, too.
+        UnknownOutputFormat: it does not hold the codec.
+    """
+    codec = str(options.get("codec", VP8))
+    if "codec" in options:
+        check_pair(ending, codec)
+    if options.get("container", AUTO) not in (AUTO, ending):
+        raise OptionError(f"container is {options['container']}, but the output ends in .{ending}")
+    if ending != container_for(codec):
+        options["container"] = ending
 
 
 def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import Any
 import av
 import urllib3
 
-import codec
 from codec.errors import CodecError
 from excamera.cloud.api import Api, expired, http, pause
 from excamera.errors import CloudUnavailable, JobEndedBadly, NoResult, ResultDamaged
 from excamera.job.steps import ENCODING
+from excamera.media.codecs import OUTPUT_CODECS
 from excamera.places import written
 from mu import Observer, TaskRecord
 from mu.whole import is_special
@@ -173,15 +173,16 @@ def _blocks(api: Api, job: Job) -> Iterator[bytes]:
 
 
 def _count_frames(file: Path) -> tuple[int, int]:
-    """How many frames of a WebM file are shown, and how many are key frames."""
+    """How many frames of a result are shown, and how many are key frames."""
     shown = keys = 0
     try:
-        with av.open(str(file), format="matroska") as container:
+        with av.open(str(file)) as container:
+            codec = OUTPUT_CODECS[container.streams.video[0].codec.canonical_name]
             for packet in container.demux(video=0):
                 if packet.size:
                     shown += codec.is_shown(bytes(packet))
                     keys += codec.is_key_frame(bytes(packet))
-    except (av.error.FFmpegError, IndexError, CodecError):
+    except (av.error.FFmpegError, IndexError, KeyError, CodecError):
         return 0, 0
     return shown, keys
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -134,6 +134,9 @@ def cut(frames: Frames, options: EncodeOptions, survey: Survey | None = None) ->
         yield Batch(number, tuple(chunks), mode_of_batch(options))
 
 
+SHORTEST_PLAIN = 24
+"""Frames of a plain chunk; a key frame is worth it about once a second of a film."""
+
 _Range = tuple[int, int, int]
 """Of a batch: its first frame, the frame after its last, N."""
 
@@ -145,9 +148,29 @@ def equal_ranges(count: int, options: EncodeOptions) -> Iterator[_Range]:
 
 
 def _scenes(count: int, options: EncodeOptions, survey: Survey) -> Iterator[_Range]:
+    if options.is_plain:
+        yield from _plain_ranges(_not_short(survey.cuts(), count), count, options.longest_batch)
+        return
     for first, end in pairwise([0, *survey.cuts(), count]):
         for start, stop in _even_parts(first, end, options, survey):
             yield start, stop, _chunk_frames(start, stop, options, survey)
+
+
+def _not_short(cuts: Iterable[int], count: int) -> Iterator[int]:
+    """The cuts between which a plain chunk is not too short."""
+    last = 0
+    for place in cuts:
+        if min(place - last, count - place) >= SHORTEST_PLAIN:
+            yield place
+            last = place
+
+
+def _plain_ranges(cuts: Iterable[int], count: int, longest: int) -> Iterator[_Range]:
+    """Scenes in as few chunks as possible, which are of equal length to within a frame."""
+    for first, end in pairwise([0, *cuts, count]):
+        parts = -(-(end - first) // longest)
+        borders = [first + (end - first) * part // parts for part in range(parts + 1)]
+        yield from ((start, stop, stop - start) for start, stop in pairwise(borders))
 
 
 def _even_parts(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from excamera.errors import OptionError
-from excamera.job.options import OPTIONS, SWITCH
+from excamera.job.codecs import VP8
+from excamera.job.options import OPTIONS, SWITCH, Value
 
 WITHIN, BUDGET, OR_FAIL = NAMES = ("within", "budget", "or-fail")
 """As the command line and the metadata of uploads write it."""
@@ -73,19 +74,30 @@ class Goal:
             SWITCH[or_fail],
         )
 
-    def refuse(self, chosen: Collection[str]) -> None:
+    def refuse(self, given: Mapping[str, Value]) -> None:
         """Refuse options that a user gave, if they are among those that the goal chooses.
 
         Args:
-            chosen: the options, by the API's names.
+            given: the options, by the API's names.
 
         Raises:
             OptionError: there are some.
         """
-        names = [one.name for one in OPTIONS if one.field in CHOSEN and one.field in chosen]
+        names = [one.name for one in OPTIONS if one.field in CHOSEN and one.field in given]
         if names:
             goal = WITHIN if self.budget_usd is None else BUDGET
             raise OptionError(f"{goal} chooses {' and '.join(names)}: leave out one or the other")
+        self.check_codec(str(given.get("codec", VP8)))
+
+    def check_codec(self, codec: str) -> None:
+        """Refuse a codec for which there is nothing to choose.
+
+        Raises:
+            OptionError: it is not VP8.
+        """
+        if codec != VP8:
+            goal = WITHIN if self.budget_usd is None else BUDGET
+            raise OptionError(f"{goal} is for {VP8} only: leave it out for {codec}")
 
     def to_json(self) -> dict[str, Any]:
         """The goal as a JSON object."""

@@ -13,14 +13,28 @@ from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, cast
 
 from excamera.errors import OptionError
+from excamera.job.codecs import (
+    AUTO,
+    CODECS,
+    CONTAINERS,
+    USUAL_CRF,
+    VP8,
+    WORST_CRF,
+    container_for,
+)
 
-CRF_MAX = 63
+CRF_MAX = CODECS[VP8].worst_crf
 DEADLINES = ("good", "best", "realtime")
 MODES = ("auto", "anchors", "rebase")
 _QI_MAX = 127
 _LAG_MAX = 25  # libvpx's MAX_LAG_BUFFERS
 _MOST_CHUNKS = 1000  # of a batch
 _USUAL_FRAMES, _SHORTEST_FRAMES = 12, 6  # of a chunk, if N is chosen
+_LONGEST_PLAIN = 240  # frames of a plain chunk, if N is chosen: ten seconds of a film
+H264_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
 
 QI_OF_CRF: tuple[int, ...] = (
     *(0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 15, 17, 18, 19),
@@ -50,6 +64,9 @@ class Rule:
         flag: the short form on the command line, such as "-n".
         offered: whether users set it by the command line, metadata and the API; if not, only
             the stack's `options` setting and Python can.
+        codecs: the codecs that it is for; none if it is for all.
+        local: whether it means something on one machine, where a file's ending says what it is.
+        usual: the default as users read it, if it is more than one value.
     """
 
     help: str
@@ -59,6 +76,9 @@ class Rule:
     switch: bool = False
     flag: str = ""
     offered: bool = False
+    codecs: tuple[str, ...] = ()
+    local: bool = True
+    usual: str = ""
 
     @property
     def allowed(self) -> str:
@@ -103,6 +123,13 @@ class Option:
     default: Value
     rule: Rule
 
+    @property
+    def default_text(self) -> str:
+        """The default as users read it."""
+        if self.rule.switch:
+            return str(self.default).lower()
+        return self.rule.usual or str(self.default)
+
     def parse(self, text: str) -> Value:
         """A value that a user wrote as text.
 
@@ -121,15 +148,12 @@ class Option:
             raise OptionError(f"{self.name} must be a whole number, not {text!r}") from None
 
 
-def _number(
-    default: int, lowest: int, highest: int, text: str, *, flag: str = "", offered: bool = False
-) -> Any:
-    rule = Rule(text, lowest, highest, flag=flag, offered=offered)
-    return field(default=default, metadata={"rule": rule})
+def _number(default: int, lowest: int, highest: int, text: str, **more: Any) -> Any:
+    return field(default=default, metadata={"rule": Rule(text, lowest, highest, **more)})
 
 
-def _choice(default: str, choices: tuple[str, ...], text: str, *, offered: bool = False) -> Any:
-    return field(default=default, metadata={"rule": Rule(text, choices=choices, offered=offered)})
+def _choice(default: str, choices: tuple[str, ...], text: str, **more: Any) -> Any:
+    return field(default=default, metadata={"rule": Rule(text, choices=choices, **more)})
 
 
 def _switch(default: bool, text: str, *, offered: bool = False) -> Any:
@@ -147,6 +171,9 @@ class _Checked:
                 one.metadata["rule"].check(_name(one), getattr(self, one.name))
 
 
+_VP8 = (VP8,)
+
+
 @dataclass(frozen=True, slots=True)
 class VpxSettings(_Checked):
     """How libvpx encodes a chunk, in mode rebase; one quantiser for all its inter frames.
@@ -155,11 +182,13 @@ class VpxSettings(_Checked):
         OptionError: a value is not allowed.
     """
 
-    deadline: str = _choice("good", DEADLINES, "Effort of libvpx, in mode rebase", offered=True)
+    deadline: str = _choice(
+        "good", DEADLINES, "Effort of libvpx, in mode rebase", offered=True, codecs=_VP8
+    )
     # Speeds that follow the clock are not used: in realtime 0 is as 1 and the sign is ignored.
     cpu_used: int = _number(
         0, -16, 16, "Speed of libvpx within the deadline, in mode rebase; 0 is the most careful; "
-        "in realtime the sign has no effect", offered=True
+        "in realtime the sign has no effect", offered=True, codecs=_VP8
     )  # fmt: skip
     # The key frame may be better than the rest, never worse. docs/offsets.md has the figures.
     key_frame_q_offset: int = _number(
@@ -182,7 +211,7 @@ class AnchorSettings(_Checked):
 
     effort: int = _number(
         2, 0, 4, "How hard our encoder tries in mode anchors: 0 is the fastest, 4 the most careful",
-        offered=True
+        offered=True, codecs=_VP8
     )  # fmt: skip
 
     @property
@@ -207,6 +236,32 @@ class RebaseSettings(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class PlainSettings(_Checked):
+    """How the encoders of the other codecs trade time for size, each on its own scale.
+
+    Raises:
+        OptionError: a value is not allowed.
+    """
+
+    vp9_cpu_used: int = _number(
+        2, 0, 5, "libvpx's cpu-used for vp9: 0 is the most careful, 5 the fastest",
+        offered=True, codecs=("vp9",)
+    )  # fmt: skip
+    av1_preset: int = _number(
+        8, 0, 12, "SVT-AV1's preset for av1: 0 is the most careful, 12 the fastest",
+        offered=True, codecs=("av1",)
+    )  # fmt: skip
+    h264_preset: str = _choice(
+        "medium", H264_PRESETS, "x264's preset for h264, from the fastest to the most careful",
+        offered=True, codecs=("h264",)
+    )  # fmt: skip
+
+
+_CODECS_OWN = -1
+"""Stands for the usual `crf` of the codec, until `EncodeOptions` puts that in its place."""
+
+
+@dataclass(frozen=True, slots=True)
 class EncodeOptions(_Checked):
     """The options of one encode; equal options and source give equal bytes.
 
@@ -214,21 +269,27 @@ class EncodeOptions(_Checked):
         OptionError: a value is not allowed.
     """
 
+    codec: str = _choice(
+        VP8, tuple(CODECS), "What the result is coded in: vp8 by our method, whose chunks share "
+        "key frames; the others by libvpx, SVT-AV1 and x264, in plain chunks of up to "
+        f"{_LONGEST_PLAIN} frames, each with a key frame of its own", offered=True
+    )  # fmt: skip
     chunk_frames: int = _number(
         0, 0, 1000, "N: frames of a chunk; 0 chooses it for each batch, and batches end where "
         "scenes do", flag="-n", offered=True
     )  # fmt: skip
     batch_chunks: int = _number(
         16, 1, _MOST_CHUNKS, "x: chunks that share one key frame; 1 joins nothing; if N is chosen, "
-        "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True
+        "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True, codecs=_VP8
     )  # fmt: skip
     crf: int = _number(
-        24, 0, CRF_MAX, "Quality on libvpx's quantiser scale; 0 is the best", offered=True
-    )
+        _CODECS_OWN, 0, WORST_CRF, "Quality on the scale of the codec's encoder (h264: 0 to 51); "
+        "0 is the best", offered=True, usual=USUAL_CRF
+    )  # fmt: skip
     mode: str = _choice(
         "auto", MODES, "How the chunks of a batch come to share a key frame: anchors codes ahead "
         "the frames that they refer to; rebase is the published method, in which libvpx encodes "
-        "them and they are rebased; auto chooses for each batch", offered=True
+        "them and they are rebased; auto chooses for each batch", offered=True, codecs=_VP8
     )  # fmt: skip
     deinterlace: bool = _switch(True, "Make whole pictures of interlaced ones", offered=True)
     damaged: bool = _switch(
@@ -239,9 +300,25 @@ class EncodeOptions(_Checked):
     strict: bool = _switch(
         False, "Refuse a source with any damage, instead of concealing it", offered=True
     )
+    container: str = _choice(
+        AUTO, (AUTO, *CONTAINERS), "The container of a result in the cloud, and its ending; auto "
+        "takes .webm, or .mkv for a codec that it does not hold", offered=True, local=False
+    )  # fmt: skip
     anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)
     rebase: RebaseSettings = field(default_factory=RebaseSettings)
+    plain: PlainSettings = field(default_factory=PlainSettings)
+
+    def __post_init__(self) -> None:
+        """Check the values, also against each other."""
+        choice = CODECS.get(self.codec)
+        if choice is not None and self.crf == _CODECS_OWN and type(self.crf) is int:
+            object.__setattr__(self, "crf", choice.crf)
+        _Checked.__post_init__(self)
+        worst = CODECS[self.codec].worst_crf
+        if self.crf > worst:
+            raise OptionError(f"crf must be 0 to {worst} for {self.codec}, not {self.crf}")
+        container_for(self.codec, self.container)
 
     def with_texts(self, given: Mapping[str, str]) -> EncodeOptions:
         """These options with some replaced: by the command line's names, values as text.
@@ -260,14 +337,24 @@ class EncodeOptions(_Checked):
     def with_values(self, given: Mapping[str, Value]) -> EncodeOptions:
         """These options with some replaced, by the API's names.
 
+        Another codec comes with its own usual quality, unless the quality is given, too.
+
         Raises:
-            OptionError: a name is unknown, or a value is not allowed.
+            OptionError: a name is unknown, a value is not allowed, or means nothing for the codec.
         """
+        wanted = given.get("codec", self.codec)
+        if wanted != self.codec:
+            given = {"crf": _CODECS_OWN, **given}
         groups: dict[str, dict[str, Value]] = {}
         known = {option.field: option for option in OFFERED}
         for name, value in given.items():
             if name not in known:
                 raise OptionError(f"there is no option {name!r}; there are {', '.join(known)}")
+            rule = known[name].rule
+            if rule.codecs and wanted in CODECS and wanted not in rule.codecs:
+                raise OptionError(
+                    f"{known[name].name} is for {', '.join(rule.codecs)}: leave it out for {wanted}"
+                )
             groups.setdefault(known[name].group, {})[name] = value
         changed: dict[str, Any] = dict(groups.pop("", {}))
         for group, values in groups.items():
@@ -275,12 +362,28 @@ class EncodeOptions(_Checked):
         return replace(self, **changed)
 
     def offered(self) -> dict[str, Value]:
-        """The values of the options that users may set, by the API's names."""
+        """The values of the options that users may set for this codec, by the API's names."""
         return {
             option.field: getattr(getattr(self, option.group) if option.group else self,
                                   option.field)
             for option in OFFERED
+            if not option.rule.codecs or self.codec in option.rule.codecs
         }  # fmt: skip
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each batch is one chunk, by the encoder of another codec than VP8."""
+        return self.codec != VP8
+
+    @property
+    def output_container(self) -> str:
+        """The container of a result in the cloud, by its name and file ending."""
+        return container_for(self.codec, self.container)
+
+    @property
+    def trial_crf(self) -> int:
+        """Quality on VP8's scale, for the few pictures that are encoded to look at a film."""
+        return CODECS[VP8].crf if self.is_plain else self.crf
 
     @property
     def follows_scenes(self) -> bool:
@@ -290,13 +393,16 @@ class EncodeOptions(_Checked):
     @property
     def varies_chunks(self) -> bool:
         """Whether N may differ from batch to batch; else it is `usual_frames`."""
-        return self.follows_scenes and self.batch_chunks > 1 and self.mode != "rebase"
+        several = self.batch_chunks > 1 and not self.is_plain
+        return self.follows_scenes and several and self.mode != "rebase"
 
     @property
     def usual_frames(self) -> int:
         """N of a batch for which nothing else is chosen."""
         if self.chunk_frames:
             return self.chunk_frames
+        if self.is_plain:
+            return _LONGEST_PLAIN
         # A batch of one chunk has nothing to join, whatever the mode.
         rebased = self.mode == "rebase" and self.batch_chunks > 1
         return _SHORTEST_FRAMES if rebased else _USUAL_FRAMES
@@ -304,6 +410,8 @@ class EncodeOptions(_Checked):
     @property
     def longest_batch(self) -> int:
         """The most frames of a batch, a multiple of `usual_frames`."""
+        if self.is_plain:
+            return self.usual_frames
         longest = self.usual_frames * self.batch_chunks
         return longest if self.chunk_frames else min(longest, _SHORTEST_FRAMES * _MOST_CHUNKS)
 
@@ -335,7 +443,12 @@ class EncodeOptions(_Checked):
             raise OptionError(str(error)) from error
 
 
-_GROUPS = {"anchors": AnchorSettings, "vpx": VpxSettings, "rebase": RebaseSettings}
+_GROUPS = {
+    "anchors": AnchorSettings,
+    "vpx": VpxSettings,
+    "rebase": RebaseSettings,
+    "plain": PlainSettings,
+}
 
 
 def _name(one: Field[Any]) -> str:
@@ -348,9 +461,8 @@ def _table(kind: type[Any], group: str = "") -> Iterator[Option]:
             yield from _table(_GROUPS[one.name], one.name)
         else:
             # A field without a rule would escape validation: this fails at import instead.
-            yield Option(
-                _name(one), one.name, group, cast(Value, one.default), one.metadata["rule"]
-            )
+            default = cast(Value, getattr(kind(), one.name))
+            yield Option(_name(one), one.name, group, default, one.metadata["rule"])
 
 
 OPTIONS: tuple[Option, ...] = tuple(_table(EncodeOptions))

@@ -12,10 +12,7 @@ from typing import Any
 
 from excamera.job.options import EncodeOptions
 
-PLAN_VERSION = 6
-
-CLOUD_CONTAINER = "webm"
-"""The container of results that a stack makes, by its name and file ending."""
+PLAN_VERSION = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class Batch:
     Attributes:
         number: place in the job, from 0.
         chunks: in order.
-        mode: "anchors" or "rebase", see `mode_of_batch`.
+        mode: "anchors", "rebase" or "plain", see `mode_of_batch`.
     """
 
     number: int
@@ -213,6 +210,7 @@ class Plan:
         origin_s: source time that is 0 in the result, in seconds (0 unless the source
             starts before 0 or has an arbitrary clock).
         end: timestamp at which the last frame ends, in ticks.
+        rate: frames a second, as the encoders of plain chunks are told.
         container: name of the result's, see `excamera.media.container.output`.
         options: those of the job.
         batches: all frames, in order; for a part, its one batch.
@@ -233,6 +231,7 @@ class Plan:
     time_base: Fraction
     origin_s: Fraction
     end: int
+    rate: Fraction
     container: str
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
@@ -302,6 +301,7 @@ class Plan:
             "time_base": [self.time_base.numerator, self.time_base.denominator],
             "origin_s": [self.origin_s.numerator, self.origin_s.denominator],
             "end": self.end,
+            "rate": [self.rate.numerator, self.rate.denominator],
             "container": self.container,
             "options": self.options.to_json(),
             "frame_count": self.frame_count,
@@ -332,6 +332,7 @@ class Plan:
             time_base=Fraction(*body["time_base"]),
             origin_s=Fraction(*body["origin_s"]),
             end=body["end"],
+            rate=Fraction(*body["rate"]),
             container=body["container"],
             options=EncodeOptions.from_json(body["options"]),
             batches=tuple(
@@ -367,6 +368,9 @@ def _chunk(data: dict[str, Any]) -> Chunk:
 def mode_of_batch(options: EncodeOptions) -> str:
     """How the chunks of a batch come to share a key frame: "anchors" or "rebase".
 
-    The one place where mode auto decides: for now it takes anchors for every batch.
+    The one place where mode auto decides: for now it takes anchors for every batch. In mode "plain"
+    a batch is one chunk, of any other codec than VP8.
     """
+    if options.is_plain:
+        return "plain"
     return "anchors" if options.mode == "auto" else options.mode

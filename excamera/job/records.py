@@ -112,6 +112,8 @@ class BatchRecord(Record):
         cues: what the result's container has to know of the object, which has the sound of the
             batch, too (see `excamera.media.container.output.Cues`).
         states: digests of the decoder's state after each chunk.
+        config: the configuration of the stream in hexadecimal, see
+            `excamera.media.codecs.OutputCodec`; "" if its codec has none.
         timings: seconds of each part of the work, by name.
         work: what the calls for this batch took, see `excamera.job.tally.work_of_batch`.
     """
@@ -123,6 +125,7 @@ class BatchRecord(Record):
     key_frames: int
     cues: Any
     states: list[str]
+    config: str
     timings: dict[str, float]
     work: dict[str, float] = field(default_factory=dict)
 

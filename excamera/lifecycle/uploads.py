@@ -13,7 +13,7 @@ from excamera.errors import OptionError
 from excamera.job.goal import NAMES, Goal
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import CLOUD_CONTAINER, SourceFile
+from excamera.job.plan import SourceFile
 from excamera.lifecycle.admission import (
     HIGHEST_PRIORITY,
     USUAL_PRIORITY,
@@ -91,19 +91,24 @@ def job_of_source(
         StoreError: the URL is not one.
     """
     source = ObjectUrl.parse(url)
-    folder, slash, file = source.key.rpartition("/")
-    stem = file.rpartition(".")[0] if "." in file else file
+    container = EncodeOptions.from_json(options).output_container
     return {
         "job": job,
         "input": {"name": source.name, "path": url},
-        "output": {"store": output_store, "key": f"{folder}{slash}{stem}.{CLOUD_CONTAINER}"},
-        "container": CLOUD_CONTAINER,
+        "output": {"store": output_store, "key": _with_ending(source.key, container)},
+        "container": container,
         "options": dict(options),
         "index": "auto",
         "tag": tag,
         "priority": priority,
         "size": size,
     }
+
+
+def _with_ending(key: str, container: str) -> str:
+    folder, slash, file = key.rpartition("/")
+    stem = file.rpartition(".")[0] if "." in file else file
+    return f"{folder}{slash}{stem}.{container}"
 
 
 def job_name(key: str, seed: str) -> str:
@@ -114,16 +119,41 @@ def job_name(key: str, seed: str) -> str:
     return f"{slug}-{digest}" if slug else digest
 
 
-def marks_of_upload(event: Event) -> tuple[Json, int]:
-    """The tag and the priority that an uploaded object's metadata has for its job.
+def marked(event: Event) -> Event:
+    """A job with what its uploaded object's metadata say before it starts.
 
-    The tag is JSON, or text as it is. The index step will say what is wrong with an object that
-    cannot be read, or with a priority that is none.
+    That is its tag, its priority, and the codec and container by which its result has its name.
+    The index step will say what is wrong with an object that cannot be read, or with what is said.
+
+    Args:
+        event: that `job_of_upload` returned.
     """
     try:
         metadata = look_up(event["input"]["path"]).metadata
     except StoreError:
-        return None, USUAL_PRIORITY
+        return event
+    tag, priority = _marks(metadata)
+    container = _container(metadata, event)
+    output = event["output"]
+    named = {**output, "key": _with_ending(output["key"], container)}
+    return {**event, "tag": tag, "priority": priority, "container": container, "output": named}
+
+
+def _container(metadata: Mapping[str, str], event: Event) -> str:
+    names = ("codec", "container")
+    given = {name: metadata.get(METADATA_PREFIX + name) for name in names}
+    try:
+        options = EncodeOptions.from_json(event["options"]).with_texts(
+            {name: text for name, text in given.items() if text is not None}
+        )
+    except OptionError:
+        container: str = event["container"]
+        return container
+    return options.output_container
+
+
+def _marks(metadata: Mapping[str, str]) -> tuple[Json, int]:
+    """The tag, which is JSON or text as it is, and the priority."""
     text = metadata.get(METADATA_PREFIX + _TAG)
     try:
         tag = None if text is None else json.loads(text)
@@ -199,5 +229,5 @@ def uploaded(
     pinned = replace(source, etag=found.etag, modified=modified)
     goal = Goal.of_texts({name: given.pop(name) for name in NAMES if name in given}) or goal
     if goal is not None:
-        goal.refuse({name.replace("-", "_") for name in given})
+        goal.refuse({name.replace("-", "_"): value for name, value in given.items()})
     return pinned, options.with_texts(given), goal

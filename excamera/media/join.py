@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
@@ -31,10 +31,15 @@ class CodedChunk:
     Attributes:
         frames: in order.
         digest: in mode anchors, see `excamera.media.anchors.digest_of`; "" without frames.
+        order: of frames that are not in display order, each one's place in it; else nothing.
+        config: what a container's header has to say of them, see
+            `excamera.media.codecs.OutputCodec`.
     """
 
     frames: list[bytes]
     digest: str = ""
+    order: Sequence[int] = ()
+    config: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,15 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class JoinedChunk:
-    """A chunk's frames in the joined batch, and the state after the last of them."""
+    """A chunk's frames in the joined batch, and the state after the last of them.
+
+    The other fields are those of `CodedChunk`.
+    """
 
     frames: list[bytes]
     digest: str
+    order: Sequence[int] = ()
+    config: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def audio(event: Event, context: Context) -> Event:
         media = locate(source, context.store)
         sound = read_sound(
             media, source.name, stream, plan.origin_s, Clock(plan.sound_clock),
-            codec=output_container(plan.container).sound_codec
+            codec=output_container(plan.container, plan.options.codec).sound_codec
         )  # fmt: skip
         context.mark("fetched")
         if sound is None:

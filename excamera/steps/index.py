@@ -16,7 +16,6 @@ from excamera.errors import (
     NoFrames,
     OptionError,
     UnreadableFrame,
-    UnsupportedSize,
 )
 from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
@@ -39,6 +38,7 @@ from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded
 from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
+from excamera.media.plain import nominal_rate
 from excamera.media.scenes import Survey
 from excamera.media.source.clock import GAP_S
 from excamera.media.source.decoder import Decoder, packets_of
@@ -101,9 +101,11 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     if goal is not None:
         if accept is None:
             raise OptionError("a time or a price is for the cloud: one machine has no prices")
+        goal.check_codec(options.codec)
         options = surveyed(options)
     output = Output(**event["output"]) if event.get("output") else None
     if output is not None:
+        _check_ending(output, event["container"], options)
         replaceable(output, original, event["job"])
     media = locate(original, context.store)
     pictures = _pictures(original, given.get("fps"))
@@ -120,7 +122,7 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     context.mark("fetched")
     opening = open_picture(pictures.pictures[0]) if pictures else open_media(media, original.name)
     with opening as opened:
-        container = output_container(event["container"])
+        container = output_container(event["container"], options.codec)
         if container.counts_frames:
             frames = counting_frames(frames, opened.frame_rate)
         mark = pictures.fingerprint if pictures else fingerprint(media)
@@ -144,6 +146,15 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         planned=accepted.planned,
         way=way_of_spans(len(draft.spans), accepted.limits),
     ).to_json()
+
+
+def _check_ending(output: Output, container: str, options: EncodeOptions) -> None:
+    """Refuse options of a source's metadata that came after the result had its name."""
+    if options.output_container != container:
+        raise OptionError(
+            f"the metadata of the source ask for a .{options.output_container} result, "
+            f"but its name is {output.key}: give codec and container with the job, too"
+        )
 
 
 def _draft(made: Plan, frames: SourceFrames, store: Store, surveyor: _WholeSurveyor) -> Draft:
@@ -189,7 +200,7 @@ class _WholeSurveyor:
 
     def __init__(self, options: EncodeOptions, span_pixels: int) -> None:
         self.span_pixels = span_pixels
-        self._surveyor: Surveyor | None = Surveyor(options.crf) if options.follows_scenes else None
+        self._surveyor = Surveyor(options.trial_crf) if options.follows_scenes else None
         self._deinterlace = options.deinterlace
         self._geometry: Geometry | None = None
 
@@ -242,11 +253,7 @@ def _make_plan(
         frames.interlaced or first_frame.interlaced_frame or is_interlaced(opened.video)
     )
     geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
-    if max(geometry.width, geometry.height) > container.codec.max_side_px:
-        raise UnsupportedSize(
-            f"{opened.name}: {geometry.width}x{geometry.height} pixels; "
-            f"VP8 holds at most {container.codec.max_side_px} each way"
-        )
+    container.codec.check_size(geometry.width, geometry.height, opened.name)
     return Plan(
         source=replace(
             frames.source,
@@ -257,6 +264,7 @@ def _make_plan(
         time_base=time_base,
         origin_s=origin * time_base,
         end=frames.end - origin,
+        rate=nominal_rate(opened.frame_rate),
         sound_clock=frames.sound_clock.pieces,
         deinterlaced=deinterlaced,
         tags=tags_of(opened, sound),

@@ -45,12 +45,12 @@ def join(
 
     def make() -> tuple[bytes, BatchRecord]:
         plan = job.plan
-        container = output_container(plan.container)
+        container = output_container(plan.container, plan.options.codec)
         joined = list(mode.join(coded))
         frames = [
             stamp
             for part, chunk in zip(joined, batch.chunks, strict=True)
-            for stamp in stamped(part.frames, chunk.pts, container.codec)
+            for stamp in stamped(part.frames, chunk.pts, container.codec, part.order)
         ]
         data, cues = container.batch(plan, frames, last=plan.is_last(batch))
         data, cues = with_sound(job, batch, container, data, cues)
@@ -62,6 +62,7 @@ def join(
             key_frames=sum(container.codec.is_key_frame(frame) for _, frame in frames),
             cues=cues,
             states=[part.digest for part in joined],
+            config=joined[0].config.hex(),
             timings=asdict(mode.timings),
             work=work_of_batch(
                 1 + len(others_s),

@@ -19,6 +19,7 @@ from excamera.media import join as media
 from excamera.media.anchors import ChunkAnchors, encode_between, join_anchored, opened_chunks
 from excamera.media.chunk_encoder import check_chunk, encode_chunk
 from excamera.media.join import CodedChunk, JoinedChunk, SourceChunk, Timings
+from excamera.media.plain import check_plain, encode_plain
 from excamera.steps.anchors import opened_batch, stored_anchors
 from excamera.steps.pictures import Pictures
 from excamera.steps.pieces import CODEC, raster_of
@@ -63,11 +64,13 @@ def mode_of(
     job: Job, batch: Batch, chunks: Sequence[Chunk], threads: int, context: Context
 ) -> Mode:
     """The share with these chunks, in the mode of its batch."""
+    if batch.mode == "plain":
+        return Plain(job, batch, chunks, threads, context)
     return (Anchored if batch.is_anchored else Rebased)(job, batch, chunks, threads, context)
 
 
 class _Share:
-    """What both modes have."""
+    """What all modes have."""
 
     def __init__(
         self, job: Job, batch: Batch, chunks: Sequence[Chunk], threads: int, context: Context
@@ -187,6 +190,33 @@ class Rebased(_Share):
     def _checked(self, coded: CodedChunk, chunk: Chunk) -> list[bytes]:
         check_chunk(coded.frames, len(chunk.pts))
         return coded.frames
+
+
+class Plain(_Share):
+    """A chunk of another codec than VP8, by that codec's own encoder."""
+
+    def coded_of(self, chunk: Chunk) -> Chunk:
+        """See `Mode.coded_of`: all of it."""
+        return chunk
+
+    def encode(self) -> Iterator[CodedChunk]:
+        """See `Mode.encode`; pictures go to the encoder as they are read, and none is kept."""
+        plan = self._job.plan
+        pictures = Pictures(
+            self._job, self._batch, self.chunks, _as_it_is, self._threads, self._context
+        )
+        for chunk in self.chunks:
+            source = pictures.in_turn(chunk)
+            yield encode_plain(source, plan.options, plan.geometry, plan.rate)
+
+    def join(self, coded: Iterable[CodedChunk]) -> Iterator[JoinedChunk]:
+        """See `Mode.join`; nothing changes, and everything is decoded and counted."""
+        name = self._job.plan.options.codec
+        for one, chunk in zip(coded, self._batch.chunks, strict=True):
+            started = time.perf_counter()
+            check_plain(one, name, len(chunk.pts), self._threads)
+            self.timings.verify_s += time.perf_counter() - started
+            yield JoinedChunk(one.frames, "", one.order, one.config)
 
 
 def _as_it_is(frame: VideoFrame) -> VideoFrame:

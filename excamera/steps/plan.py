@@ -93,7 +93,8 @@ def plan(
 
 
 def _begun(made: Plan, store: Store, keys: Keys) -> str:
-    return begin_upload(made, output_container(made.container).media_type, store, keys)
+    container = output_container(made.container, made.options.codec)
+    return begin_upload(made, container.media_type, store, keys)
 
 
 def _shape(plan: Plan) -> Cut:

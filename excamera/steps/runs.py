@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from excamera.errors import PlanMismatch
+from excamera.errors import ConfigMismatch, PlanMismatch
 from excamera.job.objects import Job
 from excamera.job.plan import Batch
 from excamera.job.records import BatchRecord
@@ -23,12 +23,19 @@ class RunNote:
     bytes: int
     key_frames: int
     cues: Any
+    config: str
 
 
 def add_run(job: Job, batch: int, record: BatchRecord) -> None:
     """Add a finished batch to the result."""
     note = RunNote(
-        record.frames, record.packets, record.pts, record.bytes, record.key_frames, record.cues
+        record.frames,
+        record.packets,
+        record.pts,
+        record.bytes,
+        record.key_frames,
+        record.cues,
+        record.config,
     )
     assembly_of(job).add(batch, record.size, astuple(note), record.work)
 
@@ -38,6 +45,7 @@ def checked_runs(job: Job, assembly: Assembly) -> tuple[Gathered, list[RunNote]]
 
     Raises:
         PlanMismatch: a batch is missing, or does not have the planned frames.
+        ConfigMismatch: one header cannot describe all batches.
     """
     whole = _whole(job, assembly)
     notes = [RunNote(*note) for note in whole.notes]
@@ -45,6 +53,10 @@ def checked_runs(job: Job, assembly: Assembly) -> tuple[Gathered, list[RunNote]]
         expected = (len(batch.pts), batch.pts_digest)
         if (note.frames, note.pts) != expected or note.key_frames != 1:
             raise PlanMismatch(f"batch {batch.number} does not have the planned frames")
+        if note.config != notes[0].config:
+            raise ConfigMismatch(
+                f"the encoder of batch {batch.number} gave other headers than that of the first"
+            )
     return whole, notes
 
 

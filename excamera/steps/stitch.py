@@ -32,13 +32,14 @@ def stitch(event: Event, context: Context) -> Event:
     """
     job = Job.load(context.store, event["job"])
     plan = job.plan
-    container = output_container(plan.container)
+    container = output_container(plan.container, plan.options.codec)
     assembly = assembly_of(job)
     whole, notes = checked_runs(job, assembly)
     sound = sound_of(job)
     context.mark("fetched")
     runs = [Run(size, note.cues) for size, note in zip(whole.sizes, notes, strict=True)]
-    front, end = container.wrap(plan, sum(note.packets for note in notes), sound, runs)
+    packets, config = sum(note.packets for note in notes), bytes.fromhex(notes[0].config)
+    front, end = container.wrap(plan, packets, sound, runs, config)
     context.mark("computed")
     write = partial(assembly.finish, whole, front, end)
     if plan.output is None:

@@ -65,7 +65,7 @@ def survey_of(
         threads: see `FrameReader`.
         trying: whether to find out what is lost of the pictures, if the mode needs it.
     """
-    surveyor = Surveyor(plan.options.crf, span.first_frame)
+    surveyor = Surveyor(plan.options.trial_crf, span.first_frame)
     lost: list[Lost] = []
     try:
         with FrameReader.for_plan(plan, store, threads) as reader:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from excamera.errors import OptionError
+from excamera.job.codecs import AUTO
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.lifecycle import catalogue
@@ -159,8 +160,14 @@ class Jobs:
 
     def _options(self, request: JobRequest) -> dict[str, Any]:
         defaults = EncodeOptions.from_json(self._settings.default_options)
+        given = request.options.values()
+        if request.output is not None:
+            ending = request.output.rpartition(".")[2]
+            if given.get("container", AUTO) not in (AUTO, ending):
+                raise Unprocessable(f"output: must end in .{given['container']}, the container")
+            given["container"] = ending
         try:
-            return defaults.with_values(request.options.values()).to_json()
+            return defaults.with_values(given).to_json()
         except OptionError as error:
             raise Unprocessable(f"options: {error}") from error
 

@@ -16,8 +16,8 @@ from pydantic import (
 )
 
 from excamera.job import goal as goals
+from excamera.job.codecs import CONTAINERS
 from excamera.job.options import OFFERED, Option, Value
-from excamera.job.plan import CLOUD_CONTAINER
 from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
 
 JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9-]{0,79}$"
@@ -88,9 +88,10 @@ class JobRequest(_Request):
     output: Annotated[
         str | None,
         Field(
-            pattern=rf"^[^\x00-\x1f\x7f]+\.{CLOUD_CONTAINER}$",
+            pattern=rf"^[^\x00-\x1f\x7f]+\.({'|'.join(CONTAINERS)})$",
             max_length=900,
-            description="Key of the result; by default the source's key with the suffix .webm.",
+            description="Key of the result, whose ending is that of its container; by default the "
+            "source's key with the ending of the option `container`.",
         ),
     ] = None
     options: Options = Field(default_factory=Options)
@@ -149,7 +150,7 @@ class JobRequest(_Request):
     def _one_goal(self) -> Self:
         goal = self.goal()
         if goal is not None:
-            goal.refuse(self.options.values().keys())
+            goal.refuse(self.options.values())
         return self
 
     def goal(self) -> goals.Goal | None:

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from excamera.job.objects import Keys
 from excamera.lifecycle.admission import Waiting, enqueue
 from excamera.lifecycle.cancel import is_cancelled
-from excamera.lifecycle.uploads import awaited_job, job_of_upload, marks_of_upload
+from excamera.lifecycle.uploads import awaited_job, job_of_upload, marked
 from functions import begun
 from functions.starting import Starter, StartingSettings
 from mu import Event, open_store
@@ -63,15 +63,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, str]:
     logger.append_keys(job=job["job"], source=job["input"]["name"])
     # None of these needs what another finds out.
     with ThreadPoolExecutor() as pool:
-        marks = None if awaited is not None else pool.submit(marks_of_upload, job)
+        marks = None if awaited is not None else pool.submit(marked, job)
         cancelled = pool.submit(is_cancelled, store, Keys(job["job"]))
         pool.submit(starter.room)
     if cancelled.result():
         logger.info("cancelled before")
         return {"job": job["job"]}
     if marks is not None:
-        tag, priority = marks.result()
-        job |= {"tag": tag, "priority": priority}
+        job = marks.result()
     waiting = enqueue(Waiting(job, uploaded), store)
     started = starter.admit({waiting.job: waiting})
     if started:

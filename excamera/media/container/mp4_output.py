@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from excamera.errors import ContainerError
 from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord
-from excamera.media.codecs import OutputCodec
+from excamera.media.codecs import H264, OutputCodec
 from excamera.media.container import mp4
 from excamera.media.container.mp4_run import RunIndex, interleaved, run_of
 from excamera.media.container.webm import Block
@@ -17,15 +16,14 @@ from excamera.media.container.webm import Block
 if TYPE_CHECKING:
     from excamera.media.container.output import Run, Stamped
 
-# VP8 is missing: FFmpeg does not write it into MP4, and browsers do not play it there.
-_ENTRIES = {"V_MPEG4/ISO/AVC": "avc1", "V_VP9": "vp09", "V_AV1": "av01"}
+_ENTRIES = {"h264": "avc1", "vp9": "vp09", "av1": "av01"}
 
 
 @dataclass(frozen=True, slots=True)
 class Mp4:
     """MP4: all samples behind the index, so that players begin while it is downloaded."""
 
-    codec: OutputCodec
+    codec: OutputCodec = H264
     name: str = "mp4"
     media_type: str = "video/mp4"
     holds_sound: bool = True
@@ -59,19 +57,14 @@ class Mp4:
         packets: int,
         sound: AudioRecord | None,
         runs: Sequence[Run],
-        configuration: bytes = b"",
+        config: bytes = b"",
     ) -> tuple[bytes, bytes]:
         """See `OutputContainer.wrap`.
 
         Raises:
-            ContainerError: MP4 does not hold the codec.
+            ContainerError: MP4 cannot hold the film.
         """
-        entry = _ENTRIES.get(self.codec.matroska_id)
-        if entry is None:
-            raise ContainerError(
-                f"an .mp4 file does not hold {self.codec.matroska_id.removeprefix('V_')}: name the "
-                "output .webm or .mkv, or choose another codec"
-            )
+        entry = _ENTRIES[self.codec.name]
         geometry = plan.geometry
         audio = None
         if sound is not None:
@@ -86,7 +79,7 @@ class Mp4:
             )
         video = mp4.VideoTrack(
             entry=entry,
-            configuration=mp4.configuration_box(entry, configuration),
+            configuration=mp4.configuration_box(entry, config),
             width=geometry.width,
             height=geometry.height,
             times=[pts for batch in plan.batches for pts in batch.pts],

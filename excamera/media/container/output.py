@@ -6,16 +6,18 @@ change again: a file is a front, the runs in order, and an end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
 from excamera.errors import ContainerError, UnknownOutputFormat
+from excamera.job.codecs import check_pair
 from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord
-from excamera.media.codecs import VP8, OutputCodec
+from excamera.media.codecs import OUTPUT_CODECS, VP8, OutputCodec
 from excamera.media.container import ivf, webm
+from excamera.media.container.mp4_output import Mp4
 
 Stamped = tuple[int, bytes]
 """A coded frame with its timestamp, in the plan's ticks."""
@@ -97,6 +99,7 @@ class OutputContainer(Protocol):
         packets: int,
         sound: AudioRecord | None,
         runs: Sequence[Run],
+        config: bytes = b"",
     ) -> tuple[bytes, bytes]:
         """The front and the end of a file.
 
@@ -105,6 +108,7 @@ class OutputContainer(Protocol):
             packets: coded frames of all batches.
             sound: None for a silent file.
             runs: everything between the two, in the file's order.
+            config: the configuration of the stream, see `excamera.media.codecs.OutputCodec`.
         """
 
 
@@ -121,7 +125,8 @@ class Ivf:
 
     def batch(self, plan: Plan, frames: Sequence[Stamped], *, last: bool) -> tuple[bytes, Cues]:
         """See `OutputContainer.batch`."""
-        return ivf.frames(frames), []
+        prefix = self.codec.ivf_prefix
+        return ivf.frames((pts, prefix + frame) for pts, frame in frames), []
 
     def with_sound(
         self,
@@ -144,6 +149,7 @@ class Ivf:
         packets: int,
         sound: AudioRecord | None,
         runs: Sequence[Run],
+        config: bytes = b"",
     ) -> tuple[bytes, bytes]:
         """See `OutputContainer.wrap`."""
         return self.header(plan, packets), b""
@@ -164,12 +170,15 @@ class WebM:
     holds_sound: bool = True
     sound_codec: str = "opus"
     counts_frames: bool = False
+    doc_type: str = "webm"
 
     def batch(self, plan: Plan, frames: Sequence[Stamped], *, last: bool) -> tuple[bytes, Cues]:
         """See `OutputContainer.batch`; the last frame of the result gets a duration."""
         blocks = []
+        # In order of decoding, the frame that is shown last need not be the last one.
+        latest = max(range(len(frames)), key=lambda number: (frames[number][0], number), default=0)
         for number, (pts, frame) in enumerate(frames):
-            final = last and number == len(frames) - 1
+            final = last and number == latest
             start_ms = plan.milliseconds(pts)
             length_ms = max(0, plan.milliseconds(plan.end) - start_ms)
             blocks.append(
@@ -218,6 +227,7 @@ class WebM:
         packets: int,
         sound: AudioRecord | None,
         runs: Sequence[Run],
+        config: bytes = b"",
     ) -> tuple[bytes, bytes]:
         """See `OutputContainer.wrap`."""
         end_ms = float(plan.end * plan.time_base * 1000)
@@ -241,28 +251,44 @@ class WebM:
             primaries=geometry.primaries,
             codec=self.codec,
             language=plan.tags.video_language,
+            private=config if self.codec.configured else b"",
         )
         pieces = [(run.size, [(ms, at) for ms, at in run.cues]) for run in runs]
-        return webm.wrap(end_ms, video, audio, pieces, plan.tags.title)
+        return webm.wrap(end_ms, video, audio, pieces, plan.tags.title, self.doc_type)
 
 
-OUTPUT_CONTAINERS: Mapping[str, OutputContainer] = {one.name: one for one in (WebM(), Ivf())}
-"""The containers of results, by name."""
+@dataclass(frozen=True, slots=True)
+class Matroska(WebM):
+    """Matroska: as WebM, for every codec."""
+
+    name: str = "mkv"
+    media_type: str = "video/matroska"
+    doc_type: str = "matroska"
+
+
+OUTPUT_CONTAINERS: Mapping[str, Callable[[OutputCodec], OutputContainer]] = {
+    one().name: one for one in (WebM, Matroska, Mp4, Ivf)
+}
+"""Makes the container of a name for a codec."""
 
 ENDINGS = " or ".join(f".{name}" for name in OUTPUT_CONTAINERS)
 """The endings of their files, for messages."""
 
 
-def output_container(name: str) -> OutputContainer:
-    """The container of that name.
+def output_container(name: str, codec: str) -> OutputContainer:
+    """The container of that name, for a codec.
+
+    Args:
+        name: of the container.
+        codec: a name in `excamera.job.codecs.CODECS`.
 
     Raises:
-        UnknownOutputFormat: there is none.
+        UnknownOutputFormat: there is none, or it does not hold the codec.
     """
-    try:
-        return OUTPUT_CONTAINERS[name]
-    except KeyError:
-        raise UnknownOutputFormat(f"the output must end in {ENDINGS}, not .{name}") from None
+    if name not in OUTPUT_CONTAINERS:
+        raise UnknownOutputFormat(f"the output must end in {ENDINGS}, not .{name}")
+    check_pair(name, codec)
+    return OUTPUT_CONTAINERS[name](OUTPUT_CODECS[codec])
 
 
 def _constant_frame_ns(plan: Plan) -> int | None:
@@ -277,14 +303,19 @@ def _constant_frame_ns(plan: Plan) -> int | None:
     return round(mean * plan.time_base * 1_000_000_000) if steady and mean else None
 
 
-def stamped(coded: Iterable[bytes], pts: Sequence[int], codec: OutputCodec) -> list[Stamped]:
+def stamped(
+    coded: Iterable[bytes], pts: Sequence[int], codec: OutputCodec, order: Sequence[int] = ()
+) -> list[Stamped]:
     """Coded frames with timestamps; a hidden frame has that of the next shown one.
 
     Args:
-        coded: the frames of a chunk.
-        pts: of its shown frames.
+        coded: the frames of a chunk, in order of decoding.
+        pts: of its shown frames, in order of display.
         codec: of the frames.
+        order: the place of each in order of display, if that is another one and none is hidden.
     """
+    if order:
+        return [(pts[place], frame) for place, frame in zip(order, coded, strict=True)]
     records = []
     number = 0
     for frame in coded:

@@ -65,6 +65,7 @@ class VideoTrack:
         primaries: H.273 colour primaries.
         codec: of the frames.
         language: ISO 639-2, or "".
+        private: what the codec has to say in the header, or nothing.
     """
 
     width: int
@@ -76,6 +77,7 @@ class VideoTrack:
     primaries: int = 2
     codec: OutputCodec = VP8
     language: str = ""
+    private: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,8 @@ def _video_entry(video: VideoTrack) -> bytes:
         text(ebml.LANGUAGE, video.language or "und"),
         text(ebml.CODEC_ID, video.codec.matroska_id),
     ]
+    if video.private:
+        entry.append(element(ebml.CODEC_PRIVATE, video.private))
     if video.frame_ns:
         entry.append(unsigned(ebml.DEFAULT_DURATION, video.frame_ns))
     return element(ebml.TRACK_ENTRY, *entry, element(ebml.VIDEO, *picture))
@@ -227,6 +231,7 @@ def wrap(
     audio: AudioTrack | None,
     pieces: list[tuple[int, list[tuple[int, int]]]],
     title: str = "",
+    doc_type: str = "webm",
 ) -> tuple[bytes, bytes]:
     """The bytes before and after the clusters of a file.
 
@@ -237,6 +242,7 @@ def wrap(
         pieces: in file order, for every run of cluster bytes its size and its cue points
             as (timestamp in ms, offset of the cluster in the run).
         title: of the film, or "".
+        doc_type: "webm" or "matroska".
 
     Returns:
         The bytes in front (EBML header, Segment head, SeekHead, Info, Tracks) and the bytes
@@ -274,7 +280,7 @@ def wrap(
         unsigned(ebml.EBML_READ_VERSION, 1),
         unsigned(ebml.EBML_MAX_ID_LENGTH, 4),
         unsigned(ebml.EBML_MAX_SIZE_LENGTH, 8),
-        text(ebml.DOC_TYPE, "webm"),
+        text(ebml.DOC_TYPE, doc_type),
         unsigned(ebml.DOC_TYPE_VERSION, 4),
         unsigned(ebml.DOC_TYPE_READ_VERSION, 2),
     )

@@ -1,0 +1,202 @@
+"""Encoding plain chunks of VP9, AV1 and H.264: one key frame, a closed group of pictures.
+
+The encoders are those that PyAV carries. Each has one thread, so that bytes do not depend on the
+machine; chunks beside each other use its processors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.codec.context import Flags
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+
+from excamera.errors import ChunkError, SeamMismatch
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Geometry
+from excamera.media import bitstreams
+from excamera.media.codecs import OUTPUT_CODECS
+from excamera.media.join import CodedChunk
+
+_NO_MORE_KEY_FRAMES = "9999"
+_USUAL_RATE, _HIGHEST_RATE = Fraction(30), 240
+_LIMITED_RANGE = 1
+
+# SVT-AV1 otherwise describes itself on standard error for every chunk. It reads this when it opens.
+os.environ.setdefault("SVT_LOG", "1")
+
+
+def _vp9_options(options: EncodeOptions) -> dict[str, str]:
+    # A key frame distance with equal bounds also switches off key frames at cuts.
+    return {
+        "crf": str(options.crf),
+        "deadline": "good",
+        "cpu-used": str(options.plain.vp9_cpu_used),
+        "lag-in-frames": "25",
+        "auto-alt-ref": "1",
+        "row-mt": "0",
+        "g": _NO_MORE_KEY_FRAMES,
+        "keyint_min": _NO_MORE_KEY_FRAMES,
+    }
+
+
+def _av1_options(options: EncodeOptions) -> dict[str, str]:
+    return {
+        "crf": str(options.crf),
+        "preset": str(options.plain.av1_preset),
+        "svtav1-params": "lp=1:keyint=-1:scd=0",
+    }
+
+
+def _h264_options(options: EncodeOptions) -> dict[str, str]:
+    # "stitchable" keeps what the pictures are out of the headers: all chunks have the same.
+    return {
+        "crf": str(options.crf),
+        "preset": options.plain.h264_preset,
+        "x264-params": "threads=1:keyint=infinite:scenecut=0:open-gop=0:stitchable=1",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoder:
+    """How FFmpeg names an encoder and its decoder, and what becomes of what it gives."""
+
+    name: str
+    decoder: str
+    options: Callable[[EncodeOptions], dict[str, str]]
+    packet: Callable[[bytes], bytes]
+
+
+def _as_it_is(packet: bytes) -> bytes:
+    return packet
+
+
+_ENCODERS = {
+    "vp9": _Encoder("libvpx-vp9", "vp9", _vp9_options, _as_it_is),
+    "av1": _Encoder("libsvtav1", "libdav1d", _av1_options, bitstreams.av1_packet),
+    "h264": _Encoder("libx264", "h264", _h264_options, bitstreams.h264_packet),
+}
+
+
+def nominal_rate(stated: Fraction) -> Fraction:
+    """The frames a second that encoders are told, by those that a source states."""
+    rate = stated.limit_denominator(1001)
+    return rate if 1 <= rate <= _HIGHEST_RATE else _USUAL_RATE
+
+
+def encode_plain(
+    pictures: Iterable[VideoFrame], options: EncodeOptions, geometry: Geometry, rate: Fraction
+) -> CodedChunk:
+    """Encode consecutive pictures as one chunk; they are taken one by one.
+
+    Args:
+        pictures: I420 frames of the result's size; their timestamps and types are overwritten.
+        options: codec, quality and speed.
+        geometry: size and colours of the result.
+        rate: frames a second; the bytes do not depend on other timestamps.
+
+    Raises:
+        ChunkError: the encoder did not return one key frame first, and one packet a picture.
+    """
+    encoder = _ENCODERS[options.codec]
+    context = _opened(encoder, options, geometry, rate)
+    frames: list[bytes] = []
+    order: list[int] = []
+
+    def encode(picture: VideoFrame | None) -> None:
+        for packet in context.encode(picture):
+            frames.append(encoder.packet(bytes(packet)))
+            order.append(-1 if packet.pts is None else packet.pts)
+
+    count = 0
+    for picture in pictures:
+        picture.pts = count
+        picture.time_base = context.time_base
+        picture.duration = 1
+        # Left by the source's decoder; an encoder would make a key frame of every I picture.
+        picture.pict_type = PictureType.NONE
+        count += 1
+        encode(picture)
+    encode(None)
+    _check(frames, order, count, options.codec)
+    in_order = order == sorted(order)
+    config = _configuration(options.codec, context, frames, geometry, rate)
+    return CodedChunk(frames, order=() if in_order else tuple(order), config=config)
+
+
+def _opened(
+    encoder: _Encoder, options: EncodeOptions, geometry: Geometry, rate: Fraction
+) -> VideoCodecContext:
+    context = cast(VideoCodecContext, av.CodecContext.create(encoder.name, "w"))
+    context.width, context.height, context.pix_fmt = geometry.width, geometry.height, "yuv420p"
+    context.framerate, context.time_base = rate, 1 / rate
+    context.color_range = _LIMITED_RANGE
+    context.colorspace = geometry.matrix
+    context.color_trc = geometry.transfer
+    context.color_primaries = geometry.primaries
+    context.thread_count = 1
+    context.bit_rate = 0  # constant quality
+    context.flags |= Flags.global_header
+    context.options = encoder.options(options)
+    return context
+
+
+def _check(frames: Sequence[bytes], order: Sequence[int], count: int, codec: str) -> None:
+    keys = [number for number, one in enumerate(frames) if OUTPUT_CODECS[codec].is_key_frame(one)]
+    if sorted(order) != list(range(count)) or keys != [0]:
+        raise ChunkError(
+            f"the {codec} encoder gave {len(frames)} frames for {count}, key frames at {keys}"
+        )
+
+
+def _configuration(
+    codec: str,
+    context: VideoCodecContext,
+    frames: Sequence[bytes],
+    geometry: Geometry,
+    rate: Fraction,
+) -> bytes:
+    if codec == "h264":
+        return bitstreams.h264_configuration(bytes(context.extradata or b""))
+    if codec == "av1":
+        return bitstreams.av1_configuration(frames[0])
+    colour = (geometry.primaries, geometry.transfer, geometry.matrix)
+    return bitstreams.vp9_configuration(geometry.width * geometry.height, float(rate), colour)
+
+
+def check_plain(chunk: CodedChunk, codec: str, count: int, threads: int) -> None:
+    """Decode a chunk, and count what is shown.
+
+    Args:
+        chunk: as it stands in the result.
+        codec: of its frames.
+        count: of pictures.
+        threads: that may decode.
+
+    Raises:
+        SeamMismatch: it does not decode to one picture after another.
+    """
+    if not chunk.frames or not OUTPUT_CODECS[codec].is_key_frame(chunk.frames[0]):
+        raise SeamMismatch(f"a chunk of {codec} does not begin with a key frame")
+    decoder = cast(VideoCodecContext, av.CodecContext.create(_ENCODERS[codec].decoder, "r"))
+    decoder.thread_count = threads
+    if OUTPUT_CODECS[codec].configured:
+        decoder.extradata = chunk.config
+    shown: list[int | None] = []
+    try:
+        for place, data in zip(chunk.order or range(len(chunk.frames)), chunk.frames, strict=True):
+            packet = av.Packet(data)
+            packet.pts = place
+            shown += [None if one.is_corrupt else one.pts for one in decoder.decode(packet)]
+        shown += [None if one.is_corrupt else one.pts for one in decoder.decode(None)]
+    except FFmpegError as error:
+        raise SeamMismatch(f"a chunk of {codec} does not decode: {error}") from error
+    if shown != list(range(count)):
+        raise SeamMismatch(f"a chunk of {codec} decodes to {len(shown)} frames of {count}")
