@@ -20,7 +20,7 @@ from excamera.media.source.clock import Clock
 
 FRAME_SAMPLES = 1024
 
-_BIT_RATE_PER_CHANNEL = 80_000
+_BIT_RATE_PER_CHANNEL = 96_000
 _DELAY = 1024  # samples that FFmpeg's encoder puts before the first one
 _LOW_COMPLEXITY = 2
 _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
