@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from excamera.errors import ContainerError
+from excamera.job.plan import Chapter, Light
 from excamera.media.aac import AacEncoder, aac_sound, plain_aac
 from excamera.media.container import mp4
 from excamera.media.container.mp4_boxes import WORD
@@ -327,9 +328,7 @@ def test_mediainfo_reads_what_the_header_says(
     if shutil.which("mediainfo") is None:
         pytest.skip("mediainfo is not installed")
     some = batches[codec]
-    light = mp4.Light(
-        (13250, 34500, 7500, 3000, 34000, 16000, 15635, 16450, 10**7, 50), (1000, 400)
-    )
+    light = Light((34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450), (10**7, 50), (1000, 400))
     video = replace(
         track_of(codec, some, 33, Fraction(1001, 24000)), sample_aspect=(4, 3), language="nld",
         primaries=9, transfer=16, matrix=9, light=light
@@ -342,7 +341,7 @@ def test_mediainfo_reads_what_the_header_says(
         run, index = interleaved(run, index, packets)
         runs.append((len(run), index))
         data += run
-    chapters = [mp4.Chapter(Fraction(0), "One"), mp4.Chapter(Fraction(1, 2), "Zwei ä")]
+    chapters = [Chapter(0, 10**9 // 2, "One"), Chapter(10**9 // 2, 10**9, "Zwei ä")]
     heard_as = replace(sound_track(sound), language="deu")
     path = tmp_path / "a.mp4"
     path.write_bytes(mp4.front(video, heard_as, runs, "Ein <Film> é", chapters) + data)

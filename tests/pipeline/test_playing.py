@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from excamera.job.options import EncodeOptions
+from excamera.local import encode_file
+from tests.pipeline.clips import Clip
 from tests.pipeline.test_mp4 import film, tone, track_of
 from tests.support.browser import BROWSER, needs_browser
 from tests.support.packets import coded
@@ -53,6 +56,16 @@ def play(name: str, kind: str, data: bytes, tmp_path: Path) -> list[list[Any]]:
         return said
 
 
+def check(said: list[list[Any]]) -> None:
+    """Check that a film of 8 s and 320x192 pixels played and was sought in."""
+    (begun, *start), (sought, *end) = said
+    assert (begun, sought) == ("playing", "seeked")
+    for place in (start, end):
+        assert place[1:] == [pytest.approx(8, abs=0.05), 320, 192]
+    assert start[0] >= 0.2
+    assert end[0] == pytest.approx(7.2)
+
+
 @needs_browser
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", ["h264", "vp9", "av1"])
@@ -61,9 +74,15 @@ def test_mp4_plays_while_it_is_downloaded(codec: str, tmp_path: Path) -> None:
     batches = [coded(codec, range(at, at + 40), 320, 192, first=at) for at in range(0, 200, 40)]
     video = replace(track_of(codec, batches, 200, Fraction(1, 25)), width=320, height=192)
     path = film(tmp_path / "a.mp4", batches, video, tone(8.0)[0])
-    said = play("a.mp4", "video/mp4", path.read_bytes(), tmp_path)
-    (begun, *start), (sought, *end) = said
-    assert (begun, sought) == ("playing", "seeked")
-    assert start[1:] == end[1:] == [8.0, 320, 192]
-    assert start[0] >= 0.2
-    assert end[0] == pytest.approx(7.2)
+    check(play("a.mp4", "video/mp4", path.read_bytes(), tmp_path))
+
+
+@needs_browser
+@pytest.mark.slow
+def test_webm_plays_while_it_is_downloaded(tmp_path: Path) -> None:
+    """If this fails, browsers wait for all of a film, play none of it, or cannot seek."""
+    clip = Clip(frames=200, width=320, height=192, options={"crf": "20"}, sound="aac")
+    source, output = clip.write(tmp_path / "a.mkv"), tmp_path / "a.webm"
+    options = EncodeOptions(chunk_frames=10, batch_chunks=4)
+    encode_file(str(source), output, options, workers=2)
+    check(play("a.webm", "video/webm", output.read_bytes(), tmp_path))

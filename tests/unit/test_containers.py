@@ -24,8 +24,8 @@ def webm_file(blocks: list[webm.Block], **track: object) -> bytes:
         cues.append((cluster.time_ms, len(data)))
         data += cluster.data
     video = webm.VideoTrack(16, 16, **track)  # type: ignore[arg-type]
-    front, behind = webm.wrap(1000.0, video, None, [(len(data), cues)])
-    return front + data + behind
+    front = webm.front(1000.0, video, None, [(len(data), cues)])
+    return front + data
 
 
 def video(time_ms: int, data: bytes = INTER, **more: object) -> webm.Block:

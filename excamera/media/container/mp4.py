@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from excamera.errors import ContainerError
+from excamera.job.plan import Chapter, Light
 from excamera.media.container.mp4_boxes import (
     UNITY,
     WORD,
@@ -40,21 +41,6 @@ SOUND_SAMPLES = 1024
 _VIDEO, _SOUND = 1, 2
 _FINE = 1_000_000  # ticks of a second for clocks that 32 bits cannot hold
 _MOST_CHAPTERS = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    """The light of HDR pictures, in the units of the boxes (SMPTE ST 2086, CTA-861.3).
-
-    Attributes:
-        mastering: x and y of green, blue, red and white in 1/50000; then the most and the least
-            luminance in 1/10000 cd/m2. None if not known.
-        content: the most light of a pixel, and of a picture in the mean, in cd/m2; None if not
-            known.
-    """
-
-    mastering: tuple[int, ...] | None = None
-    content: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +74,7 @@ class VideoTrack:
     matrix: int = 2
     transfer: int = 2
     primaries: int = 2
-    light: Light = Light()
+    light: Light = Light()  # noqa: RUF009 (it cannot change)
     language: str = ""
 
 
@@ -341,14 +327,6 @@ class _Film:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """A chapter: when it begins, in seconds, and its title."""
-
-    begin_s: Fraction
-    title: str
-
-
 def front(
     video: VideoTrack,
     sound: SoundTrack | None,
@@ -404,11 +382,13 @@ def _video_entry(video: VideoTrack) -> bytes:
         box("colr", b"nclx", halves(*(one or 2 for one in colours)), b"\0"),
         box("pasp", words(*video.sample_aspect)),
     ]  # fmt: skip
-    if video.light.mastering is not None:
-        *points, most, least = video.light.mastering
-        parts.append(box("mdcv", halves(*points), words(most, least)))
-    if video.light.content is not None:
-        parts.append(box("clli", halves(*video.light.content)))
+    light = video.light
+    if light.primaries and light.luminance:
+        red, rest = light.primaries[:2], light.primaries[2:]  # which here comes after blue
+        points = halves(*rest[:4], *red, *rest[4:])
+        parts.append(box("mdcv", points, words(*light.luminance)))
+    if light.content:
+        parts.append(box("clli", halves(*(min(one, 0xFFFF) for one in light.content))))
     return box(video.entry, *parts)
 
 
@@ -440,6 +420,6 @@ def _user_data(title: str, chapters: Sequence[Chapter]) -> bytes:
         rows = []
         for chapter in chapters[:_MOST_CHAPTERS]:
             name = chapter.title.encode()[:255].decode(errors="ignore").encode()
-            rows.append(struct.pack(">QB", round(chapter.begin_s * 10_000_000), len(name)) + name)
+            rows.append(struct.pack(">QB", chapter.begin_ns // 100, len(name)) + name)
         parts.append(full("chpl", words(0), bytes([len(rows)]), *rows, version=1))
     return box("udta", *parts) if parts else b""

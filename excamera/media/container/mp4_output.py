@@ -27,6 +27,7 @@ class Mp4:
     name: str = "mp4"
     media_type: str = "video/mp4"
     holds_sound: bool = True
+    holds_chapters: bool = True
     sound_codec: str = "aac"
     counts_frames: bool = False
 
@@ -89,7 +90,8 @@ class Mp4:
             matrix=geometry.matrix,
             transfer=geometry.transfer,
             primaries=geometry.primaries,
+            light=geometry.light,
             language=plan.tags.video_language,
         )
         indexed = [(run.size, RunIndex.from_json(run.cues)) for run in runs]
-        return mp4.front(video, audio, indexed, plan.tags.title), b""
+        return mp4.front(video, audio, indexed, plan.tags.title, plan.tags.chapters), b""

@@ -52,6 +52,10 @@ class OutputContainer(Protocol):
         """Whether its files have sound."""
 
     @property
+    def holds_chapters(self) -> bool:
+        """Whether its files have chapters."""
+
+    @property
     def sound_codec(self) -> str:
         """The codec of its sound: "opus" or "aac"."""
 
@@ -120,6 +124,7 @@ class Ivf:
     name: str = "ivf"
     media_type: str = "video/x-ivf"
     holds_sound: bool = False
+    holds_chapters: bool = False
     sound_codec: str = ""
     counts_frames: bool = True
 
@@ -168,6 +173,7 @@ class WebM:
     name: str = "webm"
     media_type: str = "video/webm"
     holds_sound: bool = True
+    holds_chapters: bool = True
     sound_codec: str = "opus"
     counts_frames: bool = False
     doc_type: str = "webm"
@@ -249,12 +255,16 @@ class WebM:
             matrix=geometry.matrix,
             transfer=geometry.transfer,
             primaries=geometry.primaries,
+            light=geometry.light,
             codec=self.codec,
             language=plan.tags.video_language,
             private=config if self.codec.configured else b"",
         )
         pieces = [(run.size, [(ms, at) for ms, at in run.cues]) for run in runs]
-        return webm.wrap(end_ms, video, audio, pieces, plan.tags.title, self.doc_type)
+        front = webm.front(
+            end_ms, video, audio, pieces, plan.tags.title, self.doc_type, plan.tags.chapters
+        )
+        return front, b""
 
 
 @dataclass(frozen=True, slots=True)
