@@ -240,7 +240,6 @@ class Plan:
         origin_s: source time that is 0 in the result, in seconds (0 unless the source
             starts before 0 or has an arbitrary clock).
         end: timestamp at which the last frame ends, in ticks.
-        rate: frames a second, as the encoders of plain chunks are told.
         container: name of the result's, see `excamera.media.container.output`.
         options: those of the job.
         batches: all frames, in order; for a part, its one batch.
@@ -248,6 +247,7 @@ class Plan:
             sequential encode; None leaves it to each batch.
         whole: for a part, the whole that it belongs to.
         upload: the name of the upload in parts that workers write the output with, or "".
+        rate: frames a second, as the encoders of plain chunks are told.
         output: the place of the result; None leaves it in the job's store.
         deinterlaced: whether workers make whole pictures of interlaced ones.
         tags: see there.
@@ -261,7 +261,6 @@ class Plan:
     time_base: Fraction
     origin_s: Fraction
     end: int
-    rate: Fraction
     container: str
     options: EncodeOptions
     batches: tuple[Batch, ...] = field(repr=False)
@@ -273,6 +272,7 @@ class Plan:
     even: float | None = None
     whole: Whole | None = None
     upload: str = ""
+    rate: Fraction = Fraction(25)
 
     @cached_property
     def frame_count(self) -> int:

@@ -7,7 +7,7 @@ machine; chunks beside each other use its processors.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
@@ -185,18 +185,28 @@ def check_plain(chunk: CodedChunk, codec: str, count: int, threads: int) -> None
     """
     if not chunk.frames or not OUTPUT_CODECS[codec].is_key_frame(chunk.frames[0]):
         raise SeamMismatch(f"a chunk of {codec} does not begin with a key frame")
-    decoder = cast(VideoCodecContext, av.CodecContext.create(_ENCODERS[codec].decoder, "r"))
-    decoder.thread_count = threads
-    if OUTPUT_CODECS[codec].configured:
-        decoder.extradata = chunk.config
-    shown: list[int | None] = []
     try:
-        for place, data in zip(chunk.order or range(len(chunk.frames)), chunk.frames, strict=True):
-            packet = av.Packet(data)
-            packet.pts = place
-            shown += [None if one.is_corrupt else one.pts for one in decoder.decode(packet)]
-        shown += [None if one.is_corrupt else one.pts for one in decoder.decode(None)]
+        shown = [
+            None if one.is_corrupt else one.pts for one in decoded_plain(chunk, codec, threads)
+        ]
     except FFmpegError as error:
         raise SeamMismatch(f"a chunk of {codec} does not decode: {error}") from error
     if shown != list(range(count)):
         raise SeamMismatch(f"a chunk of {codec} decodes to {len(shown)} frames of {count}")
+
+
+def decoded_plain(chunk: CodedChunk, codec: str, threads: int) -> Iterator[VideoFrame]:
+    """The pictures of a chunk in order of display, numbered by their timestamps.
+
+    Raises:
+        FFmpegError: it does not decode.
+    """
+    decoder = cast(VideoCodecContext, av.CodecContext.create(_ENCODERS[codec].decoder, "r"))
+    decoder.thread_count = threads
+    if OUTPUT_CODECS[codec].configured:
+        decoder.extradata = chunk.config
+    for place, data in zip(chunk.order or range(len(chunk.frames)), chunk.frames, strict=True):
+        packet = av.Packet(data)
+        packet.pts = place
+        yield from decoder.decode(packet)
+    yield from decoder.decode(None)
