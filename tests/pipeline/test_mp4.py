@@ -376,3 +376,29 @@ def test_only_plain_aac_is_copied() -> None:
     ):  # fmt: skip
         found = plain_aac(bytes.fromhex(head))
         assert (None if found is None else (found.rate, found.channels)) == known
+
+
+@pytest.mark.parametrize("codec", ENTRIES)
+def test_mkvmerge_reads_the_same_film(
+    codec: str, batches: dict[str, list[Coded]], tmp_path: Path
+) -> None:
+    """If this fails, a reader that is not FFmpeg's finds other frames, times or sound."""
+    if shutil.which("mkvmerge") is None:
+        pytest.skip("mkvtoolnix is not installed")
+    times = [500 + one for one in UNEVEN]
+    some = [at_times(batch, times) for batch in batches[codec]]
+    sound, _ = tone(3.0)
+    time_base = Fraction(1, 1000)
+    path = film(tmp_path / "a.mp4", some, track_of(codec, some, times[-1] + 40, time_base), sound)
+    done = subprocess.run(
+        ["mkvmerge", "--ui-language", "en_US", "-o", tmp_path / "a.mkv", path],
+        capture_output=True, text=True, timeout=60
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        shown = [frame.pts for frame in container.decode(video=0)]
+    # It keeps the decoder's start-up, 1024 samples, and begins at 0 with it.
+    assert shown == pytest.approx([1024 / 48 + pts for pts in times], abs=1)
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        heard_packets = [packet for packet in container.demux(audio=0) if packet.size]
+    assert [bytes(one) for one in heard_packets] == [one.data for one in sound.blocks]
