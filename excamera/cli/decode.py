@@ -18,7 +18,7 @@ from excamera.places import check_place, written
 @click.option("--md5", is_flag=True, help="Print the MD5 of every shown frame's I420 bytes.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a .y4m file.")
 def decode(file: Path, md5: bool, output: Path | None) -> None:
-    """Decode FILE (.ivf or .webm) with ExCamera's own VP8 decoder."""
+    """Decode VP8 in FILE (.ivf, .webm or .mkv) with ExCamera's own decoder."""
     if output is not None:
         check_place(output, source=str(file))
     video = read_file(file)

@@ -27,7 +27,7 @@ from mu.cli.running import run_command_line
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="excamera")
 def excamera() -> None:
-    """Encode a video on many small workers into one VP8 stream with few key frames."""
+    """Encode a video on many small workers into one stream: VP8 with few key frames, or others."""
 
 
 for command in (

@@ -92,7 +92,7 @@ def submit(
         request |= {"upload": True, "name": file.name, "size": file.stat().st_size}
     if output is not None:
         ending = check_output(output, overwrite, source if file else "-")
-        _contained(request["options"], ending)
+        ask_for(request["options"], ending)
         wait = True
     job = _make(cloud, request, file, again)
     if output is not None:
@@ -121,7 +121,7 @@ def submit(
         check_succeeded(job)
 
 
-def _contained(options: dict[str, Value], ending: str) -> None:
+def ask_for(options: dict[str, Value], ending: str) -> None:
     """Ask for the container that an output's name says, unless it is the usual one anyway.
 
     Raises:

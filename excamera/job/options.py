@@ -148,7 +148,7 @@ class Option:
             raise OptionError(f"{self.name} must be a whole number, not {text!r}") from None
 
 
-def _number(default: int, lowest: int, highest: int, text: str, **more: Any) -> Any:
+def _number(default: int | None, lowest: int, highest: int, text: str, **more: Any) -> Any:
     return field(default=default, metadata={"rule": Rule(text, lowest, highest, **more)})
 
 
@@ -257,10 +257,6 @@ class PlainSettings(_Checked):
     )  # fmt: skip
 
 
-_CODECS_OWN = -1
-"""Stands for the usual `crf` of the codec, until `EncodeOptions` puts that in its place."""
-
-
 @dataclass(frozen=True, slots=True)
 class EncodeOptions(_Checked):
     """The options of one encode; equal options and source give equal bytes.
@@ -283,7 +279,7 @@ class EncodeOptions(_Checked):
         "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True, codecs=_VP8
     )  # fmt: skip
     crf: int = _number(
-        _CODECS_OWN, 0, WORST_CRF, "Quality on the scale of the codec's encoder (h264: 0 to 51); "
+        None, 0, WORST_CRF, "Quality on the scale of the codec's encoder (h264: 0 to 51); "
         "0 is the best", offered=True, usual=USUAL_CRF
     )  # fmt: skip
     mode: str = _choice(
@@ -311,9 +307,8 @@ class EncodeOptions(_Checked):
 
     def __post_init__(self) -> None:
         """Check the values, also against each other."""
-        choice = CODECS.get(self.codec)
-        if choice is not None and self.crf == _CODECS_OWN and type(self.crf) is int:
-            object.__setattr__(self, "crf", choice.crf)
+        if cast(int | None, self.crf) is None and self.codec in CODECS:
+            object.__setattr__(self, "crf", CODECS[self.codec].crf)
         _Checked.__post_init__(self)
         worst = CODECS[self.codec].worst_crf
         if self.crf > worst:
@@ -343,9 +338,9 @@ class EncodeOptions(_Checked):
             OptionError: a name is unknown, a value is not allowed, or means nothing for the codec.
         """
         wanted = given.get("codec", self.codec)
+        groups: dict[str, dict[str, Value | None]] = {}
         if wanted != self.codec:
-            given = {"crf": _CODECS_OWN, **given}
-        groups: dict[str, dict[str, Value]] = {}
+            groups[""] = {"crf": None}
         known = {option.field: option for option in OFFERED}
         for name, value in given.items():
             if name not in known:

@@ -19,6 +19,7 @@ from excamera.job.packing import SPREAD_CALLS, Limits, capacity_of
 from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import ENCODE_SIZES_MB, SPREADING, STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
+from excamera.price import plain
 from excamera.price.costs import ASKING_S, UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
 
@@ -66,6 +67,8 @@ class Pace:
         survey_s: seconds to decode and survey a megapixel.
         stitch_s: seconds to send the front and the end of a result.
         bits: bits of a megapixel at `crf` 24.
+        plain: time of the encoders of plain chunks, as a multiple of that in
+            `excamera.price.plain`.
         waits: seconds in which a job waits for events, environments, states and maps, as a multiple
             of what is assumed here and in `mu.simulation`.
     """
@@ -84,6 +87,7 @@ class Pace:
     survey_s: float = 0.01
     stitch_s: float = 0.5
     bits: float = 125_000
+    plain: float = 1.0
     waits: float = 1.0
 
     @classmethod
@@ -126,12 +130,7 @@ class Pace:
             1e-9, expected["anchors"] + expected["encode"]
         )
         of_mode = {
-            name: slower * getattr(usual, name)
-            for name in (
-                ("read_s", "lookahead_s", "anchor_s", "between_s", "check_s")
-                if anchored
-                else ("encode_s", "rebase_s", "first_frame_s")
-            )
+            name: slower * getattr(usual, name) for name in CONSTANTS[mode_of_batch(options)]
         }
         plan = seconds["index"] + seconds["plan"]
         if seconds["survey"]:
@@ -156,6 +155,13 @@ class Pace:
         of_a_megapixel = max(1.0, bits) / max(1e-9, film.frames * film.megapixels)
         return replace(self, bits=of_a_megapixel / 2 ** ((24 - crf) / CRF_OCTAVE))
 
+
+CONSTANTS: Mapping[str, tuple[str, ...]] = {
+    "anchors": ("read_s", "lookahead_s", "anchor_s", "between_s", "check_s"),
+    "rebase": ("encode_s", "rebase_s", "first_frame_s"),
+    "plain": ("plain",),
+}
+"""The constants of `Pace` that say how long batches of each mode take."""
 
 SOUND_BITS = 96_000
 """Bits of a second of sound."""
@@ -398,7 +404,7 @@ def estimate(
         source_reads=source_reads,
         ahead=ahead if workers.warms else (),
     )
-    bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
+    bits = film.frames * film.megapixels * bits_of(pace, options)
     sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
     return Estimate(
         shape,
@@ -409,6 +415,13 @@ def estimate(
         at_once,
         computing_s,
     )
+
+
+def bits_of(pace: Pace, options: EncodeOptions) -> float:
+    """Bits of a megapixel of the result, without sound."""
+    if options.is_plain:
+        return plain.bits_of(options)
+    return pace.bits * float(2 ** ((24 - options.crf) / CRF_OCTAVE))
 
 
 def effort(options: EncodeOptions) -> float:
@@ -482,6 +495,10 @@ def _work_seconds(
         anchors = divided * ahead / _parallel(workers.cpus("anchors"))
         again = divided * work * (1 - shape.ahead) * pace.read_s
         encode = ((1 - divided) * ahead + again) / threads + between + check
+    elif options.is_plain:
+        # An encoder has one thread.
+        plain_s = pace.read_s + pace.plain * plain.seconds_of(options)
+        encode = work * plain_s / min(1.0, workers.cpus("encode"))
     else:
         encode = work * pace.encode_s * effort(options) / threads
         if options.usual_chunks > 1:

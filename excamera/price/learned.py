@@ -23,7 +23,7 @@ from excamera.job.options import EncodeOptions
 from excamera.job.plan import mode_of_batch
 from excamera.job.records import JobResult, Outcome, Prediction
 from excamera.job.steps import STEPS, Per
-from excamera.price.estimate import Film, Pace, Workers, once_each
+from excamera.price.estimate import CONSTANTS, Film, Pace, Workers, once_each
 from mu import Attempt
 
 VERSION = 1
@@ -66,8 +66,7 @@ class Part:
 _CALLS = "s of calls"
 
 PARTS: Mapping[str, Part] = {
-    "anchors": Part(("read_s", "lookahead_s", "anchor_s", "between_s", "check_s"), _CALLS, 60.0),
-    "rebase": Part(("encode_s", "rebase_s", "first_frame_s"), _CALLS, 60.0),
+    **{mode: Part(constants, _CALLS, 60.0) for mode, constants in CONSTANTS.items()},
     "survey": Part(("survey_s",), _CALLS, 10.0),
     "plan": Part(("plan_s",), _CALLS, 2.0),
     "audio": Part(("audio_s",), _CALLS, 5.0),
@@ -245,11 +244,12 @@ def lesson_of(
     own = Pace.of_job(done, film, options, workers, chunks=chunks)
     # What was coded has no sound in it, of whatever size that is.
     own = own.with_size(made.video_bytes, replace(film, sound=False), options.crf)
-    work = {
+    work: dict[str, float] = {
         mode_of_batch(options): encoding,
         "stitch": seconds["stitch"],
-        "bits": film.frames * film.megapixels,
     }
+    if not options.is_plain:
+        work["bits"] = film.frames * film.megapixels
     if made.sound == "encoded":
         work["audio"] = seconds["audio"]
     planning = seconds["index"] + seconds["plan"]

@@ -18,13 +18,14 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits, Packing, share_of
 from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import SPREADING, Counts, Per, step_of
+from excamera.price import plain
 from excamera.price.costs import Shape, begun
 from excamera.price.estimate import (
-    CRF_OCTAVE,
     FURTHER_CPU,
     SOUND_BITS,
     Film,
     Pace,
+    bits_of,
     detail,
     effort,
     effort_of_anchors,
@@ -255,7 +256,11 @@ class Stages:
         frames, all_frames = sum(lengths[number] for number in own), sum(lengths)
         divided = int(of > 1)
         cpu_s, parts = 0.0, 1
-        if not self._anchored:
+        if self.options.is_plain:
+            # An encoder has one thread.
+            plain_s = self.pace.read_s + self.pace.plain * plain.seconds_of(self.options)
+            cpu_s, work = plain_s * frames * self.film.megapixels, 0.0
+        elif not self._anchored:
             work = self.pace.encode_s * effort(self.options) * frames
         elif divided:
             between = sum(self._ordinary(lengths, number) for number in own)
@@ -272,7 +277,7 @@ class Stages:
         if share == of - 1:
             joining = self._joining(lengths)
             work += joining.shared
-            cpu_s = joining.alone * self.film.megapixels
+            cpu_s += joining.alone * self.film.megapixels
             # What is rebased is compared with the source, of which it has read its own share.
             parts += divided * int(not self._anchored)
             units += Counts(batch=1, divided=divided, ahead=divided * int(self._anchored))
@@ -326,8 +331,7 @@ class Stages:
         return SOURCE_BITS * frames * self.film.megapixels / 8
 
     def _result_bytes(self, frames: int) -> float:
-        bits = self.pace.bits * float(2 ** ((24 - self.options.crf) / CRF_OCTAVE))
-        return bits * frames * self.film.megapixels / 8
+        return bits_of(self.pace, self.options) * frames * self.film.megapixels / 8
 
     def _call(self, name: str, units: Counts | None = None, parts: int = 0, **work: Any) -> Work:
         """A call with its requests.

@@ -12,6 +12,7 @@ import pytest
 
 from emulator.excamera.deployed import MIN_PART, Deployed, Upload, digest
 from excamera.job.options import EncodeOptions, VpxSettings
+from excamera.local import encode_file
 from mu.timeline import attempts
 from tests.aws.noise import write_noise
 from tests.pipeline.awkward import with_all_flags, with_damage, write_interlaced
@@ -37,6 +38,19 @@ def test_an_upload_becomes_the_local_engines_result(
     assert key_frames(tmp_path / "film.webm") == 1
     with av.open(str(tmp_path / "film.webm")) as film:
         assert [stream.type for stream in film.streams] == ["video", "audio"]
+
+
+def test_another_codec_is_named_in_metadata(stack: Deployed, clip: Path, tmp_path: Path) -> None:
+    """If this fails, the stack encodes H.264 otherwise than one machine, or calls it WebM."""
+    upload = stack.upload("other.mp4", clip, {"excamera-codec": "h264"})
+    job = stack.job(upload)
+    assert job.status == "SUCCEEDED", job
+    assert job.output["key"] == "other.mkv"
+    head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key="other.mkv")
+    assert head["ContentType"] == "video/matroska"
+    options = EncodeOptions(codec="h264")
+    encode_file(str(clip), tmp_path / "other.mkv", options, workers=2)
+    assert digest(stack.output("other.mkv")) == digest((tmp_path / "other.mkv").read_bytes())
 
 
 @pytest.mark.parametrize(

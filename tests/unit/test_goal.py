@@ -57,11 +57,19 @@ def test_what_is_no_goal(texts: dict[str, str], said: str) -> None:
 
 def test_a_goal_excludes_what_it_chooses() -> None:
     """If this fails, a user's N is silently replaced, or other options are refused."""
-    Goal(within_s=3).refuse({"crf", "effort"})
+    Goal(within_s=3).refuse({"crf": 30, "effort": 2, "codec": "vp8"})
     with pytest.raises(OptionError, match="within chooses chunk-frames and batch-chunks: leave"):
-        Goal(within_s=3).refuse({"chunk_frames", "crf", "batch_chunks"})
+        Goal(within_s=3).refuse({"chunk_frames": 6, "crf": 30, "batch_chunks": 4})
     with pytest.raises(OptionError, match="budget chooses batch-chunks"):
-        Goal(budget_usd=3).refuse({"batch_chunks"})
+        Goal(budget_usd=3).refuse({"batch_chunks": 4})
+
+
+def test_a_goal_is_for_vp8() -> None:
+    """If this fails, a structure of VP8's is chosen for a codec that has none."""
+    with pytest.raises(OptionError, match="within is for vp8 only: leave it out for h264"):
+        Goal(within_s=3).refuse({"codec": "h264"})
+    with pytest.raises(OptionError, match="budget is for vp8 only"):
+        Goal(budget_usd=3).check_codec("av1")
 
 
 def test_goals_on_the_command_line() -> None:

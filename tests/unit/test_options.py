@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
 import pytest
+from pydantic import ValidationError
 
 import codec
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
-from excamera.cli.submit import submit
-from excamera.errors import OptionError
+from excamera.cli.jobs import check_ending
+from excamera.cli.submit import ask_for, submit
+from excamera.errors import OptionError, UnknownOutputFormat
 from excamera.job.options import (
     OFFERED,
     OPTIONS,
@@ -21,9 +25,12 @@ from excamera.job.options import (
     EncodeOptions,
     Option,
     RebaseSettings,
+    Value,
     VpxSettings,
 )
-from functions.api.models import Options
+from functions.api.jobs import Jobs
+from functions.api.models import JobRequest, Options
+from functions.api.problems import Unprocessable
 
 _CHOICES = [option for option in OPTIONS if option.rule.choices]
 _SWITCHES = [option for option in OPTIONS if option.rule.switch]
@@ -108,7 +115,7 @@ def test_options_as_text_replace_those_they_name() -> None:
     [
         ({"crf": "high"}, "crf must be a whole number, not 'high'"),
         ({"crf": "99"}, "crf must be 0 to 63, not 99"),
-        ({"quality": "3"}, "there is no option 'quality'; there are chunk-frames"),
+        ({"quality": "3"}, "there is no option 'quality'; there are codec, chunk-frames"),
         ({"deadline": "soon"}, "deadline must be one of"),
         ({"strict": "1"}, "strict must be true or false, not '1'"),
         ({"tune": "ssim"}, "there is no option 'tune'"),
@@ -125,12 +132,16 @@ def test_the_command_line_offers_the_table(command: click.Command) -> None:
     """If this fails, an option of the table cannot be given to a command."""
     found = {parameter.name: parameter for parameter in command.params}
     for option in OFFERED:
+        if command is encode and not option.rule.local:
+            assert option.field not in found
+            continue
         parameter = found[option.field]
         assert f"--{option.name}" in parameter.opts
         assert not option.rule.flag or option.rule.flag in parameter.opts
-        assert parameter.default in (option.default if command is encode else None, None)
+        assert parameter.default is None
         text = getattr(parameter, "help", None) or ""
         assert option.rule.switch or option.rule.allowed in text
+        assert command is not encode or f"[default: {option.default_text}]" in text
         assert option.rule.switch == (f"--no-{option.name}" in parameter.secondary_opts)
 
 
@@ -166,3 +177,57 @@ def test_quantizer_scale() -> None:
 def test_the_default_effort_is_the_codecs() -> None:
     """If this fails, the command line and Python's codec try differently hard."""
     assert EncodeOptions().anchors.effort == codec.EncodeSettings().effort
+
+
+@pytest.mark.parametrize(
+    ("options", "ending", "sent"),
+    [
+        ({}, "webm", {}),
+        ({"codec": "h264"}, "mkv", {"codec": "h264"}),
+        ({"codec": "vp9"}, "mkv", {"codec": "vp9", "container": "mkv"}),
+        ({}, "ivf", {"container": "ivf"}),
+        ({"container": "mkv"}, "mkv", {"container": "mkv"}),
+    ],
+)
+def test_the_name_of_a_download_chooses_the_container(
+    options: dict[str, Value], ending: str, sent: dict[str, Value]
+) -> None:
+    """If this fails, `submit -o film.mkv` downloads WebM under that name."""
+    asked = dict(options)
+    ask_for(asked, ending)
+    assert asked == sent
+
+
+def test_a_download_has_the_ending_of_its_result() -> None:
+    """If this fails, a result is kept under the name of another container."""
+    with pytest.raises(OptionError, match=r"container is webm, but the output ends in .mkv"):
+        ask_for({"container": "webm"}, "mkv")
+    with pytest.raises(UnknownOutputFormat, match=r"a .webm file does not hold h264"):
+        ask_for({"codec": "h264"}, "webm")
+    job = {"id": "j", "output": "s3://out/film.mkv"}
+    check_ending(job, Path("a.MKV"))
+    with pytest.raises(OptionError, match=r"a.webm: the result of j is a .mkv file"):
+        check_ending(job, Path("a.webm"))
+
+
+def test_the_name_of_a_result_chooses_its_container() -> None:
+    """If this fails, the API makes a file whose ending is not that of its content."""
+    settings: Any = SimpleNamespace(default_options=EncodeOptions(crf=30).to_json())
+    nothing: Any = None
+    jobs = Jobs(settings, nothing, nothing, nothing, nothing, nothing)
+
+    def chosen(**request: Any) -> dict[str, Any]:
+        return jobs._options(JobRequest(source="s3://bucket/film.mp4", **request))
+
+    assert chosen(output="a.mkv", options={"codec": "av1"})["container"] == "mkv"
+    assert chosen(options={"codec": "h264"})["container"] == "auto"
+    with pytest.raises(Unprocessable, match=r"output: must end in .ivf, the container"):
+        chosen(output="a.mkv", options={"container": "ivf"})
+    with pytest.raises(Unprocessable, match="container must be mkv for h264, not webm"):
+        chosen(output="a.webm", options={"codec": "h264"})
+    with pytest.raises(Unprocessable, match="effort is for vp8: leave it out for vp9"):
+        chosen(options={"codec": "vp9", "effort": 3})
+    with pytest.raises(ValidationError, match="within is for vp8 only"):
+        chosen(options={"codec": "vp9"}, within_s=30)
+    with pytest.raises(ValidationError):
+        chosen(output="a.avi")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from excamera.lifecycle.uploads import job_of_upload
-from mu import ObjectUrl
+from excamera.job.codecs import CODECS, container_for
+from excamera.lifecycle import uploads
+from excamera.lifecycle.uploads import job_of_upload, marked
+from mu import ObjectUrl, StoreDenied
 
 
 def detail(key: str, version: str = "v1", bucket: str = "in") -> dict[str, Any]:
@@ -98,3 +101,52 @@ def test_without_versions_the_sequencer_tells_uploads_apart() -> None:
     made = [job_of_upload(d, options={}, output_store="s3://out") for d in (first, second)]
     assert made[0]["job"] != made[1]["job"]
     assert "versionId" not in made[0]["input"]["path"]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_result_is_named_after_its_container(codec: str) -> None:
+    """If this fails, a result has an ending that its content is not."""
+    told = detail("films/a.b.mp4")
+    options = {"codec": codec}
+    made = job_of_upload(told, options=options, output_store="s3://out")
+    usual = "mkv" if codec == "h264" else "webm"
+    assert (made["container"], made["output"]["key"]) == (usual, f"films/a.b.{usual}")
+    options["container"] = "mkv"
+    made = job_of_upload(told, options=options, output_store="s3://out")
+    assert (made["container"], made["output"]["key"]) == ("mkv", "films/a.b.mkv")
+    assert container_for(codec) == usual
+
+
+@pytest.mark.parametrize(
+    ("metadata", "key"),
+    [
+        ({}, "film.webm"),
+        ({"excamera-codec": "h264"}, "film.mkv"),
+        ({"excamera-codec": "av1", "excamera-container": "ivf"}, "film.ivf"),
+        ({"excamera-container": "mkv", "excamera-crf": "nonsense"}, "film.mkv"),
+        ({"excamera-codec": "h264", "excamera-container": "webm"}, "film.webm"),
+        ({"excamera-codec": "h265"}, "film.webm"),
+    ],
+)
+def test_metadata_name_the_result(
+    metadata: dict[str, str], key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If this fails, the result of an upload that asks for a codec has another one's ending."""
+    found = SimpleNamespace(metadata={**metadata, "excamera-tag": "7", "excamera-priority": "3"})
+    monkeypatch.setattr(uploads, "look_up", lambda _url: found)
+    made = marked(job("film.mp4"))
+    assert made["output"] == {"store": "s3://out", "key": key}
+    assert made["container"] == key.rpartition(".")[2]
+    assert (made["tag"], made["priority"]) == (7, 3)
+
+
+def test_a_job_starts_although_its_source_cannot_be_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If this fails, an upload that the start function may not read makes no job that says so."""
+
+    def denied(_url: str) -> None:
+        raise StoreDenied("no")
+
+    monkeypatch.setattr(uploads, "look_up", denied)
+    assert marked(job("film.mp4")) == job("film.mp4")
