@@ -20,6 +20,7 @@ from excamera.cli.frontier import HEAD, MARK, picture, row
 from excamera.cli.model import errors_line
 from excamera.cli.options import by_hand, encode_options, given, goal_of, goal_options
 from excamera.errors import CloudError, CloudUnavailable
+from excamera.job.cut import longest_plain
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
@@ -114,6 +115,13 @@ def estimate(
             click.echo(f"\n{MARK} {ways.why}")
 
 
+def _cut(film: Film, options: EncodeOptions) -> str:
+    if options.is_plain:
+        longest = longest_plain(options, film.width * film.height)
+        return f"plain chunks of up to {longest} frames"
+    return f"ExCamera[{options.usual_frames},{options.usual_chunks}]"
+
+
 def _print(
     film: Film,
     chosen: EncodeOptions,
@@ -131,7 +139,7 @@ def _print(
         [
             ("source", f"{film.width}x{film.height}, {film.frames:,} frames, "
              f"{film.duration_s:,.1f} s"),
-            ("cut", f"ExCamera[{chosen.usual_frames},{chosen.usual_chunks}]: "
+            ("cut", f"{_cut(film, chosen)}: "
              f"{counted(shape.chunks, 'chunk')} in {counted(shape.batches, 'batch', 'batches')}, "
              f"{counted(shape.shares, 'share')}, {counted(found.workers, 'worker')} at once"),
             ("pace", by),

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from excamera.job.options import EncodeOptions
+from excamera.job.packing import SHARE_PIXELS
 from excamera.job.plan import Batch, Chunk, mode_of_batch
 
 SPAN_PIXELS = 500_000_000
@@ -112,7 +113,9 @@ def span_to_read(frames: Frames, first: int, end: int) -> tuple[Chunk, ...]:
     return tuple(frames.chunk(number, *pair) for number, pair in enumerate(pairwise(borders)))
 
 
-def cut(frames: Frames, options: EncodeOptions, survey: Survey | None = None) -> Iterator[Batch]:
+def cut(
+    frames: Frames, options: EncodeOptions, survey: Survey | None = None, pixels: int = 0
+) -> Iterator[Batch]:
     """Cut a source into batches of chunks; the last of each may be short.
 
     Args:
@@ -120,11 +123,12 @@ def cut(frames: Frames, options: EncodeOptions, survey: Survey | None = None) ->
         options: N, x and the mode.
         survey: if given, batches begin where scenes do, and N follows the pictures as far as the
             options allow; else all batches but the last are equal.
+        pixels: of a frame; plain chunks of very large ones are shorter.
     """
     ranges = (
-        equal_ranges(len(frames), options)
+        equal_ranges(len(frames), options, pixels)
         if survey is None
-        else _scenes(len(frames), options, survey)
+        else _scenes(len(frames), options, survey, pixels)
     )
     for number, (first, end, length) in enumerate(ranges):
         chunks = [
@@ -141,15 +145,30 @@ _Range = tuple[int, int, int]
 """Of a batch: its first frame, the frame after its last, N."""
 
 
-def equal_ranges(count: int, options: EncodeOptions) -> Iterator[_Range]:
+def longest_plain(options: EncodeOptions, pixels: int) -> int:
+    """The most frames of a plain chunk, for pictures of so many pixels.
+
+    One thread encodes it, in one call. An N that is given is taken as it is.
+    """
+    longest = options.longest_batch
+    if options.chunk_frames or not pixels:
+        return longest
+    return max(SHORTEST_PLAIN, min(longest, SHARE_PIXELS // pixels))
+
+
+def equal_ranges(count: int, options: EncodeOptions, pixels: int = 0) -> Iterator[_Range]:
     """The first frame, the end and N of each batch where all but the last are equal."""
-    for start in range(0, count, options.longest_batch):
-        yield start, min(start + options.longest_batch, count), options.usual_frames
-
-
-def _scenes(count: int, options: EncodeOptions, survey: Survey) -> Iterator[_Range]:
+    longest, frames = options.longest_batch, options.usual_frames
     if options.is_plain:
-        yield from _plain_ranges(_not_short(survey.cuts(), count), count, options.longest_batch)
+        longest = frames = longest_plain(options, pixels)
+    for start in range(0, count, longest):
+        yield start, min(start + longest, count), frames
+
+
+def _scenes(count: int, options: EncodeOptions, survey: Survey, pixels: int) -> Iterator[_Range]:
+    if options.is_plain:
+        longest = longest_plain(options, pixels)
+        yield from _plain_ranges(_not_short(survey.cuts(), count), count, longest)
         return
     for first, end in pairwise([0, *survey.cuts(), count]):
         for start, stop in _even_parts(first, end, options, survey):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
-from excamera.job.cut import spans
+from excamera.job.cut import longest_plain, spans
 from excamera.job.environments import calls_for
 from excamera.job.flow import excamera_flow, way_of_batches, way_of_spans
 from excamera.job.options import EncodeOptions
@@ -73,6 +73,8 @@ class Shape:
         Without a survey, that is: the scenes of a film are not known before its plan.
         """
         length, most = options.usual_frames, options.usual_chunks
+        if options.is_plain:
+            length, most = longest_plain(options, pixels), 1
         full, rest = divmod(frames, length * most)
         of_last = -(-rest // length)
         batches = full + bool(rest)

@@ -52,7 +52,7 @@ def equal_batches(film: Film, options: EncodeOptions) -> list[Lengths]:
     """How a film is cut whose scenes are not known."""
     return [
         tuple(min(length, end - start) for start in range(first, end, length))
-        for first, end, length in equal_ranges(film.frames, options)
+        for first, end, length in equal_ranges(film.frames, options, film.width * film.height)
     ]
 
 

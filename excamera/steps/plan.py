@@ -48,7 +48,9 @@ def plan(
     context.mark("fetched")
     survey = Survey(spans)
     surveyed = survey if survey.count == len(draft.frames) else None
-    batches = tuple(cut(draft.frames, draft.plan.options, surveyed))
+    geometry = draft.plan.geometry
+    pixels = geometry.width * geometry.height
+    batches = tuple(cut(draft.frames, draft.plan.options, surveyed, pixels))
     made = replace(draft.plan, batches=batches, even=_even(batches, spans) if surveyed else None)
     made = replace(made, upload=_begun(made, context.store, keys))
     context.mark("computed")

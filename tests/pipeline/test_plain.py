@@ -194,6 +194,8 @@ def test_chunks_end_where_scenes_do() -> None:
     made = list(cut(frames, EncodeOptions(codec="vp9"), Cuts()))
     assert [batch.chunks[0].first_frame for batch in made] == [0, 40, 260, 480, 700, 850]
     assert all(len(batch.chunks) == 1 and batch.mode == "plain" for batch in made)
+    large = [len(one.pts) for one in cut(frames, EncodeOptions(codec="av1"), None, 7680 * 4320)]
+    assert large == [60] * 16 + [40]
     fixed = list(cut(frames, EncodeOptions(codec="vp9", chunk_frames=300), None))
     assert [len(batch.pts) for batch in fixed] == [300, 300, 300, 100]
 
