@@ -37,7 +37,7 @@ CODECS: Mapping[str, CodecChoice] = {
     VP8: CodecChoice(24, 63, ("webm", "mkv", "ivf")),
     "vp9": CodecChoice(32, 63, ("webm", "mkv", "mp4", "ivf")),
     "av1": CodecChoice(35, 63, ("webm", "mkv", "mp4", "ivf")),
-    "h264": CodecChoice(23, 51, ("mkv", "mp4")),
+    "h264": CodecChoice(23, 51, ("mp4", "mkv")),
 }
 """The codecs by name; the first is the default."""
 
