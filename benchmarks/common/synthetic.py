@@ -50,12 +50,15 @@ class Clip:
     sound_start_s: float = 0.0
     sound_s: float | None = None
     container_options: dict[str, str] = field(default_factory=dict)
+    chapters: list[Any] = field(default_factory=list)  # as PyAV takes them
 
     def write(self, path: Path, container: str | None = None) -> Path:
         """Writes the clip; `container` names the format if the extension does not."""
         with av.open(str(path), "w", format=container, options=self.container_options) as out:
             video = out.add_stream(self.encoder, rate=self.rate, options=self.options)
             assert isinstance(video, VideoStream)
+            if self.chapters:
+                out.set_chapters(self.chapters)
             video.width, video.height, video.pix_fmt = self.width, self.height, self.pix_fmt
             base = self.time_base or Fraction(1, self.rate)
             video.codec_context.time_base = base

@@ -29,7 +29,7 @@ from benchmarks.common.circumstances import (
     cpu_model,
     git,
 )
-from benchmarks.long import index, sound
+from benchmarks.long import aac, index, sound
 
 RESULT, QUICK_RESULT = RESULTS / "long.json", CACHE / "long-quick.json"
 CODE = ("excamera", "mu")
@@ -40,6 +40,7 @@ def sections(rounds: int, quick: bool) -> Mapping[str, Callable[[], dict[str, An
     films = CACHE / "long"
     return {
         "sound": lambda: sound.measure(films, MEDIA, rounds, quick),
+        "aac": lambda: aac.measure(MEDIA, rounds, quick),
         "index": lambda: index.measure(films, rounds, quick),
     }
 

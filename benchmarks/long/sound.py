@@ -168,7 +168,7 @@ def _quality(samples: Samples) -> dict[str, Any]:
         count = min(len(heard) - delay, len(samples))
         error = heard[delay : delay + count] - samples[:count]
         snr = 10 * np.log10(np.square(samples[:count]).sum() / np.square(error).sum())
-        before, after = _spectra(samples[:count]), _spectra(heard[delay : delay + count])
+        before, after = spectra(samples[:count]), spectra(heard[delay : delay + count])
         clear = before > before.max(axis=1, keepdims=True) - 40
         found[str(complexity)] = {
             "bits_a_second": round(8 * sum(map(len, packets)) / (count / RATE)),
@@ -178,8 +178,8 @@ def _quality(samples: Samples) -> dict[str, Any]:
     return found
 
 
-def _spectra(samples: Samples) -> NDArray[np.float64]:
-    """Decibels, shape (windows, bins), of the left side."""
+def spectra(samples: Samples) -> NDArray[np.float64]:
+    """Returns decibels, shape (windows, bins), of the left side."""
     size = 1024
     windows = np.lib.stride_tricks.sliding_window_view(samples[:, 0], size)[:: size // 2]
     return 20 * np.log10(np.abs(np.fft.rfft(windows * np.hanning(size))) + 1e-6)

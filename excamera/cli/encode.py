@@ -40,7 +40,7 @@ def encode(
     timeline: Path | None,
     **options: Any,
 ) -> None:
-    """Encode INPUT to OUTPUT (.webm, .mkv or .ivf).
+    """Encode INPUT to OUTPUT (.webm, .mkv, .mp4 or .ivf).
 
     INPUT is any video, or - for standard input; or a folder of numbered pictures, or a name that
     stands for them, such as 'frames/frame_%04d.png'.

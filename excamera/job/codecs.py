@@ -32,11 +32,12 @@ class CodecChoice:
     containers: tuple[str, ...]
 
 
+# VP8 and MP4 do not go together: FFmpeg does not write it there, and browsers do not play it.
 CODECS: Mapping[str, CodecChoice] = {
     VP8: CodecChoice(24, 63, ("webm", "mkv", "ivf")),
-    "vp9": CodecChoice(32, 63, ("webm", "mkv", "ivf")),
-    "av1": CodecChoice(35, 63, ("webm", "mkv", "ivf")),
-    "h264": CodecChoice(23, 51, ("mkv",)),
+    "vp9": CodecChoice(32, 63, ("webm", "mkv", "mp4", "ivf")),
+    "av1": CodecChoice(35, 63, ("webm", "mkv", "mp4", "ivf")),
+    "h264": CodecChoice(23, 51, ("mp4", "mkv")),
 }
 """The codecs by name; the first is the default."""
 

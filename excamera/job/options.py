@@ -298,7 +298,7 @@ class EncodeOptions(_Checked):
     )
     container: str = _choice(
         AUTO, (AUTO, *CONTAINERS), "The container of a result in the cloud, and its ending; auto "
-        "takes .webm, or .mkv for a codec that it does not hold", offered=True, local=False
+        "takes .webm, or .mp4 for a codec that it does not hold", offered=True, local=False
     )  # fmt: skip
     anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)

@@ -12,7 +12,7 @@ from typing import Any
 
 from excamera.job.options import EncodeOptions
 
-PLAN_VERSION = 7
+PLAN_VERSION = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,23 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Light:
+    """What the source says of the light of HDR pictures (SMPTE ST 2086, CTA-861.3).
+
+    Attributes:
+        primaries: x and y of red, green, blue and white of the display it was mastered on, in
+            1/50000; empty if not known.
+        luminance: the most and the least of that display, in 1/10000 cd/m2; empty if not known.
+        content: the most light of a pixel, and the most of a picture in the mean, in cd/m2; empty
+            if not known.
+    """
+
+    primaries: tuple[int, ...] = ()
+    luminance: tuple[int, ...] = ()
+    content: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Geometry:
     """The pictures, before and after rotation.
 
@@ -147,6 +164,7 @@ class Geometry:
         matrix: H.273 matrix coefficients of the result, 2 when unspecified.
         transfer: H.273 transfer characteristics, 2 when unspecified.
         primaries: H.273 colour primaries, 2 when unspecified.
+        light: of the pictures, whose colours are not changed.
     """
 
     source_width: int
@@ -157,6 +175,7 @@ class Geometry:
     matrix: int = 2
     transfer: int = 2
     primaries: int = 2
+    light: Light = Light()
 
     @property
     def width(self) -> int:
@@ -170,6 +189,15 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter: its begin and end in the result, in nanoseconds, and its title."""
+
+    begin_ns: int
+    end_ns: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tags:
     """What the result says about itself, as the source does.
 
@@ -177,11 +205,13 @@ class Tags:
         title: of the film, or "".
         video_language: ISO 639-2, or "".
         sound_language: the same.
+        chapters: in order of time.
     """
 
     title: str = ""
     video_language: str = ""
     sound_language: str = ""
+    chapters: tuple[Chapter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +356,10 @@ class Plan:
         body = json.loads(data)
         geometry = body["geometry"]
         geometry["sample_aspect"] = tuple(geometry["sample_aspect"])
+        light = {name: tuple(values) for name, values in geometry["light"].items()}
+        geometry["light"] = Light(**light)
+        tags = body["tags"]
+        tags["chapters"] = tuple(Chapter(**one) for one in tags["chapters"])
         return cls(
             source=SourceFile(**body["source"]),
             geometry=Geometry(**geometry),
@@ -345,7 +379,7 @@ class Plan:
             ),
             output=None if body["output"] is None else Output(**body["output"]),
             deinterlaced=body["deinterlaced"],
-            tags=Tags(**body["tags"]),
+            tags=Tags(**tags),
             notes=tuple(body["notes"]),
             sound_clock=tuple((at, Fraction(*by)) for at, *by in body["sound_clock"]),
             even=body["even"],

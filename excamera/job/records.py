@@ -109,8 +109,8 @@ class BatchRecord(Record):
         pts: see `excamera.job.plan.Batch.pts_digest`.
         bytes: of coded frames.
         key_frames: how many of them are key frames.
-        cues: [milliseconds, offset in the object] of each place that players can seek to. The
-            object has the sound before the batch, too.
+        cues: what the result's container has to know of the object, which has the sound of the
+            batch, too (see `excamera.media.container.output.Cues`).
         states: digests of the decoder's state after each chunk.
         config: the configuration of the stream in hexadecimal, see
             `excamera.media.codecs.OutputCodec`; "" if its codec has none.
@@ -123,7 +123,7 @@ class BatchRecord(Record):
     pts: str
     bytes: int
     key_frames: int
-    cues: list[list[int]]
+    cues: Any
     states: list[str]
     config: str
     timings: dict[str, float]
@@ -135,14 +135,17 @@ class AudioRecord(Record):
     """The sound of the whole job, as packets (see `excamera.media.segments`).
 
     Attributes:
-        blocks: Opus packets; 0 if the source's stream holds no sound.
+        blocks: packets of Opus or AAC; 0 if the source's stream holds no sound.
         copied: whether the packets are the source's own.
         skipped_packets: packets of the source that could not be decoded.
         segments: [number, offset, size] of each segment that has packets, in order.
         end_ms: when the sound ends.
         channels: of the sound.
-        private: the `OpusHead` structure, in hexadecimal.
+        private: the `OpusHead` or AudioSpecificConfig structure, in hexadecimal.
         delay_ns: sound that a decoder must drop at the start.
+        rate: samples of a second.
+        first: of AAC, where the first packet begins on the result's clock, in samples.
+        samples: of AAC, how many are heard.
         note: what a user should know of the sound, or "".
     """
 
@@ -154,6 +157,9 @@ class AudioRecord(Record):
     channels: int = 0
     private: str = ""
     delay_ns: int = 0
+    rate: int = 48_000
+    first: int = 0
+    samples: int = 0
     note: str = ""
 
 

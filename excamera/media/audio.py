@@ -1,8 +1,10 @@
-"""Sound: the whole track as Opus, copied if it is Opus already, else encoded once.
+"""Sound: the whole track as Opus or AAC, copied if it is that already, else encoded once.
 
 Timestamps are kept: gaps become silence, overlaps and sound before time 0 are dropped.
 A WebM block's timestamp counts the decoder's start-up samples (CodecDelay) in, so the
 first block of a track that starts at 0 has timestamp 0 and plays from -CodecDelay.
+In MP4 packets have no timestamps: a track of AAC is a first sample, and 1024 from packet to packet.
+Blocks then have the time of their first sample, which is before 0 if a decoder has to start up.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, BinaryIO, cast
 
@@ -23,39 +25,24 @@ from av.container import InputContainer
 from av.packet import Packet
 from numpy.typing import NDArray
 
+from excamera.media.aac import AacEncoder, aac_sound, copied_aac
 from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
-from excamera.media.layouts import Layouts, channels_of, mixing, result_layout, take_layout
+from excamera.media.layouts import (
+    AAC,
+    OPUS,
+    Layouts,
+    channels_of,
+    mixing,
+    result_layout,
+    take_layout,
+)
 from excamera.media.opus import FRAME_SAMPLES, RATE, OpusEncoder, Samples
+from excamera.media.sound import Sound
 from excamera.media.source.clock import Clock
 from excamera.media.source.media import demux_past_damage, open_container
 
 _TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
 _LONG = RATE // 5  # so much may be missing at the start or the end without damage
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """A whole Opus track: its header fields, and its blocks in time order.
-
-    Attributes:
-        track: the header fields.
-        blocks: in order.
-        copied: whether they are the source's own.
-        skipped_packets: packets of the source that could not be decoded.
-        note: what a user should know of the channels, or "".
-    """
-
-    track: AudioTrack
-    blocks: list[Block]
-    copied: bool
-    skipped_packets: int = 0
-    note: str = ""
-
-    @property
-    def end_ms(self) -> float:
-        """The end of the last sample by the blocks' clock, less the start-up samples."""
-        last = self.blocks[-1]
-        return last.time_ms + 20 - (last.discard_ns + self.track.delay_ns) / 1e6
 
 
 def audio_stream(container: InputContainer, encrypted: Collection[int] = ()) -> AudioStream | None:
@@ -82,8 +69,9 @@ def read_sound(
     origin_s: Fraction,
     clock: Clock,
     threads: int | None = None,
+    codec: str = "opus",
 ) -> Sound | None:
-    """Read one audio stream as Opus.
+    """Read one audio stream as Opus or AAC.
 
     Args:
         source: path, URL or binary file.
@@ -91,7 +79,8 @@ def read_sound(
         stream: index of the audio stream.
         origin_s: source time that is 0 in the result, in seconds.
         clock: of the stream.
-        threads: how many encode at a time; None for one on each CPU.
+        threads: how many encode Opus at a time; None for one on each CPU.
+        codec: "opus" or "aac".
 
     Returns:
         The track, or None if the stream holds no sound at all.
@@ -99,12 +88,19 @@ def read_sound(
     Raises:
         SourceUnavailable: it could not be read.
     """
-    layouts = Layouts()
+    layouts = Layouts(AAC if codec == "aac" else OPUS)
+    if codec == "aac":
+        with open_container(source, name) as (container, _):
+            audio = cast(AudioStream, container.streams[stream])
+            copied = copied_aac(_packets(container, audio), audio, origin_s, clock)
+            if copied is not None:
+                return copied
     while True:
         with open_container(source, name) as (container, _):
             audio = cast(AudioStream, container.streams[stream])
             head = audio.codec_context.extradata or b""
-            if audio.codec_context.name in ("opus", "libopus") and head.startswith(b"OpusHead"):
+            is_opus = audio.codec_context.name in ("opus", "libopus")
+            if codec == "opus" and is_opus and head.startswith(b"OpusHead"):
                 return _copy(container, audio, head, origin_s, clock)
             # What comes later may need more channels: then it starts again.
             with contextlib.suppress(_OtherLayout):
@@ -294,11 +290,11 @@ def _transcode(
 ) -> Sound | None:
     decoder = _Decoder(container, audio, origin_s, clock, layouts)
     with contextlib.ExitStack() as stack:
-        encoder: OpusEncoder | None = None
+        encoder: OpusEncoder | AacEncoder | None = None
         first = position = 0
         for start, piece in decoder.pieces():
             if encoder is None:
-                encoder = stack.enter_context(OpusEncoder(layouts.layout, threads))
+                encoder = _encoder(stack, layouts, layouts.layout, threads)
                 first = max(0, start or 0)
                 if decoder.begin is not None and first - decoder.begin > _LONG:
                     first = decoder.begin
@@ -314,7 +310,8 @@ def _transcode(
             encoder.add(samples)
             position += len(samples)
         if encoder is None:
-            encoder = stack.enter_context(OpusEncoder(result_layout([decoder.stated]), threads))
+            layout = result_layout([decoder.stated], layouts.family)
+            encoder = _encoder(stack, layouts, layout, threads)
             first = position = decoder.begin or 0
         # What could not be decoded at the end is silent, as it is elsewhere.
         if decoder.end - position > _LONG:
@@ -323,7 +320,21 @@ def _transcode(
         if position == first:
             return None
         packets = encoder.finish()
-    return _sound(encoder, packets, first, decoder.skipped_packets, "; ".join(layouts.notes()))
+    note = "; ".join(layouts.notes())
+    if isinstance(encoder, AacEncoder):
+        return aac_sound(
+            packets, encoder.head, encoder.channels, RATE, first - encoder.delay, encoder.delay,
+            encoder.total, copied=False, skipped_packets=decoder.skipped_packets, note=note
+        )  # fmt: skip
+    return _sound(encoder, packets, first, decoder.skipped_packets, note)
+
+
+def _encoder(
+    stack: contextlib.ExitStack, layouts: Layouts, layout: str, threads: int | None
+) -> OpusEncoder | AacEncoder:
+    if layouts.family is AAC:
+        return AacEncoder(layout)
+    return stack.enter_context(OpusEncoder(layout, threads))
 
 
 def _sound(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 
 import av
@@ -21,6 +22,24 @@ Channels = tuple[str, ...]
 
 OPUS_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """By FFmpeg's names; each has one channel more than the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The layouts that a result can have.
+
+    Attributes:
+        name: what has them, for messages.
+        layouts: by FFmpeg's names, of which the first has one channel.
+    """
+
+    name: str
+    layouts: tuple[str, ...]
+
+
+OPUS = Family("Opus in WebM", OPUS_LAYOUTS)
+AAC = Family("AAC in MP4", ("mono", "stereo", "3.0", "5.0", "5.1"))
+"""Those that every player of MP4 knows."""
 
 _UNKNOWN = "NONE"
 _HALF_POWER = 0.5**0.5
@@ -72,17 +91,17 @@ def take_layout(context: AudioCodecContext) -> Channels:
     return found
 
 
-def result_layout(sources: Collection[Channels]) -> str:
-    """The smallest of Opus's layouts that holds the most channels of all these layouts."""
+def result_layout(sources: Collection[Channels], family: Family = OPUS) -> str:
+    """The smallest layout of a family that holds the most channels of all these layouts."""
     wide = [_meant(source) for source in sources if len(source) > 1]
     if not wide:
-        return OPUS_LAYOUTS[0]
+        return family.layouts[0]
 
     def fits(name: str) -> tuple[int, int]:
         target = _opus(name)
         return sum(len(_places(source, target)) for source in wide), -len(target)
 
-    return max(OPUS_LAYOUTS[1:], key=fits)
+    return max(family.layouts[1:], key=fits)
 
 
 def mixing(source: Channels, layout: str) -> NDArray[np.float32]:
@@ -108,13 +127,14 @@ def mixing(source: Channels, layout: str) -> NDArray[np.float32]:
     return matrix / max(1.0, float(np.abs(matrix).sum(axis=0).max()))
 
 
-def mixed_down(source: Channels, name: str, layout: str) -> str:
+def mixed_down(source: Channels, name: str, layout: str, family: Family = OPUS) -> str:
     """A line for users if a source's layout is not kept or not known, else "".
 
     Args:
         source: its channels.
         name: FFmpeg's, of its layout.
         layout: the result's.
+        family: of that.
     """
     target = _opus(layout)
     meant = _meant(source)
@@ -126,7 +146,7 @@ def mixed_down(source: Channels, name: str, layout: str) -> str:
     if len(source) == 1:
         return ""
     if any(one.startswith("AMBI") for one in source):
-        return f"sound: {name}, which Opus in WebM cannot hold, was mixed down to {layout}"
+        return f"sound: {name}, which {family.name} cannot hold, was mixed down to {layout}"
     places = _places(meant, target)
     homeless = [one for at, one in enumerate(meant) if at not in places]
     mixed = [one for one in homeless if _near(one, target)]
@@ -135,7 +155,7 @@ def mixed_down(source: Channels, name: str, layout: str) -> str:
         *([f"{_listed(mixed)} mixed into the other channels"] if mixed else []),
         *([f"{_listed(lost)} left out"] if lost else []),
     ]
-    why = f"Opus in WebM has no layout with all channels of {name}"
+    why = f"{family.name} has no layout with all channels of {name}"
     return f"sound: {why}; encoded as {layout}, {', '.join(parts)}" if parts else ""
 
 
@@ -190,10 +210,12 @@ class Layouts:
     """The layouts that a stream has had so far, and the result's that serves them all.
 
     Attributes:
-        layout: one of `OPUS_LAYOUTS`, which can only be trusted once all of the stream was seen.
+        layout: one of the family's, which can only be trusted once all of the stream was seen.
+        family: the layouts that the result can have.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, family: Family = OPUS) -> None:
+        self.family = family
         self._names: dict[Channels, str] = {}
         self.layout = ""
 
@@ -202,12 +224,12 @@ class Layouts:
         if source in self._names:
             return False
         self._names[source] = name
-        before, self.layout = self.layout, result_layout(self._names)
+        before, self.layout = self.layout, result_layout(self._names, self.family)
         return self.layout != before
 
     def notes(self) -> Iterator[str]:
         """What a user should know of each."""
         for source, name in self._names.items():
-            note = mixed_down(source, name, self.layout)
+            note = mixed_down(source, name, self.layout, self.family)
             if note:
                 yield note

@@ -1,4 +1,4 @@
-"""The sound of the whole source as Opus packets, which workers put before their batches."""
+"""The sound of the whole source as packets, which workers put before their batches."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from excamera.job.draft import Draft
 from excamera.job.objects import Job, Keys
 from excamera.job.records import AudioRecord
 from excamera.media.audio import read_sound
+from excamera.media.container.output import output_container
 from excamera.media.segments import pack
 from excamera.media.source.clock import Clock
 from excamera.media.source.location import locate
@@ -22,7 +23,7 @@ def audio(event: Event, context: Context) -> Event:
         context: the store.
 
     Returns:
-        `blocks`: number of Opus packets, 0 when there is no sound; `copied`: whether they
+        `blocks`: number of packets, 0 when there is no sound; `copied`: whether they
         are the source's own.
 
     Raises:
@@ -37,7 +38,10 @@ def audio(event: Event, context: Context) -> Event:
 
     def make() -> tuple[bytes, AudioRecord]:
         media = locate(source, context.store)
-        sound = read_sound(media, source.name, stream, plan.origin_s, Clock(plan.sound_clock))
+        sound = read_sound(
+            media, source.name, stream, plan.origin_s, Clock(plan.sound_clock),
+            codec=output_container(plan.container, plan.options.codec).sound_codec
+        )  # fmt: skip
         context.mark("fetched")
         if sound is None:
             return b"", AudioRecord()
@@ -54,6 +58,9 @@ def audio(event: Event, context: Context) -> Event:
             channels=sound.track.channels,
             private=sound.track.private.hex(),
             delay_ns=sound.track.delay_ns,
+            rate=sound.rate,
+            first=sound.first,
+            samples=sound.samples,
             note=sound.note,
         )
 

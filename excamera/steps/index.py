@@ -267,8 +267,8 @@ def _make_plan(
         rate=nominal_rate(opened.frame_rate),
         sound_clock=frames.sound_clock.pieces,
         deinterlaced=deinterlaced,
-        tags=tags_of(opened, sound),
-        notes=(*frames.notes, *_notes_on(opened, sound, deinterlaced)),
+        tags=tags_of(opened, sound, origin * time_base, (frames.end - origin) * time_base),
+        notes=(*frames.notes, *_notes_on(opened, sound, container, deinterlaced)),
         container=container.name,
         options=options,
         batches=(),
@@ -286,9 +286,11 @@ def _first_frame(opened: Opened) -> VideoFrame:
     raise NoFrames(f"{opened.name}: has no frames")
 
 
-def _notes_on(opened: Opened, sound: AudioStream | None, deinterlaced: bool) -> Iterator[str]:
+def _notes_on(
+    opened: Opened, sound: AudioStream | None, container: OutputContainer, deinterlaced: bool
+) -> Iterator[str]:
     if deinterlaced:
         yield "interlaced: made whole pictures (--no-deinterlace leaves them as they are)"
-    others = left_out(opened, sound)
+    others = left_out(opened, sound, chapters=container.holds_chapters)
     if others:
         yield others

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from excamera.errors import ConfigMismatch, PlanMismatch
 from excamera.job.objects import Job
@@ -22,7 +22,7 @@ class RunNote:
     pts: str
     bytes: int
     key_frames: int
-    cues: Sequence[list[int]]
+    cues: Any
     config: str
 
 

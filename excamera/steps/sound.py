@@ -1,4 +1,4 @@
-"""The sound of a batch: its packets, as the run of clusters that goes before it."""
+"""The sound of a batch: its packets, in the run of the batch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from excamera.errors import PlanMismatch
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Batch
 from excamera.job.records import AudioRecord
-from excamera.media.container.output import Cue, OutputContainer
+from excamera.media.container.output import Cues, OutputContainer
 from excamera.media.segments import between, span
 from mu import NoSuchKey
 
@@ -29,9 +29,9 @@ def sound_of(job: Job) -> AudioRecord | None:
 
 
 def with_sound(
-    job: Job, batch: Batch, container: OutputContainer, data: bytes, cues: list[Cue]
-) -> tuple[bytes, list[Cue]]:
-    """A batch's bytes and cues, with the sound before it; behind the last batch the rest, too.
+    job: Job, batch: Batch, container: OutputContainer, data: bytes, cues: Cues
+) -> tuple[bytes, Cues]:
+    """A batch's bytes and cues, with its sound; behind the last batch the rest, too.
 
     Raises:
         PlanMismatch: the sound is missing, or of another plan.
@@ -46,9 +46,10 @@ def with_sound(
     is_last = plan.is_last(batch)
     numbers, offset, size = span(sound.segments, begin_ms, None if is_last else end_ms)
     packets = job.store.get_range(job.keys.audio, offset, size)
-    # As early as the batch's own cluster, so that clusters are in order of time.
-    before = container.sound(between(packets, numbers, begin_ms, end_ms), start_ms)
-    behind = b""
-    if is_last:
-        behind = container.sound(between(packets, numbers, end_ms, None), None)
-    return before + data + behind, [[ms, at + len(before)] for ms, at in cues]
+    return container.with_sound(
+        data,
+        cues,
+        between(packets, numbers, begin_ms, end_ms),
+        between(packets, numbers, end_ms, None) if is_last else (),
+        start_ms,
+    )

@@ -45,12 +45,12 @@ def test_another_codec_is_named_in_metadata(stack: Deployed, clip: Path, tmp_pat
     upload = stack.upload("other.mp4", clip, {"excamera-codec": "h264"})
     job = stack.job(upload)
     assert job.status == "SUCCEEDED", job
-    assert job.output["key"] == "other.mkv"
-    head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key="other.mkv")
-    assert head["ContentType"] == "video/matroska"
+    assert job.output["key"] == "other.mp4"
+    head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key="other.mp4")
+    assert head["ContentType"] == "video/mp4"
     options = EncodeOptions(codec="h264")
-    encode_file(str(clip), tmp_path / "other.mkv", options, workers=2)
-    assert digest(stack.output("other.mkv")) == digest((tmp_path / "other.mkv").read_bytes())
+    encode_file(str(clip), tmp_path / "other.mp4", options, workers=2)
+    assert digest(stack.output("other.mp4")) == digest((tmp_path / "other.mp4").read_bytes())
 
 
 @pytest.mark.parametrize(

@@ -164,8 +164,8 @@ def test_outputs_that_cannot_be(clip: Path, tmp_path: Path, capfd: Capture) -> N
         (tmp_path / "no" / "out.webm", "no folder"),
         (taken, "exists already"),
         (tmp_path / "folder.webm", "is a directory"),
-        (tmp_path / "out.avi", "must end in .webm or .mkv or .ivf"),
-        (tmp_path / "out", "must end in .webm or .mkv or .ivf"),
+        (tmp_path / "out.avi", "must end in .webm or .mkv or .mp4 or .ivf"),
+        (tmp_path / "out", "must end in .webm or .mkv or .mp4 or .ivf"),
     ):
         assert message in refused(capfd, "encode", clip, output)
     assert "is the input itself" in refused(capfd, "encode", copy, copy, "--overwrite")

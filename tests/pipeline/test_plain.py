@@ -249,7 +249,7 @@ def test_a_codec_comes_with_its_own_quality() -> None:
         ({"codec": "vp9", "deadline": "good"}, "deadline is for vp8"),
         ({"codec": "vp9", "av1_preset": 5}, "av1-preset is for av1"),
         ({"h264_preset": "slow"}, "h264-preset is for h264: leave it out for vp8"),
-        ({"codec": "h264", "container": "webm"}, "container must be mkv for h264, not webm"),
+        ({"codec": "h264", "container": "webm"}, "container must be mp4 or mkv for h264, not webm"),
         ({"codec": "h265"}, "codec must be one of vp8, vp9, av1, h264"),
     ],
 )
@@ -265,7 +265,7 @@ def test_the_command_line_refuses_what_does_not_fit(
     """If this fails, a wrong pair of codec and container costs work before it is refused."""
     output = tmp_path / "a.webm"
     assert main(["encode", str(source), str(output), "--codec", "h264"]) == 2
-    assert "a .webm file does not hold h264: name the output .mkv" in capsys.readouterr().err
+    assert "a .webm file does not hold h264: name the output .mp4" in capsys.readouterr().err
     assert main(["encode", str(source), str(output), "--codec", "av1", "--effort", "2"]) == 2
     assert "effort is for vp8: leave it out for av1" in capsys.readouterr().err
     assert main(["encode", str(source), str(output), "--container", "webm"]) == 2

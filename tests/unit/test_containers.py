@@ -11,6 +11,7 @@ import pytest
 from excamera.errors import ContainerError, UnknownOutputFormat
 from excamera.media.container import ebml, ivf, webm, webm_reader
 from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS, output_container
+from tests.unit.test_segments import plan_of
 
 KEY = b"\x10\x02\x00\x9d\x01\x2a\x10\x00\x10\x00" + b"\x00" * 20
 INTER = b"\x11\x02\x00" + b"\x00" * 20
@@ -24,8 +25,8 @@ def webm_file(blocks: list[webm.Block], **track: object) -> bytes:
         cues.append((cluster.time_ms, len(data)))
         data += cluster.data
     video = webm.VideoTrack(16, 16, **track)  # type: ignore[arg-type]
-    front, behind = webm.wrap(1000.0, video, None, [(len(data), cues)])
-    return front + data + behind
+    front = webm.front(1000.0, video, None, [(len(data), cues)])
+    return front + data
 
 
 def video(time_ms: int, data: bytes = INTER, **more: object) -> webm.Block:
@@ -102,15 +103,16 @@ def test_sizes_read_back(value: int) -> None:
 def test_a_container_says_what_it_holds() -> None:
     """If this fails, a step writes sound into a file that cannot hold it."""
     for name in OUTPUT_CONTAINERS:
-        container = output_container(name, "vp8")
+        container = output_container(name, "vp9")
         assert container.name == name
         assert f".{name}" in ENDINGS
+        batch = container.batch(plan_of([0], 40), [(0, KEY)], last=True)
         if container.holds_sound:
-            assert container.sound([], None) == b""
+            assert container.with_sound(*batch, [], [], 0) == batch
         else:
             with pytest.raises(ContainerError):
-                container.sound([], None)
-    with pytest.raises(UnknownOutputFormat, match=r"\.webm or \.mkv or \.ivf, not \.avi"):
+                container.with_sound(*batch, [], [], 0)
+    with pytest.raises(UnknownOutputFormat, match=r"\.webm or \.mkv or \.mp4 or \.ivf, not \.avi"):
         output_container("avi", "vp8")
-    with pytest.raises(UnknownOutputFormat, match=r"a \.webm file does not hold h264: .* \.mkv"):
+    with pytest.raises(UnknownOutputFormat, match=r"a \.webm file does not hold h264: .* \.mp4"):
         output_container("webm", "h264")

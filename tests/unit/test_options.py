@@ -38,8 +38,8 @@ _NUMBERS = [option for option in OPTIONS if option not in (*_CHOICES, *_SWITCHES
 
 
 def _with(option: Option, value: object) -> EncodeOptions:
-    """The defaults but for one option."""
-    options = EncodeOptions()
+    """The defaults but for one option; VP9 is in every container."""
+    options = EncodeOptions(codec="vp9") if option.field == "container" else EncodeOptions()
     changed: dict[str, Any] = {option.field: value}
     if not option.group:
         return replace(options, **changed)
@@ -183,7 +183,7 @@ def test_the_default_effort_is_the_codecs() -> None:
     ("options", "ending", "sent"),
     [
         ({}, "webm", {}),
-        ({"codec": "h264"}, "mkv", {"codec": "h264"}),
+        ({"codec": "h264"}, "mp4", {"codec": "h264"}),
         ({"codec": "vp9"}, "mkv", {"codec": "vp9", "container": "mkv"}),
         ({}, "ivf", {"container": "ivf"}),
         ({"container": "mkv"}, "mkv", {"container": "mkv"}),
@@ -223,7 +223,7 @@ def test_the_name_of_a_result_chooses_its_container() -> None:
     assert chosen(options={"codec": "h264"})["container"] == "auto"
     with pytest.raises(Unprocessable, match=r"output: must end in .ivf, the container"):
         chosen(output="a.mkv", options={"container": "ivf"})
-    with pytest.raises(Unprocessable, match="container must be mkv for h264, not webm"):
+    with pytest.raises(Unprocessable, match="container must be mp4 or mkv for h264, not webm"):
         chosen(output="a.webm", options={"codec": "h264"})
     with pytest.raises(Unprocessable, match="effort is for vp8: leave it out for vp9"):
         chosen(options={"codec": "vp9", "effort": 3})

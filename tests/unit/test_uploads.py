@@ -109,7 +109,7 @@ def test_a_result_is_named_after_its_container(codec: str) -> None:
     told = detail("films/a.b.mp4")
     options = {"codec": codec}
     made = job_of_upload(told, options=options, output_store="s3://out")
-    usual = "mkv" if codec == "h264" else "webm"
+    usual = "mp4" if codec == "h264" else "webm"
     assert (made["container"], made["output"]["key"]) == (usual, f"films/a.b.{usual}")
     options["container"] = "mkv"
     made = job_of_upload(told, options=options, output_store="s3://out")
@@ -121,7 +121,7 @@ def test_a_result_is_named_after_its_container(codec: str) -> None:
     ("metadata", "key"),
     [
         ({}, "film.webm"),
-        ({"excamera-codec": "h264"}, "film.mkv"),
+        ({"excamera-codec": "h264"}, "film.mp4"),
         ({"excamera-codec": "av1", "excamera-container": "ivf"}, "film.ivf"),
         ({"excamera-container": "mkv", "excamera-crf": "nonsense"}, "film.mkv"),
         ({"excamera-codec": "h264", "excamera-container": "webm"}, "film.webm"),

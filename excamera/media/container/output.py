@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 from excamera.errors import ContainerError, UnknownOutputFormat
 from excamera.job.codecs import check_pair
@@ -17,12 +17,15 @@ from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord
 from excamera.media.codecs import OUTPUT_CODECS, VP8, OutputCodec
 from excamera.media.container import ivf, webm
+from excamera.media.container.mp4_output import Mp4
 
 Stamped = tuple[int, bytes]
 """A coded frame with its timestamp, in the plan's ticks."""
 
-Cue = list[int]
-"""[milliseconds, offset in the run] of a place that players can seek to."""
+Cues = Any
+"""What a container has to know of a run to finish a file, as JSON: WebM, a list of [milliseconds,
+offset in the run] of the places that players can seek to; MP4, the tables of samples (see
+`excamera.media.container.mp4_run.RunIndex`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Run:
     """Bytes of the file that lie in the store: a batch with its sound, and cues in these bytes."""
 
     size: int
-    cues: Sequence[Cue] = ()
+    cues: Cues = ()
 
 
 class OutputContainer(Protocol):
@@ -49,6 +52,14 @@ class OutputContainer(Protocol):
         """Whether its files have sound."""
 
     @property
+    def holds_chapters(self) -> bool:
+        """Whether its files have chapters."""
+
+    @property
+    def sound_codec(self) -> str:
+        """The codec of its sound: "opus" or "aac"."""
+
+    @property
     def counts_frames(self) -> bool:
         """Whether its clock counts frames, if their rate is constant."""
 
@@ -56,9 +67,7 @@ class OutputContainer(Protocol):
     def codec(self) -> OutputCodec:
         """The codec of its video."""
 
-    def batch(
-        self, plan: Plan, frames: Sequence[Stamped], *, last: bool
-    ) -> tuple[bytes, list[Cue]]:
+    def batch(self, plan: Plan, frames: Sequence[Stamped], *, last: bool) -> tuple[bytes, Cues]:
         """A batch as a run of the file.
 
         Args:
@@ -70,12 +79,22 @@ class OutputContainer(Protocol):
             The bytes and the cues.
         """
 
-    def sound(self, blocks: Sequence[webm.Block], start_ms: int | None) -> bytes:
-        """Sound as a run of the file.
+    def with_sound(
+        self,
+        data: bytes,
+        cues: Cues,
+        before: Sequence[webm.Block],
+        behind: Sequence[webm.Block],
+        start_ms: int,
+    ) -> tuple[bytes, Cues]:
+        """A batch with its sound.
 
         Args:
-            blocks: Opus packets in order of time, perhaps none.
-            start_ms: time at which the batch behind the run begins; None for the last run.
+            data: the run that `batch` returned.
+            cues: of that.
+            before: packets from the batch's time, in order of time, perhaps none.
+            behind: if the batch is the last one, packets from after it.
+            start_ms: time at which the batch begins.
         """
 
     def wrap(
@@ -105,16 +124,23 @@ class Ivf:
     name: str = "ivf"
     media_type: str = "video/x-ivf"
     holds_sound: bool = False
+    holds_chapters: bool = False
+    sound_codec: str = ""
     counts_frames: bool = True
 
-    def batch(
-        self, plan: Plan, frames: Sequence[Stamped], *, last: bool
-    ) -> tuple[bytes, list[Cue]]:
+    def batch(self, plan: Plan, frames: Sequence[Stamped], *, last: bool) -> tuple[bytes, Cues]:
         """See `OutputContainer.batch`."""
         prefix = self.codec.ivf_prefix
         return ivf.frames((pts, prefix + frame) for pts, frame in frames), []
 
-    def sound(self, blocks: Sequence[webm.Block], start_ms: int | None) -> bytes:
+    def with_sound(
+        self,
+        data: bytes,
+        cues: Cues,
+        before: Sequence[webm.Block],
+        behind: Sequence[webm.Block],
+        start_ms: int,
+    ) -> tuple[bytes, Cues]:
         """IVF holds no sound.
 
         Raises:
@@ -147,12 +173,12 @@ class WebM:
     name: str = "webm"
     media_type: str = "video/webm"
     holds_sound: bool = True
+    holds_chapters: bool = True
+    sound_codec: str = "opus"
     counts_frames: bool = False
     doc_type: str = "webm"
 
-    def batch(
-        self, plan: Plan, frames: Sequence[Stamped], *, last: bool
-    ) -> tuple[bytes, list[Cue]]:
+    def batch(self, plan: Plan, frames: Sequence[Stamped], *, last: bool) -> tuple[bytes, Cues]:
         """See `OutputContainer.batch`; the last frame of the result gets a duration."""
         blocks = []
         # In order of decoding, the frame that is shown last need not be the last one.
@@ -179,8 +205,26 @@ class WebM:
             data += cluster.data
         return bytes(data), cues
 
+    def with_sound(
+        self,
+        data: bytes,
+        cues: Cues,
+        before: Sequence[webm.Block],
+        behind: Sequence[webm.Block],
+        start_ms: int,
+    ) -> tuple[bytes, Cues]:
+        """See `OutputContainer.with_sound`."""
+        # As early as the batch's own cluster, so that clusters are in order of time.
+        first = self.sound(before, start_ms)
+        return first + data + self.sound(behind, None), [[ms, at + len(first)] for ms, at in cues]
+
     def sound(self, blocks: Sequence[webm.Block], start_ms: int | None) -> bytes:
-        """See `OutputContainer.sound`."""
+        """Sound as clusters.
+
+        Args:
+            blocks: packets in order of time, perhaps none.
+            start_ms: time at which the batch behind them begins; None behind the last batch.
+        """
         return b"".join(cluster.data for cluster in webm.clusters(blocks, start_ms))
 
     def wrap(
@@ -211,12 +255,16 @@ class WebM:
             matrix=geometry.matrix,
             transfer=geometry.transfer,
             primaries=geometry.primaries,
+            light=geometry.light,
             codec=self.codec,
             language=plan.tags.video_language,
             private=config if self.codec.configured else b"",
         )
         pieces = [(run.size, [(ms, at) for ms, at in run.cues]) for run in runs]
-        return webm.wrap(end_ms, video, audio, pieces, plan.tags.title, self.doc_type)
+        front = webm.front(
+            end_ms, video, audio, pieces, plan.tags.title, self.doc_type, plan.tags.chapters
+        )
+        return front, b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +277,7 @@ class Matroska(WebM):
 
 
 OUTPUT_CONTAINERS: Mapping[str, Callable[[OutputCodec], OutputContainer]] = {
-    one().name: one for one in (WebM, Matroska, Ivf)
+    one().name: one for one in (WebM, Matroska, Mp4, Ivf)
 }
 """Makes the container of a name for a codec."""
 

@@ -1,15 +1,18 @@
 """Writing WebM in pieces that different workers make.
 
-A batch is one or more self-contained clusters, between a header and the cues.
+A batch is one or more self-contained clusters. The header before them has the cues, too: who has
+read it can play and seek.
 All block timestamps are in milliseconds (TimestampScale 1,000,000 ns).
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from excamera.job.plan import Chapter, Light
 from excamera.media.codecs import VP8, OutputCodec
 from excamera.media.container import ebml
 from excamera.media.container.ebml import element, real, signed, text, unsigned
@@ -65,6 +68,7 @@ class VideoTrack:
         primaries: H.273 colour primaries.
         codec: of the frames.
         language: ISO 639-2, or "".
+        light: of HDR pictures.
         private: what the codec has to say in the header, or nothing.
     """
 
@@ -77,6 +81,7 @@ class VideoTrack:
     primaries: int = 2
     codec: OutputCodec = VP8
     language: str = ""
+    light: Light = Light()  # noqa: RUF009 (it cannot change)
     private: bytes = b""
 
 
@@ -144,6 +149,17 @@ def _cluster(blocks: list[Block], base: int) -> Cluster:
     return Cluster(base, element(ebml.CLUSTER, *body), blocks[0].key)
 
 
+def _light(light: Light) -> Iterator[bytes]:
+    for number, value in zip((ebml.MAX_CLL, ebml.MAX_FALL), light.content, strict=False):
+        yield unsigned(number, value)
+    display = [
+        *zip(ebml.CHROMATICITIES, (value / 50_000 for value in light.primaries), strict=False),
+        *zip(ebml.LUMINANCES, (value / 10_000 for value in light.luminance), strict=False),
+    ]
+    if display:
+        yield element(ebml.MASTERING, *(real(number, value) for number, value in display))
+
+
 def _video_entry(video: VideoTrack) -> bytes:
     num, den = video.sample_aspect
     wide = num >= den
@@ -163,7 +179,7 @@ def _video_entry(video: VideoTrack) -> bytes:
     ):
         if value not in (0, 2):
             colour.append(unsigned(number, value))
-    picture.append(element(ebml.COLOUR, *colour))
+    picture.append(element(ebml.COLOUR, *colour, *_light(video.light)))
     entry = [
         unsigned(ebml.TRACK_NUMBER, VIDEO_TRACK),
         unsigned(ebml.TRACK_UID, VIDEO_TRACK),
@@ -207,7 +223,27 @@ def _seek(number: int, position: int) -> bytes:
     )
 
 
+def _chapters(chapters: Sequence[Chapter]) -> bytes:
+    atoms = (
+        element(
+            ebml.CHAPTER,
+            unsigned(ebml.CHAPTER_UID, number),
+            unsigned(ebml.CHAPTER_BEGIN, one.begin_ns),
+            unsigned(ebml.CHAPTER_END, one.end_ns),
+            element(
+                ebml.CHAPTER_DISPLAY,
+                text(ebml.CHAPTER_TITLE, one.title),
+                text(ebml.CHAPTER_LANGUAGE, "und"),
+            ),
+        )
+        for number, one in enumerate(chapters, start=1)
+    )
+    return element(ebml.CHAPTERS, element(ebml.EDITION, *atoms)) if chapters else b""
+
+
 def _cues(points: list[tuple[int, int]]) -> bytes:
+    if not points:
+        return b""
     return element(
         ebml.CUES,
         *(
@@ -217,7 +253,7 @@ def _cues(points: list[tuple[int, int]]) -> bytes:
                 element(
                     ebml.CUE_TRACK_POSITIONS,
                     unsigned(ebml.CUE_TRACK, VIDEO_TRACK),
-                    unsigned(ebml.CUE_CLUSTER_POSITION, position),
+                    unsigned(ebml.CUE_CLUSTER_POSITION, position, 8),
                 ),
             )
             for time_ms, position in points
@@ -225,15 +261,16 @@ def _cues(points: list[tuple[int, int]]) -> bytes:
     )
 
 
-def wrap(
+def front(
     duration_ms: float,
     video: VideoTrack,
     audio: AudioTrack | None,
     pieces: list[tuple[int, list[tuple[int, int]]]],
     title: str = "",
     doc_type: str = "webm",
-) -> tuple[bytes, bytes]:
-    """The bytes before and after the clusters of a file.
+    chapters: Sequence[Chapter] = (),
+) -> bytes:
+    """The bytes before the clusters of a file: its header, tracks, chapters and cues.
 
     Args:
         duration_ms: of the whole file.
@@ -243,10 +280,7 @@ def wrap(
             as (timestamp in ms, offset of the cluster in the run).
         title: of the film, or "".
         doc_type: "webm" or "matroska".
-
-    Returns:
-        The bytes in front (EBML header, Segment head, SeekHead, Info, Tracks) and the bytes
-        behind (Cues).
+        chapters: in order.
     """
     info = element(
         ebml.INFO,
@@ -257,23 +291,23 @@ def wrap(
         *([text(ebml.TITLE, title)] if title else []),
     )
     entries = [_video_entry(video)] + ([_audio_entry(audio)] if audio else [])
-    tracks = element(ebml.TRACKS, *entries)
-
-    def seek_head(*positions: int) -> bytes:
-        names = (ebml.INFO, ebml.TRACKS, ebml.CUES)
-        seeks = (_seek(name, at) for name, at in zip(names, positions, strict=True))
-        return element(ebml.SEEK_HEAD, *seeks)
-
-    info_at = len(seek_head(0, 0, 0))  # positions have a fixed length
-    tracks_at = info_at + len(info)
-    at = tracks_at + len(tracks)
     points: list[tuple[int, int]] = []
-    for size, cues in pieces:
-        points.extend((time_ms, at + offset) for time_ms, offset in cues)
-        at += size
-    behind = _cues(points) if points else b""
-    front = seek_head(info_at, tracks_at, at) + info + tracks
-    segment_size = at + len(behind)
+    size = 0
+    for length, cues in pieces:
+        points.extend((time_ms, size + offset) for time_ms, offset in cues)
+        size += length
+    parts = {
+        ebml.INFO: info,
+        ebml.TRACKS: element(ebml.TRACKS, *entries),
+        ebml.CHAPTERS: _chapters(chapters),
+        ebml.CUES: _cues(points),  # positions have a fixed length
+    }
+    named = [number for number, part in parts.items() if part]
+    lead = len(element(ebml.SEEK_HEAD, *(_seek(number, 0) for number in named)))
+    places = itertools.accumulate((len(parts[number]) for number in named), initial=lead)
+    seeks = [_seek(number, at) for number, at in zip(named, places, strict=False)]
+    before = lead + sum(map(len, parts.values()))
+    parts[ebml.CUES] = _cues([(time_ms, before + at) for time_ms, at in points])
     head = element(
         ebml.EBML,
         unsigned(ebml.EBML_VERSION, 1),
@@ -284,5 +318,5 @@ def wrap(
         unsigned(ebml.DOC_TYPE_VERSION, 4),
         unsigned(ebml.DOC_TYPE_READ_VERSION, 2),
     )
-    segment = ebml.identifier(ebml.SEGMENT) + ebml.size_field(segment_size, 8)
-    return head + segment + front, behind
+    segment = ebml.identifier(ebml.SEGMENT) + ebml.size_field(before + size, 8)
+    return head + segment + element(ebml.SEEK_HEAD, *seeks) + b"".join(parts.values())

@@ -5,6 +5,9 @@ swscale runs with its bit-exact flags and one thread, so every machine makes equ
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, cast
 
 import av
@@ -14,7 +17,7 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from excamera.job.plan import Geometry
+from excamera.job.plan import Geometry, Light
 
 Plane = NDArray[np.uint8]
 Planes = tuple[Plane, Plane, Plane]
@@ -58,16 +61,48 @@ def geometry_of(frame: VideoFrame, sample_aspect: tuple[int, int]) -> Geometry:
         matrix=_BT601 if rgb or frame.colorspace == _MATRIX_RGB else frame.colorspace,
         transfer=frame.color_trc,
         primaries=frame.color_primaries,
+        light=_light(frame),
     )
+
+
+def _light(frame: VideoFrame) -> Light:
+    """What the side data of a frame say, in the layouts of FFmpeg's structures."""
+    display = _side_data(frame, "MASTERING_DISPLAY_METADATA")
+    content = _side_data(frame, "CONTENT_LIGHT_LEVEL")
+    primaries: tuple[int, ...] = ()
+    luminance: tuple[int, ...] = ()
+    if len(display) >= 88:
+        *pairs, has_primaries, has_luminance = struct.unpack_from("=22i", display)
+        values = [
+            Fraction(a, b) if b else None for a, b in zip(pairs[::2], pairs[1::2], strict=True)
+        ]
+        if has_primaries:
+            primaries = _parts(values[:8], 50_000)
+        if has_luminance:
+            luminance = _parts(values[:7:-1], 10_000)
+    found = struct.unpack_from("=2I", content) if len(content) >= 8 else ()
+    return Light(primaries, luminance, found if any(found) else ())
+
+
+def _parts(values: Sequence[Fraction | None], parts: int) -> tuple[int, ...]:
+    """Values in such parts; none if one of them is not known."""
+    known = [round(value * parts) for value in values if value is not None]
+    return tuple(known) if len(known) == len(values) else ()
+
+
+def _side_data(frame: VideoFrame, name: str) -> bytes:
+    try:
+        return bytes(memoryview(cast(Any, frame.side_data)[name]))
+    except (KeyError, ValueError):  # ValueError: PyAV does not know a kind of side data
+        return b""
 
 
 def _orientation(frame: VideoFrame) -> tuple[int, bool]:
     """Quarter turns counter-clockwise and mirroring, from the display matrix."""
-    try:
-        data = cast(Any, frame.side_data)["DISPLAYMATRIX"]
-    except (KeyError, ValueError):  # ValueError: PyAV does not know a kind of side data
+    data = _side_data(frame, "DISPLAYMATRIX")
+    if not data:
         return 0, False
-    a, b, _, c, d = (int(v) for v in np.frombuffer(memoryview(data), np.int32)[:5])
+    a, b, _, c, d = struct.unpack_from("=5i", data)
     one = 1 << 16
     # The rows are the directions of the x and y axes of the stored picture (y down).
     known = {

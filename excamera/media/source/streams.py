@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from fractions import Fraction
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 
-from excamera.job.plan import Tags
+from excamera.job.plan import Chapter, Tags
 from excamera.media.source.media import Opened
+
+_NANOSECONDS = 1_000_000_000
 
 _KINDS = {
     "video": "picture track",
@@ -20,20 +23,53 @@ _KINDS = {
 }
 
 
-def tags_of(opened: Opened, sound: AudioStream | None) -> Tags:
-    """Title and languages, as far as the source tells them."""
+def tags_of(opened: Opened, sound: AudioStream | None, origin_s: Fraction, end_s: Fraction) -> Tags:
+    """Title, languages and chapters, as far as the source tells them.
+
+    Args:
+        opened: the source.
+        sound: the sound that is kept, if there is any.
+        origin_s: source time that is 0 in the result, in seconds.
+        end_s: when the result's last picture ends.
+    """
     return Tags(
         title=opened.container.metadata.get("title", ""),
         video_language=_language(opened.video),
         sound_language="" if sound is None else _language(sound),
+        chapters=tuple(_kept_chapters(opened.container, origin_s, end_s)),
     )
 
 
-def left_out(opened: Opened, sound: AudioStream | None) -> str:
-    """One line about all that the result does not hold; "" if there is nothing else."""
+def _kept_chapters(
+    container: InputContainer, origin_s: Fraction, end_s: Fraction
+) -> Iterator[Chapter]:
+    """The chapters that have a part of the result."""
+    found = []
+    for one in container.chapters():
+        tick = one["time_base"] or Fraction(1)
+        title = one["metadata"].get("title", "")
+        found.append((one["start"] * tick - origin_s, one["end"] * tick - origin_s, title))
+    for begin, end, title in sorted(found):
+        if end <= 0 or begin >= end_s:
+            continue
+        begin_ns = round(max(begin, Fraction(0)) * _NANOSECONDS)
+        end_ns = round(min(max(begin, end), end_s) * _NANOSECONDS)
+        yield Chapter(begin_ns, end_ns, title)
+
+
+def left_out(opened: Opened, sound: AudioStream | None, *, chapters: bool) -> str:
+    """One line about all that the result does not hold; "" if there is nothing else.
+
+    Args:
+        opened: the source.
+        sound: the sound that is kept, if there is any.
+        chapters: whether the result holds them.
+    """
     kept = {opened.video.index} | (set() if sound is None else {sound.index})
     others = [stream for stream in opened.container.streams if stream.index not in kept]
-    parts = [*_tracks(others, opened.encrypted), *_chapters(opened.container)]
+    parts = list(_tracks(others, opened.encrypted))
+    if not chapters:
+        parts += _chapters(opened.container)
     return f"left out: {', '.join(parts)}" if parts else ""
 
 

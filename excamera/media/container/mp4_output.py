@@ -1,0 +1,97 @@
+"""MP4 as a container of results: batches and AAC in runs, the index in front of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from excamera.job.plan import Plan
+from excamera.job.records import AudioRecord
+from excamera.media.codecs import H264, OutputCodec
+from excamera.media.container import mp4
+from excamera.media.container.mp4_run import RunIndex, interleaved, run_of
+from excamera.media.container.webm import Block
+
+if TYPE_CHECKING:
+    from excamera.media.container.output import Run, Stamped
+
+_ENTRIES = {"h264": "avc1", "vp9": "vp09", "av1": "av01"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mp4:
+    """MP4: all samples behind the index, so that players begin while it is downloaded."""
+
+    codec: OutputCodec = H264
+    name: str = "mp4"
+    media_type: str = "video/mp4"
+    holds_sound: bool = True
+    holds_chapters: bool = True
+    sound_codec: str = "aac"
+    counts_frames: bool = False
+
+    def batch(
+        self, plan: Plan, frames: Sequence[Stamped], *, last: bool
+    ) -> tuple[bytes, dict[str, Any]]:
+        """See `OutputContainer.batch`."""
+        keys = [n for n, (_, frame) in enumerate(frames) if self.codec.is_key_frame(frame)]
+        data, index = run_of(frames, keys, plan.time_base)
+        return data, index.to_json()
+
+    def with_sound(
+        self,
+        data: bytes,
+        cues: dict[str, Any],
+        before: Sequence[Block],
+        behind: Sequence[Block],
+        start_ms: int,
+    ) -> tuple[bytes, dict[str, Any]]:
+        """See `OutputContainer.with_sound`."""
+        packets = [(one.time_ms - start_ms, one.data) for one in (*before, *behind)]
+        data, index = interleaved(data, RunIndex.from_json(cues), packets)
+        return data, index.to_json()
+
+    def wrap(
+        self,
+        plan: Plan,
+        packets: int,
+        sound: AudioRecord | None,
+        runs: Sequence[Run],
+        config: bytes = b"",
+    ) -> tuple[bytes, bytes]:
+        """See `OutputContainer.wrap`.
+
+        Raises:
+            ContainerError: MP4 cannot hold the film.
+        """
+        entry = _ENTRIES[self.codec.name]
+        geometry = plan.geometry
+        audio = None
+        if sound is not None:
+            audio = mp4.SoundTrack(
+                configuration=bytes.fromhex(sound.private),
+                rate=sound.rate,
+                channels=sound.channels,
+                first=sound.first,
+                delay=round(sound.delay_ns * sound.rate / 1_000_000_000),
+                samples=sound.samples,
+                language=plan.tags.sound_language,
+            )
+        video = mp4.VideoTrack(
+            entry=entry,
+            configuration=mp4.configuration_box(entry, config),
+            width=geometry.width,
+            height=geometry.height,
+            times=[pts for batch in plan.batches for pts in batch.pts],
+            end=plan.end,
+            time_base=plan.time_base,
+            sample_aspect=geometry.sample_aspect,
+            matrix=geometry.matrix,
+            transfer=geometry.transfer,
+            primaries=geometry.primaries,
+            light=geometry.light,
+            language=plan.tags.video_language,
+        )
+        indexed = [(run.size, RunIndex.from_json(run.cues)) for run in runs]
+        return mp4.front(video, audio, indexed, plan.tags.title, plan.tags.chapters), b""
