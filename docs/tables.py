@@ -39,7 +39,8 @@ def options() -> str:
         if rule.switch and rule.offered:
             name = f"`--{option.name}`, `--no-{option.name}`"
         default = str(option.default).lower() if rule.switch else option.default
-        rows.append([f"{name}{flag}", rule.allowed, f"`{default}`", rule.help])
+        shown = f"`{default}`" if default != "" else ""
+        rows.append([f"{name}{flag}", rule.allowed, shown, rule.help])
     return _table(("option", "values", "default", "what it decides"), rows)
 
 

@@ -29,9 +29,9 @@ def encode_options(*, show_defaults: bool) -> Callable[[Command], Command]:
             command = click.option(
                 f"{name}/--no-{option.name}" if rule.switch else name,
                 *([rule.flag] if rule.flag else []),
-                type=bool if rule.switch else str if rule.choices else int,
+                type=bool if rule.switch else str if rule.choices or rule.form else int,
                 default=option.default if show_defaults else None,
-                show_default=show_defaults,
+                show_default=show_defaults and not rule.form,
                 help=f"{rule.help}." if rule.switch else f"{rule.help} ({rule.allowed}).",
             )(command)
         return command

@@ -8,11 +8,12 @@ check of the stack's defaults, and the tables in `docs/`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, cast
 
 from excamera.errors import OptionError
+from excamera.job import forms
 
 CRF_MAX = 63
 DEADLINES = ("good", "best", "realtime")
@@ -47,6 +48,8 @@ class Rule:
         highest: the largest value of a number.
         choices: the values of a text.
         switch: whether it is on or off.
+        form: of a free text that may be "", which leaves the option alone: what it must be.
+        meant: of such a text, what it means; it raises `OptionError`.
         flag: the short form on the command line, such as "-n".
         offered: whether users set it by the command line, metadata and the API; if not, only
             the stack's `options` setting and Python can.
@@ -57,6 +60,8 @@ class Rule:
     highest: int = 0
     choices: tuple[str, ...] = ()
     switch: bool = False
+    form: str = ""
+    meant: Callable[[str], object] = str
     flag: str = ""
     offered: bool = False
 
@@ -65,6 +70,8 @@ class Rule:
         """The allowed values as text."""
         if self.switch:
             return ", ".join(SWITCH)
+        if self.form:
+            return self.form
         return ", ".join(self.choices) if self.choices else f"{self.lowest} to {self.highest}"
 
     def check(self, name: str, value: object) -> None:
@@ -79,6 +86,11 @@ class Rule:
         elif self.switch:
             if type(value) is not bool:
                 raise OptionError(f"{name} must be {_SWITCH_TEXT}, not {value!r}")
+        elif self.form:
+            if not isinstance(value, str):
+                raise OptionError(f"{name} must be {self.form}, not {value!r}")
+            if value:
+                self.meant(value)
         elif type(value) is not int:
             raise OptionError(f"{name} must be a whole number, not {value!r}")
         elif not self.lowest <= value <= self.highest:
@@ -109,7 +121,7 @@ class Option:
         Raises:
             OptionError: it is not a whole number where one is needed, or neither on nor off.
         """
-        if self.rule.choices:
+        if self.rule.choices or self.rule.form:
             return text.strip()
         if self.rule.switch:
             if text.strip().lower() not in SWITCH:
@@ -134,6 +146,11 @@ def _choice(default: str, choices: tuple[str, ...], text: str, *, offered: bool 
 
 def _switch(default: bool, text: str, *, offered: bool = False) -> Any:
     return field(default=default, metadata={"rule": Rule(text, switch=True, offered=offered)})
+
+
+def _text(form: str, meant: Callable[[str], object], text: str) -> Any:
+    rule = Rule(text, form=form, meant=meant, offered=True)
+    return field(default="", metadata={"rule": rule})
 
 
 class _Checked:
@@ -239,6 +256,18 @@ class EncodeOptions(_Checked):
     strict: bool = _switch(
         False, "Refuse a source with any damage, instead of concealing it", offered=True
     )
+    start: str = _text(forms.TIME_FORM, forms.parse_start, "Begin at this time of the source")
+    duration: str = _text(
+        forms.TIME_FORM, forms.parse_duration, "Encode so much from there, instead of all"
+    )
+    fps: str = _text(
+        forms.RATE_FORM, forms.parse_rate, "Pictures a second of the result, for which pictures "
+        "are dropped or repeated; of numbered pictures the rate at which they are shown, else 25"
+    )  # fmt: skip
+    crop: str = _text(forms.CROP_FORM, forms.parse_crop, "Keep this part of the picture only")
+    scale: str = _text(
+        forms.SCALE_FORM, forms.parse_scale, "Size of the result's pictures, after all filters"
+    )
     anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)
     rebase: RebaseSettings = field(default_factory=RebaseSettings)
@@ -281,6 +310,11 @@ class EncodeOptions(_Checked):
                                   option.field)
             for option in OFFERED
         }  # fmt: skip
+
+    @property
+    def edits(self) -> bool:
+        """Whether the result has other frames than the source, or changed ones."""
+        return any((self.start, self.duration, self.fps, self.crop, self.scale))
 
     @property
     def follows_scenes(self) -> bool:

@@ -7,6 +7,7 @@ first block of a track that starts at 0 has timestamp 0 and plays from -CodecDel
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import math
 from collections.abc import Collection, Iterator
@@ -31,6 +32,12 @@ from excamera.media.source.media import demux_past_damage, open_container
 
 _TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
 _LONG = RATE // 5  # so much may be missing at the start or the end without damage
+_PRE_ROLL = RATE * 80 // 1000
+"""Samples after which a decoder of Opus that began in the middle sounds as it should (RFC 7845)."""
+_BACK_S = 2
+"""Reading begins so many seconds before a trim: decoders need what came before."""
+_SOUGHT = frozenset({"mov", "mp4", "matroska", "webm"})
+"""Containers in which a time is found again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,9 @@ def read_sound(
     origin_s: Fraction,
     clock: Clock,
     threads: int | None = None,
+    *,
+    trimmed: bool = False,
+    end_s: Fraction | None = None,
 ) -> Sound | None:
     """Read one audio stream as Opus.
 
@@ -92,6 +102,8 @@ def read_sound(
         origin_s: source time that is 0 in the result, in seconds.
         clock: of the stream.
         threads: how many encode at a time; None for one on each CPU.
+        trimmed: whether the result begins in the middle of the sound, exactly at its time 0.
+        end_s: where the sound ends in the result, in seconds; None for its own end.
 
     Returns:
         The track, or None if the stream holds no sound at all.
@@ -100,41 +112,93 @@ def read_sound(
         SourceUnavailable: it could not be read.
     """
     layouts = Layouts()
+    end = None if end_s is None else _nearest(end_s * RATE)
+    seeking = trimmed and origin_s > _BACK_S and not clock.pieces
     while True:
         with open_container(source, name) as (container, _):
             audio = cast(AudioStream, container.streams[stream])
+            if seeking and not _sought(container, audio, origin_s):
+                seeking = False
+                continue
             head = audio.codec_context.extradata or b""
             if audio.codec_context.name in ("opus", "libopus") and head.startswith(b"OpusHead"):
-                return _copy(container, audio, head, origin_s, clock)
+                return _copy(container, audio, head, origin_s, clock, trimmed, end)
             # What comes later may need more channels: then it starts again.
             with contextlib.suppress(_OtherLayout):
-                return _transcode(container, audio, origin_s, clock, layouts, threads)
+                return _transcode(container, audio, origin_s, clock, layouts, threads, end)
+
+
+def _sought(container: InputContainer, audio: AudioStream, origin_s: Fraction) -> bool:
+    """Go to a place a little before a time; whether that is certainly early enough."""
+    if not _SOUGHT & set(container.format.name.split(",")) or audio.time_base is None:
+        return False
+    target = int((origin_s - _BACK_S) / audio.time_base)
+    try:
+        container.seek(target, stream=audio)
+        found = next(_packets(container, audio), None)
+        if found is None or found.pts is None or found.pts > target:
+            return False
+        container.seek(target, stream=audio)
+    except av.error.FFmpegError:
+        return False
+    return True
+
+
+def _nearest(number: Fraction) -> int:
+    return math.floor(number + Fraction(1, 2))
 
 
 def _copy(
-    container: InputContainer, audio: AudioStream, head: bytes, origin_s: Fraction, clock: Clock
+    container: InputContainer,
+    audio: AudioStream,
+    head: bytes,
+    origin_s: Fraction,
+    clock: Clock,
+    trimmed: bool,
+    end: int | None,
 ) -> Sound | None:
     time_base = audio.time_base or Fraction(1, RATE)
     delay = int.from_bytes(head[10:12], "little")
-    blocks = []
+    found: list[tuple[Fraction, Block]] = []
     for number, packet in enumerate(_packets(container, audio)):
         if packet.pts is None:
             continue
         time_s = packet.pts * time_base + clock.correction(number) - origin_s
-        time_s += Fraction(delay, RATE)
-        time_ms = math.floor(time_s * 1000 + Fraction(1, 2))
-        if time_ms < 0:
-            continue
+        if end is not None and time_s * RATE >= end:
+            break
         discard = 0
         if packet.has_sidedata("skip_samples"):
             data = bytes(memoryview(packet.get_sidedata("skip_samples")))
             discard = int.from_bytes(data[4:8], "little")
-        blocks.append(
-            Block(AUDIO_TRACK, time_ms, bytes(packet), key=True, discard_ns=_nanoseconds(discard))
-        )
+        if end is not None and packet.duration:
+            until = _nearest((time_s + packet.duration * time_base) * RATE)
+            discard = max(discard, until - end)
+        block = Block(AUDIO_TRACK, 0, bytes(packet), key=True, discard_ns=_nanoseconds(discard))
+        found.append((time_s, block))
+    if trimmed:
+        found, delay = _from_zero(found, delay)
+        head = head[:10] + delay.to_bytes(2, "little") + head[12:]
+    delay_s = Fraction(delay, RATE)
+    timed = [(_nearest((time_s + delay_s) * 1000), block) for time_s, block in found]
+    blocks = [replace(block, time_ms=time_ms) for time_ms, block in timed if time_ms >= 0]
     if not blocks:
         return None
     return Sound(AudioTrack(head[9], head, _nanoseconds(delay)), blocks, copied=True)
+
+
+def _from_zero(
+    found: list[tuple[Fraction, Block]], delay: int
+) -> tuple[list[tuple[Fraction, Block]], int]:
+    """The packets of a trimmed track that are needed from time 0 on, and how much to drop of them.
+
+    What a player drops at the start ends exactly at time 0, and is long enough for its decoder.
+    """
+    starts = [time_s for time_s, _ in found]
+    first = max(0, bisect.bisect_right(starts, -Fraction(_PRE_ROLL, RATE)) - 1)
+    if not found:
+        return found, delay
+    own = delay if first == 0 else 0
+    return found[first:], max(own, _nearest(-starts[first] * RATE))
 
 
 def _nanoseconds(samples: int) -> int:
@@ -291,11 +355,13 @@ def _transcode(
     clock: Clock,
     layouts: Layouts,
     threads: int | None,
+    end: int | None,
 ) -> Sound | None:
     decoder = _Decoder(container, audio, origin_s, clock, layouts)
     with contextlib.ExitStack() as stack:
         encoder: OpusEncoder | None = None
         first = position = 0
+        due: int | None = None
         for start, piece in decoder.pieces():
             if encoder is None:
                 encoder = stack.enter_context(OpusEncoder(layouts.layout, threads))
@@ -304,6 +370,9 @@ def _transcode(
                     first = decoder.begin
                 position = first
             samples = piece
+            if start is None and position == first:
+                start = due  # what is before the first sample may be in several pieces
+            due = None if start is None else start + len(piece)
             tolerance = 0 if position == first else _TOLERANCE
             if start is not None and abs(start - position) > tolerance:
                 if start > position:
@@ -311,15 +380,20 @@ def _transcode(
                     samples = np.concatenate([silence, piece])
                 else:
                     samples = piece[position - start :]
+            if end is not None:
+                samples = samples[: max(0, end - position)]
             encoder.add(samples)
             position += len(samples)
+            if end is not None and position >= end:
+                break
         if encoder is None:
             encoder = stack.enter_context(OpusEncoder(result_layout([decoder.stated]), threads))
             first = position = decoder.begin or 0
         # What could not be decoded at the end is silent, as it is elsewhere.
-        if decoder.end - position > _LONG:
-            encoder.add(np.zeros((decoder.end - position, encoder.channels), np.float32))
-            position = decoder.end
+        until = decoder.end if end is None else min(decoder.end, end)
+        if until - position > _LONG:
+            encoder.add(np.zeros((until - position, encoder.channels), np.float32))
+            position = until
         if position == first:
             return None
         packets = encoder.finish()

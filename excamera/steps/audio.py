@@ -37,7 +37,16 @@ def audio(event: Event, context: Context) -> Event:
 
     def make() -> tuple[bytes, AudioRecord]:
         media = locate(source, context.store)
-        sound = read_sound(media, source.name, stream, plan.origin_s, Clock(plan.sound_clock))
+        options = plan.options
+        sound = read_sound(
+            media,
+            source.name,
+            stream,
+            plan.origin_s,
+            Clock(plan.sound_clock),
+            trimmed=bool(options.start or options.duration),
+            end_s=plan.end * plan.time_base if options.duration else None,
+        )
         context.mark("fetched")
         if sound is None:
             return b"", AudioRecord()

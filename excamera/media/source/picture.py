@@ -107,6 +107,11 @@ def to_i420(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
     return _convert(turned_frame, *_size(planes), "yuv420p") if via_444 else turned_frame
 
 
+def resized(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+    """A frame in I420 of another size; the same frame if it is one."""
+    return _convert(frame, width, height, "yuv420p")
+
+
 def _size(planes: Planes) -> tuple[int, int]:
     return planes[0].shape[1], planes[0].shape[0]
 

@@ -1,0 +1,323 @@
+"""Trims, rates, crops and sizes: the result is that of editing the whole film at once."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.filter import Graph
+from av.video.frame import VideoFrame
+
+from excamera.cli import main
+from excamera.errors import NoFrames, OptionError
+from excamera.job.draft import Draft
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Chunk, Plan
+from excamera.local import encode_file
+from excamera.media.source.reader import FrameReader
+from excamera.steps.index import index
+from mu import Context, MemoryStore
+from tests.pipeline.clips import (
+    RATE,
+    Clip,
+    check_plays_alike,
+    i420,
+    mean_error,
+    packet_times,
+)
+
+Capture = pytest.CaptureFixture[str]
+
+CLIP = Clip(frames=40, options={"crf": "10", "g": "12"})
+
+
+class Film:
+    """A source and its options as the steps see them, without an encode."""
+
+    def __init__(self, source: Path | str, container: str = "webm", **options: Any) -> None:
+        self.store = MemoryStore()
+        context = Context(store=self.store)
+        given = EncodeOptions(chunk_frames=5, batch_chunks=2, **options)
+        index(
+            {
+                "job": "film",
+                "input": {"name": Path(source).name, "path": str(source)},
+                "container": container,
+                "options": given.to_json(),
+                "index": "auto",
+                "limits": {"processes": 2},
+            },
+            context,
+        )
+        draft = Draft.load(self.store, Keys("film"))
+        self.plan: Plan = draft.plan
+        self.frames = draft.frames
+
+    def chunk(self, first: int, end: int) -> Chunk:
+        """Some frames, as a worker is told of them."""
+        return self.frames.chunk(0, first, end)
+
+    def read(self, *borders: int) -> list[bytes]:
+        """The pictures between the borders, by a reader that goes on from chunk to chunk."""
+        with FrameReader.for_plan(self.plan, self.store) as reader:
+            return [
+                i420(frame)
+                for pair in pairwise(borders)
+                for frame in reader.read(self.chunk(*pair))
+            ]
+
+    def pictures(self) -> list[bytes]:
+        """All pictures."""
+        return self.read(0, len(self.frames))
+
+    def check_from_anywhere(self, wanted: list[bytes]) -> None:
+        """Check that each worker gets its part of these pictures, wherever it begins."""
+        count = len(wanted)
+        assert differing(self.pictures(), wanted) == []
+        for first in range(0, count, 3):
+            part = self.read(first, min(count, first + 4))
+            assert differing(part, wanted[first : first + 4]) == [], first
+        assert differing(self.read(*range(0, count, 4), count), wanted) == []
+
+
+def differing(found: list[bytes], wanted: list[bytes]) -> list[int]:
+    """Numbers of the pictures that are not the same."""
+    assert len(found) == len(wanted)
+    return [n for n, pair in enumerate(zip(found, wanted, strict=True)) if pair[0] != pair[1]]
+
+
+def decoded(source: Path) -> list[VideoFrame]:
+    """All frames of a source."""
+    with av.open(str(source)) as container:
+        return list(container.decode(video=0))
+
+
+def filtered(source: Path, *filters: tuple[str, str]) -> list[VideoFrame]:
+    """All frames of a source as FFmpeg's filters return them for the whole film."""
+    with av.open(str(source)) as container:
+        graph = Graph()
+        nodes = [
+            graph.add_buffer(template=container.streams.video[0]),
+            *(graph.add(name, given) for name, given in filters),
+            graph.add("buffersink"),
+        ]
+        graph.link_nodes(*nodes).configure()
+        found = []
+
+        def pull() -> None:
+            while True:
+                try:
+                    found.append(graph.vpull())
+                except (av.error.BlockingIOError, av.error.EOFError):
+                    return
+
+        for frame in container.decode(video=0):
+            graph.push(frame)
+            pull()
+        graph.push(None)
+        pull()
+    return found
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same film in several containers, and one whose rate varies."""
+    folder = tmp_path_factory.mktemp("clips")
+    varied = list(np.cumsum([40, 20, 60, 33, 7, 100, 40, 40] * 5))
+    return {
+        "mp4": CLIP.write(folder / "a.mp4"),
+        "mkv": CLIP.write(folder / "a.mkv"),
+        "ts": CLIP.write(folder / "a.ts"),
+        "varied": Clip(
+            frames=40,
+            options={"crf": "10", "g": "12"},
+            pts=[int(one) for one in varied],
+            time_base=Fraction(1, 1000),
+        ).write(folder / "varied.mp4"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts", "varied"])
+@pytest.mark.parametrize(
+    ("start", "duration"), [("0.52", ""), ("", "0.3"), ("0:00:00.4", "0.4"), ("0.01", "0.001")]
+)
+def test_a_trim_is_exact_to_the_frame(
+    clips: dict[str, Path], kind: str, start: str, duration: str
+) -> None:
+    """If this fails, a trim begins or ends at another picture, or at another time than 0."""
+    whole = Film(clips[kind])
+    times = [pts * whole.plan.time_base for pts in whole.frames.pts]
+    begin, length = (Fraction(text.rpartition(":")[2] or 0) for text in (start, duration))
+    first = next(number for number, time in enumerate(times) if time >= begin)
+    end = next(
+        (
+            n
+            for n, time in enumerate(times)
+            if length and n > first and time >= times[first] + length
+        ),
+        len(times),
+    )
+    film = Film(clips[kind], start=start, duration=duration)
+    assert [pts * film.plan.time_base for pts in film.frames.pts] == [
+        time - times[first] for time in times[first:end]
+    ]
+    film.check_from_anywhere(whole.pictures()[first:end])
+    if length:
+        assert (film.plan.end - Fraction(1, 2)) * film.plan.time_base <= length
+
+
+def test_a_start_behind_the_end_is_refused(clips: dict[str, Path]) -> None:
+    """If this fails, a mistyped start gives an empty result, or nobody learns the film's length."""
+    with pytest.raises(NoFrames, match=r"a\.mp4: has no frames from 1:00 on: it is 1\.600 s long"):
+        Film(clips["mp4"], start="1:00")
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts", "varied"])
+@pytest.mark.parametrize("rate", ["25", "24", "60", "30000/1001", "7", "1"])
+def test_a_rate_drops_and_repeats_as_ffmpeg_does(
+    clips: dict[str, Path], kind: str, rate: str
+) -> None:
+    """If this fails, --fps shows another picture somewhere, or workers disagree."""
+    # The clock of a transport stream starts anywhere.
+    from_zero = [("setpts", "PTS-STARTPTS")] if kind == "ts" else []
+    wanted = filtered(clips[kind], *from_zero, ("fps", f"fps={rate}"))
+    film = Film(clips[kind], fps=rate)
+    assert film.plan.time_base == 1 / Fraction(rate)
+    first = wanted[0].pts
+    assert [pts - film.frames.pts[0] for pts in film.frames.pts] == [
+        frame.pts - first for frame in wanted
+    ]
+    film.check_from_anywhere([i420(frame) for frame in wanted])
+
+
+def test_a_trim_comes_before_a_rate(clips: dict[str, Path]) -> None:
+    """If this fails, the times of a trimmed film at another rate do not begin at 0."""
+    film = Film(clips["mp4"], start="0.52", duration="0.4", fps="50")
+    assert film.frames.pts == list(range(20))
+    assert film.frames.read_pts[:2] == [film.frames.read_pts[0]] * 2
+    whole = Film(clips["mp4"]).pictures()
+    film.check_from_anywhere([picture for picture in whole[13:23] for _ in range(2)])
+
+
+def test_interlaced_pictures_of_a_trim_see_those_before_it(tmp_path: Path) -> None:
+    """If this fails, a trim changes pictures at its ends, or drops one of them."""
+    options = {"crf": "10", "g": "6", "flags": "+ildct+ilme", "x264-params": "tff=1"}
+    source = Clip(frames=24, options=options).write(tmp_path / "a.mp4")
+    whole = Film(source)
+    assert whole.plan.deinterlaced
+    film = Film(source, start="0.24", duration="0.4")
+    film.check_from_anywhere(whole.pictures()[6:16])
+
+
+def test_a_crop_and_a_size_are_those_of_ffmpeg(clips: dict[str, Path]) -> None:
+    """If this fails, other pixels are kept than the user named."""
+    film = Film(clips["mp4"], crop="51:31:10:4")
+    exact = ("crop", "51:31:10:4:exact=1")
+    film.check_from_anywhere([i420(frame) for frame in filtered(clips["mp4"], exact)])
+    flags = "flags=bicubic+accurate_rnd+bitexact+full_chroma_inp+full_chroma_int"
+    film = Film(clips["mp4"], crop="64:32:10:4", scale="-2:40")
+    assert (film.plan.geometry.width, film.plan.geometry.height) == (80, 40)
+    wanted = filtered(clips["mp4"], ("crop", "64:32:10:4"), ("scale", f"80:40:{flags}"))
+    film.check_from_anywhere([i420(frame) for frame in wanted])
+
+
+@pytest.mark.parametrize(
+    ("scale", "size", "shape"),
+    [
+        ("48:32", (48, 32), (4, 3)),
+        ("48:64", (48, 64), (8, 3)),
+        ("-1:21", (32, 21), (21, 16)),
+        ("50:-2", (50, 34), (34, 25)),
+        ("1000:-1", (1000, 667), (667, 500)),
+    ],
+)
+def test_sides_and_pixel_shapes(
+    tmp_path: Path, scale: str, size: tuple[int, int], shape: tuple[int, int]
+) -> None:
+    """If this fails, a scaled film is squeezed, or not as large as the user wanted."""
+    source = Clip(frames=2, sample_aspect=Fraction(4, 3)).write(tmp_path / "a.mp4")
+    geometry = Film(source, scale=scale).plan.geometry
+    assert (geometry.width, geometry.height) == size
+    assert geometry.sample_aspect == shape
+
+
+def test_a_turned_picture_is_cropped_as_it_is_seen(tmp_path: Path) -> None:
+    """If this fails, a crop of a film from a telephone keeps another part of it."""
+    source = Clip(frames=3, rotation=90).write(tmp_path / "a.mp4")
+    whole = [
+        np.frombuffer(one, np.uint8)[: 64 * 96].reshape(96, 64) for one in Film(source).pictures()
+    ]
+    film = Film(source, crop="20:50:8:30")
+    assert (film.plan.geometry.width, film.plan.geometry.height) == (20, 50)
+    for seen, picture in zip(whole, film.pictures(), strict=True):
+        kept = np.frombuffer(picture, np.uint8)[: 20 * 50].reshape(50, 20)
+        assert np.array_equal(kept, seen[30:80, 8:28])
+
+
+def test_what_does_not_lie_in_the_picture_is_refused(clips: dict[str, Path]) -> None:
+    """If this fails, a crop beyond the picture is a traceback, or keeps something else."""
+    with pytest.raises(
+        OptionError, match=r"does not lie in the pictures of a\.mp4, which have 96x64"
+    ):
+        Film(clips["mp4"], crop="96:64:2:0")
+
+
+def heard(path: Path) -> tuple[float, np.ndarray]:
+    """When sound begins, in seconds, and all of it, mono, as a player hears it."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+        start = float(frames[0].pts * frames[0].time_base)
+    samples = [frame.to_ndarray() for frame in frames]
+    packed = frames[0].format.name == "flt"
+    first = [one.reshape(-1, 2)[:, 0] if packed else one[0] for one in samples]
+    return start, np.concatenate(first)
+
+
+@pytest.mark.parametrize(
+    ("ending", "sound"), [("mp4", "aac"), ("mkv", "flac"), ("mp4", "libopus"), ("mkv", "libopus")]
+)
+def test_sound_is_trimmed_to_the_same_instants(ending: str, sound: str, tmp_path: Path) -> None:
+    """If this fails, the sound of a trimmed film is early, late, too long or too short."""
+    clip = Clip(frames=150, sound=sound, options={"crf": "30", "g": "12"})
+    source = clip.write(tmp_path / f"a.{ending}")
+    output = tmp_path / "out.webm"
+    options = EncodeOptions(crf=40, start="3.16", duration="1.24", chunk_frames=10, batch_chunks=4)
+    result = encode_file(str(source), output, options, workers=2)
+    assert result.frames == 31
+    assert result.duration_s == pytest.approx(1.24, abs=0.002)
+    assert result.sound == ("copied" if sound == "libopus" else "encoded")
+    whole_start, whole = heard(source)
+    start, part = heard(output)
+    # A block of WebM begins at a whole millisecond; the source's does, too, in Matroska.
+    assert start == pytest.approx(0, abs=0.0011)
+    assert abs(len(part) - 1.24 * RATE) <= RATE // 1000
+    at = round((3.16 - whole_start) * RATE)
+    shifts = range(-96, 97)
+    middle = part[RATE // 10 : RATE]
+    errors = [
+        float(np.abs(whole[at + shift + RATE // 10 : at + shift + RATE] - middle).mean())
+        for shift in shifts
+    ]
+    assert abs(shifts[int(np.argmin(errors))]) <= RATE // 2000 + (24 if ending == "mkv" else 0)
+
+
+def test_an_edited_film_is_encoded(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, the command line does not pass on the edits, or the result has others."""
+    source = CLIP.write(tmp_path / "a.mkv")
+    output = tmp_path / "out.webm"
+    given = ["--start", "0.4", "--duration", "0.8", "--crop", "64:48:16:8", "--scale", "96:-2"]
+    shape = ["-n", "5", "-x", "2", "--crf", "8"]
+    assert main(["encode", str(source), str(output), *given, *shape]) == 0
+    shown = check_plays_alike(output)
+    assert len(shown) == 20
+    assert packet_times(output)[0] == 0
+    wanted = Film(source, start="0.4", duration="0.8", crop="64:48:16:8", scale="96:-2").pictures()
+    for number, (found, picture) in enumerate(zip(shown, wanted, strict=True)):
+        luma = np.frombuffer(picture, np.uint8, 96 * 72).reshape(72, 96)
+        assert mean_error(found, (luma, luma, luma)) < 3.5, number
