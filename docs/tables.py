@@ -38,6 +38,8 @@ def options() -> str:
         flag = f", `{rule.flag}`" if rule.flag else ""
         if rule.switch and rule.offered:
             name = f"`--{option.name}`, `--no-{option.name}`"
+        if rule.off:
+            name = f"`--{option.name}`, `--no-{option.name}`"
         default = str(option.default).lower() if rule.switch else option.default
         shown = f"`{default}`" if default != "" else ""
         rows.append([f"{name}{flag}", rule.allowed, shown, rule.help])

@@ -148,9 +148,9 @@ def look_at(source: str) -> Film:
     Raises:
         InputError: it cannot be encoded.
     """
-    from excamera.media.audio import audio_stream
     from excamera.media.source.index import index_packets
     from excamera.media.source.media import demux, open_media
+    from excamera.media.tracks import audio_stream
 
     with open_media(source, source) as opened:
         index = index_packets(opened)

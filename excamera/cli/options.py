@@ -26,6 +26,13 @@ def encode_options(*, show_defaults: bool) -> Callable[[Command], Command]:
         for option in reversed(OFFERED):
             rule = option.rule
             name = f"--{option.name}"
+            if rule.off:
+                command = click.option(
+                    f"--no-{option.name}",
+                    option.field,
+                    flag_value=rule.off,
+                    help=f"As {name} {rule.off}.",
+                )(command)
             command = click.option(
                 f"{name}/--no-{option.name}" if rule.switch else name,
                 *([rule.flag] if rule.flag else []),

@@ -50,6 +50,7 @@ class Rule:
         switch: whether it is on or off.
         form: of a free text that may be "", which leaves the option alone: what it must be.
         meant: of such a text, what it means; it raises `OptionError`.
+        off: the text for which the command line has a switch of its own, such as `--no-audio`.
         flag: the short form on the command line, such as "-n".
         offered: whether users set it by the command line, metadata and the API; if not, only
             the stack's `options` setting and Python can.
@@ -62,6 +63,7 @@ class Rule:
     switch: bool = False
     form: str = ""
     meant: Callable[[str], object] = str
+    off: str = ""
     flag: str = ""
     offered: bool = False
 
@@ -148,8 +150,8 @@ def _switch(default: bool, text: str, *, offered: bool = False) -> Any:
     return field(default=default, metadata={"rule": Rule(text, switch=True, offered=offered)})
 
 
-def _text(form: str, meant: Callable[[str], object], text: str) -> Any:
-    rule = Rule(text, form=form, meant=meant, offered=True)
+def _text(form: str, meant: Callable[[str], object], text: str, *, off: str = "") -> Any:
+    rule = Rule(text, form=form, meant=meant, off=off, offered=True)
     return field(default="", metadata={"rule": rule})
 
 
@@ -268,6 +270,10 @@ class EncodeOptions(_Checked):
     scale: str = _text(
         forms.SCALE_FORM, forms.parse_scale, "Size of the result's pictures, after all filters"
     )
+    audio: str = _text(
+        forms.AUDIO_FORM, forms.parse_audio, "The sound track of the result, instead of the "
+        "default one; none leaves out all sound", off=forms.NO_AUDIO
+    )  # fmt: skip
     anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)
     rebase: RebaseSettings = field(default_factory=RebaseSettings)

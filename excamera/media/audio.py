@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, BinaryIO, cast
@@ -63,23 +63,6 @@ class Sound:
         """The end of the last sample by the blocks' clock, less the start-up samples."""
         last = self.blocks[-1]
         return last.time_ms + 20 - (last.discard_ns + self.track.delay_ns) / 1e6
-
-
-def audio_stream(container: InputContainer, encrypted: Collection[int] = ()) -> AudioStream | None:
-    """The stream to keep: the default one, else the first; None if there is none.
-
-    Args:
-        container: of the source.
-        encrypted: indices of streams that cannot be read.
-    """
-    streams = [
-        one
-        for one in container.streams.audio
-        if one.codec_context is not None and one.index not in encrypted
-    ]
-    default = [s for s in streams if s.disposition & s.disposition.default]
-    chosen = default or streams
-    return chosen[0] if chosen else None
 
 
 def read_sound(

@@ -38,7 +38,6 @@ from excamera.job.records import IndexSummary, SurveyRecord
 from excamera.lifecycle.acceptance import Accepted, surveyed
 from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded
-from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
 from excamera.media.scenes import Survey
 from excamera.media.source.clock import GAP_S
@@ -57,6 +56,7 @@ from excamera.media.source.picture import geometry_of, to_i420
 from excamera.media.source.pictures import open_picture
 from excamera.media.source.streams import left_out, tags_of
 from excamera.media.surveyor import Surveyor
+from excamera.media.tracks import audio_stream
 from excamera.price.estimate import Film
 from excamera.steps.editing import edited, leading
 from excamera.steps.frames import (
@@ -227,7 +227,9 @@ def _make_plan(
     options: EncodeOptions,
 ) -> tuple[Plan, SourceFrames]:
     """The plan without its batches, and the frames of the result."""
-    sound = audio_stream(opened.container, opened.encrypted) if container.holds_sound else None
+    sound = None
+    if container.holds_sound:
+        sound = audio_stream(opened.container, opened.encrypted, options.audio)
     sound_start = Fraction(0)
     if sound is not None and sound.start_time is not None and sound.time_base is not None:
         sound_start = sound.start_time * sound.time_base

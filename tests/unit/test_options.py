@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -35,6 +36,7 @@ _EXAMPLES = {
     "fps": ("24", "24000/1001"),
     "crop": ("16:17:2:4",),
     "scale": ("-2:480", "640x360"),
+    "audio": ("2", "eng", "none", "en-GB"),
 }
 """Texts that are taken."""
 _NONSENSE = {
@@ -42,6 +44,7 @@ _NONSENSE = {
     "duration": ("0", "0:00", "x"),
     "fps": ("0", "x", "24/0"),
     "crop": ("16:16", "0:16:0:0", "16:16:1:0", "16:16:-2:0", "a:b:c:d"),
+    "audio": ("0", "-1", "1,2", "e"),
     "scale": ("-1:-2", "0:16", "16", "-3:16", "w:h"),
 }
 """Texts that are refused."""
@@ -142,15 +145,27 @@ def test_wrong_options_are_refused_by_name(given: dict[str, str], words: str) ->
 @pytest.mark.parametrize("command", [encode, submit, estimate], ids=lambda command: command.name)
 def test_the_command_line_offers_the_table(command: click.Command) -> None:
     """If this fails, an option of the table cannot be given to a command."""
-    found = {parameter.name: parameter for parameter in command.params}
+    found = {name: parameter for parameter in command.params for name in parameter.opts}
     for option in OFFERED:
-        parameter = found[option.field]
-        assert f"--{option.name}" in parameter.opts
+        parameter = found[f"--{option.name}"]
+        assert parameter.name == option.field
         assert not option.rule.flag or option.rule.flag in parameter.opts
         assert parameter.default in (option.default if command is encode else None, None)
         text = getattr(parameter, "help", None) or ""
         assert option.rule.switch or option.rule.allowed in text
         assert option.rule.switch == (f"--no-{option.name}" in parameter.secondary_opts)
+
+
+def test_no_audio_is_a_switch_of_its_own(tmp_path: Path) -> None:
+    """If this fails, --no-audio keeps the sound, or --audio is not heard beside it."""
+    for given, wanted in [
+        (["--no-audio"], "none"),
+        (["--audio", "2"], "2"),
+        (["--audio", "2", "--crf", "3"], "2"),
+        ([], None),
+    ]:
+        context = submit.make_context("submit", [*given, str(tmp_path / "a.mkv")])
+        assert context.params["audio"] == wanted
 
 
 def test_the_api_offers_the_table() -> None:
