@@ -267,6 +267,14 @@ class EncodeOptions(_Checked):
         "are dropped or repeated; of numbered pictures the rate at which they are shown, else 25"
     )  # fmt: skip
     crop: str = _text(forms.CROP_FORM, forms.parse_crop, "Keep this part of the picture only")
+    vf: str = _text(
+        "an FFmpeg graph such as unsharp,hflip", str, "Filters of the pictures, between crop and "
+        "scale"
+    )  # fmt: skip
+    vf_lead: int = _number(
+        -1, -1, 240, "How many frames before and behind each the filters of vf see; -1 takes it "
+        "from a table of filters", offered=True
+    )  # fmt: skip
     scale: str = _text(
         forms.SCALE_FORM, forms.parse_scale, "Size of the result's pictures, after all filters"
     )
@@ -320,7 +328,7 @@ class EncodeOptions(_Checked):
     @property
     def edits(self) -> bool:
         """Whether the result has other frames than the source, or changed ones."""
-        return any((self.start, self.duration, self.fps, self.crop, self.scale))
+        return any((self.start, self.duration, self.fps, self.crop, self.vf, self.scale))
 
     @property
     def follows_scenes(self) -> bool:

@@ -27,7 +27,6 @@ from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.plan import (
-    Chunk,
     Geometry,
     Output,
     Plan,
@@ -39,6 +38,8 @@ from excamera.lifecycle.acceptance import Accepted, surveyed
 from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded
 from excamera.media.container.output import OutputContainer, output_container
+from excamera.media.filters.known import Sight
+from excamera.media.filters.running import Filters, filtered_geometry
 from excamera.media.scenes import Survey
 from excamera.media.source.clock import GAP_S
 from excamera.media.source.decoder import Decoder, packets_of
@@ -107,6 +108,8 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     output = Output(**event["output"]) if event.get("output") else None
     if output is not None:
         replaceable(output, original, event["job"])
+    # What a stack is asked for must not reach the files of its machines.
+    filters = Filters.of(options, files=accept is None) if options.vf else None
     media = locate(original, context.store)
     pictures = _pictures(original, options.fps)
     surveyor = _WholeSurveyor(options, event.get("span_pixels", SPAN_PIXELS))
@@ -126,12 +129,12 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         if container.counts_frames:
             frames = counting_frames(frames, opened.frame_rate)
         mark = pictures.fingerprint if pictures else fingerprint(media)
-        made, frames = _make_plan(opened, frames, mark, container, options)
+        made, frames = _make_plan(opened, frames, mark, container, options, filters)
     accepted = Accepted(options, Limits(**event.get("limits", {})))
     if accept is not None:
         accepted = accept(Film.of(made, len(frames.pts)), options, goal)
     made = replace(made, output=output, options=accepted.options)
-    draft = _draft(made, frames, context.store, surveyor)
+    draft = _draft(made, frames, context.store, surveyor, filters)
     draft = replace(draft, planned=accepted.planned)
     context.mark("computed")
     draft.save(context.store, keys)
@@ -148,15 +151,22 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     ).to_json()
 
 
-def _draft(made: Plan, frames: SourceFrames, store: Store, surveyor: _WholeSurveyor) -> Draft:
+def _draft(
+    made: Plan,
+    frames: SourceFrames,
+    store: Store,
+    surveyor: _WholeSurveyor,
+    filters: Filters | None,
+) -> Draft:
     """What is known before the cut, with the survey of a short source."""
     options = made.options
-    shown = Frames(frames.pts, frames.read_pts, frames.seeks)
+    seen = Sight() if filters is None else filters.sight
+    shown = Frames(frames.pts, frames.read_pts, frames.seeks, seen.before, seen.behind)
     pixels = made.geometry.width * made.geometry.height
     divided = spans(len(shown), pixels, options, surveyor.span_pixels)
     if divided or not options.follows_scenes:
         return Draft(made, shown, divided)
-    whole = Chunk(0, 0, tuple(shown.pts), tuple(shown.read_pts))
+    whole = shown.chunk(0, 0, len(shown))
     survey = surveyor.survey()
     if survey is None:
         survey = survey_of(whole, made, store, trying=len(shown) > options.longest_batch)
@@ -225,6 +235,7 @@ def _make_plan(
     mark: str,
     container: OutputContainer,
     options: EncodeOptions,
+    filters: Filters | None,
 ) -> tuple[Plan, SourceFrames]:
     """The plan without its batches, and the frames of the result."""
     sound = None
@@ -247,7 +258,10 @@ def _make_plan(
         frames.interlaced or first_frame.interlaced_frame or is_interlaced(opened.video)
     )
     geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
-    geometry = scaled_geometry(cropped_geometry(geometry, options, opened.name), options)
+    geometry = cropped_geometry(geometry, options, opened.name)
+    if filters is not None:
+        geometry = filtered_geometry(filters, geometry, frames.time_base)
+    geometry = scaled_geometry(geometry, options)
     if max(geometry.width, geometry.height) > container.codec.max_side_px:
         raise UnsupportedSize(
             f"{opened.name}: {geometry.width}x{geometry.height} pixels; "

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
 from excamera.job.plan import Chunk, Geometry, Plan
+from excamera.media.filters.parts import FilterRun
 from excamera.media.source.decoder import counted, packets_of
 from excamera.media.source.deinterlacer import deinterlaced
 from excamera.media.source.framing import cropped, sized
@@ -60,6 +61,7 @@ class FrameReader:
         self._last: int | None = None
         self._wanted = 0  # number of the frame that is being looked for
         self._held: Timed | None = None  # the last, if it may be repeated
+        self._run: FilterRun | None = None
 
     @classmethod
     def for_plan(cls, plan: Plan, store: Store, threads: int = 1) -> FrameReader:
@@ -97,10 +99,21 @@ class FrameReader:
             SourceMismatch: the source does not have exactly these frames.
             UnreadableFrame: a frame cannot be decoded.
             SourceUnavailable: the source cannot be read.
+            OptionError: a filter fails, or does not make one frame of each.
         """
-        geometry = self._plan.geometry
-        for picture in self._upright(chunk):
-            yield sized(picture, geometry)
+        found = self._filtered(chunk) if self._plan.options.vf else self._upright(chunk)
+        for picture in found:
+            yield sized(picture, self._plan.geometry)
+
+    def _filtered(self, chunk: Chunk) -> Iterator[VideoFrame]:
+        """The pictures as the filters make them, as if they had seen the whole film."""
+        run, self._run = self._run, None
+        if run is None or not run.goes_on_with(chunk):
+            run = FilterRun(self._plan, chunk)
+        rest = run.missing(chunk)
+        pictures = self._upright(rest) if rest.pts else iter(())
+        yield from run.filtered(chunk, zip(rest.pts, pictures, strict=True))
+        self._run = run
 
     def _upright(self, chunk: Chunk) -> Iterator[VideoFrame]:
         """The planned pictures, cropped, in I420."""
