@@ -278,6 +278,10 @@ class EncodeOptions(_Checked):
     scale: str = _text(
         forms.SCALE_FORM, forms.parse_scale, "Size of the result's pictures, after all filters"
     )
+    tonemap: bool = _switch(
+        False, "Make pictures for standard screens, in BT.709, of HDR ones (PQ or HLG)",
+        offered=True,
+    )  # fmt: skip
     audio: str = _text(
         forms.AUDIO_FORM, forms.parse_audio, "The sound track of the result, instead of the "
         "default one; none leaves out all sound", off=forms.NO_AUDIO
@@ -328,7 +332,8 @@ class EncodeOptions(_Checked):
     @property
     def edits(self) -> bool:
         """Whether the result has other frames than the source, or changed ones."""
-        return any((self.start, self.duration, self.fps, self.crop, self.vf, self.scale))
+        return any((self.start, self.duration, self.fps, self.crop, self.vf, self.scale,
+                    self.tonemap))  # fmt: skip
 
     @property
     def follows_scenes(self) -> bool:

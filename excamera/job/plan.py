@@ -196,6 +196,8 @@ class Geometry:
         primaries: H.273 colour primaries, 2 when unspecified.
         crop: width, height, x and y of what is kept of the turned picture, px; None for all.
         size: of the result, px; None if it is what is kept.
+        tone: of pictures of high dynamic range that become those of a standard screen: their
+            transfer characteristics, and their brightest light in cd/m^2; else None.
     """
 
     source_width: int
@@ -208,6 +210,7 @@ class Geometry:
     primaries: int = 2
     crop: tuple[int, int, int, int] | None = None
     size: tuple[int, int] | None = None
+    tone: tuple[int, int] | None = None
 
     @property
     def turned(self) -> tuple[int, int]:
@@ -389,7 +392,7 @@ class Plan:
         """The plan that `to_json` returned."""
         body = json.loads(data)
         geometry = body["geometry"]
-        for name in ("sample_aspect", "crop", "size"):
+        for name in ("sample_aspect", "crop", "size", "tone"):
             geometry[name] = None if geometry[name] is None else tuple(geometry[name])
         return cls(
             source=SourceFile(**body["source"]),

@@ -44,7 +44,12 @@ from excamera.media.scenes import Survey
 from excamera.media.source.clock import GAP_S
 from excamera.media.source.decoder import Decoder, packets_of
 from excamera.media.source.deinterlacer import LEAD, is_interlaced
-from excamera.media.source.framing import cropped_geometry, scaled_geometry
+from excamera.media.source.framing import (
+    cropped_geometry,
+    range_note,
+    scaled_geometry,
+    toned_geometry,
+)
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
 from excamera.media.source.numbered import (
@@ -258,6 +263,7 @@ def _make_plan(
         frames.interlaced or first_frame.interlaced_frame or is_interlaced(opened.video)
     )
     geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
+    geometry = toned_geometry(geometry, options, first_frame)
     geometry = cropped_geometry(geometry, options, opened.name)
     if filters is not None:
         geometry = filtered_geometry(filters, geometry, frames.time_base)
@@ -283,7 +289,11 @@ def _make_plan(
         sound_clock=frames.sound_clock.pieces,
         deinterlaced=deinterlaced,
         tags=tags_of(opened, sound),
-        notes=(*frames.notes, *_notes_on(opened, sound, deinterlaced)),
+        notes=tuple(
+            filter(
+                None, (*frames.notes, *_notes_on(opened, sound, deinterlaced), range_note(geometry))
+            )
+        ),
         container=container.name,
         options=options,
         batches=(),

@@ -1,4 +1,4 @@
-"""What a crop and another size make of the pictures, and of the shape of their pixels."""
+"""What becomes of the pictures before and after filters: their range, their part, their size."""
 
 from __future__ import annotations
 
@@ -12,6 +12,29 @@ from excamera.job import forms
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Geometry
 from excamera.media.source.picture import frame_of, planes_of, resized
+from excamera.media.source.tonemapping import NAMES, is_high_range, peak_nits
+
+_BT709 = 1  # H.273
+
+
+def toned_geometry(geometry: Geometry, options: EncodeOptions, frame: VideoFrame) -> Geometry:
+    """The geometry with the option `tonemap`, if the source's first frame has use for it."""
+    if not (options.tonemap and is_high_range(frame.color_trc)):
+        return geometry
+    tone = (int(frame.color_trc), peak_nits(frame))
+    return replace(geometry, tone=tone, matrix=_BT709, transfer=_BT709, primaries=_BT709)
+
+
+def range_note(geometry: Geometry) -> str:
+    """What a user should know of a source of high dynamic range, else ""."""
+    if geometry.tone is not None:
+        return f"{NAMES[geometry.tone[0]]} (HDR) of {geometry.tone[1]} cd/m2: made BT.709 (SDR)"
+    if is_high_range(geometry.transfer):
+        return (
+            f"{NAMES[geometry.transfer]} (HDR): kept, with 8 bits; --tonemap makes BT.709 (SDR) "
+            "of it"
+        )
+    return ""
 
 
 def cropped_geometry(geometry: Geometry, options: EncodeOptions, name: str) -> Geometry:
