@@ -7,7 +7,6 @@ first block of a track that starts at 0 has timestamp 0 and plays from -CodecDel
 
 from __future__ import annotations
 
-import bisect
 import contextlib
 import math
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
+from excamera.media.copied import OpusPacket, copied, nanoseconds, nearest, pre_skip
 from excamera.media.layouts import Layouts, channels_of, mixing, result_layout, take_layout
 from excamera.media.opus import FRAME_SAMPLES, RATE, OpusEncoder, Samples
 from excamera.media.source.clock import Clock
@@ -32,8 +32,6 @@ from excamera.media.source.media import demux_past_damage, open_container
 
 _TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
 _LONG = RATE // 5  # so much may be missing at the start or the end without damage
-_PRE_ROLL = RATE * 80 // 1000
-"""Samples after which a decoder of Opus that began in the middle sounds as it should (RFC 7845)."""
 _BACK_S = 2
 """Reading begins so many seconds before a trim: decoders need what came before."""
 _SOUGHT = frozenset({"mov", "mp4", "matroska", "webm"})
@@ -95,7 +93,7 @@ def read_sound(
         SourceUnavailable: it could not be read.
     """
     layouts = Layouts()
-    end = None if end_s is None else _nearest(end_s * RATE)
+    end = None if end_s is None else nearest(end_s * RATE)
     seeking = trimmed and origin_s > _BACK_S and not clock.pieces
     while True:
         with open_container(source, name) as (container, _):
@@ -127,10 +125,6 @@ def _sought(container: InputContainer, audio: AudioStream, origin_s: Fraction) -
     return True
 
 
-def _nearest(number: Fraction) -> int:
-    return math.floor(number + Fraction(1, 2))
-
-
 def _copy(
     container: InputContainer,
     audio: AudioStream,
@@ -141,8 +135,7 @@ def _copy(
     end: int | None,
 ) -> Sound | None:
     time_base = audio.time_base or Fraction(1, RATE)
-    delay = int.from_bytes(head[10:12], "little")
-    found: list[tuple[Fraction, Block]] = []
+    found: list[OpusPacket] = []
     for number, packet in enumerate(_packets(container, audio)):
         if packet.pts is None:
             continue
@@ -153,39 +146,13 @@ def _copy(
         if packet.has_sidedata("skip_samples"):
             data = bytes(memoryview(packet.get_sidedata("skip_samples")))
             discard = int.from_bytes(data[4:8], "little")
-        if end is not None and packet.duration:
-            until = _nearest((time_s + packet.duration * time_base) * RATE)
-            discard = max(discard, until - end)
-        block = Block(AUDIO_TRACK, 0, bytes(packet), key=True, discard_ns=_nanoseconds(discard))
-        found.append((time_s, block))
-    if trimmed:
-        found, delay = _from_zero(found, delay)
-        head = head[:10] + delay.to_bytes(2, "little") + head[12:]
-    delay_s = Fraction(delay, RATE)
-    timed = [(_nearest((time_s + delay_s) * 1000), block) for time_s, block in found]
-    blocks = [replace(block, time_ms=time_ms) for time_ms, block in timed if time_ms >= 0]
+        length = nearest((packet.duration or 0) * time_base * RATE)
+        found.append(OpusPacket(time_s, length, discard, bytes(packet)))
+    head, blocks = copied(head, found, trimmed=trimmed, end=end)
     if not blocks:
         return None
-    return Sound(AudioTrack(head[9], head, _nanoseconds(delay)), blocks, copied=True)
-
-
-def _from_zero(
-    found: list[tuple[Fraction, Block]], delay: int
-) -> tuple[list[tuple[Fraction, Block]], int]:
-    """The packets of a trimmed track that are needed from time 0 on, and how much to drop of them.
-
-    What a player drops at the start ends exactly at time 0, and is long enough for its decoder.
-    """
-    starts = [time_s for time_s, _ in found]
-    first = max(0, bisect.bisect_right(starts, -Fraction(_PRE_ROLL, RATE)) - 1)
-    if not found:
-        return found, delay
-    own = delay if first == 0 else 0
-    return found[first:], max(own, _nearest(-starts[first] * RATE))
-
-
-def _nanoseconds(samples: int) -> int:
-    return samples * 1_000_000_000 // RATE
+    delay = pre_skip(head)
+    return Sound(AudioTrack(head[9], head, nanoseconds(delay)), blocks, copied=True)
 
 
 class _OtherLayout(Exception):
@@ -392,8 +359,8 @@ def _sound(
         for number, data in enumerate(packets)
     ]
     surplus = len(packets) * FRAME_SAMPLES - encoder.delay - encoder.total
-    blocks[-1] = replace(blocks[-1], discard_ns=_nanoseconds(surplus))
-    track = AudioTrack(encoder.channels, encoder.head, _nanoseconds(encoder.delay))
+    blocks[-1] = replace(blocks[-1], discard_ns=nanoseconds(surplus))
+    track = AudioTrack(encoder.channels, encoder.head, nanoseconds(encoder.delay))
     return Sound(track, blocks, False, skipped, note)
 
 

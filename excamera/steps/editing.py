@@ -54,9 +54,8 @@ def leading(seeks: Sequence[tuple[int, ...]], lead: int) -> list[tuple[int, ...]
 def _trimmed(frames: SourceFrames, origin: int, options: EncodeOptions) -> tuple[SourceFrames, int]:
     """The frames that begin at `start` or later, and before `duration` is over."""
     tick = frames.time_base
-    begin = origin
-    if options.start:
-        begin += _ticks(forms.parse_start(options.start), tick)
+    start = _ticks(forms.parse_start(options.start or "0"), tick)
+    begin = origin + start if start else frames.pts[0]
     first = bisect.bisect_left(frames.pts, begin)
     if first == len(frames.pts):
         length_s = float((frames.end - origin) * tick)
@@ -64,11 +63,14 @@ def _trimmed(frames: SourceFrames, origin: int, options: EncodeOptions) -> tuple
             f"{frames.source.name}: has no frames from {options.start} on: it is {length_s:.3f} s "
             "long (choose an earlier --start)"
         )
-    origin = frames.pts[first]
+    if start:
+        origin = frames.pts[first]
     last, end = len(frames.pts), frames.end
     if options.duration:
         end = min(end, origin + max(1, _ticks(forms.parse_duration(options.duration), tick)))
-        last = bisect.bisect_left(frames.pts, end, lo=first)
+        # What begins with a pause has one picture at least.
+        last = max(first + 1, bisect.bisect_left(frames.pts, end, lo=first))
+        end = max(end, frames.pts[last - 1] + 1)
     kept = slice(first, last)
     trimmed = replace(
         frames,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
 from excamera.cli import main
-from excamera.errors import NoFrames, OptionError
+from excamera.cli.estimate import edited
+from excamera.errors import NoFrames, OptionError, UnsupportedSize
 from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
+from excamera.media.audio import read_sound
+from excamera.media.source.clock import Clock
+from excamera.price.estimate import Film as FilmToPrice
 from tests.pipeline.clips import (
     RATE,
     Clip,
@@ -58,17 +64,14 @@ def test_a_trim_is_exact_to_the_frame(
     times = [pts * whole.plan.time_base for pts in whole.frames.pts]
     begin, length = (Fraction(text.rpartition(":")[2] or 0) for text in (start, duration))
     first = next(number for number, time in enumerate(times) if time >= begin)
+    zero = times[first] if begin else Fraction(0)
     end = next(
-        (
-            n
-            for n, time in enumerate(times)
-            if length and n > first and time >= times[first] + length
-        ),
+        (n for n, time in enumerate(times) if length and n > first and time >= zero + length),
         len(times),
     )
     film = Film(clips[kind], start=start, duration=duration)
     assert [pts * film.plan.time_base for pts in film.frames.pts] == [
-        time - times[first] for time in times[first:end]
+        time - zero for time in times[first:end]
     ]
     film.check_from_anywhere(whole.pictures()[first:end])
     if length:
@@ -224,3 +227,75 @@ def test_an_edited_film_is_encoded(tmp_path: Path, capfd: Capture) -> None:
     for number, (found, picture) in enumerate(zip(shown, wanted, strict=True)):
         luma = np.frombuffer(picture, np.uint8, 96 * 72).reshape(72, 96)
         assert mean_error(found, (luma, luma, luma)) < 3.5, number
+
+
+def test_sound_that_is_longer_than_the_picture_is_cut_where_the_user_says(tmp_path: Path) -> None:
+    """If this fails, a trim cuts sound at the end of the picture, or not at all."""
+    source = Clip(frames=25, sound="flac", sound_s=3.0).write(tmp_path / "a.mkv")
+    output = tmp_path / "out.webm"
+    options = EncodeOptions(crf=50, duration="1.5", chunk_frames=25)
+    assert encode_file(str(source), output, options, workers=2).frames == 25
+    _, samples = heard(output)
+    assert abs(len(samples) - 1.5 * RATE) <= RATE // 1000
+
+
+def test_a_trim_without_a_start_keeps_sound_that_begins_before_the_picture(tmp_path: Path) -> None:
+    """If this fails, --duration alone cuts the beginning of a film."""
+    pts = [500 + 40 * number for number in range(20)]
+    source = Clip(frames=20, pts=pts, time_base=Fraction(1, 1000), sound="flac", sound_s=1.3)
+    film = Film(source.write(tmp_path / "a.mkv"), duration="0.7")
+    times = [pts * film.plan.time_base for pts in film.frames.pts]
+    assert times == [Fraction(500 + 40 * number, 1000) for number in range(5)]
+    assert (film.plan.origin_s, film.plan.end * film.plan.time_base) == (0, Fraction(7, 10))
+
+
+class Counted(io.FileIO):
+    """A file that counts the bytes that are read of it."""
+
+    count = 0
+
+    def readinto(self, buffer: Any) -> int:
+        """Read and count."""
+        got = super().readinto(buffer) or 0
+        self.count += got
+        return got
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read and count."""
+        data = super().read(-1 if size is None else size) or b""
+        self.count += len(data)
+        return data
+
+
+@pytest.mark.parametrize("ending", ["mov", "mkv"])
+def test_the_sound_of_a_trim_is_read_from_shortly_before_it(ending: str, tmp_path: Path) -> None:
+    """If this fails, ten seconds of a film of two hours are as slow as the whole film."""
+    options = {"crf": "40", "preset": "ultrafast", "g": "10"}
+    clip = Clip(frames=300, rate=5, options=options, sound="pcm_s16le")
+    source = clip.write(tmp_path / f"a.{ending}")
+    with Counted(str(source)) as file:
+        sound = read_sound(file, "a", 1, Fraction(50), Clock(), trimmed=True, end_s=Fraction(2))
+        assert file.count < source.stat().st_size / 4
+    assert sound is not None
+    assert sound.end_ms == pytest.approx(2000, abs=1)
+
+
+def test_a_source_that_is_too_large_can_be_made_smaller(tmp_path: Path) -> None:
+    """If this fails, the size of the source counts, although no worker encodes it."""
+    source = Clip(frames=1, width=16400, height=16, encoder="ffv1", options={})
+    path = source.write(tmp_path / "a.mkv")
+    with pytest.raises(UnsupportedSize):
+        Film(path)
+    geometry = Film(path, scale="8200:-1").plan.geometry
+    assert (geometry.width, geometry.height) == (8200, 8)
+
+
+def test_an_estimate_counts_what_is_edited() -> None:
+    """If this fails, an estimate is of the whole film, although a part of it is encoded."""
+    whole = FilmToPrice(frames=2500, width=1920, height=1080, duration_s=100.0)
+    options = EncodeOptions(
+        start="10", duration="20", fps="50", crop="1280:720:0:0", scale="640:-2", audio="none"
+    )
+    assert edited(whole, options) == FilmToPrice(1000, 640, 360, 20.0, sound=False)
+    with pytest.raises(NoFrames, match=r"100\.000 s long"):
+        edited(whole, EncodeOptions(start="2:00"))
