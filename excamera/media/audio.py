@@ -34,6 +34,8 @@ _TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
 _LONG = RATE // 5  # so much may be missing at the start or the end without damage
 _BACK_S = 2
 """Reading begins so many seconds before a trim: decoders need what came before."""
+_ENOUGH_S = 1
+"""At least so many, else it begins at the start."""
 _SOUGHT = frozenset({"mov", "mp4", "matroska", "webm"})
 """Containers in which a time is found again."""
 
@@ -111,15 +113,20 @@ def read_sound(
 
 def _sought(container: InputContainer, audio: AudioStream, origin_s: Fraction) -> bool:
     """Go to a place a little before a time; whether that is certainly early enough."""
-    if not _SOUGHT & set(container.format.name.split(",")) or audio.time_base is None:
+    formats = set(container.format.name.split(","))
+    if not _SOUGHT & formats or audio.time_base is None:
         return False
-    target = int((origin_s - _BACK_S) / audio.time_base)
+    # Matroska has an index of the picture, MP4 one of each stream.
+    stream = None if "matroska" in formats else audio
+    tick = Fraction(1, av.time_base) if stream is None else audio.time_base
+    target = int((origin_s - _BACK_S) / tick)
     try:
-        container.seek(target, stream=audio)
+        container.seek(target, stream=stream)
         found = next(_packets(container, audio), None)
-        if found is None or found.pts is None or found.pts > target:
+        latest = (origin_s - _ENOUGH_S) / audio.time_base
+        if found is None or found.pts is None or found.pts > latest:
             return False
-        container.seek(target, stream=audio)
+        container.seek(target, stream=stream)
     except av.error.FFmpegError:
         return False
     return True
