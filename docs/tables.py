@@ -38,7 +38,10 @@ def options() -> str:
         flag = f", `{rule.flag}`" if rule.flag else ""
         if rule.switch and rule.offered:
             name = f"`--{option.name}`, `--no-{option.name}`"
-        rows.append([f"{name}{flag}", rule.allowed, f"`{option.default_text}`", rule.help])
+        if rule.off:
+            name = f"`--{option.name}`, `--no-{option.name}`"
+        shown = f"`{option.default_text}`" if option.default_text else ""
+        rows.append([f"{name}{flag}", rule.allowed, shown, rule.help])
     return _table(("option", "values", "default", "what it decides"), rows)
 
 

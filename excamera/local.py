@@ -13,12 +13,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 from excamera import errors
-from excamera.errors import ExCameraError, InputNotReadable, JobInUse, OptionError
+from excamera.errors import ExCameraError, InputNotReadable, JobInUse
 from excamera.job.codecs import check_pair
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
@@ -68,7 +67,6 @@ def encode_file(
     *,
     workers: int | None = None,
     overwrite: bool = False,
-    fps: Fraction | None = None,
     keep_job: Path | None = None,
     timeline: Path | None = None,
     observer: Observer | None = None,
@@ -82,7 +80,6 @@ def encode_file(
         options: the options that decide the bytes.
         workers: number of processes; None for one per CPU.
         overwrite: whether an existing output may be replaced.
-        fps: rate of numbered pictures; None for 25 a second.
         keep_job: directory that keeps the job's objects, so that another run with the same
             source and options can resume; None for a temporary one.
         timeline: page with the timeline of the tasks that ended, also if the encode fails; it
@@ -94,8 +91,6 @@ def encode_file(
         mu.TaskFailed: a task failed for another reason, or its worker died.
     """
     check_input(source, takes_sequences=True)
-    if fps is not None and not is_sequence(source):
-        raise OptionError("fps is for numbered pictures; a video has a rate of its own")
     container = check_output(output, overwrite, source)
     check_pair(container, options.codec)
     if timeline is not None:
@@ -106,7 +101,7 @@ def encode_file(
         keys = Keys(_JOB)
         event: Event = {
             "job": _JOB,
-            "input": _readable(source, store, keys) | ({"fps": str(fps)} if fps else {}),
+            "input": _readable(source, store, keys),
             "container": container,
             "options": options.to_json(),
             "index": "auto",

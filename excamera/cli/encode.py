@@ -13,17 +13,12 @@ from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
-from excamera.media.source.numbered import parse_rate
 
 
 @click.command()
 @click.argument("source", metavar="INPUT")
 @click.argument("output", type=click.Path(path_type=Path))
 @encode_options(local=True)
-@click.option(
-    "--fps",
-    help="Pictures a second, for numbered pictures: 24, 23.976 or 24000/1001.  [default: 25]",
-)
 @click.option("--workers", "-j", type=int, help="Number of processes.  [default: one per CPU]")
 @click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
 @click.option("--keep-job", type=click.Path(path_type=Path, file_okay=False),
@@ -33,7 +28,6 @@ from excamera.media.source.numbered import parse_rate
 def encode(
     source: str,
     output: Path,
-    fps: str | None,
     workers: int | None,
     overwrite: bool,
     keep_job: Path | None,
@@ -55,7 +49,6 @@ def encode(
             chosen,
             workers=workers,
             overwrite=overwrite,
-            fps=None if fps is None else parse_rate(fps),
             keep_job=keep_job,
             timeline=timeline,
             observer=observer,

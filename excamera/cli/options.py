@@ -29,10 +29,17 @@ def encode_options(*, local: bool) -> Callable[[Command], Command]:
             if local and not rule.local:
                 continue
             name = f"--{option.name}"
+            if rule.off:
+                command = click.option(
+                    f"--no-{option.name}",
+                    option.field,
+                    flag_value=rule.off,
+                    help=f"As {name} {rule.off}.",
+                )(command)
             command = click.option(
                 f"{name}/--no-{option.name}" if rule.switch else name,
                 *([rule.flag] if rule.flag else []),
-                type=bool if rule.switch else str if rule.choices else int,
+                type=bool if rule.switch else str if rule.choices or rule.form else int,
                 default=None,
                 help=_help(option, default=local),
             )(command)

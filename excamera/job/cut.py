@@ -9,7 +9,7 @@ from typing import Protocol
 
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import SHARE_PIXELS
-from excamera.job.plan import Batch, Chunk, mode_of_batch
+from excamera.job.plan import Around, Batch, Chunk, mode_of_batch
 
 SPAN_PIXELS = 500_000_000
 """The usual size of a span: frames times pixels. Two CPUs survey them in about 3 seconds.
@@ -41,31 +41,42 @@ class Frames:
         pts: their timestamps in the result.
         read_pts: timestamps of the same frames in the file that workers read.
         seeks: for each frame, timestamps to seek to in order to decode it and its successors.
-        lead: how many frames before a chunk its worker has to decode, too.
+        lead: how many frames before a chunk its filters see.
+        follow: how many behind it.
     """
 
     pts: list[int]
     read_pts: list[int]
     seeks: list[tuple[int, ...]]
     lead: int = 0
+    follow: int = 0
 
     def __len__(self) -> int:
         return len(self.pts)
 
     def chunk(self, number: int, first: int, end: int) -> Chunk:
         """The frames from `first` to before `end` as the chunk of that number."""
+        begin, behind = max(0, first - self.lead), end + self.follow
         skip = 0
-        while skip < first and self.read_pts[first - 1 - skip] == self.read_pts[first]:
+        while skip < begin and self.read_pts[begin - 1 - skip] == self.read_pts[begin]:
             skip += 1
-        seeks = self.seeks[max(0, first - self.lead) : end]
+        around = None
+        if self.lead or self.follow:
+            around = Around(
+                self._pairs(begin, first), self._pairs(end, behind), behind >= len(self)
+            )
         return Chunk(
             number=number,
             first_frame=first,
             pts=tuple(self.pts[first:end]),
             read_pts=tuple(self.read_pts[first:end]),
             skip=skip,
-            seek=min(seeks, key=lambda s: s[0] if s else -(1 << 62)),
+            seek=min(self.seeks[begin:end], key=lambda s: s[0] if s else -(1 << 62)),
+            around=around,
         )
+
+    def _pairs(self, first: int, end: int) -> tuple[tuple[int, int], ...]:
+        return tuple(zip(self.pts[first:end], self.read_pts[first:end], strict=True))
 
 
 class Survey(Protocol):

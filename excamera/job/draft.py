@@ -74,10 +74,12 @@ def _packed(frames: Frames) -> dict[str, Any]:
         # All frames between two key frames are reached from the same ones.
         "seeks": [[seek, len(list(run))] for seek, run in groupby(frames.seeks)],
         "lead": frames.lead,
+        "follow": frames.follow,
     }
 
 
 def _unpacked(packed: dict[str, Any]) -> Frames:
     seeks = chain.from_iterable(repeat(tuple(seek), count) for seek, count in packed["seeks"])
     pts, read_pts = packed["pts"], packed["read_pts"]
-    return Frames(pts, pts if read_pts is None else read_pts, list(seeks), packed["lead"])
+    read_pts = pts if read_pts is None else read_pts
+    return Frames(pts, read_pts, list(seeks), packed["lead"], packed["follow"])

@@ -8,11 +8,12 @@ check of the stack's defaults, and the tables in `docs/`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, cast
 
 from excamera.errors import OptionError
+from excamera.job import forms
 from excamera.job.codecs import (
     AUTO,
     CODECS,
@@ -61,6 +62,9 @@ class Rule:
         highest: the largest value of a number.
         choices: the values of a text.
         switch: whether it is on or off.
+        form: of a free text that may be "", which leaves the option alone: what it must be.
+        meant: of such a text, what it means; it raises `OptionError`.
+        off: the text for which the command line has a switch of its own, such as `--no-audio`.
         flag: the short form on the command line, such as "-n".
         offered: whether users set it by the command line, metadata and the API; if not, only
             the stack's `options` setting and Python can.
@@ -74,6 +78,9 @@ class Rule:
     highest: int = 0
     choices: tuple[str, ...] = ()
     switch: bool = False
+    form: str = ""
+    meant: Callable[[str], object] = str
+    off: str = ""
     flag: str = ""
     offered: bool = False
     codecs: tuple[str, ...] = ()
@@ -85,6 +92,8 @@ class Rule:
         """The allowed values as text."""
         if self.switch:
             return ", ".join(SWITCH)
+        if self.form:
+            return self.form
         return ", ".join(self.choices) if self.choices else f"{self.lowest} to {self.highest}"
 
     def check(self, name: str, value: object) -> None:
@@ -99,6 +108,11 @@ class Rule:
         elif self.switch:
             if type(value) is not bool:
                 raise OptionError(f"{name} must be {_SWITCH_TEXT}, not {value!r}")
+        elif self.form:
+            if not isinstance(value, str):
+                raise OptionError(f"{name} must be {self.form}, not {value!r}")
+            if value:
+                self.meant(value)
         elif type(value) is not int:
             raise OptionError(f"{name} must be a whole number, not {value!r}")
         elif not self.lowest <= value <= self.highest:
@@ -136,7 +150,7 @@ class Option:
         Raises:
             OptionError: it is not a whole number where one is needed, or neither on nor off.
         """
-        if self.rule.choices:
+        if self.rule.choices or self.rule.form:
             return text.strip()
         if self.rule.switch:
             if text.strip().lower() not in SWITCH:
@@ -158,6 +172,11 @@ def _choice(default: str, choices: tuple[str, ...], text: str, **more: Any) -> A
 
 def _switch(default: bool, text: str, *, offered: bool = False) -> Any:
     return field(default=default, metadata={"rule": Rule(text, switch=True, offered=offered)})
+
+
+def _text(form: str, meant: Callable[[str], object], text: str, *, off: str = "") -> Any:
+    rule = Rule(text, form=form, meant=meant, off=off, offered=True)
+    return field(default="", metadata={"rule": rule})
 
 
 class _Checked:
@@ -300,6 +319,34 @@ class EncodeOptions(_Checked):
         AUTO, (AUTO, *CONTAINERS), "The container of a result in the cloud, and its ending; auto "
         "takes .webm, or .mp4 for a codec that it does not hold", offered=True, local=False
     )  # fmt: skip
+    start: str = _text(forms.TIME_FORM, forms.parse_start, "Begin at this time of the source")
+    duration: str = _text(
+        forms.TIME_FORM, forms.parse_duration, "Encode so much from there, instead of all"
+    )
+    fps: str = _text(
+        forms.RATE_FORM, forms.parse_rate, "Pictures a second of the result, for which pictures "
+        "are dropped or repeated; of numbered pictures the rate at which they are shown, else 25"
+    )  # fmt: skip
+    crop: str = _text(forms.CROP_FORM, forms.parse_crop, "Keep this part of the picture only")
+    vf: str = _text(
+        "an FFmpeg graph such as unsharp,hflip", str, "Filters of the pictures, between crop and "
+        "scale"
+    )  # fmt: skip
+    vf_lead: int = _number(
+        -1, -1, 240, "How many frames before and behind each the filters of vf see; -1 takes it "
+        "from a table of filters", offered=True
+    )  # fmt: skip
+    scale: str = _text(
+        forms.SCALE_FORM, forms.parse_scale, "Size of the result's pictures, after all filters"
+    )
+    tonemap: bool = _switch(
+        False, "Make pictures for standard screens, in BT.709, of HDR ones (PQ or HLG)",
+        offered=True,
+    )  # fmt: skip
+    audio: str = _text(
+        forms.AUDIO_FORM, forms.parse_audio, "The sound track of the result, instead of the "
+        "default one; none leaves out all sound", off=forms.NO_AUDIO
+    )  # fmt: skip
     anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)
     rebase: RebaseSettings = field(default_factory=RebaseSettings)
@@ -379,6 +426,12 @@ class EncodeOptions(_Checked):
     def trial_crf(self) -> int:
         """Quality on VP8's scale, for the few pictures that are encoded to look at a film."""
         return CODECS[VP8].crf if self.is_plain else self.crf
+
+    @property
+    def edits(self) -> bool:
+        """Whether the result has other frames than the source, or changed ones."""
+        return any((self.start, self.duration, self.fps, self.crop, self.vf, self.scale,
+                    self.tonemap))  # fmt: skip
 
     @property
     def follows_scenes(self) -> bool:

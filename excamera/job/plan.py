@@ -12,7 +12,22 @@ from typing import Any
 
 from excamera.job.options import EncodeOptions
 
-PLAN_VERSION = 8
+PLAN_VERSION = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The frames around a chunk that its filters see, each with its `pts` and `read_pts`.
+
+    Attributes:
+        before: those before it.
+        behind: those behind it.
+        ends: whether the film has no others behind these.
+    """
+
+    before: tuple[tuple[int, int], ...]
+    behind: tuple[tuple[int, int], ...]
+    ends: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +41,8 @@ class Chunk:
         read_pts: the timestamps of the same frames in the file that the worker reads.
         skip: how many frames with timestamp `read_pts[0]` belong to the chunk before.
         seek: timestamps to seek to, best first; when none serves, read from the start.
+        around: what its filters see of other frames, None if they see none. Then `skip` and
+            `seek` are of the first frame of `wide`.
     """
 
     number: int
@@ -34,6 +51,41 @@ class Chunk:
     read_pts: tuple[int, ...]
     skip: int = 0
     seek: tuple[int, ...] = ()
+    around: Around | None = None
+
+    @property
+    def wide(self) -> Chunk:
+        """The chunk with the frames around it."""
+        if self.around is None:
+            return self
+        before, behind = self.around.before, self.around.behind
+        return replace(
+            self,
+            first_frame=self.first_frame - len(before),
+            pts=(*(pts for pts, _ in before), *self.pts, *(pts for pts, _ in behind)),
+            read_pts=(*(at for _, at in before), *self.read_pts, *(at for _, at in behind)),
+            around=None,
+        )
+
+    def part(self, first: int, end: int) -> Chunk:
+        """The frames from number `first` of the chunk to before number `end`."""
+        read_pts = self.read_pts[first:end]
+        pts, skip, around = self.pts[first:end], self.skip, self.around
+        if around is not None:
+            pairs = tuple(zip(self.pts, self.read_pts, strict=True))
+            before, behind = (*around.before, *pairs[:first]), (*pairs[end:], *around.behind)
+            around = Around(before, behind, around.ends)
+        elif first:
+            passed = [at for at in self.read_pts[:first] if read_pts[:1] == (at,)]
+            skip = len(passed) + (skip if read_pts[:1] == self.read_pts[:1] else 0)
+        return replace(
+            self,
+            first_frame=self.first_frame + first,
+            pts=pts,
+            read_pts=read_pts,
+            skip=skip,
+            around=around,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +116,7 @@ class Batch:
         end = len(chunk.pts)
         if chunk.number < len(self.chunks) - 1:
             end = max(first, end - 1)
-        read_pts = chunk.read_pts[first:end]
-        same = read_pts[:1] == chunk.read_pts[:1]
-        return replace(
-            chunk,
-            first_frame=chunk.first_frame + first,
-            pts=chunk.pts[first:end],
-            read_pts=read_pts,
-            skip=chunk.skip + first if same else 0,
-        )
+        return chunk.part(first, end)
 
     @property
     def pts(self) -> list[int]:
@@ -165,6 +209,10 @@ class Geometry:
         transfer: H.273 transfer characteristics, 2 when unspecified.
         primaries: H.273 colour primaries, 2 when unspecified.
         light: of the pictures, whose colours are not changed.
+        crop: width, height, x and y of what is kept of the turned picture, px; None for all.
+        size: of the result, px; None if it is what is kept.
+        tone: of pictures of high dynamic range that become those of a standard screen: their
+            transfer characteristics, and their brightest light in cd/m^2; else None.
     """
 
     source_width: int
@@ -176,16 +224,30 @@ class Geometry:
     transfer: int = 2
     primaries: int = 2
     light: Light = Light()
+    crop: tuple[int, int, int, int] | None = None
+    size: tuple[int, int] | None = None
+    tone: tuple[int, int] | None = None
+
+    @property
+    def turned(self) -> tuple[int, int]:
+        """Width and height of the turned picture, px."""
+        width, height = self.source_width, self.source_height
+        return (height, width) if self.quarter_turns % 2 else (width, height)
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """Width and height of what is kept of it, px."""
+        return self.turned if self.crop is None else self.crop[:2]
 
     @property
     def width(self) -> int:
         """Width of the result, px."""
-        return self.source_height if self.quarter_turns % 2 else self.source_width
+        return (self.size or self.kept)[0]
 
     @property
     def height(self) -> int:
         """Height of the result, px."""
-        return self.source_width if self.quarter_turns % 2 else self.source_height
+        return (self.size or self.kept)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +336,11 @@ class Plan:
     upload: str = ""
     rate: Fraction = Fraction(25)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether frames of the source are repeated or dropped, so that the rate is another."""
+        return bool(self.options.fps) and self.source.pictures is None
+
     @cached_property
     def frame_count(self) -> int:
         """Number of frames of its batches."""
@@ -355,7 +422,8 @@ class Plan:
         """The plan that `to_json` returned."""
         body = json.loads(data)
         geometry = body["geometry"]
-        geometry["sample_aspect"] = tuple(geometry["sample_aspect"])
+        for name in ("sample_aspect", "crop", "size", "tone"):
+            geometry[name] = None if geometry[name] is None else tuple(geometry[name])
         light = {name: tuple(values) for name, values in geometry["light"].items()}
         geometry["light"] = Light(**light)
         tags = body["tags"]
@@ -391,12 +459,18 @@ class Plan:
 def _as_json(batch: Batch) -> dict[str, Any]:
     """What `asdict` returns, without a copy of each timestamp of the film."""
     chunks = [{name: getattr(chunk, name) for name in _OF_CHUNK} for chunk in batch.chunks]
+    for chunk in chunks:
+        chunk["around"] = None if chunk["around"] is None else asdict(chunk["around"])
     return {**{name: getattr(batch, name) for name in _OF_BATCH}, "chunks": chunks}
 
 
 def _chunk(data: dict[str, Any]) -> Chunk:
     lists = {name: tuple(data[name]) for name in ("pts", "read_pts", "seek")}
-    return Chunk(**{**data, **lists})
+    around = data["around"]
+    if around is not None:
+        before, behind = (tuple(map(tuple, around[name])) for name in ("before", "behind"))
+        around = Around(before, behind, around["ends"])
+    return Chunk(**{**data, **lists, "around": around})
 
 
 def mode_of_batch(options: EncodeOptions) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, BinaryIO, cast
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from excamera.media.aac import AacEncoder, aac_sound, copied_aac
 from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
+from excamera.media.copied import OpusPacket, copied, nanoseconds, nearest, pre_skip
 from excamera.media.layouts import (
     AAC,
     OPUS,
@@ -43,23 +44,12 @@ from excamera.media.source.media import demux_past_damage, open_container
 
 _TOLERANCE = RATE // 25  # timestamps may jitter by 40 ms before sound is moved
 _LONG = RATE // 5  # so much may be missing at the start or the end without damage
-
-
-def audio_stream(container: InputContainer, encrypted: Collection[int] = ()) -> AudioStream | None:
-    """The stream to keep: the default one, else the first; None if there is none.
-
-    Args:
-        container: of the source.
-        encrypted: indices of streams that cannot be read.
-    """
-    streams = [
-        one
-        for one in container.streams.audio
-        if one.codec_context is not None and one.index not in encrypted
-    ]
-    default = [s for s in streams if s.disposition & s.disposition.default]
-    chosen = default or streams
-    return chosen[0] if chosen else None
+_BACK_S = 2
+"""Reading begins so many seconds before a trim: decoders need what came before."""
+_ENOUGH_S = 1
+"""At least so many, else it begins at the start."""
+_SOUGHT = frozenset({"mov", "mp4", "matroska", "webm"})
+"""Containers in which a time is found again."""
 
 
 def read_sound(
@@ -70,6 +60,9 @@ def read_sound(
     clock: Clock,
     threads: int | None = None,
     codec: str = "opus",
+    *,
+    trimmed: bool = False,
+    end_s: Fraction | None = None,
 ) -> Sound | None:
     """Read one audio stream as Opus or AAC.
 
@@ -81,6 +74,8 @@ def read_sound(
         clock: of the stream.
         threads: how many encode Opus at a time; None for one on each CPU.
         codec: "opus" or "aac".
+        trimmed: whether the result begins in the middle of the sound, exactly at its time 0.
+        end_s: where the sound ends in the result, in seconds; None for its own end.
 
     Returns:
         The track, or None if the stream holds no sound at all.
@@ -89,52 +84,78 @@ def read_sound(
         SourceUnavailable: it could not be read.
     """
     layouts = Layouts(AAC if codec == "aac" else OPUS)
-    if codec == "aac":
+    end = None if end_s is None else nearest(end_s * RATE)
+    if codec == "aac" and not trimmed and end is None:
         with open_container(source, name) as (container, _):
             audio = cast(AudioStream, container.streams[stream])
-            copied = copied_aac(_packets(container, audio), audio, origin_s, clock)
-            if copied is not None:
-                return copied
+            track = copied_aac(_packets(container, audio), audio, origin_s, clock)
+            if track is not None:
+                return track
+    seeking = trimmed and origin_s > _BACK_S and not clock.pieces
     while True:
         with open_container(source, name) as (container, _):
             audio = cast(AudioStream, container.streams[stream])
+            if seeking and not _sought(container, audio, origin_s):
+                seeking = False
+                continue
             head = audio.codec_context.extradata or b""
             is_opus = audio.codec_context.name in ("opus", "libopus")
             if codec == "opus" and is_opus and head.startswith(b"OpusHead"):
-                return _copy(container, audio, head, origin_s, clock)
+                return _copy(container, audio, head, origin_s, clock, trimmed, end)
             # What comes later may need more channels: then it starts again.
             with contextlib.suppress(_OtherLayout):
-                return _transcode(container, audio, origin_s, clock, layouts, threads)
+                return _transcode(container, audio, origin_s, clock, layouts, threads, end)
+
+
+def _sought(container: InputContainer, audio: AudioStream, origin_s: Fraction) -> bool:
+    """Go to a place a little before a time; whether that is certainly early enough."""
+    formats = set(container.format.name.split(","))
+    if not _SOUGHT & formats or audio.time_base is None:
+        return False
+    # Matroska has an index of the picture, MP4 one of each stream.
+    stream = None if "matroska" in formats else audio
+    tick = Fraction(1, av.time_base) if stream is None else audio.time_base
+    target = int((origin_s - _BACK_S) / tick)
+    try:
+        container.seek(target, stream=stream)
+        found = next(_packets(container, audio), None)
+        latest = (origin_s - _ENOUGH_S) / audio.time_base
+        if found is None or found.pts is None or found.pts > latest:
+            return False
+        container.seek(target, stream=stream)
+    except av.error.FFmpegError:
+        return False
+    return True
 
 
 def _copy(
-    container: InputContainer, audio: AudioStream, head: bytes, origin_s: Fraction, clock: Clock
+    container: InputContainer,
+    audio: AudioStream,
+    head: bytes,
+    origin_s: Fraction,
+    clock: Clock,
+    trimmed: bool,
+    end: int | None,
 ) -> Sound | None:
     time_base = audio.time_base or Fraction(1, RATE)
-    delay = int.from_bytes(head[10:12], "little")
-    blocks = []
+    found: list[OpusPacket] = []
     for number, packet in enumerate(_packets(container, audio)):
         if packet.pts is None:
             continue
         time_s = packet.pts * time_base + clock.correction(number) - origin_s
-        time_s += Fraction(delay, RATE)
-        time_ms = math.floor(time_s * 1000 + Fraction(1, 2))
-        if time_ms < 0:
-            continue
+        if end is not None and time_s * RATE >= end:
+            break
         discard = 0
         if packet.has_sidedata("skip_samples"):
             data = bytes(memoryview(packet.get_sidedata("skip_samples")))
             discard = int.from_bytes(data[4:8], "little")
-        blocks.append(
-            Block(AUDIO_TRACK, time_ms, bytes(packet), key=True, discard_ns=_nanoseconds(discard))
-        )
+        length = nearest((packet.duration or 0) * time_base * RATE)
+        found.append(OpusPacket(time_s, length, discard, bytes(packet)))
+    head, blocks = copied(head, found, trimmed=trimmed, end=end)
     if not blocks:
         return None
-    return Sound(AudioTrack(head[9], head, _nanoseconds(delay)), blocks, copied=True)
-
-
-def _nanoseconds(samples: int) -> int:
-    return samples * 1_000_000_000 // RATE
+    delay = pre_skip(head)
+    return Sound(AudioTrack(head[9], head, nanoseconds(delay)), blocks, copied=True)
 
 
 class _OtherLayout(Exception):
@@ -287,11 +308,13 @@ def _transcode(
     clock: Clock,
     layouts: Layouts,
     threads: int | None,
+    end: int | None,
 ) -> Sound | None:
     decoder = _Decoder(container, audio, origin_s, clock, layouts)
     with contextlib.ExitStack() as stack:
         encoder: OpusEncoder | AacEncoder | None = None
         first = position = 0
+        due: int | None = None
         for start, piece in decoder.pieces():
             if encoder is None:
                 encoder = _encoder(stack, layouts, layouts.layout, threads)
@@ -300,6 +323,9 @@ def _transcode(
                     first = decoder.begin
                 position = first
             samples = piece
+            if start is None and position == first:
+                start = due  # what is before the first sample may be in several pieces
+            due = None if start is None else start + len(piece)
             tolerance = 0 if position == first else _TOLERANCE
             if start is not None and abs(start - position) > tolerance:
                 if start > position:
@@ -307,16 +333,21 @@ def _transcode(
                     samples = np.concatenate([silence, piece])
                 else:
                     samples = piece[position - start :]
+            if end is not None:
+                samples = samples[: max(0, end - position)]
             encoder.add(samples)
             position += len(samples)
+            if end is not None and position >= end:
+                break
         if encoder is None:
             layout = result_layout([decoder.stated], layouts.family)
             encoder = _encoder(stack, layouts, layout, threads)
             first = position = decoder.begin or 0
         # What could not be decoded at the end is silent, as it is elsewhere.
-        if decoder.end - position > _LONG:
-            encoder.add(np.zeros((decoder.end - position, encoder.channels), np.float32))
-            position = decoder.end
+        until = decoder.end if end is None else min(decoder.end, end)
+        if until - position > _LONG:
+            encoder.add(np.zeros((until - position, encoder.channels), np.float32))
+            position = until
         if position == first:
             return None
         packets = encoder.finish()
@@ -346,8 +377,8 @@ def _sound(
         for number, data in enumerate(packets)
     ]
     surplus = len(packets) * FRAME_SAMPLES - encoder.delay - encoder.total
-    blocks[-1] = replace(blocks[-1], discard_ns=_nanoseconds(surplus))
-    track = AudioTrack(encoder.channels, encoder.head, _nanoseconds(encoder.delay))
+    blocks[-1] = replace(blocks[-1], discard_ns=nanoseconds(surplus))
+    track = AudioTrack(encoder.channels, encoder.head, nanoseconds(encoder.delay))
     return Sound(track, blocks, False, skipped, note)
 
 

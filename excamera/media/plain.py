@@ -30,8 +30,8 @@ _NO_MORE_KEY_FRAMES = "9999"
 _USUAL_RATE, _HIGHEST_RATE = Fraction(30), 240
 _LIMITED_RANGE = 1
 
-# x264's kernels for AVX-512 take what lies in memory by chance into account (mbtree): the same
-# pictures then give other bytes each time. All others give the same.
+# x264's kernels for AVX-512 take what lies in memory by chance into account (mbtree): at some
+# widths the same pictures then give other bytes each time. All others give the same.
 _X264_KERNELS = {"avx2": ":asm=AVX2", "sse2": ":asm=SSE2", "reference": ":asm=0"}
 
 # SVT-AV1 otherwise describes itself on standard error for every chunk. It reads this when it opens.
@@ -61,9 +61,6 @@ def _av1_options(options: EncodeOptions) -> dict[str, str]:
 
 
 def _h264_options(options: EncodeOptions) -> dict[str, str]:
-    # With x264's code for AVX-512, bytes differ from run to run at some widths (96, 320, 854 px):
-    # they do not without its tree of macroblocks, nor with its code for AVX2.
-    asm = ":asm=avx2" if simd_level() == "avx2" else ""
     # "stitchable" keeps what the pictures are out of the headers: all chunks have the same.
     wanted = "threads=1:keyint=infinite:scenecut=0:open-gop=0:stitchable=1"
     return {

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from excamera.errors import DamagedSource
 from excamera.job.draft import Draft
+from excamera.job.forms import parse_duration
 from excamera.job.objects import Job, Keys
+from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord
 from excamera.media.audio import read_sound
 from excamera.media.container.output import output_container
@@ -39,9 +43,15 @@ def audio(event: Event, context: Context) -> Event:
     def make() -> tuple[bytes, AudioRecord]:
         media = locate(source, context.store)
         sound = read_sound(
-            media, source.name, stream, plan.origin_s, Clock(plan.sound_clock),
-            codec=output_container(plan.container, plan.options.codec).sound_codec
-        )  # fmt: skip
+            media,
+            source.name,
+            stream,
+            plan.origin_s,
+            Clock(plan.sound_clock),
+            codec=output_container(plan.container, plan.options.codec).sound_codec,
+            trimmed=bool(plan.options.start),
+            end_s=_end_s(plan),
+        )
         context.mark("fetched")
         if sound is None:
             return b"", AudioRecord()
@@ -66,3 +76,11 @@ def audio(event: Event, context: Context) -> Event:
 
     record = Job(context.store, keys, plan).once(keys.audio, AudioRecord, make, context)
     return {"blocks": record.blocks, "copied": record.copied}
+
+
+def _end_s(plan: Plan) -> Fraction | None:
+    """Where the sound is cut, in seconds of the result: where the picture is, if that is."""
+    if not plan.options.duration:
+        return None
+    wanted, end = parse_duration(plan.options.duration), plan.end * plan.time_base
+    return end if wanted - end < plan.time_base else wanted

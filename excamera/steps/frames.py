@@ -12,10 +12,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from excamera.errors import DamagedSource, TruncatedSource
+from excamera.job.forms import NO_AUDIO
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import SourceFile
-from excamera.media.audio import audio_stream
 from excamera.media.source.clock import Clock, common_clock
 from excamera.media.source.index import (
     LOST_FRAMES,
@@ -30,6 +30,7 @@ from excamera.media.source.media import open_media
 from excamera.media.source.numbered import NumberedPictures
 from excamera.media.source.pictures import PictureList
 from excamera.media.source.recording import Recording, display_times
+from excamera.media.tracks import audio_stream
 from excamera.media.words import counted
 from mu import Store
 
@@ -117,7 +118,9 @@ def by_decoding(
         SlowSource: that would last until after the `deadline`, a Unix time.
     """
     with open_media(media, original.name) as opened:
-        sound = audio_stream(opened.container, opened.encrypted)
+        # Sound that is left out still tells where the clock jumps.
+        chosen = "" if options.audio == NO_AUDIO else options.audio
+        sound = audio_stream(opened.container, opened.encrypted, chosen)
         recording = Recording(opened, sound, look, deadline)
         store.concat(keys.packets, recording.parts())
         stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate

@@ -20,12 +20,12 @@ from excamera.errors import (
 from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
 from excamera.job.flow import way_of_spans
+from excamera.job.forms import parse_rate
 from excamera.job.goal import Goal
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.plan import (
-    Chunk,
     Geometry,
     Output,
     Plan,
@@ -36,13 +36,20 @@ from excamera.job.records import IndexSummary, SurveyRecord
 from excamera.lifecycle.acceptance import Accepted, surveyed
 from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded
-from excamera.media.audio import audio_stream
 from excamera.media.container.output import OutputContainer, output_container
+from excamera.media.filters.known import Sight
+from excamera.media.filters.running import Filters, filtered_geometry
 from excamera.media.plain import nominal_rate
 from excamera.media.scenes import Survey
 from excamera.media.source.clock import GAP_S
 from excamera.media.source.decoder import Decoder, packets_of
 from excamera.media.source.deinterlacer import LEAD, is_interlaced
+from excamera.media.source.framing import (
+    cropped_geometry,
+    range_note,
+    scaled_geometry,
+    toned_geometry,
+)
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
 from excamera.media.source.numbered import (
@@ -55,7 +62,9 @@ from excamera.media.source.picture import geometry_of, to_i420
 from excamera.media.source.pictures import open_picture
 from excamera.media.source.streams import left_out, tags_of
 from excamera.media.surveyor import Surveyor
+from excamera.media.tracks import audio_stream
 from excamera.price.estimate import Film
+from excamera.steps.editing import edited, leading
 from excamera.steps.frames import (
     SourceFrames,
     by_decoding,
@@ -75,10 +84,9 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     """Write ``index.json``, and the spans of a source that many workers survey.
 
     Args:
-        event: `job`; `input` with `name` and `path` or `key`, and perhaps `fps`, the rate of
-            numbered pictures; `container`, the name of the result's; `options` as
-            `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn the frames by
-            decoding whatever the container says; perhaps `output`, the
+        event: `job`; `input` with `name` and `path` or `key`; `container`, the name of the
+            result's; `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn
+            the frames by decoding whatever the container says; perhaps `output`, the
             `store` and `key` of the result; `goal`, as `excamera.job.goal.Goal.to_json`; `limits`,
             those of `excamera.job.packing.Limits`; and `span_pixels`, see
             `excamera.job.cut.spans`.
@@ -107,8 +115,10 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     if output is not None:
         _check_ending(output, event["container"], options)
         replaceable(output, original, event["job"])
+    # What a stack is asked for must not reach the files of its machines.
+    filters = Filters.of(options, files=accept is None) if options.vf else None
     media = locate(original, context.store)
-    pictures = _pictures(original, given.get("fps"))
+    pictures = _pictures(original, options.fps)
     surveyor = _WholeSurveyor(options, event.get("span_pixels", SPAN_PIXELS))
     frames = None
     if pictures is not None:
@@ -126,12 +136,12 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         if container.counts_frames:
             frames = counting_frames(frames, opened.frame_rate)
         mark = pictures.fingerprint if pictures else fingerprint(media)
-        made = _make_plan(opened, frames, original, mark, container, options)
+        made, frames = _make_plan(opened, frames, mark, container, options, filters)
     accepted = Accepted(options, Limits(**event.get("limits", {})))
     if accept is not None:
         accepted = accept(Film.of(made, len(frames.pts)), options, goal)
     made = replace(made, output=output, options=accepted.options)
-    draft = _draft(made, frames, context.store, surveyor)
+    draft = _draft(made, frames, context.store, surveyor, filters)
     draft = replace(draft, planned=accepted.planned)
     context.mark("computed")
     draft.save(context.store, keys)
@@ -157,17 +167,22 @@ def _check_ending(output: Output, container: str, options: EncodeOptions) -> Non
         )
 
 
-def _draft(made: Plan, frames: SourceFrames, store: Store, surveyor: _WholeSurveyor) -> Draft:
+def _draft(
+    made: Plan,
+    frames: SourceFrames,
+    store: Store,
+    surveyor: _WholeSurveyor,
+    filters: Filters | None,
+) -> Draft:
     """What is known before the cut, with the survey of a short source."""
     options = made.options
-    origin = round(made.origin_s / made.time_base)
-    times = [pts - origin for pts in frames.pts]
-    shown = Frames(times, frames.read_pts, frames.seeks, lead=LEAD if made.deinterlaced else 0)
+    seen = Sight() if filters is None else filters.sight
+    shown = Frames(frames.pts, frames.read_pts, frames.seeks, seen.before, seen.behind)
     pixels = made.geometry.width * made.geometry.height
     divided = spans(len(shown), pixels, options, surveyor.span_pixels)
     if divided or not options.follows_scenes:
         return Draft(made, shown, divided)
-    whole = Chunk(0, 0, tuple(shown.pts), tuple(shown.read_pts))
+    whole = shown.chunk(0, 0, len(shown))
     survey = surveyor.survey()
     if survey is None:
         survey = survey_of(whole, made, store, trying=len(shown) > options.longest_batch)
@@ -184,11 +199,12 @@ def _is_divided(frames: Frames, options: EncodeOptions, survey: SurveyRecord) ->
     return len(list(cut(frames, options, Survey([survey])))) > 1
 
 
-def _pictures(original: SourceFile, fps: str | None) -> NumberedPictures | None:
+def _pictures(original: SourceFile, fps: str) -> NumberedPictures | None:
     """The numbered pictures that a source stands for; None if it is one file."""
     if original.path is None or not is_sequence(original.path):
         return None
-    return find_pictures(original.path, original.name, Fraction(fps) if fps else USUAL_RATE)
+    rate = parse_rate(fps) if fps else USUAL_RATE
+    return find_pictures(original.path, original.name, rate)
 
 
 class _WholeSurveyor:
@@ -200,7 +216,9 @@ class _WholeSurveyor:
 
     def __init__(self, options: EncodeOptions, span_pixels: int) -> None:
         self.span_pixels = span_pixels
-        self._surveyor = Surveyor(options.trial_crf) if options.follows_scenes else None
+        # Pictures that are edited are surveyed later, as the result has them.
+        looks = options.follows_scenes and not options.edits
+        self._surveyor: Surveyor | None = Surveyor(options.trial_crf) if looks else None
         self._deinterlace = options.deinterlace
         self._geometry: Geometry | None = None
 
@@ -230,12 +248,15 @@ class _WholeSurveyor:
 def _make_plan(
     opened: Opened,
     frames: SourceFrames,
-    original: SourceFile,
     mark: str,
     container: OutputContainer,
     options: EncodeOptions,
-) -> Plan:
-    sound = audio_stream(opened.container, opened.encrypted) if container.holds_sound else None
+    filters: Filters | None,
+) -> tuple[Plan, SourceFrames]:
+    """The plan without its batches, and the frames of the result."""
+    sound = None
+    if container.holds_sound:
+        sound = audio_stream(opened.container, opened.encrypted, options.audio)
     sound_start = Fraction(0)
     if sound is not None and sound.start_time is not None and sound.time_base is not None:
         sound_start = sound.start_time * sound.time_base
@@ -253,26 +274,44 @@ def _make_plan(
         frames.interlaced or first_frame.interlaced_frame or is_interlaced(opened.video)
     )
     geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
+    geometry = toned_geometry(geometry, options, first_frame)
+    geometry = cropped_geometry(geometry, options, opened.name)
+    if filters is not None:
+        geometry = filtered_geometry(filters, geometry, frames.time_base)
+    geometry = scaled_geometry(geometry, options)
     container.codec.check_size(geometry.width, geometry.height, opened.name)
-    return Plan(
+    if deinterlaced:
+        frames = replace(frames, seeks=leading(frames.seeks, LEAD))
+    shown, origin_s = edited(frames, origin, options)
+    plan = Plan(
         source=replace(
             frames.source,
             audio_stream=None if sound is None else sound.index,
             fingerprint=mark,
         ),
         geometry=geometry,
-        time_base=time_base,
-        origin_s=origin * time_base,
-        end=frames.end - origin,
-        rate=nominal_rate(opened.frame_rate),
+        time_base=shown.time_base,
+        origin_s=origin_s,
+        end=shown.end,
+        rate=nominal_rate(parse_rate(options.fps) if options.fps else opened.frame_rate),
         sound_clock=frames.sound_clock.pieces,
         deinterlaced=deinterlaced,
-        tags=tags_of(opened, sound, origin * time_base, (frames.end - origin) * time_base),
-        notes=(*frames.notes, *_notes_on(opened, sound, container, deinterlaced)),
+        tags=tags_of(opened, sound, origin_s, shown.end * shown.time_base),
+        notes=tuple(
+            filter(
+                None,
+                (
+                    *frames.notes,
+                    *_notes_on(opened, sound, container, deinterlaced),
+                    range_note(geometry),
+                ),
+            )
+        ),
         container=container.name,
         options=options,
         batches=(),
     )
+    return plan, shown
 
 
 def _first_frame(opened: Opened) -> VideoFrame:

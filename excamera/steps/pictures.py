@@ -53,7 +53,7 @@ class Pictures(Generic[Picture]):
         self._last = chunks[-1]
         geometry = job.plan.geometry
         frames = sum(len(chunk.pts) for chunk in chunks)
-        size = frames * geometry.source_width * geometry.source_height * 3 // 2
+        size = frames * geometry.width * geometry.height * 3 // 2
         self.fit = size <= memory_for_data()
         self._kept: dict[int, list[Picture]] = {}
 

@@ -44,6 +44,8 @@ def _field(option: Option) -> tuple[Any, None]:
         return Annotated[bool | None, Field(description=rule.help)], None
     if rule.choices:
         return Annotated[Literal[rule.choices] | None, Field(description=rule.help)], None
+    if rule.form:
+        return Annotated[str | None, Field(description=f"{rule.help} ({rule.form}).")], None
     limits = Field(ge=rule.lowest, le=rule.highest, description=rule.help)
     return Annotated[int | None, limits], None
 

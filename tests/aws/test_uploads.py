@@ -191,6 +191,24 @@ def test_options_of_one_upload(stack: Deployed, locally: Locally, clip: Path) ->
     assert digest(result) != locally(clip)
 
 
+def test_an_edited_film(stack: Deployed, locally: Locally, clip: Path) -> None:
+    """If this fails, workers of a stack trim, crop or filter otherwise than those of a machine."""
+    edits = {
+        "start": "0.2",
+        "duration": "0.6",
+        "fps": "30",
+        "crop": "64:48:16:8",
+        "vf": "tmix=frames=3,hflip",
+        "scale": "96:-2",
+        "audio": "1",
+    }
+    metadata = {f"excamera-{name}": text for name, text in edits.items()}
+    metadata |= {"excamera-chunk-frames": "5", "excamera-batch-chunks": "2"}
+    result = stack.result(stack.upload("edited.mp4", clip, metadata))
+    options = EncodeOptions(chunk_frames=5, batch_chunks=2, **edits)
+    assert digest(result) == locally(clip, options)
+
+
 def test_a_source_without_an_index(stack: Deployed, locally: Locally, tmp_path: Path) -> None:
     """If this fails, raw streams are refused, or indexed differently than on one machine."""
     source = Clip(frames=14).write(tmp_path / "raw.264", container="h264")

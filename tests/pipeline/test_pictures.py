@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from av.video.frame import VideoFrame
 
 from excamera.cli import main
 from excamera.errors import NoSuchInput, OptionError, SequenceRefused
+from excamera.job.forms import parse_rate
 from excamera.job.objects import Job
 from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
 from excamera.media.source import location
 from excamera.media.source.exr import is_whole
-from excamera.media.source.numbered import Picture, parse_rate
+from excamera.media.source.numbered import Picture
 from excamera.media.source.picture import frame_of
 from excamera.media.source.reader import FrameReader
 from mu import DirectoryStore, NoSuchKey
@@ -73,7 +75,8 @@ def pictures(folder: Path, name: str, numbers: range = range(12)) -> Path:
 
 def encode(source: Path | str, output: Path, **more: Any) -> EncodeResult:
     """Encode with two workers."""
-    return encode_file(str(source), output, more.pop("options", OPTIONS), workers=2, **more)
+    options = replace(more.pop("options", OPTIONS), fps=more.pop("fps", ""))
+    return encode_file(str(source), output, options, workers=2, **more)
 
 
 def check_all_shown(output: Path, count: int = 12, rate: Fraction = Fraction(25)) -> None:
@@ -99,7 +102,7 @@ def test_pictures_of_every_kind(kind: str, tmp_path: Path) -> None:
     """If this fails, such pictures are refused, or arrive changed, late or out of order."""
     pictures(tmp_path / "frames", f"frame_%04d.{kind}", range(1, 13))
     output = tmp_path / "out.webm"
-    result = encode(tmp_path / "frames" / f"frame_%04d.{kind}", output, fps=Fraction(24))
+    result = encode(tmp_path / "frames" / f"frame_%04d.{kind}", output, fps="24")
     check_all_shown(output, rate=Fraction(24))
     assert (result.frames, result.notes) == (12, ())
     assert result.duration_s == 0.5
@@ -159,7 +162,7 @@ def test_ntsc_rates_are_kept_by_both_containers(tmp_path: Path) -> None:
     rate = parse_rate("23.976")
     for ending in ("webm", "ivf"):
         output = tmp_path / f"out.{ending}"
-        encode(folder, output, fps=rate)
+        encode(folder, output, fps="23.976")
         check_all_shown(output, 30, rate)
 
 
@@ -384,13 +387,6 @@ def test_a_file_whose_name_has_a_percent_sign_is_a_file(tmp_path: Path) -> None:
     """If this fails, a picture of that very name cannot be encoded."""
     source = picture(tmp_path / "a%03d.png", 0)
     assert encode(source, tmp_path / "out.webm").frames == 1
-
-
-def test_a_rate_is_for_pictures_only(tmp_path: Path, capfd: Capture) -> None:
-    """If this fails, --fps is ignored without a word."""
-    source = picture(tmp_path / "a.png", 0)
-    message = refused(capfd, "encode", source, tmp_path / "out.webm", "--fps", "24")
-    assert "fps is for numbered pictures" in message
 
 
 def test_pictures_can_be_compared(tmp_path: Path, capfd: Capture) -> None:

@@ -34,7 +34,28 @@ from functions.api.problems import Unprocessable
 
 _CHOICES = [option for option in OPTIONS if option.rule.choices]
 _SWITCHES = [option for option in OPTIONS if option.rule.switch]
-_NUMBERS = [option for option in OPTIONS if option not in (*_CHOICES, *_SWITCHES)]
+_TEXTS = [option for option in OPTIONS if option.rule.form]
+_NUMBERS = [option for option in OPTIONS if option not in (*_CHOICES, *_SWITCHES, *_TEXTS)]
+_EXAMPLES = {
+    "start": ("90", "1:30", "00:01:30.5"),
+    "duration": ("0.04", "1:00"),
+    "fps": ("24", "24000/1001"),
+    "crop": ("16:17:2:4",),
+    "scale": ("-2:480", "640x360"),
+    "vf": ("unsharp", "split[a][b];[a][b]overlay"),
+    "audio": ("2", "eng", "none", "en-GB"),
+}
+"""Texts that are taken."""
+_NONSENSE = {
+    "start": ("1:60", "-1", "1m", "0:99:00", "1:2:3:4", "9" * 30),
+    "duration": ("0", "0:00", "x"),
+    "fps": ("0", "x", "24/0"),
+    "crop": ("16:16", "0:16:0:0", "16:16:1:0", "16:16:-2:0", "a:b:c:d"),
+    "vf": (),
+    "audio": ("0", "-1", "1,2", "e"),
+    "scale": ("-1:-2", "0:16", "16", "-3:16", "w:h"),
+}
+"""Texts that are refused."""
 
 
 def _with(option: Option, value: object) -> EncodeOptions:
@@ -50,6 +71,7 @@ def _with(option: Option, value: object) -> EncodeOptions:
 def _wrong() -> list[Any]:
     cases = [(option, value) for option in _CHOICES for value in ("nonsense", 1, None)]
     cases += [(option, value) for option in _SWITCHES for value in ("true", 1, None)]
+    cases += [(option, value) for option in _TEXTS for value in (*_NONSENSE[option.name], 1, None)]
     for option in _NUMBERS:
         rule = option.rule
         cases += [(option, value) for value in (rule.lowest - 1, rule.highest + 1, "1", 1.0, True)]
@@ -68,7 +90,8 @@ def test_what_a_rule_allows_is_taken(option: Option) -> None:
     """If this fails, an option cannot be set to a value that its help text offers."""
     rule = option.rule
     numbers = (rule.lowest, rule.highest, option.default)
-    for value in rule.choices or ((True, False) if rule.switch else numbers):
+    texts = ("", *_EXAMPLES[option.name]) if rule.form else ()
+    for value in rule.choices or texts or ((True, False) if rule.switch else numbers):
         assert EncodeOptions.from_json(_with(option, value).to_json()) == _with(option, value)
 
 
@@ -130,19 +153,31 @@ def test_wrong_options_are_refused_by_name(given: dict[str, str], words: str) ->
 @pytest.mark.parametrize("command", [encode, submit, estimate], ids=lambda command: command.name)
 def test_the_command_line_offers_the_table(command: click.Command) -> None:
     """If this fails, an option of the table cannot be given to a command."""
-    found = {parameter.name: parameter for parameter in command.params}
+    found = {name: parameter for parameter in command.params for name in parameter.opts}
     for option in OFFERED:
         if command is encode and not option.rule.local:
-            assert option.field not in found
+            assert f"--{option.name}" not in found
             continue
-        parameter = found[option.field]
-        assert f"--{option.name}" in parameter.opts
+        parameter = found[f"--{option.name}"]
+        assert parameter.name == option.field
         assert not option.rule.flag or option.rule.flag in parameter.opts
         assert parameter.default is None
         text = getattr(parameter, "help", None) or ""
         assert option.rule.switch or option.rule.allowed in text
         assert command is not encode or f"[default: {option.default_text}]" in text
         assert option.rule.switch == (f"--no-{option.name}" in parameter.secondary_opts)
+
+
+def test_no_audio_is_a_switch_of_its_own(tmp_path: Path) -> None:
+    """If this fails, --no-audio keeps the sound, or --audio is not heard beside it."""
+    for given, wanted in [
+        (["--no-audio"], "none"),
+        (["--audio", "2"], "2"),
+        (["--audio", "2", "--crf", "3"], "2"),
+        ([], None),
+    ]:
+        context = submit.make_context("submit", [*given, str(tmp_path / "a.mkv")])
+        assert context.params["audio"] == wanted
 
 
 def test_the_api_offers_the_table() -> None:
@@ -155,6 +190,8 @@ def test_the_api_offers_the_table() -> None:
             assert schema["enum"] == list(option.rule.choices)
         elif option.rule.switch:
             assert schema["type"] == "boolean"
+        elif option.rule.form:
+            assert schema["type"] == "string"
         else:
             limits = (schema["minimum"], schema["maximum"])
             assert limits == (option.rule.lowest, option.rule.highest)

@@ -15,7 +15,6 @@ from excamera.errors import (
     InputIsDirectory,
     InputNotReadable,
     NoSuchInput,
-    OptionError,
     SeveralSequences,
     SourceChanged,
     SourceUnavailable,
@@ -25,8 +24,6 @@ from mu import is_object_url
 USUAL_RATE = Fraction(25)
 """Pictures a second if nobody says."""
 
-_HIGHEST_RATE = 1000
-_LONGEST_RATE = 20
 _ENDINGS = frozenset(
     {
         *("png", "jpg", "jpeg", "jpe", "jfif", "jp2", "j2k", "j2c", "jpf", "jls"),
@@ -36,7 +33,6 @@ _ENDINGS = frozenset(
 )
 _PATTERN = re.compile(r"(?P<before>(?:[^%]|%%)*)%(?:0(?P<width>\d+))?d(?P<after>(?:[^%]|%%)*)")
 _NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*\.[^.]+)", re.ASCII)
-_RATE = re.compile(r"\d+(\.\d+)?(/\d+(\.\d+)?)?")
 _NAMED = 4
 """So many sequences, or gaps, are named in a message."""
 
@@ -115,28 +111,6 @@ def is_sequence(source: str) -> bool:
 def has_number(source: str) -> bool:
     """Whether the last part of a path has a place for a number."""
     return _PATTERN.fullmatch(source.rpartition("/")[2]) is not None
-
-
-def parse_rate(text: str) -> Fraction:
-    """A frame rate as users write it: "24", "23.976" (which means 24000/1001) or "24000/1001".
-
-    Raises:
-        OptionError: it is none.
-    """
-    rate = Fraction(0)
-    if _RATE.fullmatch(text.strip()) and len(text) <= _LONGEST_RATE:
-        number, _, divisor = text.strip().partition("/")
-        divided = Fraction(divisor or 1)
-        rate = Fraction(number) / divided if divided else rate
-    if not 0 < rate <= _HIGHEST_RATE:
-        raise OptionError(
-            f"fps must be a number of at most {_HIGHEST_RATE}, such as 24, 23.976 or 24000/1001, "
-            f"not {text!r}"
-        )
-    places = len(text.strip().partition(".")[2])
-    slowed = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
-    is_rounded = 1 < places < _LONGEST_RATE and "/" not in text
-    return slowed if is_rounded and round(slowed, places) == rate else rate
 
 
 def find_pictures(source: str, name: str, rate: Fraction = USUAL_RATE) -> NumberedPictures:

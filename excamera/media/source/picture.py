@@ -18,6 +18,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from excamera.job.plan import Geometry, Light
+from excamera.media.source.tonemapping import tone_mapped
 
 Plane = NDArray[np.uint8]
 Planes = tuple[Plane, Plane, Plane]
@@ -32,6 +33,9 @@ _EXACT = (
 )
 _JPEG_RANGE = 2  # AVCOL_RANGE_JPEG
 _MATRIX_RGB, _UNSPECIFIED, _BT601 = 0, 2, 6  # H.273
+
+_BT709, _BT2020 = 1, 9  # H.273, and swscale's
+_MATRICES = (_BT709, _BT2020)
 
 _reformatter = VideoReformatter()
 
@@ -129,6 +133,8 @@ def to_i420(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
         frame: as PyAV decoded it.
         geometry: from the plan, or from `geometry_of` the first frame.
     """
+    if geometry.tone is not None:
+        frame = _standard_range(frame, geometry, *geometry.tone)
     turned = geometry.quarter_turns or geometry.flipped
     width, height = geometry.source_width, geometry.source_height
     # A turn can move the odd edge to the side at which chroma pairs begin: turn at 4:4:4.
@@ -140,6 +146,46 @@ def to_i420(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
     planes = _turn(planes_of(frame), geometry)
     turned_frame = frame_of(planes, target)
     return _convert(turned_frame, *_size(planes), "yuv420p") if via_444 else turned_frame
+
+
+def _standard_range(frame: VideoFrame, geometry: Geometry, transfer: int, peak: int) -> VideoFrame:
+    """A picture of high dynamic range as one of a standard screen, in BT.709 and 4:4:4."""
+    source = frame.colorspace if frame.colorspace in _MATRICES else _BT2020
+    high = _reformatter.reformat(
+        frame,
+        width=geometry.source_width,
+        height=geometry.source_height,
+        format="gbrp12le",
+        src_colorspace=None if is_rgb(frame) else source,
+        interpolation=_EXACT,
+        src_color_range="JPEG" if is_rgb(frame) or is_full_range(frame) else "MPEG",
+        dst_color_range="JPEG",
+        threads=1,
+    )
+    green, blue, red = (_view_of_words(plane) for plane in high.planes)
+    standard = av.VideoFrame(high.width, high.height, "gbrp12le")
+    red, green, blue = tone_mapped((red, green, blue), transfer, peak)
+    for plane, data in zip(standard.planes, (green, blue, red), strict=True):
+        _view_of_words(plane)[:] = data
+    return _reformatter.reformat(
+        standard,
+        format="yuv444p",
+        dst_colorspace=_BT709,
+        interpolation=_EXACT,
+        src_color_range="JPEG",
+        dst_color_range="MPEG",
+        threads=1,
+    )
+
+
+def _view_of_words(plane: VideoPlane) -> NDArray[np.uint16]:
+    rows = np.frombuffer(memoryview(plane), np.uint16)
+    return rows.reshape(plane.height, plane.line_size // 2)[:, : plane.width]
+
+
+def resized(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+    """A frame in I420 of another size; the same frame if it is one."""
+    return _convert(frame, width, height, "yuv420p")
 
 
 def _size(planes: Planes) -> tuple[int, int]:

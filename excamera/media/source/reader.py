@@ -14,8 +14,10 @@ from av.video.stream import VideoStream
 
 from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
 from excamera.job.plan import Chunk, Geometry, Plan
+from excamera.media.filters.parts import FilterRun
 from excamera.media.source.decoder import counted, packets_of
 from excamera.media.source.deinterlacer import deinterlaced
+from excamera.media.source.framing import cropped, sized
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, open_media
 from excamera.media.source.numbered import find_pictures, is_sequence
@@ -23,6 +25,9 @@ from excamera.media.source.picture import geometry_of, to_i420
 from excamera.media.source.pictures import PictureList
 from excamera.media.source.recorded import RecordedPackets
 from mu import Store
+
+Timed = tuple[int | None, VideoFrame]
+"""A frame and its time in the source."""
 
 
 class FrameReader:
@@ -55,6 +60,8 @@ class FrameReader:
         self._frames: Iterator[VideoFrame] | None = None
         self._last: int | None = None
         self._wanted = 0  # number of the frame that is being looked for
+        self._held: Timed | None = None  # the last, if it may be repeated
+        self._run: FilterRun | None = None
 
     @classmethod
     def for_plan(cls, plan: Plan, store: Store, threads: int = 1) -> FrameReader:
@@ -82,6 +89,7 @@ class FrameReader:
         self._opened = None
         self._frames = None
         self._last = None
+        self._held = None
         self._stack.close()
 
     def read(self, chunk: Chunk) -> Iterator[VideoFrame]:
@@ -91,44 +99,73 @@ class FrameReader:
             SourceMismatch: the source does not have exactly these frames.
             UnreadableFrame: a frame cannot be decoded.
             SourceUnavailable: the source cannot be read.
+            OptionError: a filter fails, or does not make one frame of each.
         """
-        for number, frame in enumerate(self._chunk_frames(chunk)):
-            if frame.pts != chunk.read_pts[number]:
+        found = self._filtered(chunk) if self._plan.options.vf else self._upright(chunk)
+        for picture in found:
+            yield sized(picture, self._plan.geometry)
+
+    def _filtered(self, chunk: Chunk) -> Iterator[VideoFrame]:
+        """The pictures as the filters make them, as if they had seen the whole film."""
+        run, self._run = self._run, None
+        if run is None or not run.goes_on_with(chunk):
+            run = FilterRun(self._plan, chunk)
+        rest = run.missing(chunk)
+        pictures = self._upright(rest) if rest.pts else iter(())
+        yield from run.filtered(chunk, zip(rest.pts, pictures, strict=True))
+        self._run = run
+
+    def _upright(self, chunk: Chunk) -> Iterator[VideoFrame]:
+        """The planned pictures, cropped, in I420."""
+        geometry = self._plan.geometry
+        found = self._repeated(chunk) if self._plan.repeats else self._in_turn(chunk)
+        for number, (pts, frame) in enumerate(found):
+            if pts != chunk.read_pts[number]:
                 raise SourceMismatch(
                     f"{self._plan.source.name}: frame {chunk.first_frame + number} was planned "
-                    f"at {chunk.read_pts[number]}, found at {frame.pts}"
+                    f"at {chunk.read_pts[number]}, found at {pts}"
                 )
-            yield to_i420(frame, self._plan.geometry)
+            yield cropped(to_i420(frame, geometry), geometry)
 
-    def _chunk_frames(self, chunk: Chunk) -> Iterator[VideoFrame]:
-        self._wanted = chunk.first_frame
-        first = self._go_to(chunk)
+    def _in_turn(self, chunk: Chunk) -> Iterator[Timed]:
+        """The chunk's frames, which follow each other in the source."""
         for number in range(len(chunk.read_pts)):
             self._wanted = chunk.first_frame + number
-            frame = first if number == 0 else self._next()
-            if frame is None:
-                raise SourceMismatch(
-                    f"{self._plan.source.name}: ends before frame {chunk.first_frame + number}"
-                )
-            yield frame
+            yield self._there(self._go_to(chunk) if number == 0 else self._next())
+
+    def _repeated(self, chunk: Chunk) -> Iterator[Timed]:
+        """The chunk's frames, which may be repeated, or have others between them."""
+        for number, wanted in enumerate(chunk.read_pts):
+            self._wanted = chunk.first_frame + number
+            if self._held is None or self._held[0] != wanted:
+                frame = self._go_to(chunk) if number == 0 else self._skip_to(wanted)
+                self._held = self._there(frame)
+            yield self._held
+
+    def _there(self, frame: VideoFrame | None) -> Timed:
+        if frame is None:
+            raise SourceMismatch(f"{self._plan.source.name}: ends before frame {self._wanted}")
+        return frame.pts, frame
 
     def _go_to(self, chunk: Chunk) -> VideoFrame | None:
         """The chunk's first frame, by reading on or by seeking."""
         wanted = chunk.read_pts[0]
+        # Of several frames with one time, the first stands for all if others may be dropped.
+        skip = 0 if self._plan.repeats else chunk.skip
         near = not chunk.seek or (self._last is not None and chunk.seek[0] <= self._last)
         if self._last is not None and self._last < wanted and near:
-            frame = self._skip_to(wanted, chunk.skip)
+            frame = self._skip_to(wanted, skip)
             if frame is not None and frame.pts == wanted:
                 return frame
         frame = None
         for target in (*chunk.seek, None):
             self._start(target)
-            frame = self._skip_to(wanted, chunk.skip)
+            frame = self._skip_to(wanted, skip)
             if frame is not None and frame.pts == wanted:
                 return frame
         return frame
 
-    def _skip_to(self, wanted: int, skip: int) -> VideoFrame | None:
+    def _skip_to(self, wanted: int, skip: int = 0) -> VideoFrame | None:
         while (frame := self._next()) is not None:
             if frame.pts is not None and frame.pts >= wanted:
                 if frame.pts == wanted and skip:

@@ -1,0 +1,95 @@
+"""What becomes of the pictures before and after filters: their range, their part, their size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from av.video.frame import VideoFrame
+
+from excamera.errors import OptionError
+from excamera.job import forms
+from excamera.job.options import EncodeOptions
+from excamera.job.plan import Geometry, Light
+from excamera.media.source.picture import frame_of, planes_of, resized
+from excamera.media.source.tonemapping import NAMES, is_high_range, peak_nits
+
+_BT709 = 1  # H.273
+
+
+def toned_geometry(geometry: Geometry, options: EncodeOptions, frame: VideoFrame) -> Geometry:
+    """The geometry with the option `tonemap`, if the source's first frame has use for it."""
+    if not (options.tonemap and is_high_range(frame.color_trc)):
+        return geometry
+    tone = (int(frame.color_trc), peak_nits(frame))
+    # What the source says of its light is not true of the result.
+    return replace(
+        geometry, tone=tone, matrix=_BT709, transfer=_BT709, primaries=_BT709, light=Light()
+    )
+
+
+def range_note(geometry: Geometry) -> str:
+    """What a user should know of a source of high dynamic range, else ""."""
+    if geometry.tone is not None:
+        return f"{NAMES[geometry.tone[0]]} (HDR) of {geometry.tone[1]} cd/m2: made BT.709 (SDR)"
+    if is_high_range(geometry.transfer):
+        return (
+            f"{NAMES[geometry.transfer]} (HDR): kept, with 8 bits; --tonemap makes BT.709 (SDR) "
+            "of it"
+        )
+    return ""
+
+
+def cropped_geometry(geometry: Geometry, options: EncodeOptions, name: str) -> Geometry:
+    """The geometry with the option `crop`.
+
+    Raises:
+        OptionError: that does not lie in the picture.
+    """
+    if not options.crop:
+        return geometry
+    area = forms.parse_crop(options.crop)
+    width, height = geometry.turned
+    if area.x + area.width > width or area.y + area.height > height:
+        raise OptionError(
+            f"crop {options.crop} does not lie in the pictures of {name}, which have "
+            f"{width}x{height} pixels"
+        )
+    return replace(geometry, crop=(area.width, area.height, area.x, area.y))
+
+
+def scaled_geometry(geometry: Geometry, options: EncodeOptions) -> Geometry:
+    """The geometry with the option `scale`; pixels get the shape that keeps the picture's."""
+    if not options.scale:
+        return geometry
+    before = geometry.width, geometry.height
+    width, height = forms.parse_scale(options.scale)
+    if width < 0:
+        width = _in_proportion(height, *before, -width)
+    elif height < 0:
+        height = _in_proportion(width, *before[::-1], -height)
+    shape = Fraction(*geometry.sample_aspect) * Fraction(before[0] * height, before[1] * width)
+    return replace(
+        geometry, size=(width, height), sample_aspect=(shape.numerator, shape.denominator)
+    )
+
+
+def _in_proportion(other: int, side: int, side_of_other: int, multiple: int) -> int:
+    """The length of a side next to another, as a multiple of a number."""
+    parts = side_of_other * multiple
+    return max(1, (2 * other * side + parts) // (2 * parts)) * multiple
+
+
+def cropped(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
+    """What is kept of a picture in I420."""
+    if geometry.crop is None:
+        return frame
+    width, height, x, y = geometry.crop
+    luma, *chroma = planes_of(frame)
+    u, v = (one[y // 2 : (y + height + 1) // 2, x // 2 : (x + width + 1) // 2] for one in chroma)
+    return frame_of((luma[y : y + height, x : x + width], u, v))
+
+
+def sized(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
+    """A picture as an I420 one of the result's size."""
+    return resized(frame, geometry.width, geometry.height)
