@@ -8,28 +8,48 @@ from typing import Any
 
 import click
 
+from excamera.cli.help import OUTPUT, RUNNING, a_file, command, option
 from excamera.cli.options import encode_options, given
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
-from excamera.job.options import EncodeOptions
+from excamera.job.options import SOURCE, EncodeOptions
 from excamera.local import EncodeResult, encode_file
 from excamera.media.source.numbered import parse_rate
 
 
-@click.command()
-@click.argument("source", metavar="INPUT")
+@command(
+    examples=[
+        ("excamera encode film.mp4 film.webm", "Encodes a film with the defaults, on all CPUs."),
+        ("excamera encode --crf 18 --effort 4 film.mp4 film.webm",
+         "Better quality; slower, and better compressed."),
+        ("excamera encode --fps 23.976 'frames/frame_%04d.png' film.webm",
+         "Numbered pictures become a film."),
+        ("curl -s https://example.org/film.mp4 | excamera encode - film.webm",
+         "Reads standard input."),
+    ]
+)  # fmt: skip
+@click.argument("source", metavar="INPUT", shell_complete=a_file)
 @click.argument("output", type=click.Path(path_type=Path))
 @encode_options(show_defaults=True)
-@click.option(
+@option(
     "--fps",
-    help="Pictures a second, for numbered pictures: 24, 23.976 or 24000/1001.  [default: 25]",
+    section=SOURCE,
+    show_default="25",
+    help="Pictures a second, for numbered pictures: 24, 23.976 or 24000/1001.",
 )
-@click.option("--workers", "-j", type=int, help="Number of processes.  [default: one per CPU]")
-@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
-@click.option("--keep-job", type=click.Path(path_type=Path, file_okay=False),
-              help="Keep the job's objects in this directory.")  # fmt: skip
-@click.option("--timeline", type=click.Path(path_type=Path),
-              help="Write what each worker did to this .html file, even on failure.")  # fmt: skip
+@option(
+    "--workers",
+    "-j",
+    section=RUNNING,
+    type=int,
+    show_default="one per CPU",
+    help="Number of processes.",
+)
+@option("--overwrite", section=OUTPUT, is_flag=True, help="Replace an output that exists.")
+@option("--keep-job", section=RUNNING, type=click.Path(path_type=Path, file_okay=False),
+        help="Keep the job's objects in this directory.")  # fmt: skip
+@option("--timeline", section=OUTPUT, type=click.Path(path_type=Path),
+        help="Write what each worker did to this .html file, even on failure.")  # fmt: skip
 def encode(
     source: str,
     output: Path,

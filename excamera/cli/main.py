@@ -8,11 +8,13 @@ import click
 
 from codec.errors import CodecError
 from excamera.cli.compare import compare
+from excamera.cli.completion import completion
 from excamera.cli.decode import decode
 from excamera.cli.deploy import deploy, destroy, synth
 from excamera.cli.doctor import doctor
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
+from excamera.cli.help import Group
 from excamera.cli.jobs import cancel, fetch, jobs, status, timeline
 from excamera.cli.logs import logs
 from excamera.cli.model import model
@@ -24,18 +26,19 @@ from mu import MuError
 from mu.cli.running import run_command_line
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="excamera")
 def excamera() -> None:
     """Encode a video on many small workers into one VP8 stream with few key frames."""
 
 
-for command in (
-    *(encode, decode, compare, sample),
-    *(deploy, destroy, synth, doctor, warm),
-    *(submit, status, jobs, cancel, fetch, logs, timeline, estimate, model),
-):
-    excamera.add_command(command)
+excamera.add_section("On one machine", (encode, decode, compare, sample))
+excamera.add_section(
+    "Jobs in the cloud",
+    (estimate, submit, jobs, status, fetch, cancel, logs, timeline),
+)
+excamera.add_section("The stack", (deploy, synth, destroy, doctor, warm, model))
+excamera.add_section("This program", (completion,))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

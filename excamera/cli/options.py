@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import click
-
+from excamera.cli.help import GOAL, one_of, option
 from excamera.job.goal import BUDGET, CHOSEN, NAMES, WITHIN, Goal
-from excamera.job.options import OFFERED, EncodeOptions, Value
+from excamera.job.options import OFFERED, SECTIONS, EncodeOptions, Value
 
 Command = Callable[..., None]
 
@@ -23,15 +22,19 @@ def encode_options(*, show_defaults: bool) -> Callable[[Command], Command]:
     """
 
     def decorate(command: Command) -> Command:
-        for option in reversed(OFFERED):
-            rule = option.rule
-            name = f"--{option.name}"
-            command = click.option(
-                f"{name}/--no-{option.name}" if rule.switch else name,
+        # The first that is added is shown last.
+        ordered = sorted(OFFERED, key=lambda one: SECTIONS.index(one.rule.section))
+        for one in reversed(ordered):
+            rule = one.rule
+            name = f"--{one.name}"
+            command = option(
+                f"{name}/--no-{one.name}" if rule.switch else name,
                 *([rule.flag] if rule.flag else []),
+                section=rule.section,
                 type=bool if rule.switch else str if rule.choices else int,
-                default=option.default if show_defaults else None,
+                default=one.default if show_defaults else None,
                 show_default=show_defaults,
+                shell_complete=one_of(rule.choices) if rule.choices else None,
                 help=f"{rule.help}." if rule.switch else f"{rule.help} ({rule.allowed}).",
             )(command)
         return command
@@ -41,14 +44,14 @@ def encode_options(*, show_defaults: bool) -> Callable[[Command], Command]:
 
 def goal_options(command: Command) -> Command:
     """Add the options of a goal to a command; `goal_of` reads them."""
-    for option in (
-        click.option(f"--{BUDGET}", metavar="DOLLARS", help="Choose N, x, memory and number of "
-                     "workers: the fastest way that costs no more, such as 0.40."),
-        click.option(f"--{WITHIN}", metavar="TIME", help="Choose N, x, memory and number of "
-                     "workers: the cheapest way that ends so long after the upload, such as 30s or "
-                     "2m."),
+    for one in (
+        option(f"--{BUDGET}", section=GOAL, metavar="DOLLARS", help="Choose N, x, memory and "
+                     "number of workers: the fastest way that costs no more, such as 0.40."),
+        option(f"--{WITHIN}", section=GOAL, metavar="TIME", help="Choose N, x, memory and "
+                     "number of workers: the cheapest way that ends so long after the "
+                     "upload, such as 30s or 2m."),
     ):  # fmt: skip
-        command = option(command)
+        command = one(command)
     return command
 
 

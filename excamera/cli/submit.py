@@ -17,6 +17,7 @@ from excamera.cli.cloud import (
     print_json,
 )
 from excamera.cli.encode import say_notes
+from excamera.cli.help import GOAL, OUTPUT, RUNNING, a_file, command, option
 from excamera.cli.jobs import fetch_result, result_line
 from excamera.cli.options import encode_options, given, goal_of, goal_options
 from excamera.cli.outcome import outcomes
@@ -32,26 +33,40 @@ from excamera.price.estimate import Workers
 from mu import is_object_url
 
 
-@click.command()
-@click.argument("source", metavar="INPUT")
+@command(
+    examples=[
+        ("excamera submit film.mp4 -o film.webm", "Uploads, follows the job, downloads."),
+        (
+            "excamera submit --within 2m film.mp4 --wait",
+            "The cheapest way that takes 2 minutes.",
+        ),
+        ("excamera submit --budget 0.40 --crf 30 film.mp4", "The fastest way for 40 cents."),
+        ("excamera submit s3://bucket/film.mp4", "Starts a job for what is in a bucket already."),
+    ]
+)
+@click.argument("source", metavar="INPUT", shell_complete=a_file)
 @encode_options(show_defaults=False)
 @goal_options
-@click.option(f"--{OR_FAIL}", is_flag=True, help=f"With --{WITHIN}: fail if the job should not end "
-              "in that time, instead of being as fast as possible.")  # fmt: skip
-@click.option("--wait", is_flag=True, help="Follow the job to its end.")
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help=f"Follow it, and download the result to a .{CLOUD_CONTAINER} file.")  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
-@click.option(
+@option(f"--{OR_FAIL}", section=GOAL, is_flag=True, help=f"With --{WITHIN}: fail if the job should "
+        "not end in that time, instead of being as fast as possible.")  # fmt: skip
+@option("--wait", section=RUNNING, is_flag=True, help="Follow the job to its end.")
+@option("-o", "--output", section=OUTPUT, type=click.Path(path_type=Path),
+        help=f"Follow it, and download the result to a .{CLOUD_CONTAINER} file.")  # fmt: skip
+@option("--overwrite", section=OUTPUT, is_flag=True, help="Replace an output that exists.")
+@option(
     "--priority",
+    section=RUNNING,
     type=click.IntRange(-HIGHEST_PRIORITY, HIGHEST_PRIORITY),
     default=USUAL_PRIORITY,
     show_default=True,
     help="Jobs of a higher priority start before others that wait.",
 )
-@click.option("--tag", help="JSON or text that all notices of the job repeat.")
-@click.option(
-    "--again", is_flag=True, help="Make a new job even if the same one was submitted before."
+@option("--tag", section=RUNNING, help="JSON or text that all notices of the job repeat.")
+@option(
+    "--again",
+    section=RUNNING,
+    is_flag=True,
+    help="Make a new job even if the same one was submitted before.",
 )
 @json_option
 @cloud_command

@@ -30,6 +30,9 @@ QI_OF_CRF: tuple[int, ...] = (
 )
 """libvpx's 0..63 scale (here `crf`) to VP8's `y_ac_qi` 0..127."""
 
+SECTIONS = (QUALITY, STRUCTURE, SOURCE) = ("Quality", "Structure", "Source")
+"""Under which titles `--help` and docs/cli.md show the options, in this order."""
+
 SWITCH = {"true": True, "false": False}
 """How users write a switch."""
 _SWITCH_TEXT = " or ".join(SWITCH)
@@ -50,6 +53,7 @@ class Rule:
         flag: the short form on the command line, such as "-n".
         offered: whether users set it by the command line, metadata and the API; if not, only
             the stack's `options` setting and Python can.
+        section: under which title `--help` shows it.
     """
 
     help: str
@@ -59,6 +63,7 @@ class Rule:
     switch: bool = False
     flag: str = ""
     offered: bool = False
+    section: str = QUALITY
 
     @property
     def allowed(self) -> str:
@@ -121,19 +126,16 @@ class Option:
             raise OptionError(f"{self.name} must be a whole number, not {text!r}") from None
 
 
-def _number(
-    default: int, lowest: int, highest: int, text: str, *, flag: str = "", offered: bool = False
-) -> Any:
-    rule = Rule(text, lowest, highest, flag=flag, offered=offered)
-    return field(default=default, metadata={"rule": rule})
+def _number(default: int, lowest: int, highest: int, text: str, **more: Any) -> Any:
+    return field(default=default, metadata={"rule": Rule(text, lowest, highest, **more)})
 
 
-def _choice(default: str, choices: tuple[str, ...], text: str, *, offered: bool = False) -> Any:
-    return field(default=default, metadata={"rule": Rule(text, choices=choices, offered=offered)})
+def _choice(default: str, choices: tuple[str, ...], text: str, **more: Any) -> Any:
+    return field(default=default, metadata={"rule": Rule(text, choices=choices, **more)})
 
 
-def _switch(default: bool, text: str, *, offered: bool = False) -> Any:
-    return field(default=default, metadata={"rule": Rule(text, switch=True, offered=offered)})
+def _switch(default: bool, text: str, **more: Any) -> Any:
+    return field(default=default, metadata={"rule": Rule(text, switch=True, **more)})
 
 
 class _Checked:
@@ -216,11 +218,13 @@ class EncodeOptions(_Checked):
 
     chunk_frames: int = _number(
         0, 0, 1000, "N: frames of a chunk; 0 chooses it for each batch, and batches end where "
-        "scenes do", flag="-n", offered=True
+        "scenes do", flag="-n", offered=True,
+        section=STRUCTURE
     )  # fmt: skip
     batch_chunks: int = _number(
         16, 1, _MOST_CHUNKS, "x: chunks that share one key frame; 1 joins nothing; if N is chosen, "
-        "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True
+        "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True,
+        section=STRUCTURE
     )  # fmt: skip
     crf: int = _number(
         24, 0, CRF_MAX, "Quality on libvpx's quantiser scale; 0 is the best", offered=True
@@ -228,16 +232,22 @@ class EncodeOptions(_Checked):
     mode: str = _choice(
         "auto", MODES, "How the chunks of a batch come to share a key frame: anchors codes ahead "
         "the frames that they refer to; rebase is the published method, in which libvpx encodes "
-        "them and they are rebased; auto chooses for each batch", offered=True
+        "them and they are rebased; auto chooses for each batch", offered=True, section=STRUCTURE
     )  # fmt: skip
-    deinterlace: bool = _switch(True, "Make whole pictures of interlaced ones", offered=True)
+    deinterlace: bool = _switch(
+        True, "Make whole pictures of interlaced ones", offered=True, section=SOURCE
+    )
     damaged: bool = _switch(
         False,
         "Encode what there is of a source that ends early, instead of refusing it",
         offered=True,
+        section=SOURCE,
     )
     strict: bool = _switch(
-        False, "Refuse a source with any damage, instead of concealing it", offered=True
+        False,
+        "Refuse a source with any damage, instead of concealing it",
+        offered=True,
+        section=SOURCE,
     )
     anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)
