@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from excamera.cli.help import OUTPUT, RUNNING, a_file, command, option
-from excamera.cli.options import encode_options, given
+from excamera.cli.options import encode_options, given, work_dir_option
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.options import SOURCE, EncodeOptions
 from excamera.local import EncodeResult, encode_file
 from excamera.media.source.numbered import parse_rate
+from excamera.work import usual_parent
 
 
 @command(
@@ -47,7 +48,8 @@ from excamera.media.source.numbered import parse_rate
 )
 @option("--overwrite", section=OUTPUT, is_flag=True, help="Replace an output that exists.")
 @option("--keep-job", section=RUNNING, type=click.Path(path_type=Path, file_okay=False),
-        help="Keep the job's objects in this directory.")  # fmt: skip
+        help="Keep the job's objects in this directory, not in a work folder, and for good.")  # fmt: skip
+@work_dir_option
 @option("--timeline", section=OUTPUT, type=click.Path(path_type=Path),
         help="Write what each worker did to this .html file, even on failure.")  # fmt: skip
 def encode(
@@ -57,6 +59,7 @@ def encode(
     workers: int | None,
     overwrite: bool,
     keep_job: Path | None,
+    work_dir: Path | None,
     timeline: Path | None,
     **options: Any,
 ) -> None:
@@ -68,6 +71,8 @@ def encode(
     chosen = EncodeOptions().with_values(given(options))
     if workers is not None and not 1 <= workers <= 1024:
         raise OptionError(f"workers must be 1 to 1024, not {workers}")
+    # A variable may name the other folder, too.
+    work_dir = None if keep_job is not None else work_dir or usual_parent()
     with progress_observer() as observer:
         result = encode_file(
             source,
@@ -77,8 +82,10 @@ def encode(
             overwrite=overwrite,
             fps=None if fps is None else parse_rate(fps),
             keep_job=keep_job,
+            work_dir=work_dir,
             timeline=timeline,
             observer=observer,
+            say=observer.say,
         )
     say_notes(result.notes)
     click.echo(summary(result))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from codec.errors import CodecError
+from excamera.cli.clean import clean
 from excamera.cli.compare import compare
 from excamera.cli.completion import completion
 from excamera.cli.decode import decode
@@ -32,7 +33,7 @@ def excamera() -> None:
     """Encode a video on many small workers into one VP8 stream with few key frames."""
 
 
-excamera.add_section("On one machine", (encode, decode, compare, sample))
+excamera.add_section("On one machine", (encode, decode, compare, sample, clean))
 excamera.add_section(
     "Jobs in the cloud",
     (estimate, submit, jobs, status, fetch, cancel, logs, timeline),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from excamera.cli.help import GOAL, one_of, option
+import click
+
+from excamera.cli.help import GOAL, RUNNING, one_of, option
 from excamera.job.goal import BUDGET, CHOSEN, NAMES, WITHIN, Goal
 from excamera.job.options import OFFERED, SECTIONS, EncodeOptions, Value
+from excamera.work import VARIABLE
 
 Command = Callable[..., None]
 
@@ -40,6 +44,17 @@ def encode_options(*, show_defaults: bool) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+work_dir_option = option(
+    "--work-dir",
+    section=RUNNING,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=VARIABLE,
+    show_default=f"${VARIABLE}, or excamera in $XDG_CACHE_HOME or ~/.cache",
+    help="Where encodes keep their objects until they succeed. The same command goes on from them.",
+)
 
 
 def goal_options(command: Command) -> Command:

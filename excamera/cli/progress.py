@@ -52,7 +52,7 @@ class ProgressObserver(Observer):
             self._all_frames = record.result["frames"]
             counts = (_count(record.result[f"{unit}s"], unit) for unit in ("frame", "chunk"))
             batches = record.result["batches"]
-            self._say(f"{' in '.join(counts)}, {batches} batch{'es' if batches != 1 else ''}")
+            self.say(f"{' in '.join(counts)}, {batches} batch{'es' if batches != 1 else ''}")
         if record.name == ENCODING:
             self._encoded(record.event, record.result["frames"])
 
@@ -90,7 +90,7 @@ class ProgressObserver(Observer):
             if self._line.moving:
                 self._show()
             else:
-                self._say(self._phase)
+                self.say(self._phase)
 
     def _show(self) -> None:
         done, total = sum(self._frames.values()), max(1, self._all_frames)
@@ -98,7 +98,7 @@ class ProgressObserver(Observer):
             tenth = _PLAIN_STEPS * done // total
             if tenth > self._tenth:
                 self._tenth = tenth
-                self._say(self.line())
+                self.say(self.line())
             return
         now = time.monotonic()
         if now - self._drawn < _REDRAW_S and done < total:
@@ -108,7 +108,8 @@ class ProgressObserver(Observer):
         text = self.line()
         self._line.show(f"[{'#' * filled}{'.' * (_BAR - filled)}] {text}", text)
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Write a line."""
         self.close()
         self._out.write(text + "\n")
         self._out.flush()

@@ -76,12 +76,12 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
 
     Args:
         event: `job`; `input` with `name` and `path` or `key`, and perhaps `fps`, the rate of
-            numbered pictures; `container`, the name of the result's; `options` as
-            `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn the frames by
-            decoding whatever the container says; perhaps `output`, the
-            `store` and `key` of the result; `goal`, as `excamera.job.goal.Goal.to_json`; `limits`,
-            those of `excamera.job.packing.Limits`; and `span_pixels`, see
-            `excamera.job.cut.spans`.
+            numbered pictures, and `mark`, which is another one if the source may be;
+            `container`, the name of the result's; `options` as `EncodeOptions.to_json`; `index`:
+            "auto", or "decoding" to learn the frames by decoding whatever the container says;
+            perhaps `output`, the `store` and `key` of the result; `goal`, as
+            `excamera.job.goal.Goal.to_json`; `limits`, those of `excamera.job.packing.Limits`; and
+            `span_pixels`, see `excamera.job.cut.spans`.
         context: the store.
         accept: is asked once the film is known, and chooses for a goal.
 
@@ -124,6 +124,7 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         if container.counts_frames:
             frames = counting_frames(frames, opened.frame_rate)
         mark = pictures.fingerprint if pictures else fingerprint(media)
+        mark += given.get("mark", "")
         made = _make_plan(opened, frames, original, mark, container, options)
     accepted = Accepted(options, Limits(**event.get("limits", {})))
     if accept is not None:
