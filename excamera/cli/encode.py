@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from excamera.cli.help import OUTPUT, RUNNING, a_file, command, option
-from excamera.cli.options import encode_options, given, work_dir_option
+from excamera.cli.options import encode_options, given, progress_options, work_dir_option
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.options import SOURCE, EncodeOptions
@@ -48,8 +47,9 @@ from excamera.work import usual_parent
 )
 @option("--overwrite", section=OUTPUT, is_flag=True, help="Replace an output that exists.")
 @option("--keep-job", section=RUNNING, type=click.Path(path_type=Path, file_okay=False),
-        help="Keep the job's objects in this directory, not in a work folder, and for good.")  # fmt: skip
+        help="Keep the job's objects in this directory, and for good.")  # fmt: skip
 @work_dir_option
+@progress_options(verbose=True)
 @option("--timeline", section=OUTPUT, type=click.Path(path_type=Path),
         help="Write what each worker did to this .html file, even on failure.")  # fmt: skip
 def encode(
@@ -61,6 +61,9 @@ def encode(
     keep_job: Path | None,
     work_dir: Path | None,
     timeline: Path | None,
+    progress: str,
+    quiet: bool,
+    verbose: bool,
     **options: Any,
 ) -> None:
     """Encode INPUT to OUTPUT (.webm or .ivf).
@@ -73,7 +76,9 @@ def encode(
         raise OptionError(f"workers must be 1 to 1024, not {workers}")
     # A variable may name the other folder, too.
     work_dir = None if keep_job is not None else work_dir or usual_parent()
-    with progress_observer() as observer:
+    if quiet and verbose:
+        raise OptionError("--quiet says nothing, --verbose explains: give one")
+    with progress_observer(progress, quiet=quiet, verbose=verbose) as observer:
         result = encode_file(
             source,
             output,
@@ -87,14 +92,11 @@ def encode(
             observer=observer,
             say=observer.say,
         )
-    say_notes(result.notes)
-    click.echo(summary(result))
-
-
-def say_notes(notes: Iterable[str]) -> None:
-    """Say what a user should know of a source."""
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
+        observer.close()
+        for note in result.notes:
+            observer.note(note)
+    if not quiet:
+        click.echo(summary(result))
 
 
 def summary(result: EncodeResult) -> str:

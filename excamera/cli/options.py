@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from excamera.cli.help import GOAL, RUNNING, one_of, option
+from excamera.cli.help import GOAL, OUTPUT, RUNNING, one_of, option
+from excamera.cli.progress import WAYS
 from excamera.job.goal import BUDGET, CHOSEN, NAMES, WITHIN, Goal
 from excamera.job.options import OFFERED, SECTIONS, EncodeOptions, Value
 from excamera.work import VARIABLE
@@ -55,6 +56,32 @@ work_dir_option = option(
     show_default=f"${VARIABLE}, or excamera in $XDG_CACHE_HOME or ~/.cache",
     help="Where encodes keep their objects until they succeed. The same command goes on from them.",
 )
+
+
+def progress_options(*, verbose: bool) -> Callable[[Command], Command]:
+    """Add the options that say how much a command tells while it works.
+
+    Args:
+        verbose: whether it can explain decisions.
+    """
+
+    def decorate(command: Command) -> Command:
+        if verbose:
+            command = option("--verbose", "-v", section=OUTPUT, is_flag=True,
+                             help="Explain what is decided, and why.")(command)  # fmt: skip
+        command = option("--quiet", "-q", section=OUTPUT, is_flag=True,
+                         help="Say nothing but errors.")(command)  # fmt: skip
+        return option(
+            "--progress",
+            section=OUTPUT,
+            type=click.Choice(WAYS),
+            default=WAYS[0],
+            show_default=True,
+            help="How progress is shown on standard error: auto is a display on a terminal and "
+            "plain lines elsewhere; json is an object a line, for programs.",
+        )(command)
+
+    return decorate
 
 
 def goal_options(command: Command) -> Command:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ from excamera.cli.cloud import (
     json_option,
     print_json,
 )
-from excamera.cli.encode import say_notes
 from excamera.cli.help import GOAL, OUTPUT, RUNNING, a_file, command, option
 from excamera.cli.jobs import fetch_result, result_line
-from excamera.cli.options import encode_options, given, goal_of, goal_options
+from excamera.cli.options import encode_options, given, goal_of, goal_options, progress_options
 from excamera.cli.outcome import outcomes
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
@@ -68,6 +68,7 @@ from mu import is_object_url
     is_flag=True,
     help="Make a new job even if the same one was submitted before.",
 )
+@progress_options(verbose=False)
 @json_option
 @cloud_command
 def submit(
@@ -80,6 +81,8 @@ def submit(
     tag: str | None,
     again: bool,
     as_json: bool,
+    progress: str,
+    quiet: bool,
     **options: Any,
 ) -> None:
     """Encode INPUT, a file or an s3:// URL, with a deployed stack.
@@ -115,16 +118,18 @@ def submit(
     if not as_json:
         click.echo(f"job {job['id']}")
     if wait:
-        with progress_observer() as observer:
-            job = follow(cloud.api, job["id"], observer, _say_place)
-        _say_if_small(job)
+        with progress_observer(progress, quiet=quiet) as observer:
+            job = follow(cloud.api, job["id"], observer, lambda place: observer.say(_place(place)))
+            observer.close()
+            _say_if_small(job, observer.say)
+            for note in job["result"]["notes"] if job["state"] == "succeeded" else ():
+                observer.note(note)
     if output is not None:
         check_succeeded(job)
         fetch_result(cloud.api, job, output)
     if as_json:
         print_json(cloud.api.get(f"/jobs/{job['id']}"))
     elif wait and job["state"] == "succeeded":
-        say_notes(job["result"]["notes"])
         click.echo(result_line(job, output))
         for name, text in outcomes(job):
             if text is not None:
@@ -158,24 +163,23 @@ def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool)
         number += 1
 
 
-def _say_if_small(job: dict[str, Any]) -> None:
+def _say_if_small(job: dict[str, Any], say: Callable[[str], None]) -> None:
     """Say so if the account, not the stack, limited the number of workers."""
     limit, useful = job["account_concurrency"], job["workers_useful"]
     if limit is None or not useful or job["workers_at_once"] >= useful:
         return
     if limit < Workers(DEFAULT_MEMORY_MB).concurrency:
-        click.echo(
+        say(
             f"this account leaves jobs {limit} functions at a time, so at most "
             f"{job['workers_at_once']} workers of {useful} encoded it at once; a higher "
-            "quota is free (docs/operations.md, quotas)",
-            err=True,
+            "quota is free (docs/operations.md, quotas)"
         )
 
 
-def _say_place(place: int) -> None:
-    """Say how many jobs start before the one that is followed."""
+def _place(place: int) -> str:
+    """How many jobs start before the one that is followed."""
     others = f"{place - 1} job{'s' if place != 2 else ''}"
-    click.echo(f"queued: {others} before it" if place > 1 else "queued: it is next", err=True)
+    return f"queued: {others} before it" if place > 1 else "queued: it is next"
 
 
 def _parsed(tag: str | None) -> Any:

@@ -203,10 +203,11 @@ def test_a_killed_parent_takes_its_workers_along(long_clip: Path, tmp_path: Path
 def test_a_terminal_gets_one_moving_line(
     columns: int, bar: bool, speed: bool, tmp_path: Path
 ) -> None:
-    """If this fails, progress floods the terminal, wraps in a narrow one, or is not seen at all."""
+    """If this fails, progress floods a plain terminal, wraps in a narrow one, or is not seen."""
     clip = tmp_path / "a.mp4"
     write_sample(clip, SampleClip(width=160, height=96, seconds=1))
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment["TERM"] = "dumb"
     code, text = on_a_terminal(*EXCAMERA, "encode", clip, tmp_path / "a.webm", columns=columns,
                                env=environment)  # fmt: skip
     assert code == 0, text
@@ -217,6 +218,47 @@ def test_a_terminal_gets_one_moving_line(
     assert max(map(len, moving)) < (columns or 80)
     assert ("[" in "".join(moving)) == bar
     assert any(line.endswith(" left") for line in moving) == speed
+
+
+_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["colours", "NO_COLOR and ASCII"])
+def test_a_capable_terminal_gets_phases_numbers_and_a_grid(plain: bool, tmp_path: Path) -> None:
+    """If this fails, the display wraps, has colours that nobody wants, or leaves something."""
+    clip = tmp_path / "a.mp4"
+    write_sample(clip, SampleClip(width=160, height=96, seconds=1))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment |= {"TERM": "xterm-256color"}
+    if plain:
+        environment |= {"NO_COLOR": "1", "LC_ALL": "C", "PYTHONUTF8": "0",
+                        "PYTHONCOERCECLOCALE": "0"}  # fmt: skip
+    code, text = on_a_terminal(*EXCAMERA, "encode", clip, tmp_path / "a.webm", "-n", "2", "-x",
+                               "2", columns=60, env=environment)  # fmt: skip
+    assert code == 0, text
+    shown = [line for line in re.split(r"[\r\n]+", _SEQUENCE.sub("", text)) if line]
+    assert "24 frames in 12 chunks, 6 batches" in shown
+    assert "reading the source, encoding" in shown
+    assert ("######" if plain else "██████") in shown
+    assert any(re.match(r"24/24 frames  100%  [\d.]+ fps  0:00 left  ", line) for line in shown)
+    assert max(map(len, shown[:-1])) <= 60
+    assert bool(re.search(r"\x1b\[3[0-9]m", text)) is not plain
+    assert "\x1b[?25l" not in text, "the cursor would stay hidden after a SIGKILL"
+    # What moves is gone at the end: only the plan and the result stay.
+    assert text.count("\x1b[2K") >= 3
+    assert shown[-1].startswith(f"{tmp_path}/a.webm: ")
+
+
+def test_a_narrow_window_of_a_capable_terminal_gets_one_line(tmp_path: Path) -> None:
+    """If this fails, a display of several lines floods a narrow window."""
+    clip = tmp_path / "a.mp4"
+    write_sample(clip, SampleClip(width=160, height=96, seconds=0.5))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    code, text = on_a_terminal(*EXCAMERA, "encode", clip, tmp_path / "a.webm", columns=40,
+                               env={**environment, "TERM": "xterm"})  # fmt: skip
+    assert code == 0, text
+    assert "\x1b" not in text
+    assert "\rencoding: 0/12 frames" in text
 
 
 def test_elsewhere_progress_is_plain_lines(tmp_path: Path) -> None:
