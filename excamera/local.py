@@ -23,12 +23,13 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
-from excamera.media.source.numbered import is_sequence
+from excamera.media.source.numbered import find_pictures, is_sequence
 from excamera.places import check_input, check_output, check_timeline, full, write_page, written
+from excamera.steps.room import bytes_in
 from excamera.work import JOB, TMPDIR_ADVICE, Work, kept, mark_of, resumable, temporary
 from mu import DirectoryStore, Event, Executor, Observer, StoreFull, TaskFailed, TaskRecord
 from mu.machine import available_cpus
-from mu.whole import NO_ROOM, whole_file
+from mu.whole import NO_ROOM, destination, is_special, whole_file
 
 _BLOCK = 1 << 20
 _NUMBER = re.compile(r"\[Errno (\d+)\]")
@@ -123,6 +124,7 @@ def encode_file(
             "options": options.to_json(),
             "index": "auto",
             "limits": {"processes": processes},
+            "room": _places(source, output, work, store.path(keys.spool)),
         }
         with (
             Executor(workers=processes, store=store) as executor,
@@ -263,6 +265,23 @@ def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
         for block in _blocks(source, name):
             out.write(block)
     return {"name": name, "key": keys.spool}
+
+
+def _places(source: str, output: Path, work: Work, spool: Path) -> Event:
+    """What `check_room` has to know."""
+    target = destination(output)
+    if is_sequence(source):
+        size = sum(one.size for one in find_pictures(source, source).pictures)
+    else:
+        size = (spool if _is_read_once(source) else Path(source)).stat().st_size
+    return {
+        "work": str(work.path),
+        "named": str(work.named),
+        "advice": work.advice,
+        "there": bytes_in(work.path) if work.resumes else 0,
+        "output": None if is_special(target) else str(target.absolute().parent),
+        "source_bytes": size,
+    }
 
 
 def _is_read_once(source: str) -> bool:

@@ -151,6 +151,7 @@ def resumable(
         "options": options.to_json(),
         **{name: str(value) for name, value in others.items()},
     }
+    mark = mark_of(source)
     directory = parent / f"encode-{_digest(about)[:16]}"
     busy = f"{output}: another encode of {source} to it runs: wait for its end"
     advice = "name another folder with --work-dir"
@@ -158,7 +159,10 @@ def resumable(
         try:
             held.enter_context(_locked(directory, busy))
             _remove_part(directory)
-            (directory / _ABOUT).write_text(json.dumps(about, indent=1))
+            if _about(directory).get("mark") != mark:
+                # No piece of it would be taken, and all would take room.
+                shutil.rmtree(directory / Keys(JOB).prefix, ignore_errors=True)
+            (directory / _ABOUT).write_text(json.dumps({**about, "mark": mark}, indent=1))
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise full(parent, error, advice) from error
@@ -220,9 +224,7 @@ def left_in(parent: Path) -> list[Left]:
 
 
 def _left(path: Path) -> Left:
-    about: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        about = json.loads((path / _ABOUT).read_text())
+    about = _about(path)
     size, changed = 0, 0.0
     for folder, _, names in os.walk(path):
         for one in (Path(folder), *(Path(folder, name) for name in names)):
@@ -238,6 +240,14 @@ def _left(path: Path) -> Left:
         in_use = True
     age_s = max(0.0, time.time() - changed)
     return Left(path, about.get("source", ""), about.get("output", ""), size, age_s, in_use)
+
+
+def _about(directory: Path) -> dict[str, Any]:
+    """For what encode a folder is; nothing if that is not known."""
+    with contextlib.suppress(OSError, ValueError):
+        found: dict[str, Any] = json.loads((directory / _ABOUT).read_text())
+        return found
+    return {}
 
 
 def _has_pieces(directory: Path) -> bool:

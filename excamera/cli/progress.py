@@ -86,6 +86,8 @@ class Progress(Observer):
         if record.error is not None:
             return
         result = record.result
+        if record.name == "index" and isinstance(result, dict) and "warning" in result:
+            self.note(result["warning"])
         if record.name == "plan":
             self.frames = result["frames"]
             self.batches = [Cell.WAITING] * result["batches"]

@@ -398,17 +398,22 @@ def estimate(
         source_reads=source_reads,
         ahead=ahead if workers.warms else (),
     )
-    bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
-    sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
     return Estimate(
         shape,
         computing_s + pace.waits * waits_s,
-        round((bits + sound_bits) / 8),
+        result_bytes(film, options, pace),
         usage,
         usage.dollars(workers.architecture),
         at_once,
         computing_s,
     )
+
+
+def result_bytes(film: Film, options: EncodeOptions, pace: Pace) -> int:
+    """The expected size of a result."""
+    bits = film.frames * film.megapixels * pace.bits * 2 ** ((24 - options.crf) / CRF_OCTAVE)
+    sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
+    return round((bits + sound_bits) / 8)
 
 
 def effort(options: EncodeOptions) -> float:

@@ -64,6 +64,7 @@ from excamera.steps.frames import (
     of_pictures,
 )
 from excamera.steps.pieces import raster_of
+from excamera.steps.room import check_room
 from excamera.steps.survey import survey_of
 from mu import Context, Event, Store
 
@@ -81,17 +82,18 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
             "auto", or "decoding" to learn the frames by decoding whatever the container says;
             perhaps `output`, the `store` and `key` of the result; `goal`, as
             `excamera.job.goal.Goal.to_json`; `limits`, those of `excamera.job.packing.Limits`; and
-            `span_pixels`, see `excamera.job.cut.spans`.
+            `span_pixels`, see `excamera.job.cut.spans`; on one machine `room`, see `check_room`.
         context: the store.
         accept: is asked once the film is known, and chooses for a goal.
 
     Returns:
-        An `IndexSummary`.
+        An `IndexSummary`, perhaps with a `warning` for the user.
 
     Raises:
         InputError: the source cannot be encoded; the class says why.
         OptionError: the options, or those an uploaded object carries, are wrong.
         OutputError: the output exists and is not ours to replace.
+        DiskFull: a disk has too little room.
     """
     keys = Keys(event["job"])
     given = event["input"]
@@ -130,12 +132,14 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     if accept is not None:
         accepted = accept(Film.of(made, len(frames.pts)), options, goal)
     made = replace(made, output=output, options=accepted.options)
+    room = event.get("room")
+    warning = check_room(Film.of(made, len(frames.pts)), made.options, room) if room else ""
     draft = _draft(made, frames, context.store, surveyor)
     draft = replace(draft, planned=accepted.planned)
     context.mark("computed")
     draft.save(context.store, keys)
     context.mark("stored")
-    return IndexSummary(
+    summary = IndexSummary(
         frames=len(frames.pts),
         spans=list(range(len(draft.spans))),
         spans_at_once=accepted.limits.workers,
@@ -145,6 +149,7 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         planned=accepted.planned,
         way=way_of_spans(len(draft.spans), accepted.limits),
     ).to_json()
+    return summary | ({"warning": warning} if warning else {})
 
 
 def _draft(made: Plan, frames: SourceFrames, store: Store, surveyor: _WholeSurveyor) -> Draft:

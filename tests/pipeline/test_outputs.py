@@ -281,3 +281,28 @@ def test_an_encode_holds_its_kept_job(clip: Path, tmp_path: Path) -> None:
     assert first == [0]
     # The lock has gone with its holder.
     assert run(*encode, clip, tmp_path / "b.webm").returncode == 0
+
+
+# ---- room ----
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_far_too_small_is_refused_first(tmp_path: Path) -> None:
+    """If this fails, an encode of hours ends with a full disk, although that was foreseen."""
+    disk = tmp_path / "disk"
+    if not can_mount(disk):
+        pytest.skip("this user may mount no small disk")
+    film = tmp_path / "film.mp4"
+    write_sample(film, SampleClip(width=1280, height=720, seconds=4))
+    for where, arguments, advice in (
+        (disk, [tmp_path / "a.webm", "--work-dir", disk], "name another folder with --work-dir"),
+        (disk, [disk / "a.webm", "--work-dir", tmp_path / "work"], "choose another folder for"),
+    ):
+        done, left = on_a_small_disk(disk, "32k", *EXCAMERA, "encode", film, *arguments)
+        assert done.returncode == 2
+        line = done.stderr.splitlines()[-1]
+        assert line.startswith(f"excamera: {where}: 0.0 MB are free, and the encode is expected to")
+        assert advice in line
+        assert "encoding" not in done.stderr
+        assert left == []
+    assert list((tmp_path / "work").iterdir()) == []
