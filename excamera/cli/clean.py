@@ -42,6 +42,7 @@ def clean(
     least_s = 0.0 if everything else seconds_of(older_than or _USUAL_AGE, "older-than")
     parent = work_dir or usual_parent()
     found = [] if parent is None else left_in(parent)
+    where = parent or "a cache, as there is none"
     rows, freed = [], 0
     for one in found:
         done = _done(one, least_s, dry_run)
@@ -61,7 +62,7 @@ def clean(
     would = "would be " if dry_run else ""
     click.echo(
         f"{counted(sum(done in (_REMOVED, _WOULD) for _, done in rows), 'folder')} "
-        f"{would}removed, {freed / 1e6:,.1f} MB, of {counted(len(rows), 'folder')} in {parent}"
+        f"{would}removed, {freed / 1e6:,.1f} MB, of {counted(len(rows), 'folder')} in {where}"
     )
 
 

@@ -177,6 +177,33 @@ def test_an_encode_that_is_killed_at_every_step_is_taken_up_again(
     assert place.folders == []
 
 
+def test_a_source_that_was_decoded_for_its_frames_is_not_decoded_again(
+    tmp_path: Path, place: Place
+) -> None:
+    """If this fails, a recording of hours is decoded whole before an encode can go on."""
+    source = Clip(frames=24, width=48, height=32).write(tmp_path / "a.ts")
+    assert place.encode(source, stop=2).made == [0, 1]
+    [folder] = place.folders
+    keys = Keys(work.JOB)
+    files = [folder / keys.packets, folder / keys.index]
+    before = [path.stat().st_mtime_ns for path in files]
+    after: list[int] = []
+
+    class Looking(Seen):
+        def started(self, record: TaskRecord) -> None:
+            if record.name == "stitch":
+                after.extend(path.stat().st_mtime_ns for path in files)
+
+    looking = Looking()
+    encode_file(str(source), place.output, PLAIN, workers=1, work_dir=place.parent,
+                observer=looking)  # fmt: skip
+    assert after == before
+    assert looking.again == [0, 1]
+    resumed = place.result
+    place.encode(source, work_dir=None)
+    assert place.result == resumed
+
+
 def test_a_stopped_encode_says_how_it_goes_on(
     clip: Path, encoded: bytes, place: Place, capfd: Capture
 ) -> None:

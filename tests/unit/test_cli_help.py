@@ -18,6 +18,7 @@ from excamera import errors
 from excamera.cli.help import OTHERS, Command
 from excamera.cli.main import excamera
 from excamera.job.options import OFFERED, SECTIONS
+from layers import catalogue
 from tests.support.commands import EXCAMERA, run
 from tests.support.shared import ROOT
 
@@ -142,3 +143,11 @@ def test_the_command_line_begins_without_what_only_some_commands_need() -> None:
     """If this fails, every command waits for libraries that it does not use."""
     code = "import excamera.cli, sys; print([m for m in ('rich', 'boto3') if m in sys.modules])"
     assert run(sys.executable, "-c", code).stdout == "[]\n"
+
+
+def test_the_layers_of_lambda_have_no_display() -> None:
+    """If this fails, each function carries and unpacks what only a terminal needs."""
+    found = [one for one in vars(catalogue).values() if isinstance(one, catalogue.Layer)]
+    assert found
+    for layer in found:
+        assert not {"rich", "markdown-it-py", "mdurl", "pygments"} & set(layer.packages), layer.name
