@@ -162,7 +162,7 @@ def resumable(
             if _about(directory).get("mark") != mark:
                 # No piece of it would be taken, and all would take room.
                 shutil.rmtree(directory / Keys(JOB).prefix, ignore_errors=True)
-            (directory / _ABOUT).write_text(json.dumps({**about, "mark": mark}, indent=1))
+                (directory / _ABOUT).write_text(json.dumps({**about, "mark": mark}, indent=1))
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise full(parent, error, advice) from error

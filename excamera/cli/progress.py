@@ -51,6 +51,7 @@ class Progress(Observer):
         frames: of the film; 0 before it is planned.
         batches: how far each is.
         retries: attempts of any task beyond its first.
+        frames_done: how many frames are encoded, now or by an earlier run.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, verbose: bool = False) -> None:
@@ -59,12 +60,13 @@ class Progress(Observer):
         self.frames = 0
         self.batches: list[Cell] = []
         self.retries = 0
+        self.frames_done = 0
         self._clock = clock
         self._verbose = verbose
         self._step_at = -1
         self._duration_s = 0.0
         self._done: dict[tuple[int, int], int] = {}
-        self._found: set[tuple[int, int]] = set()
+        self._found = 0
         self._sizes: dict[int, tuple[int, int]] = {}
         self._speeds: deque[tuple[float, int]] = deque()
 
@@ -99,9 +101,9 @@ class Progress(Observer):
         if record.name == "audio" and self._verbose:
             self.say(of_sound(result))
         if record.name == ENCODING:
-            batch, share = place = record.event["batch"], record.event["share"]
+            batch, share = record.event["batch"], record.event["share"]
             if result.get("again"):
-                self._found.add(place)
+                self._found += result["frames"] - self._done.get((batch, share), 0)
             if result.get("bytes"):
                 self._sizes[batch] = result["bytes"], result["frames"]
             if record.event.get("of", 1) == 1:
@@ -116,11 +118,6 @@ class Progress(Observer):
             self._encoded(message["batch"], message["share"], message["frames"])
 
     # ---- what is known ----
-
-    @property
-    def frames_done(self) -> int:
-        """How many frames are encoded, now or by an earlier run."""
-        return sum(self._done.values())
 
     @property
     def fps(self) -> float:
@@ -189,9 +186,9 @@ class Progress(Observer):
             self.batches[batch] = cell
 
     def _encoded(self, batch: int, share: int, frames: int) -> None:
+        self.frames_done += frames - self._done.get((batch, share), 0)
         self._done[batch, share] = frames
-        now = self._clock()
-        made = sum(count for place, count in self._done.items() if place not in self._found)
+        now, made = self._clock(), self.frames_done - self._found
         if not self._speeds:
             self._speeds.append((now, 0))
         self._speeds.append((now, made))
@@ -205,6 +202,7 @@ class Progress(Observer):
         if at > self._step_at or at == 0:
             if at == 0:
                 self._done.clear()
+                self.frames_done = self._found = 0
                 self._speeds.clear()
                 self.phases.clear()
             self._step_at, self.phase = at, _PHASES[step]
