@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleDimensions, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -118,9 +119,17 @@ def _phases(phases: Sequence[str]) -> Text:
 
 
 class _Console(Console):
-    """A console that leaves the cursor as it is: nobody could show it again after a SIGKILL."""
+    """A console that knows its own width, and leaves the cursor as it is."""
+
+    @property  # type: ignore[misc]  # nobody here sets it
+    def size(self) -> ConsoleDimensions:
+        """Columns and lines of the terminal that is written to, whatever the environment says."""
+        try:
+            return ConsoleDimensions(*os.get_terminal_size(self.file.fileno()))
+        except (OSError, ValueError):
+            return super().size
 
     def show_cursor(self, show: bool = True) -> bool:
-        """Do nothing."""
+        """Do nothing: nobody could show it again after a SIGKILL."""
         del show
         return False

@@ -229,7 +229,7 @@ def test_a_capable_terminal_gets_phases_numbers_and_a_grid(plain: bool, tmp_path
     clip = tmp_path / "a.mp4"
     write_sample(clip, SampleClip(width=160, height=96, seconds=1))
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    environment |= {"TERM": "xterm-256color"}
+    environment |= {"TERM": "xterm-256color", "COLUMNS": "200"}  # which is wrong
     if plain:
         environment |= {"NO_COLOR": "1", "LC_ALL": "C", "PYTHONUTF8": "0",
                         "PYTHONCOERCECLOCALE": "0"}  # fmt: skip
