@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -333,11 +334,14 @@ def _status(paths: Iterable[Path]) -> list[list[object]]:
     found: list[list[object]] = []
     for path in paths:
         one = path.stat()
-        found.append([str(path.resolve()), one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns,
-                      one.st_ctime_ns])  # fmt: skip
+        # Without the device: its number may be another one after a restart.
+        found.append(
+            [str(path.resolve()), one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns]
+        )
     return found
 
 
+@functools.cache
 def _program() -> list[list[object]]:
     """What the file system knows of the code that makes the bytes."""
     found: list[list[object]] = []

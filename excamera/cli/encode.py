@@ -70,6 +70,8 @@ def encode(
 
     INPUT is any video, or - for standard input; or a folder of numbered pictures, or a name that
     stands for them, such as 'frames/frame_%04d.png'.
+
+    If an encode is interrupted, the same command goes on from what is finished.
     """
     chosen = EncodeOptions().with_values(given(options))
     if workers is not None and not 1 <= workers <= 1024:
