@@ -209,12 +209,12 @@ def fetch(cloud: Cloud, job: str, output: Path | None, overwrite: bool, as_json:
         click.echo(result_line(found, path))
 
 
-def fetch_result(api: Api, job: dict[str, Any], output: Path) -> None:
-    """Download a result with a line of progress."""
+def fetch_result(api: Api, job: dict[str, Any], output: Path, *, shown: bool = True) -> None:
+    """Download a result, with a line of progress if that is `shown`."""
     from excamera.cloud.follow import fetch as download
 
     size = job["result"]["size"] if job["result"] else 0
-    with bytes_progress("downloading", size) as got:
+    with bytes_progress("downloading", size, shown=shown) as got:
         download(api, job, output, got)
 
 

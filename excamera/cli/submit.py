@@ -111,14 +111,15 @@ def submit(
         if check_output(output, overwrite, source if file else "-") != CLOUD_CONTAINER:
             raise OptionError(f"{output}: the stack makes .{CLOUD_CONTAINER} files only")
         wait = True
-    job = _make(cloud, request, file, again)
-    if job["state"] == "uploading" and file is not None:
-        with bytes_progress("uploading", file.stat().st_size) as sent:
-            upload_file(file, job, cloud.api, sent)
-    if not as_json:
-        click.echo(f"job {job['id']}")
-    if wait:
-        with progress_observer(progress, quiet=quiet) as observer:
+    shown = progress == "auto" and not quiet
+    with progress_observer(progress, quiet=quiet) as observer:
+        job = _make(cloud, request, file, again, observer.say)
+        if job["state"] == "uploading" and file is not None:
+            with bytes_progress("uploading", file.stat().st_size, shown=shown) as sent:
+                upload_file(file, job, cloud.api, sent)
+        if not (as_json or quiet):
+            click.echo(f"job {job['id']}")
+        if wait:
             job = follow(cloud.api, job["id"], observer, lambda place: observer.say(_place(place)))
             observer.close()
             _say_if_small(job, observer.say)
@@ -126,10 +127,10 @@ def submit(
                 observer.note(note)
     if output is not None:
         check_succeeded(job)
-        fetch_result(cloud.api, job, output)
+        fetch_result(cloud.api, job, output, shown=shown)
     if as_json:
         print_json(cloud.api.get(f"/jobs/{job['id']}"))
-    elif wait and job["state"] == "succeeded":
+    elif wait and job["state"] == "succeeded" and not quiet:
         click.echo(result_line(job, output))
         for name, text in outcomes(job):
             if text is not None:
@@ -138,7 +139,13 @@ def submit(
         check_succeeded(job)
 
 
-def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool) -> dict[str, Any]:
+def _make(
+    cloud: Cloud,
+    request: dict[str, Any],
+    file: Path | None,
+    again: bool,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
     """The job for this file and these options: a new one, or the one that exists already.
 
     It makes a new job if the old one did not succeed, or if its result is gone.
@@ -158,7 +165,7 @@ def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool)
             job["state"] == "succeeded" and job["result"] and job["result"]["url"]
         )
         if usable and not again:
-            click.echo(f"submitted before: {job['id']} is {job['state']}", err=True)
+            say(f"submitted before: {job['id']} is {job['state']}")
             return found
         number += 1
 
