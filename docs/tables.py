@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from docs.cli import commands, exit_codes, table
 from excamera.cli.frontier import HEAD, row
 from excamera.job.objects import Keys
 from excamera.job.options import OPTIONS, EncodeOptions
@@ -24,25 +25,15 @@ _BEGIN = "<!-- {name}: from the code, `make docs` writes it -->"
 _END = "<!-- end of {name} -->"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def options() -> str:
-    """All options of an encode."""
+    """The options of an encode that commands do not take; cli.md has the others."""
     rows = []
     for option in OPTIONS:
         rule = option.rule
-        name = f"`--{option.name}`" if rule.offered else f"`{option.group}.{option.field}`"
-        flag = f", `{rule.flag}`" if rule.flag else ""
-        if rule.switch and rule.offered:
-            name = f"`--{option.name}`, `--no-{option.name}`"
-        if rule.off:
-            name = f"`--{option.name}`, `--no-{option.name}`"
-        shown = f"`{option.default_text}`" if option.default_text else ""
-        rows.append([f"{name}{flag}", rule.allowed, shown, rule.help])
-    return _table(("option", "values", "default", "what it decides"), rows)
+        if not rule.offered:
+            name = ".".join(filter(None, (option.group, option.field)))
+            rows.append([f"`{name}`", rule.allowed, f"`{option.default_text}`", rule.help])
+    return table(("option", "values", "default", "what it decides"), rows)
 
 
 def keys() -> str:
@@ -66,7 +57,7 @@ def keys() -> str:
         if text.startswith("Prefix"):
             key += "/..."
         rows.append([f"`{key}`", text.replace("``", "`")])
-    return _table(("key", "object"), sorted(rows))
+    return table(("key", "object"), sorted(rows))
 
 
 def ways() -> str:
@@ -74,7 +65,7 @@ def ways() -> str:
     film = Film(888 * 24, 3840, 2160, 888.0)
     workers = Workers(DEFAULT_MEMORY_MB)
     lines = (row(one, chosen=False) for one in planned(film, EncodeOptions(), workers).frontier)
-    return _table(HEAD[1:], (line[1:] for line in lines))
+    return table(HEAD[1:], (line[1:] for line in lines))
 
 
 def _pattern(key: Callable[..., str], names: Sequence[str]) -> str:
@@ -85,17 +76,23 @@ def _pattern(key: Callable[..., str], names: Sequence[str]) -> str:
     return found
 
 
-TABLES: dict[str, Callable[[], str]] = {"options": options, "keys": keys, "ways": ways}
+TABLES: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "exit-codes": exit_codes,
+    "options": options,
+    "keys": keys,
+    "ways": ways,
+}
 """The tables by name."""
 
 
 def written(page: str) -> str:
     """A page with its tables as the code has them."""
-    for name, table in TABLES.items():
+    for name, made in TABLES.items():
         begin, end = _BEGIN.format(name=name), _END.format(name=name)
         if begin in page:
             before, _, rest = page.partition(begin)
-            page = f"{before}{begin}\n\n{table()}\n\n{end}{rest.partition(end)[2]}"
+            page = f"{before}{begin}\n\n{made()}\n\n{end}{rest.partition(end)[2]}"
     return page
 
 

@@ -69,17 +69,29 @@
             ├── DeploymentFailed
             └── StackUnwell       the doctor found a problem
 
-Retry rules name the transient classes. Only the command line turns errors into messages
-and exit codes.
+Retry rules name the transient classes. Only the command line turns errors into messages. Its exit
+code is the class's `exit_code`; docs/cli.md has the table.
 """
+
+from __future__ import annotations
+
+from typing import ClassVar
 
 
 class ExCameraError(Exception):
-    """Root of the pipeline's errors."""
+    """Root of the pipeline's errors.
+
+    Attributes:
+        exit_code: of a command that ends with it.
+    """
+
+    exit_code: ClassVar[int] = 2
 
 
 class TransientError(ExCameraError):
     """Trying again may help."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
 
 
 class SourceUnavailable(TransientError):

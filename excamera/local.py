@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from excamera import errors
-from excamera.errors import ExCameraError, InputNotReadable, JobInUse
+from excamera.errors import ExCameraError, InputNotReadable, OptionError
 from excamera.job.codecs import check_pair
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult
 from excamera.lifecycle.failure import second_try
-from excamera.media.source.numbered import is_sequence
+from excamera.media.source.numbered import find_pictures, is_sequence
 from excamera.places import check_input, check_output, check_timeline, full, write_page, written
+from excamera.steps.room import bytes_in
+from excamera.work import JOB, TMPDIR_ADVICE, Work, kept, mark_of, resumable, temporary
 from mu import DirectoryStore, Event, Executor, Observer, StoreFull, TaskFailed, TaskRecord
 from mu.machine import available_cpus
-from mu.whole import NO_ROOM, whole_file
+from mu.whole import NO_ROOM, destination, is_special, whole_file
 
-_JOB = "local"
 _BLOCK = 1 << 20
 _NUMBER = re.compile(r"\[Errno (\d+)\]")
 
@@ -68,8 +68,10 @@ def encode_file(
     workers: int | None = None,
     overwrite: bool = False,
     keep_job: Path | None = None,
+    work_dir: Path | None = None,
     timeline: Path | None = None,
     observer: Observer | None = None,
+    say: Callable[[str], None] = lambda _text: None,
 ) -> EncodeResult:
     """Encode a video into one file; the output appears only when it is complete.
 
@@ -81,10 +83,13 @@ def encode_file(
         workers: number of processes; None for one per CPU.
         overwrite: whether an existing output may be replaced.
         keep_job: directory that keeps the job's objects, so that another run with the same
-            source and options can resume; None for a temporary one.
+            source and options can resume; None for one that goes.
+        work_dir: parent of a folder that goes only if the encode succeeds, so that the same encode
+            can resume; None for a temporary one. A source that can only be read once has that.
         timeline: page with the timeline of the tasks that ended, also if the encode fails; it
             ends in .html, and replaces one of before.
         observer: hears of the progress.
+        say: gets lines for the user about what is left, and what is taken up again.
 
     Raises:
         ExCameraError: the class says why.
@@ -95,17 +100,28 @@ def encode_file(
     check_pair(container, options.codec)
     if timeline is not None:
         check_timeline(timeline, source)
+    if keep_job is not None and work_dir is not None:
+        raise OptionError("keep_job names the folder itself, work_dir its parent: give one")
     processes = workers or available_cpus()
-    with _room(keep_job), _job_directory(keep_job) as directory:
-        store = DirectoryStore(directory)
-        keys = Keys(_JOB)
+    if keep_job is not None:
+        place = kept(keep_job)
+    elif work_dir is not None and not _is_read_once(source):
+        place = resumable(work_dir, source, output, options, container=container)
+    else:
+        place = temporary()
+    with place as work, _room(work), _left(work, say):
+        store = DirectoryStore(work.path)
+        keys = Keys(JOB)
+        if work.resumes:
+            say(f"going on from what an earlier run has left in {work.path}")
         event: Event = {
-            "job": _JOB,
+            "job": JOB,
             "input": _readable(source, store, keys),
             "container": container,
             "options": options.to_json(),
             "index": "auto",
             "limits": {"processes": processes},
+            "room": _places(source, output, work, store.path(keys.spool)),
         }
         with (
             Executor(workers=processes, store=store) as executor,
@@ -115,7 +131,7 @@ def encode_file(
             with (
                 written(output, overwrite=overwrite) as part,
                 store.path(result.key).open("rb") as finished,
-                part.open("wb") as out,
+                _opened(part, work) as out,
             ):
                 shutil.copyfileobj(finished, out, _BLOCK)
         return EncodeResult(
@@ -125,7 +141,7 @@ def encode_file(
             key_frames=result.key_frames,
             duration_s=result.duration_s,
             sound=result.sound,
-            indexed_by=Job.load(store, _JOB).plan.source.indexed_by,
+            indexed_by=Job.load(store, JOB).plan.source.indexed_by,
             notes=tuple(result.notes),
         )
 
@@ -185,39 +201,21 @@ def named(failure: TaskFailed) -> Exception:
 
 
 @contextlib.contextmanager
-def _job_directory(keep: Path | None) -> Iterator[Path]:
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        with _alone(keep):
-            yield keep
-        return
-    directory = Path(tempfile.mkdtemp(prefix="excamera-"))
+def _left(work: Work, say: Callable[[str], None]) -> Iterator[None]:
+    """Say what stays of an encode that did not succeed."""
     try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Hold a directory: two encodes in it would take each other's objects for their own."""
-    # The lock goes with this process, however it ends. Workers do not inherit it.
-    with (directory / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise JobInUse(
-                f"{directory}: another encode keeps its job there: wait for its end, or name "
-                "another directory with --keep-job"
-            ) from error
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise  # otherwise this file system has no locks
         yield
+    except BaseException as error:
+        if work.stays(error):
+            say(
+                f"what is done so far stays in {work.path}: the same command goes on from there; "
+                "`excamera clean --all` removes it"
+            )
+        raise
 
 
 @contextlib.contextmanager
-def _room(keep: Path | None) -> Iterator[None]:
+def _room(work: Work) -> Iterator[None]:
     """Say which folder is full, wherever it was found out."""
     try:
         yield
@@ -225,12 +223,10 @@ def _room(keep: Path | None) -> Iterator[None]:
         reason = _no_room(error)
         if reason is None:
             raise
-        temporary = Path(tempfile.gettempdir())
-        if keep is not None and _is_about(keep.absolute(), temporary, str(error)):
-            raise full(keep, reason, "name another directory with --keep-job") from error
-        raise full(
-            temporary, reason, "set the variable TMPDIR to a folder that has more"
-        ) from error
+        shared = Path(tempfile.gettempdir())
+        if work.named == shared or _is_about(work.path.absolute(), shared, str(error)):
+            raise full(work.named, reason, work.advice) from error
+        raise full(shared, reason, TMPDIR_ADVICE) from error
 
 
 def _no_room(error: OSError | StoreFull | TaskFailed) -> str | None:
@@ -248,7 +244,7 @@ def _no_room(error: OSError | StoreFull | TaskFailed) -> str | None:
 
 
 def _is_about(kept: Path, temporary: Path, message: str) -> bool:
-    """Whether the kept job's directory is full, and not the one for temporary files."""
+    """Whether the job's own folder is full, and not the one for temporary files."""
     named = [str(folder) in message for folder in (kept, temporary)]
     if named[0] != named[1]:
         return named[0]
@@ -257,8 +253,8 @@ def _is_about(kept: Path, temporary: Path, message: str) -> bool:
 
 def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
     """The source as the index step takes it; a source that can only be read once is copied."""
-    if source != "-" and (is_sequence(source) or stat.S_ISREG(Path(source).stat().st_mode)):
-        return {"name": source, "path": str(Path(source).resolve())}
+    if not _is_read_once(source):
+        return {"name": source, "path": str(Path(source).resolve()), "mark": mark_of(source)}
     name = "standard input" if source == "-" else source
     spool = store.path(keys.spool)
     spool.parent.mkdir(parents=True, exist_ok=True)
@@ -266,6 +262,38 @@ def _readable(source: str, store: DirectoryStore, keys: Keys) -> Event:
         for block in _blocks(source, name):
             out.write(block)
     return {"name": name, "key": keys.spool}
+
+
+def _places(source: str, output: Path, work: Work, spool: Path) -> Event:
+    """What `check_room` has to know."""
+    target = destination(output)
+    if is_sequence(source):
+        size = sum(one.size for one in find_pictures(source, source).pictures)
+    else:
+        size = (spool if _is_read_once(source) else Path(source)).stat().st_size
+    return {
+        "work": str(work.path),
+        "named": str(work.named),
+        "advice": work.advice,
+        "there": bytes_in(work.path) if work.resumes else 0,
+        "output": None if is_special(target) else str(target.absolute().parent),
+        "source_bytes": size,
+    }
+
+
+def _is_read_once(source: str) -> bool:
+    """Whether a source is a pipe or the like, from which only one run can read."""
+    if source == "-":
+        return True
+    return not is_sequence(source) and not stat.S_ISREG(Path(source).stat().st_mode)
+
+
+@contextlib.contextmanager
+def _opened(part: Path, work: Work) -> Iterator[BinaryIO]:
+    """Open an output that is not whole yet, which is removed even if this process is killed."""
+    work.note_part(part)
+    with part.open("wb") as out:
+        yield out
 
 
 def _blocks(source: str, name: str) -> Iterator[bytes]:

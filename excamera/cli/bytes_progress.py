@@ -15,9 +15,15 @@ _REDRAW_S = 0.1
 
 
 @contextlib.contextmanager
-def bytes_progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A function that any thread calls with the number of bytes that have arrived."""
-    line = MovingLine(sys.stderr, sys.stderr.isatty())
+def bytes_progress(what: str, total: int, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """A function that any thread calls with the number of bytes that have arrived.
+
+    Args:
+        what: is under way.
+        total: bytes.
+        shown: whether somebody wants to see it.
+    """
+    line = MovingLine(sys.stderr, shown and sys.stderr.isatty())
     lock = threading.Lock()
     begun, drawn, done = time.monotonic(), 0.0, 0
 

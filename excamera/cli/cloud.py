@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from excamera.cli.help import OUTPUT, STACK, option
 from mu.cli.moving_line import MovingLine
 
 DEFAULT_STACK = "ExCamera"
@@ -92,11 +93,11 @@ def said_if_slow(as_json: bool) -> Iterator[None]:
 def cloud_command(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name the stack; the command gets a `Cloud`."""
 
-    @click.option("--stack", default=lambda: os.environ.get(STACK_VARIABLE),
+    @option("--stack", section=STACK, default=lambda: os.environ.get(STACK_VARIABLE),
                   show_default=f"${STACK_VARIABLE}, or {DEFAULT_STACK}",
                   help="Name of the CloudFormation stack.")  # fmt: skip
-    @click.option("--profile", help="Profile of the AWS configuration.")
-    @click.option("--region", help="AWS region.")
+    @option("--profile", section=STACK, help="Profile of the AWS configuration.")
+    @option("--region", section=STACK, help="AWS region.")
     @functools.wraps(function)
     def command(stack: str | None, profile: str | None, region: str | None, **given: Any) -> None:
         named, as_json = bool(stack), bool(given.get("as_json"))
@@ -105,7 +106,7 @@ def cloud_command(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_option = option("--json", "as_json", section=OUTPUT, is_flag=True, help="Print JSON.")
 
 
 def print_json(value: Any) -> None:

@@ -6,16 +6,22 @@ import json
 
 import click
 
+from excamera.cli.help import OUTPUT, a_file, command, option
 from excamera.media.compare import compare_files
 from excamera.media.quality import FrameQuality, Quality, psnr_db, ssim_db, summarise
 from excamera.places import check_input
 
 
-@click.command()
-@click.argument("reference")
-@click.argument("distorted")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every frame.")
-@click.option("--frames", is_flag=True, help="Print a line for every frame too.")
+@command(
+    examples=[
+        ("excamera compare film.mp4 film.webm", "PSNR and SSIM of a whole film."),
+        ("excamera compare --json film.mp4 film.webm", "Of each frame, for programs."),
+    ]
+)
+@click.argument("reference", shell_complete=a_file)
+@click.argument("distorted", shell_complete=a_file)
+@option("--json", "as_json", section=OUTPUT, is_flag=True, help="Print JSON, with every frame.")
+@option("--frames", section=OUTPUT, is_flag=True, help="Print a line for every frame too.")
 def compare(reference: str, distorted: str, as_json: bool, frames: bool) -> None:
     """PSNR and SSIM of DISTORTED against REFERENCE, frame by frame number.
 

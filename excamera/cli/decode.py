@@ -9,14 +9,21 @@ from pathlib import Path
 import click
 
 import codec
+from excamera.cli.help import command, option
 from excamera.media.playback import read_file, shown_pictures, y4m
 from excamera.places import check_place, written
 
 
-@click.command()
+@command(
+    examples=[
+        ("excamera decode film.webm", "Checks that every frame can be decoded, and counts them."),
+        ("excamera decode --md5 film.webm > film.md5", "A digest of each picture."),
+        ("excamera decode -o film.y4m film.webm", "The pictures, for other programs."),
+    ]
+)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--md5", is_flag=True, help="Print the MD5 of every shown frame's I420 bytes.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a .y4m file.")
+@option("--md5", is_flag=True, help="Print the MD5 of every shown frame's I420 bytes.")
+@option("-o", "--output", type=click.Path(path_type=Path), help="Write a .y4m file.")
 def decode(file: Path, md5: bool, output: Path | None) -> None:
     """Decode VP8 in FILE (.ivf, .webm or .mkv) with ExCamera's own decoder."""
     if output is not None:

@@ -10,19 +10,27 @@ from pathlib import Path
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command
+from excamera.cli.help import OUTPUT, RUNNING, command, option
 from excamera.errors import CloudError, OptionError
 from excamera.job.steps import DEFAULT_MEMORY_MB, ENCODE_SIZES_MB
 
-_settings = click.option(
-    "-c", "--context", "settings", metavar="NAME=VALUE", multiple=True,
+_settings = option(
+    "-c", "--context", "settings", section=RUNNING, metavar="NAME=VALUE", multiple=True,
     help="A setting that differs from the default and from this folder's cdk.json.",
 )  # fmt: skip
 
 
-@click.command()
+@command(
+    examples=[
+        ("excamera deploy --bootstrap", "The first time in an account and region."),
+        ("excamera deploy -c workers_at_once=200 --stack Films", "Another stack, with a setting."),
+    ]
+)
 @_settings
-@click.option("--bootstrap", is_flag=True, help="Bootstrap the account first, if need be.")
-@click.option("--yes", is_flag=True, help="Do not show the changes and ask.")
+@option(
+    "--bootstrap", section=RUNNING, is_flag=True, help="Bootstrap the account first, if need be."
+)
+@option("--yes", section=RUNNING, is_flag=True, help="Do not show the changes and ask.")
 @cloud_command
 def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) -> None:
     """Deploy the stack into an AWS account.
@@ -103,9 +111,9 @@ def deploy(cloud: Cloud, settings: tuple[str, ...], bootstrap: bool, yes: bool) 
     )
 
 
-@click.command()
+@command(examples=[("excamera synth -o cdk.out", "Writes what `deploy` would deploy.")])
 @_settings
-@click.option("-o", "--output", metavar="FOLDER", type=click.Path(path_type=Path),
+@option("-o", "--output", section=OUTPUT, metavar="FOLDER", type=click.Path(path_type=Path),
               envvar="CDK_OUTDIR", default="cdk.out", show_default=True,
               help="Where to write it.")  # fmt: skip
 def synth(settings: tuple[str, ...], output: Path) -> None:
@@ -122,8 +130,8 @@ def synth(settings: tuple[str, ...], output: Path) -> None:
     click.echo(f"{output} holds the stack as it would be deployed")
 
 
-@click.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@command(examples=[("excamera destroy --stack Films", "Shows what goes, and asks.")])
+@option("--yes", section=RUNNING, is_flag=True, help="Do not ask.")
 @cloud_command
 def destroy(cloud: Cloud, yes: bool) -> None:
     """Delete a deployed stack; its buckets stay unless it was deployed with removal=destroy."""

@@ -7,10 +7,11 @@ from dataclasses import asdict
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json
+from excamera.cli.help import command
 from excamera.errors import StackUnwell
 
 
-@click.command()
+@command(examples=[("excamera doctor", "After a deployment, or if jobs fail.")])
 @json_option
 @cloud_command
 def doctor(cloud: Cloud, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from excamera.cli.cloud import (
     print_table,
 )
 from excamera.cli.frontier import HEAD, MARK, picture, row
+from excamera.cli.help import OUTPUT, STACK, a_file, command, option
 from excamera.cli.model import errors_line
 from excamera.cli.options import by_hand, encode_options, given, goal_of, goal_options
 from excamera.errors import CloudError, CloudUnavailable, NoFrames
@@ -34,23 +35,30 @@ from excamera.price.estimate import estimate as estimated
 from excamera.price.planner import Planned, planned
 
 
-@click.command()
-@click.argument("source", metavar="INPUT")
+@command(
+    examples=[
+        ("excamera estimate film.mp4", "Time, size and price, and the ways to encode it."),
+        ("excamera estimate --within 2m --plot ways.svg film.mp4",
+         "The way that a job with this goal takes, and a picture of all."),
+        ("excamera estimate --like JOB film.mp4", "With the pace of a job of the stack."),
+    ]
+)  # fmt: skip
+@click.argument("source", metavar="INPUT", shell_complete=a_file)
 @encode_options(local=False)
 @goal_options
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw the ways to encode it, "
-              "seconds against dollars, to an .svg file, which is replaced.")  # fmt: skip
-@click.option("--encode-memory", type=click.IntRange(128, 10240), multiple=True,
-              help="Memory of the encode function, in MB. If given several times, these are the "
-              "sizes to choose from; the first is the usual one.")  # fmt: skip
-@click.option("--anchors-memory", type=click.IntRange(128, 10240),
-              help="Memory of the anchors function, in MB.")  # fmt: skip
-@click.option("--architecture", type=click.Choice(["arm64", "x86_64"]),
-              help="Of the functions.  [default: arm64]")  # fmt: skip
-@click.option("--concurrency", type=click.IntRange(2),
-              help="Functions that the account runs at a time.  [default: 1000]")  # fmt: skip
-@click.option("--like", metavar="JOB", help="Take the pace from a job of a deployed stack, and "
-              "all other defaults from the stack.")  # fmt: skip
+@option("--plot", section=OUTPUT, type=click.Path(path_type=Path), help="Draw the ways to encode "
+        "it, seconds against dollars, to an .svg file, which is replaced.")  # fmt: skip
+@option("--encode-memory", section=STACK, type=click.IntRange(128, 10240), multiple=True,
+        help="Memory of the encode function, in MB. If given several times, these are the "
+        "sizes to choose from; the first is the usual one.")  # fmt: skip
+@option("--anchors-memory", section=STACK, type=click.IntRange(128, 10240),
+        help="Memory of the anchors function, in MB.")  # fmt: skip
+@option("--architecture", section=STACK, type=click.Choice(["arm64", "x86_64"]),
+        show_default="arm64", help="Of the functions.")  # fmt: skip
+@option("--concurrency", section=STACK, type=click.IntRange(2),
+        show_default="1000", help="Functions that the account runs at a time.")  # fmt: skip
+@option("--like", section=STACK, metavar="JOB", help="Take the pace from a job of a deployed "
+        "stack, and all other defaults from the stack.")  # fmt: skip
 @json_option
 @cloud_command
 def estimate(

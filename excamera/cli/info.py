@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from excamera.cli.help import a_file, command, option
 from excamera.media.info import FileInfo, StreamInfo, info_of
 from excamera.media.words import counted, visible
 from excamera.places import check_input
@@ -15,10 +16,15 @@ from excamera.places import check_input
 _UNKNOWN = 2  # of primaries, transfer and matrix
 
 
-@click.command()
-@click.argument("file")
-@click.option("--frames", is_flag=True, help="Print type and size of each frame too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@command(
+    examples=[
+        ("excamera info film.webm", "Streams, and how far apart key frames are."),
+        ("excamera info --frames --json film.mp4", "All of it, with every frame, for programs."),
+    ]
+)
+@click.argument("file", shell_complete=a_file)
+@option("--frames", is_flag=True, help="Print type and size of each frame too.")
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(file: str, frames: bool, as_json: bool) -> None:
     """Streams, key frames, and with --frames each frame of FILE, in order of decoding.
 

@@ -18,6 +18,7 @@ from excamera.cli.cloud import (
     print_table,
     when,
 )
+from excamera.cli.help import OUTPUT, command, option
 from excamera.cli.outcome import outcomes
 from excamera.errors import OptionError
 from excamera.media.words import counted
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _STATES = ("uploading", "queued", "running", "succeeded", "failed", "stopped", "timed_out")
 
 
-@click.command()
+@command(examples=[("excamera status JOB", "How far a job is, and what it has cost.")])
 @click.argument("job")
 @json_option
 @cloud_command
@@ -120,15 +121,21 @@ def result_line(job: dict[str, Any], output: Path | None) -> str:
     )
 
 
-@click.command()
-@click.option("--state", type=click.Choice(_STATES), help="Only jobs in this state.")
-@click.option(
+@command(
+    examples=[
+        ("excamera jobs --state failed", "The last jobs that failed."),
+        ("excamera jobs --day 2026-05-01 -l 500", "All jobs of a day."),
+    ]
+)
+@option("--state", section=OUTPUT, type=click.Choice(_STATES), help="Only jobs in this state.")
+@option(
     "--day",
+    section=OUTPUT,
     metavar="YYYY-MM-DD",
     help="Only ended jobs that began on this day (UTC), however long ago.",
 )
-@click.option("--limit", "-l", type=click.IntRange(1), default=20, show_default=True,
-              help="Largest number of jobs.")  # fmt: skip
+@option("--limit", "-l", section=OUTPUT, type=click.IntRange(1), default=20, show_default=True,
+        help="Largest number of jobs.")  # fmt: skip
 @json_option
 @cloud_command
 def jobs(cloud: Cloud, state: str | None, day: str | None, limit: int, as_json: bool) -> None:
@@ -165,7 +172,7 @@ def _state(job: dict[str, Any]) -> str:
     return f"{job['state']} ({_place(job['place'])})" if job["place"] else str(job["state"])
 
 
-@click.command()
+@command(examples=[("excamera cancel JOB", "Stops it; what it has cost stays.")])
 @click.argument("job")
 @json_option
 @cloud_command
@@ -181,15 +188,11 @@ def cancel(cloud: Cloud, job: str, as_json: bool) -> None:
         click.echo(f"{job}: {cancelled['state']}; its intermediates are being removed")
 
 
-@click.command()
+@command(examples=[("excamera fetch -o film.webm JOB", "Downloads the result once more.")])
 @click.argument("job")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="A file with the result's ending; by default named like the source.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+@option("-o", "--output", section=OUTPUT, type=click.Path(path_type=Path),
+        help="A file with the result's ending; by default named like the source.")  # fmt: skip
+@option("--overwrite", section=OUTPUT, is_flag=True, help="Replace an output that exists.")
 @json_option
 @cloud_command
 def fetch(cloud: Cloud, job: str, output: Path | None, overwrite: bool, as_json: bool) -> None:
@@ -218,19 +221,19 @@ def check_ending(job: dict[str, Any], output: Path) -> None:
         )
 
 
-def fetch_result(api: Api, job: dict[str, Any], output: Path) -> None:
-    """Download a result with a line of progress."""
+def fetch_result(api: Api, job: dict[str, Any], output: Path, *, shown: bool = True) -> None:
+    """Download a result, with a line of progress if that is `shown`."""
     from excamera.cloud.follow import fetch as download
 
     size = job["result"]["size"] if job["result"] else 0
-    with bytes_progress("downloading", size) as got:
+    with bytes_progress("downloading", size, shown=shown) as got:
         download(api, job, output, got)
 
 
-@click.command()
+@command(examples=[("excamera timeline -o job.html JOB", "A page for a browser.")])
 @click.argument("job")
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="An .html file, which is replaced; by default named like the job.")  # fmt: skip
+@option("-o", "--output", section=OUTPUT, type=click.Path(path_type=Path),
+        help="An .html file, which is replaced; by default named like the job.")  # fmt: skip
 @cloud_command
 def timeline(cloud: Cloud, job: str, output: Path | None) -> None:
     """Write what each worker of JOB did, so far or until it ended, to one HTML page."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json
+from excamera.cli.help import OUTPUT, command, option
 from excamera.job.steps import NUMBERS, STEP_NAMES
 
 
-@click.command()
+@command(examples=[("excamera logs --step encode JOB", "What the calls of one step said.")])
 @click.argument("job")
-@click.option("--step", "steps", type=click.Choice(STEP_NAMES), multiple=True,
-              help="Print the lines of this step.")  # fmt: skip
+@option("--step", "steps", section=OUTPUT, type=click.Choice(STEP_NAMES), multiple=True,
+        help="Print the lines of this step.")  # fmt: skip
 @json_option
 @cloud_command
 def logs(cloud: Cloud, job: str, steps: tuple[str, ...], as_json: bool) -> None:

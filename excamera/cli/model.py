@@ -14,12 +14,18 @@ from excamera.cli.cloud import (
     print_json,
     print_table,
 )
+from excamera.cli.help import RUNNING, command, option
 
 _QUANTITIES = {"seconds": "time", "usd": "dollars", "bytes": "size"}
 
 
-@click.command()
-@click.option("--reset", is_flag=True, help="Forget it, and begin anew with our own constants.")
+@command(examples=[("excamera model", "What the stack knows of its own pace.")])
+@option(
+    "--reset",
+    section=RUNNING,
+    is_flag=True,
+    help="Forget it, and begin anew with our own constants.",
+)
 @json_option
 @cloud_command
 def model(cloud: Cloud, reset: bool, as_json: bool) -> None:

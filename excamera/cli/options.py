@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
+from excamera.cli.help import GOAL, OUTPUT, RUNNING, one_of, option
+from excamera.cli.progress import WAYS
 from excamera.job.goal import BUDGET, CHOSEN, NAMES, WITHIN, Goal
-from excamera.job.options import OFFERED, EncodeOptions, Option, Value
+from excamera.job.options import OFFERED, SECTIONS, EncodeOptions, Value
+from excamera.work import VARIABLE
 
 Command = Callable[..., None]
 
@@ -24,46 +28,83 @@ def encode_options(*, local: bool) -> Callable[[Command], Command]:
     """
 
     def decorate(command: Command) -> Command:
-        for option in reversed(OFFERED):
-            rule = option.rule
+        # The first that is added is shown last.
+        ordered = sorted(OFFERED, key=lambda one: SECTIONS.index(one.rule.section))
+        for one in reversed(ordered):
+            rule = one.rule
             if local and not rule.local:
                 continue
-            name = f"--{option.name}"
+            name = f"--{one.name}"
             if rule.off:
-                command = click.option(
-                    f"--no-{option.name}",
-                    option.field,
+                command = option(
+                    f"--no-{one.name}",
+                    one.field,
+                    section=rule.section,
                     flag_value=rule.off,
                     help=f"As {name} {rule.off}.",
                 )(command)
-            command = click.option(
-                f"{name}/--no-{option.name}" if rule.switch else name,
+            command = option(
+                f"{name}/--no-{one.name}" if rule.switch else name,
                 *([rule.flag] if rule.flag else []),
+                section=rule.section,
                 type=bool if rule.switch else str if rule.choices or rule.form else int,
                 default=None,
-                help=_help(option, default=local),
+                show_default=one.default_text if local and one.default_text else False,
+                shell_complete=one_of(rule.choices) if rule.choices else None,
+                help=f"{rule.help}." if rule.switch else f"{rule.help} ({rule.allowed}).",
             )(command)
         return command
 
     return decorate
 
 
-def _help(option: Option, *, default: bool) -> str:
-    rule = option.rule
-    text = f"{rule.help}." if rule.switch else f"{rule.help} ({rule.allowed})."
-    return f"{text}  [default: {option.default_text}]" if default else text
+work_dir_option = option(
+    "--work-dir",
+    section=RUNNING,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar=VARIABLE,
+    show_default=f"${VARIABLE}, or excamera in $XDG_CACHE_HOME or ~/.cache",
+    help="Where encodes keep their objects until they succeed. The same command goes on from them.",
+)
+
+
+def progress_options(*, verbose: bool) -> Callable[[Command], Command]:
+    """Add the options that say how much a command tells while it works.
+
+    Args:
+        verbose: whether it can explain decisions.
+    """
+
+    def decorate(command: Command) -> Command:
+        if verbose:
+            command = option("--verbose", "-v", section=OUTPUT, is_flag=True,
+                             help="Explain what is decided, and why.")(command)  # fmt: skip
+        command = option("--quiet", "-q", section=OUTPUT, is_flag=True,
+                         help="Say nothing but errors.")(command)  # fmt: skip
+        return option(
+            "--progress",
+            section=OUTPUT,
+            type=click.Choice(WAYS),
+            default=WAYS[0],
+            show_default=True,
+            help="How progress is shown on standard error: auto is a display on a terminal and "
+            "plain lines elsewhere; json is an object a line, for programs.",
+        )(command)
+
+    return decorate
 
 
 def goal_options(command: Command) -> Command:
     """Add the options of a goal to a command; `goal_of` reads them."""
-    for option in (
-        click.option(f"--{BUDGET}", metavar="DOLLARS", help="Choose N, x, memory and number of "
-                     "workers: the fastest way that costs no more, such as 0.40."),
-        click.option(f"--{WITHIN}", metavar="TIME", help="Choose N, x, memory and number of "
-                     "workers: the cheapest way that ends so long after the upload, such as 30s or "
-                     "2m."),
+    for one in (
+        option(f"--{BUDGET}", section=GOAL, metavar="DOLLARS", help="Choose N, x, memory and "
+                     "number of workers: the fastest way that costs no more, such as 0.40."),
+        option(f"--{WITHIN}", section=GOAL, metavar="TIME", help="Choose N, x, memory and "
+                     "number of workers: the cheapest way that ends so long after the "
+                     "upload, such as 30s or 2m."),
     ):  # fmt: skip
-        command = option(command)
+        command = one(command)
     return command
 
 
@@ -94,7 +135,7 @@ def given(options: Mapping[str, Any]) -> dict[str, Value]:
     found = {name: value for name, value in options.items() if value is not None}
     if "codec" in found:
         EncodeOptions().with_values(found)
-    for option in OFFERED:
-        if option.field in found:
-            option.rule.check(option.name, found[option.field])
+    for one in OFFERED:
+        if one.field in found:
+            one.rule.check(one.name, found[one.field])
     return found

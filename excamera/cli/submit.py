@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from excamera.cli.cloud import (
     json_option,
     print_json,
 )
-from excamera.cli.encode import say_notes
+from excamera.cli.help import GOAL, OUTPUT, RUNNING, a_file, command, option
 from excamera.cli.jobs import check_ending, fetch_result, result_line
-from excamera.cli.options import encode_options, given, goal_of, goal_options
+from excamera.cli.options import encode_options, given, goal_of, goal_options, progress_options
 from excamera.cli.outcome import outcomes
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
@@ -33,27 +34,42 @@ from excamera.price.estimate import Workers
 from mu import is_object_url
 
 
-@click.command()
-@click.argument("source", metavar="INPUT")
+@command(
+    examples=[
+        ("excamera submit film.mp4 -o film.webm", "Uploads, follows the job, downloads."),
+        (
+            "excamera submit --within 2m film.mp4 --wait",
+            "The cheapest way that takes 2 minutes.",
+        ),
+        ("excamera submit --budget 0.40 --crf 30 film.mp4", "The fastest way for 40 cents."),
+        ("excamera submit s3://bucket/film.mp4", "Starts a job for what is in a bucket already."),
+    ]
+)
+@click.argument("source", metavar="INPUT", shell_complete=a_file)
 @encode_options(local=False)
 @goal_options
-@click.option(f"--{OR_FAIL}", is_flag=True, help=f"With --{WITHIN}: fail if the job should not end "
-              "in that time, instead of being as fast as possible.")  # fmt: skip
-@click.option("--wait", is_flag=True, help="Follow the job to its end.")
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="Follow it, and download the result; the ending says what it is.")  # fmt: skip
-@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
-@click.option(
+@option(f"--{OR_FAIL}", section=GOAL, is_flag=True, help=f"With --{WITHIN}: fail if the job should "
+        "not end in that time, instead of being as fast as possible.")  # fmt: skip
+@option("--wait", section=RUNNING, is_flag=True, help="Follow the job to its end.")
+@option("-o", "--output", section=OUTPUT, type=click.Path(path_type=Path),
+        help="Follow it, and download the result; the ending says what it is.")  # fmt: skip
+@option("--overwrite", section=OUTPUT, is_flag=True, help="Replace an output that exists.")
+@option(
     "--priority",
+    section=RUNNING,
     type=click.IntRange(-HIGHEST_PRIORITY, HIGHEST_PRIORITY),
     default=USUAL_PRIORITY,
     show_default=True,
     help="Jobs of a higher priority start before others that wait.",
 )
-@click.option("--tag", help="JSON or text that all notices of the job repeat.")
-@click.option(
-    "--again", is_flag=True, help="Make a new job even if the same one was submitted before."
+@option("--tag", section=RUNNING, help="JSON or text that all notices of the job repeat.")
+@option(
+    "--again",
+    section=RUNNING,
+    is_flag=True,
+    help="Make a new job even if the same one was submitted before.",
 )
+@progress_options(verbose=False)
 @json_option
 @cloud_command
 def submit(
@@ -66,6 +82,8 @@ def submit(
     tag: str | None,
     again: bool,
     as_json: bool,
+    progress: str,
+    quiet: bool,
     **options: Any,
 ) -> None:
     """Encode INPUT, a file or an s3:// URL, with a deployed stack.
@@ -94,25 +112,28 @@ def submit(
         ending = check_output(output, overwrite, source if file else "-")
         ask_for(request["options"], ending)
         wait = True
-    job = _make(cloud, request, file, again)
-    if output is not None:
-        check_ending(job, output)
-    if job["state"] == "uploading" and file is not None:
-        with bytes_progress("uploading", file.stat().st_size) as sent:
-            upload_file(file, job, cloud.api, sent)
-    if not as_json:
-        click.echo(f"job {job['id']}")
-    if wait:
-        with progress_observer() as observer:
-            job = follow(cloud.api, job["id"], observer, _say_place)
-        _say_if_small(job)
+    shown = progress == "auto" and not quiet
+    with progress_observer(progress, quiet=quiet) as observer:
+        job = _make(cloud, request, file, again, observer.say)
+        if output is not None:
+            check_ending(job, output)
+        if job["state"] == "uploading" and file is not None:
+            with bytes_progress("uploading", file.stat().st_size, shown=shown) as sent:
+                upload_file(file, job, cloud.api, sent)
+        if not (as_json or quiet):
+            click.echo(f"job {job['id']}")
+        if wait:
+            job = follow(cloud.api, job["id"], observer, lambda place: observer.say(_place(place)))
+            observer.close()
+            _say_if_small(job, observer.say)
+            for note in job["result"]["notes"] if job["state"] == "succeeded" else ():
+                observer.note(note)
     if output is not None:
         check_succeeded(job)
-        fetch_result(cloud.api, job, output)
+        fetch_result(cloud.api, job, output, shown=shown)
     if as_json:
         print_json(cloud.api.get(f"/jobs/{job['id']}"))
-    elif wait and job["state"] == "succeeded":
-        say_notes(job["result"]["notes"])
+    elif wait and job["state"] == "succeeded" and not quiet:
         click.echo(result_line(job, output))
         for name, text in outcomes(job):
             if text is not None:
@@ -137,7 +158,13 @@ def ask_for(options: dict[str, Value], ending: str) -> None:
         options["container"] = ending
 
 
-def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool) -> dict[str, Any]:
+def _make(
+    cloud: Cloud,
+    request: dict[str, Any],
+    file: Path | None,
+    again: bool,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
     """The job for this file and these options: a new one, or the one that exists already.
 
     It makes a new job if the old one did not succeed, or if its result is gone.
@@ -157,29 +184,28 @@ def _make(cloud: Cloud, request: dict[str, Any], file: Path | None, again: bool)
             job["state"] == "succeeded" and job["result"] and job["result"]["url"]
         )
         if usable and not again:
-            click.echo(f"submitted before: {job['id']} is {job['state']}", err=True)
+            say(f"submitted before: {job['id']} is {job['state']}")
             return found
         number += 1
 
 
-def _say_if_small(job: dict[str, Any]) -> None:
+def _say_if_small(job: dict[str, Any], say: Callable[[str], None]) -> None:
     """Say so if the account, not the stack, limited the number of workers."""
     limit, useful = job["account_concurrency"], job["workers_useful"]
     if limit is None or not useful or job["workers_at_once"] >= useful:
         return
     if limit < Workers(DEFAULT_MEMORY_MB).concurrency:
-        click.echo(
+        say(
             f"this account leaves jobs {limit} functions at a time, so at most "
             f"{job['workers_at_once']} workers of {useful} encoded it at once; a higher "
-            "quota is free (docs/operations.md, quotas)",
-            err=True,
+            "quota is free (docs/operations.md, quotas)"
         )
 
 
-def _say_place(place: int) -> None:
-    """Say how many jobs start before the one that is followed."""
+def _place(place: int) -> str:
+    """How many jobs start before the one that is followed."""
     others = f"{place - 1} job{'s' if place != 2 else ''}"
-    click.echo(f"queued: {others} before it" if place > 1 else "queued: it is next", err=True)
+    return f"queued: {others} before it" if place > 1 else "queued: it is next"
 
 
 def _parsed(tag: str | None) -> Any:

@@ -7,13 +7,14 @@ from dataclasses import asdict
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json, print_table
+from excamera.cli.help import RUNNING, command, option
 
 MOST_WORKERS = 1000
 
 
-@click.command()
-@click.option("--workers", type=click.IntRange(1, MOST_WORKERS), default=100, show_default=True,
-              help="How many shares the next job is to begin at once.")  # fmt: skip
+@command(examples=[("excamera warm --workers 200", "Before a job that is to begin at once.")])
+@option("--workers", section=RUNNING, type=click.IntRange(1, MOST_WORKERS), default=100,
+        show_default=True, help="How many shares the next job is to begin at once.")  # fmt: skip
 @json_option
 @cloud_command
 def warm(cloud: Cloud, workers: int, as_json: bool) -> None:

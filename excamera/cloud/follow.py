@@ -56,7 +56,8 @@ class Follower:
         self._begin(ENCODING)
         # As if all shares had as many frames, and all were one.
         frames = job["frames"] * shares["done"] // shares["total"]
-        self._observer.message(ENCODING, {"batch": 0, "share": 0, "frames": frames})
+        told = {"batch": 0, "share": 0, "frames": frames, "batches_done": batches["done"]}
+        self._observer.message(ENCODING, told)
         if job["phase"] in ("stitching", "ended") and shares["done"] == shares["total"]:
             self._begin("stitch")
 

@@ -21,7 +21,7 @@ CHOSEN = ("chunk_frames", "batch_chunks")
 LONGEST_S = 7 * 86_400.0
 DEAREST_USD = 100_000.0
 
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 _TIME = re.compile(rf"(?P<number>\d+(\.\d+)?)\s*(?P<unit>{'|'.join(_UNITS)})")
 
 
@@ -109,15 +109,19 @@ class Goal:
         return None if data is None else cls(**data)
 
 
-def seconds_of(text: str) -> float:
-    """A time such as "30s", "2m", "1.5h", or "30", in seconds.
+def seconds_of(text: str, name: str = WITHIN) -> float:
+    """A time such as "30s", "2m", "1.5h", "7d", or "30", in seconds.
+
+    Args:
+        text: as a user wrote it.
+        name: of the option, for the message.
 
     Raises:
         OptionError: it is none.
     """
     found = _TIME.fullmatch(text.strip())
     if found is None:
-        raise OptionError(f"{WITHIN} must be a time such as 30s, 2m or 1h, not {text!r}")
+        raise OptionError(f"{name} must be a time such as 30s, 2m or 1h, not {text!r}")
     return float(found["number"]) * _UNITS[found["unit"]]
 
 

@@ -207,8 +207,8 @@ class Job:
         try:
             record = kind.from_json(self.store.get(Keys.record(key)))
             whole = record.plan == self.plan.digest and self.store.size(key) == record.size
-        except (NoSuchKey, TypeError):  # TypeError: the record is of another version
-            return None
+        except (NoSuchKey, TypeError, ValueError):
+            return None  # the record is of another version, or a disk has lost a part of it
         return record if whole else None
 
     def once(

@@ -45,6 +45,9 @@ QI_OF_CRF: tuple[int, ...] = (
 )
 """libvpx's 0..63 scale (here `crf`) to VP8's `y_ac_qi` 0..127."""
 
+SECTIONS = (QUALITY, STRUCTURE, SOURCE, EDITING) = ("Quality", "Structure", "Source", "Editing")
+"""Under which titles `--help` and docs/cli.md show the options, in this order."""
+
 SWITCH = {"true": True, "false": False}
 """How users write a switch."""
 _SWITCH_TEXT = " or ".join(SWITCH)
@@ -71,6 +74,7 @@ class Rule:
         codecs: the codecs that it is for; none if it is for all.
         local: whether it means something on one machine, where a file's ending says what it is.
         usual: the default as users read it, if it is more than one value.
+        section: under which title `--help` shows it.
     """
 
     help: str
@@ -86,6 +90,7 @@ class Rule:
     codecs: tuple[str, ...] = ()
     local: bool = True
     usual: str = ""
+    section: str = QUALITY
 
     @property
     def allowed(self) -> str:
@@ -170,12 +175,12 @@ def _choice(default: str, choices: tuple[str, ...], text: str, **more: Any) -> A
     return field(default=default, metadata={"rule": Rule(text, choices=choices, **more)})
 
 
-def _switch(default: bool, text: str, *, offered: bool = False) -> Any:
-    return field(default=default, metadata={"rule": Rule(text, switch=True, offered=offered)})
+def _switch(default: bool, text: str, **more: Any) -> Any:
+    return field(default=default, metadata={"rule": Rule(text, switch=True, **more)})
 
 
 def _text(form: str, meant: Callable[[str], object], text: str, *, off: str = "") -> Any:
-    rule = Rule(text, form=form, meant=meant, off=off, offered=True)
+    rule = Rule(text, form=form, meant=meant, off=off, offered=True, section=EDITING)
     return field(default="", metadata={"rule": rule})
 
 
@@ -291,11 +296,13 @@ class EncodeOptions(_Checked):
     )  # fmt: skip
     chunk_frames: int = _number(
         0, 0, 1000, "N: frames of a chunk; 0 chooses it for each batch, and batches end where "
-        "scenes do", flag="-n", offered=True
+        "scenes do", flag="-n", offered=True,
+        section=STRUCTURE
     )  # fmt: skip
     batch_chunks: int = _number(
         16, 1, _MOST_CHUNKS, "x: chunks that share one key frame; 1 joins nothing; if N is chosen, "
-        "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True, codecs=_VP8
+        "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True, codecs=_VP8,
+        section=STRUCTURE
     )  # fmt: skip
     crf: int = _number(
         None, 0, WORST_CRF, "Quality on the scale of the codec's encoder (h264: 0 to 51); "
@@ -304,16 +311,23 @@ class EncodeOptions(_Checked):
     mode: str = _choice(
         "auto", MODES, "How the chunks of a batch come to share a key frame: anchors codes ahead "
         "the frames that they refer to; rebase is the published method, in which libvpx encodes "
-        "them and they are rebased; auto chooses for each batch", offered=True, codecs=_VP8
+        "them and they are rebased; auto chooses for each batch", offered=True, codecs=_VP8,
+        section=STRUCTURE
     )  # fmt: skip
-    deinterlace: bool = _switch(True, "Make whole pictures of interlaced ones", offered=True)
+    deinterlace: bool = _switch(
+        True, "Make whole pictures of interlaced ones", offered=True, section=SOURCE
+    )
     damaged: bool = _switch(
         False,
         "Encode what there is of a source that ends early, instead of refusing it",
         offered=True,
+        section=SOURCE,
     )
     strict: bool = _switch(
-        False, "Refuse a source with any damage, instead of concealing it", offered=True
+        False,
+        "Refuse a source with any damage, instead of concealing it",
+        offered=True,
+        section=SOURCE,
     )
     container: str = _choice(
         AUTO, (AUTO, *CONTAINERS), "The container of a result in the cloud, and its ending; auto "
@@ -334,14 +348,14 @@ class EncodeOptions(_Checked):
     )  # fmt: skip
     vf_lead: int = _number(
         -1, -1, 240, "How many frames before and behind each the filters of vf see; -1 takes it "
-        "from a table of filters", offered=True
+        "from a table of filters", offered=True, section=EDITING
     )  # fmt: skip
     scale: str = _text(
         forms.SCALE_FORM, forms.parse_scale, "Size of the result's pictures, after all filters"
     )
     tonemap: bool = _switch(
         False, "Make pictures for standard screens, in BT.709, of HDR ones (PQ or HLG)",
-        offered=True,
+        offered=True, section=EDITING,
     )  # fmt: skip
     audio: str = _text(
         forms.AUDIO_FORM, forms.parse_audio, "The sound track of the result, instead of the "

@@ -404,12 +404,10 @@ def estimate(
         source_reads=source_reads,
         ahead=ahead if workers.warms else (),
     )
-    bits = film.frames * film.megapixels * bits_of(pace, options)
-    sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
     return Estimate(
         shape,
         computing_s + pace.waits * waits_s,
-        round((bits + sound_bits) / 8),
+        result_bytes(film, options, pace),
         usage,
         usage.dollars(workers.architecture),
         at_once,
@@ -422,6 +420,13 @@ def bits_of(pace: Pace, options: EncodeOptions) -> float:
     if options.is_plain:
         return plain.bits_of(options)
     return pace.bits * float(2 ** ((24 - options.crf) / CRF_OCTAVE))
+
+
+def result_bytes(film: Film, options: EncodeOptions, pace: Pace) -> int:
+    """The expected size of a result."""
+    bits = film.frames * film.megapixels * bits_of(pace, options)
+    sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
+    return round((bits + sound_bits) / 8)
 
 
 def effort(options: EncodeOptions) -> float:

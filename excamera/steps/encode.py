@@ -33,7 +33,8 @@ def encode(event: Event, context: Context) -> Event:
         context: the store.
 
     Returns:
-        `frames` (shown) of the share.
+        `frames` (shown) of the share; if it has joined the batch, or found it joined, the `bytes`
+        of the batch's coded frames; `again`, whether it was found.
 
     Raises:
         SourceMismatch: the source does not have exactly the planned frames.
@@ -45,15 +46,20 @@ def encode(event: Event, context: Context) -> Event:
     share, of = event["share"], event["of"]
     mode = _mode(job, batch, share, of, event["threads"], context)
     record = job.finished(job.keys.cluster(batch.number), BatchRecord)
+    again = record is not None
     if record is not None:
         add_run(job, batch.number, record)  # to the upload of a job that was begun again
     else:
         with mode:
             if of == 1:
-                join(job, batch, mode, _told(batch, share, mode, context), context)
+                record = join(job, batch, mode, _told(batch, share, mode, context), context)
             else:
-                _encode_one(job, batch, mode, share, of, context)
-    return {"frames": sum(len(chunk.pts) for chunk in mode.chunks)}
+                record = _encode_one(job, batch, mode, share, of, context)
+    return {
+        "frames": sum(len(chunk.pts) for chunk in mode.chunks),
+        "bytes": 0 if record is None else record.bytes,
+        "again": again,
+    }
 
 
 def _mode(job: Job, batch: Batch, share: int, of: int, threads: int, context: Context) -> Mode:
@@ -61,8 +67,10 @@ def _mode(job: Job, batch: Batch, share: int, of: int, threads: int, context: Co
     return mode_of(job, batch, chunks, threads or available_cpus(), context)
 
 
-def _encode_one(job: Job, batch: Batch, mode: Mode, share: int, of: int, context: Context) -> None:
-    """Encode one share of several, and join them if all are stored."""
+def _encode_one(
+    job: Job, batch: Batch, mode: Mode, share: int, of: int, context: Context
+) -> BatchRecord | None:
+    """Encode one share of several, and join them if all are stored; returns what it has joined."""
     keys = job.keys
     own: list[CodedChunk] = []
 
@@ -89,7 +97,8 @@ def _encode_one(job: Job, batch: Batch, mode: Mode, share: int, of: int, context
         shares = at_once(found, range(of))
         coded = chain.from_iterable(one for one, _ in shares)
         others_s = [seconds for number, (_, seconds) in enumerate(shares) if number != share]
-        join(job, batch, mode, coded, context, others_s=others_s)
+        return join(job, batch, mode, coded, context, others_s=others_s)
+    return None
 
 
 def _is_joiner(job: Job, batch: Batch, share: int, of: int) -> bool:

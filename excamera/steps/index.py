@@ -73,8 +73,9 @@ from excamera.steps.frames import (
     of_pictures,
 )
 from excamera.steps.pieces import raster_of
+from excamera.steps.room import check_room
 from excamera.steps.survey import survey_of
-from mu import Context, Event, Store
+from mu import Context, Event, NoSuchKey, Store
 
 Accept = Callable[[Film, EncodeOptions, Goal | None], Accepted]
 """Raises an error if a film should not be encoded with these options, or not for this goal."""
@@ -84,22 +85,24 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     """Write ``index.json``, and the spans of a source that many workers survey.
 
     Args:
-        event: `job`; `input` with `name` and `path` or `key`; `container`, the name of the
-            result's; `options` as `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn
-            the frames by decoding whatever the container says; perhaps `output`, the
-            `store` and `key` of the result; `goal`, as `excamera.job.goal.Goal.to_json`; `limits`,
-            those of `excamera.job.packing.Limits`; and `span_pixels`, see
-            `excamera.job.cut.spans`.
+        event: `job`; `input` with `name` and `path` or `key`, and perhaps `mark`, which is another
+            one if the source may be; `container`, the name of the result's; `options` as
+            `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn the frames by decoding
+            whatever the container says; perhaps `output`, the `store` and `key` of the result;
+            `goal`, as `excamera.job.goal.Goal.to_json`; `limits`, those of
+            `excamera.job.packing.Limits`; and `span_pixels`, see `excamera.job.cut.spans`; on one
+            machine `room`, see `check_room`.
         context: the store.
         accept: is asked once the film is known, and chooses for a goal.
 
     Returns:
-        An `IndexSummary`.
+        An `IndexSummary`, perhaps with a `warning` for the user.
 
     Raises:
         InputError: the source cannot be encoded; the class says why.
         OptionError: the options, or those an uploaded object carries, are wrong.
         OutputError: the output exists and is not ours to replace.
+        DiskFull: a disk has too little room.
     """
     keys = Keys(event["job"])
     given = event["input"]
@@ -111,6 +114,10 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
             raise OptionError("a time or a price is for the cloud: one machine has no prices")
         goal.check_codec(options.codec)
         options = surveyed(options)
+    before = _before(event, options, context.store, keys)
+    if before is not None:
+        warning = _warning(before.plan, len(before.frames), event)
+        return _summary(before, Limits(**event["limits"]), warning)
     output = Output(**event["output"]) if event.get("output") else None
     if output is not None:
         _check_ending(output, event["container"], options)
@@ -136,26 +143,60 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         if container.counts_frames:
             frames = counting_frames(frames, opened.frame_rate)
         mark = pictures.fingerprint if pictures else fingerprint(media)
+        mark += given.get("mark", "")
         made, frames = _make_plan(opened, frames, mark, container, options, filters)
     accepted = Accepted(options, Limits(**event.get("limits", {})))
     if accept is not None:
         accepted = accept(Film.of(made, len(frames.pts)), options, goal)
     made = replace(made, output=output, options=accepted.options)
+    warning = _warning(made, len(frames.pts), event)
     draft = _draft(made, frames, context.store, surveyor, filters)
     draft = replace(draft, planned=accepted.planned)
     context.mark("computed")
     draft.save(context.store, keys)
     context.mark("stored")
-    return IndexSummary(
-        frames=len(frames.pts),
+    return _summary(draft, accepted.limits, warning)
+
+
+def _summary(draft: Draft, limits: Limits, warning: str) -> Event:
+    summary = IndexSummary(
+        frames=len(draft.frames),
         spans=list(range(len(draft.spans))),
-        spans_at_once=accepted.limits.workers,
+        spans_at_once=limits.workers,
         # Processes of one machine already use all its CPUs.
-        span_threads=1 if accepted.limits.processes else 0,
-        limits=asdict(accepted.limits),
-        planned=accepted.planned,
-        way=way_of_spans(len(draft.spans), accepted.limits),
+        span_threads=1 if limits.processes else 0,
+        limits=asdict(limits),
+        planned=draft.planned,
+        way=way_of_spans(len(draft.spans), limits),
     ).to_json()
+    return summary | ({"warning": warning} if warning else {})
+
+
+def _warning(made: Plan, frames: int, event: Event) -> str:
+    """What to tell a user of this machine's disks, if anything."""
+    room = event.get("room")
+    return check_room(Film.of(made, frames), made.options, room) if room else ""
+
+
+def _before(event: Event, options: EncodeOptions, store: Store, keys: Keys) -> Draft | None:
+    """What an earlier run on this machine has learned, if nothing can have changed since."""
+    mark = event["input"].get("mark")
+    if mark is None:
+        return None
+    try:
+        draft = Draft.load(store, keys)
+    except (NoSuchKey, ValueError, KeyError, TypeError):
+        return None  # of another version, or a disk has lost a part of it
+    plan, source = draft.plan, draft.plan.source
+    by_decoding = source.indexed_by == "decoding"
+    same = source.fingerprint.endswith(mark) and (plan.options, plan.container) == (
+        options,
+        event["container"],
+    )
+    # The rate of numbered pictures is not in the plan, and they are soon read.
+    if not same or source.pictures or (event["index"] == "decoding" and not by_decoding):
+        return None
+    return draft
 
 
 def _check_ending(output: Output, container: str, options: EncodeOptions) -> None:

@@ -36,10 +36,10 @@ def run_command_line(
         command: what it does, perhaps a group of commands.
         name: of the program.
         arguments: None for those that it was started with.
-        errors: what the user can act on.
+        errors: what the user can act on. A class may have an `exit_code`.
 
     Returns:
-        The exit code: 0; 2 for every error that the user can act on, with one line on
+        The exit code: 0; 2, or the error's own, if the user can act on it, with one line on
         standard error; 130 after Ctrl-C; 141, without a word, if nobody reads standard output
         any more.
     """
@@ -54,7 +54,7 @@ def run_command_line(
     except click.ClickException as error:
         return _fail(name, error.format_message(), EXIT_ERROR)
     except errors as error:
-        return _fail(name, str(error), EXIT_ERROR)
+        return _fail(name, str(error), getattr(error, "exit_code", EXIT_ERROR))
     except streams.NoReader:
         return EXIT_NO_READER
     except OSError as error:

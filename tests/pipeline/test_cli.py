@@ -12,12 +12,10 @@ import threading
 from pathlib import Path
 
 import av
-import click
 import pytest
 
 import codec
 from excamera.cli import main
-from excamera.cli.main import excamera
 from excamera.media.playback import read_file
 from tests.pipeline.clips import Clip, decode_ours, i420
 from tests.support.shared import VECTORS
@@ -186,13 +184,3 @@ def test_the_sample_is_a_moving_clip_with_sound(tmp_path: Path, capfd: Capture) 
         assert len(container.streams.audio) == 1
     assert main(["sample", str(path)]) == 2
     assert "exists already" in capfd.readouterr().err
-
-
-def test_every_command_and_option_is_documented() -> None:
-    """If this fails, the documentation has fallen behind the program."""
-    text = "".join((ROOT / "docs" / name).read_text() for name in ("pipeline.md", "api.md"))
-    for name, command in excamera.commands.items():
-        assert f"excamera {name}" in text
-        for option in command.params:
-            if isinstance(option, click.Option):
-                assert f"`{max(option.opts, key=len)}" in text, f"{name} {option.opts}"

@@ -1,4 +1,4 @@
-"""Stopping an encode half-way: no process, no file, no directory is left."""
+"""Stopping an encode half-way: nothing is left but the work folder, from which it can go on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from excamera.media.sample import SampleClip, write_sample
+from excamera.work import left_in
 from tests.support.commands import EXCAMERA, MU, on_a_terminal
 from tests.support.processes import alive, wait_until
 from tests.support.shared import ROOT
@@ -47,6 +48,7 @@ class Running:
 
     def __init__(self, source: Path, folder: Path, *before: str) -> None:
         self.temporary, self.outputs = folder / "tmp", folder / "out"
+        self.work = folder / "work"
         self.temporary.mkdir()
         self.outputs.mkdir()
         self.errors = folder / "errors"
@@ -64,7 +66,11 @@ class Running:
                     "6",
                 ],
                 cwd=ROOT,
-                env={**os.environ, "TMPDIR": str(self.temporary)},
+                env={
+                    **os.environ,
+                    "TMPDIR": str(self.temporary),
+                    "EXCAMERA_WORK_DIR": str(self.work),
+                },
                 stderr=errors,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
@@ -86,24 +92,27 @@ class Running:
         self.started = {*started, *forked}
         assert self.workers
 
-    def assert_nothing_is_left(self) -> None:
-        """No worker, no output, no temporary file."""
+    def assert_only_its_work_is_left(self) -> None:
+        """No worker, no output, no temporary file; the folder from which it can go on."""
         deadline = time.monotonic() + 10
         while any(alive(process) for process in self.started):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         assert list(self.outputs.iterdir()) == []
         assert list(self.temporary.iterdir()) == []
+        [left] = left_in(self.work)
+        assert not left.in_use
+        assert f"what is done so far stays in {left.path}: " in self.errors.read_text()
 
 
 @pytest.mark.parametrize("times", [1, 5])
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
-def test_a_signal_leaves_nothing(
+def test_a_signal_leaves_only_what_can_be_taken_up(
     number: signal.Signals, code: int, times: int, long_clip: Path, tmp_path: Path
 ) -> None:
-    """If this fails, Ctrl-C leaves encoders, half an output or gigabytes in /tmp.
+    """If this fails, Ctrl-C leaves encoders, half an output or gigabytes in /tmp, or no work.
 
     Or it does if somebody impatient hits it several times.
     """
@@ -114,7 +123,7 @@ def test_a_signal_leaves_nothing(
         time.sleep(0.02 * (times > 1))
     # A shell shows the same number if a repetition meets Python at its very end.
     assert running.process.wait(timeout=30) in {code, -number if times > 1 else code}
-    running.assert_nothing_is_left()
+    running.assert_only_its_work_is_left()
     assert "Traceback" not in running.errors.read_text()
 
 
@@ -128,6 +137,7 @@ def test_a_hangup_that_is_ignored_stops_nothing(long_clip: Path, tmp_path: Path)
     assert running.process.wait(timeout=120) == 0, running.errors.read_text()
     assert [path.name for path in running.outputs.iterdir()] == ["out.webm"]
     assert list(running.temporary.iterdir()) == []
+    assert list(running.work.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", [EXCAMERA, MU], ids=["excamera", "mu"])
@@ -166,7 +176,7 @@ def test_a_killed_worker_is_reported_with_its_task(long_clip: Path, tmp_path: Pa
     for worker in running.workers:
         os.kill(worker, signal.SIGKILL)
     assert running.process.wait(timeout=60) == 2
-    running.assert_nothing_is_left()
+    running.assert_only_its_work_is_left()
     lines = [x for x in running.errors.read_text().splitlines() if x.startswith("excamera: ")]
     assert len(lines) == 1
     assert "SIGKILL" in lines[0]
@@ -193,10 +203,11 @@ def test_a_killed_parent_takes_its_workers_along(long_clip: Path, tmp_path: Path
 def test_a_terminal_gets_one_moving_line(
     columns: int, bar: bool, speed: bool, tmp_path: Path
 ) -> None:
-    """If this fails, progress floods the terminal, wraps in a narrow one, or is not seen at all."""
+    """If this fails, progress floods a plain terminal, wraps in a narrow one, or is not seen."""
     clip = tmp_path / "a.mp4"
     write_sample(clip, SampleClip(width=160, height=96, seconds=1))
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment["TERM"] = "dumb"
     code, text = on_a_terminal(*EXCAMERA, "encode", clip, tmp_path / "a.webm", columns=columns,
                                env=environment)  # fmt: skip
     assert code == 0, text
@@ -207,6 +218,47 @@ def test_a_terminal_gets_one_moving_line(
     assert max(map(len, moving)) < (columns or 80)
     assert ("[" in "".join(moving)) == bar
     assert any(line.endswith(" left") for line in moving) == speed
+
+
+_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["colours", "NO_COLOR and ASCII"])
+def test_a_capable_terminal_gets_phases_numbers_and_a_grid(plain: bool, tmp_path: Path) -> None:
+    """If this fails, the display wraps, has colours that nobody wants, or leaves something."""
+    clip = tmp_path / "a.mp4"
+    write_sample(clip, SampleClip(width=160, height=96, seconds=1))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment |= {"TERM": "xterm-256color", "COLUMNS": "200"}  # which is wrong
+    if plain:
+        environment |= {"NO_COLOR": "1", "LC_ALL": "C", "PYTHONUTF8": "0",
+                        "PYTHONCOERCECLOCALE": "0"}  # fmt: skip
+    code, text = on_a_terminal(*EXCAMERA, "encode", clip, tmp_path / "a.webm", "-n", "2", "-x",
+                               "2", columns=60, env=environment)  # fmt: skip
+    assert code == 0, text
+    shown = [line for line in re.split(r"[\r\n]+", _SEQUENCE.sub("", text)) if line]
+    assert "24 frames in 12 chunks, 6 batches" in shown
+    assert "reading the source, encoding" in shown
+    assert ("######" if plain else "██████") in shown
+    assert any(re.match(r"24/24 frames  100%  [\d.]+ fps  0:00 left  ", line) for line in shown)
+    assert max(map(len, shown[:-1])) <= 60
+    assert bool(re.search(r"\x1b\[3[0-9]m", text)) is not plain
+    assert "\x1b[?25l" not in text, "the cursor would stay hidden after a SIGKILL"
+    # What moves is gone at the end: only the plan and the result stay.
+    assert text.count("\x1b[2K") >= 3
+    assert shown[-1].startswith(f"{tmp_path}/a.webm: ")
+
+
+def test_a_narrow_window_of_a_capable_terminal_gets_one_line(tmp_path: Path) -> None:
+    """If this fails, a display of several lines floods a narrow window."""
+    clip = tmp_path / "a.mp4"
+    write_sample(clip, SampleClip(width=160, height=96, seconds=0.5))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    code, text = on_a_terminal(*EXCAMERA, "encode", clip, tmp_path / "a.webm", columns=40,
+                               env={**environment, "TERM": "xterm"})  # fmt: skip
+    assert code == 0, text
+    assert "\x1b" not in text
+    assert "\rencoding: 0/12 frames" in text
 
 
 def test_elsewhere_progress_is_plain_lines(tmp_path: Path) -> None:

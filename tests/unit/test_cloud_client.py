@@ -319,6 +319,7 @@ class Seen(Observer):
         self.begun: list[str] = []
         self.done: list[TaskRecord] = []
         self.frames: list[int] = []
+        self.batches: list[int] = []
 
     def started(self, record: TaskRecord) -> None:
         self.begun.append(record.name)
@@ -328,6 +329,7 @@ class Seen(Observer):
 
     def message(self, _task: str, message: dict[str, Any]) -> None:
         self.frames.append(message["frames"])
+        self.batches.append(message["batches_done"])
 
 
 def test_a_job_in_the_cloud_looks_like_one_at_home() -> None:
@@ -348,6 +350,8 @@ def test_a_job_in_the_cloud_looks_like_one_at_home() -> None:
     for shares in (0, 2, 2, 6):
         follower.see({**job, "shares": {"done": shares, "total": 6}})
     assert seen.frames == [0, 33, 33, 100]
+    follower.see({**job, "batches": {"done": 1, "total": 2}})
+    assert seen.batches == [0, 0, 0, 0, 1]
     follower.see({**job, "phase": "ended", "shares": {"done": 6, "total": 6}})
     assert seen.begun == ["index", "anchors", "encode", "stitch"]
 

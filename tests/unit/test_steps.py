@@ -6,7 +6,7 @@ import io
 import itertools
 from collections import Counter
 
-from excamera.cli.progress import ProgressObserver
+from excamera.cli.progress import LineProgress
 from excamera.errors import WorkerCrashed
 from excamera.job.flow import FUNCTIONS as REGISTRY
 from excamera.job.flow import excamera_flow
@@ -52,7 +52,7 @@ def test_every_function_has_its_folder_and_every_task_its_code() -> None:
 def phases(events: list[tuple[str, str]]) -> list[str]:
     """What a progress observer shows, a line for each phase."""
     out = io.StringIO()
-    observer = ProgressObserver(out, moving=False)
+    observer = LineProgress(out, moving=False)
     results = {"plan": {"frames": 12, "chunks": 2, "batches": 2}}
     batches = {"started": itertools.count(), "finished": itertools.count()}
     for kind, name in events:
@@ -79,7 +79,7 @@ def test_frames_are_counted() -> None:
 
 def test_frames_of_a_share_count_as_soon_as_they_are_encoded() -> None:
     """If this fails, the line stands still while a worker encodes a whole batch."""
-    observer = ProgressObserver(io.StringIO(), moving=False)
+    observer = LineProgress(io.StringIO(), moving=False)
     observer.finished(
         TaskRecord("plan", 0, {}, 0.0, result={"frames": 12, "chunks": 2, "batches": 1})
     )

@@ -1,0 +1,82 @@
+"""What was decided about an encode and why, for `--verbose`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from excamera.job.options import EncodeOptions
+from excamera.media.words import counted
+
+
+def of_plan(result: dict[str, Any]) -> Iterator[str]:
+    """Lines about a plan.
+
+    Args:
+        result: of the step `plan`, see `excamera.job.records.PlanSummary`; less if a stack has made
+            it, and then there are fewer lines.
+    """
+    if "options" not in result:
+        return
+    options = EncodeOptions.from_json(result["options"])
+    yield (
+        f"source: {result['width']}x{result['height']}, {counted(result['frames'], 'frame')}, "
+        f"{result['duration_s']:,.3f} s; {_INDEXED[result['indexed_by']]}"
+    )
+    yield f"scenes: {_scenes(options, result['spans'])}"
+    yield f"batches: {_batches(options, result)}"
+    yield f"mode: {_mode(options, result)}"
+    threads = result["threads"]
+    yield (
+        f"threads: {threads or 'one per CPU'} for each batch"
+        + (", as there are few batches for the processes" if threads > 1 else "")
+    )
+
+
+def of_sound(result: dict[str, Any]) -> str:
+    """A line about the sound.
+
+    Args:
+        result: of the step `audio`.
+    """
+    if not result["blocks"]:
+        return "sound: none"
+    if result["copied"]:
+        return "sound: copied, as it is Opus already"
+    return "sound: encoded to Opus, as it is something else"
+
+
+_INDEXED = {
+    "packets": "its frames are known without decoding it",
+    "decoding": "decoded once to find its frames, as the container cannot be trusted with times, "
+    "or to find a frame again",
+}
+
+
+def _scenes(options: EncodeOptions, spans: int) -> str:
+    if not options.follows_scenes:
+        return "not looked for, as --chunk-frames gives N"
+    if spans:
+        return f"looked for in {counted(spans, 'span')} at once, as the film is long"
+    return "looked for while the source was read"
+
+
+def _batches(options: EncodeOptions, result: dict[str, Any]) -> str:
+    count = counted(result["batches"], "batch", "batches")
+    chunks = counted(result["chunks"], "chunk")
+    if not options.follows_scenes:
+        length = f"{options.batch_chunks} chunks of {options.chunk_frames} frames"
+        return f"{count} of {length}: {chunks}"
+    length = "N chosen for each" if options.varies_chunks else f"N = {options.usual_frames}"
+    return (
+        f"{count} of at most {options.longest_batch} frames, which end where scenes do: {chunks}, "
+        f"{length}"
+    )
+
+
+def _mode(options: EncodeOptions, result: dict[str, Any]) -> str:
+    anchored, batches = result["anchored"], result["batches"]
+    why = "auto has chosen for each batch" if options.mode == "auto" else "as given"
+    if anchored in (0, batches):
+        return f"{'anchors' if anchored else 'rebase'}, {why}"
+    return f"anchors for {anchored} of {batches} batches, rebase for the others, {why}"
