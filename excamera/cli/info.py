@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from excamera.cli.help import a_file, command, option
+from excamera.cli.help import OUTPUT, a_file, command, option
 from excamera.media.info import FileInfo, StreamInfo, info_of
 from excamera.media.words import counted, visible
 from excamera.places import check_input
@@ -23,8 +23,8 @@ _UNKNOWN = 2  # of primaries, transfer and matrix
     ]
 )
 @click.argument("file", shell_complete=a_file)
-@option("--frames", is_flag=True, help="Print type and size of each frame too.")
-@option("--json", "as_json", is_flag=True, help="Print JSON.")
+@option("--frames", section=OUTPUT, is_flag=True, help="Print type and size of each frame too.")
+@option("--json", "as_json", section=OUTPUT, is_flag=True, help="Print JSON.")
 def info(file: str, frames: bool, as_json: bool) -> None:
     """Streams, key frames, and with --frames each frame of FILE, in order of decoding.
 

@@ -193,7 +193,7 @@ def _before(event: Event, options: EncodeOptions, store: Store, keys: Keys) -> D
         options,
         event["container"],
     )
-    # The rate of numbered pictures is not in the plan, and they are soon read.
+    # Numbered pictures are soon read.
     if not same or source.pictures or (event["index"] == "decoding" and not by_decoding):
         return None
     return draft
