@@ -56,6 +56,7 @@
         └── CloudError            about a deployed stack
             ├── NoCredentials
             ├── NoRegion
+            ├── WrongConfiguration  region or endpoint make no address of AWS
             ├── NotAllowed        the credentials lack a right
             ├── NoSuchStack
             ├── StackTooOld       lacks something that this version needs
@@ -308,6 +309,10 @@ class NoCredentials(CloudError):
 
 class NoRegion(CloudError):
     """No AWS region is configured."""
+
+
+class WrongConfiguration(CloudError):
+    """Region or endpoint, as they are configured, make no address of AWS."""
 
 
 class NotAllowed(CloudError):

@@ -23,7 +23,14 @@ from botocore.exceptions import (
     WaiterError,
 )
 
-from excamera.errors import CloudUnavailable, NoCredentials, NoRegion, NoSuchStack, NotAllowed
+from excamera.errors import (
+    CloudUnavailable,
+    NoCredentials,
+    NoRegion,
+    NoSuchStack,
+    NotAllowed,
+    WrongConfiguration,
+)
 
 _REFUSED = frozenset(
     {"AccessDenied", "AccessDeniedException", "ExpiredToken", "ExpiredTokenException",
@@ -71,12 +78,12 @@ def _configured() -> Iterator[None]:
     """Name the settings from which the SDK makes an address that is none.
 
     Raises:
-        CloudUnavailable: it did.
+        WrongConfiguration: it did.
     """
     try:
         yield
     except ValueError as error:
-        raise CloudUnavailable(
+        raise WrongConfiguration(
             f"AWS configuration: {error}: check the region (--region, AWS_REGION) and "
             "AWS_ENDPOINT_URL"
         ) from error
