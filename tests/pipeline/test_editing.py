@@ -102,6 +102,17 @@ def test_a_rate_drops_and_repeats_as_ffmpeg_does(
     film.check_from_anywhere([i420(frame) for frame in wanted])
 
 
+def test_of_pictures_with_one_time_the_first_is_taken(tmp_path: Path) -> None:
+    """If this fails, workers take different ones of them, or find none."""
+    pts = [0, 40, 80, 80, 80, 120, 160, 200, 200, 240]
+    clip = Clip(frames=10, pts=pts, time_base=Fraction(1, 1000), encoder="ffv1", options={})
+    source = clip.write(tmp_path / "a.mkv")
+    whole = Film(source).pictures()
+    assert Film(source).frames.pts == pts
+    wanted = [whole[number] for number in (0, 1, 2, 5, 6, 7, 9)]
+    Film(source, fps="25").check_from_anywhere(wanted)
+
+
 def test_a_trim_comes_before_a_rate(clips: dict[str, Path]) -> None:
     """If this fails, the times of a trimmed film at another rate do not begin at 0."""
     film = Film(clips["mp4"], start="0.52", duration="0.4", fps="50")
