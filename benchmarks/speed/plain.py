@@ -1,6 +1,6 @@
 """Measures the encoders of VP9, AV1 and H.264 as plain chunks use them: time, size, memory.
 
-    python -m benchmarks.speed.plain [--frames N] [--memory]
+    python -m benchmarks.speed.plain [--frames N] [--memory] [--only CODEC]
 
 Prints JSON: for each codec and each step of its scale of speed, CPU seconds and bits of a megapixel
 and the luma PSNR, at the codec's usual `crf`; and at the usual speed with `crf` 8 higher. The
@@ -82,10 +82,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--only", choices=tuple(_SPEEDS))
     given = parser.parse_args()
     report: dict[str, Any] = {"cpu": cpu_model(), "frames": given.frames}
     for codec in CODECS:
-        if codec == VP8:
+        if codec == VP8 or given.only not in (None, codec):
             continue
         usual = EncodeOptions().with_values({"codec": codec})
         if given.memory:

@@ -18,7 +18,7 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
-from codec import simd_level
+import codec
 from excamera.errors import ChunkError, SeamMismatch
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Geometry
@@ -29,6 +29,10 @@ from excamera.media.join import CodedChunk
 _NO_MORE_KEY_FRAMES = "9999"
 _USUAL_RATE, _HIGHEST_RATE = Fraction(30), 240
 _LIMITED_RANGE = 1
+
+# x264's kernels for AVX-512 take what lies in memory by chance into account (mbtree): the same
+# pictures then give other bytes each time. All others give the same.
+_X264_KERNELS = {"avx2": ":asm=AVX2", "sse2": ":asm=SSE2", "reference": ":asm=0"}
 
 # SVT-AV1 otherwise describes itself on standard error for every chunk. It reads this when it opens.
 os.environ.setdefault("SVT_LOG", "1")
@@ -57,14 +61,12 @@ def _av1_options(options: EncodeOptions) -> dict[str, str]:
 
 
 def _h264_options(options: EncodeOptions) -> dict[str, str]:
-    # With x264's code for AVX-512, bytes differ from run to run at some widths (96, 320, 854 px):
-    # they do not without its tree of macroblocks, nor with its code for AVX2.
-    asm = ":asm=avx2" if simd_level() == "avx2" else ""
     # "stitchable" keeps what the pictures are out of the headers: all chunks have the same.
+    wanted = "threads=1:keyint=infinite:scenecut=0:open-gop=0:stitchable=1"
     return {
         "crf": str(options.crf),
         "preset": options.plain.h264_preset,
-        "x264-params": "threads=1:keyint=infinite:scenecut=0:open-gop=0:stitchable=1" + asm,
+        "x264-params": wanted + _X264_KERNELS.get(codec.simd_level(), ""),
     }
 
 
@@ -152,62 +154,60 @@ def _opened(
     return context
 
 
-def _check(frames: Sequence[bytes], order: Sequence[int], count: int, codec: str) -> None:
-    keys = [number for number, one in enumerate(frames) if OUTPUT_CODECS[codec].is_key_frame(one)]
+def _check(frames: Sequence[bytes], order: Sequence[int], count: int, name: str) -> None:
+    keys = [number for number, one in enumerate(frames) if OUTPUT_CODECS[name].is_key_frame(one)]
     if sorted(order) != list(range(count)) or keys != [0]:
         raise ChunkError(
-            f"the {codec} encoder gave {len(frames)} frames for {count}, key frames at {keys}"
+            f"the {name} encoder gave {len(frames)} frames for {count}, key frames at {keys}"
         )
 
 
 def _configuration(
-    codec: str,
+    name: str,
     context: VideoCodecContext,
     frames: Sequence[bytes],
     geometry: Geometry,
     rate: Fraction,
 ) -> bytes:
-    if codec == "h264":
+    if name == "h264":
         return bitstreams.h264_configuration(bytes(context.extradata or b""))
-    if codec == "av1":
+    if name == "av1":
         return bitstreams.av1_configuration(frames[0])
     colour = (geometry.primaries, geometry.transfer, geometry.matrix)
     return bitstreams.vp9_configuration(geometry.width * geometry.height, float(rate), colour)
 
 
-def check_plain(chunk: CodedChunk, codec: str, count: int, threads: int) -> None:
+def check_plain(chunk: CodedChunk, name: str, count: int, threads: int) -> None:
     """Decode a chunk, and count what is shown.
 
     Args:
         chunk: as it stands in the result.
-        codec: of its frames.
+        name: of its codec.
         count: of pictures.
         threads: that may decode.
 
     Raises:
         SeamMismatch: it does not decode to one picture after another.
     """
-    if not chunk.frames or not OUTPUT_CODECS[codec].is_key_frame(chunk.frames[0]):
-        raise SeamMismatch(f"a chunk of {codec} does not begin with a key frame")
+    if not chunk.frames or not OUTPUT_CODECS[name].is_key_frame(chunk.frames[0]):
+        raise SeamMismatch(f"a chunk of {name} does not begin with a key frame")
     try:
-        shown = [
-            None if one.is_corrupt else one.pts for one in decoded_plain(chunk, codec, threads)
-        ]
+        shown = [None if one.is_corrupt else one.pts for one in decoded_plain(chunk, name, threads)]
     except FFmpegError as error:
-        raise SeamMismatch(f"a chunk of {codec} does not decode: {error}") from error
+        raise SeamMismatch(f"a chunk of {name} does not decode: {error}") from error
     if shown != list(range(count)):
-        raise SeamMismatch(f"a chunk of {codec} decodes to {len(shown)} frames of {count}")
+        raise SeamMismatch(f"a chunk of {name} decodes to {len(shown)} frames of {count}")
 
 
-def decoded_plain(chunk: CodedChunk, codec: str, threads: int) -> Iterator[VideoFrame]:
+def decoded_plain(chunk: CodedChunk, name: str, threads: int) -> Iterator[VideoFrame]:
     """The pictures of a chunk in order of display, numbered by their timestamps.
 
     Raises:
         FFmpegError: it does not decode.
     """
-    decoder = cast(VideoCodecContext, av.CodecContext.create(_ENCODERS[codec].decoder, "r"))
+    decoder = cast(VideoCodecContext, av.CodecContext.create(_ENCODERS[name].decoder, "r"))
     decoder.thread_count = threads
-    if OUTPUT_CODECS[codec].configured:
+    if OUTPUT_CODECS[name].configured:
         decoder.extradata = chunk.config
     for place, data in zip(chunk.order or range(len(chunk.frames)), chunk.frames, strict=True):
         packet = av.Packet(data)
