@@ -75,7 +75,7 @@ def chart(records: list[mu.TaskRecord]) -> Iterator[str]:
 def main(
     film: str, output: Path, chunk_frames: int, batch_chunks: int, crf: int, workers: int | None
 ) -> None:
-    """Encode FILM to OUTPUT (.webm or .ivf)."""
+    """Encode FILM to OUTPUT (.webm, .mkv or .ivf)."""
     options = EncodeOptions(chunk_frames=chunk_frames, batch_chunks=batch_chunks, crf=crf)
     diary = Diary()
     result = encode_file(film, output, options, workers=workers, overwrite=True, observer=diary)

@@ -187,7 +187,7 @@ def main(
     on: str,
     workers: int | None,
 ) -> None:
-    """Sharpen FILM (a path or an s3:// URL), and encode it to OUTPUT (.webm or .ivf)."""
+    """Sharpen FILM (a path or an s3:// URL), and encode it to OUTPUT (.webm, .mkv or .ivf)."""
     film, *others = readable_files([pattern], on)
     if others:
         raise click.UsageError(f"{pattern}: names {1 + len(others)} films")

@@ -7,6 +7,7 @@ from pathlib import Path
 from examples.encode_film import COLUMNS, chart, outline
 from excamera.cli import main as excamera
 from excamera.job.flow import FUNCTIONS, excamera_flow
+from excamera.media.container.output import ENDINGS
 from mu import TaskRecord
 from tests.pipeline.clips import Clip, check_plays_alike, write_sound_only
 from tests.support.examples import lines_of, refusal, run_example
@@ -66,8 +67,8 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     for source, output, expected in (
         ("none.mp4", "a.webm", "none.mp4: no such file"),
         ("sound.mp4", "a.webm", "sound.mp4: no video stream"),
-        ("sound.mp4", "a.mp4", "a.mp4: the output must end in .webm or .ivf"),
-        ("sound.mp4", "sound.mp4", "sound.mp4: the output must end in .webm or .ivf"),
+        ("sound.mp4", "a.avi", f"a.avi: the output must end in {ENDINGS}"),
+        ("sound.mp4", "sound.mp4", f"sound.mp4: the output must end in {ENDINGS}"),
     ):
         done = run_example("encode_film", source, output, inside=tmp_path)
         assert refusal(done) == f"encode_film: {expected}"

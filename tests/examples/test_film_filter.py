@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from examples.film_filter import Span, filter_span, join, sharpened, spans
+from excamera.media.container.output import ENDINGS
 from excamera.media.sample import SampleClip, write_sample
 from excamera.media.source.picture import planes_of
 from excamera.media.source.reader import read_all
@@ -161,7 +162,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         ("none.mp4", "out.webm", "none.mp4: there is no such file"),
         ("*.mp4", "out.webm", "*.mp4: names 2 films"),
         ("odd.mkv", "out.webm", "ValueError: 33x24: sides must be even numbers"),
-        ("text.mp4", "out.mp4", "out.mp4: the output must end in .webm or .ivf"),
+        ("text.mp4", "out.avi", f"out.avi: the output must end in {ENDINGS}"),
         ("sound.mp4", "none/out.webm", "none/out.webm: there is no folder none"),
     ):
         done = run_example("film_filter", source, output, inside=tmp_path)

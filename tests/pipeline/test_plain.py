@@ -39,8 +39,9 @@ from excamera.media.compare import compare_files
 from excamera.media.plain import check_plain, encode_plain, nominal_rate
 from excamera.media.quality import summarise
 from excamera.media.source.picture import frame_of
+from excamera.steps.index import index
 from excamera.steps.stitch import stitch
-from mu import Context, DirectoryStore
+from mu import Context, DirectoryStore, MemoryStore
 from tests.pipeline.clips import Clip, decoded_times, in_milliseconds, moving_picture
 from tests.support.scenes import HEIGHT, WIDTH, film, page, pan, planes, still, zoom
 
@@ -274,6 +275,20 @@ def test_the_command_line_refuses_what_does_not_fit(
     assert "within is for vp8 only: leave it out for vp9" in capsys.readouterr().err
     with pytest.raises(UnknownOutputFormat):
         encode_file(str(source), tmp_path / "a.ivf", EncodeOptions(codec="h264"))
+
+
+def test_a_result_keeps_the_name_that_its_job_began_with(source: Path, tmp_path: Path) -> None:
+    """If this fails, options of a source's metadata put Matroska under a name of WebM."""
+    event = {
+        "job": "j",
+        "input": {"name": source.name, "path": str(source)},
+        "output": {"store": str(tmp_path), "key": "a.webm"},
+        "container": "webm",
+        "options": EncodeOptions(codec="h264").to_json(),
+        "index": "auto",
+    }
+    with pytest.raises(OptionError, match=r"ask for a \.mkv result, but its name is a\.webm"):
+        index(event, Context(MemoryStore()))
 
 
 def test_odd_sizes(tmp_path: Path) -> None:
