@@ -23,6 +23,7 @@ from excamera.media.aac import AacEncoder, aac_sound, plain_aac
 from excamera.media.container import mp4
 from excamera.media.container.mp4_boxes import WORD
 from excamera.media.container.mp4_run import RunIndex, interleaved, run_of
+from excamera.media.container.mp4_tracks import SoundTrack, VideoTrack, configuration_box
 from excamera.media.sound import Sound
 from tests.support.packets import Coded, coded
 
@@ -43,11 +44,11 @@ def at_times(batch: Coded, times: Sequence[int]) -> Coded:
     return replace(batch, frames=[(times[pts], data) for pts, data in batch.frames])
 
 
-def track_of(codec: str, batches: Sequence[Coded], end: int, time_base: Fraction) -> mp4.VideoTrack:
+def track_of(codec: str, batches: Sequence[Coded], end: int, time_base: Fraction) -> VideoTrack:
     """The header of a video track of 96x64 pixels."""
-    return mp4.VideoTrack(
+    return VideoTrack(
         entry=ENTRIES[codec],
-        configuration=mp4.configuration_box(ENTRIES[codec], batches[0].record),
+        configuration=configuration_box(ENTRIES[codec], batches[0].record),
         width=96,
         height=64,
         times=sorted(pts for batch in batches for pts, _ in batch.frames),
@@ -56,16 +57,16 @@ def track_of(codec: str, batches: Sequence[Coded], end: int, time_base: Fraction
     )
 
 
-def sound_track(sound: Sound) -> mp4.SoundTrack:
+def sound_track(sound: Sound) -> SoundTrack:
     """The header of a sound track."""
     delay = round(sound.track.delay_ns * sound.rate / 1e9)
-    return mp4.SoundTrack(
+    return SoundTrack(
         sound.track.private, sound.rate, sound.track.channels, sound.first, delay, sound.samples
     )
 
 
 def film(
-    path: Path, batches: Sequence[Coded], video: mp4.VideoTrack, sound: Sound | None = None
+    path: Path, batches: Sequence[Coded], video: VideoTrack, sound: Sound | None = None
 ) -> Path:
     """A file of these batches, each with the sound of its time, as workers and stitch make it."""
     runs, data = [], b""
@@ -210,9 +211,9 @@ def fake(sizes: Sequence[int], sound: Sequence[int] = ()) -> tuple[int, RunIndex
     return sum(sizes) + sum(sound), index
 
 
-def plain_track(times: Sequence[int], end: int, time_base: Fraction) -> mp4.VideoTrack:
+def plain_track(times: Sequence[int], end: int, time_base: Fraction) -> VideoTrack:
     """The header of a track without real frames."""
-    return mp4.VideoTrack("av01", mp4.configuration_box("av01", b"\x81\0\0\0"), 96, 64,
+    return VideoTrack("av01", configuration_box("av01", b"\x81\0\0\0"), 96, 64,
                           times, end, time_base)  # fmt: skip
 
 
@@ -282,7 +283,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ContainerError, match="70000x64"):
         mp4.front(replace(track, width=70_000), None, [fake([5, 6])])
     for first, delay, samples in ((-2048, 1024, 1024), (0, 1024, 1025), (0, 0, 1024)):
-        sound = mp4.SoundTrack(b"\x11\x90", RATE, 2, first, delay, samples)
+        sound = SoundTrack(b"\x11\x90", RATE, 2, first, delay, samples)
         with pytest.raises(ContainerError, match="2 packets of AAC"):
             mp4.front(track, sound, [fake([5, 6], [3, 3])])
 

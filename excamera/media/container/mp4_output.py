@@ -11,6 +11,7 @@ from excamera.job.records import AudioRecord
 from excamera.media.codecs import H264, OutputCodec
 from excamera.media.container import mp4
 from excamera.media.container.mp4_run import RunIndex, interleaved, run_of
+from excamera.media.container.mp4_tracks import SoundTrack, VideoTrack, configuration_box
 from excamera.media.container.webm import Block
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Mp4:
         geometry = plan.geometry
         audio = None
         if sound is not None:
-            audio = mp4.SoundTrack(
+            audio = SoundTrack(
                 configuration=bytes.fromhex(sound.private),
                 rate=sound.rate,
                 channels=sound.channels,
@@ -78,9 +79,9 @@ class Mp4:
                 samples=sound.samples,
                 language=plan.tags.sound_language,
             )
-        video = mp4.VideoTrack(
+        video = VideoTrack(
             entry=entry,
-            configuration=mp4.configuration_box(entry, config),
+            configuration=configuration_box(entry, config),
             width=geometry.width,
             height=geometry.height,
             times=[pts for batch in plan.batches for pts in batch.pts],
