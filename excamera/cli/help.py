@@ -26,6 +26,13 @@ class Option(click.Option):
         super().__init__(*names, **given)
         self.section = section
 
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """What stands behind the text, with a default in words as it is."""
+        extra = super().get_help_extra(ctx)
+        if isinstance(self.show_default, str):
+            extra["default"] = self.show_default
+        return extra
+
 
 class Command(click.Command):
     """A command with its options in sections, and with examples."""
