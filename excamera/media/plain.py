@@ -7,6 +7,7 @@ machine; chunks beside each other use its processors.
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +19,6 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
-import codec
 from excamera.errors import ChunkError, SeamMismatch
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Geometry
@@ -30,9 +30,10 @@ _NO_MORE_KEY_FRAMES = "9999"
 _USUAL_RATE, _HIGHEST_RATE = Fraction(30), 240
 _LIMITED_RANGE = 1
 
-# x264's kernels for AVX-512 take what lies in memory by chance into account (mbtree): at some
-# widths the same pictures then give other bytes each time. All others give the same.
-_X264_KERNELS = {"avx2": ":asm=AVX2", "sse2": ":asm=SSE2", "reference": ":asm=0"}
+# x264's kernels for AVX-512 take what lies in memory by chance into account (mbtree): the same
+# pictures then give other bytes each time. Those from SSSE3 to AVX2 give other bytes than its plain
+# code; those for SSE2 give the same, and take a tenth longer than AVX2's.
+_X264_KERNELS = ":asm=SSE2" if platform.machine() in ("x86_64", "AMD64") else ""
 
 # SVT-AV1 otherwise describes itself on standard error for every chunk. It reads this when it opens.
 os.environ.setdefault("SVT_LOG", "1")
@@ -66,7 +67,7 @@ def _h264_options(options: EncodeOptions) -> dict[str, str]:
     return {
         "crf": str(options.crf),
         "preset": options.plain.h264_preset,
-        "x264-params": wanted + _X264_KERNELS.get(codec.simd_level(), ""),
+        "x264-params": wanted + _X264_KERNELS,
     }
 
 
