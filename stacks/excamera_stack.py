@@ -26,7 +26,7 @@ class ExCameraStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, settings: Settings, **kwargs: Any):
         super().__init__(scope, construct_id, **kwargs)
-        options = EncodeOptions.from_json(settings.options).to_json()
+        options = EncodeOptions.from_json(settings.options).changed()
         storage = Storage(self, "Storage", settings)
         workers = Workers(self, "Workers", settings, storage)
         job = Job(self, "Job", settings=settings, functions=workers.by_step, work=storage.work)

@@ -491,9 +491,15 @@ class EncodeOptions(_Checked):
         """The options as a JSON object."""
         return asdict(self)
 
+    def changed(self) -> dict[str, Any]:
+        """Those of `to_json` that are not the defaults; `from_json` takes them, too."""
+        return _difference(
+            self.to_json(), EncodeOptions(codec=self.codec).to_json() | {"codec": VP8}
+        )
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> EncodeOptions:
-        """The options that `to_json` returned.
+        """The options that `to_json` or `changed` returned.
 
         Raises:
             OptionError: a name is unknown or a value is not allowed.
@@ -511,6 +517,18 @@ _GROUPS = {
     "rebase": RebaseSettings,
     "plain": PlainSettings,
 }
+
+
+def _difference(data: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name, value in data.items():
+        if isinstance(value, dict):
+            value = _difference(value, usual[name])
+            if value:
+                found[name] = value
+        elif value != usual[name]:
+            found[name] = value
+    return found
 
 
 def _name(one: Field[Any]) -> str:

@@ -213,6 +213,7 @@ def test_old_builds_go_and_those_in_use_stay(tmp_path: Path) -> None:
 def test_a_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """If this fails, users without zig see a compiler's error instead of what to install."""
     monkeypatch.setattr(tools, "_installed", lambda _: None)
+    monkeypatch.setattr(native, "COMPILED", tmp_path / "libraries")
     with pytest.raises(layers.ToolMissing, match=r"pip install -c \S*constraints.txt .*ziglang"):
         layers.build(layers.CODEC, **TARGET, cache=tmp_path)
     assert not leftovers(tmp_path)

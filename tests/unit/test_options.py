@@ -270,3 +270,16 @@ def test_the_name_of_a_result_chooses_its_container() -> None:
         chosen(options={"codec": "vp9"}, within_s=30)
     with pytest.raises(ValidationError):
         chosen(output="a.avi")
+
+
+def test_what_a_stack_is_told_of_its_options_is_short_and_enough() -> None:
+    """If this fails, functions run with other options than the stack's, or lack room for them."""
+    assert EncodeOptions().changed() == {}
+    for options in (
+        EncodeOptions(crf=30, start="1:30", deinterlace=False),
+        EncodeOptions(codec="h264", crf=20),
+        EncodeOptions().with_values({"effort": 4, "cpu_used": 3}),
+    ):
+        assert EncodeOptions.from_json(options.changed()) == options
+    assert EncodeOptions(codec="av1").changed() == {"codec": "av1"}
+    assert EncodeOptions().with_values({"effort": 4}).changed() == {"anchors": {"effort": 4}}
