@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from excamera.job.options import EncodeOptions
-from excamera.media.words import counted
+from excamera.media.words import SOUND, counted
 
 
 def of_plan(result: dict[str, Any]) -> Iterator[str]:
@@ -41,9 +41,10 @@ def of_sound(result: dict[str, Any]) -> str:
     """
     if not result["blocks"]:
         return "sound: none"
+    name = SOUND[result["codec"]]
     if result["copied"]:
-        return "sound: copied, as it is Opus already"
-    return "sound: encoded to Opus, as it is something else"
+        return f"sound: copied, as it is {name} already"
+    return f"sound: encoded to {name}"
 
 
 _INDEXED = {

@@ -13,6 +13,8 @@ from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
+from excamera.media.container.output import OUTPUT_CONTAINERS
+from excamera.media.words import SOUND
 from excamera.work import usual_parent
 
 
@@ -95,9 +97,12 @@ def encode(
 def summary(result: EncodeResult) -> str:
     """One line about the result: its place, size, duration, rate and frames."""
     duration = max(result.duration_s, 1e-9)
-    sound = {"none": "no sound", "copied": "sound copied", "encoded": "sound encoded to Opus"}
-    if result.path.suffix.lower() == ".ivf":
-        sound["none"] = "no sound (IVF holds none)"
+    sound = {"none": "no sound", "copied": "sound copied", "encoded": "sound encoded"}
+    container = OUTPUT_CONTAINERS[result.path.suffix.lower().removeprefix(".")]()
+    if container.holds_sound:
+        sound["encoded"] += f" to {SOUND[container.sound_codec]}"
+    else:
+        sound["none"] = f"no sound ({container.name.upper()} holds none)"
     return (
         f"{result.path}: {result.size:,} bytes, {result.duration_s:.3f} s, "
         f"{result.size * 8 / duration / 1000:,.1f} kbit/s, {result.frames} frames, "

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
+SOUND = {"opus": "Opus", "aac": "AAC"}
+"""Names of the codecs of sound, by FFmpeg's."""
+
 
 def counted(number: int, what: str, several: str = "") -> str:
     """A number of things in words; `several` if the plural does not only end in "s"."""

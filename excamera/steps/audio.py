@@ -28,7 +28,7 @@ def audio(event: Event, context: Context) -> Event:
 
     Returns:
         `blocks`: number of packets, 0 when there is no sound; `copied`: whether they
-        are the source's own.
+        are the source's own; `codec`: "opus" or "aac".
 
     Raises:
         DamagedSource: the sound has damage, and the options want none.
@@ -40,6 +40,8 @@ def audio(event: Event, context: Context) -> Event:
         return {"blocks": 0, "copied": False}
     stream = source.audio_stream
 
+    codec = output_container(plan.container, plan.options.codec).sound_codec
+
     def make() -> tuple[bytes, AudioRecord]:
         media = locate(source, context.store)
         sound = read_sound(
@@ -48,7 +50,7 @@ def audio(event: Event, context: Context) -> Event:
             stream,
             plan.origin_s,
             Clock(plan.sound_clock),
-            codec=output_container(plan.container, plan.options.codec).sound_codec,
+            codec=codec,
             trimmed=bool(plan.options.start),
             end_s=_end_s(plan),
         )
@@ -75,7 +77,7 @@ def audio(event: Event, context: Context) -> Event:
         )
 
     record = Job(context.store, keys, plan).once(keys.audio, AudioRecord, make, context)
-    return {"blocks": record.blocks, "copied": record.copied}
+    return {"blocks": record.blocks, "copied": record.copied, "codec": codec}
 
 
 def _end_s(plan: Plan) -> Fraction | None:

@@ -219,8 +219,9 @@ def test_decisions_are_explained() -> None:
     assert "anchors for 4 of 10" in explained(EncodeOptions(), anchored=4)
     assert list(of_plan(PLAN)) == []  # a stack tells less
     assert of_sound({"blocks": 0, "copied": False}) == "sound: none"
-    assert "copied" in of_sound({"blocks": 3, "copied": True})
-    assert "encoded" in of_sound({"blocks": 3, "copied": False})
+    copied = {"blocks": 3, "copied": True, "codec": "opus"}
+    assert of_sound(copied) == "sound: copied, as it is Opus already"
+    assert of_sound({"blocks": 3, "copied": False, "codec": "aac"}) == "sound: encoded to AAC"
 
 
 def test_a_line_that_has_no_room_for_the_rate_leaves_it_out() -> None:

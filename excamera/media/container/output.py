@@ -276,7 +276,7 @@ class Matroska(WebM):
     doc_type: str = "matroska"
 
 
-OUTPUT_CONTAINERS: Mapping[str, Callable[[OutputCodec], OutputContainer]] = {
+OUTPUT_CONTAINERS: Mapping[str, Callable[..., OutputContainer]] = {
     one().name: one for one in (WebM, Matroska, Mp4, Ivf)
 }
 """Makes the container of a name for a codec."""
