@@ -65,6 +65,10 @@ def _scenes(options: EncodeOptions, spans: int) -> str:
 def _batches(options: EncodeOptions, result: dict[str, Any]) -> str:
     count = counted(result["batches"], "batch", "batches")
     chunks = counted(result["chunks"], "chunk")
+    if options.is_plain:
+        most = options.chunk_frames or options.longest_batch
+        where = ", which end where scenes do" if options.follows_scenes else ""
+        return f"{counted(result['chunks'], 'plain chunk')} of at most {most} frames{where}"
     if not options.follows_scenes:
         length = f"{options.batch_chunks} chunks of {options.chunk_frames} frames"
         return f"{count} of {length}: {chunks}"
@@ -76,6 +80,8 @@ def _batches(options: EncodeOptions, result: dict[str, Any]) -> str:
 
 
 def _mode(options: EncodeOptions, result: dict[str, Any]) -> str:
+    if options.is_plain:
+        return f"plain: each chunk has a key frame of its own, as {options.codec} is given"
     anchored, batches = result["anchored"], result["batches"]
     why = "auto has chosen for each batch" if options.mode == "auto" else "as given"
     if anchored in (0, batches):

@@ -128,3 +128,43 @@ def test_a_wheel_is_enough_to_deploy(
     with an_emulator(tmp_path / "aws") as running:
         stack = Deployed(STACK, running.client, running.deploy(out, STACK))
         assert digest(stack.result(stack.upload("film.mp4", clip))) == locally(clip)
+
+
+def commands_of(page: str) -> list[tuple[str, list[str]]]:
+    """Returns the commands of a page's consoles, each with the lines that it prints."""
+    found: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"^```console\n(.*?)^```$", page, re.M | re.S):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append((line.removeprefix("$ "), []))
+            else:
+                found[-1][1].append(line)
+    return found
+
+
+def without_figures(lines: list[str]) -> list[str]:
+    """Returns lines whose figures may differ, and so how they are set."""
+    return [" ".join(re.sub(r"\d[\d.,]*", "#", line).split()) for line in lines]
+
+
+def test_the_page_of_the_first_film_is_followed(wheel: Path, tmp_path: Path) -> None:
+    """If this fails, a newcomer who types what docs/first-film.md says sees something else."""
+    commands = commands_of((ROOT / "docs" / "first-film.md").read_text())
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(Path(sys.base_prefix, "bin", "python3"))
+    folder = tmp_path / "films"
+    folder.mkdir()
+    shutil.copy(wheel, folder)
+    between = "=" * 20
+    script = f"\necho {between}\n".join(command for command, _ in commands)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+        "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
+        "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "EXCAMERA_WORK_DIR": str(tmp_path / "work"),
+    }
+    ran = done("bash", "-euo", "pipefail", "-c", script, cwd=folder, env=environment)
+    printed = [part.strip("\n").splitlines() for part in ran.stdout.split(between)]
+    for (command, expected), lines in zip(commands, printed, strict=True):
+        assert without_figures(lines) == without_figures(expected), command

@@ -217,6 +217,9 @@ def test_decisions_are_explained() -> None:
     assert "16 chunks of 8 frames" in fixed
     assert "rebase, as given" in fixed
     assert "anchors for 4 of 10" in explained(EncodeOptions(), anchored=4)
+    plain = explained(EncodeOptions(codec="vp9"), anchored=0)
+    assert "100 plain chunks of at most 240 frames, which end where scenes do" in plain
+    assert "plain: each chunk has a key frame of its own, as vp9 is given" in plain
     assert list(of_plan(PLAN)) == []  # a stack tells less
     assert of_sound({"blocks": 0, "copied": False}) == "sound: none"
     copied = {"blocks": 3, "copied": True, "codec": "opus"}
