@@ -10,7 +10,9 @@ import click
 from excamera import errors
 from excamera.cli.help import Command
 from excamera.cli.main import excamera
+from excamera.cli.presets import written_out
 from excamera.job.options import SECTIONS
+from excamera.job.presets import PRESETS
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -39,6 +41,15 @@ def exit_codes() -> str:
             text = (inspect.getdoc(kind) or "").partition("\n")[0]
             rows.append([str(kind.exit_code), f"`{kind.__name__}`", text, inner])
     return table(("exit code", "error", "means", "and those below it"), rows)
+
+
+def presets() -> str:
+    """What each preset is for, and the options that it stands for."""
+    rows = [
+        [f"`{name}`", f"{preset.help}.", f"`{written_out(preset)}`"]
+        for name, preset in PRESETS.items()
+    ]
+    return table(("preset", "what it is for", "stands for"), rows)
 
 
 def _command(one: Command) -> Iterator[str]:

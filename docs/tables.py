@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from docs.cli import commands, exit_codes, table
+from docs.cli import commands, exit_codes, presets, table
 from excamera.cli.frontier import HEAD, row
 from excamera.job.objects import Keys
 from excamera.job.options import OPTIONS, EncodeOptions
@@ -78,6 +78,7 @@ def _pattern(key: Callable[..., str], names: Sequence[str]) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "presets": presets,
     "exit-codes": exit_codes,
     "options": options,
     "keys": keys,

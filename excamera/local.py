@@ -18,16 +18,20 @@ from typing import BinaryIO
 from excamera import errors
 from excamera.errors import ExCameraError, InputNotReadable, OptionError
 from excamera.job.codecs import check_pair
-from excamera.job.flow import FUNCTIONS, excamera_flow
+from excamera.job.draft import Draft
+from excamera.job.flow import FUNCTIONS, excamera_flow, planning_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.records import JobResult
+from excamera.job.plan import Plan
+from excamera.job.records import JobResult, PlanSummary
 from excamera.lifecycle.failure import second_try
+from excamera.media.scenes import Survey
 from excamera.media.source.numbered import find_pictures, is_sequence
 from excamera.places import check_input, check_output, check_timeline, full, write_page, written
+from excamera.steps.plan import surveys_of
 from excamera.steps.room import bytes_in
 from excamera.work import JOB, TMPDIR_ADVICE, Work, kept, mark_of, resumable, temporary
-from mu import DirectoryStore, Event, Executor, Observer, StoreFull, TaskFailed, TaskRecord
+from mu import DirectoryStore, Event, Executor, Node, Observer, StoreFull, TaskFailed, TaskRecord
 from mu.machine import available_cpus
 from mu.whole import NO_ROOM, destination, is_special, whole_file
 
@@ -127,7 +131,8 @@ def encode_file(
             Executor(workers=processes, store=store) as executor,
             _timeline(timeline, Path(event["input"]["name"]).name) as records,
         ):
-            result = JobResult.from_json(_run(executor, event, observer, keys, records))
+            done = _run(executor, excamera_flow(), event, observer, keys, records)
+            result = JobResult.from_json(done)
             with (
                 written(output, overwrite=overwrite) as part,
                 store.path(result.key).open("rb") as finished,
@@ -146,15 +151,75 @@ def encode_file(
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """An encode that was planned only.
+
+    Attributes:
+        plan: how it would be cut, and with what options.
+        summary: of the plan.
+        scenes: how many were found; None if they were not looked for.
+    """
+
+    plan: Plan
+    summary: PlanSummary
+    scenes: int | None
+
+
+def plan_file(
+    source: str,
+    options: EncodeOptions,
+    container: str,
+    *,
+    workers: int | None = None,
+    observer: Observer | None = None,
+) -> Foreseen:
+    """Plan an encode as `encode_file` does, and leave nothing.
+
+    Args:
+        source: see `encode_file`.
+        options: see `encode_file`.
+        container: the name of the result's.
+        workers: see `encode_file`.
+        observer: see `encode_file`.
+
+    Raises:
+        ExCameraError: the class says why.
+        mu.TaskFailed: a task failed for another reason, or its worker died.
+    """
+    check_input(source, takes_sequences=True)
+    check_pair(container, options.codec)
+    processes = workers or available_cpus()
+    with temporary() as work, _room(work):
+        store, keys = DirectoryStore(work.path), Keys(JOB)
+        event: Event = {
+            "job": JOB,
+            "input": _readable(source, store, keys),
+            "container": container,
+            "options": options.to_json(),
+            "index": "auto",
+            "limits": {"processes": processes},
+        }
+        with Executor(workers=processes, store=store) as executor:
+            done = _run(executor, planning_flow(), event, observer, keys, [])
+        draft = Draft.load(store, keys)
+        survey = Survey(surveys_of(draft, store, keys))
+        return Foreseen(
+            plan=Job.load(store, JOB).plan,
+            summary=PlanSummary.from_json(done),
+            scenes=len(survey.cuts()) + 1 if survey.count == len(draft.frames) else None,
+        )
+
+
 def _run(
     executor: Executor,
+    flow: Node,
     event: Event,
     observer: Observer | None,
     keys: Keys,
     records: list[TaskRecord],
 ) -> Event:
     """Run the job; `records` gets those of all tasks that ended, whatever becomes of it."""
-    flow = excamera_flow()
     while True:
         run = executor.start(
             flow, event, functions=FUNCTIONS, observer=observer, timeline=keys.timeline

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from excamera.cli.cloud import json_option, print_json
+from excamera.cli.dry_run import dry_run_option, on_this_machine, refuse, show
 from excamera.cli.help import OUTPUT, RUNNING, a_file, command, option
 from excamera.cli.options import encode_options, given, progress_options, work_dir_option
 from excamera.cli.progress import progress_observer
@@ -15,6 +18,7 @@ from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
 from excamera.media.container.output import OUTPUT_CONTAINERS
 from excamera.media.words import SOUND
+from excamera.places import check_output
 from excamera.work import usual_parent
 
 
@@ -25,6 +29,8 @@ from excamera.work import usual_parent
          "Better quality; slower, and better compressed."),
         ("excamera encode --fps 23.976 'frames/frame_%04d.png' film.webm",
          "Numbered pictures become a film."),
+        ("excamera encode --preset h264-web --dry-run film.mp4 film-web.mp4",
+         "Says how a film would be cut for H.264, and about how long that would take."),
         ("curl -s https://example.org/film.mp4 | excamera encode - film.webm",
          "Reads standard input."),
     ]
@@ -41,23 +47,27 @@ from excamera.work import usual_parent
     help="Number of processes.",
 )
 @option("--overwrite", section=OUTPUT, is_flag=True, help="Replace an output that exists.")
+@dry_run_option
 @option("--keep-job", section=RUNNING, type=click.Path(path_type=Path, file_okay=False),
         help="Keep the job's objects in this directory, and for good.")  # fmt: skip
 @work_dir_option
 @progress_options(verbose=True)
 @option("--timeline", section=OUTPUT, type=click.Path(path_type=Path),
         help="Write what each worker did to this .html file, even on failure.")  # fmt: skip
+@json_option
 def encode(
     source: str,
     output: Path,
     workers: int | None,
     overwrite: bool,
+    dry_run: bool,
     keep_job: Path | None,
     work_dir: Path | None,
     timeline: Path | None,
     progress: str,
     quiet: bool,
     verbose: bool,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Encode INPUT to OUTPUT (.webm, .mkv, .mp4 or .ivf).
@@ -70,10 +80,17 @@ def encode(
     chosen = EncodeOptions().with_values(given(options))
     if workers is not None and not 1 <= workers <= 1024:
         raise OptionError(f"workers must be 1 to 1024, not {workers}")
-    # A variable may name the other folder, too.
-    work_dir = None if keep_job is not None else work_dir or usual_parent()
     if quiet and verbose:
         raise OptionError("--quiet says nothing, --verbose explains: give one")
+    if dry_run:
+        refuse(keep_job=keep_job, timeline=timeline)
+        container = check_output(output, overwrite, source)
+        with progress_observer(progress, quiet=quiet, verbose=verbose) as observer:
+            foreseen, estimate = on_this_machine(source, chosen, container, workers, observer)
+        show(foreseen, estimate, as_json=as_json, notes=not quiet)
+        return
+    # A variable may name the other folder, too.
+    work_dir = None if keep_job is not None else work_dir or usual_parent()
     with progress_observer(progress, quiet=quiet, verbose=verbose) as observer:
         result = encode_file(
             source,
@@ -90,7 +107,9 @@ def encode(
         observer.close()
         for note in result.notes:
             observer.note(note)
-    if not quiet:
+    if as_json:
+        print_json({**asdict(result), "path": str(result.path)})
+    elif not quiet:
         click.echo(summary(result))
 
 

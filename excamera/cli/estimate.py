@@ -34,6 +34,9 @@ from excamera.price.estimate import Estimate, Film, Pace, Workers
 from excamera.price.estimate import estimate as estimated
 from excamera.price.planner import Planned, planned
 
+CONSTANTS = "the constants of another machine"
+"""What an estimate is by if no stack is asked."""
+
 
 @command(
     examples=[
@@ -88,12 +91,7 @@ def estimate(
     goal = goal_of(options)
     chosen = EncodeOptions().with_values(given(options))
     film = edited(look_at(source), chosen)
-    workers, pace, by = Workers(DEFAULT_MEMORY_MB), Pace(), "the constants of another machine"
-    if like is not None:
-        workers, pace = _like(cloud, like)
-        by = f"the job {like}"
-    elif cloud.chosen:
-        workers, pace, by = _learned(cloud)
+    workers, pace, by = pace_of(cloud, like)
     memory = {"encode": (encode_memory or (None,))[0], "anchors": anchors_memory}
     workers = replace(
         workers,
@@ -215,6 +213,20 @@ def edited(film: Film, options: EncodeOptions) -> Film:
     )
 
 
+def pace_of(cloud: Cloud, like: str | None = None) -> tuple[Workers, Pace, str]:
+    """The functions of a stack, their pace, and what that is by.
+
+    Args:
+        cloud: the stack, which counts only if somebody asked for it.
+        like: the name of a job of it from which the pace is taken.
+    """
+    if like is not None:
+        return *_like(cloud, like), f"the job {like}"
+    if cloud.chosen:
+        return _learned(cloud)
+    return Workers(DEFAULT_MEMORY_MB), Pace(), CONSTANTS
+
+
 def _like(cloud: Cloud, name: str) -> tuple[Workers, Pace]:
     """The workers of a stack and the pace of one of its jobs."""
     from excamera.cloud.pace import attempts_of, workers_of
@@ -234,9 +246,8 @@ def _learned(cloud: Cloud) -> tuple[Workers, Pace, str]:
     try:
         found = learned_by(cloud.api)
     except (CloudUnavailable, CloudError) as error:
-        by = "the constants of another machine"
-        click.echo(f"the stack's model is unknown, so {by} count: {error}", err=True)
-        return Workers(DEFAULT_MEMORY_MB), Pace(), by
+        click.echo(f"the stack's model is unknown, so {CONSTANTS} count: {error}", err=True)
+        return Workers(DEFAULT_MEMORY_MB), Pace(), CONSTANTS
     jobs = f"{found.jobs:,} job{'s' if found.jobs != 1 else ''} of {cloud.stack.name}"
     errors = errors_line(found.errors)
     return found.workers, found.pace, f"{jobs}{f'; off by {errors}' if errors else ''}"

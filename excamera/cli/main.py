@@ -20,6 +20,7 @@ from excamera.cli.info import info
 from excamera.cli.jobs import cancel, fetch, jobs, status, timeline
 from excamera.cli.logs import logs
 from excamera.cli.model import model
+from excamera.cli.presets import presets
 from excamera.cli.sample import sample
 from excamera.cli.submit import submit
 from excamera.cli.warm import warm
@@ -40,7 +41,7 @@ excamera.add_section(
     (estimate, submit, jobs, status, fetch, cancel, logs, timeline),
 )
 excamera.add_section("The stack", (deploy, synth, destroy, doctor, warm, model))
-excamera.add_section("This program", (completion,))
+excamera.add_section("This program", (presets, completion))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import click
 from excamera.cli.help import GOAL, OUTPUT, RUNNING, one_of, option
 from excamera.cli.progress import WAYS
 from excamera.job.goal import BUDGET, CHOSEN, NAMES, WITHIN, Goal
-from excamera.job.options import OFFERED, SECTIONS, EncodeOptions, Value
+from excamera.job.options import OFFERED, SECTIONS, EncodeOptions, Value, expanded
 from excamera.work import VARIABLE
 
 Command = Callable[..., None]
@@ -127,12 +127,12 @@ def by_hand(options: Mapping[str, Any]) -> bool:
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Value]:
-    """The options that the user gave, by the API's names.
+    """The options that the user gave, by the API's names, with those of a preset in its place.
 
     Raises:
         OptionError: a value is not allowed, or means nothing for the codec that they name.
     """
-    found = {name: value for name, value in options.items() if value is not None}
+    found = dict(expanded({name: one for name, one in options.items() if one is not None}))
     if "codec" in found:
         EncodeOptions().with_values(found)
     for one in OFFERED:

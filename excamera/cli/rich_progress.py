@@ -11,7 +11,8 @@ from rich.console import Console, ConsoleDimensions, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from excamera.cli.progress import Cell, Progress, clock_of, summary_of
+from excamera.cli.progress import Progress, clock_of, summary_of
+from excamera.progress import Cell
 
 _ROWS = 3
 _REFRESH_HZ = 8

@@ -17,6 +17,7 @@ from excamera.cli.cloud import (
     json_option,
     print_json,
 )
+from excamera.cli.dry_run import dry_run_option, on_a_stack, show
 from excamera.cli.help import GOAL, OUTPUT, RUNNING, a_file, command, option
 from excamera.cli.jobs import check_ending, fetch_result, result_line
 from excamera.cli.options import encode_options, given, goal_of, goal_options, progress_options
@@ -25,7 +26,7 @@ from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.codecs import AUTO, VP8, check_pair, container_for
 from excamera.job.goal import OR_FAIL, WITHIN
-from excamera.job.options import Value
+from excamera.job.options import EncodeOptions, Value
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
 from excamera.media.source.location import sequence_refused, stands_for_pictures
@@ -42,6 +43,10 @@ from mu import is_object_url
             "The cheapest way that takes 2 minutes.",
         ),
         ("excamera submit --budget 0.40 --crf 30 film.mp4", "The fastest way for 40 cents."),
+        (
+            "excamera submit --dry-run --preset web-720p film.mp4",
+            "Says how it would be cut, and what it would take and cost.",
+        ),
         ("excamera submit s3://bucket/film.mp4", "Starts a job for what is in a bucket already."),
     ]
 )
@@ -50,6 +55,7 @@ from mu import is_object_url
 @goal_options
 @option(f"--{OR_FAIL}", section=GOAL, is_flag=True, help=f"With --{WITHIN}: fail if the job should "
         "not end in that time, instead of being as fast as possible.")  # fmt: skip
+@dry_run_option
 @option("--wait", section=RUNNING, is_flag=True, help="Follow the job to its end.")
 @option("-o", "--output", section=OUTPUT, type=click.Path(path_type=Path),
         help="Follow it, and download the result; the ending says what it is.")  # fmt: skip
@@ -75,6 +81,7 @@ from mu import is_object_url
 def submit(
     cloud: Cloud,
     source: str,
+    dry_run: bool,
     wait: bool,
     output: Path | None,
     overwrite: bool,
@@ -112,6 +119,15 @@ def submit(
         ending = check_output(output, overwrite, source if file else "-")
         ask_for(request["options"], ending)
         wait = True
+    if dry_run:
+        if file is None:
+            raise OptionError(f"--dry-run plans on this machine: it needs a file, not {source}")
+        chosen = EncodeOptions().with_values(request["options"])
+        container = chosen.output_container
+        with progress_observer(progress, quiet=quiet) as observer:
+            planned, estimate = on_a_stack(cloud, source, chosen, container, goal, observer)
+        show(planned, estimate, as_json=as_json, notes=not quiet)
+        return
     shown = progress == "auto" and not quiet
     with progress_observer(progress, quiet=quiet) as observer:
         job = _make(cloud, request, file, again, observer.say)

@@ -7,6 +7,8 @@ has several, a worker codes its anchors before; whoever ends last joins the batc
 
 from __future__ import annotations
 
+import functools
+
 from excamera.job.packing import Limits, Packing
 from excamera.job.steps import STEPS
 from mu import DISCARD, Each, Node, Parallel, Retry, Sequence, Task
@@ -26,12 +28,7 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
     Args:
         timeout_s: for one attempt of a task, in seconds.
     """
-
-    def task(
-        name: str, *, output: str | None = None, size: str | None = None, **event: str
-    ) -> Task:
-        return Task(name, name, event, output, retry=_RETRY, timeout_s=timeout_s, size=size)
-
+    task = functools.partial(_task, timeout_s)
     batch = Sequence(
         "batch",
         (
@@ -89,18 +86,7 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         results="$.ready.plan.results",
         output=DISCARD,
     )
-    index = Task("index", "index", output="indexed", retry=_RETRY, timeout_s=timeout_s)
-    surveys = Each(
-        "spans",
-        items="$.indexed.spans",
-        item={"job": "$.job", "span": "$item", "threads": "$.indexed.span_threads"},
-        body=task("survey", job="$.job", span="$.span", threads="$.threads"),
-        output=DISCARD,
-        distributed=True,
-        way="$.indexed.way",
-        concurrency="$.indexed.spans_at_once",
-    )
-    plan = task("plan", job="$.job", limits="$.indexed.limits")
+    index, surveys, plan = _planning(timeout_s)
     # Workers put the sound before their batches, so it must be there first.
     ready = Parallel(
         "ready",
@@ -108,6 +94,38 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         output="ready",
     )
     return Sequence("excamera", (index, ready, batches, task("stitch", job="$.job")))
+
+
+def planning_flow() -> Node:
+    """The job up to its plan, with the same event; its result is a `PlanSummary`."""
+    return Sequence("planning", _planning(None))
+
+
+def _planning(timeout_s: int | None) -> tuple[Node, Node, Node]:
+    """Index, surveys and plan."""
+    index = Task("index", "index", output="indexed", retry=_RETRY, timeout_s=timeout_s)
+    surveys = Each(
+        "spans",
+        items="$.indexed.spans",
+        item={"job": "$.job", "span": "$item", "threads": "$.indexed.span_threads"},
+        body=_task(timeout_s, "survey", job="$.job", span="$.span", threads="$.threads"),
+        output=DISCARD,
+        distributed=True,
+        way="$.indexed.way",
+        concurrency="$.indexed.spans_at_once",
+    )
+    return index, surveys, _task(timeout_s, "plan", job="$.job", limits="$.indexed.limits")
+
+
+def _task(
+    timeout_s: int | None,
+    name: str,
+    *,
+    output: str | None = None,
+    size: str | None = None,
+    **event: str,
+) -> Task:
+    return Task(name, name, event, output, retry=_RETRY, timeout_s=timeout_s, size=size)
 
 
 def way_of_spans(spans: int, limits: Limits) -> str:

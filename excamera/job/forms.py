@@ -13,12 +13,16 @@ _LONGEST_TEXT = 20
 _RATE = re.compile(r"\d+(\.\d+)?(/\d+(\.\d+)?)?", re.ASCII)
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _MINUTE = 60
+_LINES = re.compile(r"(\d{1,5})p", re.ASCII)
 _AUTOMATIC = (-1, -2)
 
 TIME_FORM = "seconds, or H:MM:SS, such as 90, 1:30 or 00:01:30.5"
 RATE_FORM = "a number of at most 1000, such as 24, 23.976 or 24000/1001"
 CROP_FORM = "W:H:X:Y in pixels"
-SCALE_FORM = "W:H in pixels, one of them -1 or -2 to keep the shape"
+SCALE_FORM = (
+    "W:H in pixels, one of them -1 or -2 to keep the shape; or such as 1080p, which makes larger "
+    "pictures smaller and never enlarges any"
+)
 AUDIO_FORM = "a number from 1, a language such as eng, or none"
 
 NO_AUDIO = "none"
@@ -106,12 +110,15 @@ def parse_crop(text: str) -> Area:
     return area
 
 
-def parse_scale(text: str) -> tuple[int, int]:
-    """Width and height of the result; at most one of them is -1 or -2.
+def parse_scale(text: str) -> tuple[int, int] | int:
+    """Width and height of the result, one perhaps -1 or -2; or the most of its shorter side.
 
     Raises:
         OptionError: it is no size.
     """
+    lines = _LINES.fullmatch(text.strip())
+    if lines is not None and int(lines[1]) > 1:
+        return int(lines[1])
     numbers = _numbers("scale", text, SCALE_FORM)
     if len(numbers) != len("WH"):
         raise OptionError(f"scale must be {SCALE_FORM}, not {text!r}")

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from excamera.errors import OptionError
 from excamera.job.codecs import VP8
-from excamera.job.options import OPTIONS, SWITCH, Value
+from excamera.job.options import OPTIONS, SWITCH, Value, expanded
 
 WITHIN, BUDGET, OR_FAIL = NAMES = ("within", "budget", "or-fail")
 """As the command line and the metadata of uploads write it."""
@@ -83,6 +83,7 @@ class Goal:
         Raises:
             OptionError: there are some.
         """
+        given = expanded(given)
         names = [one.name for one in OPTIONS if one.field in CHOSEN and one.field in given]
         if names:
             goal = WITHIN if self.budget_usd is None else BUDGET

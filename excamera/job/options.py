@@ -23,6 +23,7 @@ from excamera.job.codecs import (
     WORST_CRF,
     container_for,
 )
+from excamera.job.presets import PRESETS
 
 CRF_MAX = CODECS[VP8].worst_crf
 DEADLINES = ("good", "best", "realtime")
@@ -393,11 +394,13 @@ class EncodeOptions(_Checked):
     def with_values(self, given: Mapping[str, Value]) -> EncodeOptions:
         """These options with some replaced, by the API's names.
 
-        Another codec comes with its own usual quality, unless the quality is given, too.
+        Another codec comes with its own usual quality, unless the quality is given, too. A preset
+        comes with its options, see `expanded`.
 
         Raises:
             OptionError: a name is unknown, a value is not allowed, or means nothing for the codec.
         """
+        given = expanded(given)
         wanted = given.get("codec", self.codec)
         groups: dict[str, dict[str, Value | None]] = {}
         if wanted != self.codec:
@@ -422,7 +425,8 @@ class EncodeOptions(_Checked):
         return {
             option.field: getattr(getattr(self, option.group) if option.group else self,
                                   option.field)
-            for option in OFFERED
+            for option in OPTIONS
+            if option.rule.offered
             if not option.rule.codecs or self.codec in option.rule.codecs
         }  # fmt: skip
 
@@ -548,5 +552,35 @@ def _table(kind: type[Any], group: str = "") -> Iterator[Option]:
 OPTIONS: tuple[Option, ...] = tuple(_table(EncodeOptions))
 """Every option."""
 
-OFFERED: tuple[Option, ...] = tuple(option for option in OPTIONS if option.rule.offered)
+PRESET = Option(
+    "preset", "preset", "", "", Rule(
+        "Start from a set of options for a purpose; those given beside it win. `excamera presets` "
+        "shows them all", choices=tuple(PRESETS), offered=True
+    )
+)  # fmt: skip
+"""What users write for a whole set of options. It is no field: its options take its place."""
+
+OFFERED: tuple[Option, ...] = (PRESET, *(option for option in OPTIONS if option.rule.offered))
 """The options that users may set by the command line, metadata and the API."""
+
+
+def expanded(given: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Options with those of the preset that is among them; what else is given wins.
+
+    With another codec than the preset's, its quality and effort mean nothing and are left out.
+
+    Args:
+        given: by the API's names.
+
+    Raises:
+        OptionError: there is no such preset.
+    """
+    if PRESET.field not in given:
+        return given
+    PRESET.rule.check(PRESET.name, given[PRESET.field])
+    options = PRESETS[str(given[PRESET.field])].options
+    others = {name: value for name, value in given.items() if name != PRESET.field}
+    left_out: set[str] = set()
+    if others.get("codec", options["codec"]) != options["codec"]:
+        left_out = {"crf", *(option.field for option in OPTIONS if option.rule.codecs)}
+    return {**{name: options[name] for name in options if name not in left_out}, **others}

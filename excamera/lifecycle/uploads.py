@@ -12,7 +12,7 @@ from typing import Any
 from excamera.errors import OptionError
 from excamera.job.goal import NAMES, Goal
 from excamera.job.objects import Keys
-from excamera.job.options import EncodeOptions
+from excamera.job.options import PRESET, EncodeOptions
 from excamera.job.plan import SourceFile
 from excamera.lifecycle.admission import (
     HIGHEST_PRIORITY,
@@ -140,7 +140,7 @@ def marked(event: Event) -> Event:
 
 
 def _container(metadata: Mapping[str, str], event: Event) -> str:
-    names = ("codec", "container")
+    names = (PRESET.name, "codec", "container")
     given = {name: metadata.get(METADATA_PREFIX + name) for name in names}
     try:
         options = EncodeOptions.from_json(event["options"]).with_texts(

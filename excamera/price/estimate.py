@@ -125,7 +125,7 @@ class Pace:
         shape = replace(packed, frames=film.frames, chunks=chunks)
         work = max(1e-9, film.frames * film.megapixels)
         # A timeline does not tell the parts of a call: all are as much slower than usual.
-        expected = _work_seconds(film, options, shape, workers, usual)
+        expected = work_seconds(film, options, shape, workers, usual)
         slower = (seconds["anchors"] + seconds["encode"]) / max(
             1e-9, expected["anchors"] + expected["encode"]
         )
@@ -477,12 +477,12 @@ def _call_seconds(
     film: Film, options: EncodeOptions, shape: Shape, workers: Workers, pace: Pace
 ) -> dict[str, float]:
     """Seconds of the mean call of each function in a warm environment."""
-    work = _work_seconds(film, options, shape, workers, pace)
+    work = work_seconds(film, options, shape, workers, pace)
     calls = _calls(shape)
     return {step: pace.call_s + work[step] / max(1, calls[step]) for step in STEP_NAMES}
 
 
-def _work_seconds(
+def work_seconds(
     film: Film, options: EncodeOptions, shape: Shape, workers: Workers, pace: Pace
 ) -> dict[str, float]:
     """Seconds that all calls of each function work, without their requests."""

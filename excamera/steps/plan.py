@@ -44,7 +44,7 @@ def plan(
     """
     keys = Keys(event["job"])
     draft = Draft.load(context.store, keys)
-    spans = _spans(draft, context.store, keys)
+    spans = surveys_of(draft, context.store, keys)
     context.mark("fetched")
     survey = Survey(spans)
     surveyed = survey if survey.count == len(draft.frames) else None
@@ -108,7 +108,7 @@ def _shape(plan: Plan) -> Cut:
     )
 
 
-def _spans(draft: Draft, store: Store, keys: Keys) -> list[SurveyRecord]:
+def surveys_of(draft: Draft, store: Store, keys: Keys) -> list[SurveyRecord]:
     """The surveys of the source; none if there are none."""
 
     def of_span(number: int) -> SurveyRecord:

@@ -152,6 +152,10 @@ def test_a_crop_and_a_size_are_those_of_ffmpeg(clips: dict[str, Path]) -> None:
         ("-1:21", (32, 21), (21, 16)),
         ("50:-2", (50, 34), (34, 25)),
         ("1000:-1", (1000, 667), (667, 500)),
+        ("32p", (48, 32), (4, 3)),
+        ("33p", (48, 32), (4, 3)),
+        ("64p", (96, 64), (4, 3)),
+        ("1080p", (96, 64), (4, 3)),
     ],
 )
 def test_sides_and_pixel_shapes(
@@ -162,6 +166,24 @@ def test_sides_and_pixel_shapes(
     geometry = Film(source, scale=scale).plan.geometry
     assert (geometry.width, geometry.height) == size
     assert geometry.sample_aspect == shape
+
+
+@pytest.mark.parametrize(
+    ("crop", "scale", "size"),
+    [
+        ("64:64:0:0", "40p", (40, 40)),
+        ("40:60:0:0", "20p", (20, 30)),
+        ("40:60:0:0", "60p", (40, 60)),
+        ("51:31:10:4", "720p", (50, 30)),
+        ("1:31:10:4", "720p", (1, 30)),
+    ],
+)
+def test_the_most_lines_are_of_the_shorter_side(
+    clips: dict[str, Path], crop: str, scale: str, size: tuple[int, int]
+) -> None:
+    """If this fails, a preset enlarges a film, squeezes upright ones, or makes what H.264 lacks."""
+    geometry = Film(clips["mp4"], crop=crop, scale=scale).plan.geometry
+    assert (geometry.width, geometry.height) == size
 
 
 def test_a_turned_picture_is_cropped_as_it_is_seen(tmp_path: Path) -> None:

@@ -99,3 +99,11 @@ def test_mistakes(
     done = run(film, *arguments)
     assert isinstance(done.exception, error)
     assert said in str(done.exception)
+
+
+def test_a_preset_is_estimated_as_its_options(film: Path) -> None:
+    """If this fails, an estimate is of another encode than the one that a preset asks for."""
+    found = told(film, "--preset", "preview", "--crf", "30")
+    options = ("--codec", "h264", "--h264-preset", "veryfast", "--scale", "360p", "--tonemap")
+    assert found == told(film, *options, "--crf", "30")
+    assert (found["source"]["width"], found["source"]["height"]) == (64, 48)

@@ -62,9 +62,7 @@ def test_the_options_of_an_encode_stand_in_the_sections_of_their_table() -> None
     context = click.Context(command("encode"))
     shown = dict(command("encode").sections(context))
     assert list(shown)[: len(SECTIONS)] == list(SECTIONS)
-    for one in OFFERED:
-        if not one.rule.local:
-            continue
+    for one in (one for one in OFFERED if one.rule.local):
         names = {name for option in shown[one.rule.section] for name in option.opts}
         assert f"--{one.name}" in names
     others = {name for option in shown[OTHERS] for name in option.opts}

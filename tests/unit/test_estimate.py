@@ -27,6 +27,8 @@ from excamera.price.estimate import (
     Workers,
     estimate,
 )
+from excamera.price.machine import machine_seconds
+from excamera.price.stages import equal_batches
 from mu import Attempt
 from tests.support.shared import ROOT
 
@@ -296,3 +298,28 @@ def test_shares_divide_a_batch(chunks: int, shares: int) -> None:
     assert [chunk for part in parts for chunk in part] == list(range(chunks))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
     assert min(map(len, parts)) > 0
+
+
+def test_a_machine_takes_as_long_as_its_cpus_work() -> None:
+    """If this fails, a dry run counts a CPU's work twice, or more CPUs than can help."""
+    film, options, pace = Film(960, 1000, 1000, 40.0), EncodeOptions(), Pace()
+    batches = equal_batches(film, options)
+
+    def seconds(cpus: int, spans: int = 0, sound: bool = False) -> float:
+        return machine_seconds(replace(film, sound=sound), options, batches, spans, cpus)
+
+    plan_s, survey_s = pace.plan_s * 0.96, 960 * pace.survey_s
+    ahead = sum(map(len, batches)) / 960
+    coded = ahead * pace.anchor_s + (1 - ahead) * pace.between_s
+    encode_s = 960 * (pace.read_s + pace.lookahead_s + coded + pace.check_s)
+    assert seconds(1) == pytest.approx(plan_s + survey_s + encode_s)
+    assert seconds(2) == pytest.approx(plan_s + survey_s + encode_s / 1.9)
+    assert seconds(2, spans=10) == pytest.approx(plan_s + (survey_s + encode_s) / 1.9)
+    assert seconds(1, sound=True) - seconds(1) == pytest.approx(40 * pace.audio_s)
+    plain = EncodeOptions(codec="av1")
+    chunks = [(240,)] * 4
+    alone, four, many = (machine_seconds(film, plain, chunks, 0, cpus) for cpus in (1, 4, 64))
+    before = plan_s + survey_s + 40 * pace.audio_s
+    assert alone - before == pytest.approx(4 * (machine_seconds(film, plain, chunks, 0, 10**9)
+                                                - plan_s - survey_s), rel=1e-3)  # fmt: skip
+    assert alone > four > many > alone / 4

@@ -11,9 +11,10 @@ import pytest
 
 from excamera.cli import main
 from excamera.cli.decisions import of_plan, of_sound
-from excamera.cli.progress import Cell, JsonProgress, LineProgress, Progress
+from excamera.cli.progress import JsonProgress, LineProgress, Progress
 from excamera.cli.rich_progress import RichProgress, merged
 from excamera.job.options import EncodeOptions
+from excamera.progress import Cell
 from mu import TaskRecord
 from tests.pipeline.clips import Clip
 from tests.support.shared import ROOT

@@ -63,7 +63,10 @@ def scaled_geometry(geometry: Geometry, options: EncodeOptions) -> Geometry:
     if not options.scale:
         return geometry
     before = geometry.width, geometry.height
-    width, height = forms.parse_scale(options.scale)
+    meant = forms.parse_scale(options.scale)
+    width, height = _at_most(meant, *before) if isinstance(meant, int) else meant
+    if (width, height) == before:
+        return geometry
     if width < 0:
         width = _in_proportion(height, *before, -width)
     elif height < 0:
@@ -72,6 +75,23 @@ def scaled_geometry(geometry: Geometry, options: EncodeOptions) -> Geometry:
     return replace(
         geometry, size=(width, height), sample_aspect=(shape.numerator, shape.denominator)
     )
+
+
+def _at_most(most: int, width: int, height: int) -> tuple[int, int]:
+    """A size of the same shape with even sides, the shorter of them at most so long; never larger.
+
+    Many players, and H.264 here, take even sizes only.
+    """
+    most = _even(most)
+    if min(width, height) > most:
+        if width < height:
+            return most, _in_proportion(most, height, width, 2)
+        return _in_proportion(most, width, height, 2), most
+    return _even(width), _even(height)
+
+
+def _even(side: int) -> int:
+    return max(1, side - side % 2)
 
 
 def _in_proportion(other: int, side: int, side_of_other: int, multiple: int) -> int:
