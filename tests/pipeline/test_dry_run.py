@@ -124,19 +124,20 @@ def test_a_submit_tells_what_the_stack_would_predict(
     """If this fails, somebody pays for a job to learn its price, or is told another one."""
     for name in ("EXCAMERA_STACK", "AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    found = told(capfd, "submit", "--crf", 50, source)
+    found = told(capfd, "submit", "--crf", 50, "-o", tmp_path / "b.mkv", source)
+    assert not (tmp_path / "b.mkv").exists()
     kept = tmp_path / "job"
-    encode_file(str(source), tmp_path / "a.webm", EncodeOptions(crf=50), keep_job=kept)
+    encode_file(str(source), tmp_path / "b.mkv", EncodeOptions(crf=50), keep_job=kept)
     plan = Job.load(DirectoryStore(kept), JOB).plan
     workers = Workers(DEFAULT_MEMORY_MB)
     wanted = predict_plan(plan, workers.limits, workers, Pace(), warm=False)
     estimate = found["estimate"]
+    assert found["container"] == plan.container == "mkv"
     assert found["batches"] == batches(plan)
     assert (estimate["seconds"], estimate["usd"]) == (wanted.seconds, wanted.usd)
     assert estimate["bytes"] == wanted.bytes
     goal = told(capfd, "submit", "--within", "60s", source)
     assert goal["estimate"]["usd"] > 0
-    assert told(capfd, "submit", "-o", tmp_path / "b.mkv", source)["container"] == "mkv"
     assert main(["submit", "--dry-run", "--budget", "0.000001", str(source)]) == 2
     assert main(["submit", "--dry-run", "s3://bucket/a.mp4"]) == 2
     assert "it needs a file, not s3://bucket/a.mp4" in capfd.readouterr().err
