@@ -43,7 +43,7 @@ def job_of_upload(
 
     Args:
         detail: the event's `detail`.
-        options: the stack's defaults, as `EncodeOptions.to_json`.
+        options: the stack's defaults, as `EncodeOptions.changed`.
         output_store: URL of the store for results.
 
     Returns:
@@ -78,7 +78,7 @@ def job_of_source(
     Args:
         url: of the object, a `mu.ObjectUrl`.
         job: its name.
-        options: the stack's defaults, as `EncodeOptions.to_json`.
+        options: the stack's defaults, as `EncodeOptions.changed`.
         output_store: URL of the store for results.
         tag: any JSON; the API and all notices of the job repeat it.
         priority: -50 to 50; jobs of a higher one start before others that wait.
@@ -91,13 +91,14 @@ def job_of_source(
         StoreError: the URL is not one.
     """
     source = ObjectUrl.parse(url)
-    container = EncodeOptions.from_json(options).output_container
+    chosen = EncodeOptions.from_json(options)
+    container = chosen.output_container
     return {
         "job": job,
         "input": {"name": source.name, "path": url},
         "output": {"store": output_store, "key": _with_ending(source.key, container)},
         "container": container,
-        "options": dict(options),
+        "options": chosen.to_json(),
         "index": "auto",
         "tag": tag,
         "priority": priority,
