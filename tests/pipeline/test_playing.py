@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +13,7 @@ from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
 from tests.pipeline.clips import Clip
 from tests.pipeline.test_mp4 import film, tone, track_of
-from tests.support.browser import BROWSER, needs_browser
+from tests.support.browser import needs_browser, running
 from tests.support.packets import coded
 from tests.support.ranges import serving
 
@@ -38,22 +37,14 @@ v.play().catch((error) => say(["error", String(error)]));
 
 def play(name: str, kind: str, data: bytes, tmp_path: Path) -> list[list[Any]]:
     """What a browser says of a film of which it gets a third only until it plays."""
-    assert BROWSER is not None
     files = {"/page.html": ("text/html", PAGE.replace("FILM", name).encode()),
              f"/{name}": (kind, data)}  # fmt: skip
-    with serving(files, **{name.replace(".", "_"): len(data) // 3}) as server:
-        browser = subprocess.Popen(
-            [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio",
-             "--autoplay-policy=no-user-gesture-required", f"--user-data-dir={tmp_path / 'user'}",
-             f"{server.url}/page.html"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )  # fmt: skip
-        try:
-            said = server.wait(2)
-        finally:
-            browser.terminate()
-            browser.wait(30)
-        return said
+    with serving(files, **{name.replace(".", "_"): len(data) // 3}) as server, running(
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio",
+        "--autoplay-policy=no-user-gesture-required", f"--user-data-dir={tmp_path / 'user'}",
+        "--log-file=/dev/null", f"{server.url}/page.html",
+    ):  # fmt: skip
+        return server.wait(2)
 
 
 def check(said: list[list[Any]]) -> None:
