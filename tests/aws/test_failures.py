@@ -60,7 +60,7 @@ def test_no_video_stream(stack: Deployed, tmp_path: Path) -> None:
         ({"excamera-crf": "99"}, "crf must be 0 to 63, not 99"),
         ({"excamera-crf": "best"}, "crf must be a whole number, not 'best'"),
         ({"excamera-vf": "lut3d=/etc/passwd"}, "vf: lut3d cannot be used on a stack"),
-        ({"excamera-quality": "3"}, "there is no option 'quality'; there are chunk-frames"),
+        ({"excamera-quality": "3"}, "there is no option 'quality'; there are preset, codec"),
     ],
 )
 def test_options_that_there_are_not(

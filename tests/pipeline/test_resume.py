@@ -143,6 +143,14 @@ def pieces(folder: Path) -> dict[str, int]:
             if path.exists()}  # fmt: skip
 
 
+def first(count: int) -> tuple[list[int], list[int]]:
+    """The batches that are finished if an encode was stopped when the next one began.
+
+    Its worker may have ended that one, too, before it was stopped itself.
+    """
+    return list(range(count)), list(range(count + 1))
+
+
 # ---- killed ----
 
 
@@ -157,8 +165,8 @@ def test_an_encode_that_is_killed_at_every_step_is_taken_up_again(
         ("survey", 1, 1, {0}),
         ("audio", 0, 1, {0}),
         ("plan", 0, 2, {0}),
-        ("encode", 3, 2, {3}),
-        ("join", 5, 2, {5, 6}),  # the worker joins it meanwhile
+        ("encode", 3, 2, {3, 4}),  # the worker, which outlives its parent a little, may end it
+        ("join", 5, 2, {5, 6}),
         ("stitch", 0, 2, {9}),
         ("copy", 0, 2, {9}),
     ):
@@ -198,7 +206,7 @@ def test_a_source_that_was_decoded_for_its_frames_is_not_decoded_again(
     encode_file(str(source), place.output, PLAIN, workers=1, work_dir=place.parent,
                 observer=looking)  # fmt: skip
     assert after == before
-    assert looking.again == [0, 1]
+    assert looking.again in first(2)
     resumed = place.result
     place.encode(source, work_dir=None)
     assert place.result == resumed
@@ -268,7 +276,7 @@ def test_another_option_has_another_folder(clip: Path, encoded: bytes, place: Pl
     assert place.encode(clip, coarse, stop=2).made == [0, 1]
     assert place.encode(clip).again == []
     assert place.result == encoded
-    assert place.encode(clip, coarse).again == [0, 1]
+    assert place.encode(clip, coarse).again in first(2)
     assert place.result != encoded
     assert place.folders == []
 
@@ -291,7 +299,7 @@ def test_a_record_that_a_disk_has_lost_does_no_harm(
     keys = Keys(work.JOB)
     (folder / Keys.record(keys.cluster(0))).write_bytes(b"")
     (folder / keys.cluster(1)).write_bytes(b"")
-    assert place.encode(clip).again == [2]
+    assert place.encode(clip).again in ([2], [2, 3])
     assert place.result == encoded
 
 
@@ -361,7 +369,7 @@ def test_a_folder_in_use_is_neither_shared_nor_removed(
         [told] = json.loads(capfd.readouterr().out)
     assert told["what"] == "in use"
     assert place.folders == [left]
-    assert place.encode(clip).again == [0, 1]
+    assert place.encode(clip).again in first(2)
 
 
 def test_clean_removes_what_is_old_enough(
