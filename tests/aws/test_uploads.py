@@ -140,8 +140,8 @@ def test_large_results_are_joined_by_s3(stack: Deployed, locally: Locally, large
     assert job.output["size"] > 2 * MIN_PART
     assert digest(stack.output(job.output["key"])) == locally(large, options)
     head = stack.s3.head_object(Bucket=stack.outputs["OutputBucket"], Key=job.output["key"])
-    # The ETag of an object made from parts ends with their number.
-    assert int(head["ETag"].strip('"').rpartition("-")[2]) >= 3
+    # The ETag of an object made from parts ends with their number; the front goes with the first.
+    assert int(head["ETag"].strip('"').rpartition("-")[2]) >= 2
     # The workers have sent them before stitch began.
     notes = stack.keys("WorkBucket", f"jobs/{job.name}/assembly/")
     [whole] = [stack.read_work(key) for key in notes if key.endswith("/whole.json")]
