@@ -118,15 +118,8 @@ def encode_file(
         keys = Keys(JOB)
         if work.resumes:
             say(f"going on from what an earlier run has left in {work.path}")
-        event: Event = {
-            "job": JOB,
-            "input": _readable(source, store, keys),
-            "container": container,
-            "options": options.to_json(),
-            "index": "auto",
-            "limits": {"processes": processes},
-            "room": _places(source, output, work, store.path(keys.spool)),
-        }
+        event = _event(source, store, keys, options, container, processes)
+        event["room"] = _places(source, output, work, store.path(keys.spool))
         with (
             Executor(workers=processes, store=store) as executor,
             _timeline(timeline, Path(event["input"]["name"]).name) as records,
@@ -192,14 +185,7 @@ def plan_file(
     processes = workers or available_cpus()
     with temporary() as work, _room(work):
         store, keys = DirectoryStore(work.path), Keys(JOB)
-        event: Event = {
-            "job": JOB,
-            "input": _readable(source, store, keys),
-            "container": container,
-            "options": options.to_json(),
-            "index": "auto",
-            "limits": {"processes": processes},
-        }
+        event = _event(source, store, keys, options, container, processes)
         with Executor(workers=processes, store=store) as executor:
             done = _run(executor, planning_flow(), event, observer, keys, [])
         draft = Draft.load(store, keys)
@@ -209,6 +195,25 @@ def plan_file(
             summary=PlanSummary.from_json(done),
             scenes=len(survey.cuts()) + 1 if survey.count == len(draft.frames) else None,
         )
+
+
+def _event(
+    source: str,
+    store: DirectoryStore,
+    keys: Keys,
+    options: EncodeOptions,
+    container: str,
+    processes: int,
+) -> Event:
+    """What the step `index` is given; see there."""
+    return {
+        "job": JOB,
+        "input": _readable(source, store, keys),
+        "container": container,
+        "options": options.to_json(),
+        "index": "auto",
+        "limits": {"processes": processes},
+    }
 
 
 def _run(
