@@ -22,6 +22,7 @@ from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult
+from excamera.job.target import Reached
 from excamera.lifecycle.failure import second_try
 from excamera.media.source.numbered import find_pictures, is_sequence
 from excamera.places import check_input, check_output, check_timeline, full, write_page, written
@@ -48,6 +49,7 @@ class EncodeResult:
         sound: "copied", "encoded" or "none".
         indexed_by: "packets", or "decoding" if the packets could not be trusted.
         notes: what a user should know of the source, a line each.
+        reached: what has become of the target, if the options have one.
     """
 
     path: Path
@@ -58,6 +60,7 @@ class EncodeResult:
     sound: str
     indexed_by: str
     notes: tuple[str, ...] = ()
+    reached: Reached | None = None
 
 
 def encode_file(
@@ -143,6 +146,7 @@ def encode_file(
             sound=result.sound,
             indexed_by=Job.load(store, JOB).plan.source.indexed_by,
             notes=tuple(result.notes),
+            reached=Reached.from_json(result.target),
         )
 
 

@@ -113,6 +113,15 @@ class _Sample:
     last: codec.Motion
 
 
+def step_of(crf: float) -> float:
+    """The quantizer step of a crf; between two whole numbers on the curve through theirs."""
+    steps, whole = codec.quantizer_steps(), int(crf)
+    step = float(steps[QI_OF_CRF[whole]])
+    if crf == whole:
+        return step
+    return float(step * (steps[QI_OF_CRF[whole + 1]] / step) ** (crf - whole))
+
+
 def coded_ahead(lengths: Sequence[int]) -> list[int]:
     """Numbers of the pictures of a batch that are coded ahead.
 
@@ -130,18 +139,18 @@ class Lookahead:
     """
 
     def __init__(
-        self, pictures: Iterable[codec.Raster], lengths: Sequence[int], crf: int, threads: int
+        self, pictures: Iterable[codec.Raster], lengths: Sequence[int], crf: float, threads: int
     ) -> None:
         """Reads a batch.
 
         Args:
             pictures: all of the batch, in order; only a few are kept at a time.
             lengths: frames of each chunk.
-            crf: quality.
+            crf: quality; between two whole numbers, quantizer steps are between theirs.
             threads: how many share the work on a picture.
         """
-        self._y_ac_qi = QI_OF_CRF[crf]
-        self._step = codec.quantizer_steps()[self._y_ac_qi]
+        self._step = step_of(crf)
+        self._y_ac_qi = nearest_qi(self._step)
         self._threads = threads
         numbers = coded_ahead(lengths)
         samples = dict(_sample_numbers(numbers, sum(lengths)))
