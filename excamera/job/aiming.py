@@ -2,8 +2,8 @@
 
 A film is divided into as many runs of batches as it has samples. In each run one batch is a sample,
 the one of usual difficulty. A short film is sampled whole. Samples are encoded in a few rounds,
-each nearer to the target: bits and losses change by about the same factor with each step of `crf`. Then
-each batch gets one of two neighbouring crf's, so that their sum meets the target.
+each nearer to the target, as bits and losses change by about the same factor with each step of
+`crf`. Then each batch gets one of two neighbouring crf's, so that their sum meets the target.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Self
 from excamera.job.records import ProbeRecord
 from excamera.job.target import Target, to_db
 
-ROUNDS = 3
+ROUNDS = 4
 """In which samples are encoded, at most; in one more the crf's are chosen."""
 
 SAMPLED_WHOLE = 24
@@ -31,6 +31,10 @@ _NEAR = 0.75
 
 _NEAR_ONE = 0.25
 """Likewise one point, whose slope is assumed."""
+
+_EXACT, _GOOD = 0.005, 0.01
+"""By which share a film that was encoded whole may miss its rate: no further round is worth it; or
+it is better than what can be expected of other crf's."""
 
 _FLATTEST, _STEEPEST = 1 / 3, 3.0
 """The slope of a sample, as a multiple of the usual one, beyond what was encoded."""
@@ -151,6 +155,7 @@ class Aim:
             _Curve({one.crf: self._value(one, sample) for one in records}, self._slope)
             for sample, records in zip(sampling.samples, tried, strict=True)
         ]
+        self._whole = [[one.crf for one in records] for records in zip(*tried, strict=True)]
         self._weights = [
             sum(self._share(sample, batch) for batch in range(sample.first, sample.end))
             for sample in sampling.samples
@@ -200,17 +205,45 @@ class Aim:
         return not _AT_END < self.crf < self._sampling.worst - _AT_END
 
     @property
-    def next_crf(self) -> float | None:
-        """The crf of the next round; None if what is known is enough."""
-        grid = self._sampling.grid
-        crf = min(max(round(self.crf / grid) * grid, 0.0), self._sampling.worst)
+    def is_enough(self) -> bool:
+        """Whether another round would not be worth its work."""
+        spread = self._spread()
+        pairs = zip(self._sampling.samples, self._curves, strict=True)
+        if all(spread[sample.batch] in curve.crfs for sample, curve in pairs):
+            return True
+        if self._is_whole:
+            return min(map(self._error, self._whole)) <= _EXACT
+        # All samples have been encoded at about the same places.
         known = self._curves[0].crfs
         near = _NEAR if len(known) > 1 else _NEAR_ONE
-        nearest = min(abs(self.crf - one) for one in known)
-        return None if nearest <= near or crf in known else crf
+        return min(abs(self.crf - one) for one in known) <= near
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all batches are encoded, so that what comes out can be known exactly."""
+        return len(self._sampling.samples) == len(self._sampling.frames)
+
+    def _error(self, crfs: Sequence[float]) -> float:
+        """By how much crf's miss the target: as a share, or in tens of dB."""
+        expected = self.expected(crfs)
+        if self._target.is_quality:
+            return abs(expected - self._target.wanted) / 10
+        return abs(expected / self._wanted - 1)
 
     def crfs(self) -> list[float]:
-        """The crf of every batch: one of two neighbours, spread evenly over the film."""
+        """The crf of every batch.
+
+        If all batches have been encoded with crf's that meet the target, it is these: between two
+        of them bits follow no smooth curve.
+        """
+        if self._is_whole:
+            best = min(self._whole, key=self._error)
+            if self._error(best) <= _GOOD:
+                return best
+        return self._spread()
+
+    def _spread(self) -> list[float]:
+        """One of two neighbouring crf's for each batch, spread evenly over the film."""
         grid, worst = self._sampling.grid, self._sampling.worst
         low = min(max(math.floor(self.crf / grid + _LEAST) * grid, 0.0), worst)
         high = min(low + grid, worst)

@@ -66,10 +66,12 @@ class Quantizers:
     Attributes:
         ahead: of the frames that are coded ahead: the key frame and the anchors.
         ordinary: `y_ac_qi` of the others.
+        step: that the others should have.
     """
 
     ahead: list[Quantizer]
     ordinary: int
+    step: float
 
 
 def lost_of(
@@ -212,7 +214,7 @@ class Lookahead:
             even = even_octaves([self.lost()])
         base = self._step * 2.0**even
         ahead = self._of_all_macroblocks(self._octaves(base))
-        return Quantizers([quantizer(one, base) for one in ahead], nearest_qi(base))
+        return Quantizers([quantizer(one, base) for one in ahead], nearest_qi(base), base)
 
     def _trials(self, octaves: Sequence[Blocks], effective: Sequence[Blocks]) -> Iterator[Trial]:
         """The trials of a batch.

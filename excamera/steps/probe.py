@@ -30,9 +30,9 @@ from mu.machine import available_cpus
 _MOST_PIXELS = SHARE_PIXELS // 2
 """Of a sample, frames times pixels: of a larger batch only the beginning is encoded."""
 
-_COMPARED_PIXELS = 100_000_000
-"""If a sample has more, only every fifth picture is compared, so that all places in a chunk count.
-"""
+_COMPARED_PIXELS = 500_000_000
+"""Of samples that have more, frames times pixels, every fifth picture is compared: five divides no
+usual length of a chunk, so all places in it count."""
 
 _BYTES_OF_PACKET = {"webm": 7.2, "mkv": 7.2, "mp4": 7.0, "ivf": 12.0}
 _BYTES_OF_SOUND_PACKET = {"webm": 7.2, "mkv": 7.2, "mp4": 4.2}
@@ -71,7 +71,8 @@ def probe(event: Event, context: Context) -> Event:
         crf: float | None = sampling.guess
         if number:
             aim = Aim(sampling, tried, target, _bits_wanted(whole, target, sampling, tried))
-            crf = aim.next_crf
+            batch = sampling.samples[event["sample"]].batch
+            crf = None if aim.is_enough else aim.crfs()[batch]
         record = ProbeRecord(crf=-1.0)
         if crf is not None:
             batch = sampling.samples[event["sample"]].batch
