@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import chain, combinations, pairwise
 from typing import Any, Self
 
 from excamera.job.records import ProbeRecord
@@ -72,6 +72,7 @@ class Sampling:
         costs: how hard each batch is to encode, in any unit.
         guess: the crf of the first round.
         octave: steps of `crf` that usually halve the bits, and double a loss.
+        best: the smallest crf; that of x264 which is lossless, in another profile, is none.
         worst: the largest crf.
         grid: see `EncodeOptions.crf_grid`.
     """
@@ -82,6 +83,7 @@ class Sampling:
     costs: list[float]
     guess: float
     octave: float
+    best: float
     worst: float
     grid: float
 
@@ -190,7 +192,7 @@ class Aim:
         return sum(w * curve.at(crf) for w, curve in zip(self._weights, self._curves, strict=True))
 
     def _solved(self) -> float:
-        low, high = 0.0, self._sampling.worst
+        low, high = self._sampling.best, self._sampling.worst
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             if (self.at(middle) < self._wanted) == self._target.is_quality:
@@ -202,14 +204,20 @@ class Aim:
     @property
     def is_limited(self) -> bool:
         """Whether the target lies beyond the best or the worst crf."""
-        return not _AT_END < self.crf < self._sampling.worst - _AT_END
+        sampling = self._sampling
+        return not sampling.best + _AT_END < self.crf < sampling.worst - _AT_END
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it lies nearer to the best."""
+        return 2 * self.crf < self._sampling.best + self._sampling.worst
 
     @property
     def is_enough(self) -> bool:
         """Whether another round would not be worth its work."""
-        spread = self._spread()
+        crfs = self.crfs()
         pairs = zip(self._sampling.samples, self._curves, strict=True)
-        if all(spread[sample.batch] in curve.crfs for sample, curve in pairs):
+        if all(crfs[sample.batch] in curve.crfs for sample, curve in pairs):
             return True
         if self._is_whole:
             return min(map(self._error, self._whole)) <= _EXACT
@@ -237,15 +245,34 @@ class Aim:
         of them bits follow no smooth curve.
         """
         if self._is_whole:
-            best = min(self._whole, key=self._error)
-            if self._error(best) <= _GOOD:
-                return best
+            known = min(self._whole, key=self._error)
+            if self._error(known) <= _GOOD:
+                return known
+            return self._refined(self._spread())
         return self._spread()
+
+    def _refined(self, crfs: list[float]) -> list[float]:
+        """Better crf's than those, if a step more or less for one or two batches makes them so.
+
+        In a short film, one step for one batch may be several per cent of the film.
+        """
+        grid, best, worst = self._sampling.grid, self._sampling.best, self._sampling.worst
+        moves = [
+            (batch, crf)
+            for batch, own in enumerate(crfs)
+            for crf in (own - grid, own + grid)
+            if best <= crf <= worst
+        ]
+        ways = [crfs]
+        for some in chain(combinations(moves, 1), combinations(moves, 2)):
+            changed = dict(some)
+            ways.append([changed.get(batch, own) for batch, own in enumerate(crfs)])
+        return min(ways, key=self._error)
 
     def _spread(self) -> list[float]:
         """One of two neighbouring crf's for each batch, spread evenly over the film."""
-        grid, worst = self._sampling.grid, self._sampling.worst
-        low = min(max(math.floor(self.crf / grid + _LEAST) * grid, 0.0), worst)
+        grid, best, worst = self._sampling.grid, self._sampling.best, self._sampling.worst
+        low = min(max(math.floor(self.crf / grid + _LEAST) * grid, best), worst)
         high = min(low + grid, worst)
         span = self.at(high) - self.at(low)
         share = 0.0 if not span else min(max((self._wanted - self.at(low)) / span, 0.0), 1.0)

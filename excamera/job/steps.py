@@ -58,7 +58,8 @@ class Counts:
         probe: for each sample of a job with a target in each round, and once to choose the crf's.
         round: for each of these rounds.
         tried: for each time that a call reads what was found of a sample in an earlier round.
-        aimed: for each time that a batch's quality, or all of them, is read.
+        aimed: for each share of such a job.
+        aimed_ahead: for each call of anchors of such a job.
         target: once for such a job.
         batch: for each batch.
         share: for each share of a batch.
@@ -78,6 +79,7 @@ class Counts:
     round: int = 0
     tried: int = 0
     aimed: int = 0
+    aimed_ahead: int = 0
     target: int = 0
     batch: int = 0
     share: int = 0
@@ -218,7 +220,8 @@ STEPS = (
         # The anchors and their record, the record in the timeline.
         writes=Counts(ahead=3),
         # The plan, the record of an earlier attempt, the source, the check.
-        reads=Counts(ahead=3 + _OPENED),
+        # Of a job with a target, the quality of the batch.
+        reads=Counts(ahead=3 + _OPENED, aimed_ahead=1),
         phase="coding anchors",
     ),
     Step(
@@ -267,7 +270,8 @@ STEPS = (
         # The turns, the plan, what is noted of all batches, the sound's record, the output, the
         # check. Batches of less than 5 MiB are read by encode or here; S3 copies larger ones, which
         # is a write.
-        reads=Counts(job=7, batch=1),
+        # Of a job with a target, what was expected.
+        reads=Counts(job=7, batch=1, target=1),
         phase="stitching",
     ),
 )  # fmt: skip

@@ -133,7 +133,6 @@ class Shape:
     def counts(self) -> Counts:
         """How many there are of each unit."""
         ahead = self.divided * self.anchored
-        aims = self.shares + ahead + 1
         # Each call of a round reads all that those before it have found; as does the last call.
         earlier = ROUNDS * (ROUNDS - 1) // 2 * self.samples
         return Counts(
@@ -142,7 +141,8 @@ class Shape:
             probe=ROUNDS * self.samples + 1 if self.samples else 0,
             round=ROUNDS + 1 if self.samples else 0,
             tried=self.samples * (earlier + ROUNDS),
-            aimed=aims if self.samples else 0,
+            aimed=self.shares if self.samples else 0,
+            aimed_ahead=ahead if self.samples else 0,
             target=int(self.samples > 0),
             batch=self.batches,
             share=self.shares,

@@ -265,7 +265,7 @@ class Stages:
         frames, ahead = sum(lengths), len(lengths)
         return self._call(
             "anchors",
-            Counts(ahead=1, aimed=self._aimed),
+            Counts(ahead=1, aimed_ahead=self._aimed),
             parts=1,
             shared=(self._shared(self._ahead(frames, ahead)),),
             read_bytes=self._source_bytes(frames),

@@ -124,6 +124,7 @@ def _sampled(made: Plan, survey: Survey | None, store: Store, keys: Keys) -> int
         costs=costs,
         guess=float(guessed_crf(Film.of(made, made.frame_count), options)),
         octave=octave_of(options),
+        best=1.0 if options.codec == "h264" else 0.0,
         worst=float(CODECS[options.codec].worst_crf),
         grid=options.crf_grid,
     )

@@ -20,6 +20,7 @@ from excamera.media.join import CodedChunk, JoinedChunk
 from excamera.media.plain import decoded_plain
 from excamera.media.playback import shown_pictures
 from excamera.media.quality import mse, ssim
+from excamera.media.segments import payload
 from excamera.media.source.picture import Plane, planes_of
 from excamera.media.source.reader import FrameReader
 from excamera.steps.modes import mode_of
@@ -34,10 +35,9 @@ _COMPARED_PIXELS = 500_000_000
 """Of samples that have more, frames times pixels, every fifth picture is compared: five divides no
 usual length of a chunk, so all places in it count."""
 
-_BYTES_OF_PACKET = {"webm": 7.2, "mkv": 7.2, "mp4": 7.0, "ivf": 12.0}
-_BYTES_OF_SOUND_PACKET = {"webm": 7.2, "mkv": 7.2, "mp4": 4.2}
-_BYTES_OF_FILE = 900
-"""What a container adds to a packet of the picture or of the sound, and to a file, in bytes."""
+_BYTES_OF_PACKET = {"webm": 7.0, "mkv": 7.0, "mp4": 7.3, "ivf": 12.0}
+_BYTES_OF_FILE = {"webm": 500, "mkv": 500, "mp4": 1250, "ivf": 32}
+"""What a container adds to a packet of the picture or of the sound, and to a file."""
 
 
 def probe(event: Event, context: Context) -> Event:
@@ -65,12 +65,12 @@ def probe(event: Event, context: Context) -> Event:
     tried = _tried(whole, sampling, number)
     record: ProbeRecord | AimRecord
     if number == ROUNDS:
-        aim = Aim(sampling, tried, target, _bits_wanted(whole, target, sampling, tried))
+        aim = Aim(sampling, tried, target, _bits_wanted(whole, target, tried))
         record = _chosen(aim, target)
     else:
         crf: float | None = sampling.guess
         if number:
-            aim = Aim(sampling, tried, target, _bits_wanted(whole, target, sampling, tried))
+            aim = Aim(sampling, tried, target, _bits_wanted(whole, target, tried))
             batch = sampling.samples[event["sample"]].batch
             crf = None if aim.is_enough else aim.crfs()[batch]
         record = ProbeRecord(crf=-1.0)
@@ -98,9 +98,7 @@ def _tried(job: Job, sampling: Sampling, rounds: int) -> list[list[ProbeRecord]]
     return list(at_once(of_sample, range(len(sampling.samples))))
 
 
-def _bits_wanted(
-    job: Job, target: Target, sampling: Sampling, tried: Sequence[Sequence[ProbeRecord]]
-) -> float:
+def _bits_wanted(job: Job, target: Target, tried: Sequence[Sequence[ProbeRecord]]) -> float:
     """The bits that all batches may have; 0 if the target is a quality.
 
     Raises:
@@ -112,12 +110,15 @@ def _bits_wanted(
     if target.kind != SIZE:
         return 1000 * target.wanted * float(plan.end * plan.time_base)
     container = output_container(plan.container, plan.options.codec).name
-    sound = sound_of(job)
     packets = sum(one.packets for records in tried for one in records)
     frames = sum(one.frames for records in tried for one in records)
-    besides = _BYTES_OF_FILE + _BYTES_OF_PACKET[container] * packets / frames * plan.frame_count
+    of_file = packets / frames * plan.frame_count
+    besides = float(_BYTES_OF_FILE[container])
+    sound = sound_of(job)
     if sound is not None:
-        besides += sound.size + _BYTES_OF_SOUND_PACKET[container] * sound.blocks
+        besides += payload(sound.size, sound.blocks, len(sound.segments))
+        of_file += sound.blocks
+    besides += _BYTES_OF_PACKET[container] * of_file
     if target.wanted <= besides:
         raise OptionError(
             f"size {target.wanted:,.0f} bytes is too small: sound and container alone take about "
@@ -131,7 +132,8 @@ def _chosen(aim: Aim, target: Target) -> AimRecord:
     expected = aim.expected(crfs)
     limit = ""
     if aim.is_limited:
-        limit = f"crf {crfs[0]:g} is the {'best' if crfs[0] == 0 else 'worst'} there is"
+        end = "best" if aim.is_best else "worst"
+        limit = f"crf {crfs[0]:g} is the {end} there is"
     return AimRecord(crfs=crfs, expected=expected, limit=limit)
 
 

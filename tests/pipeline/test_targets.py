@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -32,9 +31,9 @@ def last_line(text: str) -> str:
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        (["--bitrate", "300"], 300.0),
+        (["--bitrate", "100"], 100.0),
         (["--bitrate", "120", "--codec", "h264", "--h264-preset", "veryfast"], 120.0),
-        (["--bitrate", "90k", "--mode", "rebase", "--deadline", "realtime"], 90.0),
+        (["--bitrate", "90k", "--mode", "rebase", "--deadline", "realtime", "-n", "6"], 90.0),
     ],
     ids=["anchors", "h264", "rebase"],
 )
@@ -60,14 +59,14 @@ def test_a_size_is_that_of_the_whole_file(
     """If this fails, --size forgets the sound, or what the container takes."""
     source = Clip(frames=60, sound="aac").write(tmp_path / "a.mkv")
     output = tmp_path / f"out.{ending}"
-    codec = "h264" if ending == "mp4" else "vp8"
-    options = EncodeOptions(codec=codec, size="60k", chunk_frames=6, batch_chunks=2)
-    if codec == "h264":
-        options = EncodeOptions(codec=codec, size="60k", chunk_frames=12)
+    options = EncodeOptions(size="90k", chunk_frames=6, batch_chunks=2)
+    if ending == "mp4":
+        options = EncodeOptions(codec="h264", size="90k", chunk_frames=12)
     result = encode_file(str(source), output, options, workers=2)
-    assert result.reached is not None and result.reached.reached == output.stat().st_size
-    assert output.stat().st_size == pytest.approx(60_000, rel=0.03)
-    assert not result.notes
+    assert result.reached is not None
+    assert result.reached.reached == output.stat().st_size
+    assert output.stat().st_size == pytest.approx(90_000, rel=0.02)
+    assert not any("missed" in note for note in result.notes)
     small = ["--size", "1k", "--progress", "none", "--overwrite"]
     if ending == "webm":
         assert main(["encode", str(source), str(output), *small]) == 2
@@ -88,7 +87,8 @@ def test_a_quality_is_met(source: Path, tmp_path: Path, options: EncodeOptions) 
     result = encode_file(str(source), output, options)
     luma = summarise(list(compare_files(str(source), str(output))))["y"]
     found = ssim_db(luma.ssim) if options.target_ssim else luma.psnr_db
-    assert options.target is not None and result.reached is not None
+    assert options.target is not None
+    assert result.reached is not None
     assert found == pytest.approx(options.target.wanted, abs=0.3)
     assert result.reached.reached == pytest.approx(found, abs=0.1)
     assert result.reached.by == "samples"
@@ -98,21 +98,21 @@ def test_a_target_that_cannot_be_met_is_told(source: Path, tmp_path: Path) -> No
     """If this fails, a film that has missed its target looks as if it had met it."""
     options = EncodeOptions(bitrate="40M", anchors=EncodeOptions(crf=3).anchors)
     result = encode_file(str(source), tmp_path / "out.ivf", options)
-    assert result.reached is not None and not result.reached.is_met
+    assert result.reached is not None
+    assert not result.reached.is_met
     [note] = result.notes
-    assert "the target was missed" in note and "crf 0 is the best there is" in note
+    assert "the target was missed" in note
+    assert "crf 0 is the best there is" in note
 
 
-def test_bytes_depend_neither_on_workers_nor_on_interruptions(
-    source: Path, tmp_path: Path
-) -> None:
+def test_bytes_depend_neither_on_workers_nor_on_interruptions(source: Path, tmp_path: Path) -> None:
     """If this fails, a job with a target that goes on later gives another result."""
     options = EncodeOptions(bitrate="200", chunk_frames=6, batch_chunks=4)
     kept = tmp_path / "job"
     one, other = tmp_path / "one.webm", tmp_path / "two.webm"
     encode_file(str(source), one, options, workers=1, keep_job=kept)
     before = {
-        key: os.stat(DirectoryStore(kept).path(key)).st_mtime_ns
+        key: DirectoryStore(kept).path(key).stat().st_mtime_ns
         for key in DirectoryStore(kept).list("jobs/")
         if "/probes/" in key
     }
@@ -121,7 +121,7 @@ def test_bytes_depend_neither_on_workers_nor_on_interruptions(
         if "/batches/" in key or key.endswith("aim.json"):
             DirectoryStore(kept).path(key).unlink()
     encode_file(str(source), one, options, workers=2, keep_job=kept, overwrite=True)
-    after = {key: os.stat(DirectoryStore(kept).path(key)).st_mtime_ns for key in before}
+    after = {key: DirectoryStore(kept).path(key).stat().st_mtime_ns for key in before}
     assert after == before
     encode_file(str(source), other, options, workers=2)
     assert one.read_bytes() == other.read_bytes()

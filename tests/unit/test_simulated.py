@@ -12,7 +12,7 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.price.costs import Shape, foretold
-from excamera.price.estimate import Film, Pace, Workers, estimate
+from excamera.price.estimate import Film, Pace, Workers, estimate, guessed_crf
 from excamera.price.simulated import simulated
 from excamera.price.stages import equal_batches
 from mu.fanout import UNWANTED_S
@@ -31,6 +31,7 @@ OPTIONS = {
     "anchors": EncodeOptions(chunk_frames=6, batch_chunks=2, mode="anchors"),
     "rebase": EncodeOptions(chunk_frames=6, batch_chunks=16, mode="rebase"),
     "one chunk": EncodeOptions(chunk_frames=24, batch_chunks=1),
+    "target": EncodeOptions(bitrate="2M"),
 }
 
 
@@ -85,12 +86,8 @@ def test_a_target_costs_its_rounds() -> None:
     made, told = simulated(film, target, WORKERS, cloud=cloud), estimate(film, target, WORKERS)
     assert made.seconds == pytest.approx(told.seconds, rel=0.2)
     assert made.dollars == pytest.approx(told.dollars, rel=0.1)
-    assert told.dollars > 1.2 * estimate(film, aimed(film, target), WORKERS).dollars
-
-
-def aimed(film: Film, options: EncodeOptions) -> EncodeOptions:
-    """The crf that is expected, without the target."""
-    return EncodeOptions(crf=guessed_crf(film, options))
+    without = EncodeOptions(crf=guessed_crf(film, target))
+    assert told.dollars > 1.2 * estimate(film, without, WORKERS).dollars
 
 
 def test_batches_of_a_plan_are_simulated() -> None:
