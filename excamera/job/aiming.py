@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import chain, combinations, pairwise
 from typing import Any, Self
 
@@ -35,6 +36,9 @@ _NEAR_ONE = 0.25
 _EXACT, _GOOD = 0.005, 0.01
 """By which share a film that was encoded whole may miss its rate: no further round is worth it; or
 it is better than what can be expected of other crf's."""
+
+_APART = 1.5
+"""By how many steps of crf batches of a film may differ."""
 
 _FLATTEST, _STEEPEST = 1 / 3, 3.0
 """The slope of a sample, as a multiple of the usual one, beyond what was encoded."""
@@ -157,7 +161,6 @@ class Aim:
             _Curve({one.crf: self._value(one, sample) for one in records}, self._slope)
             for sample, records in zip(sampling.samples, tried, strict=True)
         ]
-        self._whole = [[one.crf for one in records] for records in zip(*tried, strict=True)]
         self._weights = [
             sum(self._share(sample, batch) for batch in range(sample.first, sample.end))
             for sample in sampling.samples
@@ -220,7 +223,7 @@ class Aim:
         if all(crfs[sample.batch] in curve.crfs for sample, curve in pairs):
             return True
         if self._is_whole:
-            return min(map(self._error, self._whole)) <= _EXACT
+            return self._best_known is not None and self._error(self._best_known) <= _EXACT
         # All samples have been encoded at about the same places.
         known = self._curves[0].crfs
         near = _NEAR if len(known) > 1 else _NEAR_ONE
@@ -241,27 +244,42 @@ class Aim:
     def crfs(self) -> list[float]:
         """The crf of every batch.
 
-        If all batches have been encoded with crf's that meet the target, it is these: between two
-        of them bits follow no smooth curve.
+        If all batches have been encoded with crf's that together meet the target, it is these:
+        between two of them bits follow no smooth curve.
         """
-        if self._is_whole:
-            known = min(self._whole, key=self._error)
-            if self._error(known) <= _GOOD:
-                return known
-            return self._refined(self._spread())
-        return self._spread()
+        if not self._is_whole:
+            return self._spread()
+        known = self._best_known
+        if known is not None and self._error(known) <= _GOOD:
+            return known
+        spread, grid = self._spread(), self._sampling.grid
+        best, worst = self._sampling.best, self._sampling.worst
+        near = [
+            [crf for crf in (own - grid, own, own + grid) if best <= crf <= worst] for own in spread
+        ]
+        return self._refined(spread, near)
 
-    def _refined(self, crfs: list[float]) -> list[float]:
-        """Better crf's than those, if a step more or less for one or two batches makes them so.
+    @cached_property
+    def _best_known(self) -> list[float] | None:
+        """The best of the crf's with which all batches were encoded, if they are near enough."""
+        near = [
+            [crf for crf in curve.crfs if abs(crf - self.crf) <= _APART] for curve in self._curves
+        ]
+        if not all(near):
+            return None
+        nearest = [min(some, key=lambda crf: (abs(crf - self.crf), crf)) for some in near]
+        return self._refined(nearest, near)
+
+    def _refined(self, crfs: list[float], choices: Sequence[Sequence[float]]) -> list[float]:
+        """Better crf's than those, with others for one or two batches.
 
         In a short film, one step for one batch may be several per cent of the film.
         """
-        grid, best, worst = self._sampling.grid, self._sampling.best, self._sampling.worst
         moves = [
             (batch, crf)
-            for batch, own in enumerate(crfs)
-            for crf in (own - grid, own + grid)
-            if best <= crf <= worst
+            for batch, (own, some) in enumerate(zip(crfs, choices, strict=True))
+            for crf in some
+            if crf != own
         ]
         ways = [crfs]
         for some in chain(combinations(moves, 1), combinations(moves, 2)):
