@@ -24,6 +24,7 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Plan
 from excamera.job.records import JobResult, PlanSummary
+from excamera.job.target import Reached
 from excamera.lifecycle.failure import second_try
 from excamera.media.scenes import Survey
 from excamera.media.source.numbered import find_pictures, is_sequence
@@ -52,6 +53,7 @@ class EncodeResult:
         sound: "copied", "encoded" or "none".
         indexed_by: "packets", or "decoding" if the packets could not be trusted.
         notes: what a user should know of the source, a line each.
+        reached: what has become of the target, if the options have one.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class EncodeResult:
     sound: str
     indexed_by: str
     notes: tuple[str, ...] = ()
+    reached: Reached | None = None
 
 
 def encode_file(
@@ -141,6 +144,7 @@ def encode_file(
             sound=result.sound,
             indexed_by=Job.load(store, JOB).plan.source.indexed_by,
             notes=tuple(result.notes),
+            reached=Reached.from_json(result.target),
         )
 
 

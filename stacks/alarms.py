@@ -16,6 +16,7 @@ from constructs import Construct
 
 from excamera.job.steps import SPREADING, STEP_NAMES
 from stacks.function import Function
+from stacks.settings import WATCHED_FOR_REFUSALS
 
 PERIOD = Duration.minutes(5)
 RUNBOOK = "docs/operations.md"
@@ -59,7 +60,7 @@ class Alarms(Construct):
         # An alarm takes at most ten metrics; Lambda itself retries functions that events call.
         throttles = {
             name: metric
-            for step in STEP_NAMES
+            for step in WATCHED_FOR_REFUSALS
             for name, metric in _of_sizes(functions[step], "Throttles", step).items()
         }
         self.add(

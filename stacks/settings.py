@@ -12,7 +12,7 @@ from constructs import Node
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import MOST_CHILDREN, MOST_SHARES, SPREAD_CALLS
-from excamera.job.steps import DEFAULT_MEMORY_MB, ENCODE_SIZES_MB, ENCODING, STEP_NAMES
+from excamera.job.steps import DEFAULT_MEMORY_MB, ENCODE_SIZES_MB, ENCODING, STEPS, Per
 from mu.fanout import MOST_AT_ONCE
 from stacks import public_key
 from stacks.quotas import quota
@@ -39,8 +39,12 @@ CANARIES = (
 
 _MEMORY_MB = range(128, 10_241)
 
-MOST_SIZES = quota("metrics of an alarm").most - len(STEP_NAMES) - 1
-"""Further sizes of encode: one alarm is about the sum of all of the flow's functions."""
+WATCHED_FOR_REFUSALS = tuple(step.name for step in STEPS if step.per is not Per.PROBE)
+"""The steps whose refused calls an alarm is about. Where the few calls of probe are refused, so are
+those of encode that follow."""
+
+MOST_SIZES = quota("metrics of an alarm").most - len(WATCHED_FOR_REFUSALS) - 1
+"""Further sizes of encode: one alarm is about the sum of these functions."""
 
 SMALLEST_SCRATCH_MB = 512
 """The smallest `/tmp` of a function, which costs nothing."""

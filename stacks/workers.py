@@ -131,7 +131,7 @@ class Workers(Construct):
         called = {
             step.name: list(self.by_step[step.name].sizes.values())
             for step in STEPS
-            if step.per is not Per.JOB
+            if step.per not in (Per.JOB, Per.PROBE)
         }
         arns = {
             step: [one.current_version.function_arn for one in sizes]

@@ -84,7 +84,7 @@ def on_a_stack(
     """
     workers, pace, by = pace_of(cloud)
     if goal is not None:
-        goal.check_codec(options.codec)
+        goal.check(options)
         film = edited(look_at(source), options)
         ways = planned(film, options, workers, pace, goal)
         ways.check()

@@ -114,7 +114,7 @@ def encode(
 
 
 def summary(result: EncodeResult) -> str:
-    """One line about the result: its place, size, duration, rate and frames."""
+    """One line about the result: its place, size, duration, rate, frames, and the target."""
     duration = max(result.duration_s, 1e-9)
     sound = {"none": "no sound", "copied": "sound copied", "encoded": "sound encoded"}
     container = OUTPUT_CONTAINERS[result.path.suffix.lower().removeprefix(".")]()
@@ -126,5 +126,5 @@ def summary(result: EncodeResult) -> str:
         f"{result.path}: {result.size:,} bytes, {result.duration_s:.3f} s, "
         f"{result.size * 8 / duration / 1000:,.1f} kbit/s, {result.frames} frames, "
         f"{result.key_frames} key frame{'s' if result.key_frames != 1 else ''}, "
-        f"{sound[result.sound]}"
+        f"{sound[result.sound]}" + (f"; {result.reached.text}" if result.reached else "")
     )

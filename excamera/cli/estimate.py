@@ -30,7 +30,7 @@ from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.media.words import counted
 from excamera.places import check_input, check_picture, written
 from excamera.price.choices import Point
-from excamera.price.estimate import Estimate, Film, Pace, Workers
+from excamera.price.estimate import Estimate, Film, Pace, Workers, guessed_crf
 from excamera.price.estimate import estimate as estimated
 from excamera.price.planner import Planned, planned
 
@@ -101,8 +101,8 @@ def estimate(
         encode_sizes=encode_memory[1:] or workers.encode_sizes,
     )
     if goal is not None:
-        goal.check_codec(chosen.codec)
-    settled = by_hand(options) or chosen.is_plain
+        goal.check(chosen)
+    settled = by_hand(options) or chosen.is_plain or chosen.target is not None
     ways = None if settled else planned(film, chosen, workers, pace, goal)
     if plot is not None and ways is not None:
         with written(plot) as part:
@@ -236,7 +236,8 @@ def _like(cloud: Cloud, name: str) -> tuple[Workers, Pace]:
     workers = replace(workers, concurrency=job["account_concurrency"] or workers.concurrency)
     options = EncodeOptions.from_json(job["options"])
     pace = Pace.of_job(attempts, film, options, workers)
-    return workers, pace.with_size(job["result"]["size"], film, options.crf)
+    crf = guessed_crf(film, options)
+    return workers, pace.with_size(job["result"]["size"], film, crf)
 
 
 def _learned(cloud: Cloud) -> tuple[Workers, Pace, str]:

@@ -21,6 +21,7 @@ from excamera.cli.cloud import (
 from excamera.cli.help import OUTPUT, command, option
 from excamera.cli.outcome import outcomes
 from excamera.errors import OptionError
+from excamera.job.target import Reached
 from excamera.media.words import counted
 from excamera.places import check_output, check_timeline, write_page
 
@@ -113,11 +114,13 @@ def result_line(job: dict[str, Any], output: Path | None) -> str:
     where = output or f"s3://{result['bucket']}/{result['key']}"
     duration = max(result["duration_s"], 1e-9)
     keys = result["key_frames"]
+    reached = Reached.from_json(result.get("target"))
     cost = f", ${job['cost']['so_far_usd']:.4f}" if job["cost"] else ""
     return (
         f"{where}: {result['size']:,} bytes, {result['duration_s']:.3f} s, "
         f"{result['size'] * 8 / duration / 1000:,.1f} kbit/s, {result['frames']} frames, "
         f"{keys} key frame{'s' if keys != 1 else ''}{cost}"
+        + (f"; {reached.text}" if reached else "")
     )
 
 

@@ -1,5 +1,7 @@
 """ExCamera's flow: index, then the sound beside surveys and plan, then all batches, then stitch.
 
+For a job with a target, samples of the film are encoded before the batches (`excamera.job.aiming`).
+
 A short source has no spans to survey. Few spans or batches are begun by one function, many in child
 executions (see `mu.fanout`). A batch is encoded in shares (see `excamera.job.packing`). If it
 has several, a worker codes its anchors before; whoever ends last joins the batch.
@@ -93,7 +95,42 @@ def excamera_flow(timeout_s: int | None = None) -> Node:
         {"audio": task("audio", job="$.job"), "plan": Sequence("cut", (surveys, plan))},
         output="ready",
     )
-    return Sequence("excamera", (index, ready, batches, task("stitch", job="$.job")))
+    # One after another: each round knows what those before have found.
+    rounds = Each(
+        "rounds",
+        items="$.ready.plan.rounds",
+        item={
+            "job": "$.job",
+            "round": "$item.round",
+            "samples": "$item.samples",
+            "at_once": "$item.at_once",
+            "threads": "$.ready.plan.threads",
+        },
+        body=Each(
+            "samples",
+            items="$.samples",
+            item={
+                "job": "$.job",
+                "round": "$.round",
+                "sample": "$item",
+                "threads": "$.threads",
+            },
+            body=task(
+                "probe",
+                output=DISCARD,
+                job="$.job",
+                round="$.round",
+                sample="$.sample",
+                threads="$.threads",
+            ),
+            output=DISCARD,
+            concurrency="$.at_once",
+        ),
+        output=DISCARD,
+        concurrency=1,
+    )
+    stitch = task("stitch", job="$.job")
+    return Sequence("excamera", (index, ready, rounds, batches, stitch))
 
 
 def planning_flow() -> Node:

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from excamera.errors import OptionError
 from excamera.job.codecs import VP8
-from excamera.job.options import OPTIONS, SWITCH, Value, expanded
+from excamera.job.options import OPTIONS, SWITCH, EncodeOptions, Value, expanded
+from excamera.job.target import KINDS
 
 WITHIN, BUDGET, OR_FAIL = NAMES = ("within", "budget", "or-fail")
 """As the command line and the metadata of uploads write it."""
@@ -86,19 +87,36 @@ class Goal:
         given = expanded(given)
         names = [one.name for one in OPTIONS if one.field in CHOSEN and one.field in given]
         if names:
-            goal = WITHIN if self.budget_usd is None else BUDGET
-            raise OptionError(f"{goal} chooses {' and '.join(names)}: leave out one or the other")
-        self.check_codec(str(given.get("codec", VP8)))
+            raise OptionError(
+                f"{self._name} chooses {' and '.join(names)}: leave out one or the other"
+            )
+        self._check_codec(str(given.get("codec", VP8)))
+        self._check_target([kind for kind in KINDS if given.get(kind)])
 
-    def check_codec(self, codec: str) -> None:
-        """Refuse a codec for which there is nothing to choose.
+    def check(self, options: EncodeOptions) -> None:
+        """Refuse options for which nothing can be chosen.
 
         Raises:
-            OptionError: it is not VP8.
+            OptionError: the codec is not VP8, or there is a target.
         """
+        self._check_codec(options.codec)
+        self._check_target([] if options.target is None else [options.target.kind])
+
+    def _check_codec(self, codec: str) -> None:
         if codec != VP8:
-            goal = WITHIN if self.budget_usd is None else BUDGET
-            raise OptionError(f"{goal} is for {VP8} only: leave it out for {codec}")
+            raise OptionError(f"{self._name} is for {VP8} only: leave it out for {codec}")
+
+    def _check_target(self, kinds: list[str]) -> None:
+        if kinds:
+            name = kinds[0].replace("_", "-")
+            raise OptionError(
+                f"{self._name} and {name} exclude each other: how long a job takes that has to "
+                "find its quality is not known before"
+            )
+
+    @property
+    def _name(self) -> str:
+        return WITHIN if self.budget_usd is None else BUDGET
 
     def to_json(self) -> dict[str, Any]:
         """The goal as a JSON object."""

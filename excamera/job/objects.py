@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
+from excamera.errors import PlanMismatch
 from excamera.job.packing import Packing
 from excamera.job.plan import Batch, Plan
-from excamera.job.records import Record
+from excamera.job.records import AimRecord, Record
 from mu import Context, NoSuchKey, Store, at_once
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -44,6 +45,20 @@ class Keys:
     def survey(self, span: int) -> str:
         """The survey of such a part; it is a record without an object."""
         return f"{self.prefix}/surveys/{span:06d}.json"
+
+    @property
+    def sampling(self) -> str:
+        """What is tried of the film, if the job has a target (`excamera.job.aiming`)."""
+        return f"{self.prefix}/sampling.json"
+
+    def probe(self, round: int, sample: int) -> str:
+        """A sample as encoded in one of the rounds; it is a record without an object."""
+        return f"{self.prefix}/probes/{round}/{sample:06d}.json"
+
+    @property
+    def aim(self) -> str:
+        """The quality of each batch, if the job has a target; a record without an object."""
+        return f"{self.prefix}/aim.json"
 
     def part(self, batch: int) -> str:
         """The part of the plan that the workers of one batch read."""
@@ -175,12 +190,41 @@ class Job:
     def load(
         cls, store: Store, name: str, batch: int | None = None, *, span: int | None = None
     ) -> Self:
-        """The job of that name, with its whole plan, the part for one batch, or a span."""
+        """The job of that name, with its whole plan, the part for one batch, or a span.
+
+        If the job has a target, the part has the quality that was chosen for the batch.
+        """
         keys = Keys(name)
         key = keys.plan if batch is None else keys.part(batch)
         if span is not None:
             key = keys.span(span)
-        return cls(store, keys, Plan.from_json(store.get(key)))
+        job = cls(store, keys, Plan.from_json(store.get(key)))
+        if batch is None or job.plan.options.target is None:
+            return job
+        return job.with_crf(job.aim().crfs[batch])
+
+    def with_crf(self, crf: float) -> Self:
+        """A part of the job with that quality of its batch."""
+        return replace(self, plan=replace(self.plan, crf=crf))
+
+    def aim(self) -> AimRecord:
+        """The quality of each batch of a job with a target.
+
+        Raises:
+            PlanMismatch: it is missing, or of another plan.
+        """
+        found = self.known(self.keys.aim, AimRecord)
+        if found is None:
+            raise PlanMismatch("the quality of the batches is missing or of another plan")
+        return found
+
+    def known(self, key: str, kind: type[AnyRecord]) -> AnyRecord | None:
+        """A record without an object, if a run of the same plan has stored it, else None."""
+        try:
+            record = kind.from_json(self.store.get(key))
+        except (NoSuchKey, TypeError, ValueError):
+            return None
+        return record if record.plan == self.plan.digest else None
 
     def save(self, packing: Packing) -> None:
         """Store the plan: its parts, then the whole, then the list that the flow maps over.

@@ -13,7 +13,7 @@ from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, cast
 
 from excamera.errors import OptionError
-from excamera.job import forms
+from excamera.job import forms, target
 from excamera.job.codecs import (
     AUTO,
     CODECS,
@@ -24,6 +24,7 @@ from excamera.job.codecs import (
     container_for,
 )
 from excamera.job.presets import PRESETS
+from excamera.job.target import Target
 
 CRF_MAX = CODECS[VP8].worst_crf
 DEADLINES = ("good", "best", "realtime")
@@ -32,6 +33,7 @@ _QI_MAX = 127
 _LAG_MAX = 25  # libvpx's MAX_LAG_BUFFERS
 _MOST_CHUNKS = 1000  # of a batch
 _USUAL_FRAMES, _SHORTEST_FRAMES = 12, 6  # of a chunk, if N is chosen
+_EIGHTHS = 8
 _LONGEST_PLAIN = 240  # frames of a plain chunk, if N is chosen: ten seconds of a film
 H264_PRESETS = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
@@ -180,8 +182,15 @@ def _switch(default: bool, text: str, **more: Any) -> Any:
     return field(default=default, metadata={"rule": Rule(text, switch=True, **more)})
 
 
-def _text(form: str, meant: Callable[[str], object], text: str, *, off: str = "") -> Any:
-    rule = Rule(text, form=form, meant=meant, off=off, offered=True, section=EDITING)
+def _text(
+    form: str,
+    meant: Callable[[str], object],
+    text: str,
+    *,
+    off: str = "",
+    section: str = EDITING,
+) -> Any:
+    rule = Rule(text, form=form, meant=meant, off=off, offered=True, section=section)
     return field(default="", metadata={"rule": rule})
 
 
@@ -309,6 +318,27 @@ class EncodeOptions(_Checked):
         None, 0, WORST_CRF, "Quality on the scale of the codec's encoder (h264: 0 to 51); "
         "0 is the best", offered=True, usual=USUAL_CRF
     )  # fmt: skip
+    # A film is encoded with them for a target: a whole step of crf would be too coarse.
+    crf_eighths: int = _number(
+        0, 0, _EIGHTHS - 1, "Eighths of a step that are added to `crf`, in mode anchors and for "
+        "h264"
+    )  # fmt: skip
+    bitrate: str = _text(
+        target.BITRATE_FORM, target.parse_bitrate, "Instead of crf: the rate of the picture, "
+        "met within 3 % over the film", section=QUALITY
+    )  # fmt: skip
+    size: str = _text(
+        target.SIZE_FORM, target.parse_size, "Instead of crf: the size of the whole file with "
+        "its sound", section=QUALITY
+    )  # fmt: skip
+    target_ssim: str = _text(
+        target.SSIM_FORM, target.parse_ssim, "Instead of crf: the mean SSIM of the luma, in dB "
+        "as excamera compare prints it", section=QUALITY
+    )  # fmt: skip
+    target_psnr: str = _text(
+        target.PSNR_FORM, target.parse_psnr, "Instead of crf: the PSNR of the luma",
+        section=QUALITY
+    )  # fmt: skip
     mode: str = _choice(
         "auto", MODES, "How the chunks of a batch come to share a key frame: anchors codes ahead "
         "the frames that they refer to; rebase is the published method, in which libvpx encodes "
@@ -373,9 +403,35 @@ class EncodeOptions(_Checked):
             object.__setattr__(self, "crf", CODECS[self.codec].crf)
         _Checked.__post_init__(self)
         worst = CODECS[self.codec].worst_crf
-        if self.crf > worst:
-            raise OptionError(f"crf must be 0 to {worst} for {self.codec}, not {self.crf}")
+        if self.exact_crf > worst:
+            raise OptionError(f"crf must be 0 to {worst} for {self.codec}, not {self.exact_crf:g}")
         container_for(self.codec, self.container)
+        _ = self.target
+
+    @property
+    def target(self) -> Target | None:
+        """What the result is to reach instead of the quality `crf`; None leaves it at that.
+
+        Raises:
+            OptionError: there are several targets.
+        """
+        return Target.of({kind: getattr(self, kind) for kind in target.KINDS})
+
+    @property
+    def exact_crf(self) -> float:
+        """`crf` with its eighths."""
+        return self.crf + self.crf_eighths / _EIGHTHS
+
+    @property
+    def crf_grid(self) -> float:
+        """The steps of `exact_crf` that make a difference."""
+        is_fine = self.codec == "h264" or (self.codec == VP8 and self.mode != "rebase")
+        return 1 / _EIGHTHS if is_fine else 1.0
+
+    def with_crf(self, crf: float) -> EncodeOptions:
+        """These options with that quality, a multiple of `crf_grid`."""
+        whole, rest = divmod(round(crf * _EIGHTHS), _EIGHTHS)
+        return replace(self, crf=whole, crf_eighths=rest)
 
     def with_texts(self, given: Mapping[str, str]) -> EncodeOptions:
         """These options with some replaced: by the command line's names, values as text.
@@ -416,6 +472,11 @@ class EncodeOptions(_Checked):
                 )
             groups.setdefault(known[name].group, {})[name] = value
         changed: dict[str, Any] = dict(groups.pop("", {}))
+        # What a user asks for replaces any target of the stack.
+        asked = [one for one in (target.CRF, *target.KINDS) if given.get(one) not in (None, "")]
+        target.refuse_several(asked)
+        if asked:
+            changed = {**dict.fromkeys(target.KINDS, ""), **changed}
         for group, values in groups.items():
             changed[group] = replace(getattr(self, group), **values)
         return replace(self, **changed)
@@ -428,6 +489,7 @@ class EncodeOptions(_Checked):
             for option in OPTIONS
             if option.rule.offered
             if not option.rule.codecs or self.codec in option.rule.codecs
+            if option.field != target.CRF or self.target is None
         }  # fmt: skip
 
     @property
@@ -567,7 +629,8 @@ OFFERED: tuple[Option, ...] = (PRESET, *(option for option in OPTIONS if option.
 def expanded(given: Mapping[str, Value]) -> Mapping[str, Value]:
     """Options with those of the preset that is among them; what else is given wins.
 
-    With another codec than the preset's, its quality and effort mean nothing and are left out.
+    With another codec than the preset's, its quality and effort mean nothing and are left out;
+    with a target, its quality.
 
     Args:
         given: by the API's names.
@@ -582,5 +645,7 @@ def expanded(given: Mapping[str, Value]) -> Mapping[str, Value]:
     others = {name: value for name, value in given.items() if name != PRESET.field}
     left_out: set[str] = set()
     if others.get("codec", options["codec"]) != options["codec"]:
-        left_out = {"crf", *(option.field for option in OPTIONS if option.rule.codecs)}
+        left_out = {target.CRF, *(option.field for option in OPTIONS if option.rule.codecs)}
+    if any(others.get(kind) for kind in target.KINDS):
+        left_out.add(target.CRF)
     return {**{name: options[name] for name in options if name not in left_out}, **others}

@@ -93,6 +93,11 @@ class Packing:
         """How many shares a batch of so many chunks has."""
         return min(self.shares, chunks)
 
+    @property
+    def samples_at_once(self) -> int:
+        """The most samples that are encoded at the same time, for a job with a target."""
+        return min(MOST_SHARES, self.batches_at_once * self.shares_at_once)
+
     def item(self, batch: int, chunks: int, *, anchored: bool) -> dict[str, Any]:
         """A batch in the list that the flow maps over; see `excamera.job.objects.Job.save`."""
         of = self.shares_of(chunks)

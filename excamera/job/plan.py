@@ -310,6 +310,8 @@ class Plan:
         whole: for a part, the whole that it belongs to.
         upload: the name of the upload in parts that workers write the output with, or "".
         rate: frames a second, as the encoders of plain chunks are told.
+        crf: of the batch of a part, if the job has a target (see `Job.load`); it is not stored with
+            the plan, from which it follows.
         output: the place of the result; None leaves it in the job's store.
         deinterlaced: whether workers make whole pictures of interlaced ones.
         tags: see there.
@@ -335,6 +337,12 @@ class Plan:
     whole: Whole | None = None
     upload: str = ""
     rate: Fraction = Fraction(25)
+    crf: float | None = None
+
+    @property
+    def batch_options(self) -> EncodeOptions:
+        """The options with which the batch of a part is encoded."""
+        return self.options if self.crf is None else self.options.with_crf(self.crf)
 
     @property
     def repeats(self) -> bool:

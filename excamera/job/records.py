@@ -100,6 +100,43 @@ class ShareRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeRecord(Record):
+    """A sample of the film, encoded for a job with a target; there is no object beside it.
+
+    Attributes:
+        crf: with which it was encoded, with its eighths; -1 if it was not, as enough was known.
+        frames: shown frames.
+        packets: coded frames.
+        bytes: of coded frames.
+        key_bytes: of the key frame.
+        loss: of the luma, if the target is a quality: the mean of 1 - SSIM, or the mean squared
+            error as a share of 255 squared.
+    """
+
+    crf: float
+    frames: int = 0
+    packets: int = 0
+    bytes: int = 0
+    key_bytes: int = 0
+    loss: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AimRecord(Record):
+    """The quality of each batch of a job with a target; there is no object beside it.
+
+    Attributes:
+        crfs: of each batch, with their eighths.
+        expected: bits of all batches, or dB of the film.
+        limit: why the target cannot be met, or "".
+    """
+
+    crfs: list[float]
+    expected: float
+    limit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecord(Record):
     """A batch as it stands in the result.
 
@@ -315,6 +352,8 @@ class PlanSummary:
         predicted: a `Prediction`; None if there is none.
         way: how the batches are begun, see `mu.fanout.way_of`.
         planned: see `IndexSummary`.
+        rounds: in which samples are encoded, see `excamera.job.aiming.Sampling.rounds`; none
+            without a target.
     """
 
     items: str
@@ -344,6 +383,7 @@ class PlanSummary:
     predicted: dict[str, Any] | None = None
     way: str = ""
     planned: dict[str, Any] | None = None
+    rounds: list[dict[str, Any]] = field(default_factory=list)
 
     def memory(self, usual: Mapping[str, int]) -> dict[str, int]:
         """MB of each function that the job calls, from those of their usual sizes."""
@@ -372,6 +412,7 @@ class JobResult:
         video_bytes: of coded frames.
         sound: "copied", "encoded" or "none".
         notes: what a user should know of the source, a line each.
+        target: an `excamera.job.target.Reached`; None for a job without a target.
     """
 
     key: str
@@ -382,6 +423,7 @@ class JobResult:
     video_bytes: int
     sound: str
     notes: list[str] = field(default_factory=list)
+    target: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The result as the step's result."""

@@ -27,6 +27,7 @@ class Per(Enum):
 
     JOB = auto()
     SPAN = auto()
+    PROBE = auto()
     AHEAD = auto()
     SHARE = auto()
 
@@ -54,6 +55,12 @@ class Counts:
     Attributes:
         job: once for the job.
         span: for each span of a long film.
+        probe: for each sample of a job with a target in each round, and once to choose the crf's.
+        round: for each of these rounds.
+        tried: for each time that a call reads what was found of a sample in an earlier round.
+        aimed: for each share of such a job.
+        aimed_ahead: for each call of anchors of such a job.
+        target: once for such a job.
         batch: for each batch.
         share: for each share of a batch.
         divided: for each batch of several shares.
@@ -68,6 +75,12 @@ class Counts:
 
     job: int = 0
     span: int = 0
+    probe: int = 0
+    round: int = 0
+    tried: int = 0
+    aimed: int = 0
+    aimed_ahead: int = 0
+    target: int = 0
     batch: int = 0
     share: int = 0
     divided: int = 0
@@ -180,9 +193,23 @@ STEPS = (
         # The plan, the list of batches, the upload of the result and what is noted of it, the
         # record; a part of the plan for each batch. The list of the jobs that wait is priced as a
         # write, too, and the turn is one.
-        writes=Counts(job=7, batch=1),
+        # The list of samples.
+        writes=Counts(job=7, batch=1, target=1),
         # The index, the turns, the model, an upload that was begun before, the check; all surveys.
         reads=Counts(job=6, span=1),
+    ),
+    Step(
+        "probe",
+        memory_mb=5307,
+        task="excamera.steps.probe:probe",
+        per=Per.PROBE,
+        rights=frozenset({Right.READS_SOURCE, Right.READS_JOBS, Right.WRITES_JOBS}),
+        # The record, that in the timeline.
+        writes=Counts(probe=2),
+        # The plan, the record of an earlier attempt, the list of samples, the check; what earlier
+        # rounds have found.
+        reads=Counts(probe=4, tried=1),
+        phase="trying qualities",
     ),
     Step(
         "anchors",
@@ -193,7 +220,8 @@ STEPS = (
         # The anchors and their record, the record in the timeline.
         writes=Counts(ahead=3),
         # The plan, the record of an earlier attempt, the source, the check.
-        reads=Counts(ahead=3 + _OPENED),
+        # Of a job with a target, the quality of the batch.
+        reads=Counts(ahead=3 + _OPENED, aimed_ahead=1),
         phase="coding anchors",
     ),
     Step(
@@ -212,7 +240,8 @@ STEPS = (
         # earlier one; in mode anchors, the anchors and their record. Whoever joins them reads
         # the others and their records, and looks again for an earlier batch. The sound and its
         # record; what is noted of neighbours, and whether they are put together already.
-        reads=Counts(batch=4, share=3, divided=-2, divided_share=3, ahead_share=2, node=2, job=-1),
+        reads=Counts(batch=4, share=3, divided=-2, divided_share=3, ahead_share=2, node=2, job=-1,
+                     aimed=1),
         # An environment keeps its source open.
         reads_of_environment=_OPENED,
         phase="encoding",
@@ -241,7 +270,8 @@ STEPS = (
         # The turns, the plan, what is noted of all batches, the sound's record, the output, the
         # check. Batches of less than 5 MiB are read by encode or here; S3 copies larger ones, which
         # is a write.
-        reads=Counts(job=7, batch=1),
+        # Of a job with a target, what was expected.
+        reads=Counts(job=7, batch=1, target=1),
         phase="stitching",
     ),
 )  # fmt: skip
@@ -263,7 +293,7 @@ FUNCTIONS: tuple[Function, ...] = (
 """All functions; `warm` is deployed unless `warm_ahead` is false, the last only with a
 `webhook_url`."""
 
-NUMBERS = ("span", "batch", "share")
+NUMBERS = ("span", "round", "sample", "batch", "share")
 """What the events of steps number, by the names of the fields."""
 
 SPREADING = "spread"

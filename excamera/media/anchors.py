@@ -24,6 +24,7 @@ from excamera.errors import ChunkError, SeamMismatch
 from excamera.job.options import EncodeOptions
 from excamera.media.join import CodedChunk, JoinedChunk
 from excamera.media.lookahead import Lookahead
+from excamera.media.quantizers import spread_qis
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,10 @@ def encode_anchors(
     opening, state = [coded.frame], coded.state
     remaining = iter(zip(ahead.pictures[1:], quantizers.ahead[1:], strict=True))
     last = len(lengths) - 1
+    ordinary = [quantizers.ordinary] * len(lengths)
+    if options.target is not None:
+        # The same for all would be too coarse a choice for a film of few batches.
+        ordinary = spread_qis(quantizers.step, len(lengths))
     for number, length in enumerate(lengths):
         closing: list[bytes] = []
         opened = state
@@ -102,7 +107,7 @@ def encode_anchors(
                 shows = codec.show_reference(state, Reference.ALTREF, threads=threads)
                 closing.append(shows.frame)
                 state = shows.state
-        yield Opened(ChunkAnchors(opening, closing, quantizers.ordinary), opened)
+        yield Opened(ChunkAnchors(opening, closing, ordinary[number]), opened)
         opening = []
 
 

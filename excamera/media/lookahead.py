@@ -66,10 +66,12 @@ class Quantizers:
     Attributes:
         ahead: of the frames that are coded ahead: the key frame and the anchors.
         ordinary: `y_ac_qi` of the others.
+        step: that the others should have.
     """
 
     ahead: list[Quantizer]
     ordinary: int
+    step: float
 
 
 def lost_of(
@@ -113,6 +115,15 @@ class _Sample:
     last: codec.Motion
 
 
+def step_of(crf: float) -> float:
+    """The quantizer step of a crf; between two whole numbers on the curve through theirs."""
+    steps, whole = codec.quantizer_steps(), int(crf)
+    step = float(steps[QI_OF_CRF[whole]])
+    if crf == whole:
+        return step
+    return float(step * (steps[QI_OF_CRF[whole + 1]] / step) ** (crf - whole))
+
+
 def coded_ahead(lengths: Sequence[int]) -> list[int]:
     """Numbers of the pictures of a batch that are coded ahead.
 
@@ -130,18 +141,18 @@ class Lookahead:
     """
 
     def __init__(
-        self, pictures: Iterable[codec.Raster], lengths: Sequence[int], crf: int, threads: int
+        self, pictures: Iterable[codec.Raster], lengths: Sequence[int], crf: float, threads: int
     ) -> None:
         """Reads a batch.
 
         Args:
             pictures: all of the batch, in order; only a few are kept at a time.
             lengths: frames of each chunk.
-            crf: quality.
+            crf: quality; between two whole numbers, quantizer steps are between theirs.
             threads: how many share the work on a picture.
         """
-        self._y_ac_qi = QI_OF_CRF[crf]
-        self._step = codec.quantizer_steps()[self._y_ac_qi]
+        self._step = step_of(crf)
+        self._y_ac_qi = nearest_qi(self._step)
         self._threads = threads
         numbers = coded_ahead(lengths)
         samples = dict(_sample_numbers(numbers, sum(lengths)))
@@ -203,7 +214,7 @@ class Lookahead:
             even = even_octaves([self.lost()])
         base = self._step * 2.0**even
         ahead = self._of_all_macroblocks(self._octaves(base))
-        return Quantizers([quantizer(one, base) for one in ahead], nearest_qi(base))
+        return Quantizers([quantizer(one, base) for one in ahead], nearest_qi(base), base)
 
     def _trials(self, octaves: Sequence[Blocks], effective: Sequence[Blocks]) -> Iterator[Trial]:
         """The trials of a batch.

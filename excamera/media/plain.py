@@ -65,7 +65,7 @@ def _h264_options(options: EncodeOptions) -> dict[str, str]:
     # "stitchable" keeps what the pictures are out of the headers: all chunks have the same.
     wanted = "threads=1:keyint=infinite:scenecut=0:open-gop=0:stitchable=1"
     return {
-        "crf": str(options.crf),
+        "crf": f"{options.exact_crf:g}",
         "preset": options.plain.h264_preset,
         "x264-params": wanted + _X264_KERNELS,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -34,6 +35,16 @@ class Quantizer:
 def nearest_qi(step: float) -> int:
     """The `y_ac_qi` whose step is nearest."""
     return int(np.abs(np.log2(codec.quantizer_steps()) - math.log2(step)).argmin())
+
+
+def spread_qis(step: float, count: int) -> list[int]:
+    """So many `y_ac_qi` whose steps are next to a step, spread evenly so that their mean is it."""
+    levels = np.log2(codec.quantizer_steps())
+    level = min(max(math.log2(step), levels[0]), levels[-1])
+    low = min(int(np.searchsorted(levels, level, side="right")) - 1, len(levels) - 2)
+    share = float((level - levels[low]) / (levels[low + 1] - levels[low]))
+    ends = [math.floor(share * number + 0.5) for number in range(count + 1)]
+    return [low + after - before for before, after in itertools.pairwise(ends)]
 
 
 def quantizer(octaves: Blocks, step: float) -> Quantizer:

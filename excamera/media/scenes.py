@@ -98,6 +98,12 @@ class Survey:
         costs = zip(*(self._distant[number] for number in numbers), strict=True)
         return _chunk_frames(*(sum(column) / max(1, alone) for column in costs))
 
+    def cost(self, first: int, end: int) -> float:
+        """How hard the frames from `first` to before `end` are to encode as one batch."""
+        rest = range(first + 1, end)
+        predicted = sum(min(self._last[number], self._alone[number]) for number in rest)
+        return float(self._alone[first] + predicted + self._blocks * (end - first))
+
     def _is_spike(self, number: int) -> bool:
         if number in self._known or not is_new(self._last[number], self._alone[number]):
             return False

@@ -17,6 +17,11 @@ _COUNT = struct.Struct("<I")
 _PACKET = struct.Struct("<iIQ")  # milliseconds from the segment's start, bytes, discard_ns
 
 
+def payload(size: int, packets: int, segments: int) -> int:
+    """The bytes of sound in an object of that size, with so many packets in so many segments."""
+    return size - packets * _PACKET.size - segments * _COUNT.size
+
+
 def pack(blocks: Sequence[Block]) -> tuple[bytes, list[list[int]]]:
     """Packets as segments, one behind the other.
 

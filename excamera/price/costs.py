@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from excamera.job.aiming import ROUNDS, sample_count
 from excamera.job.cut import longest_plain, spans
 from excamera.job.environments import calls_for
 from excamera.job.flow import excamera_flow, way_of_batches, way_of_spans
@@ -49,6 +50,7 @@ class Shape:
         divided_shares: shares of those.
         anchored: whether batches are of mode anchors; if one is divided, its anchors are a call.
         spans: number of spans, each a call of survey.
+        samples: batches that are encoded for a trial, for a target; none without one.
         spread_spans: whether one function begins all surveys.
         spread_batches: whether one begins all batches; else they are a distributed map.
     """
@@ -61,6 +63,7 @@ class Shape:
     divided_shares: int = 0
     anchored: bool = True
     spans: int = 0
+    samples: int = 0
     spread_spans: bool = False
     spread_batches: bool = False
 
@@ -93,6 +96,7 @@ class Shape:
             divided_shares=sum(count * shares for count, shares in kinds if shares > 1),
             anchored=anchored,
             spans=divided,
+            samples=0 if options.target is None else sample_count(batches),
             **begun(batches, divided, limits, packing),
         )
 
@@ -114,6 +118,7 @@ class Shape:
             divided_shares=tally.divided_shares,
             anchored=anchored,
             spans=tally.tasks["survey"],
+            samples=tally.tasks["probe"] // ROUNDS,
             spread_spans=spread_spans,
             spread_batches=tally.tasks[SPREADING] > spread_spans,
         )
@@ -127,14 +132,23 @@ class Shape:
     @property
     def counts(self) -> Counts:
         """How many there are of each unit."""
+        ahead = self.divided * self.anchored
+        # Each call of a round reads all that those before it have found; as does the last call.
+        earlier = ROUNDS * (ROUNDS - 1) // 2 * self.samples
         return Counts(
             job=1,
             span=self.spans,
+            probe=ROUNDS * self.samples + 1 if self.samples else 0,
+            round=ROUNDS + 1 if self.samples else 0,
+            tried=self.samples * (earlier + ROUNDS),
+            aimed=self.shares if self.samples else 0,
+            aimed_ahead=ahead if self.samples else 0,
+            target=int(self.samples > 0),
             batch=self.batches,
             share=self.shares,
             divided=self.divided,
             divided_share=self.divided_shares,
-            ahead=self.divided * self.anchored,
+            ahead=ahead,
             ahead_share=self.divided_shares * self.anchored,
             node=nodes(self.batches),
             listed=int(not self.spread_batches),
@@ -220,7 +234,7 @@ def foretold(
         writes=_counted(shape, WRITES),
         reads=_counted(shape, READS)
         + READS_OF_ENVIRONMENT * environments
-        + source_reads * (shape.shares + shape.divided + shape.spans),
+        + source_reads * (shape.shares + shape.divided + shape.spans + 2 * shape.samples),
     )
 
 
@@ -307,6 +321,8 @@ def _entered(node: Node, unit: str = "job") -> Counts:
             branches = (_entered(one, unit) for one in node.branches.values())
             return sum(branches, Counts(**{unit: 1}))
         case Each():
+            if isinstance(node.body, Each):
+                return Counts(**{unit: 1}) + _entered(node.body, "round")
             # A body of several nodes is a batch.
             of_body = _unit(step_of(node.body.name)) if isinstance(node.body, Task) else "batch"
             own = Counts(**{unit: 1}) + _entered(node.body, of_body)

@@ -9,16 +9,20 @@ job to go by, and because the sum was within 8% of what was billed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
+from excamera.job.aiming import ROUNDS
+from excamera.job.codecs import CODECS
 from excamera.job.environments import AT_START, for_batches
 from excamera.job.options import AnchorSettings, EncodeOptions
-from excamera.job.packing import SPREAD_CALLS, Limits, capacity_of
+from excamera.job.packing import MOST_SHARES, SPREAD_CALLS, Limits, capacity_of
 from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import ENCODE_SIZES_MB, SPREADING, STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
+from excamera.job.target import BITRATE, SIZE, SSIM, Target
 from excamera.price import plain
 from excamera.price.costs import ASKING_S, UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
@@ -171,6 +175,14 @@ CRF_OCTAVE = 14.0
 
 CRF_TIME_OCTAVE = 28.0
 """Steps of `crf` that halve the time of encode."""
+
+_DB_OF_OCTAVE = 3.0
+"""What halving the bits usually costs."""
+
+_USUAL_SSIM_DB, _USUAL_PSNR_DB = 16.0, 38.0
+"""Of a film at the usual crf."""
+
+_LOWEST_GUESS = 6
 
 DEADLINE_FACTORS = {"good": 1.0, "best": 1.5, "realtime": 0.74}
 """The time of encode at each deadline, as a multiple of that of "good"."""
@@ -348,6 +360,7 @@ def estimate(
         shape: how the film is cut, if that is known; by default all batches are equal.
     """
     pace = pace or Pace()
+    options = aimed(film, options, pace)
     limits = workers.limits
     shape = shape or film.cut(options, limits)
     calls = _call_seconds(film, options, shape, workers, pace)
@@ -380,14 +393,21 @@ def estimate(
         batch_s += calls["anchors"]
         waits_s += STATE_S + waits["anchors"]
     surveyed = ceil(shape.spans / surveys)
+    tried_s = 0.0
     computing_s = (
         calls["index"]
         + max(calls["audio"], surveyed * calls["survey"] + calls["plan"])
         + rounds * batch_s
         + calls["stitch"]
     )
+    if shape.samples:
+        together = max(1, min(shape.samples, free, MOST_SHARES))
+        tries = ROUNDS * ceil(shape.samples / together) + 1
+        computing_s += tries * calls["probe"]
+        tried_s = waits["probe"] + (1 + tries) * STATE_S
     waits_s = (
-        START_S
+        tried_s
+        + START_S
         + sum(waits[step] for step in ("index", "plan", "encode", "stitch"))
         + (waits["survey"] if shape.spans else 0.0)
         + (1 + surveyed) * STATE_S
@@ -424,9 +444,54 @@ def bits_of(pace: Pace, options: EncodeOptions) -> float:
 
 def result_bytes(film: Film, options: EncodeOptions, pace: Pace) -> int:
     """The expected size of a result."""
-    bits = film.frames * film.megapixels * bits_of(pace, options)
+    target = options.target
+    if target is not None and target.kind == SIZE:
+        return round(target.wanted)
+    bits = film.frames * film.megapixels * bits_of(pace, aimed(film, options, pace))
+    if target is not None and target.kind == BITRATE:
+        bits = _bits_wanted(target, film)
     sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
     return round((bits + sound_bits) / 8)
+
+
+def octave_of(options: EncodeOptions) -> float:
+    """Steps of `crf` that halve the bits."""
+    return plain.COSTS[options.codec].octave if options.is_plain else CRF_OCTAVE
+
+
+def guessed_crf(film: Film, options: EncodeOptions, pace: Pace | None = None) -> int:
+    """The crf with which a film probably meets the options' target; without one their own."""
+    target = options.target
+    if target is None:
+        return options.crf
+    usual = CODECS[options.codec].crf
+    if target.is_quality:
+        octaves = _octaves_of_quality(target)
+    else:
+        bits = _bits_wanted(target, film)
+        expected = bits_of(pace or Pace(), options.with_crf(usual))
+        octaves = math.log2(expected * film.frames * film.megapixels / max(1.0, bits))
+    highest = CODECS[options.codec].worst_crf - _LOWEST_GUESS
+    guess = round(usual + octaves * octave_of(options))
+    return min(max(guess, _LOWEST_GUESS), highest)
+
+
+def aimed(film: Film, options: EncodeOptions, pace: Pace) -> EncodeOptions:
+    """The options with the crf that is expected of their target."""
+    if options.target is None:
+        return options
+    return options.with_crf(guessed_crf(film, options, pace))
+
+
+def _octaves_of_quality(target: Target) -> float:
+    usual = _USUAL_SSIM_DB if target.kind == SSIM else _USUAL_PSNR_DB
+    return (usual - target.wanted) / _DB_OF_OCTAVE
+
+
+def _bits_wanted(target: Target, film: Film) -> float:
+    if target.kind == BITRATE:
+        return 1000 * target.wanted * film.duration_s
+    return 8 * target.wanted - (SOUND_BITS * film.duration_s if film.sound else 0)
 
 
 def effort(options: EncodeOptions) -> float:
@@ -510,10 +575,13 @@ def work_seconds(
             first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
             joined = pace.rebase_s * (1 - first) + pace.first_frame_s * first
             encode += work * joined * detail(options) / threads
+    # Two of the rounds encode, in the mean.
+    probe = 2 * encode * min(1.0, shape.samples / max(1, shape.batches))
     survey = work * pace.survey_s if options.follows_scenes else 0.0
     return dict.fromkeys(STEP_NAMES, 0.0) | {
         "index": pace.plan_s * film.frames / 1000 + (0.0 if shape.spans else survey),
         "survey": survey / _parallel(workers.cpus("survey")) if shape.spans else 0.0,
+        "probe": probe,
         "anchors": anchors,
         "encode": encode,
         "audio": pace.audio_s * film.duration_s / _parallel(workers.cpus("audio")) * film.sound,

@@ -248,7 +248,8 @@ def lesson_of(
         mode_of_batch(options): encoding,
         "stitch": seconds["stitch"],
     }
-    if not options.is_plain:
+    # What a target needs of crf says nothing of the film's bits at a given one.
+    if not options.is_plain and options.target is None:
         work["bits"] = film.frames * film.megapixels
     if made.sound == "encoded":
         work["audio"] = seconds["audio"]

@@ -9,7 +9,7 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.plan import Plan
 from excamera.job.records import Prediction
-from excamera.price.estimate import START_S, Estimate, Film, Pace, Workers, estimate
+from excamera.price.estimate import START_S, Estimate, Film, Pace, Workers, aimed, estimate
 from excamera.price.simulated import before_s, simulated
 from excamera.price.stages import Lengths, Stages, batches_of
 from mu.prices import GB_SECOND_USD
@@ -76,6 +76,7 @@ def predict(
         batches: the frames of each chunk of each batch.
         warm: whether the functions have environments left from another job.
     """
+    options = aimed(film, options, pace)
     shape = Stages(film, options, pace, workers.limits, batches).shape
     told = estimate(film, options, workers, pace, warm=True, shape=shape)
     seconds, computing_s, copies_gb_s = _simulated(

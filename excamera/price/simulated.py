@@ -9,7 +9,7 @@ from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import SPREADING, STEPS
 from excamera.price.costs import STARTED_S, Usage, besides
-from excamera.price.estimate import COLD_START_S, Film, Pace, Workers
+from excamera.price.estimate import COLD_START_S, Film, Pace, Workers, aimed
 from excamera.price.stages import ROUNDS, Lengths, Stages, equal_batches
 from mu.copies import SHARE
 from mu.prices import GB_SECOND_USD
@@ -76,6 +76,7 @@ def simulated(
         source_reads: see `Stages`.
     """
     pace = pace or Pace()
+    options = aimed(film, options, pace)
     cut = equal_batches(film, options) if batches is None else batches
     stages = Stages(
         film, options, pace, workers.limits, cut, source_reads=source_reads, warms=workers.warms

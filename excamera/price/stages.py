@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from excamera.job.aiming import rounds_of, sample_count
 from excamera.job.cut import SPAN_PIXELS, equal_ranges, spans
 from excamera.job.environments import AT_START
 from excamera.job.flow import way_of_batches, way_of_spans
@@ -135,6 +136,7 @@ class Stages:
             divided_shares=sum(divided),
             anchored=self._anchored,
             spans=len(self.spans),
+            samples=0 if self.options.target is None else sample_count(len(self.batches)),
             **begun(len(self.batches), len(self.spans), self.limits, self.packing),
         )
 
@@ -163,7 +165,8 @@ class Stages:
         # Equal calls are worked out once.
         frames = 0 if span is None else self._frames_of(span)
         ends = None if batch is None else self._ends(batch)
-        kind = step, frames, lengths, event.get("share"), ends
+        numbers = tuple(event.get(name) for name in ("share", "round", "sample"))
+        kind = step, frames, lengths, numbers, ends
         made = self._made.get(kind)
         if made is None:
             self._made[kind] = made = self._works[step](event, lengths)
@@ -178,6 +181,7 @@ class Stages:
         return {
             "index": self._index,
             "survey": self._survey,
+            "probe": self._probe,
             "plan": self._plan,
             "audio": self._audio,
             "anchors": self._anchors,
@@ -185,6 +189,10 @@ class Stages:
             "stitch": self._stitch,
             SPREADING: self._spread,
         }
+
+    @property
+    def _aimed(self) -> int:
+        return int(self.options.target is not None)
 
     @cached_property
     def _anchored(self) -> bool:
@@ -229,6 +237,7 @@ class Stages:
             "threads": self.packing.threads,
             "size": self.packing.size,
             "way": way_of_batches(len(self.batches), self.limits, self.packing),
+            "rounds": rounds_of(self.shape.samples, self.packing.samples_at_once),
         }
         return self._call("plan", result=result)
 
@@ -239,11 +248,24 @@ class Stages:
         shared = Shared(self.pace.audio_s * self.film.duration_s, gain=FURTHER_CPU)
         return self._call("audio", shared=(shared,), read_bytes=size, written_bytes=size)
 
+    def _probe(self, event: dict[str, Any], _lengths: Any) -> Work:
+        samples, number = self.shape.samples, event["round"]
+        units = Counts(probe=1, tried=number * samples)
+        # Two of the rounds encode, in the mean.
+        if number > 1:
+            return self._call("probe", units)
+        whole = self.batches[event["sample"] * len(self.batches) // samples]
+        of_batch = {"batch": 0, "share": 0, "of": 1}
+        work = self._encode(of_batch, whole)
+        return self._call(
+            "probe", units, 1, cpu_s=work.cpu_s, shared=work.shared, read_bytes=work.read_bytes
+        )
+
     def _anchors(self, _event: Any, lengths: Lengths) -> Work:
         frames, ahead = sum(lengths), len(lengths)
         return self._call(
             "anchors",
-            Counts(ahead=1),
+            Counts(ahead=1, aimed_ahead=self._aimed),
             parts=1,
             shared=(self._shared(self._ahead(frames, ahead)),),
             read_bytes=self._source_bytes(frames),
@@ -269,7 +291,12 @@ class Stages:
             between = sum(self._ordinary(lengths, number) for number in own)
             # Chunks begin as soon as their anchor is coded, beside those that follow.
             work = self._ahead(frames, len(lengths)) + self._between_s * between
-        units = Counts(share=1, divided_share=divided, ahead_share=divided * int(self._anchored))
+        units = Counts(
+            aimed=self._aimed,
+            share=1,
+            divided_share=divided,
+            ahead_share=divided * int(self._anchored),
+        )
         read, written = self._source_bytes(frames), 0.0
         if divided:
             written += self._result_bytes(frames)

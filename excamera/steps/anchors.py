@@ -67,8 +67,8 @@ def opened_batch(
         threads: how many share the work on a picture.
     """
     lengths = [len(chunk.pts) for chunk in batch.chunks]
-    options = job.plan.options
-    ahead = Lookahead(pictures, lengths, options.crf, threads)
+    options = job.plan.batch_options
+    ahead = Lookahead(pictures, lengths, options.exact_crf, threads)
     return encode_anchors(ahead, lengths, options, threads, job.plan.even)
 
 

@@ -112,7 +112,7 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     if goal is not None:
         if accept is None:
             raise OptionError("a time or a price is for the cloud: one machine has no prices")
-        goal.check_codec(options.codec)
+        goal.check(options)
         options = surveyed(options)
     before = _before(event, options, context.store, keys)
     if before is not None:

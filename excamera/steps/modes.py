@@ -119,11 +119,12 @@ class Anchored(_Share):
             first, end = self.chunks[0].number, self.chunks[-1].number + 1
             opened = islice(opened_chunks(self._anchors[:end]), first, None)
         begun: list[Future[CodedChunk]] = []
+        options = self._job.plan.batch_options
         for one, chunk in zip(opened, self.chunks, strict=True):
             if self._whole:
                 self._anchors.append(one.anchors)
             source = pictures.of(self.coded_of(chunk))
-            begun.append(self._pool.submit(encode_between, one, source, self._job.plan.options))
+            begun.append(self._pool.submit(encode_between, one, source, options))
         return (future.result() for future in begun)
 
     def join(self, coded: Iterable[CodedChunk]) -> Iterator[JoinedChunk]:
@@ -165,7 +166,7 @@ class Rebased(_Share):
             source = pictures.of(chunk)
             if self._whole and isinstance(source, list):
                 self._kept[chunk.number] = source
-            begun.append(self._pool.submit(encode_chunk, source, self._job.plan.options))
+            begun.append(self._pool.submit(encode_chunk, source, self._job.plan.batch_options))
         return (CodedChunk(future.result()) for future in begun)
 
     def join(self, coded: Iterable[CodedChunk]) -> Iterator[JoinedChunk]:
@@ -180,7 +181,7 @@ class Rebased(_Share):
             SourceChunk(self._checked(one, chunk), self._rasters(pictures, chunk))
             for chunk, one in zip(self._batch.chunks, coded, strict=True)
         )
-        first_frame_qi = self._job.plan.options.first_frame_qi
+        first_frame_qi = self._job.plan.batch_options.first_frame_qi
         yield from media.join(chunks, first_frame_qi, self._threads, self.timings)
 
     def _rasters(self, pictures: Pictures[VideoFrame], chunk: Chunk) -> list[codec.Raster]:
@@ -207,7 +208,7 @@ class Plain(_Share):
         )
         for chunk in self.chunks:
             source = pictures.in_turn(chunk)
-            yield encode_plain(source, plan.options, plan.geometry, plan.rate)
+            yield encode_plain(source, plan.batch_options, plan.geometry, plan.rate)
 
     def join(self, coded: Iterable[CodedChunk]) -> Iterator[JoinedChunk]:
         """See `Mode.join`; nothing changes, and everything is decoded and counted."""

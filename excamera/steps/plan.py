@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from excamera.job.aiming import Sampling, rounds_of, sampled
+from excamera.job.codecs import CODECS
 from excamera.job.cut import cut
 from excamera.job.draft import Draft
 from excamera.job.flow import way_of_batches
@@ -16,6 +19,7 @@ from excamera.lifecycle.result_uploads import assembly_prefix, begin_upload
 from excamera.media.container.output import output_container
 from excamera.media.losses import Lost, even_octaves
 from excamera.media.scenes import Survey
+from excamera.price.estimate import Film, guessed_crf, octave_of
 from mu import Context, Event, Store, at_once
 
 Grant = Callable[[int, Limits], Limits]
@@ -60,6 +64,7 @@ def plan(
         limits = grant(limits.useful(shape), limits)
     packing = limits.pack(shape)
     Job(context.store, keys, made).save(packing)
+    samples = _sampled(made, surveyed, context.store, keys)
     context.mark("stored")
     shares = [packing.shares_of(len(batch.chunks)) for batch in batches]
     predicted = foretell(made, limits) if foretell is not None else None
@@ -91,12 +96,40 @@ def plan(
         predicted=None if predicted is None else predicted.to_json(),
         way=way_of_batches(len(batches), limits, packing),
         planned=draft.planned,
+        rounds=rounds_of(samples, packing.samples_at_once),
     ).to_json()
 
 
 def _begun(made: Plan, store: Store, keys: Keys) -> str:
     container = output_container(made.container, made.options.codec)
     return begin_upload(made, container.media_type, store, keys)
+
+
+def _sampled(made: Plan, survey: Survey | None, store: Store, keys: Keys) -> int:
+    """Store what is to be tried of the film, if it has a target; returns how many samples."""
+    options = made.options
+    if options.target is None:
+        return 0
+    frames = [len(batch.pts) for batch in made.batches]
+    costs = [float(count) for count in frames]
+    if survey is not None:
+        costs = [
+            survey.cost(batch.chunks[0].first_frame, batch.chunks[0].first_frame + count)
+            for batch, count in zip(made.batches, frames, strict=True)
+        ]
+    sampling = Sampling(
+        plan=made.digest,
+        samples=sampled(frames, costs),
+        frames=frames,
+        costs=costs,
+        guess=float(guessed_crf(Film.of(made, made.frame_count), options)),
+        octave=octave_of(options),
+        best=1.0 if options.codec == "h264" else 0.0,
+        worst=float(CODECS[options.codec].worst_crf),
+        grid=options.crf_grid,
+    )
+    store.put(keys.sampling, json.dumps(sampling.to_json()).encode())
+    return len(sampling.samples)
 
 
 def _shape(plan: Plan) -> Cut:

@@ -7,6 +7,7 @@ from functools import partial
 
 from excamera.job.objects import Job
 from excamera.job.records import AudioRecord, JobResult
+from excamera.job.target import BITRATE, Reached
 from excamera.lifecycle.result_uploads import assembly_of
 from excamera.lifecycle.results import publish
 from excamera.media.container.output import Run, output_container
@@ -49,16 +50,38 @@ def stitch(event: Event, context: Context) -> Event:
         key = plan.output.key
         size = publish(plan.output, container.media_type, plan.source, job.keys.job, write)
     context.mark("stored")
+    video_bytes = sum(note.bytes for note in notes)
+    reached, missed = _reached(job, size, video_bytes)
     return JobResult(
         key=key,
         size=size,
         frames=plan.frame_count,
         key_frames=sum(note.key_frames for note in notes),
         duration_s=max(float(plan.end * plan.time_base), sound.end_ms / 1000 if sound else 0.0),
-        video_bytes=sum(note.bytes for note in notes),
+        video_bytes=video_bytes,
         sound="none" if sound is None else "copied" if sound.copied else "encoded",
-        notes=[*plan.notes, *(_notes_on(sound) if sound else ())],
+        notes=[*plan.notes, *(_notes_on(sound) if sound else ()), *missed],
+        target=None if reached is None else reached.to_json(),
     ).to_json()
+
+
+def _reached(job: Job, size: int, video_bytes: int) -> tuple[Reached | None, list[str]]:
+    """What has become of the job's target, and a note if it was missed."""
+    target = job.plan.options.target
+    if target is None:
+        return None, []
+    aim = job.aim()
+    if target.is_quality:
+        reached = Reached(target.kind, target.wanted, aim.expected, "samples")
+    elif target.kind == BITRATE:
+        seconds = float(job.plan.end * job.plan.time_base)
+        reached = Reached(target.kind, target.wanted, video_bytes * 8 / seconds / 1000, "result")
+    else:
+        reached = Reached(target.kind, target.wanted, size, "result")
+    if reached.is_met:
+        return reached, []
+    why = aim.limit or "the samples that were tried are not like the rest of the film"
+    return reached, [f"the target was missed: {reached.text}; {why}"]
 
 
 def _notes_on(sound: AudioRecord) -> Iterator[str]:

@@ -284,6 +284,19 @@ class Failure(BaseModel):
     share: int | None = None
 
 
+class Reached(BaseModel):
+    """What has become of a target: `bitrate`, `size`, `target_ssim` or `target_psnr`."""
+
+    kind: str
+    wanted: Annotated[
+        float, Field(description="kbit/s of the picture, bytes of the file, or dB of the luma.")
+    ]
+    reached: Annotated[float, Field(description="The same of the result.")]
+    by: Annotated[
+        str, Field(description="`result`: counted in it; `samples`: measured on samples of it.")
+    ]
+
+
 class Result(BaseModel):
     """A finished file."""
 
@@ -295,6 +308,7 @@ class Result(BaseModel):
     duration_s: float
     sound: str
     notes: Annotated[list[str], Field(description="What a user should know of the source.")]
+    target: Annotated[Reached | None, Field(description="Null for a job without a target.")] = None
     url: Annotated[str | None, Field(description="GET it here; null if another job replaced it.")]
     expires: str | None
 

@@ -28,6 +28,7 @@ from functions.api.models import (
     Outcome,
     Phase,
     Planned,
+    Reached,
     Result,
     TaskAttempt,
     TimelinePage,
@@ -223,6 +224,7 @@ def finished(output: JobResult, job: str, results: Results, settings: ApiSetting
         bucket=settings.output_bucket,
         **{name: getattr(output, name) for name in
            ("key", "size", "frames", "key_frames", "duration_s", "sound", "notes")},
+        target=None if output.target is None else Reached(**output.target),
         url=url[0] if url else None,
         expires=url[1] if url else None,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from mu.timeline import attempts
 FEW = 1000
 """Attempts of a timeline that are all counted: S3 lists them in one request."""
 
-_ONCE = ("audio/", "index/", "plan/", "stitch/", "survey-")
+_ONCE = ("audio/", "index/", "plan/", "stitch/", "survey-", "probe-")
 """Beginnings of the names of what each job does once, or once for each span."""
 
 

@@ -29,6 +29,7 @@ VIDEO = {*TELLING, "av", "numpy", "codec"}
 
 IMPORTS = {
     "admit": TELLING,
+    "probe": VIDEO,
     "anchors": VIDEO,
     "api": {*TELLING, "aws_lambda_powertools.event_handler", "pydantic"},
     "audio": VIDEO - {"codec"},

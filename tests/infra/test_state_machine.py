@@ -78,8 +78,12 @@ def test_the_steps_follow_each_other_as_designed(machine: Definition) -> None:
     """If this fails, the derivation lost the flow's shape."""
     states = machine["States"]
     assert machine["StartAt"] == "index"
-    following = {name: states[name]["Next"] for name in ("index", "ready")}
-    assert following == {"index": "ready", "ready": "batches"}
+    following = {name: states[name]["Next"] for name in ("index", "ready", "rounds")}
+    assert following == {"index": "ready", "ready": "rounds", "rounds": "batches"}
+    rounds = states["rounds"]
+    assert (rounds["ItemsPath"], rounds["MaxConcurrency"]) == ("$.ready.plan.rounds", 1)
+    samples = rounds["ItemProcessor"]["States"]["samples"]
+    assert (samples["ItemsPath"], samples["MaxConcurrencyPath"]) == ("$.samples", "$.at_once")
     audio, plan = states["ready"]["Branches"]
     assert (audio["StartAt"], plan["StartAt"]) == ("audio", "spans")
     assert states["ready"]["ResultPath"] == "$.ready"

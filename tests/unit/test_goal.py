@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from excamera.cli.options import goal_of
 from excamera.errors import OptionError
 from excamera.job.goal import Goal
+from excamera.job.options import EncodeOptions
 from functions.api.models import JobRequest
 
 SOURCE = "s3://films/a.mp4"
@@ -69,7 +70,7 @@ def test_a_goal_is_for_vp8() -> None:
     with pytest.raises(OptionError, match="within is for vp8 only: leave it out for h264"):
         Goal(within_s=3).refuse({"codec": "h264"})
     with pytest.raises(OptionError, match="budget is for vp8 only"):
-        Goal(budget_usd=3).check_codec("av1")
+        Goal(budget_usd=3).check(EncodeOptions(codec="av1"))
 
 
 def test_goals_on_the_command_line() -> None:

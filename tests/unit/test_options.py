@@ -44,6 +44,10 @@ _EXAMPLES = {
     "scale": ("-2:480", "640x360", "1080p"),
     "vf": ("unsharp", "split[a][b];[a][b]overlay"),
     "audio": ("2", "eng", "none", "en-GB"),
+    "bitrate": ("2000", "2M", "0.5M", "800k", "1500.5"),
+    "size": ("700M", "1.2G", "500000"),
+    "target-ssim": ("15", "0.97", "12.5"),
+    "target-psnr": ("40", "38.5"),
 }
 """Texts that are taken."""
 _NONSENSE = {
@@ -54,6 +58,10 @@ _NONSENSE = {
     "vf": (),
     "audio": ("0", "-1", "1,2", "e"),
     "scale": ("-1:-2", "0:16", "16", "-3:16", "w:h", "0p", "1p", "1080i", "-720p"),
+    "bitrate": ("0", "-1", "2 Mbit", "x", "20000M"),
+    "size": ("0", "10", "7T", "big"),
+    "target-ssim": ("0", "0.1", "99", "15k", "1.0.0"),
+    "target-psnr": ("0", "5", "100", "high"),
 }
 """Texts that are refused."""
 

@@ -17,6 +17,7 @@ from excamera.cli.submit import ask_for
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions, VpxSettings, expanded
 from excamera.job.presets import PRESETS, Preset
+from excamera.job.target import Target
 from excamera.lifecycle import uploads
 from functions.api.jobs import Jobs
 from functions.api.models import JobRequest
@@ -57,6 +58,15 @@ def test_commands_see_the_options_and_not_the_name() -> None:
     assert goal_of({"within": "30s", "preset": "web-720p"}) is not None
     ask_for(found, "mp4")
     assert found == PRESETS["preview"].options
+
+
+def test_a_target_takes_the_place_of_a_presets_quality() -> None:
+    """If this fails, `--preset web-1080p --bitrate 2M` is refused, or its rate ignored."""
+    made = EncodeOptions().with_texts({"preset": "web-1080p", "bitrate": "2M"})
+    assert made.target == Target("bitrate", 2000.0)
+    assert made.scale == PRESETS["web-1080p"].options["scale"]
+    with pytest.raises(OptionError, match="exclude each other"):
+        EncodeOptions().with_texts({"preset": "web-1080p", "bitrate": "2M", "crf": "20"})
 
 
 def test_an_unknown_preset_names_those_there_are() -> None:

@@ -34,7 +34,7 @@ def tasks(node: Node, depth: int = 0) -> dict[str, int]:
 
 def test_the_table_has_the_tasks_of_the_flow() -> None:
     """If this fails, a step has no row, or its row says that it is called more or less often."""
-    depths = {Per.JOB: 0, Per.SPAN: 1, Per.AHEAD: 2, Per.SHARE: 2}
+    depths = {Per.JOB: 0, Per.SPAN: 1, Per.PROBE: 2, Per.AHEAD: 2, Per.SHARE: 2}
     assert tasks(excamera_flow()) == {step.name: depths[step.per] for step in STEPS}
     check(excamera_flow(), REGISTRY)
 

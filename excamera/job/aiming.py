@@ -1,0 +1,341 @@
+"""How the crf's of a film's batches are found for a target, from encodes of some of them.
+
+A film is divided into as many runs of batches as it has samples. In each run one batch is a sample,
+the one of usual difficulty. A short film is sampled whole. Samples are encoded in a few rounds,
+each nearer to the target, as bits and losses change by about the same factor with each step of
+`crf`. Then each batch gets one of two neighbouring crf's, so that their sum meets the target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import chain, combinations, pairwise
+from typing import Any, Self
+
+from excamera.job.records import ProbeRecord
+from excamera.job.target import Target, to_db
+
+ROUNDS = 4
+"""In which samples are encoded, at most; in one more the crf's are chosen."""
+
+SAMPLED_WHOLE = 24
+"""Batches of a film that is sampled whole."""
+
+_FURTHER, _MOST_SAMPLES = 4, 160
+"""Of more batches one in so many is a sample, too."""
+
+_NEAR = 0.75
+"""Steps of crf from an encoded sample within which two points of each sample say enough."""
+
+_NEAR_ONE = 0.25
+"""Likewise one point, whose slope is assumed."""
+
+_EXACT, _GOOD = 0.005, 0.01
+"""By which share a film that was encoded whole may miss its rate: no further round is worth it; or
+it is better than what can be expected of other crf's."""
+
+_APART = 1.5
+"""By how many steps of crf batches of a film may differ."""
+
+_FLATTEST, _STEEPEST = 1 / 3, 3.0
+"""The slope of a sample, as a multiple of the usual one, beyond what was encoded."""
+
+_AT_END = 1e-6
+_HALVINGS = 50
+_LEAST = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A batch that is encoded for a trial.
+
+    Attributes:
+        batch: its number.
+        first: number of the first batch that it stands for.
+        end: number of the batch after the last of these.
+        frames: of the batch.
+    """
+
+    batch: int
+    first: int
+    end: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What is tried of a film.
+
+    Attributes:
+        plan: digest of the plan.
+        samples: in order.
+        frames: of every batch.
+        costs: how hard each batch is to encode, in any unit.
+        guess: the crf of the first round.
+        octave: steps of `crf` that usually halve the bits, and double a loss.
+        best: the smallest crf; that of x264 which is lossless, in another profile, is none.
+        worst: the largest crf.
+        grid: see `EncodeOptions.crf_grid`.
+    """
+
+    plan: str
+    samples: list[Sample]
+    frames: list[int]
+    costs: list[float]
+    guess: float
+    octave: float
+    best: float
+    worst: float
+    grid: float
+
+    def to_json(self) -> dict[str, Any]:
+        """It as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What `to_json` returned."""
+        return cls(**{**data, "samples": [Sample(**one) for one in data["samples"]]})
+
+
+def rounds_of(samples: int, at_once: int) -> list[dict[str, Any]]:
+    """What the flow maps over for so many samples: rounds, and which of them each encodes.
+
+    Args:
+        samples: how many; none without a target.
+        at_once: how many may be encoded at the same time.
+    """
+    if not samples:
+        return []
+    numbers = list(range(samples))
+    tried = [{"round": one, "samples": numbers, "at_once": at_once} for one in range(ROUNDS)]
+    return [*tried, {"round": ROUNDS, "samples": [0], "at_once": 1}]
+
+
+def sample_count(batches: int) -> int:
+    """How many samples a film of so many batches has."""
+    most = SAMPLED_WHOLE + max(0, batches - SAMPLED_WHOLE) // _FURTHER
+    return min(batches, most, _MOST_SAMPLES)
+
+
+def sampled(frames: Sequence[int], costs: Sequence[float]) -> list[Sample]:
+    """The samples of a film.
+
+    Args:
+        frames: of every batch.
+        costs: see `Sampling.costs`.
+    """
+    count, samples = len(frames), sample_count(len(frames))
+    borders = [count * number // samples for number in range(samples + 1)]
+    found = []
+    for first, end in pairwise(borders):
+        run = sorted(range(first, end), key=lambda one: (costs[one] / frames[one], one))
+        batch = run[len(run) // 2]
+        found.append(Sample(batch, first, end, frames[batch]))
+    return found
+
+
+class Aim:
+    """What the samples that were encoded so far say of a film.
+
+    Args:
+        sampling: the samples.
+        tried: of each sample, its records.
+        target: of the job.
+        wanted: the bits of all batches, if the target is a rate or size.
+    """
+
+    def __init__(
+        self,
+        sampling: Sampling,
+        tried: Sequence[Sequence[ProbeRecord]],
+        target: Target,
+        wanted: float,
+    ) -> None:
+        self._sampling = sampling
+        self._target = target
+        self._curves = [
+            _Curve({one.crf: self._value(one, sample) for one in records}, self._slope)
+            for sample, records in zip(sampling.samples, tried, strict=True)
+        ]
+        self._weights = [
+            sum(self._share(sample, batch) for batch in range(sample.first, sample.end))
+            for sample in sampling.samples
+        ]
+        self._wanted = self._loss_wanted(target) if target.is_quality else wanted
+        self.crf = self._solved()
+
+    @property
+    def _slope(self) -> float:
+        return (1.0 if self._target.is_quality else -1.0) / self._sampling.octave
+
+    def _value(self, record: ProbeRecord, sample: Sample) -> float:
+        if self._target.is_quality:
+            return record.loss
+        # A sample may be the beginning of its batch, which has the batch's only key frame.
+        rest = (record.bytes - record.key_bytes) / max(1, record.frames - 1)
+        return 8 * (record.key_bytes + rest * (sample.frames - 1))
+
+    def _share(self, sample: Sample, batch: int) -> float:
+        """What a batch that a sample stands for adds to the film, as a multiple of the sample."""
+        sampling = self._sampling
+        if self._target.is_quality:
+            return sampling.frames[batch] / sum(sampling.frames)
+        return sampling.costs[batch] / sampling.costs[sample.batch]
+
+    @staticmethod
+    def _loss_wanted(target: Target) -> float:
+        return float(10 ** (-target.wanted / 10))
+
+    def at(self, crf: float) -> float:
+        """The bits of the film, or its mean loss, if all batches had that crf."""
+        return sum(w * curve.at(crf) for w, curve in zip(self._weights, self._curves, strict=True))
+
+    def _solved(self) -> float:
+        low, high = self._sampling.best, self._sampling.worst
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            if (self.at(middle) < self._wanted) == self._target.is_quality:
+                low = middle
+            else:
+                high = middle
+        return (low + high) / 2
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the target lies beyond the best or the worst crf."""
+        sampling = self._sampling
+        return not sampling.best + _AT_END < self.crf < sampling.worst - _AT_END
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it lies nearer to the best."""
+        return 2 * self.crf < self._sampling.best + self._sampling.worst
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether another round would not be worth its work."""
+        crfs = self.crfs()
+        pairs = zip(self._sampling.samples, self._curves, strict=True)
+        if all(crfs[sample.batch] in curve.crfs for sample, curve in pairs):
+            return True
+        if self._is_whole:
+            return self._best_known is not None and self._error(self._best_known) <= _EXACT
+        # All samples have been encoded at about the same places.
+        known = self._curves[0].crfs
+        near = _NEAR if len(known) > 1 else _NEAR_ONE
+        return min(abs(self.crf - one) for one in known) <= near
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all batches are encoded, so that what comes out can be known exactly."""
+        return len(self._sampling.samples) == len(self._sampling.frames)
+
+    def _error(self, crfs: Sequence[float]) -> float:
+        """By how much crf's miss the target: as a share, or in tens of dB."""
+        expected = self.expected(crfs)
+        if self._target.is_quality:
+            return abs(expected - self._target.wanted) / 10
+        return abs(expected / self._wanted - 1)
+
+    def crfs(self) -> list[float]:
+        """The crf of every batch.
+
+        If all batches have been encoded with crf's that together meet the target, it is these:
+        between two of them bits follow no smooth curve.
+        """
+        if not self._is_whole:
+            return self._spread()
+        known = self._best_known
+        if known is not None and self._error(known) <= _GOOD:
+            return known
+        spread, grid = self._spread(), self._sampling.grid
+        best, worst = self._sampling.best, self._sampling.worst
+        near = [
+            [crf for crf in (own - grid, own, own + grid) if best <= crf <= worst] for own in spread
+        ]
+        return self._refined(spread, near)
+
+    @cached_property
+    def _best_known(self) -> list[float] | None:
+        """The best of the crf's with which all batches were encoded, if they are near enough."""
+        near = [
+            [crf for crf in curve.crfs if abs(crf - self.crf) <= _APART] for curve in self._curves
+        ]
+        if not all(near):
+            return None
+        nearest = [min(some, key=lambda crf: (abs(crf - self.crf), crf)) for some in near]
+        return self._refined(nearest, near)
+
+    def _refined(self, crfs: list[float], choices: Sequence[Sequence[float]]) -> list[float]:
+        """Better crf's than those, with others for one or two batches.
+
+        In a short film, one step for one batch may be several per cent of the film.
+        """
+        moves = [
+            (batch, crf)
+            for batch, (own, some) in enumerate(zip(crfs, choices, strict=True))
+            for crf in some
+            if crf != own
+        ]
+        ways = [crfs]
+        for some in chain(combinations(moves, 1), combinations(moves, 2)):
+            changed = dict(some)
+            ways.append([changed.get(batch, own) for batch, own in enumerate(crfs)])
+        return min(ways, key=self._error)
+
+    def _spread(self) -> list[float]:
+        """One of two neighbouring crf's for each batch, spread evenly over the film."""
+        grid, best, worst = self._sampling.grid, self._sampling.best, self._sampling.worst
+        low = min(max(math.floor(self.crf / grid + _LEAST) * grid, best), worst)
+        high = min(low + grid, worst)
+        span = self.at(high) - self.at(low)
+        share = 0.0 if not span else min(max((self._wanted - self.at(low)) / span, 0.0), 1.0)
+        owed, found = 0.0, []
+        for change in self._changes(low, high):
+            owed += share * change
+            rises = owed >= change / 2 and share > 0
+            owed -= change if rises else 0.0
+            found.append(high if rises else low)
+        return found
+
+    def _changes(self, low: float, high: float) -> Iterator[float]:
+        """By how much each batch changes the film from one crf to the next."""
+        for sample, curve in zip(self._sampling.samples, self._curves, strict=True):
+            change = abs(curve.at(high) - curve.at(low))
+            for batch in range(sample.first, sample.end):
+                yield self._share(sample, batch) * change
+
+    def expected(self, crfs: Sequence[float]) -> float:
+        """The bits of the film, or its quality in dB, with a crf for each batch."""
+        total = sum(
+            self._share(sample, batch) * curve.at(crfs[batch])
+            for sample, curve in zip(self._sampling.samples, self._curves, strict=True)
+            for batch in range(sample.first, sample.end)
+        )
+        return to_db(total) if self._target.is_quality else total
+
+
+class _Curve:
+    """A number of a sample by its crf, whose logarithm changes about linearly."""
+
+    def __init__(self, points: Mapping[float, float], slope: float) -> None:
+        self.crfs = sorted(points)
+        self._logs = [math.log2(max(points[crf], _LEAST)) for crf in self.crfs]
+        self._slope = slope
+
+    def at(self, crf: float) -> float:
+        """The number at a crf, between and beyond those that were tried."""
+        place = min(max(sum(one <= crf for one in self.crfs), 1), max(len(self.crfs) - 1, 1)) - 1
+        slope = self._slope
+        if len(self.crfs) > 1:
+            (x, after), (y, later) = self.crfs[place : place + 2], self._logs[place : place + 2]
+            slope = (later - y) / (after - x)
+            if not x <= crf <= after:
+                steep = min(max(slope / self._slope, _FLATTEST), _STEEPEST)
+                slope = steep * self._slope
+        nearest = min(range(len(self.crfs)), key=lambda one: (abs(self.crfs[one] - crf), one))
+        return float(2 ** (self._logs[nearest] + slope * (crf - self.crfs[nearest])))
