@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from excamera.job.options import EncodeOptions
+from excamera.job.zones import parse_zones
 from excamera.media.words import SOUND, counted
 
 
@@ -25,6 +26,9 @@ def of_plan(result: dict[str, Any]) -> Iterator[str]:
     )
     yield f"scenes: {_scenes(options, result['spans'])}"
     yield f"batches: {_batches(options, result)}"
+    for zone in parse_zones(options.zones):
+        how = f"{zone.crf:+d}, as given" if zone.is_change else f"{zone.crf}, as given"
+        yield f"zone: {zone.text.partition('=')[0]}: crf {how}; it begins with a key frame"
     yield f"mode: {_mode(options, result)}"
     threads = result["threads"]
     yield (

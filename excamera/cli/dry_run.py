@@ -152,11 +152,18 @@ def described(found: Foreseen, estimate: dict[str, Any]) -> dict[str, Any]:
         "chunks": found.summary.chunks,
         "batches": [
             {"mode": one.mode, "first_frame": one.chunks[0].first_frame,
-             "chunk_frames": [len(chunk.pts) for chunk in one.chunks]}
+             "chunk_frames": [len(chunk.pts) for chunk in one.chunks], "crf": _crf(plan, one)}
             for one in plan.batches
         ],
         "estimate": estimate,
     }  # fmt: skip
+
+
+def _crf(plan: Plan, batch: Batch) -> float | None:
+    """The quality of a batch; with a target it is not known before."""
+    if plan.options.target is not None:
+        return None
+    return plan.part(batch).batch_options.exact_crf
 
 
 def _lengths(plan: Plan) -> str:

@@ -74,6 +74,7 @@ class Sampling:
         samples: in order.
         frames: of every batch.
         costs: how hard each batch is to encode, in any unit.
+        changes: what the zone of each batch adds to its crf; all crf's here are without it.
         guess: the crf of the first round.
         octave: steps of `crf` that usually halve the bits, and double a loss.
         best: the smallest crf; that of x264 which is lossless, in another profile, is none.
@@ -85,6 +86,7 @@ class Sampling:
     samples: list[Sample]
     frames: list[int]
     costs: list[float]
+    changes: list[float]
     guess: float
     octave: float
     best: float
@@ -182,9 +184,11 @@ class Aim:
     def _share(self, sample: Sample, batch: int) -> float:
         """What a batch that a sample stands for adds to the film, as a multiple of the sample."""
         sampling = self._sampling
+        apart = sampling.changes[batch] - sampling.changes[sample.batch]
+        by_zone = float(2 ** (apart * self._slope))
         if self._target.is_quality:
-            return sampling.frames[batch] / sum(sampling.frames)
-        return sampling.costs[batch] / sampling.costs[sample.batch]
+            return by_zone * sampling.frames[batch] / sum(sampling.frames)
+        return by_zone * sampling.costs[batch] / sampling.costs[sample.batch]
 
     @staticmethod
     def _loss_wanted(target: Target) -> float:

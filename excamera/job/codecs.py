@@ -25,11 +25,14 @@ class CodecChoice:
         crf: the usual quality, on the encoder's own scale; 0 is the best.
         worst_crf: the end of that scale.
         containers: that hold it, by name; the first is the usual one of results in the cloud.
+        best_mixed: the best quality that may stand beside others in one film. x264's 0 is lossless,
+            which is another profile.
     """
 
     crf: int
     worst_crf: int
     containers: tuple[str, ...]
+    best_mixed: int = 0
 
 
 # VP8 and MP4 do not go together: FFmpeg does not write it there, and browsers do not play it.
@@ -37,7 +40,7 @@ CODECS: Mapping[str, CodecChoice] = {
     VP8: CodecChoice(24, 63, ("webm", "mkv", "ivf")),
     "vp9": CodecChoice(32, 63, ("webm", "mkv", "mp4", "ivf")),
     "av1": CodecChoice(35, 63, ("webm", "mkv", "mp4", "ivf")),
-    "h264": CodecChoice(23, 51, ("mp4", "mkv")),
+    "h264": CodecChoice(23, 51, ("mp4", "mkv"), best_mixed=1),
 }
 """The codecs by name; the first is the default."""
 

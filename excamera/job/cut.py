@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import SHARE_PIXELS
 from excamera.job.plan import Around, Batch, Chunk, mode_of_batch
+from excamera.job.zones import ZonedFrames
 
 SPAN_PIXELS = 500_000_000
 """The usual size of a span: frames times pixels. Two CPUs survey them in about 3 seconds.
@@ -43,6 +44,7 @@ class Frames:
         seeks: for each frame, timestamps to seek to in order to decode it and its successors.
         lead: how many frames before a chunk its filters see.
         follow: how many behind it.
+        zones: parts with a quality of their own, in order.
     """
 
     pts: list[int]
@@ -50,9 +52,20 @@ class Frames:
     seeks: list[tuple[int, ...]]
     lead: int = 0
     follow: int = 0
+    zones: tuple[ZonedFrames, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pts)
+
+    @property
+    def runs(self) -> list[ZonedFrames]:
+        """All frames, divided where a zone begins or ends."""
+        found, place = [], 0
+        for zone in self.zones:
+            found += [ZonedFrames(place, zone.first, 0.0), zone]
+            place = zone.end
+        found.append(ZonedFrames(place, len(self), 0.0))
+        return [run for run in found if run.first < run.end]
 
     def chunk(self, number: int, first: int, end: int) -> Chunk:
         """The frames from `first` to before `end` as the chunk of that number."""
@@ -130,23 +143,26 @@ def cut(
     """Cut a source into batches of chunks; the last of each may be short.
 
     Args:
-        frames: all of them.
+        frames: all of them; a batch has frames of one zone only.
         options: N, x and the mode.
         survey: if given, batches begin where scenes do, and N follows the pictures as far as the
             options allow; else all batches but the last are equal.
         pixels: of a frame; plain chunks of very large ones are shorter.
     """
-    ranges = (
-        equal_ranges(len(frames), options, pixels)
-        if survey is None
-        else _scenes(len(frames), options, survey, pixels)
-    )
-    for number, (first, end, length) in enumerate(ranges):
-        chunks = [
-            frames.chunk(place, start, min(start + length, end))
-            for place, start in enumerate(range(first, end, length))
-        ]
-        yield Batch(number, tuple(chunks), mode_of_batch(options))
+    number = 0
+    for run in frames.runs:
+        ranges = (
+            _equal(run.first, run.end, options, pixels)
+            if survey is None
+            else _scenes(run.first, run.end, options, survey, pixels)
+        )
+        for first, end, length in ranges:
+            chunks = [
+                frames.chunk(place, start, min(start + length, end))
+                for place, start in enumerate(range(first, end, length))
+            ]
+            yield Batch(number, tuple(chunks), mode_of_batch(options), run.change)
+            number += 1
 
 
 SHORTEST_PLAIN = 24
@@ -169,35 +185,42 @@ def longest_plain(options: EncodeOptions, pixels: int) -> int:
 
 def equal_ranges(count: int, options: EncodeOptions, pixels: int = 0) -> Iterator[_Range]:
     """The first frame, the end and N of each batch where all but the last are equal."""
+    return _equal(0, count, options, pixels)
+
+
+def _equal(first: int, end: int, options: EncodeOptions, pixels: int) -> Iterator[_Range]:
     longest, frames = options.longest_batch, options.usual_frames
     if options.is_plain:
         longest = frames = longest_plain(options, pixels)
-    for start in range(0, count, longest):
-        yield start, min(start + longest, count), frames
+    for start in range(first, end, longest):
+        yield start, min(start + longest, end), frames
 
 
-def _scenes(count: int, options: EncodeOptions, survey: Survey, pixels: int) -> Iterator[_Range]:
+def _scenes(
+    begin: int, end: int, options: EncodeOptions, survey: Survey, pixels: int
+) -> Iterator[_Range]:
+    cuts = [place for place in survey.cuts() if begin < place < end]
     if options.is_plain:
-        longest = longest_plain(options, pixels)
-        yield from _plain_ranges(_not_short(survey.cuts(), count), count, longest)
+        cuts = list(_not_short(cuts, begin, end))
+        yield from _plain_ranges([begin, *cuts, end], longest_plain(options, pixels))
         return
-    for first, end in pairwise([0, *survey.cuts(), count]):
-        for start, stop in _even_parts(first, end, options, survey):
+    for scene in pairwise([begin, *cuts, end]):
+        for start, stop in _even_parts(*scene, options, survey):
             yield start, stop, _chunk_frames(start, stop, options, survey)
 
 
-def _not_short(cuts: Iterable[int], count: int) -> Iterator[int]:
+def _not_short(cuts: Iterable[int], begin: int, end: int) -> Iterator[int]:
     """The cuts between which a plain chunk is not too short."""
-    last = 0
+    last = begin
     for place in cuts:
-        if min(place - last, count - place) >= SHORTEST_PLAIN:
+        if min(place - last, end - place) >= SHORTEST_PLAIN:
             yield place
             last = place
 
 
-def _plain_ranges(cuts: Iterable[int], count: int, longest: int) -> Iterator[_Range]:
+def _plain_ranges(borders: Sequence[int], longest: int) -> Iterator[_Range]:
     """Scenes in as few chunks as possible, which are of equal length to within a frame."""
-    for first, end in pairwise([0, *cuts, count]):
+    for first, end in pairwise(borders):
         parts = -(-(end - first) // longest)
         borders = [first + (end - first) * part // parts for part in range(parts + 1)]
         yield from ((start, stop, stop - start) for start, stop in pairwise(borders))

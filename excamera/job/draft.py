@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import chain, groupby, repeat
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from excamera.job.cut import Frames, span_to_read
 from excamera.job.objects import Keys
 from excamera.job.plan import Batch, Plan
 from excamera.job.records import SurveyRecord
+from excamera.job.zones import ZonedFrames
 from mu import Store, at_once
 
 
@@ -75,6 +76,7 @@ def _packed(frames: Frames) -> dict[str, Any]:
         "seeks": [[seek, len(list(run))] for seek, run in groupby(frames.seeks)],
         "lead": frames.lead,
         "follow": frames.follow,
+        "zones": [astuple(zone) for zone in frames.zones],
     }
 
 
@@ -82,4 +84,5 @@ def _unpacked(packed: dict[str, Any]) -> Frames:
     seeks = chain.from_iterable(repeat(tuple(seek), count) for seek, count in packed["seeks"])
     pts, read_pts = packed["pts"], packed["read_pts"]
     read_pts = pts if read_pts is None else read_pts
-    return Frames(pts, read_pts, list(seeks), packed["lead"], packed["follow"])
+    zones = tuple(ZonedFrames(*zone) for zone in packed["zones"])
+    return Frames(pts, read_pts, list(seeks), packed["lead"], packed["follow"], zones)

@@ -25,6 +25,7 @@ from excamera.job.codecs import (
 )
 from excamera.job.presets import PRESETS
 from excamera.job.target import Target
+from excamera.job.zones import ZONES_FORM, parse_zones
 
 CRF_MAX = CODECS[VP8].worst_crf
 DEADLINES = ("good", "best", "realtime")
@@ -339,6 +340,10 @@ class EncodeOptions(_Checked):
         target.PSNR_FORM, target.parse_psnr, "Instead of crf: the PSNR of the luma",
         section=QUALITY
     )  # fmt: skip
+    zones: str = _text(
+        ZONES_FORM, parse_zones, "Parts of the film with another quality, which begin with a key "
+        "frame; +N or -N is added to the film's crf", section=QUALITY
+    )  # fmt: skip
     mode: str = _choice(
         "auto", MODES, "How the chunks of a batch come to share a key frame: anchors codes ahead "
         "the frames that they refer to; rebase is the published method, in which libvpx encodes "
@@ -406,7 +411,29 @@ class EncodeOptions(_Checked):
         if self.exact_crf > worst:
             raise OptionError(f"crf must be 0 to {worst} for {self.codec}, not {self.exact_crf:g}")
         container_for(self.codec, self.container)
-        _ = self.target
+        self._check_zones()
+
+    def _check_zones(self) -> None:
+        choice, wanted = CODECS[self.codec], self.target
+        zones = parse_zones(self.zones)
+        if zones and wanted is None and self.exact_crf < choice.best_mixed:
+            raise OptionError(
+                f"crf {self.crf} of {self.codec} is lossless, and zones beside it are not: leave "
+                f"out zones, or give crf {choice.best_mixed} or more"
+            )
+        for zone in zones:
+            if zone.is_change:
+                continue
+            if wanted is not None:
+                raise OptionError(
+                    f"zones: {zone.text} gives a crf where {wanted.kind.replace('_', '-')} "
+                    "decides it: give what to add to it, such as +6"
+                )
+            if not choice.best_mixed <= zone.crf <= choice.worst_crf:
+                raise OptionError(
+                    f"zones: {zone.text}: crf must be {choice.best_mixed} to {choice.worst_crf} "
+                    f"for {self.codec}"
+                )
 
     @property
     def target(self) -> Target | None:
@@ -428,8 +455,16 @@ class EncodeOptions(_Checked):
         is_fine = self.codec == "h264" or (self.codec == VP8 and self.mode != "rebase")
         return 1 / _EIGHTHS if is_fine else 1.0
 
-    def with_crf(self, crf: float) -> EncodeOptions:
-        """These options with that quality, a multiple of `crf_grid`."""
+    def with_crf(self, crf: float, change: float = 0.0) -> EncodeOptions:
+        """These options with that quality, a multiple of `crf_grid`.
+
+        Args:
+            crf: of the film.
+            change: what is added to it, as far as the scale allows.
+        """
+        if change:
+            choice = CODECS[self.codec]
+            crf = min(max(crf + change, choice.best_mixed), choice.worst_crf)
         whole, rest = divmod(round(crf * _EIGHTHS), _EIGHTHS)
         return replace(self, crf=whole, crf_eighths=rest)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from excamera.job.options import EncodeOptions
 
-PLAN_VERSION = 9
+PLAN_VERSION = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,13 @@ class Batch:
         number: place in the job, from 0.
         chunks: in order.
         mode: "anchors", "rebase" or "plain", see `mode_of_batch`.
+        crf_change: what its zone adds to the film's `crf`.
     """
 
     number: int
     chunks: tuple[Chunk, ...]
     mode: str
+    crf_change: float = 0.0
 
     @property
     def is_anchored(self) -> bool:
@@ -342,7 +344,11 @@ class Plan:
     @property
     def batch_options(self) -> EncodeOptions:
         """The options with which the batch of a part is encoded."""
-        return self.options if self.crf is None else self.options.with_crf(self.crf)
+        change = self.batches[0].crf_change
+        if self.crf is None and not change:
+            return self.options
+        crf = self.options.exact_crf if self.crf is None else self.crf
+        return self.options.with_crf(crf, change)
 
     @property
     def repeats(self) -> bool:
@@ -450,6 +456,7 @@ class Plan:
                     batch["number"],
                     tuple(_chunk(chunk) for chunk in batch["chunks"]),
                     batch["mode"],
+                    batch["crf_change"],
                 )
                 for batch in body["batches"]
             ),

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 
+from excamera.job import forms
 from excamera.job.aiming import ROUNDS
 from excamera.job.codecs import CODECS
 from excamera.job.environments import AT_START, for_batches
@@ -23,6 +24,7 @@ from excamera.job.plan import Plan, mode_of_batch
 from excamera.job.steps import ENCODE_SIZES_MB, SPREADING, STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
 from excamera.job.target import BITRATE, SIZE, SSIM, Target
+from excamera.job.zones import parse_zones
 from excamera.price import plain
 from excamera.price.costs import ASKING_S, UNTIMED_CALLS_S, Shape, Usage, foretold
 from mu import Attempt
@@ -448,10 +450,22 @@ def result_bytes(film: Film, options: EncodeOptions, pace: Pace) -> int:
     if target is not None and target.kind == SIZE:
         return round(target.wanted)
     bits = film.frames * film.megapixels * bits_of(pace, aimed(film, options, pace))
+    bits *= _by_zones(film, options)
     if target is not None and target.kind == BITRATE:
         bits = _bits_wanted(target, film)
     sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
     return round((bits + sound_bits) / 8)
+
+
+def _by_zones(film: Film, options: EncodeOptions) -> float:
+    """The bits of a film with its zones as a multiple of those without, if it is alike all over."""
+    factor = 1.0
+    begin_s = forms.parse_start(options.start or "0")
+    for zone in parse_zones(options.zones):
+        share = zone.share_of(begin_s, film.duration_s)
+        change = zone.change(options.exact_crf)
+        factor += share * (2 ** (-change / octave_of(options)) - 1)
+    return factor
 
 
 def octave_of(options: EncodeOptions) -> float:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from excamera.errors import NoFrames
 from excamera.job import forms
 from excamera.job.options import EncodeOptions
+from excamera.job.zones import parse_zones, zoned_frames
 from excamera.steps.frames import SourceFrames
 
 _HALF = Fraction(1, 2)
@@ -24,20 +25,28 @@ def edited(
     Args:
         frames: all of the source.
         origin: the time of the source that would be 0 without a trim, in ticks.
-        options: `start` and `duration`; and `fps`, unless these are numbered pictures.
+        options: `start` and `duration`; `fps`, unless these are numbered pictures; `zones`.
 
     Returns:
         The frames; and the time of the source that is 0 in the result, in seconds.
 
     Raises:
         NoFrames: the source ends before `start`.
+        OptionError: it ends before a zone begins.
     """
+    source_s, length_s = origin * frames.time_base, (frames.end - origin) * frames.time_base
     if options.start or options.duration:
         frames, origin = _trimmed(frames, origin, options)
     origin_s = origin * frames.time_base
     shifted = replace(frames, pts=[pts - origin for pts in frames.pts], end=frames.end - origin)
     if options.fps and frames.source.pictures is None:
         shifted = _at_rate(shifted, forms.parse_rate(options.fps))
+    zones = parse_zones(options.zones)
+    if zones:
+        begin_s = origin_s - source_s
+        times = [begin_s + pts * shifted.time_base for pts in shifted.pts]
+        zoned = zoned_frames(zones, times, length_s, options.exact_crf)
+        shifted = replace(shifted, zones=zoned)
     return shifted, origin_s
 
 

@@ -16,6 +16,7 @@ from excamera.job.forms import NO_AUDIO
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import SourceFile
+from excamera.job.zones import ZonedFrames
 from excamera.media.source.clock import Clock, common_clock
 from excamera.media.source.index import (
     LOST_FRAMES,
@@ -49,6 +50,7 @@ class SourceFrames:
         sound_clock: of the sound.
         interlaced: whether some are.
         notes: what a user should know of them.
+        zones: see `excamera.job.cut.Frames`.
     """
 
     source: SourceFile
@@ -60,6 +62,7 @@ class SourceFrames:
     sound_clock: Clock = Clock()  # noqa: RUF009 (it cannot change)
     interlaced: bool = False
     notes: tuple[str, ...] = ()
+    zones: tuple[ZonedFrames, ...] = ()
 
 
 def of_pictures(

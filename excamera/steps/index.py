@@ -218,7 +218,9 @@ def _draft(
     """What is known before the cut, with the survey of a short source."""
     options = made.options
     seen = Sight() if filters is None else filters.sight
-    shown = Frames(frames.pts, frames.read_pts, frames.seeks, seen.before, seen.behind)
+    shown = Frames(
+        frames.pts, frames.read_pts, frames.seeks, seen.before, seen.behind, frames.zones
+    )
     pixels = made.geometry.width * made.geometry.height
     divided = spans(len(shown), pixels, options, surveyor.span_pixels)
     if divided or not options.follows_scenes:

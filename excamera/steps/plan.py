@@ -122,9 +122,10 @@ def _sampled(made: Plan, survey: Survey | None, store: Store, keys: Keys) -> int
         samples=sampled(frames, costs),
         frames=frames,
         costs=costs,
+        changes=[batch.crf_change for batch in made.batches],
         guess=float(guessed_crf(Film.of(made, made.frame_count), options)),
         octave=octave_of(options),
-        best=1.0 if options.codec == "h264" else 0.0,
+        best=float(CODECS[options.codec].best_mixed),
         worst=float(CODECS[options.codec].worst_crf),
         grid=options.crf_grid,
     )

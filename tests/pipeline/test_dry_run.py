@@ -46,7 +46,8 @@ def batches(plan: Plan) -> list[dict[str, Any]]:
     """The batches of a plan as a dry run tells them."""
     return [
         {"mode": one.mode, "first_frame": one.chunks[0].first_frame,
-         "chunk_frames": [len(chunk.pts) for chunk in one.chunks]}
+         "chunk_frames": [len(chunk.pts) for chunk in one.chunks],
+         "crf": plan.part(one).batch_options.exact_crf}
         for one in plan.batches
     ]  # fmt: skip
 

@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -33,7 +34,9 @@ def sampling(batches: int, grid: float = 0.125, guess: float = 24) -> Sampling:
     chance = random.Random(batches)
     frames = [chance.randrange(24, 193) for _ in range(batches)]
     costs = [count * chance.uniform(0.5, 4) for count in frames]
-    return Sampling("", sampled(frames, costs), frames, costs, guess, 14.0, 0.0, 63.0, grid)
+    return Sampling(
+        "", sampled(frames, costs), frames, costs, [0.0] * batches, guess, 14.0, 0.0, 63.0, grid
+    )
 
 
 def encoded(tried: Sampling, bits: Bits, target: Target, wanted: float) -> tuple[Aim, int]:
@@ -89,6 +92,23 @@ def test_whole_steps_of_crf_are_shared_between_batches() -> None:
     assert all(30.0 in found[first : first + 4] for first in range(0, 40, 4))
     made = sum(bits(batch, crf) for batch, crf in enumerate(found))
     assert made == pytest.approx(total, rel=0.01)
+
+
+@pytest.mark.parametrize("batches", [3, 60])
+def test_batches_of_zones_are_counted_with_what_their_zone_adds(batches: int) -> None:
+    """If this fails, a film misses its rate because its credits have fewer bits."""
+    changes = [20.0 if batch >= 2 * batches // 3 else 0.0 for batch in range(batches)]
+    tried = replace(sampling(batches), changes=changes)
+
+    def bits(batch: int, crf: float) -> float:
+        return 900 * tried.costs[batch] * 2 ** ((24 - crf - changes[batch]) / 12)
+
+    total = sum(bits(batch, 27) for batch in range(batches))
+    aim, _ = encoded(tried, bits, Target("bitrate", 1), total)
+    found = aim.crfs()
+    assert max(abs(crf - 27) for crf in found) < 0.5
+    made = sum(bits(batch, crf) for batch, crf in enumerate(found))
+    assert made == pytest.approx(total, rel=0.02)
 
 
 def test_a_good_guess_needs_one_round() -> None:
