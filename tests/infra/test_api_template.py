@@ -65,8 +65,8 @@ def test_other_buckets_are_read_where_asked(tmp_path: Path) -> None:
         for logical, policy in resources(document, "AWS::IAM::Policy").items()
         if "our-archive/*" in str(policy)
     ]
-    # start, index, survey, anchors, encode, audio; api checks that it exists
-    assert len(readers) == 7
+    # start, index, survey, probe, anchors, encode, audio; api checks that it exists
+    assert len(readers) == 8
     assert all(logical.startswith("Workers") for logical in readers)
 
 
