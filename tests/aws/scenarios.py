@@ -24,13 +24,14 @@ from tests.aws.test_api import complete
 from tests.aws.ways import spread_up_to
 from tests.pipeline.clips import Clip
 
-WORKERS = ("survey", "plan", "anchors", "encode", "audio", "stitch", "spread")
+WORKERS = ("survey", "plan", "probe", "anchors", "encode", "audio", "stitch", "spread")
 
 # What each of the scenarios below must return.
 AS_IT_SHOULD_BE = {
     "encodes": ["SUCCEEDED", "SUCCEEDED"],
     "rebases": ["SUCCEEDED"],
     "surveys": ["SUCCEEDED", "2", "SUCCEEDED", "2"],
+    "aims": ["SUCCEEDED", "size"],
     "sends_parts": ["SUCCEEDED"],
     "fails": ["OutputExists", "True", "SUCCEEDED", "False"],
     "starts": ["SUCCEEDED"],
@@ -107,6 +108,12 @@ class Scenarios:
                 job = self._stack.job(self._stack.upload(self._key(), self._long_film))
             seen += [job.status, str(len(self._stack.timeline(job, "survey")))]
         return seen
+
+    def aims(self) -> list[str]:
+        """Encodes a film of a wanted size, for which it is tried; tells what was wanted."""
+        upload = self._stack.upload(self._key(), self._film, {"excamera-size": "20k"})
+        job = self._stack.job(upload)
+        return [job.status, job.output["target"]["kind"]]
 
     def sends_parts(self) -> list[str]:
         """Encodes a film whose batch is large enough for a part of the result."""
