@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ from av.audio.frame import AudioFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from excamera.media.priority import usual_priority
 from excamera.media.source.picture import Planes, frame_of
 
 RATE = 48_000
@@ -75,7 +77,9 @@ class Clip:
                     frame = frame.reformat(format=self.pix_fmt)
                 frame.pts = self.pts[number] if self.pts else number
                 frame.time_base = base
-                out.mux(video.encode(frame))
+                with usual_priority() if number == 0 else nullcontext():
+                    packets = video.encode(frame)  # the first one opens the encoder
+                out.mux(packets)
             out.mux(video.encode(None))
             if sound is not None:
                 self._write_sound(out, sound)

@@ -25,6 +25,7 @@ from excamera.job.plan import Geometry
 from excamera.media import bitstreams
 from excamera.media.codecs import OUTPUT_CODECS
 from excamera.media.join import CodedChunk
+from excamera.media.priority import usual_priority
 
 _NO_MORE_KEY_FRAMES = "9999"
 _USUAL_RATE, _HIGHEST_RATE = Fraction(30), 240
@@ -152,6 +153,8 @@ def _opened(
     context.bit_rate = 0  # constant quality
     context.flags |= Flags.global_header
     context.options = encoder.options(options)
+    with usual_priority():
+        context.open()
     return context
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -379,6 +380,26 @@ def test_a_plan_keeps_its_codec_and_rate(source: Path, tmp_path: Path) -> None:
     assert replace(plan, rate=Fraction(24)).digest != plan.digest
     assert nominal_rate(Fraction(90_000)) == 30
     assert nominal_rate(Fraction(24_000, 1001)) == Fraction(24_000, 1001)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getscheduler") or os.geteuid() != 0,
+    reason="only root may have real-time threads, on Linux",
+)
+@pytest.mark.parametrize("codec", [name for name in CODECS if name != "vp8"])
+def test_no_encoder_takes_the_processors_for_itself(codec: str) -> None:
+    """If this fails, an encode as root stops everything else on its machine, perhaps for ever."""
+    seen: set[int] = set()
+
+    def watched() -> Iterator[VideoFrame]:
+        for number in range(30):
+            threads = Path("/proc/self/task").iterdir()
+            seen.update(os.sched_getscheduler(int(one.name)) for one in threads)
+            yield frame_of(planes(page(number)))
+
+    options = EncodeOptions(codec=codec)
+    encode_plain(watched(), options, Geometry(WIDTH, HEIGHT), Fraction(25))
+    assert seen == {os.SCHED_OTHER}
 
 
 def test_the_encoders_of_all_codecs_are_there() -> None:

@@ -12,6 +12,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from benchmarks.common.synthetic import moving_picture
+from excamera.media.priority import usual_priority
 from excamera.media.source.picture import frame_of
 
 # Settings that make a short closed batch quickly, with reordered frames where the codec has them.
@@ -55,6 +56,8 @@ def coded(
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
     context.options = {**options, "g": "1000"}
+    with usual_priority():
+        context.open()
     packets = []
     for number in range(len(times)):
         frame = frame_of(moving_picture(first + number, width, height), "yuv420p")
