@@ -27,8 +27,9 @@ EVERYTHING: dict[str, Any] = {
 }  # fmt: skip
 """Every optional part but the budget and CloudFront, which some regions lack."""
 
-PARTITIONS = ("us-east-1", "eu-north-1", "us-gov-west-1", "us-gov-east-1", "cn-north-1",
-              "cn-northwest-1")  # fmt: skip
+PARTITIONS = ("us-east-1", "eu-north-1", "us-gov-east-1", "cn-northwest-1")
+"""One of each, and the smallest ones."""
+
 REGISTRY = Path(cfnlint.__file__).parent / "data" / "schemas" / "providers"
 
 

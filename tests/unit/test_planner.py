@@ -61,7 +61,7 @@ goals = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(films, workers, goals)
 def test_the_choice_is_the_best_of_the_frontier(film: Film, given: Workers, goal: Goal) -> None:
     """If this fails, a job misses a goal that it could meet, or pays more than it has to."""
@@ -107,7 +107,7 @@ def test_the_sieve_loses_little() -> None:
     """If this fails, what is not simulated would have been better."""
     every = [_simulated(one.choice) for one in candidates(MINUTE, BASE, WORKERS, Pace())]
     assert len(every) > 2 * planner.MOST
-    for within_s in (30, 40, 50, 60, 80, 100, 150, 200):
+    for within_s in (30, 50, 80, 200):
         found = planned(MINUTE, BASE, WORKERS, goal=Goal(within_s=within_s))
         possible = [usd for seconds, usd in every if seconds <= within_s]
         assert found.met == bool(possible)
