@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json
 from excamera.cli.help import OUTPUT, RUNNING, a_file, command, option
-from excamera.errors import OptionError
+from excamera.errors import NoSuchInput
 from excamera.places import check_input, check_report
+
+if TYPE_CHECKING:
+    from excamera.report.job import JobFacts
 
 
 @command(
@@ -49,7 +55,7 @@ def report(
     it), or any video. With --json the same facts are printed, and no page is written unless -o
     names one.
     """
-    from excamera.report.making import report_of
+    from excamera.report.making import facts_of, report_of
     from excamera.report.page import write_report
 
     if reference is not None:
@@ -57,22 +63,34 @@ def report(
     page = output or (None if as_json else Path(f"{_stem(runs[0])}-report.html"))
     if page is not None:
         check_report(page, *runs, *([reference] if reference else []))
-    for one in runs:
-        if not Path(one).exists():
-            raise OptionError(f"{one}: there is no such file or folder")
 
     def say(text: str) -> None:
         if not as_json:
             click.echo(f"{text} ...", err=True)
 
-    made = report_of(runs, reference or "", title=title, measure=quality, workers=workers, say=say)
+    with contextlib.ExitStack() as kept:
+        found = [
+            facts_of(one) if Path(one).exists() else _in_the_cloud(cloud, one, kept) for one in runs
+        ]
+        made = report_of(
+            found, reference or "", title=title, measure=quality, workers=workers, say=say
+        )
     if page is not None:
         write_report(page, made)
     if as_json:
         print_json(made.report.to_json())
-    else:
-        assert page is not None
+    elif page is not None:
         click.echo(f"{page}: {page.stat().st_size:,} bytes")
+
+
+def _in_the_cloud(cloud: Cloud, job: str, kept: contextlib.ExitStack) -> JobFacts:
+    """The facts of a job; copies of what it has made stay until the report is made."""
+    if "/" in job or Path(job).suffix:
+        raise NoSuchInput(f"{job}: no such file")
+    from excamera.cloud.report import cloud_facts
+
+    folder = kept.enter_context(tempfile.TemporaryDirectory())
+    return cloud_facts(cloud.account, cloud.stack, cloud.api, job, Path(folder))
 
 
 def _stem(run: str) -> str:

@@ -43,13 +43,14 @@ class JobFacts:
 
 
 def job_facts(
-    folder: Path, records: Sequence[TaskRecord] = (), *, log: Sequence[str] = ()
+    folder: Path, records: Sequence[TaskRecord] = (), *, name: str = "", log: Sequence[str] = ()
 ) -> JobFacts:
     """What the folder of a job on this machine tells.
 
     Args:
         folder: of the job, as `--keep-job` and `--work-dir` leave it.
         records: of its tasks, if they are known better than from the folder.
+        name: in the report; by default that of its source.
         log: see `Run`.
 
     Raises:
@@ -62,12 +63,12 @@ def job_facts(
             "--keep-job` has filled"
         )
     tasks = list(records) or list(stored_records(store, keys))
-    run = Run(name=str(folder), records=tasks, log=log or _failures(tasks))
+    run = Run(name=name or str(folder), records=tasks, log=log or _failures(tasks))
     try:
         job = Job.load(store, JOB)
     except NoSuchKey:
         return JobFacts(run, None, None)
-    run = planned(replace(run, name=Path(job.plan.source.name).name), job, tasks)
+    run = planned(replace(run, name=name or Path(job.plan.source.name).name), job, tasks)
     source = Film(job=str(folder))
     result = store.path(keys.result(job.plan.container))
     if not result.is_file():

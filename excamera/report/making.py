@@ -46,14 +46,20 @@ class Made:
     results: Sequence[Taken]
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    run: Run
-    film: Film | None
+def facts_of(path: str) -> JobFacts:
+    """The facts of a file, or of the folder of a job on this machine.
+
+    Raises:
+        NoSuchJob: a folder holds no job.
+        InputError: a file cannot be read.
+    """
+    if Path(path).is_dir():
+        return job_facts(Path(path))
+    return JobFacts(file_run(path), None, Film(path))
 
 
 def report_of(
-    runs: Sequence[str],
+    sides: Sequence[JobFacts],
     reference: str = "",
     *,
     title: str = "",
@@ -61,10 +67,10 @@ def report_of(
     workers: int | None = None,
     say: Callable[[str], None] = lambda _text: None,
 ) -> Made:
-    """The report of files and of jobs on this machine.
+    """The report of runs, side by side.
 
     Args:
-        runs: paths of files, or of the folders of jobs.
+        sides: what is known of each.
         reference: path of what all are measured against; by default a job's own source.
         title: of the page; by default the names of the runs.
         measure: whether to measure qualities and take pictures.
@@ -72,60 +78,30 @@ def report_of(
         say: gets a line for the user before what takes long.
 
     Raises:
-        NoSuchJob: a folder holds no job.
-        InputError: a file cannot be read.
+        InputError: a film cannot be read.
         FrameSizeDiffers: the reference's pictures have another size.
     """
-    sides = [_side(one) for one in runs]
     source = (
         Film(reference) if reference else next((one.source for one in sides if one.source), None)
     )
-    known = [_Side(one.run, one.result) for one in sides]
-    return made(
-        known,
-        source if measure else None,
-        reference or _source_name(known),
-        title=title,
-        pictures=measure,
-        workers=workers,
-        say=say,
-    )
-
-
-def report_of_job(facts: JobFacts, *, workers: int | None = None) -> Made:
-    """The report of one job on this machine; see `report_of`."""
-    sides = [_Side(facts.run, facts.result)]
-    source = facts.source if facts.result else None
-    return made(sides, source, _source_name(sides), workers=workers)
-
-
-def made(
-    sides: Sequence[_Side],
-    source: Film | None,
-    reference: str,
-    *,
-    title: str = "",
-    pictures: bool = True,
-    workers: int | None = None,
-    say: Callable[[str], None] = lambda _text: None,
-) -> Made:
-    """The report of runs whose facts are known."""
+    if not measure or not any(one.result for one in sides):
+        source = None
     runs = []
     for side in sides:
         run = side.run
-        if source is not None and side.film is not None:
+        if source is not None and side.result is not None:
             say(f"measuring {run.frames.count:,} frames of {run.name}")
-            run = with_quality(run, measured(source, side.film, workers))
+            run = with_quality(run, measured(source, side.result, workers))
         runs.append(run)
     report = Report(
         title=title or ", ".join(run.name for run in runs),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         made_with=machine(),
-        reference=reference if source is not None else "",
+        reference=(reference or _source_name(sides)) if source is not None else "",
         runs=runs,
     )
-    films = [side.film for side in sides if side.film is not None]
-    if not films or not pictures:
+    films = [side.result for side in sides if side.result is not None]
+    if not films or not measure:
         return Made(report, _NONE, [_NONE for _ in runs])
     say("taking pictures")
     return _pictured(report, sides, source, films, workers)
@@ -133,7 +109,7 @@ def made(
 
 def _pictured(
     report: Report,
-    sides: Sequence[_Side],
+    sides: Sequence[JobFacts],
     source: Film | None,
     films: Sequence[Film],
     workers: int | None,
@@ -147,7 +123,7 @@ def _pictured(
     found = taken(order, source, thumbs, frozenset(pictured), workers)
     first, rest = (found[0], found[1:]) if source is not None else (found[0], found)
     shown = iter(rest)
-    results = [_NONE if side.film is None else next(shown) for side in sides]
+    results = [_NONE if side.result is None else next(shown) for side in sides]
     without = replace(first, views={}) if source is None else first
     kept = _within(pictured, [without, *results])
     return Made(replace(report, pictured={at: pictured[at] for at in kept}), without, results)
@@ -213,13 +189,7 @@ def _text(picture: bytes) -> int:
     return (len(picture) + 2) // 3 * 4
 
 
-def _side(path: str) -> JobFacts:
-    if Path(path).is_dir():
-        return job_facts(Path(path))
-    return JobFacts(file_run(path), None, Film(path))
-
-
-def _source_name(sides: Sequence[_Side]) -> str:
+def _source_name(sides: Sequence[JobFacts]) -> str:
     return next((name for side in sides if (name := side.run.facts.get("Source"))), "")
 
 

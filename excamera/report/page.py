@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from excamera.job.page import which
+from excamera.places import written
 from excamera.report.facts import EQUAL_DB, Frames, Run
 from excamera.report.making import Made
 from excamera.report.measure import Taken
 from mu.timeline_page import MARKUP, SCRIPT, STYLE, rows_of
 from mu.web_page import asset, seen, web_page
-from mu.whole import whole_file
 
 _NO_QUALITY = 0xFFFF
 _NO_STEP = 0xFF
@@ -23,9 +23,14 @@ _PER_DB = 100
 
 
 def write_report(path: Path, made: Made) -> None:
-    """Write the page; it appears whole, or not at all. A page of before is replaced."""
+    """Write the page; it appears whole, or not at all. A page of before is replaced.
+
+    Raises:
+        DiskFull: its folder takes no more.
+        OutputError: it cannot be written for another reason.
+    """
     text = report_page(made)
-    with whole_file(path) as part:
+    with written(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
