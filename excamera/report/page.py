@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,12 +69,15 @@ def report_page(made: Made) -> str:
     )
 
 
-def _tasks(run: Run) -> dict[str, object] | None:
-    return rows_of(run.records, which) if run.records else None
+def _tasks(run: Run) -> str | None:
+    """The rows of a timeline as JSON, deflated; None without any."""
+    if not run.records:
+        return None
+    return _deflated(json.dumps(rows_of(run.records, which), separators=(",", ":")).encode())
 
 
 def _packed(frames: Frames) -> dict[str, Any]:
-    """The frames as columns of numbers in base64, little-endian: a tenth of JSON's size."""
+    """The frames as columns of numbers, see `_column`: a fiftieth of JSON's size."""
     types, roles = _names(frames.type), _names(frames.role)
     return {
         "count": frames.count,
@@ -106,7 +111,14 @@ def _times(times: Sequence[float | None]) -> str:
 
 
 def _column(values: Iterable[int], kind: str) -> str:
-    return base64.b64encode(np.fromiter(values, np.dtype(kind)).tobytes()).decode()
+    """Numbers, little-endian: all their first bytes, then all second ones, and so on; deflated."""
+    numbers = np.fromiter(values, np.dtype(kind))
+    planes = numbers.view(np.uint8).reshape(len(numbers), numbers.itemsize).T
+    return _deflated(planes.tobytes())
+
+
+def _deflated(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data, 9)).decode()
 
 
 def _encoded(pictures: Mapping[int, bytes]) -> dict[str, str]:

@@ -6,26 +6,40 @@ const ROLE_INKS = { key: "series-2", anchor: "series-4", first: "series-3", ordi
 const TYPE_INKS = { key: "series-2", I: "series-2", B: "series-5" };
 const NO_QUALITY = 0xffff, NO_STEP = 0xff, PER_DB = 100, EQUAL_DB = 100;
 
-/* A column of numbers, as `excamera.report.page` packs it; null if there is none. */
-function unpacked(text, kind) {
-  if (!text) return null;
+/* The bytes of a text that `excamera.report.page` has deflated. */
+async function inflated(text) {
   const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
-  return new kind(bytes.buffer);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/* A column of numbers: all their first bytes, then all second ones, and so on; null if there is none. */
+async function unpacked(text, kind) {
+  if (!text) return null;
+  const planes = await inflated(text), size = kind.BYTES_PER_ELEMENT, count = planes.length / size;
+  const numbers = new kind(count);
+  for (let plane = 0; plane < size; plane += 1) {
+    const weight = 2 ** (8 * plane);
+    for (let at = 0; at < count; at += 1) numbers[at] += planes[plane * count + at] * weight;
+  }
+  return numbers;
 }
 
 /* The columns of a run: arrays with an item for each frame, NaN or null where nothing is known. */
-function columnsOf(frames) {
+async function columnsOf(frames) {
   const decibels = (column) => Float64Array.from(column, (one) => (one === NO_QUALITY ? NaN : one / PER_DB));
-  const times = unpacked(frames.time_ms, Uint32Array), type = unpacked(frames.type, Uint8Array);
-  const role = unpacked(frames.role, Uint8Array);
+  const [times, bytes, hidden, type, role, step, psnr, ssim] = await Promise.all([
+    [frames.time_ms, Uint32Array], [frames.bytes, Uint32Array], [frames.hidden_bytes, Uint32Array], [frames.type, Uint8Array],
+    [frames.role, Uint8Array], [frames.y_ac_qi, Uint8Array], [frames.psnr, Uint16Array], [frames.ssim, Uint16Array],
+  ].map(([text, kind]) => unpacked(text, kind)));
   return {
     count: frames.count,
-    bytes: Float64Array.from(unpacked(frames.bytes, Uint32Array) ?? []),
-    hidden: unpacked(frames.hidden_bytes, Uint32Array),
-    step: Float64Array.from(unpacked(frames.y_ac_qi, Uint8Array) ?? [], (one) => (one === NO_STEP ? NaN : one)),
-    psnr: decibels(unpacked(frames.psnr, Uint16Array) ?? []),
-    ssim: decibels(unpacked(frames.ssim, Uint16Array) ?? []),
-    time: (at) => (times ? times[at] / 1000 : null),
+    bytes: Float64Array.from(bytes),
+    hidden,
+    step: Float64Array.from(step, (one) => (one === NO_STEP ? NaN : one)),
+    psnr: decibels(psnr),
+    ssim: decibels(ssim),
+    time: (at) => (times?.length ? times[at] / 1000 : null),
     type: (at) => frames.types[type[at]] ?? "",
     role: (at) => frames.roles[role[at]] ?? "",
   };

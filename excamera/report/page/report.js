@@ -1,10 +1,12 @@
 /* The page of a report: what is about whole runs, and the sections of frames and tasks. */
 
-function reportPage() {
-  const report = dataOf("report"), tasks = dataOf("tasks"), pictures = dataOf("pictures");
+async function reportPage() {
+  const report = dataOf("report"), pictures = dataOf("pictures");
   const { runs } = report;
-  const columns = runs.map((run) => columnsOf(run.frames));
   summary(report);
+  const columns = await Promise.all(runs.map((run) => columnsOf(run.frames)));
+  const tasks = await Promise.all(dataOf("tasks").map(async (one) =>
+    one && JSON.parse(new TextDecoder().decode(await inflated(one)))));
   let view = null;
   const open = (number) => {
     if (number === null) return;
@@ -17,6 +19,7 @@ function reportPage() {
   batches(runs);
   made(report);
   log(runs);
+  document.documentElement.dataset.ready = "true";
 }
 
 const percent = (actual, predicted) => {
@@ -136,4 +139,7 @@ function log(runs) {
   byId("log").append(make("pre", { tabindex: "0", role: "region", "aria-label": "Log" }, said.join("\n")));
 }
 
-reportPage();
+reportPage().catch((error) => {
+  byId("notes").append(make("p", { role: "alert" }, `The page could not be shown: ${error}. It needs a browser of 2024 or newer.`));
+  throw error;
+});
