@@ -154,8 +154,8 @@ function explored(box, canvas, view) {
 
    title, unit: what is shown, in words. format: makes text of a value. zero: whether the scale begins
    at 0. series: each with its `name`, the `levels` of its values, the `ink` of its colour (a property
-   of the style sheet without dashes), and `kind`: "line", "bars" or "points". tint: of bars, the ink
-   of an entry, or null.
+   of the style sheet without dashes), and `kind`: "line", "bars" or "points". Of bars also `tint`, the
+   ink of an entry or null, and `tints`, all names of entries with their inks.
 
    Returns a function that takes other series. */
 function chart(root, view, { title, unit, format, zero = false, height = 130, series }) {
@@ -168,12 +168,13 @@ function chart(root, view, { title, unit, format, zero = false, height = 130, se
   const band = explored(box, canvas, view);
   let parts = [];
   const told = () => {
-    legend.replaceChildren(...(series.length > 1 ? series.map((one) => make("span", { "--mark": `var(--${one.ink})` }, one.name)) : []));
+    const named = series.length > 1 ? series.map((one) => [one.name, one.ink]) : Object.entries(series[0]?.tints ?? {});
+    legend.replaceChildren(...named.map(([name, ink]) => make("span", { "--mark": `var(--${ink})` }, name)));
   };
   const draw = () => {
     const context = prepared(canvas, height), width = canvas.clientWidth;
     const columns = Math.max(1, width - GUTTER - MARGIN), bottom = height - 18, top = 8;
-    const inks = inksOf("ink", "quiet", "line", "stripe", ...new Set(series.flatMap((one) => [one.ink, ...(one.tints ?? [])])));
+    const inks = inksOf("ink", "quiet", "line", "stripe", ...new Set(series.flatMap((one) => [one.ink, ...Object.values(one.tints ?? {})])));
     parts = series.map((one) => one.levels.range(view.from, view.to));
     const known = parts.filter((one) => one);
     let low = zero ? 0 : Math.min(...known.map((one) => one.min)), high = Math.max(...known.map((one) => one.max));

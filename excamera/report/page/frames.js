@@ -88,10 +88,12 @@ function framesSection(runs, columns, pictures, open) {
   } else byId("run-legend").remove();
   const levels = columns.map((one) => ({ bytes: new Levels(one.bytes), ssim: new Levels(one.ssim), psnr: new Levels(one.psnr) }));
   const lines = (name) => runs.map((run, at) => ({ name: run.name, ink: inkOf(at), kind: "line", levels: levels[at][name] }));
-  const tint = (at) => ROLE_INKS[columns[0].role(at)] ?? TYPE_INKS[columns[0].type(at)] ?? null;
+  const kinds = Object.keys(runs[0].roles).length ? [ROLE_INKS, "role"] : [TYPE_INKS, "type"];
+  const tint = (at) => kinds[0][columns[0][kinds[1]](at)] ?? null;
+  const tints = Object.fromEntries(Object.keys(runs[0][`${kinds[1]}s`]).map((name) => [name, kinds[0][name] ?? inkOf(0)]));
   chart(byId("bytes-chart"), view, {
     title: "Size of each frame", unit: "bytes", format: (value) => grouped(Math.round(value)), zero: true,
-    series: several ? lines("bytes") : [{ ...lines("bytes")[0], kind: "bars", tint, tints: [...new Set([...Object.values(ROLE_INKS), ...Object.values(TYPE_INKS)])] }],
+    series: several ? lines("bytes") : [{ ...lines("bytes")[0], kind: "bars", tint, tints }],
   });
   if (runs.some((run) => run.quality)) {
     for (const id of ["quality-chart", "measure-label"]) byId(id).hidden = false;
