@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from excamera.errors import NoSuchJob
+from excamera.errors import NoSuchJob, PlanMismatch
 from excamera.job.draft import Draft
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Batch, Plan
@@ -88,7 +88,7 @@ def planned(run: Run, job: Job, records: Sequence[TaskRecord]) -> Run:
     plan = job.plan
     aimed = None
     if plan.options.target is not None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(PlanMismatch):  # they are chosen after the plan is made
             aimed = job.aim().crfs
     first = 0
     batches = []
@@ -107,7 +107,7 @@ def planned(run: Run, job: Job, records: Sequence[TaskRecord]) -> Run:
         actual=_actual(records),
         notes=_notes(plan, records),
         facts={
-            "Source": plan.source.name,
+            "Source": Path(plan.source.name).name,
             "Mode": ", ".join(f"{mode} ({count})" for mode, count in modes.items()),
             "Workers": str(len({one.worker for one in records})) if records else "",
         },

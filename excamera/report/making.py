@@ -97,7 +97,9 @@ def report_of(
         title=title or ", ".join(run.name for run in runs),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         made_with=machine(),
-        reference=(reference or _source_name(sides)) if source is not None else "",
+        reference=(Path(reference).name if reference else _source_name(sides))
+        if source is not None
+        else "",
         runs=runs,
     )
     films = [side.result for side in sides if side.result is not None]
