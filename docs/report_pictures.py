@@ -5,6 +5,7 @@ It writes a sample film, encodes it in two ways and reports on both, as users do
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -18,18 +19,23 @@ _EXCAMERA = str(Path(sys.executable).with_name("excamera"))
 
 @dataclass(frozen=True)
 class _Shot:
-    """A picture: its name, the page, the window in px, and whether the user likes it dark."""
+    """A picture: its name, the page, the window in px.
+
+    With `frame` it shows the worst frame; with `dark` the user likes pages dark.
+    """
 
     name: str
     page: str
     width: int
     height: int
     dark: bool = False
+    frame: bool = False
 
 
 _SHOTS = (
     _Shot("report.png", "ours.html", 1200, 1500),
     _Shot("report-two.png", "both.html", 1200, 1080),
+    _Shot("report-frame.png", "both.html", 1200, 700, frame=True),
     _Shot("report-phone.png", "ours.html", 500, 1250, dark=True),
 )
 
@@ -62,6 +68,8 @@ def _excamera(folder: Path, *arguments: str) -> None:
 
 
 def _take(browser: str, folder: Path, shot: _Shot) -> None:
+    page = folder / shot.page
+    link = f"#frame={_worst(page.read_text())}" if shot.frame else ""
     subprocess.run(
         [
             browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
@@ -70,10 +78,16 @@ def _take(browser: str, folder: Path, shot: _Shot) -> None:
             f"--blink-settings=preferredColorScheme={0 if shot.dark else 1}",
             # Time for the page to unpack its data.
             "--virtual-time-budget=5000",
-            f"--screenshot={FIGURES / shot.name}", (folder / shot.page).as_uri(),
+            f"--screenshot={FIGURES / shot.name}", page.as_uri() + link,
         ],
         check=True, capture_output=True, timeout=120,
     )  # fmt: skip
+
+
+def _worst(text: str) -> int:
+    """The frame of a page that says itself that it is the worst of a run."""
+    data = json.loads(text.partition('id="report">')[2].partition("</script>")[0])
+    return int(next(at for at, why in data["pictured"].items() if "number 1 of the worst" in why))
 
 
 if __name__ == "__main__":

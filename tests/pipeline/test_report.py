@@ -365,6 +365,8 @@ def test_keys_and_mouse_reach_every_frame(driven: Chromium, encoded: Encoded) ->
     page.press("Escape")
     page.until("!document.querySelector('dialog')")
     assert page.ask("document.activeElement.closest('figure')?.id") == "bytes-chart"
+    page.ask("location.hash = '#frame=12'")
+    page.until("document.querySelector('dialog h2')?.textContent.startsWith('Frame 12')")
     assert page.console == []
 
 

@@ -19,6 +19,11 @@ async function reportPage() {
   batches(runs);
   made(report);
   log(runs);
+  // A link to one frame: report.html#frame=120
+  const linked = () => /^#frame=(\d+)$/.exec(location.hash)?.[1];
+  const follow = () => { if (view && linked() !== undefined) open(Math.min(Number(linked()), view.length - 1)); };
+  window.addEventListener("hashchange", follow);
+  follow();
   document.documentElement.dataset.ready = "true";
 }
 
