@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from excamera.cli.cloud import Cloud, cloud_command, json_option, print_json
+from excamera.cli.cloud import Cloud, cloud_command, json_option
 from excamera.cli.help import OUTPUT, RUNNING, a_file, command, option
-from excamera.errors import NoSuchInput
+from excamera.errors import CloudError, CloudUnavailable, NoSuchInput
 from excamera.places import check_input, check_report
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def report(
     if page is not None:
         write_report(page, made)
     if as_json:
-        print_json(made.report.to_json())
+        # A film has a line for each frame if it is indented.
+        click.echo(json.dumps(made.report.to_json()))
     elif page is not None:
         click.echo(f"{page}: {page.stat().st_size:,} bytes")
 
@@ -90,7 +92,10 @@ def _in_the_cloud(cloud: Cloud, job: str, kept: contextlib.ExitStack) -> JobFact
     from excamera.cloud.report import cloud_facts
 
     folder = kept.enter_context(tempfile.TemporaryDirectory())
-    return cloud_facts(cloud.account, cloud.stack, cloud.api, job, Path(folder))
+    try:
+        return cloud_facts(cloud.account, cloud.stack, cloud.api, job, Path(folder))
+    except (CloudError, CloudUnavailable) as error:
+        raise type(error)(f"{job} is no file here; as a job of a stack: {error}") from error
 
 
 def _stem(run: str) -> str:
