@@ -29,6 +29,9 @@ from mu.machine import available_cpus
 _BLOCK = 16
 """Frames that a process measures before others have their turn."""
 
+_MOST_PROCESSES = 8
+"""More would only decode the same films more often: measuring takes some eight times as long."""
+
 THUMB_PX, VIEW_PX = 120, 640
 """Widths of the small pictures below the charts, and of those of one frame."""
 
@@ -92,13 +95,13 @@ class Measured:
 
 
 def measured(reference: Film, result: Film, workers: int | None = None) -> Measured:
-    """Measure a result against what it was made of, on several processes.
+    """Measure a result against what it was made of, on several processes, at most eight.
 
     Raises:
         FrameSizeDiffers: their pictures differ in size.
         InputError: one of them cannot be read.
     """
-    of = workers or available_cpus()
+    of = min(workers or available_cpus(), _MOST_PROCESSES)
     parts = [_Part(reference, result, part, of) for part in range(of)]
     if of == 1:
         found = [_measured(parts[0])]
