@@ -71,7 +71,8 @@ def report_of(
 
     Args:
         sides: what is known of each.
-        reference: path of what all are measured against; by default a job's own source.
+        reference: path of what all are measured against; by default each job's own source, and that
+            of the first for files.
         title: of the page; by default the names of the runs.
         measure: whether to measure qualities and take pictures.
         workers: processes; None for one per CPU.
@@ -91,7 +92,9 @@ def report_of(
         run = side.run
         if source is not None and side.result is not None:
             say(f"measuring {run.frames.count:,} frames of {run.name}")
-            run = with_quality(run, measured(source, side.result, workers))
+            # Jobs that are edited in other ways have other pictures of the same source.
+            own = source if reference else side.source or source
+            run = with_quality(run, measured(own, side.result, workers))
         runs.append(run)
     report = Report(
         title=title or ", ".join(run.name for run in runs),

@@ -244,6 +244,6 @@ def _taken(wanted: _Wanted) -> Taken:
             thumbs[number] = jpeg(frame, THUMB_PX, _THUMB_Q)
         if number in wanted.views:
             views[number] = jpeg(frame, VIEW_PX, _VIEW_Q)
-            if other is not None:
+            if other is not None and (other.width, other.height) == (frame.width, frame.height):
                 differences[number] = jpeg(difference(other, frame), VIEW_PX, _VIEW_Q)
     return Taken(thumbs, views, differences)
