@@ -128,7 +128,7 @@ function made(report) {
   const options = runs.map((run) => new Map(flat(run.options)));
   const names = [...new Set(options.flatMap((one) => [...one.keys()]))];
   if (names.length) {
-    const shown = (value) => (value === undefined ? "" : Array.isArray(value) ? value.join(" ") : String(value));
+    const shown = (value) => (value === undefined ? "" : Array.isArray(value) ? value.map((one) => (Object(one) === one ? JSON.stringify(one) : one)).join(" ") : String(value));
     byId("options").append(make("details", {}, make("summary", {}, "Options"), scrolled("Options",
       tableOf(["Option", ...runs.map((run) => run.name)], names.map((name) => [name, ...options.map((one) => shown(one.get(name)))])))));
   }
