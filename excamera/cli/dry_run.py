@@ -161,9 +161,7 @@ def described(found: Foreseen, estimate: dict[str, Any]) -> dict[str, Any]:
 
 def _crf(plan: Plan, batch: Batch) -> float | None:
     """The quality of a batch; with a target it is not known before."""
-    if plan.options.target is not None:
-        return None
-    return plan.part(batch).batch_options.exact_crf
+    return None if plan.options.target is not None else plan.crf_of(batch)
 
 
 def _lengths(plan: Plan) -> str:

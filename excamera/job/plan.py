@@ -350,6 +350,15 @@ class Plan:
         crf = self.options.exact_crf if self.crf is None else self.crf
         return self.options.with_crf(crf, change)
 
+    def crf_of(self, batch: Batch, chosen: float | None = None) -> float:
+        """The quality of a batch with its zone.
+
+        Args:
+            batch: of this plan.
+            chosen: what a target has chosen for it; None without a target.
+        """
+        return replace(self.part(batch), crf=chosen).batch_options.exact_crf
+
     @property
     def repeats(self) -> bool:
         """Whether frames of the source are repeated or dropped, so that the rate is another."""

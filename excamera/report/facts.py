@@ -89,7 +89,7 @@ class BatchFacts:
         mode: see `excamera.job.plan.Batch`.
         first_frame: of the result.
         chunk_frames: how many frames each of its chunks has.
-        crf: of the batch, if the job has a target.
+        crf: of the batch, with what its zone adds; None if a target has not chosen it yet.
         bytes: of coded frames; None if it is not finished, like what follows.
         packets: coded frames.
         key_frames: see `excamera.job.records.BatchRecord`.

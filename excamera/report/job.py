@@ -93,7 +93,11 @@ def planned(run: Run, job: Job, records: Sequence[TaskRecord]) -> Run:
     first = 0
     batches = []
     for batch in plan.batches:
-        crf = None if aimed is None else aimed[batch.number]
+        crf = None
+        if plan.options.target is None:
+            crf = plan.crf_of(batch)
+        elif aimed is not None:
+            crf = plan.crf_of(batch, aimed[batch.number])
         batches.append(_batch(job, batch, first, crf))
         first += len(batch.pts)
     modes = Counter(batch.mode for batch in plan.batches)
