@@ -90,7 +90,7 @@ def estimate(
         check_picture(plot, source)
     goal = goal_of(options)
     chosen = EncodeOptions().with_values(given(options))
-    film = edited(look_at(source), chosen)
+    film = edited(look_at(source, chosen.audio), chosen)
     workers, pace, by = pace_of(cloud, like)
     memory = {"encode": (encode_memory or (None,))[0], "anchors": anchors_memory}
     workers = replace(
@@ -161,20 +161,25 @@ def _print(
     )  # fmt: skip
 
 
-def look_at(source: str) -> Film:
-    """The size and length of a video, without decoding it.
+def look_at(source: str, audio: str = "") -> Film:
+    """The size, length and sound of a video, without decoding it.
+
+    Args:
+        source: its path or URL.
+        audio: the option of that name.
 
     Raises:
         InputError: it cannot be encoded.
+        OptionError: it has no such sound.
     """
     from excamera.media.source.index import index_packets
     from excamera.media.source.media import demux, open_media
-    from excamera.media.tracks import audio_stream
+    from excamera.media.tracks import audio_streams
 
     with open_media(source, source) as opened:
         index = index_packets(opened)
         video = opened.video
-        sound = audio_stream(opened.container, opened.encrypted) is not None
+        sound = len(audio_streams(opened.container, opened.encrypted, audio))
         if index is not None:
             frames, seconds = len(index.pts), float(index.end * opened.time_base)
         else:
@@ -209,7 +214,7 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         geometry.width,
         geometry.height,
         seconds,
-        film.sound and options.audio != forms.NO_AUDIO,
+        0 if options.audio == forms.NO_AUDIO else film.sound,
     )
 
 

@@ -389,8 +389,9 @@ class EncodeOptions(_Checked):
         offered=True, section=EDITING,
     )  # fmt: skip
     audio: str = _text(
-        forms.AUDIO_FORM, forms.parse_audio, "The sound track of the result, instead of the "
-        "default one; none leaves out all sound", off=forms.NO_AUDIO
+        forms.AUDIO_FORM, forms.parse_audio, "The sound tracks of the result, instead of the "
+        "default one, the first of them as its default; none leaves out all sound",
+        off=forms.NO_AUDIO
     )  # fmt: skip
     anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)

@@ -149,13 +149,13 @@ class Pace:
             **of_plan,
             audio_s=seconds["audio"]
             * _parallel(workers.cpus("audio"))
-            / max(1e-9, film.duration_s),
+            / max(1e-9, film.duration_s * max(1, film.sound)),
             stitch_s=seconds["stitch"],
         )
 
     def with_size(self, size: int, film: Film, crf: int) -> Pace:
         """This pace with the bits of a result of `size` bytes."""
-        bits = 8 * size - (SOUND_BITS * film.duration_s if film.sound else 0)
+        bits = 8 * size - SOUND_BITS * film.duration_s * film.sound
         of_a_megapixel = max(1.0, bits) / max(1e-9, film.frames * film.megapixels)
         return replace(self, bits=of_a_megapixel / 2 ** ((24 - crf) / CRF_OCTAVE))
 
@@ -206,14 +206,14 @@ class Film:
         width: width of a frame, px.
         height: height of a frame, px.
         duration_s: duration.
-        sound: whether it has sound.
+        sound: how many sound tracks it has.
     """
 
     frames: int
     width: int
     height: int
     duration_s: float
-    sound: bool = True
+    sound: int = 1
 
     @classmethod
     def of(cls, plan: Plan, frames: int) -> Film:
@@ -223,7 +223,7 @@ class Film:
             plan.geometry.width,
             plan.geometry.height,
             float(plan.end * plan.time_base),
-            sound=plan.source.audio_stream is not None,
+            sound=len(plan.source.audio_streams),
         )
 
     @property
@@ -450,7 +450,7 @@ def result_bytes(film: Film, options: EncodeOptions, pace: Pace) -> int:
     bits = film.frames * film.megapixels * bits_of(pace, aimed(film, options, pace))
     if target is not None and target.kind == BITRATE:
         bits = _bits_wanted(target, film)
-    sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
+    sound_bits = SOUND_BITS * film.duration_s * film.sound
     return round((bits + sound_bits) / 8)
 
 
@@ -491,7 +491,7 @@ def _octaves_of_quality(target: Target) -> float:
 def _bits_wanted(target: Target, film: Film) -> float:
     if target.kind == BITRATE:
         return 1000 * target.wanted * film.duration_s
-    return 8 * target.wanted - (SOUND_BITS * film.duration_s if film.sound else 0)
+    return 8 * target.wanted - SOUND_BITS * film.duration_s * film.sound
 
 
 def effort(options: EncodeOptions) -> float:

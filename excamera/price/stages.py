@@ -244,8 +244,9 @@ class Stages:
     def _audio(self, _event: Any, _lengths: Any) -> Work:
         if not self.film.sound:
             return self._call("audio")
-        size = SOUND_BITS * self.film.duration_s / 8
-        shared = Shared(self.pace.audio_s * self.film.duration_s, gain=FURTHER_CPU)
+        seconds = self.film.duration_s * self.film.sound
+        size = SOUND_BITS * seconds / 8
+        shared = Shared(self.pace.audio_s * seconds, gain=FURTHER_CPU)
         return self._call("audio", shared=(shared,), read_bytes=size, written_bytes=size)
 
     def _probe(self, event: dict[str, Any], _lengths: Any) -> Work:

@@ -89,7 +89,7 @@ def plan(
         width=made.geometry.width,
         height=made.geometry.height,
         duration_s=float(made.end * made.time_base),
-        sound=made.source.audio_stream is not None,
+        sound=len(made.source.audio_streams),
         indexed_by=made.source.indexed_by,
         notes=list(made.notes),
         options=made.options.to_json(),

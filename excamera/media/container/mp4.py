@@ -42,6 +42,8 @@ from excamera.media.container.mp4_tracks import (
 )
 
 _VIDEO, _SOUND = 1, 2
+_SOUND_GROUP = 1  # of tracks of which a player plays one
+_ENABLED, _IN_MOVIE = 1, 2
 _FINE = 1_000_000  # ticks of a second for clocks that 32 bits cannot hold
 _MOST_CHAPTERS = 255
 
@@ -97,11 +99,13 @@ class _Film:
     """All tracks, laid out."""
 
     def __init__(
-        self, video: VideoTrack, sound: SoundTrack | None, runs: Sequence[tuple[int, RunIndex]]
+        self, video: VideoTrack, sounds: Sequence[SoundTrack], runs: Sequence[tuple[int, RunIndex]]
     ) -> None:
-        self.video, self.sound = video, sound
+        self.video, self.sounds = video, sounds
         self.size = sum(size for size, _ in runs)
-        self.frames, self.packets = _Samples(), _Samples()
+        self.frames = _Samples()
+        tracks = max((sound.place for sound in sounds), default=-1) + 1
+        self.packets = [_Samples() for _ in range(tracks)]
         self.keys: list[int] = []
         moved: list[int] = []
         at = 0
@@ -130,15 +134,18 @@ class _Film:
         self.late = [by + self.lead for by in late]
         self.begin = Fraction(times[0], self.scale)
         self.movie_scale = self.scale
-        if sound is not None and math.lcm(self.scale, sound.rate) <= WORD:
-            self.movie_scale = math.lcm(self.scale, sound.rate)
+        for sound in sounds:
+            common = math.lcm(self.movie_scale, sound.rate)
+            self.movie_scale = common if common <= WORD else self.movie_scale
 
     def _lay_out(self, run: RunIndex, at: int) -> int:
-        frame = packet = 0
-        for _, frames, packets in run.chunks:
-            at = self.packets.add(run.sound[packet : packet + packets], at)
+        frame, taken = 0, [0] * len(run.sounds)
+        for _, frames, *counts in run.chunks:
+            for place, (track, packets) in enumerate(zip(self.packets, counts, strict=False)):
+                first, taken[place] = taken[place], taken[place] + packets
+                at = track.add(run.sounds[place][first : taken[place]], at)
             at = self.frames.add(run.frames[frame : frame + frames], at)
-            frame, packet = frame + frames, packet + packets
+            frame += frames
         return at
 
     def _ticks(self, times: Sequence[int]) -> list[int]:
@@ -151,15 +158,15 @@ class _Film:
     def movie(self, base: int, *, wide: bool, title: str, chapters: Sequence[Chapter]) -> bytes:
         """The index, if the media data begins at `base`."""
         tracks = [self._video_track(base, wide=wide)]
-        if self.sound is not None:
-            tracks.append(self._sound_track(self.sound, base, wide=wide))
+        tracks += [self._sound_track(sound, base, wide=wide) for sound in self.sounds]
+        following = max((_SOUND + sound.place for sound in self.sounds), default=_VIDEO) + 1
         longest = max(length for length, _ in tracks)
         version, head = _times(longest, self.movie_scale)
         return box(
             "moov",
             full(
                 "mvhd", head, words(0x10000), halves(0x100, 0), words(0, 0), UNITY,
-                words(0, 0, 0, 0, 0, 0, len(tracks) + 1), version=version
+                words(0, 0, 0, 0, 0, 0, following), version=version
             ),
             *(track for _, track in tracks),
             _user_data(title, chapters),
@@ -191,7 +198,8 @@ class _Film:
         )  # fmt: skip
 
     def _sound_track(self, sound: SoundTrack, base: int, *, wide: bool) -> tuple[int, bytes]:
-        count = len(self.packets.sizes)
+        packets = self.packets[sound.place]
+        count = len(packets.sizes)
         begin = sound.first + sound.delay
         length = sound.delay + sound.samples
         last = length - SOUND_SAMPLES * (count - 1)
@@ -204,14 +212,15 @@ class _Film:
             edits.insert(0, _Edit(Fraction(begin, sound.rate), None))
         durations = itertools.chain(itertools.repeat(SOUND_SAMPLES, count - 1), [last])
         return self._track(
-            _SOUND, edits, length, sound.rate, sound.language,
+            _SOUND + sound.place, edits, length, sound.rate, sound.language,
             head=words(0, 0), volume=0x100, handler="soun", name="SoundHandler",
+            title=sound.title, group=_SOUND_GROUP, enabled=sound.default,
             kind=full("smhd", halves(0, 0)),
             table=box(
                 "stbl",
-                full("stsd", words(1), sound_entry(sound, self.packets.sizes)),
+                full("stsd", words(1), sound_entry(sound, packets.sizes)),
                 time_to_sample(durations),
-                self.packets.boxes(base, wide=wide),
+                packets.boxes(base, wide=wide),
                 # A decoder needs the packet before that from which it plays.
                 full("sgpd", b"roll", words(2, 1), struct.pack(">h", -1), version=1),
                 full("sbgp", b"roll", words(1, count, 1)),
@@ -232,6 +241,9 @@ class _Film:
         name: str,
         kind: bytes,
         table: bytes,
+        title: str = "",
+        group: int = 0,
+        enabled: bool = True,
     ) -> tuple[int, bytes]:
         """A track, and how long it is on the movie's clock."""
         rows = [
@@ -250,8 +262,8 @@ class _Film:
         return shown, box(
             "trak",
             full(
-                "tkhd", track_head, words(0, 0), halves(0, number - 1, volume, 0), UNITY, head,
-                version=int(long), flags=3
+                "tkhd", track_head, words(0, 0), halves(0, group, volume, 0), UNITY, head,
+                version=int(long), flags=_ENABLED | _IN_MOVIE if enabled else _IN_MOVIE
             ),
             b"" if trivial else box(
                 "edts", full("elst", words(len(rows)), listed, version=int(wide))
@@ -262,12 +274,13 @@ class _Film:
                 full("hdlr", words(0), handler.encode(), words(0, 0, 0), name.encode(), b"\0"),
                 box("minf", kind, self_contained, table),
             ),
+            box("udta", box("name", title.encode())) if title else b"",
         )  # fmt: skip
 
 
 def front(
     video: VideoTrack,
-    sound: SoundTrack | None,
+    sounds: Sequence[SoundTrack],
     runs: Sequence[tuple[int, RunIndex]],
     title: str = "",
     chapters: Sequence[Chapter] = (),
@@ -276,7 +289,7 @@ def front(
 
     Args:
         video: the video track.
-        sound: the sound track, if there is one.
+        sounds: the sound tracks.
         runs: size and index of each, in the file's order.
         title: of the film, or "".
         chapters: in order.
@@ -286,7 +299,7 @@ def front(
     """
     if max(video.width, video.height) > 0xFFFF:
         raise ContainerError(f"MP4 cannot hold pictures of {video.width}x{video.height} pixels")
-    film = _Film(video, sound, runs)
+    film = _Film(video, sounds, runs)
     kinds = ["isom", "iso2", "mp41", *([video.entry] if video.entry in ("avc1", "av01") else [])]
     head = box("ftyp", b"isom", words(0x200), *(kind.encode() for kind in kinds))
     data_head = media_data_head(film.size)
