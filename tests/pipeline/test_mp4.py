@@ -349,7 +349,7 @@ def test_mediainfo_reads_what_the_header_says(
     done = subprocess.run(
         ["mediainfo", "--Output=JSON", path], capture_output=True, check=True, timeout=60
     )
-    general, seen, heard_track, menu = json.loads(done.stdout)["media"]["track"]
+    general, seen, heard_track, text, nero = json.loads(done.stdout)["media"]["track"]
     assert (general["Format"], general["Title"]) == ("MPEG-4", "Ein <Film> é")
     assert general["IsStreamable"] == "Yes"  # the index is in front
     assert "ConformanceErrors" not in done.stdout.decode()
@@ -361,10 +361,55 @@ def test_mediainfo_reads_what_the_header_says(
     assert seen["MasteringDisplay_ColorPrimaries"] == "Display P3"
     assert (heard_track["Format"], heard_track["Language"]) == ("AAC", "de")
     assert heard_track["Format_AdditionalFeatures"] == "LC"
-    assert {"One", "Zwei ä"} <= set(menu["extra"].values())
+    for menu in (text, nero):
+        assert menu["@type"] == "Menu"
+        assert {"One", "Zwei ä"} <= set(menu["extra"].values())
+    assert (text["CodecID"], text["extra"]["Menu_For"]) == ("text", "1")
     with av.open(str(path)) as container:
         begun = [one["start"] * one["time_base"] for one in container.chapters()]
         assert begun == [0, Fraction(1, 2)]
+
+
+@pytest.mark.parametrize("begin_ns", [0, 7 * 10**8])
+def test_apples_players_find_chapters_in_a_text_track(begin_ns: int, tmp_path: Path) -> None:
+    """If this fails, QuickTime and iOS show no chapters, wrong ones, or them as subtitles."""
+    chapters = [
+        Chapter(begin_ns, 10**9, "Erstes"),
+        Chapter(10**9, 10**9, ""),  # as long as nothing, which no sample is
+        Chapter(10**9, 2 * 10**9, "x" * 300),
+    ]
+    sound = SoundTrack(b"\x11\x90", RATE, 2, 0, 0, 2048, language="deu")
+    size, run = fake([10] * 50, [30, 30])
+    video_track = plain_track(range(50), 50, Fraction(1, 25))
+    front = mp4.front(video_track, [sound], [(size, run)], "", chapters)
+    path = tmp_path / "a.mp4"
+    path.write_bytes(front + bytes(size))
+    video, _, text = boxes(front, "moov", "trak")
+    (number,) = struct.unpack(">I", *boxes(video, "tref", "chap"))
+    (head,) = boxes(text, "tkhd")
+    assert struct.unpack_from(">I", head, 12) == (number,)
+    assert head[:4] == b"\0\0\0\2"  # in the movie, not enabled
+    (kind,) = boxes(text, "mdia", "hdlr")
+    assert kind[8:12] == b"text"
+    (media,) = boxes(text, "mdia", "mdhd")
+    (table,) = boxes(text, "mdia", "minf", "stbl")
+    (offset,) = struct.unpack(">I", next(boxes(table, "stco"))[8:])
+    sizes = struct.unpack(">3I", next(boxes(table, "stsz"))[12:])
+    times = list(struct.iter_unpack(">II", next(boxes(table, "stts"))[8:]))
+    scale = struct.unpack_from(">I", media, 12)[0]
+    first = round((1 - begin_ns / 10**9) * scale)
+    assert times == [(1, first), (1, 1), (1, scale - 1)]
+    titles = []
+    for one in sizes:
+        (length,) = struct.unpack_from(">H", front, offset)
+        titles.append(front[offset + 2 : offset + 2 + length].decode())
+        offset += one
+    assert titles == ["Erstes", "", "x" * 255]
+    assert offset == len(front)  # the first samples of the media data, before all others
+    with av.open(str(path)) as container:
+        found = [one["start"] * one["time_base"] for one in container.chapters()]
+        assert container.streams.subtitles == ()
+    assert found == pytest.approx([begin_ns / 1e9, 1, 1], abs=1e-4)
 
 
 def test_only_plain_aac_is_copied() -> None:
