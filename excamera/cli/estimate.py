@@ -22,6 +22,7 @@ from excamera.cli.model import errors_line
 from excamera.cli.options import by_hand, encode_options, given, goal_of, goal_options
 from excamera.errors import CloudError, CloudUnavailable, NoFrames
 from excamera.job import forms
+from excamera.job.codecs import depth_of
 from excamera.job.cut import longest_plain
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
@@ -186,7 +187,9 @@ def look_at(source: str, audio: str = "") -> Film:
             # No index: every packet is looked at, which is still much less than decoding.
             frames = max(1, sum(packet.size > 0 for packet in demux(opened.container, video)))
             seconds = frames / float(opened.frame_rate)
-        return Film(frames, video.width, video.height, seconds, sound)
+        pixels = video.format
+        bits = max(one.bits for one in pixels.components) if pixels is not None else 8
+        return Film(frames, video.width, video.height, seconds, sound, bits)
 
 
 def edited(film: Film, options: EncodeOptions) -> Film:
@@ -215,6 +218,7 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         geometry.height,
         seconds,
         0 if options.audio == forms.NO_AUDIO else film.sound,
+        depth_of(options.codec, options.depth, film.bits),
     )
 
 

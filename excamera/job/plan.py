@@ -209,6 +209,7 @@ class Geometry:
         transfer: H.273 transfer characteristics, 2 when unspecified.
         primaries: H.273 colour primaries, 2 when unspecified.
         light: of the pictures, whose colours are not changed.
+        bits: of a sample of the result, 8 or 10.
         crop: width, height, x and y of what is kept of the turned picture, px; None for all.
         size: of the result, px; None if it is what is kept.
         tone: of pictures of high dynamic range that become those of a standard screen: their
@@ -224,6 +225,7 @@ class Geometry:
     transfer: int = 2
     primaries: int = 2
     light: Light = Light()
+    bits: int = 8
     crop: tuple[int, int, int, int] | None = None
     size: tuple[int, int] | None = None
     tone: tuple[int, int] | None = None

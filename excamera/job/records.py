@@ -382,6 +382,7 @@ class PlanSummary:
         height: of the result, px.
         duration_s: of the result, in seconds.
         sound: how many audio streams of the source the result keeps.
+        bits: of a sample of the result.
         indexed_by: see `excamera.job.plan.SourceFile`.
         notes: see `excamera.job.plan.Plan`.
         options: with which it is encoded: its own, and those that the upload's metadata asks for.
@@ -413,6 +414,7 @@ class PlanSummary:
     sound: int
     indexed_by: str
     notes: list[str] = field(default_factory=list)
+    bits: int = 8
     size: int = 0
     memory_mb: int = 0
     options: dict[str, Any] = field(default_factory=dict)

@@ -207,6 +207,7 @@ class Film:
         height: height of a frame, px.
         duration_s: duration.
         sound: how many sound tracks it has.
+        bits: of a sample of the result.
     """
 
     frames: int
@@ -214,6 +215,7 @@ class Film:
     height: int
     duration_s: float
     sound: int = 1
+    bits: int = 8
 
     @classmethod
     def of(cls, plan: Plan, frames: int) -> Film:
@@ -224,6 +226,7 @@ class Film:
             plan.geometry.height,
             float(plan.end * plan.time_base),
             sound=len(plan.source.audio_streams),
+            bits=plan.geometry.bits,
         )
 
     @property
@@ -567,7 +570,7 @@ def work_seconds(
         encode = ((1 - divided) * ahead + again) / threads + between + check
     elif options.is_plain:
         # An encoder has one thread.
-        plain_s = pace.read_s + pace.plain * plain.seconds_of(options)
+        plain_s = pace.read_s + pace.plain * plain.seconds_of(options, film.bits)
         encode = work * plain_s / min(1.0, workers.cpus("encode"))
     else:
         encode = work * pace.encode_s * effort(options) / threads

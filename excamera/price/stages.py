@@ -281,7 +281,9 @@ class Stages:
         cpu_s, parts = 0.0, 1
         if self.options.is_plain:
             # An encoder has one thread.
-            plain_s = self.pace.read_s + self.pace.plain * plain.seconds_of(self.options)
+            plain_s = self.pace.read_s + self.pace.plain * plain.seconds_of(
+                self.options, self.film.bits
+            )
             cpu_s, work = plain_s * frames * self.film.megapixels, 0.0
         elif not self._anchored:
             work = self.pace.encode_s * effort(self.options) * frames

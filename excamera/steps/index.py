@@ -46,6 +46,8 @@ from excamera.media.source.decoder import Decoder, packets_of
 from excamera.media.source.deinterlacer import LEAD, is_interlaced
 from excamera.media.source.framing import (
     cropped_geometry,
+    deepened_geometry,
+    depth_note,
     range_note,
     scaled_geometry,
     toned_geometry,
@@ -319,6 +321,7 @@ def _make_plan(
     )
     geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
     geometry = toned_geometry(geometry, options, first_frame)
+    geometry = deepened_geometry(geometry, options, first_frame)
     geometry = cropped_geometry(geometry, options, opened.name)
     if filters is not None:
         geometry = filtered_geometry(filters, geometry, frames.time_base)
@@ -348,6 +351,7 @@ def _make_plan(
                     *frames.notes,
                     *_notes_on(opened, sounds, container, deinterlaced),
                     range_note(geometry),
+                    depth_note(geometry, options, first_frame),
                 ),
             )
         ),

@@ -90,6 +90,7 @@ def plan(
         height=made.geometry.height,
         duration_s=float(made.end * made.time_base),
         sound=len(made.source.audio_streams),
+        bits=made.geometry.bits,
         indexed_by=made.source.indexed_by,
         notes=list(made.notes),
         options=made.options.to_json(),

@@ -67,8 +67,9 @@ _NONSENSE = {
 
 
 def _with(option: Option, value: object) -> EncodeOptions:
-    """The defaults but for one option; VP9 is in every container."""
-    options = EncodeOptions(codec="vp9") if option.field == "container" else EncodeOptions()
+    """The defaults but for one option; VP9 is in every container, AV1 has every depth."""
+    codecs = {"container": "vp9", "depth": "av1"}
+    options = EncodeOptions(codec=codecs.get(option.field, "vp8"))
     changed: dict[str, Any] = {option.field: value}
     if not option.group:
         return replace(options, **changed)

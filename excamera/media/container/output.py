@@ -266,6 +266,7 @@ class WebM:
             codec=self.codec,
             language=plan.tags.video_language,
             private=config if self.codec.configured else b"",
+            bits=geometry.bits,
         )
         pieces = [(run.size, [(ms, at) for ms, at in run.cues]) for run in runs]
         front = webm.front(

@@ -72,6 +72,7 @@ class VideoTrack:
         language: ISO 639-2, or "".
         light: of HDR pictures.
         private: what the codec has to say in the header, or nothing.
+        bits: of a sample; 8 is left out.
     """
 
     width: int
@@ -85,6 +86,7 @@ class VideoTrack:
     language: str = ""
     light: Light = Light()  # noqa: RUF009 (it cannot change)
     private: bytes = b""
+    bits: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,8 @@ def _video_entry(video: VideoTrack) -> bytes:
     ):
         if value not in (0, 2):
             colour.append(unsigned(number, value))
+    if video.bits > 8:
+        colour.append(unsigned(ebml.BITS_PER_CHANNEL, video.bits))
     picture.append(element(ebml.COLOUR, *colour, *_light(video.light)))
     entry = [
         unsigned(ebml.TRACK_NUMBER, VIDEO_TRACK),
