@@ -28,9 +28,11 @@ from excamera.media import quality
 from excamera.media.compare import compare_files
 from excamera.media.plain import check_plain, encode_plain
 from excamera.media.source.framing import cropped, sized
-from excamera.media.source.picture import bits_of, frame_of, planes_of, to_i420
+from excamera.media.source.picture import bits_of, frame_of, geometry_of, planes_of, to_i420
 from excamera.media.source.tonemapping import PQ
 from excamera.price.estimate import Pace, Workers, estimate
+from tests.pipeline.clips import Clip
+from tests.pipeline.test_headers import LIGHT, X265
 
 WIDTH, HEIGHT = 160, 96
 FRAMES = 12
@@ -96,6 +98,18 @@ def test_ten_bits_and_their_colours_are_kept(
     assert first_frame(flat).format.name == "yuv420p"
     # With 8 bits three of four steps are lost, whatever the encoder does.
     assert sum(deep) < sum(one.overall_mse for one in compare_files(str(hdr), str(flat))) / 2
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("av1", "webm"), ("av1", "mp4"), ("h264", "mkv")])
+def test_the_light_of_hdr_is_kept_with_ten_bits(codec: str, ending: str, tmp_path: Path) -> None:
+    """If this fails, a television dims or brightens a film, as it does not know its light."""
+    clip = Clip(frames=4, encoder="libx265", pix_fmt=TEN, options={"x265-params": X265})
+    source = clip.write(tmp_path / "hdr10.mkv")
+    output = tmp_path / f"a.{ending}"
+    encode_file(str(source), output, options(codec), workers=1)
+    frame = first_frame(output)
+    assert frame.format.name == TEN
+    assert geometry_of(frame, (1, 1)).light == LIGHT
 
 
 @pytest.mark.parametrize("codec", ["av1", "h264"])
