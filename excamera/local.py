@@ -61,7 +61,7 @@ class EncodeResult:
         frames: shown frames.
         key_frames: one per batch.
         duration_s: from time 0 to the end of the picture or the sound, whichever is later.
-        sound: "copied", "encoded" or "none".
+        sound: see `excamera.job.records.JobResult`.
         indexed_by: "packets", or "decoding" if the packets could not be trusted.
         notes: what a user should know of the source, a line each.
         reached: what has become of the target, if the options have one.

@@ -46,9 +46,12 @@ def of_sound(result: dict[str, Any]) -> str:
     if not result["blocks"]:
         return "sound: none"
     name = SOUND[result["codec"]]
-    if result["copied"]:
-        return f"sound: copied, as it is {name} already"
-    return f"sound: encoded to {name}"
+    tracks = f"{result['tracks']} tracks, " if result["tracks"] > 1 else ""
+    if result["manner"] == "mixed":
+        return f"sound: {tracks}copied if it is {name} already, else encoded to that"
+    if result["manner"] == "copied":
+        return f"sound: {tracks}copied, as it is {name} already"
+    return f"sound: {tracks}encoded to {name}"
 
 
 _INDEXED = {

@@ -25,6 +25,7 @@ from mu import Observer
 from mu.machine import available_cpus
 
 _FEW = 4
+_SOUND = {0: "no sound", 1: "with sound"}
 """How many different N are listed one by one."""
 
 dry_run_option = option(
@@ -85,7 +86,7 @@ def on_a_stack(
     workers, pace, by = pace_of(cloud)
     if goal is not None:
         goal.check(options)
-        film = edited(look_at(source), options)
+        film = edited(look_at(source, options.audio), options)
         ways = planned(film, options, workers, pace, goal)
         ways.check()
         if ways.chosen is not None:
@@ -118,7 +119,7 @@ def show(found: Foreseen, estimate: dict[str, Any], *, as_json: bool, notes: boo
         [
             ("result", f"{plan.options.codec} in {plan.container}, {film.width}x{film.height}, "
              f"{counted(film.frames, 'frame')}, {film.duration_s:,.3f} s, "
-             f"{'with' if film.sound else 'no'} sound"),
+             f"{_SOUND.get(film.sound, f'{film.sound} sound tracks')}"),
             ("scenes", "not looked for" if found.scenes is None else found.scenes),
             ("cut", f"{counted(len(plan.batches), 'batch', 'batches')}, "
              f"{counted(found.summary.chunks, 'chunk')}"),

@@ -120,10 +120,16 @@ def encode(
 def summary(result: EncodeResult) -> str:
     """One line about the result: its place, size, duration, rate, frames, and the target."""
     duration = max(result.duration_s, 1e-9)
-    sound = {"none": "no sound", "copied": "sound copied", "encoded": "sound encoded"}
+    sound = {
+        "none": "no sound",
+        "copied": "sound copied",
+        "encoded": "sound encoded",
+        "mixed": "sound partly copied, partly encoded",
+    }
     container = OUTPUT_CONTAINERS[result.path.suffix.lower().removeprefix(".")]()
     if container.holds_sound:
-        sound["encoded"] += f" to {SOUND[container.sound_codec]}"
+        for manner in ("encoded", "mixed"):
+            sound[manner] += f" to {SOUND[container.sound_codec]}"
     else:
         sound["none"] = f"no sound ({container.name.upper()} holds none)"
     return (

@@ -22,6 +22,7 @@ from excamera.cli.model import errors_line
 from excamera.cli.options import by_hand, encode_options, given, goal_of, goal_options
 from excamera.errors import CloudError, CloudUnavailable, NoFrames
 from excamera.job import forms
+from excamera.job.codecs import depth_of
 from excamera.job.cut import longest_plain
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
@@ -90,7 +91,7 @@ def estimate(
         check_picture(plot, source)
     goal = goal_of(options)
     chosen = EncodeOptions().with_values(given(options))
-    film = edited(look_at(source), chosen)
+    film = edited(look_at(source, chosen.audio), chosen)
     workers, pace, by = pace_of(cloud, like)
     memory = {"encode": (encode_memory or (None,))[0], "anchors": anchors_memory}
     workers = replace(
@@ -161,27 +162,34 @@ def _print(
     )  # fmt: skip
 
 
-def look_at(source: str) -> Film:
-    """The size and length of a video, without decoding it.
+def look_at(source: str, audio: str = "") -> Film:
+    """The size, length and sound of a video, without decoding it.
+
+    Args:
+        source: its path or URL.
+        audio: the option of that name.
 
     Raises:
         InputError: it cannot be encoded.
+        OptionError: it has no such sound.
     """
     from excamera.media.source.index import index_packets
     from excamera.media.source.media import demux, open_media
-    from excamera.media.tracks import audio_stream
+    from excamera.media.tracks import audio_streams
 
     with open_media(source, source) as opened:
         index = index_packets(opened)
         video = opened.video
-        sound = audio_stream(opened.container, opened.encrypted) is not None
+        sound = len(audio_streams(opened.container, opened.encrypted, audio))
         if index is not None:
             frames, seconds = len(index.pts), float(index.end * opened.time_base)
         else:
             # No index: every packet is looked at, which is still much less than decoding.
             frames = max(1, sum(packet.size > 0 for packet in demux(opened.container, video)))
             seconds = frames / float(opened.frame_rate)
-        return Film(frames, video.width, video.height, seconds, sound)
+        pixels = video.format
+        bits = max(one.bits for one in pixels.components) if pixels is not None else 8
+        return Film(frames, video.width, video.height, seconds, sound, bits)
 
 
 def edited(film: Film, options: EncodeOptions) -> Film:
@@ -209,7 +217,8 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         geometry.width,
         geometry.height,
         seconds,
-        film.sound and options.audio != forms.NO_AUDIO,
+        0 if options.audio == forms.NO_AUDIO else film.sound,
+        depth_of(options.codec, options.depth, film.bits),
     )
 
 

@@ -14,7 +14,12 @@ VP8 = "vp8"
 """The codec whose chunks share key frames; every other one is encoded in plain chunks."""
 
 AUTO = "auto"
-"""The container that is usual for the codec."""
+"""The container or the depth that is usual for the codec."""
+
+DEPTHS = (AUTO, "8", "10")
+"""The values of the option `depth`."""
+
+_BYTE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +32,26 @@ class CodecChoice:
         containers: that hold it, by name; the first is the usual one of results in the cloud.
         best_mixed: the best quality that may stand beside others in one film. x264's 0 is lossless,
             which is another profile.
+        bits: the most that a sample of it may have here.
+        usual_bits: the most that it has if nobody asks.
     """
 
     crf: int
     worst_crf: int
     containers: tuple[str, ...]
     best_mixed: int = 0
+    bits: int = 8
+    usual_bits: int = 8
 
 
 # VP8 and MP4 do not go together: FFmpeg does not write it there, and browsers do not play it.
+# The libvpx that PyAV carries makes 8 bits only. Every decoder of AV1 knows 10 bits; few devices
+# know them of H.264.
 CODECS: Mapping[str, CodecChoice] = {
     VP8: CodecChoice(24, 63, ("webm", "mkv", "ivf")),
     "vp9": CodecChoice(32, 63, ("webm", "mkv", "mp4", "ivf")),
-    "av1": CodecChoice(35, 63, ("webm", "mkv", "mp4", "ivf")),
-    "h264": CodecChoice(23, 51, ("mp4", "mkv"), best_mixed=1),
+    "av1": CodecChoice(35, 63, ("webm", "mkv", "mp4", "ivf"), bits=10, usual_bits=10),
+    "h264": CodecChoice(23, 51, ("mp4", "mkv"), best_mixed=1, bits=10),
 }
 """The codecs by name; the first is the default."""
 
@@ -53,6 +64,33 @@ WORST_CRF = max(choice.worst_crf for choice in CODECS.values())
 
 USUAL_CRF = ", ".join(f"{choice.crf} for {name}" for name, choice in CODECS.items())
 """The usual quality of each codec, for users."""
+
+
+def depth_of(codec: str, depth: str, source_bits: int) -> int:
+    """The bits of a sample of the result, 8 or 10.
+
+    Args:
+        codec: of the result.
+        depth: the option of that name.
+        source_bits: of a sample of the source.
+    """
+    if depth != AUTO:
+        return int(depth)
+    return min(10 if source_bits > _BYTE else _BYTE, CODECS[codec].usual_bits)
+
+
+def check_depth(codec: str, depth: str) -> None:
+    """Refuse a depth that a codec has not.
+
+    Raises:
+        OptionError: the message says which codecs have it.
+    """
+    if depth != AUTO and int(depth) > CODECS[codec].bits:
+        deep = " or ".join(name for name, one in CODECS.items() if one.bits >= int(depth))
+        raise OptionError(
+            f"depth {depth}: {codec} has {CODECS[codec].bits} bits here: choose {deep}, or leave "
+            "out depth"
+        )
 
 
 def check_pair(container: str, codec: str) -> None:

@@ -23,10 +23,13 @@ SCALE_FORM = (
     "W:H in pixels, one of them -1 or -2 to keep the shape; or such as 1080p, which makes larger "
     "pictures smaller and never enlarges any"
 )
-AUDIO_FORM = "a number from 1, a language such as eng, or none"
+AUDIO_FORM = "numbers from 1 or languages such as eng, with commas between them; all; or none"
 
 NO_AUDIO = "none"
 """The value of `audio` that leaves out all sound."""
+
+ALL_AUDIO = "all"
+"""The value of `audio` that keeps every sound track."""
 
 
 class Area(NamedTuple):
@@ -129,18 +132,24 @@ def parse_scale(text: str) -> tuple[int, int] | int:
     return width, height
 
 
-def parse_audio(text: str) -> int | str:
-    """Which sound track: its number from 1, its language, or `NO_AUDIO`.
+def parse_audio(text: str) -> tuple[int | str, ...]:
+    """Which sound tracks: their numbers from 1 or languages; `NO_AUDIO` or `ALL_AUDIO` alone.
 
     Raises:
         OptionError: it is none of these.
     """
-    chosen = text.strip().lower()
+    chosen = tuple(_sound_track(part) for part in text.lower().split(","))
+    whole = {NO_AUDIO, ALL_AUDIO} & set(chosen)
+    if None in chosen or (whole and len(chosen) > 1):
+        raise OptionError(f"audio must be {AUDIO_FORM}, not {text!r}")
+    return tuple(one for one in chosen if one is not None)
+
+
+def _sound_track(text: str) -> int | str | None:
+    chosen = text.strip()
     if chosen.isascii() and chosen.isdecimal() and int(chosen) > 0:
         return int(chosen)
-    if not re.fullmatch(r"[a-z][a-z0-9-]{1,34}", chosen):
-        raise OptionError(f"audio must be {AUDIO_FORM}, not {text!r}")
-    return chosen
+    return chosen if re.fullmatch(r"[a-z][a-z0-9-]{1,34}", chosen) else None
 
 
 def _numbers(name: str, text: str, form: str) -> list[int]:

@@ -18,9 +18,11 @@ from excamera.job.codecs import (
     AUTO,
     CODECS,
     CONTAINERS,
+    DEPTHS,
     USUAL_CRF,
     VP8,
     WORST_CRF,
+    check_depth,
     container_for,
 )
 from excamera.job.presets import PRESETS
@@ -393,9 +395,14 @@ class EncodeOptions(_Checked):
         False, "Make pictures for standard screens, in BT.709, of HDR ones (PQ or HLG)",
         offered=True, section=EDITING,
     )  # fmt: skip
+    depth: str = _choice(
+        AUTO, DEPTHS, "Bits of a sample of the result; 10 is for av1 and h264; auto keeps more "
+        "than 8 as 10 with av1, and makes 8 with the others", offered=True, section=QUALITY
+    )  # fmt: skip
     audio: str = _text(
-        forms.AUDIO_FORM, forms.parse_audio, "The sound track of the result, instead of the "
-        "default one; none leaves out all sound", off=forms.NO_AUDIO
+        forms.AUDIO_FORM, forms.parse_audio, "The sound tracks of the result, instead of the "
+        "default one, the first of them as its default; none leaves out all sound",
+        off=forms.NO_AUDIO
     )  # fmt: skip
     anchors: AnchorSettings = field(default_factory=AnchorSettings)
     vpx: VpxSettings = field(default_factory=VpxSettings)
@@ -411,6 +418,7 @@ class EncodeOptions(_Checked):
         if self.exact_crf > worst:
             raise OptionError(f"crf must be 0 to {worst} for {self.codec}, not {self.exact_crf:g}")
         container_for(self.codec, self.container)
+        check_depth(self.codec, self.depth)
         self._check_zones()
 
     def _check_zones(self) -> None:
@@ -485,8 +493,8 @@ class EncodeOptions(_Checked):
     def with_values(self, given: Mapping[str, Value]) -> EncodeOptions:
         """These options with some replaced, by the API's names.
 
-        Another codec comes with its own usual quality, unless the quality is given, too. A preset
-        comes with its options, see `expanded`.
+        Another codec comes with its own usual quality and depth, unless these are given, too. A
+        preset comes with its options, see `expanded`.
 
         Raises:
             OptionError: a name is unknown, a value is not allowed, or means nothing for the codec.
@@ -495,7 +503,7 @@ class EncodeOptions(_Checked):
         wanted = given.get("codec", self.codec)
         groups: dict[str, dict[str, Value | None]] = {}
         if wanted != self.codec:
-            groups[""] = {"crf": None}
+            groups[""] = {"crf": None, "depth": AUTO}
         known = {option.field: option for option in OFFERED}
         for name, value in given.items():
             if name not in known:

@@ -143,7 +143,7 @@ class SourceFile:
         stream: index of the video stream.
         path: a path or an ``s3://`` URL, or None when `key` is used.
         key: its key in the store if it is spooled, or None.
-        audio_stream: index of the audio stream, or None.
+        audio_streams: indices of the audio streams, in the result's order.
         indexed_by: how the plan learned the frames: "packets" or "decoding".
         packets: the key in the store of the recorded packets of the video stream (see
             `excamera.media.source.recorded`); None if workers take them from the file.
@@ -158,7 +158,7 @@ class SourceFile:
     stream: int
     path: str | None = None
     key: str | None = None
-    audio_stream: int | None = None
+    audio_streams: tuple[int, ...] = ()
     indexed_by: str = "packets"
     packets: str | None = None
     pictures: str | None = None
@@ -211,6 +211,7 @@ class Geometry:
         transfer: H.273 transfer characteristics, 2 when unspecified.
         primaries: H.273 colour primaries, 2 when unspecified.
         light: of the pictures, whose colours are not changed.
+        bits: of a sample of the result, 8 or 10.
         crop: width, height, x and y of what is kept of the turned picture, px; None for all.
         size: of the result, px; None if it is what is kept.
         tone: of pictures of high dynamic range that become those of a standard screen: their
@@ -226,6 +227,7 @@ class Geometry:
     transfer: int = 2
     primaries: int = 2
     light: Light = Light()
+    bits: int = 8
     crop: tuple[int, int, int, int] | None = None
     size: tuple[int, int] | None = None
     tone: tuple[int, int] | None = None
@@ -262,19 +264,27 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundTags:
+    """What a sound track says about itself: ISO 639-2, or ""; and its title, or ""."""
+
+    language: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tags:
     """What the result says about itself, as the source does.
 
     Attributes:
         title: of the film, or "".
         video_language: ISO 639-2, or "".
-        sound_language: the same.
+        sounds: of each sound track, in the result's order.
         chapters: in order of time.
     """
 
     title: str = ""
     video_language: str = ""
-    sound_language: str = ""
+    sounds: tuple[SoundTags, ...] = ()
     chapters: tuple[Chapter, ...] = ()
 
 
@@ -318,8 +328,9 @@ class Plan:
         deinterlaced: whether workers make whole pictures of interlaced ones.
         tags: see there.
         notes: what a user should know of the source, a line each.
-        sound_clock: what to add to the times of the sound: the number of the first packet of each
-            piece, and seconds (see `excamera.media.source.clock`).
+        sound_clocks: what to add to the times of each sound track: the number of the first packet
+            of each piece, and seconds (see `excamera.media.source.clock`); none for a source whose
+            clock does not jump.
     """
 
     source: SourceFile
@@ -334,7 +345,7 @@ class Plan:
     deinterlaced: bool = False
     tags: Tags = Tags()
     notes: tuple[str, ...] = ()
-    sound_clock: tuple[tuple[int, Fraction], ...] = ()
+    sound_clocks: tuple[tuple[tuple[int, Fraction], ...], ...] = ()
     even: float | None = None
     whole: Whole | None = None
     upload: str = ""
@@ -376,7 +387,7 @@ class Plan:
             return self.whole.digest
         body = self._body()
         source = self.source
-        body["source"] = [source.stream, source.audio_stream, source.fingerprint]
+        body["source"] = [source.stream, source.audio_streams, source.fingerprint]
         del body["output"], body["upload"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
@@ -432,7 +443,9 @@ class Plan:
             "deinterlaced": self.deinterlaced,
             "tags": asdict(self.tags),
             "notes": self.notes,
-            "sound_clock": [[at, *by.as_integer_ratio()] for at, by in self.sound_clock],
+            "sound_clocks": [
+                [[at, *by.as_integer_ratio()] for at, by in pieces] for pieces in self.sound_clocks
+            ],
         }
 
     def to_json(self) -> bytes:
@@ -450,9 +463,12 @@ class Plan:
         light = {name: tuple(values) for name, values in geometry["light"].items()}
         geometry["light"] = Light(**light)
         tags = body["tags"]
+        tags["sounds"] = tuple(SoundTags(**one) for one in tags["sounds"])
         tags["chapters"] = tuple(Chapter(**one) for one in tags["chapters"])
+        source = body["source"]
+        source["audio_streams"] = tuple(source["audio_streams"])
         return cls(
-            source=SourceFile(**body["source"]),
+            source=SourceFile(**source),
             geometry=Geometry(**geometry),
             time_base=Fraction(*body["time_base"]),
             origin_s=Fraction(*body["origin_s"]),
@@ -473,7 +489,9 @@ class Plan:
             deinterlaced=body["deinterlaced"],
             tags=Tags(**tags),
             notes=tuple(body["notes"]),
-            sound_clock=tuple((at, Fraction(*by)) for at, *by in body["sound_clock"]),
+            sound_clocks=tuple(
+                tuple((at, Fraction(*by)) for at, *by in pieces) for pieces in body["sound_clocks"]
+            ),
             even=body["even"],
             upload=body["upload"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),

@@ -168,14 +168,14 @@ class BatchRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AudioRecord(Record):
-    """The sound of the whole job, as packets (see `excamera.media.segments`).
+class TrackRecord:
+    """A sound track of the job.
 
     Attributes:
-        blocks: packets of Opus or AAC; 0 if the source's stream holds no sound.
+        place: its number among the plan's tracks, from 0; those that hold no sound have no record.
+        blocks: packets of Opus or AAC.
         copied: whether the packets are the source's own.
         skipped_packets: packets of the source that could not be decoded.
-        segments: [number, offset, size] of each segment that has packets, in order.
         end_ms: when the sound ends.
         channels: of the sound.
         private: the `OpusHead` or AudioSpecificConfig structure, in hexadecimal.
@@ -186,10 +186,10 @@ class AudioRecord(Record):
         note: what a user should know of the sound, or "".
     """
 
+    place: int = 0
     blocks: int = 0
     copied: bool = False
     skipped_packets: int = 0
-    segments: list[list[int]] = field(default_factory=list)
     end_ms: float = 0.0
     channels: int = 0
     private: str = ""
@@ -198,6 +198,42 @@ class AudioRecord(Record):
     first: int = 0
     samples: int = 0
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioRecord(Record):
+    """The sound of the whole job, as packets (see `excamera.media.segments`).
+
+    Attributes:
+        segments: [number, offset, size] of each segment that has packets, in order.
+        tracks: a `TrackRecord` of each track that holds sound, in the result's order.
+    """
+
+    segments: list[list[int]] = field(default_factory=list)
+    tracks: list[TrackRecord] = field(default_factory=list)
+
+    @property
+    def blocks(self) -> int:
+        """Packets of all tracks."""
+        return sum(one.blocks for one in self.tracks)
+
+    @property
+    def end_ms(self) -> float:
+        """When the last track ends."""
+        return max((one.end_ms for one in self.tracks), default=0.0)
+
+    @property
+    def manner(self) -> str:
+        """How the packets were made: "copied", "encoded", "mixed" or "none"."""
+        manners = {"copied" if one.copied else "encoded" for one in self.tracks} or {"none"}
+        return "mixed" if len(manners) > 1 else manners.pop()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """See `Record.from_json`."""
+        body = _known(cls, json.loads(data))
+        body["tracks"] = [TrackRecord(**one) for one in body.get("tracks", ())]
+        return cls(**body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +381,8 @@ class PlanSummary:
         width: of the result, px.
         height: of the result, px.
         duration_s: of the result, in seconds.
-        sound: whether the source has an audio stream that the result keeps.
+        sound: how many audio streams of the source the result keeps.
+        bits: of a sample of the result.
         indexed_by: see `excamera.job.plan.SourceFile`.
         notes: see `excamera.job.plan.Plan`.
         options: with which it is encoded: its own, and those that the upload's metadata asks for.
@@ -374,9 +411,10 @@ class PlanSummary:
     width: int
     height: int
     duration_s: float
-    sound: bool
+    sound: int
     indexed_by: str
     notes: list[str] = field(default_factory=list)
+    bits: int = 8
     size: int = 0
     memory_mb: int = 0
     options: dict[str, Any] = field(default_factory=dict)
@@ -410,7 +448,7 @@ class JobResult:
         key_frames: one for each batch.
         duration_s: of what ends last, picture or sound, in seconds.
         video_bytes: of coded frames.
-        sound: "copied", "encoded" or "none".
+        sound: "copied", "encoded", "mixed" if some tracks are copied and others not, or "none".
         notes: what a user should know of the source, a line each.
         target: an `excamera.job.target.Reached`; None for a job without a target.
     """

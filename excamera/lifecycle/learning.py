@@ -84,7 +84,12 @@ def lesson_of_end(ended: Ended, detail: Mapping[str, Any], workers: Workers) -> 
         ended.notice["job"],
         ended.attempts,
         Film(
-            planned.frames, planned.width, planned.height, planned.duration_s, sound=planned.sound
+            planned.frames,
+            planned.width,
+            planned.height,
+            planned.duration_s,
+            planned.sound,
+            planned.bits,
         ),
         EncodeOptions.from_json(planned.options),
         replace(workers, memory_mb=planned.memory(workers.memory_mb)),

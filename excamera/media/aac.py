@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +14,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
+from excamera.media.adts import Unwrapper, split
 from excamera.media.container.webm import AUDIO_TRACK, AudioTrack, Block
 from excamera.media.opus import RATE, Samples
 from excamera.media.sound import Sound
@@ -119,6 +121,9 @@ def copied_aac(
 ) -> Sound | None:
     """A source's own packets; None if they are not plain AAC without gaps.
 
+    Packets of broadcasts, which have headers of their own, lose these; if one is damaged, none is
+    copied.
+
     Args:
         arriving: all packets of the stream that have content.
         audio: the stream.
@@ -126,20 +131,31 @@ def copied_aac(
         clock: of the stream.
     """
     context = audio.codec_context
+    arriving = iter(arriving)
+    opening = next(arriving, None)
+    if opening is None:
+        return None
     head = context.extradata or b""
+    wrapped = None if head else split(bytes(opening))
+    unwrapper = None if wrapped is None else Unwrapper(wrapped[0])
+    if unwrapper is not None:
+        head = unwrapper.header.configuration
     plain = plain_aac(head) if context.name == "aac" and context.profile == "LC" else None
     if plain is None or plain.rate != context.sample_rate:
         return None
     tick = (audio.time_base or Fraction(1, plain.rate)) * plain.rate
+    # A broadcast's clock is finer than a packet is long, so a lost one shows.
+    tolerance = plain.rate // 25 if unwrapper is None else FRAME_SAMPLES // 2
     packets: list[bytes] = []
     first = skipped = surplus = 0
-    for number, packet in enumerate(arriving):
-        if packet.pts is None:
+    for number, packet in enumerate(itertools.chain([opening], arriving)):
+        block = bytes(packet) if unwrapper is None else unwrapper.block(packet)
+        if packet.pts is None or block is None:
             return None
         at = round(packet.pts * tick + (clock.correction(number) - origin_s) * plain.rate)
         first = at if not packets else first
         # Containers round; but a track of MP4 goes on without gaps.
-        if abs(first + FRAME_SAMPLES * len(packets) - at) > plain.rate // 25:
+        if abs(first + FRAME_SAMPLES * len(packets) - at) > tolerance:
             return None
         # All but the last packet are whole.
         surplus = max(0, FRAME_SAMPLES - round(packet.duration * tick)) if packet.duration else 0
@@ -148,7 +164,7 @@ def copied_aac(
             data = bytes(memoryview(packet.get_sidedata("skip_samples")))
             skipped += int.from_bytes(data[:4], "little")
             surplus = max(surplus, int.from_bytes(data[4:8], "little"))
-        packets.append(bytes(packet))
+        packets.append(block)
     delay = max(skipped, -first, 0)
     samples = FRAME_SAMPLES * len(packets) - delay - surplus
     if samples <= 0:

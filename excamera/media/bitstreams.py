@@ -38,11 +38,12 @@ def h264_is_key_frame(packet: bytes) -> bool:
     return False
 
 
-def h264_configuration(headers: bytes) -> bytes:
+def h264_configuration(headers: bytes, bits: int = 8) -> bytes:
     """The content of an `avcC` box (ISO/IEC 14496-15, 5.3.3).
 
     Args:
         headers: one sequence and one picture parameter set, with start codes.
+        bits: of a sample.
 
     Raises:
         ChunkError: they are not.
@@ -55,7 +56,8 @@ def h264_configuration(headers: bytes) -> bytes:
     record = bytes([1, *sps[1:4], 0xFC | 3, 0xE0 | 1])
     record += struct.pack(">H", len(sps)) + sps + bytes([1]) + struct.pack(">H", len(pps)) + pps
     if sps[1] not in _PLAIN_PROFILES:
-        record += bytes([0xFC | 1, 0xF8, 0xF8, 0])  # 4:2:0, 8 bits
+        depth = 0xF8 | bits - 8
+        record += bytes([0xFC | 1, depth, depth, 0])  # 4:2:0
     return record
 
 
@@ -97,11 +99,12 @@ def av1_is_key_frame(packet: bytes) -> bool:
     return False
 
 
-def av1_configuration(packet: bytes) -> bytes:
+def av1_configuration(packet: bytes, bits: int = 8) -> bytes:
     """The content of an `av1C` box.
 
     Args:
-        packet: that begins with a sequence header, of 8-bit 4:2:0 pictures.
+        packet: that begins with a sequence header, of 4:2:0 pictures.
+        bits: of a sample, 8 or 10.
 
     Raises:
         ChunkError: it does not.
@@ -121,7 +124,8 @@ def av1_configuration(packet: bytes) -> bytes:
         raise ChunkError("SVT-AV1 gave a sequence header of another kind")
     level = read(24, 5)
     tier = read(29, 1) if level > 7 else 0
-    return bytes([0x81, read(0, 3) << 5 | level, tier << 7 | 0b1100, 0]) + whole
+    flags = tier << 7 | (bits > 8) << 6 | 0b1100
+    return bytes([0x81, read(0, 3) << 5 | level, flags, 0]) + whole
 
 
 # VP9 (VP9 bitstream specification, 6.2 and annex A; VP codec ISO media file format binding)

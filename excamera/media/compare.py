@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from excamera.errors import FrameCountDiffers, FrameSizeDiffers
 from excamera.media.quality import FrameQuality, frame_quality
 from excamera.media.source.picture import Planes, planes_of
@@ -13,7 +15,8 @@ from excamera.media.source.reader import read_all
 def compare_files(reference: str, distorted: str) -> Iterator[FrameQuality]:
     """Quality of every frame of `distorted` against the frame of the same number.
 
-    Both are read as an encode reads its source: as I420, with rotation applied.
+    Both are read as an encode reads its source: as I420, with rotation applied; if one has more
+    than 8 bits, with 10.
 
     Args:
         reference: path of the original.
@@ -24,8 +27,8 @@ def compare_files(reference: str, distorted: str) -> Iterator[FrameQuality]:
         FrameCountDiffers: one video has more frames; the message states both counts.
         InputError: one of them cannot be read.
     """
-    ours = map(planes_of, read_all(reference, reference))
-    theirs = map(planes_of, read_all(distorted, distorted))
+    ours = map(planes_of, read_all(reference, reference, deep=True))
+    theirs = map(planes_of, read_all(distorted, distorted, deep=True))
     number = 0
     while True:
         a, b = next(ours, None), next(theirs, None)
@@ -41,8 +44,18 @@ def compare_files(reference: str, distorted: str) -> Iterator[FrameQuality]:
             raise FrameSizeDiffers(
                 f"{reference} is {_size(a)}, {distorted} is {_size(b)} at frame {number}"
             )
+        if a[0].dtype != b[0].dtype:
+            a, b = _deep(a), _deep(b)
         yield frame_quality(a, b)
         number += 1
+
+
+def _deep(planes: Planes) -> Planes:
+    """The same picture with 10 bits."""
+    if planes[0].dtype == np.uint16:
+        return planes
+    y, u, v = (one.astype(np.uint16) * np.uint16(4) for one in planes)
+    return y, u, v
 
 
 def _rest(first: Planes | None, others: Iterator[Planes]) -> int:

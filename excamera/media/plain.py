@@ -26,6 +26,7 @@ from excamera.media import bitstreams
 from excamera.media.codecs import OUTPUT_CODECS
 from excamera.media.join import CodedChunk
 from excamera.media.priority import usual_priority
+from excamera.media.source.picture import i420
 
 _NO_MORE_KEY_FRAMES = "9999"
 _USUAL_RATE, _HIGHEST_RATE = Fraction(30), 240
@@ -143,7 +144,8 @@ def _opened(
     encoder: _Encoder, options: EncodeOptions, geometry: Geometry, rate: Fraction
 ) -> VideoCodecContext:
     context = cast(VideoCodecContext, av.CodecContext.create(encoder.name, "w"))
-    context.width, context.height, context.pix_fmt = geometry.width, geometry.height, "yuv420p"
+    context.width, context.height = geometry.width, geometry.height
+    context.pix_fmt = i420(geometry.bits)
     context.framerate, context.time_base = rate, 1 / rate
     context.color_range = _LIMITED_RANGE
     context.colorspace = geometry.matrix
@@ -174,33 +176,40 @@ def _configuration(
     rate: Fraction,
 ) -> bytes:
     if name == "h264":
-        return bitstreams.h264_configuration(bytes(context.extradata or b""))
+        return bitstreams.h264_configuration(bytes(context.extradata or b""), geometry.bits)
     if name == "av1":
-        return bitstreams.av1_configuration(frames[0])
+        return bitstreams.av1_configuration(frames[0], geometry.bits)
     colour = (geometry.primaries, geometry.transfer, geometry.matrix)
     return bitstreams.vp9_configuration(geometry.width * geometry.height, float(rate), colour)
 
 
-def check_plain(chunk: CodedChunk, name: str, count: int, threads: int) -> None:
-    """Decode a chunk, and count what is shown.
+def check_plain(chunk: CodedChunk, name: str, count: int, threads: int, bits: int = 8) -> None:
+    """Decode a chunk, count what is shown, and look at its depth.
 
     Args:
         chunk: as it stands in the result.
         name: of its codec.
         count: of pictures.
         threads: that may decode.
+        bits: of a sample.
 
     Raises:
-        SeamMismatch: it does not decode to one picture after another.
+        SeamMismatch: it does not decode to one picture of that depth after another.
     """
     if not chunk.frames or not OUTPUT_CODECS[name].is_key_frame(chunk.frames[0]):
         raise SeamMismatch(f"a chunk of {name} does not begin with a key frame")
+    shown: list[int | None] = []
+    formats: set[str] = set()
     try:
-        shown = [None if one.is_corrupt else one.pts for one in decoded_plain(chunk, name, threads)]
+        for one in decoded_plain(chunk, name, threads):
+            shown.append(None if one.is_corrupt else one.pts)
+            formats.add(one.format.name)
     except FFmpegError as error:
         raise SeamMismatch(f"a chunk of {name} does not decode: {error}") from error
     if shown != list(range(count)):
         raise SeamMismatch(f"a chunk of {name} decodes to {len(shown)} frames of {count}")
+    if formats != {i420(bits)}:
+        raise SeamMismatch(f"a chunk of {name} decodes to {formats}, not to {i420(bits)}")
 
 
 def decoded_plain(chunk: CodedChunk, name: str, threads: int) -> Iterator[VideoFrame]:

@@ -5,6 +5,8 @@ corner lies on a multiple of 4 and that fits into the plane), with the usual con
 (0.01 * 255)^2 and (0.03 * 255)^2 and the unbiased variance, as x264 and FFmpeg's `ssim`
 filter define it; a plane's SSIM is the mean over its windows. In decibels it is
 -10 log10(1 - SSIM). Planes less than 8 pixels wide or high are extended by their edge.
+
+Samples of 10 bits count as quarters of those of 8: what is equal in both depths differs by nothing.
 """
 
 from __future__ import annotations
@@ -26,9 +28,16 @@ _C2 = (0.03 * 255) ** 2 * _COUNT * (_COUNT - 1)
 
 
 def mse(a: Plane, b: Plane) -> float:
-    """Mean squared error of two planes of equal shape."""
+    """Mean squared error of two planes of equal shape and depth, in steps of 8 bits."""
     difference = a.astype(np.int32) - b
-    return float(np.vdot(difference, difference)) / difference.size
+    # Of 10 bits, the sum over a picture is more than 32 bits hold.
+    wide = difference if a.dtype == np.uint8 else difference.astype(np.float64)
+    return float(np.vdot(wide, wide)) / difference.size / _steps(a) ** 2
+
+
+def _steps(plane: Plane) -> int:
+    """How many steps of a plane are one of 8 bits."""
+    return 1 if plane.dtype == np.uint8 else 4
 
 
 def psnr_db(mean_squared_error: float) -> float:
@@ -44,7 +53,8 @@ def ssim_db(ssim: float) -> float:
 
 
 def ssim(a: Plane, b: Plane) -> float:
-    """Mean SSIM of two planes of equal shape, at most 1."""
+    """Mean SSIM of two planes of equal shape and depth, at most 1."""
+    c1, c2 = (constant * _steps(a) ** 2 for constant in (_C1, _C2))
     a, b = _at_least_a_window(a), _at_least_a_window(b)
     x, y = a.astype(np.int32), b.astype(np.int32)  # sums over 64 squares stay below 2^31
     sum_x, sum_y = _windows(x), _windows(y)
@@ -54,7 +64,7 @@ def ssim(a: Plane, b: Plane) -> float:
     squares = sum_x * sum_x + sum_y * sum_y
     variance = sum_squares * _COUNT - squares
     covariance = sum_products * _COUNT - both
-    value = ((2 * both + _C1) * (2 * covariance + _C2)) / ((squares + _C1) * (variance + _C2))
+    value = ((2 * both + c1) * (2 * covariance + c2)) / ((squares + c1) * (variance + c2))
     return float(value.mean())
 
 

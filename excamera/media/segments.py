@@ -1,4 +1,4 @@
-"""The packets of a sound track, stored so that a worker reads those of its batch only.
+"""The packets of all sound tracks, stored so that a worker reads those of its batch only.
 
 A segment has the packets of `SEGMENT_MS`. When sound is stored, nobody knows the batches yet.
 """
@@ -9,12 +9,12 @@ import itertools
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 
-from excamera.media.container.webm import AUDIO_TRACK, Block
+from excamera.media.container.webm import Block
 
 SEGMENT_MS = 30_000
 
 _COUNT = struct.Struct("<I")
-_PACKET = struct.Struct("<iIQ")  # milliseconds from the segment's start, bytes, discard_ns
+_PACKET = struct.Struct("<iIQB")  # milliseconds from the segment's start, bytes, discard_ns, track
 
 
 def payload(size: int, packets: int, segments: int) -> int:
@@ -26,19 +26,20 @@ def pack(blocks: Sequence[Block]) -> tuple[bytes, list[list[int]]]:
     """Packets as segments, one behind the other.
 
     Args:
-        blocks: of a sound track, in the order of the track.
+        blocks: of sound tracks, each in its order; the tracks may follow each other.
 
     Returns:
         The bytes; and [number, offset, size] of each segment that is not empty.
     """
     data = bytearray()
     segments = []
-    for number, group in itertools.groupby(_placed(blocks), lambda one: one[0] // SEGMENT_MS):
+    placed = sorted(_placed(blocks), key=lambda one: (one[0], one[1].track))
+    for number, group in itertools.groupby(placed, lambda one: one[0] // SEGMENT_MS):
         packets = [block for _, block in group]
         offset, start = len(data), number * SEGMENT_MS
         data += _COUNT.pack(len(packets))
         for one in packets:
-            data += _PACKET.pack(one.time_ms - start, len(one.data), one.discard_ns)
+            data += _PACKET.pack(one.time_ms - start, len(one.data), one.discard_ns, one.track)
         data += b"".join(one.data for one in packets)
         segments.append([number, offset, len(data) - offset])
     return bytes(data), segments
@@ -92,9 +93,9 @@ def _unpacked(data: bytes, numbers: Iterable[int]) -> Iterator[Block]:
         at += _COUNT.size
         heads = list(_PACKET.iter_unpack(data[at : at + count * _PACKET.size]))
         at += count * _PACKET.size
-        for time_ms, size, discard_ns in heads:
+        for time_ms, size, discard_ns, track in heads:
             yield Block(
-                AUDIO_TRACK,
+                track,
                 number * SEGMENT_MS + time_ms,
                 data[at : at + size],
                 key=True,
@@ -109,7 +110,7 @@ def _placed(blocks: Iterable[Block]) -> Iterator[tuple[int, Block]]:
     It is the same if a track is read from the start of a segment on, because the first packet of
     a segment is later than all before it.
     """
-    latest: int | None = None
+    latest: dict[int, int] = {}
     for block in blocks:
-        latest = block.time_ms if latest is None else max(latest, block.time_ms)
-        yield latest, block
+        latest[block.track] = max(latest.get(block.track, block.time_ms), block.time_ms)
+        yield latest[block.track], block

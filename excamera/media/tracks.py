@@ -1,4 +1,4 @@
-"""Which sound track of a source the result has."""
+"""Which sound tracks of a source the result has."""
 
 from __future__ import annotations
 
@@ -11,35 +11,52 @@ from excamera.errors import OptionError
 from excamera.job import forms
 
 
-def audio_stream(
+def audio_streams(
     container: InputContainer, encrypted: Collection[int] = (), chosen: str = ""
-) -> AudioStream | None:
-    """The stream to keep; None if there is none.
+) -> list[AudioStream]:
+    """The streams to keep, in the result's order.
 
     Args:
         container: of the source.
         encrypted: indices of streams that cannot be read.
-        chosen: the option `audio`; "" for the default stream, else the first.
+        chosen: the option `audio`; "" for the default stream, else the first. Of all streams the
+            default one comes first.
 
     Raises:
-        OptionError: there is no such stream, or it cannot be read.
+        OptionError: there is no such stream, it cannot be read, or it is chosen twice.
     """
     every = list(container.streams.audio)
     readable = [
         one for one in every if one.codec_context is not None and one.index not in encrypted
     ]
+    by_default = sorted(readable, key=lambda one: not one.disposition & one.disposition.default)
     if not chosen:
-        default = [one for one in readable if one.disposition & one.disposition.default]
-        return next(iter(default or readable), None)
+        return by_default[:1]
     meant = forms.parse_audio(chosen)
-    if meant == forms.NO_AUDIO:
-        return None
-    found = [one for number, one in enumerate(every, 1) if meant in (number, language_of(one))]
+    if meant == (forms.NO_AUDIO,):
+        return []
+    if meant == (forms.ALL_AUDIO,):
+        first = by_default[:1]
+        return first + [one for one in readable if one not in first]
+    kept: list[AudioStream] = []
+    for wanted in meant:
+        one = _stream(every, readable, wanted)
+        if one in kept:
+            number = every.index(one) + 1
+            raise OptionError(f"audio {chosen}: {wanted} is track {number}, which is there already")
+        kept.append(one)
+    return kept
+
+
+def _stream(
+    every: Sequence[AudioStream], readable: Collection[AudioStream], wanted: int | str
+) -> AudioStream:
+    found = [one for number, one in enumerate(every, 1) if wanted in (number, language_of(one))]
     for one in found:
         if one in readable:
             return one
     why = "that one is encrypted, or has no decoder" if found else _told(every)
-    raise OptionError(f"audio {chosen}: there is no such sound track: {why}")
+    raise OptionError(f"audio {wanted}: there is no such sound track: {why}")
 
 
 def language_of(stream: AudioStream) -> str:

@@ -151,13 +151,13 @@ class Pace:
             **of_plan,
             audio_s=seconds["audio"]
             * _parallel(workers.cpus("audio"))
-            / max(1e-9, film.duration_s),
+            / max(1e-9, film.duration_s * max(1, film.sound)),
             stitch_s=seconds["stitch"],
         )
 
     def with_size(self, size: int, film: Film, crf: int) -> Pace:
         """This pace with the bits of a result of `size` bytes."""
-        bits = 8 * size - (SOUND_BITS * film.duration_s if film.sound else 0)
+        bits = 8 * size - SOUND_BITS * film.duration_s * film.sound
         of_a_megapixel = max(1.0, bits) / max(1e-9, film.frames * film.megapixels)
         return replace(self, bits=of_a_megapixel / 2 ** ((24 - crf) / CRF_OCTAVE))
 
@@ -208,14 +208,16 @@ class Film:
         width: width of a frame, px.
         height: height of a frame, px.
         duration_s: duration.
-        sound: whether it has sound.
+        sound: how many sound tracks it has.
+        bits: of a sample of the result.
     """
 
     frames: int
     width: int
     height: int
     duration_s: float
-    sound: bool = True
+    sound: int = 1
+    bits: int = 8
 
     @classmethod
     def of(cls, plan: Plan, frames: int) -> Film:
@@ -225,7 +227,8 @@ class Film:
             plan.geometry.width,
             plan.geometry.height,
             float(plan.end * plan.time_base),
-            sound=plan.source.audio_stream is not None,
+            sound=len(plan.source.audio_streams),
+            bits=plan.geometry.bits,
         )
 
     @property
@@ -453,7 +456,7 @@ def result_bytes(film: Film, options: EncodeOptions, pace: Pace) -> int:
     bits *= _by_zones(film, options)
     if target is not None and target.kind == BITRATE:
         bits = _bits_wanted(target, film)
-    sound_bits = SOUND_BITS * film.duration_s if film.sound else 0
+    sound_bits = SOUND_BITS * film.duration_s * film.sound
     return round((bits + sound_bits) / 8)
 
 
@@ -505,7 +508,7 @@ def _octaves_of_quality(target: Target) -> float:
 def _bits_wanted(target: Target, film: Film) -> float:
     if target.kind == BITRATE:
         return 1000 * target.wanted * film.duration_s
-    return 8 * target.wanted - (SOUND_BITS * film.duration_s if film.sound else 0)
+    return 8 * target.wanted - SOUND_BITS * film.duration_s * film.sound
 
 
 def effort(options: EncodeOptions) -> float:
@@ -581,7 +584,7 @@ def work_seconds(
         encode = ((1 - divided) * ahead + again) / threads + between + check
     elif options.is_plain:
         # An encoder has one thread.
-        plain_s = pace.read_s + pace.plain * plain.seconds_of(options)
+        plain_s = pace.read_s + pace.plain * plain.seconds_of(options, film.bits)
         encode = work * plain_s / min(1.0, workers.cpus("encode"))
     else:
         encode = work * pace.encode_s * effort(options) / threads

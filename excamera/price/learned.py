@@ -243,7 +243,7 @@ def lesson_of(
     encoding = seconds["encode"] + seconds["anchors"]
     own = Pace.of_job(done, film, options, workers, chunks=chunks)
     # What was coded has no sound in it, of whatever size that is.
-    own = own.with_size(made.video_bytes, replace(film, sound=False), options.crf)
+    own = own.with_size(made.video_bytes, replace(film, sound=0), options.crf)
     work: dict[str, float] = {
         mode_of_batch(options): encoding,
         "stitch": seconds["stitch"],

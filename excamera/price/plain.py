@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from excamera.job.codecs import CODECS
+from excamera.job.codecs import CODECS, VP8
 from excamera.job.options import EncodeOptions
 
 
@@ -23,12 +23,14 @@ class PlainCost:
         check_s: seconds to decode and count it.
         octave: steps of `crf` that halve the bits.
         time_octave: steps of `crf` that halve the seconds.
+        deep: the seconds of 10 bits as a multiple of those of 8, with the usual step.
     """
 
     steps: Mapping[int | str, tuple[float, int]]
     check_s: float
     octave: float
     time_octave: float
+    deep: float = 1.0
 
 
 COSTS: Mapping[str, PlainCost] = {
@@ -64,6 +66,7 @@ COSTS: Mapping[str, PlainCost] = {
         check_s=0.0017,
         octave=14.5,
         time_octave=45.7,
+        deep=1.24,
     ),
     "h264": PlainCost(
         {
@@ -81,15 +84,17 @@ COSTS: Mapping[str, PlainCost] = {
         check_s=0.0022,
         octave=5.9,
         time_octave=30.2,
+        deep=1.57,
     ),
 }
 
 
-def seconds_of(options: EncodeOptions) -> float:
-    """CPU seconds to encode and check a megapixel of a plain chunk."""
+def seconds_of(options: EncodeOptions, bits: int = 8) -> float:
+    """CPU seconds to encode and check a megapixel of a plain chunk with so many bits a sample."""
     cost = COSTS[options.codec]
     seconds, _ = cost.steps[_step(options)]
-    return cost.check_s + seconds * _octaves(options, cost.time_octave)
+    deep = cost.deep if bits > CODECS[VP8].bits else 1.0
+    return cost.check_s + seconds * deep * _octaves(options, cost.time_octave)
 
 
 def bits_of(options: EncodeOptions) -> float:

@@ -244,8 +244,9 @@ class Stages:
     def _audio(self, _event: Any, _lengths: Any) -> Work:
         if not self.film.sound:
             return self._call("audio")
-        size = SOUND_BITS * self.film.duration_s / 8
-        shared = Shared(self.pace.audio_s * self.film.duration_s, gain=FURTHER_CPU)
+        seconds = self.film.duration_s * self.film.sound
+        size = SOUND_BITS * seconds / 8
+        shared = Shared(self.pace.audio_s * seconds, gain=FURTHER_CPU)
         return self._call("audio", shared=(shared,), read_bytes=size, written_bytes=size)
 
     def _probe(self, event: dict[str, Any], _lengths: Any) -> Work:
@@ -280,7 +281,9 @@ class Stages:
         cpu_s, parts = 0.0, 1
         if self.options.is_plain:
             # An encoder has one thread.
-            plain_s = self.pace.read_s + self.pace.plain * plain.seconds_of(self.options)
+            plain_s = self.pace.read_s + self.pace.plain * plain.seconds_of(
+                self.options, self.film.bits
+            )
             cpu_s, work = plain_s * frames * self.film.megapixels, 0.0
         elif not self._anchored:
             work = self.pace.encode_s * effort(self.options) * frames

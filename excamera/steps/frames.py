@@ -31,7 +31,7 @@ from excamera.media.source.media import open_media
 from excamera.media.source.numbered import NumberedPictures
 from excamera.media.source.pictures import PictureList
 from excamera.media.source.recording import Recording, display_times
-from excamera.media.tracks import audio_stream
+from excamera.media.tracks import audio_streams
 from excamera.media.words import counted
 from mu import Store
 
@@ -47,7 +47,7 @@ class SourceFrames:
         read_pts: by what workers know each.
         seeks: for each, where decoding can start to reach it, best first.
         end: when the last one ends, in ticks.
-        sound_clock: of the sound.
+        sound_clocks: of each sound track, if the clock jumps.
         interlaced: whether some are.
         notes: what a user should know of them.
         zones: see `excamera.job.cut.Frames`.
@@ -59,7 +59,7 @@ class SourceFrames:
     read_pts: list[int]
     seeks: list[tuple[int, ...]]
     end: int
-    sound_clock: Clock = Clock()  # noqa: RUF009 (it cannot change)
+    sound_clocks: tuple[Clock, ...] = ()
     interlaced: bool = False
     notes: tuple[str, ...] = ()
     zones: tuple[ZonedFrames, ...] = ()
@@ -123,18 +123,19 @@ def by_decoding(
     with open_media(media, original.name) as opened:
         # Sound that is left out still tells where the clock jumps.
         chosen = "" if options.audio == NO_AUDIO else options.audio
-        sound = audio_stream(opened.container, opened.encrypted, chosen)
-        recording = Recording(opened, sound, look, deadline)
+        sounds = audio_streams(opened.container, opened.encrypted, chosen)
+        recording = Recording(opened, sounds, look, deadline)
         store.concat(keys.packets, recording.parts())
         stream, time_base, rate = opened.video.index, opened.time_base, opened.frame_rate
-        video_clock, sound_clock = common_clock(
-            recording.video, recording.sound, steady=opened.arbitrary_clock
+        video_clock, sound_clocks = common_clock(
+            recording.video, recording.sounds, steady=opened.arbitrary_clock
         )
         pts, end = display_times(
             recording.shown, recording.times, recording.last_end, video_clock, time_base, rate
         )
         end_s = float(end * time_base)
-        lost_s = promised_but_lost_s(opened, end_s, recording.sound.end)
+        heard_s = max((sound.end for sound in recording.sounds), default=0.0)
+        lost_s = promised_but_lost_s(opened, end_s, heard_s)
         ends_early = (
             recording.ends_early or bool(promised_but_missing(opened)) or is_long(lost_s, end_s)
         )
@@ -147,7 +148,7 @@ def by_decoding(
     missing = max(missing, recording.failed)
     notes = [
         *_damage(recording.damaged + missing, count, ends_early),
-        *_jumps(video_clock, sound_clock),
+        *_jumps([video_clock, *sound_clocks]),
     ]
     if notes and options.strict:
         raise DamagedSource(f"{original.name}: {'; '.join(notes)} (if not for --strict)")
@@ -164,7 +165,7 @@ def by_decoding(
         list(range(count)),
         list(_seeks(entries, count)),
         end,
-        sound_clock,
+        tuple(sound_clocks) if any(one.pieces for one in sound_clocks) else (),
         recording.interlaced,
         tuple(notes),
     )
@@ -177,8 +178,8 @@ def _damage(damaged: int, count: int, ends_early: bool) -> Iterator[str]:
         yield f"{counted(damaged, 'frame')} damaged or missing: concealed"
 
 
-def _jumps(video: Clock, sound: Clock) -> Iterator[str]:
-    jumps = max(len(video.pieces), len(sound.pieces))
+def _jumps(clocks: Sequence[Clock]) -> Iterator[str]:
+    jumps = max(len(clock.pieces) for clock in clocks)
     if jumps:
         yield f"the clock jumps {'once' if jumps == 1 else f'{jumps} times'}: made continuous"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from fractions import Fraction
 
@@ -46,6 +46,8 @@ from excamera.media.source.decoder import Decoder, packets_of
 from excamera.media.source.deinterlacer import LEAD, is_interlaced
 from excamera.media.source.framing import (
     cropped_geometry,
+    deepened_geometry,
+    depth_note,
     range_note,
     scaled_geometry,
     toned_geometry,
@@ -62,7 +64,7 @@ from excamera.media.source.picture import geometry_of, to_i420
 from excamera.media.source.pictures import open_picture
 from excamera.media.source.streams import left_out, tags_of
 from excamera.media.surveyor import Surveyor
-from excamera.media.tracks import audio_stream
+from excamera.media.tracks import audio_streams
 from excamera.price.estimate import Film
 from excamera.steps.editing import edited, leading
 from excamera.steps.frames import (
@@ -297,16 +299,19 @@ def _make_plan(
     filters: Filters | None,
 ) -> tuple[Plan, SourceFrames]:
     """The plan without its batches, and the frames of the result."""
-    sound = None
+    sounds: list[AudioStream] = []
     if container.holds_sound:
-        sound = audio_stream(opened.container, opened.encrypted, options.audio)
-    sound_start = Fraction(0)
-    if sound is not None and sound.start_time is not None and sound.time_base is not None:
-        sound_start = sound.start_time * sound.time_base
+        sounds = audio_streams(opened.container, opened.encrypted, options.audio)
+    starts = [
+        Fraction(0)
+        if sound.start_time is None or sound.time_base is None
+        else sound.start_time * sound.time_base
+        for sound in sounds
+    ]
     time_base = frames.time_base
     origin = min(0, frames.pts[0])
     first = frames.pts[0] * time_base
-    begin = min(first, sound_start) if sound else first
+    begin = min([first, *starts])
     if opened.arbitrary_clock or begin > GAP_S:
         origin = math.floor(begin / time_base)
     aspect = opened.video.sample_aspect_ratio or Fraction(1)
@@ -318,6 +323,7 @@ def _make_plan(
     )
     geometry = geometry_of(first_frame, (aspect.numerator, aspect.denominator))
     geometry = toned_geometry(geometry, options, first_frame)
+    geometry = deepened_geometry(geometry, options, first_frame)
     geometry = cropped_geometry(geometry, options, opened.name)
     if filters is not None:
         geometry = filtered_geometry(filters, geometry, frames.time_base)
@@ -329,7 +335,7 @@ def _make_plan(
     plan = Plan(
         source=replace(
             frames.source,
-            audio_stream=None if sound is None else sound.index,
+            audio_streams=tuple(sound.index for sound in sounds),
             fingerprint=mark,
         ),
         geometry=geometry,
@@ -337,16 +343,17 @@ def _make_plan(
         origin_s=origin_s,
         end=shown.end,
         rate=nominal_rate(parse_rate(options.fps) if options.fps else opened.frame_rate),
-        sound_clock=frames.sound_clock.pieces,
+        sound_clocks=tuple(clock.pieces for clock in frames.sound_clocks),
         deinterlaced=deinterlaced,
-        tags=tags_of(opened, sound, origin_s, shown.end * shown.time_base),
+        tags=tags_of(opened, sounds, origin_s, shown.end * shown.time_base),
         notes=tuple(
             filter(
                 None,
                 (
                     *frames.notes,
-                    *_notes_on(opened, sound, container, deinterlaced),
+                    *_notes_on(opened, sounds, container, deinterlaced),
                     range_note(geometry),
+                    depth_note(geometry, options, first_frame),
                 ),
             )
         ),
@@ -369,10 +376,10 @@ def _first_frame(opened: Opened) -> VideoFrame:
 
 
 def _notes_on(
-    opened: Opened, sound: AudioStream | None, container: OutputContainer, deinterlaced: bool
+    opened: Opened, sounds: Sequence[AudioStream], container: OutputContainer, deinterlaced: bool
 ) -> Iterator[str]:
     if deinterlaced:
         yield "interlaced: made whole pictures (--no-deinterlace leaves them as they are)"
-    others = left_out(opened, sound, chapters=container.holds_chapters)
+    others = left_out(opened, sounds, chapters=container.holds_chapters)
     if others:
         yield others

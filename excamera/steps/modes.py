@@ -212,10 +212,10 @@ class Plain(_Share):
 
     def join(self, coded: Iterable[CodedChunk]) -> Iterator[JoinedChunk]:
         """See `Mode.join`; nothing changes, and everything is decoded and counted."""
-        name = self._job.plan.options.codec
+        name, bits = self._job.plan.options.codec, self._job.plan.geometry.bits
         for one, chunk in zip(coded, self._batch.chunks, strict=True):
             started = time.perf_counter()
-            check_plain(one, name, len(chunk.pts), self._threads)
+            check_plain(one, name, len(chunk.pts), self._threads, bits)
             self.timings.verify_s += time.perf_counter() - started
             yield JoinedChunk(one.frames, "", one.order, one.config)
 

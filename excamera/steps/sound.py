@@ -17,7 +17,7 @@ def sound_of(job: Job) -> AudioRecord | None:
     Raises:
         PlanMismatch: it is missing, or of another plan.
     """
-    if job.plan.source.audio_stream is None:
+    if not job.plan.source.audio_streams:
         return None
     try:
         record = AudioRecord.from_json(job.store.get(Keys.record(job.keys.audio)))

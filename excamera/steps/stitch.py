@@ -59,7 +59,7 @@ def stitch(event: Event, context: Context) -> Event:
         key_frames=sum(note.key_frames for note in notes),
         duration_s=max(float(plan.end * plan.time_base), sound.end_ms / 1000 if sound else 0.0),
         video_bytes=video_bytes,
-        sound="none" if sound is None else "copied" if sound.copied else "encoded",
+        sound="none" if sound is None else sound.manner,
         notes=[*plan.notes, *(_notes_on(sound) if sound else ()), *missed],
         target=None if reached is None else reached.to_json(),
     ).to_json()
@@ -85,7 +85,12 @@ def _reached(job: Job, size: int, video_bytes: int) -> tuple[Reached | None, lis
 
 
 def _notes_on(sound: AudioRecord) -> Iterator[str]:
-    if sound.skipped_packets:
-        yield skipped(sound.skipped_packets)
-    if sound.note:
-        yield sound.note
+    for track in sound.tracks:
+        notes = [track.note] if track.note else []
+        if track.skipped_packets:
+            notes.insert(0, skipped(track.skipped_packets))
+        for note in notes:
+            if len(sound.tracks) > 1:
+                yield f"sound track {track.place + 1} of the result: {note.removeprefix('sound: ')}"
+            else:
+                yield note

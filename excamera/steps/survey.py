@@ -65,6 +65,8 @@ def survey_of(
         threads: see `FrameReader`.
         trying: whether to find out what is lost of the pictures, if the mode needs it.
     """
+    # Only our own codec looks at these pictures, and it knows 8 bits.
+    plan = replace(plan, geometry=replace(plan.geometry, bits=8))
     surveyor = Surveyor(plan.options.trial_crf, span.first_frame)
     lost: list[Lost] = []
     try:

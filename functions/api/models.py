@@ -231,7 +231,8 @@ class Film(BaseModel):
     width: int
     height: int
     duration_s: float
-    sound: bool
+    sound: Annotated[int, Field(description="How many sound tracks the result has.")]
+    bits: Annotated[int, Field(description="Of a sample of the result.")]
 
 
 class Goal(BaseModel):

@@ -38,7 +38,7 @@ def flagged(source: Path, flag: bool) -> Path:
 def recorded(source: Path, folder: Path) -> Recording:
     """The recording of a source, whose object is written to a folder."""
     with open_media(str(source), source.name) as opened:
-        recording = Recording(opened, None, lambda _: None)
+        recording = Recording(opened, [], lambda _: None)
         (folder / "packets").write_bytes(b"".join(recording.parts()))
     return recording
 

@@ -83,7 +83,7 @@ def test_chapters_follow_the_start_of_the_film(tmp_path: Path) -> None:
     """If this fails, chapters of a film whose clock begins late point behind their scenes."""
     source = Clip(frames=50, chapters=CHAPTERS).write(tmp_path / "a.mkv")
     with open_media(str(source), "a") as opened:
-        found = tags_of(opened, None, Fraction(3, 4), Fraction(1)).chapters
+        found = tags_of(opened, [], Fraction(3, 4), Fraction(1)).chapters
     titles = [(one.begin_ns, one.end_ns, one.title) for one in found]
     assert titles == [(0, 500_000_000, ""), (500_000_000, 10**9, "Ende ü")]
 

@@ -80,7 +80,7 @@ def test_hidden_frames_have_the_time_of_the_next_shown_one() -> None:
         for pts, frame in stamps
     ]
     data = b"".join(cluster.data for cluster in webm.clusters(blocks))
-    front = webm.front(120, webm.VideoTrack(96, 64), None, [(len(data), [])])
+    front = webm.front(120, webm.VideoTrack(96, 64), [], [(len(data), [])])
     frames_read = webm_reader.parse(front + data)
     assert [frame.invisible for frame in frames_read] == [False, False, True, False]
 

@@ -76,14 +76,14 @@ def film(
         run, index = run_of(batch.frames, batch.keys, video.time_base)
         if sound is not None:
             packets = [
-                (one.time_ms - round(1000 * start), one.data)
+                (0, one.time_ms - round(1000 * start), one.data)
                 for one in sound.blocks
                 if begin <= one.time_ms / 1000 < end
             ]
             run, index = interleaved(run, index, packets)
         runs.append((len(run), RunIndex.from_json(json.loads(json.dumps(index.to_json())))))
         data += run
-    head = mp4.front(video, None if sound is None else sound_track(sound), runs)
+    head = mp4.front(video, [] if sound is None else [sound_track(sound)], runs)
     path.write_bytes(head + data)
     return path
 
@@ -207,7 +207,7 @@ def test_sound_begins_and_ends_at_the_sample(
 
 def fake(sizes: Sequence[int], sound: Sequence[int] = ()) -> tuple[int, RunIndex]:
     """A run of frames and packets of these sizes, all in one second."""
-    index = RunIndex(sizes, [0] * len(sizes), [0], sound, [(0, len(sizes), len(sound))])
+    index = RunIndex(sizes, [0] * len(sizes), [0], [sound], [(0, len(sizes), len(sound))])
     return sum(sizes) + sum(sound), index
 
 
@@ -223,7 +223,7 @@ def test_places_behind_four_gigabytes_have_64_bits(*, beyond: bool) -> None:
     most = WORD - 2000 if not beyond else WORD - 100
     sizes = [most // 2, most - most // 2]
     data = mp4.front(
-        plain_track([0, 1], 2, Fraction(1, 25)), None, [fake(sizes[:1]), fake(sizes[1:])]
+        plain_track([0, 1], 2, Fraction(1, 25)), [], [fake(sizes[:1]), fake(sizes[1:])]
     )
     kind, row = ("co64", ">Q") if beyond else ("stco", ">I")
     (table,) = boxes(data, "moov", "trak", "mdia", "minf", "stbl", kind)
@@ -231,7 +231,7 @@ def test_places_behind_four_gigabytes_have_64_bits(*, beyond: bool) -> None:
     assert offsets == [len(data), len(data) + sizes[0]]
     assert data[-8:] == struct.pack(">I4s", most + 8, b"mdat")
     huge = [WORD, WORD]
-    data = mp4.front(plain_track([0, 1], 2, Fraction(1, 25)), None, [fake(huge)])
+    data = mp4.front(plain_track([0, 1], 2, Fraction(1, 25)), [], [fake(huge)])
     assert data[-16:] == struct.pack(">I4sQ", 1, b"mdat", 2 * WORD + 16)
 
 
@@ -253,7 +253,7 @@ def test_the_clock_is_the_films_own_if_it_fits(
     times: list[int], end: int, time_base: Fraction, scale: int, last: int
 ) -> None:
     """If this fails, times are rounded without need, or overflow their 32 bits."""
-    data = mp4.front(plain_track(times, end, time_base), None, [fake([10] * len(times))])
+    data = mp4.front(plain_track(times, end, time_base), [], [fake([10] * len(times))])
     (head,) = boxes(data, "moov", "trak", "mdia", "mdhd")
     assert struct.unpack_from(">I", head, 12) == (scale,)
     (table,) = boxes(data, "moov", "trak", "mdia", "minf", "stbl", "stts")
@@ -263,7 +263,7 @@ def test_the_clock_is_the_films_own_if_it_fits(
 def test_a_film_of_centuries_has_headers_of_64_bits() -> None:
     """If this fails, the duration of a long time lapse wraps around."""
     times = [0, 2**31 - 1, 2**32 - 2, 3 * 2**31]
-    data = mp4.front(plain_track(times, times[-1] + 1, Fraction(1)), None, [fake([10] * 4)])
+    data = mp4.front(plain_track(times, times[-1] + 1, Fraction(1)), [], [fake([10] * 4)])
     (head,) = boxes(data, "moov", "mvhd")
     assert (head[0], struct.unpack_from(">Q", head, 24)[0]) == (1, times[-1] + 1)
     (head,) = boxes(data, "moov", "trak", "tkhd")
@@ -279,13 +279,13 @@ def test_what_does_not_fit_is_refused() -> None:
         [(12, fake([5, 6])[1])],  # bytes that no sample has
     ):
         with pytest.raises(ContainerError):
-            mp4.front(track, None, bad)
+            mp4.front(track, [], bad)
     with pytest.raises(ContainerError, match="70000x64"):
-        mp4.front(replace(track, width=70_000), None, [fake([5, 6])])
+        mp4.front(replace(track, width=70_000), [], [fake([5, 6])])
     for first, delay, samples in ((-2048, 1024, 1024), (0, 1024, 1025), (0, 0, 1024)):
         sound = SoundTrack(b"\x11\x90", RATE, 2, first, delay, samples)
         with pytest.raises(ContainerError, match="2 packets of AAC"):
-            mp4.front(track, sound, [fake([5, 6], [3, 3])])
+            mp4.front(track, [sound], [fake([5, 6], [3, 3])])
 
 
 def test_what_travels_beside_three_hours_is_small() -> None:
@@ -296,7 +296,7 @@ def test_what_travels_beside_three_hours_is_small() -> None:
         sizes = [int(rng.lognormvariate(9, 1)) for _ in range(600)]
         moved = [(3, -1, 1, -3)[n % 4] if n % 4 in (0, 3) else 0 for n in range(600)]
         sound = [rng.randrange(300, 500) for _ in range(470)]
-        index = RunIndex(sizes, moved, [0], sound, [(n, 60, 47) for n in range(10)])
+        index = RunIndex(sizes, moved, [0], [sound], [(n, 60, 47) for n in range(10)])
         note = index.to_json()
         assert RunIndex.from_json(json.loads(json.dumps(note))) == index
         size += len(json.dumps(note))
@@ -338,18 +338,18 @@ def test_mediainfo_reads_what_the_header_says(
     runs, data = [], b""
     for batch in some:
         run, index = run_of(batch.frames, batch.keys, video.time_base)
-        packets = [(one.time_ms, one.data) for one in sound.blocks] if not runs else []
+        packets = [(0, one.time_ms, one.data) for one in sound.blocks] if not runs else []
         run, index = interleaved(run, index, packets)
         runs.append((len(run), index))
         data += run
     chapters = [Chapter(0, 10**9 // 2, "One"), Chapter(10**9 // 2, 10**9, "Zwei ä")]
     heard_as = replace(sound_track(sound), language="deu")
     path = tmp_path / "a.mp4"
-    path.write_bytes(mp4.front(video, heard_as, runs, "Ein <Film> é", chapters) + data)
+    path.write_bytes(mp4.front(video, [heard_as], runs, "Ein <Film> é", chapters) + data)
     done = subprocess.run(
         ["mediainfo", "--Output=JSON", path], capture_output=True, check=True, timeout=60
     )
-    general, seen, heard_track, menu = json.loads(done.stdout)["media"]["track"]
+    general, seen, heard_track, text, nero = json.loads(done.stdout)["media"]["track"]
     assert (general["Format"], general["Title"]) == ("MPEG-4", "Ein <Film> é")
     assert general["IsStreamable"] == "Yes"  # the index is in front
     assert "ConformanceErrors" not in done.stdout.decode()
@@ -361,10 +361,55 @@ def test_mediainfo_reads_what_the_header_says(
     assert seen["MasteringDisplay_ColorPrimaries"] == "Display P3"
     assert (heard_track["Format"], heard_track["Language"]) == ("AAC", "de")
     assert heard_track["Format_AdditionalFeatures"] == "LC"
-    assert {"One", "Zwei ä"} <= set(menu["extra"].values())
+    for menu in (text, nero):
+        assert menu["@type"] == "Menu"
+        assert {"One", "Zwei ä"} <= set(menu["extra"].values())
+    assert (text["CodecID"], text["extra"]["Menu_For"]) == ("text", "1")
     with av.open(str(path)) as container:
         begun = [one["start"] * one["time_base"] for one in container.chapters()]
         assert begun == [0, Fraction(1, 2)]
+
+
+@pytest.mark.parametrize("begin_ns", [0, 7 * 10**8])
+def test_apples_players_find_chapters_in_a_text_track(begin_ns: int, tmp_path: Path) -> None:
+    """If this fails, QuickTime and iOS show no chapters, wrong ones, or them as subtitles."""
+    chapters = [
+        Chapter(begin_ns, 10**9, "Erstes"),
+        Chapter(10**9, 10**9, ""),  # as long as nothing, which no sample is
+        Chapter(10**9, 2 * 10**9, "x" * 300),
+    ]
+    sound = SoundTrack(b"\x11\x90", RATE, 2, 0, 0, 2048, language="deu")
+    size, run = fake([10] * 50, [30, 30])
+    video_track = plain_track(range(50), 50, Fraction(1, 25))
+    front = mp4.front(video_track, [sound], [(size, run)], "", chapters)
+    path = tmp_path / "a.mp4"
+    path.write_bytes(front + bytes(size))
+    video, _, text = boxes(front, "moov", "trak")
+    (number,) = struct.unpack(">I", *boxes(video, "tref", "chap"))
+    (head,) = boxes(text, "tkhd")
+    assert struct.unpack_from(">I", head, 12) == (number,)
+    assert head[:4] == b"\0\0\0\2"  # in the movie, not enabled
+    (kind,) = boxes(text, "mdia", "hdlr")
+    assert kind[8:12] == b"text"
+    (media,) = boxes(text, "mdia", "mdhd")
+    (table,) = boxes(text, "mdia", "minf", "stbl")
+    (offset,) = struct.unpack(">I", next(boxes(table, "stco"))[8:])
+    sizes = struct.unpack(">3I", next(boxes(table, "stsz"))[12:])
+    times = list(struct.iter_unpack(">II", next(boxes(table, "stts"))[8:]))
+    scale = struct.unpack_from(">I", media, 12)[0]
+    first = round((1 - begin_ns / 10**9) * scale)
+    assert times == [(1, first), (1, 1), (1, scale - 1)]
+    titles = []
+    for one in sizes:
+        (length,) = struct.unpack_from(">H", front, offset)
+        titles.append(front[offset + 2 : offset + 2 + length].decode())
+        offset += one
+    assert titles == ["Erstes", "", "x" * 255]
+    assert offset == len(front)  # the first samples of the media data, before all others
+    with av.open(str(path)) as container:
+        found = [one["start"] * one["time_base"] for one in container.chapters()]
+        assert container.streams.subtitles == ()
+    assert found == pytest.approx([begin_ns / 1e9, 1, 1], abs=1e-4)
 
 
 def test_only_plain_aac_is_copied() -> None:

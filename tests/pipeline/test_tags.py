@@ -162,7 +162,7 @@ def test_every_kind_of_what_is_left_out_is_said(tmp_path: Path) -> None:
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
     with open_media(str(path), "a.mkv") as opened:
-        found = left_out(opened, None, chapters=False)
+        found = left_out(opened, [], chapters=False)
     assert found == "left out: 1 subtitle track (deu), 1 attachment, 1 chapter"
 
 
@@ -182,4 +182,4 @@ def test_data_tracks_are_said(tmp_path: Path) -> None:
             out.mux(packet)
         out.mux(video.encode(None))
     with open_media(str(path), "a.ts") as opened:
-        assert left_out(opened, None, chapters=True) == "left out: 1 data track"
+        assert left_out(opened, [], chapters=True) == "left out: 1 data track"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from av.video.frame import VideoFrame
 
 from excamera.cli import main
+from excamera.media.source import tonemapping
 from excamera.media.source.framing import range_note
+from excamera.media.source.powers import exp, power
 from excamera.media.source.tonemapping import (
     HLG,
     PQ,
@@ -154,3 +157,27 @@ def test_a_film_of_standard_range_stays(tmp_path: Path) -> None:
     toned = Film(source, tonemap=True)
     assert toned.plan.geometry.tone is None
     assert toned.pictures() == Film(source).pictures()
+
+
+@pytest.mark.parametrize(
+    ("transfer", "peak", "digest"),
+    [
+        (PQ, 400, "f776d18eadde1d02"), (PQ, 1000, "b9099e969df6cb74"),
+        (PQ, 4000, "6a8ced6f6847dc79"), (HLG, 400, "16bde5bc64452eaf"),
+        (HLG, 1000, "e9840f9ade2e3329"),
+    ],
+)  # fmt: skip
+def test_all_machines_have_the_same_tables(transfer: int, peak: int, digest: str) -> None:
+    """If this fails, a machine makes other bytes of an HDR film than the others."""
+    tables = tonemapping._tables(transfer, peak)
+    data = b"".join(one.astype(one.dtype.newbyteorder("<")).tobytes() for one in tables)
+    assert hashlib.sha256(data).hexdigest()[:16] == digest
+
+
+def test_powers_are_those_of_mathematics() -> None:
+    """If this fails, the tables agree with each other, and with nothing else."""
+    at = np.linspace(0, 1, 2001)
+    for exponent in (2610 / 16384, 2523 / 32, 1.2, 5 / 6, 16384 / 2610):
+        expected = [value**exponent for value in map(float, at)]
+        assert power(at, exponent) == pytest.approx(expected, rel=1e-13, abs=0)
+    assert exp(6 * at - 3) == pytest.approx(np.exp(6 * at - 3), rel=1e-13)

@@ -25,7 +25,7 @@ def webm_file(blocks: list[webm.Block], **track: object) -> bytes:
         cues.append((cluster.time_ms, len(data)))
         data += cluster.data
     video = webm.VideoTrack(16, 16, **track)  # type: ignore[arg-type]
-    front = webm.front(1000.0, video, None, [(len(data), cues)])
+    front = webm.front(1000.0, video, [], [(len(data), cues)])
     return front + data
 
 

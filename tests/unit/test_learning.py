@@ -249,7 +249,7 @@ def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *arguments: str) -> tuple[
     monkeypatch.setattr(Cloud, "api", api)
     monkeypatch.setattr("excamera.cli.estimate.check_input", lambda _source: None)
     film = Film(240, 1280, 720, 10.0)
-    monkeypatch.setattr("excamera.cli.estimate.look_at", lambda _source: film)
+    monkeypatch.setattr("excamera.cli.estimate.look_at", lambda _source, _audio: film)
     monkeypatch.delenv("EXCAMERA_STACK", raising=False)
     return CliRunner().invoke(excamera, [*arguments]), api.requests
 

@@ -57,7 +57,7 @@ _NONSENSE = {
     "fps": ("0", "x", "24/0"),
     "crop": ("16:16", "0:16:0:0", "16:16:1:0", "16:16:-2:0", "a:b:c:d"),
     "vf": (),
-    "audio": ("0", "-1", "1,2", "e"),
+    "audio": ("0", "-1", "1,,2", "none,1", "e"),
     "scale": ("-1:-2", "0:16", "16", "-3:16", "w:h", "0p", "1p", "1080i", "-720p"),
     "bitrate": ("0", "-1", "2 Mbit", "x", "20000M"),
     "size": ("0", "10", "7T", "big"),
@@ -78,8 +78,9 @@ _NONSENSE = {
 
 
 def _with(option: Option, value: object) -> EncodeOptions:
-    """The defaults but for one option; VP9 is in every container."""
-    options = EncodeOptions(codec="vp9") if option.field == "container" else EncodeOptions()
+    """The defaults but for one option; VP9 is in every container, AV1 has every depth."""
+    codecs = {"container": "vp9", "depth": "av1"}
+    options = EncodeOptions(codec=codecs.get(option.field, "vp8"))
     changed: dict[str, Any] = {option.field: value}
     if not option.group:
         return replace(options, **changed)

@@ -222,10 +222,13 @@ def test_decisions_are_explained() -> None:
     assert "100 plain chunks of at most 240 frames, which end where scenes do" in plain
     assert "plain: each chunk has a key frame of its own, as vp9 is given" in plain
     assert list(of_plan(PLAN)) == []  # a stack tells less
-    assert of_sound({"blocks": 0, "copied": False}) == "sound: none"
-    copied = {"blocks": 3, "copied": True, "codec": "opus"}
+    assert of_sound({"blocks": 0, "manner": "none"}) == "sound: none"
+    copied = {"blocks": 3, "tracks": 1, "manner": "copied", "codec": "opus"}
     assert of_sound(copied) == "sound: copied, as it is Opus already"
-    assert of_sound({"blocks": 3, "copied": False, "codec": "aac"}) == "sound: encoded to AAC"
+    encoded = {"blocks": 3, "tracks": 1, "manner": "encoded", "codec": "aac"}
+    assert of_sound(encoded) == "sound: encoded to AAC"
+    mixed = {"blocks": 3, "tracks": 2, "manner": "mixed", "codec": "aac"}
+    assert of_sound(mixed) == "sound: 2 tracks, copied if it is AAC already, else encoded to that"
 
 
 def test_a_line_that_has_no_room_for_the_rate_leaves_it_out() -> None:

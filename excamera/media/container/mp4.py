@@ -32,6 +32,13 @@ from excamera.media.container.mp4_boxes import (
     time_to_sample,
     words,
 )
+from excamera.media.container.mp4_chapters import (
+    CHAPTER_SCALE,
+    ChapterTrack,
+    nero_chapters,
+    text_entry,
+    text_media_head,
+)
 from excamera.media.container.mp4_run import RunIndex
 from excamera.media.container.mp4_tracks import (
     SOUND_SAMPLES,
@@ -42,8 +49,9 @@ from excamera.media.container.mp4_tracks import (
 )
 
 _VIDEO, _SOUND = 1, 2
+_SOUND_GROUP = 1  # of tracks of which a player plays one
+_ENABLED, _IN_MOVIE = 1, 2
 _FINE = 1_000_000  # ticks of a second for clocks that 32 bits cannot hold
-_MOST_CHAPTERS = 255
 
 
 def timescale_of(times: Sequence[int], end: int, time_base: Fraction) -> int:
@@ -97,14 +105,27 @@ class _Film:
     """All tracks, laid out."""
 
     def __init__(
-        self, video: VideoTrack, sound: SoundTrack | None, runs: Sequence[tuple[int, RunIndex]]
+        self,
+        video: VideoTrack,
+        sounds: Sequence[SoundTrack],
+        runs: Sequence[tuple[int, RunIndex]],
+        chapters: Sequence[Chapter],
     ) -> None:
-        self.video, self.sound = video, sound
-        self.size = sum(size for size, _ in runs)
-        self.frames, self.packets = _Samples(), _Samples()
+        self.video, self.sounds, self.chapters = video, sounds, chapters
+        self.text: ChapterTrack | None = None
+        if chapters:
+            languages = [video.language, *(sound.language for sound in sounds)]
+            self.text = ChapterTrack.of(chapters, next(filter(None, languages), ""))
+        self.titles = _Samples()
+        self.opening = b"" if self.text is None else b"".join(self.text.samples)
+        """What stands in the media data before the runs."""
+        self.size = len(self.opening) + sum(size for size, _ in runs)
+        self.frames = _Samples()
+        tracks = max((sound.place for sound in sounds), default=-1) + 1
+        self.packets = [_Samples() for _ in range(tracks)]
         self.keys: list[int] = []
         moved: list[int] = []
-        at = 0
+        at = self.titles.add([len(one) for one in self.text.samples] if self.text else [], 0)
         for size, run in runs:
             self.keys += [len(moved) + key for key in run.keys]
             moved += run.moved
@@ -130,15 +151,21 @@ class _Film:
         self.late = [by + self.lead for by in late]
         self.begin = Fraction(times[0], self.scale)
         self.movie_scale = self.scale
-        if sound is not None and math.lcm(self.scale, sound.rate) <= WORD:
-            self.movie_scale = math.lcm(self.scale, sound.rate)
+        scales = [sound.rate for sound in sounds]
+        if self.text is not None and self.text.begin:
+            scales.append(CHAPTER_SCALE)
+        for scale in scales:
+            common = math.lcm(self.movie_scale, scale)
+            self.movie_scale = common if common <= WORD else self.movie_scale
 
     def _lay_out(self, run: RunIndex, at: int) -> int:
-        frame = packet = 0
-        for _, frames, packets in run.chunks:
-            at = self.packets.add(run.sound[packet : packet + packets], at)
+        frame, taken = 0, [0] * len(run.sounds)
+        for _, frames, *counts in run.chunks:
+            for place, (track, packets) in enumerate(zip(self.packets, counts, strict=False)):
+                first, taken[place] = taken[place], taken[place] + packets
+                at = track.add(run.sounds[place][first : taken[place]], at)
             at = self.frames.add(run.frames[frame : frame + frames], at)
-            frame, packet = frame + frames, packet + packets
+            frame += frames
         return at
 
     def _ticks(self, times: Sequence[int]) -> list[int]:
@@ -148,24 +175,30 @@ class _Film:
             return [pts * over for pts in times]
         return [(2 * pts * over + under) // (2 * under) for pts in times]
 
-    def movie(self, base: int, *, wide: bool, title: str, chapters: Sequence[Chapter]) -> bytes:
+    def movie(self, base: int, *, wide: bool, title: str) -> bytes:
         """The index, if the media data begins at `base`."""
-        tracks = [self._video_track(base, wide=wide)]
-        if self.sound is not None:
-            tracks.append(self._sound_track(self.sound, base, wide=wide))
+        following = max((_SOUND + sound.place for sound in self.sounds), default=_VIDEO) + 1
+        reference = b""
+        if self.text is not None:
+            reference = box("tref", box("chap", words(following)))
+        tracks = [self._video_track(base, reference, wide=wide)]
+        tracks += [self._sound_track(sound, base, wide=wide) for sound in self.sounds]
+        if self.text is not None:
+            tracks.append(self._text_track(self.text, following, base, wide=wide))
+            following += 1
         longest = max(length for length, _ in tracks)
         version, head = _times(longest, self.movie_scale)
         return box(
             "moov",
             full(
                 "mvhd", head, words(0x10000), halves(0x100, 0), words(0, 0), UNITY,
-                words(0, 0, 0, 0, 0, 0, len(tracks) + 1), version=version
+                words(0, 0, 0, 0, 0, 0, following), version=version
             ),
             *(track for _, track in tracks),
-            _user_data(title, chapters),
+            _user_data(title, self.chapters),
         )  # fmt: skip
 
-    def _video_track(self, base: int, *, wide: bool) -> tuple[int, bytes]:
+    def _video_track(self, base: int, reference: bytes, *, wide: bool) -> tuple[int, bytes]:
         video = self.video
         length = sum(self.durations)
         num, den = video.sample_aspect
@@ -179,7 +212,7 @@ class _Film:
         return self._track(
             _VIDEO, edits, length, self.scale, video.language,
             head=words(*shown), volume=0, handler="vide", name="VideoHandler",
-            kind=full("vmhd", halves(0, 0, 0, 0), flags=1),
+            reference=reference, kind=full("vmhd", halves(0, 0, 0, 0), flags=1),
             table=box(
                 "stbl",
                 full("stsd", words(1), video_entry(video)),
@@ -191,7 +224,8 @@ class _Film:
         )  # fmt: skip
 
     def _sound_track(self, sound: SoundTrack, base: int, *, wide: bool) -> tuple[int, bytes]:
-        count = len(self.packets.sizes)
+        packets = self.packets[sound.place]
+        count = len(packets.sizes)
         begin = sound.first + sound.delay
         length = sound.delay + sound.samples
         last = length - SOUND_SAMPLES * (count - 1)
@@ -204,17 +238,37 @@ class _Film:
             edits.insert(0, _Edit(Fraction(begin, sound.rate), None))
         durations = itertools.chain(itertools.repeat(SOUND_SAMPLES, count - 1), [last])
         return self._track(
-            _SOUND, edits, length, sound.rate, sound.language,
+            _SOUND + sound.place, edits, length, sound.rate, sound.language,
             head=words(0, 0), volume=0x100, handler="soun", name="SoundHandler",
+            title=sound.title, group=_SOUND_GROUP, enabled=sound.default,
             kind=full("smhd", halves(0, 0)),
             table=box(
                 "stbl",
-                full("stsd", words(1), sound_entry(sound, self.packets.sizes)),
+                full("stsd", words(1), sound_entry(sound, packets.sizes)),
                 time_to_sample(durations),
-                self.packets.boxes(base, wide=wide),
+                packets.boxes(base, wide=wide),
                 # A decoder needs the packet before that from which it plays.
                 full("sgpd", b"roll", words(2, 1), struct.pack(">h", -1), version=1),
                 full("sbgp", b"roll", words(1, count, 1)),
+            ),
+        )  # fmt: skip
+
+    def _text_track(
+        self, text: ChapterTrack, number: int, base: int, *, wide: bool
+    ) -> tuple[int, bytes]:
+        length = sum(text.durations)
+        edits = [_Edit(Fraction(length, CHAPTER_SCALE), 0)]
+        if text.begin:
+            edits.insert(0, _Edit(Fraction(text.begin, CHAPTER_SCALE), None))
+        return self._track(
+            number, edits, length, CHAPTER_SCALE, text.language,
+            head=words(0, 0), volume=0, handler="text", name="ChapterHandler",
+            title="Chapters", enabled=False, kind=text_media_head(),
+            table=box(
+                "stbl",
+                full("stsd", words(1), text_entry()),
+                time_to_sample(text.durations),
+                self.titles.boxes(base, wide=wide),
             ),
         )  # fmt: skip
 
@@ -232,6 +286,10 @@ class _Film:
         name: str,
         kind: bytes,
         table: bytes,
+        title: str = "",
+        reference: bytes = b"",
+        group: int = 0,
+        enabled: bool = True,
     ) -> tuple[int, bytes]:
         """A track, and how long it is on the movie's clock."""
         rows = [
@@ -250,9 +308,10 @@ class _Film:
         return shown, box(
             "trak",
             full(
-                "tkhd", track_head, words(0, 0), halves(0, number - 1, volume, 0), UNITY, head,
-                version=int(long), flags=3
+                "tkhd", track_head, words(0, 0), halves(0, group, volume, 0), UNITY, head,
+                version=int(long), flags=_ENABLED | _IN_MOVIE if enabled else _IN_MOVIE
             ),
+            reference,
             b"" if trivial else box(
                 "edts", full("elst", words(len(rows)), listed, version=int(wide))
             ),
@@ -262,21 +321,22 @@ class _Film:
                 full("hdlr", words(0), handler.encode(), words(0, 0, 0), name.encode(), b"\0"),
                 box("minf", kind, self_contained, table),
             ),
+            box("udta", box("name", title.encode())) if title else b"",
         )  # fmt: skip
 
 
 def front(
     video: VideoTrack,
-    sound: SoundTrack | None,
+    sounds: Sequence[SoundTrack],
     runs: Sequence[tuple[int, RunIndex]],
     title: str = "",
     chapters: Sequence[Chapter] = (),
 ) -> bytes:
-    """What comes before the runs: type, index, and the head of the media data.
+    """What comes before the runs: type, index, the head of the media data, titles of chapters.
 
     Args:
         video: the video track.
-        sound: the sound track, if there is one.
+        sounds: the sound tracks.
         runs: size and index of each, in the file's order.
         title: of the film, or "".
         chapters: in order.
@@ -286,13 +346,13 @@ def front(
     """
     if max(video.width, video.height) > 0xFFFF:
         raise ContainerError(f"MP4 cannot hold pictures of {video.width}x{video.height} pixels")
-    film = _Film(video, sound, runs)
+    film = _Film(video, sounds, runs, chapters)
     kinds = ["isom", "iso2", "mp41", *([video.entry] if video.entry in ("avc1", "av01") else [])]
     head = box("ftyp", b"isom", words(0x200), *(kind.encode() for kind in kinds))
     data_head = media_data_head(film.size)
 
     def movie(base: int, *, wide: bool) -> bytes:
-        return film.movie(base, wide=wide, title=title, chapters=chapters)
+        return film.movie(base, wide=wide, title=title)
 
     for wide in (False, True):
         # The size of the index does not depend on the numbers in it.
@@ -300,7 +360,7 @@ def front(
         base += len(data_head)
         if wide or base + film.size <= WORD:
             break
-    return head + movie(base, wide=wide) + data_head
+    return head + movie(base, wide=wide) + data_head + film.opening
 
 
 def _times(length: int, scale: int) -> tuple[int, bytes]:
@@ -318,9 +378,5 @@ def _user_data(title: str, chapters: Sequence[Chapter]) -> bytes:
         handler = full("hdlr", words(0), b"mdirappl", words(0, 0), b"\0")
         parts.append(full("meta", handler, box("ilst", named)))
     if chapters:
-        rows = []
-        for chapter in chapters[:_MOST_CHAPTERS]:
-            name = chapter.title.encode()[:255].decode(errors="ignore").encode()
-            rows.append(struct.pack(">QB", chapter.begin_ns // 100, len(name)) + name)
-        parts.append(full("chpl", words(0), bytes([len(rows)]), *rows, version=1))
+        parts.append(nero_chapters(chapters))
     return box("udta", *parts) if parts else b""

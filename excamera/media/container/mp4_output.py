@@ -12,7 +12,7 @@ from excamera.media.codecs import H264, OutputCodec
 from excamera.media.container import mp4
 from excamera.media.container.mp4_run import RunIndex, interleaved, run_of
 from excamera.media.container.mp4_tracks import SoundTrack, VideoTrack, configuration_box
-from excamera.media.container.webm import Block
+from excamera.media.container.webm import AUDIO_TRACK, Block
 
 if TYPE_CHECKING:
     from excamera.media.container.output import Run, Stamped
@@ -49,7 +49,10 @@ class Mp4:
         start_ms: int,
     ) -> tuple[bytes, dict[str, Any]]:
         """See `OutputContainer.with_sound`."""
-        packets = [(one.time_ms - start_ms, one.data) for one in (*before, *behind)]
+        packets = [
+            (one.track - AUDIO_TRACK, one.time_ms - start_ms, one.data)
+            for one in (*before, *behind)
+        ]
         data, index = interleaved(data, RunIndex.from_json(cues), packets)
         return data, index.to_json()
 
@@ -68,17 +71,22 @@ class Mp4:
         """
         entry = _ENTRIES[self.codec.name]
         geometry = plan.geometry
-        audio = None
-        if sound is not None:
-            audio = SoundTrack(
-                configuration=bytes.fromhex(sound.private),
-                rate=sound.rate,
-                channels=sound.channels,
-                first=sound.first,
-                delay=round(sound.delay_ns * sound.rate / 1_000_000_000),
-                samples=sound.samples,
-                language=plan.tags.sound_language,
+        tracks = [] if sound is None else sound.tracks
+        sounds = [
+            SoundTrack(
+                configuration=bytes.fromhex(one.private),
+                rate=one.rate,
+                channels=one.channels,
+                first=one.first,
+                delay=round(one.delay_ns * one.rate / 1_000_000_000),
+                samples=one.samples,
+                language=plan.tags.sounds[one.place].language,
+                title=plan.tags.sounds[one.place].title,
+                place=one.place,
+                default=one is tracks[0],
             )
+            for one in tracks
+        ]
         video = VideoTrack(
             entry=entry,
             configuration=configuration_box(entry, config),
@@ -95,4 +103,4 @@ class Mp4:
             language=plan.tags.video_language,
         )
         indexed = [(run.size, RunIndex.from_json(run.cues)) for run in runs]
-        return mp4.front(video, audio, indexed, plan.tags.title, plan.tags.chapters), b""
+        return mp4.front(video, sounds, indexed, plan.tags.title, plan.tags.chapters), b""

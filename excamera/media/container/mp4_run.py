@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self
 
-Chunk = tuple[int, int, int]
-"""A second of a run, counted from the batch's start; how many frames it has, and packets of sound.
-The sound comes first."""
+Chunk = tuple[int, ...]
+"""A second of a run, counted from the batch's start; how many frames it has, and packets of each
+sound track. The sound comes first, track by track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,14 @@ class RunIndex:
         frames: the size of each coded frame, in order of decoding, in bytes.
         moved: of each, its place in the order of showing less that in the order of decoding.
         keys: places of the key frames, in order of decoding.
-        sound: the size of each packet of sound.
+        sounds: of each sound track the size of each packet.
         chunks: in the order of the file.
     """
 
     frames: Sequence[int]
     moved: Sequence[int]
     keys: Sequence[int]
-    sound: Sequence[int]
+    sounds: Sequence[Sequence[int]]
     chunks: Sequence[Chunk]
 
     def to_json(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class RunIndex:
             "frames": _packed(self.frames),
             "moved": _packed(2 * by if by >= 0 else -2 * by - 1 for by in self.moved),
             "keys": list(self.keys),
-            "sound": _packed(self.sound),
+            "sounds": [_packed(sizes) for sizes in self.sounds],
             "chunks": [list(chunk) for chunk in self.chunks],
         }
 
@@ -55,8 +55,8 @@ class RunIndex:
             frames=_unpacked(data["frames"]),
             moved=[-(by + 1 >> 1) if by & 1 else by >> 1 for by in _unpacked(data["moved"])],
             keys=data["keys"],
-            sound=_unpacked(data["sound"]),
-            chunks=[(second, frames, sound) for second, frames, sound in data["chunks"]],
+            sounds=[_unpacked(sizes) for sizes in data["sounds"]],
+            chunks=[tuple(chunk) for chunk in data["chunks"]],
         )
 
 
@@ -78,37 +78,41 @@ def run_of(
     # Decoding keeps the rhythm of showing.
     rhythm = [times[number] for number in shown]
     seconds = ((pts - rhythm[0]) * time_base.numerator // time_base.denominator for pts in rhythm)
-    chunks = [(second, sum(1 for _ in same), 0) for second, same in itertools.groupby(seconds)]
+    chunks = [(second, sum(1 for _ in same)) for second, same in itertools.groupby(seconds)]
     data = b"".join(frame for _, frame in frames)
-    return data, RunIndex([len(frame) for _, frame in frames], moved, keys, [], chunks)
+    return data, RunIndex([len(frame) for _, frame in frames], moved, keys, (), chunks)
 
 
 def interleaved(
-    data: bytes, index: RunIndex, packets: Sequence[tuple[int, bytes]]
+    data: bytes, index: RunIndex, packets: Sequence[tuple[int, int, bytes]]
 ) -> tuple[bytes, RunIndex]:
     """A run with sound.
 
     Args:
         data: the run without.
         index: of that.
-        packets: milliseconds from the batch's start, perhaps less than 0, and bytes of each.
+        packets: of each the number of its sound track, from 0, milliseconds from the batch's
+            start, perhaps less than 0, and bytes; each track's in its order.
     """
-    # Packets keep their order, whatever their times.
-    latest = itertools.accumulate((at for at, _ in packets), max)
-    heard: dict[int, list[bytes]] = {}
-    for at, (_, packet) in zip(latest, packets, strict=True):
-        heard.setdefault(at // 1000, []).append(packet)
-    seen = {second: frames for second, frames, _ in index.chunks}
+    tracks = range(1 + max((track for track, _, _ in packets), default=-1))
+    sizes: list[list[int]] = [[] for _ in tracks]
+    latest: dict[int, int] = {}
+    heard: dict[int, list[list[bytes]]] = {}
+    for track, at_ms, packet in packets:
+        sizes[track].append(len(packet))
+        # The packets of a track keep their order, whatever their times.
+        latest[track] = max(latest.get(track, at_ms), at_ms)
+        heard.setdefault(latest[track] // 1000, [[] for _ in tracks])[track].append(packet)
+    seen = {chunk[0]: chunk[1] for chunk in index.chunks}
     parts = []
-    chunks = []
+    chunks: list[Chunk] = []
     first = at = 0
     for second in sorted(heard.keys() | seen):
-        sound, frames = heard.get(second, []), seen.get(second, 0)
+        sounds, frames = heard.get(second, [[] for _ in tracks]), seen.get(second, 0)
         size = sum(index.frames[first : first + frames])
-        parts += [*sound, data[at : at + size]]
-        chunks.append((second, frames, len(sound)))
+        parts += [*itertools.chain(*sounds), data[at : at + size]]
+        chunks.append((second, frames, *map(len, sounds)))
         first, at = first + frames, at + size
-    sizes = [len(packet) for _, packet in packets]
     return b"".join(parts), RunIndex(index.frames, index.moved, index.keys, sizes, chunks)
 
 

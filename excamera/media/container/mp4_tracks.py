@@ -61,6 +61,9 @@ class SoundTrack:
         delay: samples that a decoder must drop at the start.
         samples: that are heard behind these.
         language: ISO 639-2, or "".
+        title: of the track, or "".
+        place: its number among the sound tracks, from 0.
+        default: whether players take it if nobody chooses.
     """
 
     configuration: bytes
@@ -70,6 +73,9 @@ class SoundTrack:
     delay: int
     samples: int
     language: str = ""
+    title: str = ""
+    place: int = 0
+    default: bool = True
 
 
 def configuration_box(entry: str, record: bytes) -> bytes:

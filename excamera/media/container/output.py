@@ -237,14 +237,21 @@ class WebM:
     ) -> tuple[bytes, bytes]:
         """See `OutputContainer.wrap`."""
         end_ms = float(plan.end * plan.time_base * 1000)
-        audio = None
-        if sound:
-            end_ms = max(end_ms, sound.end_ms)
-            audio = webm.AudioTrack(
-                channels=sound.channels,
-                private=bytes.fromhex(sound.private),
-                delay_ns=sound.delay_ns,
-                language=plan.tags.sound_language,
+        tracks = [] if sound is None else sound.tracks
+        sounds = []
+        for one in tracks:
+            end_ms = max(end_ms, one.end_ms)
+            tags = plan.tags.sounds[one.place]
+            sounds.append(
+                webm.AudioTrack(
+                    channels=one.channels,
+                    private=bytes.fromhex(one.private),
+                    delay_ns=one.delay_ns,
+                    language=tags.language,
+                    title=tags.title,
+                    number=webm.AUDIO_TRACK + one.place,
+                    default=one is tracks[0],
+                )
             )
         geometry = plan.geometry
         video = webm.VideoTrack(
@@ -259,10 +266,11 @@ class WebM:
             codec=self.codec,
             language=plan.tags.video_language,
             private=config if self.codec.configured else b"",
+            bits=geometry.bits,
         )
         pieces = [(run.size, [(ms, at) for ms, at in run.cues]) for run in runs]
         front = webm.front(
-            end_ms, video, audio, pieces, plan.tags.title, self.doc_type, plan.tags.chapters
+            end_ms, video, sounds, pieces, plan.tags.title, self.doc_type, plan.tags.chapters
         )
         return front, b""
 

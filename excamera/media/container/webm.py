@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from excamera.job.plan import Chapter, Light
 from excamera.media.codecs import VP8, OutputCodec
@@ -18,6 +18,8 @@ from excamera.media.container import ebml
 from excamera.media.container.ebml import element, real, signed, text, unsigned
 
 VIDEO_TRACK, AUDIO_TRACK = 1, 2
+"""Numbers of the tracks; further sound tracks have the next ones."""
+
 _MAX_OFFSET_MS = 30_000  # a block's offset in its cluster is a signed 16-bit integer
 _KEY, _INVISIBLE = 0x80, 0x08
 
@@ -27,7 +29,7 @@ class Block:
     """One coded frame of one track.
 
     Attributes:
-        track: `VIDEO_TRACK` or `AUDIO_TRACK`.
+        track: `VIDEO_TRACK`, or `AUDIO_TRACK` and more.
         time_ms: presentation timestamp.
         data: the coded bytes.
         key: a key frame (all audio is).
@@ -70,6 +72,7 @@ class VideoTrack:
         language: ISO 639-2, or "".
         light: of HDR pictures.
         private: what the codec has to say in the header, or nothing.
+        bits: of a sample; 8 is left out.
     """
 
     width: int
@@ -83,6 +86,7 @@ class VideoTrack:
     language: str = ""
     light: Light = Light()  # noqa: RUF009 (it cannot change)
     private: bytes = b""
+    bits: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +98,23 @@ class AudioTrack:
         private: the `OpusHead` structure.
         delay_ns: sound that the decoder must drop at the start.
         language: ISO 639-2, or "".
+        title: of the track, or "".
+        number: of the track.
+        default: whether players take it if nobody chooses.
     """
 
     channels: int
     private: bytes
     delay_ns: int
     language: str = ""
+    title: str = ""
+    number: int = AUDIO_TRACK
+    default: bool = True
+
+
+def of_track(blocks: Iterable[Block], place: int) -> list[Block]:
+    """Blocks of a sound track as those of the track with that number, from 0, among several."""
+    return [replace(block, track=AUDIO_TRACK + place) for block in blocks]
 
 
 def _block(block: Block, cluster_ms: int) -> bytes:
@@ -179,6 +194,8 @@ def _video_entry(video: VideoTrack) -> bytes:
     ):
         if value not in (0, 2):
             colour.append(unsigned(number, value))
+    if video.bits > 8:
+        colour.append(unsigned(ebml.BITS_PER_CHANNEL, video.bits))
     picture.append(element(ebml.COLOUR, *colour, *_light(video.light)))
     entry = [
         unsigned(ebml.TRACK_NUMBER, VIDEO_TRACK),
@@ -198,10 +215,12 @@ def _video_entry(video: VideoTrack) -> bytes:
 def _audio_entry(audio: AudioTrack) -> bytes:
     return element(
         ebml.TRACK_ENTRY,
-        unsigned(ebml.TRACK_NUMBER, AUDIO_TRACK),
-        unsigned(ebml.TRACK_UID, AUDIO_TRACK),
+        unsigned(ebml.TRACK_NUMBER, audio.number),
+        unsigned(ebml.TRACK_UID, audio.number),
         unsigned(ebml.TRACK_TYPE, 2),
+        *([] if audio.default else [unsigned(ebml.FLAG_DEFAULT, 0)]),
         unsigned(ebml.FLAG_LACING, 0),
+        *([text(ebml.NAME, audio.title)] if audio.title else []),
         text(ebml.LANGUAGE, audio.language or "und"),
         text(ebml.CODEC_ID, "A_OPUS"),
         element(ebml.CODEC_PRIVATE, audio.private),
@@ -264,7 +283,7 @@ def _cues(points: list[tuple[int, int]]) -> bytes:
 def front(
     duration_ms: float,
     video: VideoTrack,
-    audio: AudioTrack | None,
+    sounds: Sequence[AudioTrack],
     pieces: list[tuple[int, list[tuple[int, int]]]],
     title: str = "",
     doc_type: str = "webm",
@@ -275,7 +294,7 @@ def front(
     Args:
         duration_ms: of the whole file.
         video: the video track.
-        audio: the audio track, if there is one.
+        sounds: the sound tracks.
         pieces: in file order, for every run of cluster bytes its size and its cue points
             as (timestamp in ms, offset of the cluster in the run).
         title: of the film, or "".
@@ -290,7 +309,7 @@ def front(
         real(ebml.DURATION, duration_ms),
         *([text(ebml.TITLE, title)] if title else []),
     )
-    entries = [_video_entry(video)] + ([_audio_entry(audio)] if audio else [])
+    entries = [_video_entry(video), *map(_audio_entry, sounds)]
     points: list[tuple[int, int]] = []
     size = 0
     for length, cues in pieces:

@@ -21,7 +21,7 @@ from excamera.job.plan import Geometry
 from excamera.media.filters.known import MOST_FRAMES, Sight, refuse_files, sight
 from excamera.media.filters.links import link, linked
 from excamera.media.filters.syntax import Written, parse
-from excamera.media.source.picture import Planes, frame_of
+from excamera.media.source.picture import Planes, frame_of, i420
 
 _LIMITED = 1  # AVCOL_RANGE_MPEG
 # The matrices that swscale knows by these names; it takes any other for BT.601.
@@ -162,14 +162,17 @@ def _tried(
 ) -> VideoFrame:
     run = Run(filters, geometry, time_base, scale)
     for number in range(filters.sight.before + filters.sight.behind + 1):
-        run.push(frame_of(_grey(*geometry.kept)), number)
+        run.push(frame_of(_grey(geometry)), number)
     run.finish()
     return run.ready[0]
 
 
-def _grey(width: int, height: int) -> Planes:
+def _grey(geometry: Geometry) -> Planes:
+    width, height = geometry.kept
     luma, chroma = (height, width), ((height + 1) // 2, (width + 1) // 2)
-    y, u, v = (np.full(shape, 128, np.uint8) for shape in (luma, chroma, chroma))
+    kind = np.uint8 if geometry.bits == np.iinfo(np.uint8).bits else np.uint16
+    middle = 1 << geometry.bits - 1
+    y, u, v = (np.full(shape, middle, kind) for shape in (luma, chroma, chroma))
     return y, u, v
 
 
@@ -191,15 +194,16 @@ def _graph(
     width, height = geometry.kept
     num, den = geometry.sample_aspect
     matrix = _MATRICES.get(geometry.matrix, "bt601")
+    pixels = i420(geometry.bits)
     graph = Graph()
     source = graph.add(
         "buffer",
-        f"video_size={width}x{height}:pix_fmt=yuv420p:time_base={time_base}:"
+        f"video_size={width}x{height}:pix_fmt={pixels}:time_base={time_base}:"
         f"pixel_aspect={num}/{den}:colorspace={geometry.matrix}:range={_LIMITED}",
     )
     # Filters that work in RGB come back to the film's matrix, by exact rules.
     back = graph.add("scale", f"{scale}:out_color_matrix={matrix}:out_range=tv:{_EXACT}")
-    planar = graph.add("format", "yuv420p")
+    planar = graph.add("format", pixels)
     sink = graph.add("buffersink")
     with _heard() as said:
         nodes = [_added(graph, one, said) for one in written]

@@ -95,25 +95,32 @@ class Clock:
         return self.pieces[found - 1][1] if found else Fraction(0)
 
 
-def common_clock(video: Ticks, sound: Ticks, *, steady: bool = True) -> tuple[Clock, Clock]:
-    """The corrections of picture and sound.
+def common_clock(
+    video: Ticks, sounds: Sequence[Ticks], *, steady: bool = True
+) -> tuple[Clock, list[Clock]]:
+    """The corrections of the picture and of each sound track.
 
     Args:
         video: of the picture.
-        sound: of the sound; none if there is none.
+        sounds: of each sound track.
         steady: whether pictures without sound follow each other steadily, as in a broadcast;
             elsewhere a long time without either may be a picture that stays.
     """
-    pauses = not steady and not sound.time
-    of_video = [jump for jump in _jumps(video, sound) if jump.by < 0 or not pauses]
-    of_sound = list(_jumps(sound, video))
+    pauses = not steady and not any(sound.time for sound in sounds)
+    of_video = [jump for jump in _jumps(video, sounds) if jump.by < 0 or not pauses]
+    clock = _clock(of_video, [jump.by for jump in of_video])
+    return clock, [_clock_of_sound(sound, video, of_video) for sound in sounds]
+
+
+def _clock_of_sound(sound: Ticks, video: Ticks, of_video: Sequence[Jump]) -> Clock:
+    of_sound = list(_jumps(sound, [video]))
     paired = dict(_pairs(of_video, of_sound))
     # The picture goes on without a gap; the sound is moved as far as the picture is.
     by = [
         of_video[paired[number]].by if number in paired else jump.by
         for number, jump in enumerate(of_sound)
     ]
-    return _clock(of_video, [jump.by for jump in of_video]), _clock(of_sound, by)
+    return _clock(of_sound, by)
 
 
 def _clock(jumps: Sequence[Jump], by: Sequence[Fraction]) -> Clock:
@@ -121,14 +128,14 @@ def _clock(jumps: Sequence[Jump], by: Sequence[Fraction]) -> Clock:
     return Clock(tuple((jump.number, -total) for jump, total in zip(jumps, totals, strict=True)))
 
 
-def _jumps(ticks: Ticks, others: Ticks) -> Iterator[Jump]:
-    """Where a stream's clock jumps, unless the other stream fills the time."""
+def _jumps(ticks: Ticks, others: Sequence[Ticks]) -> Iterator[Jump]:
+    """Where a stream's clock jumps, unless one of the others fills the time."""
     times, durations = np.asarray(ticks.time), np.asarray(ticks.duration)
     steps = np.diff(times)
     suspicious = (steps < -_BACK_S) | (steps - durations[:-1] > GAP_S)
     for before in map(int, np.flatnonzero(suspicious)):
         after = before + 1
-        if steps[before] > 0 and _is_filled(ticks, before, others):
+        if steps[before] > 0 and any(_is_filled(ticks, before, other) for other in others):
             continue
         # What is decoded last before the jump may be shown before others, and so on behind it.
         end = max(

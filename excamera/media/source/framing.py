@@ -9,9 +9,10 @@ from av.video.frame import VideoFrame
 
 from excamera.errors import OptionError
 from excamera.job import forms
+from excamera.job.codecs import CODECS, depth_of
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Geometry, Light
-from excamera.media.source.picture import frame_of, planes_of, resized
+from excamera.media.source.picture import bits_of, frame_of, planes_of, resized
 from excamera.media.source.tonemapping import NAMES, is_high_range, peak_nits
 
 _BT709 = 1  # H.273
@@ -28,16 +29,35 @@ def toned_geometry(geometry: Geometry, options: EncodeOptions, frame: VideoFrame
     )
 
 
+def deepened_geometry(geometry: Geometry, options: EncodeOptions, frame: VideoFrame) -> Geometry:
+    """The geometry with the option `depth`, by the source's first frame."""
+    return replace(geometry, bits=depth_of(options.codec, options.depth, bits_of(frame)))
+
+
 def range_note(geometry: Geometry) -> str:
     """What a user should know of a source of high dynamic range, else ""."""
     if geometry.tone is not None:
         return f"{NAMES[geometry.tone[0]]} (HDR) of {geometry.tone[1]} cd/m2: made BT.709 (SDR)"
     if is_high_range(geometry.transfer):
         return (
-            f"{NAMES[geometry.transfer]} (HDR): kept, with 8 bits; --tonemap makes BT.709 (SDR) "
-            "of it"
+            f"{NAMES[geometry.transfer]} (HDR): kept, with {geometry.bits} bits; --tonemap makes "
+            "BT.709 (SDR) of it"
         )
     return ""
+
+
+def depth_note(geometry: Geometry, options: EncodeOptions, frame: VideoFrame) -> str:
+    """What is lost of the depth of a source, else ""."""
+    before = bits_of(frame)
+    if before <= geometry.bits:
+        return ""
+    most = CODECS[options.codec].bits
+    more = ""
+    if geometry.bits < most:
+        more = f" (--depth {most} keeps {'them' if most >= before else most})"
+    elif most < max(one.bits for one in CODECS.values()):
+        more = f", all that {options.codec} has here"
+    return f"{before} bits a sample: made {geometry.bits}{more}"
 
 
 def cropped_geometry(geometry: Geometry, options: EncodeOptions, name: str) -> Geometry:
@@ -112,4 +132,4 @@ def cropped(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
 
 def sized(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
     """A picture as an I420 one of the result's size."""
-    return resized(frame, geometry.width, geometry.height)
+    return resized(frame, geometry)

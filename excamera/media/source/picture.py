@@ -1,4 +1,4 @@
-"""Conversion of any decoded frame to I420: 8 bits, 4:2:0, limited range.
+"""Conversion of any decoded frame to I420: 8 or 10 bits, 4:2:0, limited range.
 
 swscale runs with its bit-exact flags and one thread, so every machine makes equal bytes.
 """
@@ -20,9 +20,13 @@ from numpy.typing import NDArray
 from excamera.job.plan import Geometry, Light
 from excamera.media.source.tonemapping import tone_mapped
 
-Plane = NDArray[np.uint8]
+Plane = NDArray[np.unsignedinteger[Any]]
 Planes = tuple[Plane, Plane, Plane]
-"""Y, U and V, uint8, (h, w) and twice ((h + 1) // 2, (w + 1) // 2)."""
+"""Y, U and V, (h, w) and twice ((h + 1) // 2, (w + 1) // 2); uint8, or uint16 with 10 bits."""
+
+_SUBSAMPLED = {8: "yuv420p", 10: "yuv420p10le"}
+_WHOLE = {8: "yuv444p", 10: "yuv444p10le"}
+"""Names of formats by the bits of a sample."""
 
 _EXACT = (
     Interpolation.BICUBIC
@@ -32,6 +36,7 @@ _EXACT = (
     | Interpolation.FULL_CHR_H_INT
 )
 _JPEG_RANGE = 2  # AVCOL_RANGE_JPEG
+_BYTE = 8
 _MATRIX_RGB, _UNSPECIFIED, _BT601 = 0, 2, 6  # H.273
 
 _BT709, _BT2020 = 1, 9  # H.273, and swscale's
@@ -49,6 +54,16 @@ def is_full_range(frame: VideoFrame) -> bool:
     """Whether luma uses 0..255 rather than 16..235."""
     name = frame.format.name
     return frame.color_range == _JPEG_RANGE or name.startswith(("yuvj", "gray", "ya"))
+
+
+def bits_of(frame: VideoFrame) -> int:
+    """The bits of a sample of a frame; of several kinds of samples, the most."""
+    return max(component.bits for component in frame.format.components)
+
+
+def i420(bits: int) -> str:
+    """FFmpeg's name of I420 with 8 or 10 bits."""
+    return _SUBSAMPLED[bits]
 
 
 def geometry_of(frame: VideoFrame, sample_aspect: tuple[int, int]) -> Geometry:
@@ -123,9 +138,9 @@ def _orientation(frame: VideoFrame) -> tuple[int, bool]:
 
 
 def to_i420(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
-    """A decoded frame as an I420 frame of the result's size; the same frame if it is one.
+    """A decoded frame as an I420 frame of the result's depth; the same frame if it is one.
 
-    Full range is brought to limited range, more than 8 bits are rounded, other chroma
+    Full range is brought to limited range, more bits than the result has are rounded, other chroma
     layouts and RGB (by BT.601, VP8's matrix) are converted, alpha is dropped, frames of
     another size than the first are scaled to it, rotation is applied.
 
@@ -139,13 +154,13 @@ def to_i420(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
     width, height = geometry.source_width, geometry.source_height
     # A turn can move the odd edge to the side at which chroma pairs begin: turn at 4:4:4.
     via_444 = bool(turned) and (width % 2 == 1 or height % 2 == 1)
-    target = "yuv444p" if via_444 else "yuv420p"
+    target = (_WHOLE if via_444 else _SUBSAMPLED)[geometry.bits]
     frame = _convert(frame, width, height, target)
     if not turned:
         return frame
     planes = _turn(planes_of(frame), geometry)
     turned_frame = frame_of(planes, target)
-    return _convert(turned_frame, *_size(planes), "yuv420p") if via_444 else turned_frame
+    return _convert(turned_frame, *_size(planes), i420(geometry.bits)) if via_444 else turned_frame
 
 
 def _standard_range(frame: VideoFrame, geometry: Geometry, transfer: int, peak: int) -> VideoFrame:
@@ -169,7 +184,7 @@ def _standard_range(frame: VideoFrame, geometry: Geometry, transfer: int, peak: 
         _view_of_words(plane)[:] = data
     return _reformatter.reformat(
         standard,
-        format="yuv444p",
+        format=_WHOLE[geometry.bits],
         dst_colorspace=_BT709,
         interpolation=_EXACT,
         src_color_range="JPEG",
@@ -179,13 +194,14 @@ def _standard_range(frame: VideoFrame, geometry: Geometry, transfer: int, peak: 
 
 
 def _view_of_words(plane: VideoPlane) -> NDArray[np.uint16]:
-    rows = np.frombuffer(memoryview(plane), np.uint16)
-    return rows.reshape(plane.height, plane.line_size // 2)[:, : plane.width]
+    words = plane.line_size // 2
+    rows = np.frombuffer(memoryview(plane), np.uint16)[: words * plane.height]
+    return rows.reshape(plane.height, words)[:, : plane.width]
 
 
-def resized(frame: VideoFrame, width: int, height: int) -> VideoFrame:
-    """A frame in I420 of another size; the same frame if it is one."""
-    return _convert(frame, width, height, "yuv420p")
+def resized(frame: VideoFrame, geometry: Geometry) -> VideoFrame:
+    """A frame in I420 as one of the result's size; the same frame if it is one."""
+    return _convert(frame, geometry.width, geometry.height, i420(geometry.bits))
 
 
 def _size(planes: Planes) -> tuple[int, int]:
@@ -220,21 +236,26 @@ def _turn(planes: Planes, geometry: Geometry) -> Planes:
     return one(y), one(u), one(v)
 
 
-def _view(plane: VideoPlane, width: int, height: int) -> Plane:
-    rows: Plane = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * height]
-    return rows.reshape(height, plane.line_size)[:, :width]
+def _view_of_bytes(plane: VideoPlane) -> NDArray[np.uint8]:
+    rows = np.frombuffer(memoryview(plane), np.uint8)[: plane.line_size * plane.height]
+    return rows.reshape(plane.height, plane.line_size)[:, : plane.width]
+
+
+def _view(plane: VideoPlane, bits: int) -> Plane:
+    return _view_of_words(plane) if bits > _BYTE else _view_of_bytes(plane)
 
 
 def planes_of(frame: VideoFrame) -> Planes:
     """The planes of a frame in I420, or another format of three planes, without a copy."""
-    y, u, v = (_view(plane, plane.width, plane.height) for plane in frame.planes[:3])
+    y, u, v = (_view(plane, bits_of(frame)) for plane in frame.planes[:3])
     return y, u, v
 
 
-def frame_of(planes: Planes, pixel_format: str = "yuv420p") -> VideoFrame:
-    """Planes as a frame for PyAV's encoders and filters."""
+def frame_of(planes: Planes, pixel_format: str | None = None) -> VideoFrame:
+    """Planes as a frame for PyAV's encoders and filters: I420, if no other format is given."""
     width, height = _size(planes)
-    frame = av.VideoFrame(width, height, pixel_format)
-    for plane, data in zip(frame.planes, planes, strict=True):
-        _view(plane, plane.width, plane.height)[:] = data
+    bits = 10 if planes[0].dtype == np.uint16 else _BYTE
+    frame = av.VideoFrame(width, height, pixel_format or i420(bits))
+    for plane, data in zip(planes_of(frame), planes, strict=True):
+        plane[:] = data
     return frame

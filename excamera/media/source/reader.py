@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -21,7 +22,7 @@ from excamera.media.source.framing import cropped, sized
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, open_media
 from excamera.media.source.numbered import find_pictures, is_sequence
-from excamera.media.source.picture import geometry_of, to_i420
+from excamera.media.source.picture import bits_of, geometry_of, to_i420
 from excamera.media.source.pictures import PictureList
 from excamera.media.source.recorded import RecordedPackets
 from mu import Store
@@ -258,27 +259,38 @@ def with_palette(opened: Opened) -> Packet[VideoStream] | None:
     return next((one for one in packets_of(opened) if one.has_sidedata("palette")), None)
 
 
-def read_all(source: str | BinaryIO, name: str) -> Iterator[VideoFrame]:
+def read_all(source: str | BinaryIO, name: str, *, deep: bool = False) -> Iterator[VideoFrame]:
     """Every frame of a source from its start, as `to_i420` returns it.
+
+    Args:
+        source: path, URL or seekable binary file.
+        name: its name in messages.
+        deep: whether a source of more than 8 bits has 10 here.
 
     Raises:
         InputError: the source cannot be read as a video.
     """
     geometry: Geometry | None = None
     count = 0
+
+    def upright(frame: VideoFrame) -> VideoFrame:
+        nonlocal geometry
+        if geometry is None:
+            geometry = geometry_of(frame, (1, 1))
+            if deep and bits_of(frame) > geometry.bits:
+                geometry = replace(geometry, bits=10)
+        return to_i420(frame, geometry)
+
     if isinstance(source, str) and is_sequence(source):
         for frame in PictureList.of(find_pictures(source, name).pictures).frames():
-            geometry = geometry or geometry_of(frame, (1, 1))
-            yield to_i420(frame, geometry)
+            yield upright(frame)
         return
     with open_media(source, name) as opened:
         opened.video.codec_context.thread_type = "AUTO"
         try:
             for frame in opened.container.decode(opened.video):
                 opened.check()
-                if geometry is None:
-                    geometry = geometry_of(frame, (1, 1))
-                yield to_i420(frame, geometry)
+                yield upright(frame)
                 count += 1
         except av.error.FFmpegError as error:
             opened.check()

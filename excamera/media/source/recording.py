@@ -46,7 +46,7 @@ class Recording:
         last_end: when the last packet ends, in ticks, and the number of the last one with content;
             None if the container does not say.
         video: what the packets of the picture say of the time.
-        sound: what those of the sound say.
+        sounds: what those of each sound track say.
         interlaced: whether some frames are.
         repeats: how many packets say that the picture stays as it is.
         failed: how many packets could not be decoded.
@@ -57,7 +57,7 @@ class Recording:
     def __init__(
         self,
         opened: Opened,
-        sound: AudioStream | None,
+        sounds: Sequence[AudioStream],
         look: Callable[[VideoFrame], None],
         deadline: float | None = None,
     ) -> None:
@@ -65,20 +65,20 @@ class Recording:
 
         Args:
             opened: it, at its start.
-            sound: the stream that goes with the picture.
+            sounds: the streams that go with the picture.
             look: is given every frame, in order.
             deadline: Unix time before which all of it must be decoded; None for no limit.
         """
         self._patience = None if deadline is None else Patience(deadline)
         self._opened = opened
-        self._streams = [opened.video] if sound is None else [opened.video, sound]
+        self._streams = [opened.video, *sounds]
         self._look = look
         self._finder = EntryFinder(opened.video.codec_context)
         self.shown: list[Shown] = []
         self.times: list[int | None] = []
         self.last_end: tuple[int, int] | None = None
         self.video = Ticks()
-        self.sound = Ticks()
+        self.sounds = [Ticks() for _ in sounds]
         self.interlaced = False
         self.repeats = 0
         self._corrupt: set[int] = set()
@@ -133,12 +133,17 @@ class Recording:
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """The packets of the picture that have content; the times of all are noted."""
-        heard = 0
+        sounds = {
+            stream.index: ticks
+            for stream, ticks in zip(self._streams[1:], self.sounds, strict=True)
+        }
+        heard = dict.fromkeys(sounds, 0)
         for place, packet in enumerate(demux_past_damage(self._opened.container, *self._streams)):
-            if packet.stream_index != self._opened.video.index:
+            stream = packet.stream_index
+            if stream != self._opened.video.index:
                 if packet.size:
-                    _note(self.sound, packet, place, heard)
-                    heard += 1
+                    _note(sounds[stream], packet, place, heard[stream])
+                    heard[stream] += 1
                 continue
             if packet.pts is not None:
                 end = packet.pts + (packet.duration or 0)

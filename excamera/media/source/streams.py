@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 
-from excamera.job.plan import Chapter, Tags
+from excamera.job.plan import Chapter, SoundTags, Tags
 from excamera.media.source.media import Opened
 
 _NANOSECONDS = 1_000_000_000
@@ -23,19 +23,21 @@ _KINDS = {
 }
 
 
-def tags_of(opened: Opened, sound: AudioStream | None, origin_s: Fraction, end_s: Fraction) -> Tags:
+def tags_of(
+    opened: Opened, sounds: Sequence[AudioStream], origin_s: Fraction, end_s: Fraction
+) -> Tags:
     """Title, languages and chapters, as far as the source tells them.
 
     Args:
         opened: the source.
-        sound: the sound that is kept, if there is any.
+        sounds: the sound tracks that are kept.
         origin_s: source time that is 0 in the result, in seconds.
         end_s: when the result's last picture ends.
     """
     return Tags(
         title=opened.container.metadata.get("title", ""),
         video_language=_language(opened.video),
-        sound_language="" if sound is None else _language(sound),
+        sounds=tuple(SoundTags(_language(one), one.metadata.get("title", "")) for one in sounds),
         chapters=tuple(_kept_chapters(opened.container, origin_s, end_s)),
     )
 
@@ -57,15 +59,15 @@ def _kept_chapters(
         yield Chapter(begin_ns, end_ns, title)
 
 
-def left_out(opened: Opened, sound: AudioStream | None, *, chapters: bool) -> str:
+def left_out(opened: Opened, sounds: Sequence[AudioStream], *, chapters: bool) -> str:
     """One line about all that the result does not hold; "" if there is nothing else.
 
     Args:
         opened: the source.
-        sound: the sound that is kept, if there is any.
+        sounds: the sound tracks that are kept.
         chapters: whether the result holds them.
     """
-    kept = {opened.video.index} | (set() if sound is None else {sound.index})
+    kept = {opened.video.index} | {sound.index for sound in sounds}
     others = [stream for stream in opened.container.streams if stream.index not in kept]
     parts = list(_tracks(others, opened.encrypted))
     if not chapters:

@@ -2,20 +2,21 @@
 
 Light is brought under the white of a standard screen by the curve of ITU-R BT.2390, which leaves
 dark and middle tones alone. It is chosen by the largest of red, green and blue, so hues stay.
-Colours outside BT.709 are clipped. Only tables and single operations of IEEE arithmetic are used,
-and swscale's exact paths: every machine makes equal bytes.
+Colours outside BT.709 are clipped. Only single operations of IEEE arithmetic are used, for the
+tables, too, and swscale's exact paths: every machine makes equal bytes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
+
+from excamera.media.source.powers import Numbers, exp, power
 
 PQ, HLG = 16, 18
 """Transfer characteristics of H.273."""
@@ -89,17 +90,13 @@ def tone_mapped(codes: tuple[NDArray[np.uint16], ...], transfer: int, peak: int)
 @cache
 def _tables(transfer: int, peak: int) -> tuple[Light, Light, NDArray[np.uint16]]:
     """Light by code; the factor by the largest code; codes by the square root of light."""
-    light: Callable[[float], float] = _pq_light if transfer == PQ else _hlg_light
-    lights = [light(code / (_CODES - 1)) for code in range(_CODES)]
-    shown = lights if transfer == PQ else [_hlg_shown(one) for one in lights]
-    mapped = [_bt2390(one * WHITE_NITS, float(peak)) / WHITE_NITS for one in shown]
-    gains = [to / of if of > 0 else 0.0 for to, of in zip(mapped, lights, strict=True)]
-    screen = [round((step / (_FINE - 1)) ** (2 / _GAMMA) * (_CODES - 1)) for step in range(_FINE)]
-    return (
-        np.array(lights, np.float32),
-        np.array(gains, np.float32),
-        np.array(screen, np.uint16),
-    )
+    codes = np.arange(_CODES) / (_CODES - 1)
+    lights = _pq_nits(codes) / WHITE_NITS if transfer == PQ else _hlg_light(codes)
+    shown = lights if transfer == PQ else _hlg_shown(lights)
+    mapped = _bt2390(shown * WHITE_NITS, float(peak)) / WHITE_NITS
+    gains = np.divide(mapped, lights, out=np.zeros_like(lights), where=lights > 0)
+    screen = np.rint(power(np.arange(_FINE) / (_FINE - 1), 2 / _GAMMA) * (_CODES - 1))
+    return lights.astype(np.float32), gains.astype(np.float32), screen.astype(np.uint16)
 
 
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -107,43 +104,39 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _PQ_NITS = 10_000.0
 
 
-def _pq_nits(value: float) -> float:
+def _pq_nits(values: Numbers) -> Numbers:
     """SMPTE ST 2084."""
-    power = value ** (1 / _M2)
-    return _PQ_NITS * float((max(0.0, power - _C1) / (_C2 - _C3 * power)) ** (1 / _M1))
+    root = power(values, 1 / _M2)
+    return _PQ_NITS * power(np.maximum(0.0, root - _C1) / (_C2 - _C3 * root), 1 / _M1)
 
 
-def _pq_value(nits: float) -> float:
-    power = (nits / _PQ_NITS) ** _M1
-    return float(((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2)
+def _pq_values(nits: Numbers) -> Numbers:
+    root = power(nits / _PQ_NITS, _M1)
+    return power((_C1 + _C2 * root) / (1 + _C3 * root), _M2)
 
 
-def _pq_light(value: float) -> float:
-    return _pq_nits(value) / WHITE_NITS
-
-
-def _hlg_light(value: float) -> float:
+def _hlg_light(values: Numbers) -> Numbers:
     """Light of the scene, 0 to 1, by ITU-R BT.2100."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
-    return value * value / 3 if value <= 1 / 2 else (math.exp((value - c) / a) + b) / 12
+    return np.where(values <= 1 / 2, values * values / 3, (exp((values - c) / a) + b) / 12)
 
 
-def _hlg_shown(light: float) -> float:
+def _hlg_shown(light: Numbers) -> Numbers:
     """Light of a screen of 1000 cd/m^2, as a multiple of white."""
-    return float(light**_HLG_GAMMA) * 1000 / WHITE_NITS
+    return power(light, _HLG_GAMMA) * 1000 / WHITE_NITS
 
 
-def _bt2390(nits: float, peak: float) -> float:
+def _bt2390(nits: Numbers, peak: float) -> Numbers:
     """What stands for some light on a screen that is no brighter than white."""
-    brightest = _pq_value(peak)
-    target = _pq_value(WHITE_NITS) / brightest
-    value = min(1.0, _pq_value(nits) / brightest)
+    brightest, white = map(float, _pq_values(np.array([peak, WHITE_NITS])))
+    target = white / brightest
+    values = np.minimum(1.0, _pq_values(nits) / brightest)
     knee = 1.5 * target - 0.5
-    if value > knee:
-        t = (value - knee) / (1 - knee)
-        value = (
-            (2 * t**3 - 3 * t**2 + 1) * knee
-            + (t**3 - 2 * t**2 + t) * (1 - knee)
-            + (3 * t**2 - 2 * t**3) * target
-        )
-    return _pq_nits(value * brightest)
+    t = np.maximum(0.0, values - knee) / (1 - knee)
+    square, cube = t * t, t * t * t
+    bent = (
+        (2 * cube - 3 * square + 1) * knee
+        + (cube - 2 * square + t) * (1 - knee)
+        + (3 * square - 2 * cube) * target
+    )
+    return _pq_nits(np.where(values > knee, bent, values) * brightest)
