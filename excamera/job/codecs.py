@@ -13,6 +13,12 @@ from excamera.errors import OptionError, UnknownOutputFormat
 VP8 = "vp8"
 """The codec whose chunks share key frames; every other one is encoded in plain chunks."""
 
+DASH, HLS = "mpd", "m3u8"
+"""The endings of manifests."""
+
+FRAGMENTS = "fmp4"
+"""MP4 in fragments, one for each batch, in which the files of a ladder are."""
+
 AUTO = "auto"
 """The container that is usual for the codec."""
 
@@ -25,19 +31,21 @@ class CodecChoice:
         crf: the usual quality, on the encoder's own scale; 0 is the best.
         worst_crf: the end of that scale.
         containers: that hold it, by name; the first is the usual one of results in the cloud.
+        manifests: of a ladder, likewise: what lists its files of several sizes.
     """
 
     crf: int
     worst_crf: int
     containers: tuple[str, ...]
+    manifests: tuple[str, ...]
 
 
 # VP8 and MP4 do not go together: FFmpeg does not write it there, and browsers do not play it.
 CODECS: Mapping[str, CodecChoice] = {
-    VP8: CodecChoice(24, 63, ("webm", "mkv", "ivf")),
-    "vp9": CodecChoice(32, 63, ("webm", "mkv", "mp4", "ivf")),
-    "av1": CodecChoice(35, 63, ("webm", "mkv", "mp4", "ivf")),
-    "h264": CodecChoice(23, 51, ("mp4", "mkv")),
+    VP8: CodecChoice(24, 63, ("webm", "mkv", "ivf"), (DASH,)),
+    "vp9": CodecChoice(32, 63, ("webm", "mkv", "mp4", "ivf"), (DASH, HLS)),
+    "av1": CodecChoice(35, 63, ("webm", "mkv", "mp4", "ivf"), (DASH, HLS)),
+    "h264": CodecChoice(23, 51, ("mp4", "mkv"), (HLS, DASH)),
 }
 """The codecs by name; the first is the default."""
 
@@ -45,6 +53,9 @@ CONTAINERS: tuple[str, ...] = tuple(
     dict.fromkeys(name for choice in CODECS.values() for name in choice.containers)
 )
 """The names of all containers."""
+
+MANIFESTS = (DASH, HLS)
+"""The names of all manifests."""
 
 WORST_CRF = max(choice.worst_crf for choice in CODECS.values())
 
@@ -58,13 +69,44 @@ def check_pair(container: str, codec: str) -> None:
     Raises:
         UnknownOutputFormat: the message says which containers do.
     """
-    holding = CODECS[codec].containers
+    holding = CODECS[codec].manifests if container in MANIFESTS else CODECS[codec].containers
     if container not in holding:
         endings = " or ".join(f".{name}" for name in holding)
         raise UnknownOutputFormat(
             f"a .{container} file does not hold {codec}: name the output {endings}, "
             "or choose another codec"
         )
+
+
+def check_ladder(container: str, ladder: str) -> None:
+    """Refuse a ladder without a manifest, and a manifest without a ladder.
+
+    Args:
+        container: of the result.
+        ladder: the option.
+
+    Raises:
+        UnknownOutputFormat: the message says what to do.
+    """
+    endings = " or ".join(f".{name}" for name in MANIFESTS)
+    if ladder and container not in MANIFESTS:
+        raise UnknownOutputFormat(
+            f"a ladder has several files and a manifest that lists them: name the output {endings}"
+        )
+    if container in MANIFESTS and not ladder:
+        raise UnknownOutputFormat(
+            f"a .{container} file is the manifest of several sizes: say which with --ladder"
+        )
+
+
+def container_of_rungs(manifest: str, codec: str) -> str:
+    """The container of the files that a manifest lists."""
+    return "webm" if manifest == DASH and "webm" in CODECS[codec].containers else FRAGMENTS
+
+
+def ending_of(container: str) -> str:
+    """The ending of a container's files, without the point."""
+    return "mp4" if container == FRAGMENTS else container
 
 
 def container_for(codec: str, container: str = AUTO) -> str:

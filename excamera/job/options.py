@@ -384,6 +384,10 @@ class EncodeOptions(_Checked):
     scale: str = _text(
         forms.SCALE_FORM, forms.parse_scale, "Size of the result's pictures, after all filters"
     )
+    ladder: str = _text(
+        forms.LADDER_FORM, forms.parse_ladder, "Make several sizes of one read of the source, and "
+        "the manifest that OUTPUT names: .mpd for DASH, .m3u8 for HLS"
+    )  # fmt: skip
     tonemap: bool = _switch(
         False, "Make pictures for standard screens, in BT.709, of HDR ones (PQ or HLG)",
         offered=True, section=EDITING,
@@ -406,7 +410,13 @@ class EncodeOptions(_Checked):
         if self.exact_crf > worst:
             raise OptionError(f"crf must be 0 to {worst} for {self.codec}, not {self.exact_crf:g}")
         container_for(self.codec, self.container)
-        _ = self.target
+        wanted = self.target
+        if self.ladder and self.scale:
+            raise OptionError("a ladder has sizes of its own: leave out scale, or the ladder")
+        if self.ladder and wanted is not None:
+            raise OptionError(
+                f"{wanted.kind} is for one file: leave it out, and give a ladder a crf"
+            )
 
     @property
     def target(self) -> Target | None:
@@ -506,6 +516,11 @@ class EncodeOptions(_Checked):
     def trial_crf(self) -> int:
         """Quality on VP8's scale, for the few pictures that are encoded to look at a film."""
         return CODECS[VP8].crf if self.is_plain else self.crf
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The sizes of a ladder, by the most pixels of their shorter side; none without one."""
+        return forms.parse_ladder(self.ladder) if self.ladder else ()
 
     @property
     def edits(self) -> bool:

@@ -413,6 +413,8 @@ class JobResult:
         sound: "copied", "encoded" or "none".
         notes: what a user should know of the source, a line each.
         target: an `excamera.job.target.Reached`; None for a job without a target.
+        files: of a ladder, `name`, `key` and `size` in bytes of each file, the manifest last. Then
+            `key` is the manifest's, and `size` that of all files together.
     """
 
     key: str
@@ -424,6 +426,7 @@ class JobResult:
     sound: str
     notes: list[str] = field(default_factory=list)
     target: dict[str, Any] | None = None
+    files: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The result as the step's result."""

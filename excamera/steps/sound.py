@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from excamera.errors import PlanMismatch
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Batch
 from excamera.job.records import AudioRecord
 from excamera.media.container.output import Cues, OutputContainer
 from excamera.media.segments import between, span
+from excamera.media.words import skipped
 from mu import NoSuchKey
 
 
@@ -26,6 +29,14 @@ def sound_of(job: Job) -> AudioRecord | None:
     if record.plan != job.plan.uncut().digest:
         raise PlanMismatch("the sound is missing or of another plan")
     return record if record.blocks else None
+
+
+def notes_on(sound: AudioRecord) -> Iterator[str]:
+    """What a user should know of the sound, a line each."""
+    if sound.skipped_packets:
+        yield skipped(sound.skipped_packets)
+    if sound.note:
+        yield sound.note
 
 
 def with_sound(

@@ -66,8 +66,6 @@ class Mp4:
         Raises:
             ContainerError: MP4 cannot hold the film.
         """
-        entry = _ENTRIES[self.codec.name]
-        geometry = plan.geometry
         audio = None
         if sound is not None:
             audio = SoundTrack(
@@ -79,20 +77,33 @@ class Mp4:
                 samples=sound.samples,
                 language=plan.tags.sound_language,
             )
-        video = VideoTrack(
-            entry=entry,
-            configuration=configuration_box(entry, config),
-            width=geometry.width,
-            height=geometry.height,
-            times=[pts for batch in plan.batches for pts in batch.pts],
-            end=plan.end,
-            time_base=plan.time_base,
-            sample_aspect=geometry.sample_aspect,
-            matrix=geometry.matrix,
-            transfer=geometry.transfer,
-            primaries=geometry.primaries,
-            light=geometry.light,
-            language=plan.tags.video_language,
-        )
+        video = video_track(plan, self.codec, config)
         indexed = [(run.size, RunIndex.from_json(run.cues)) for run in runs]
         return mp4.front(video, audio, indexed, plan.tags.title, plan.tags.chapters), b""
+
+
+def video_track(plan: Plan, codec: OutputCodec, config: bytes) -> VideoTrack:
+    """The video track of a plan.
+
+    Args:
+        plan: of the whole job.
+        codec: of the pictures.
+        config: see `OutputContainer.wrap`.
+    """
+    entry = _ENTRIES[codec.name]
+    geometry = plan.geometry
+    return VideoTrack(
+        entry=entry,
+        configuration=configuration_box(entry, config),
+        width=geometry.width,
+        height=geometry.height,
+        times=[pts for batch in plan.batches for pts in batch.pts],
+        end=plan.end,
+        time_base=plan.time_base,
+        sample_aspect=geometry.sample_aspect,
+        matrix=geometry.matrix,
+        transfer=geometry.transfer,
+        primaries=geometry.primaries,
+        light=geometry.light,
+        language=plan.tags.video_language,
+    )
