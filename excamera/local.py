@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from excamera import errors
 from excamera.errors import ExCameraError, InputNotReadable, OptionError
-from excamera.job.codecs import HLS, check_ladder, check_pair, container_of_rungs, ending_of
+from excamera.job.codecs import HLS, SOUND, check_ladder, check_pair, container_of_rungs, ending_of
 from excamera.job.draft import Draft
 from excamera.job.flow import FUNCTIONS, excamera_flow, planning_flow
 from excamera.job.objects import Job, Keys
@@ -37,7 +37,6 @@ from excamera.places import (
     write_page,
     written,
 )
-from excamera.steps.ladder import SOUND
 from excamera.steps.plan import surveys_of
 from excamera.steps.room import bytes_in
 from excamera.work import JOB, TMPDIR_ADVICE, Work, kept, mark_of, resumable, temporary

@@ -191,7 +191,7 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         NoFrames: it ends before the trim begins.
         OptionError: the crop does not lie in the picture.
     """
-    from excamera.media.source.framing import cropped_geometry, scaled_geometry
+    from excamera.media.source.framing import cropped_geometry, rungs_of, scaled_geometry
 
     begin = forms.parse_start(options.start) if options.start else 0
     if begin >= film.duration_s:
@@ -204,12 +204,15 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         rate = float(forms.parse_rate(options.fps))
     geometry = Geometry(film.width, film.height)
     geometry = scaled_geometry(cropped_geometry(geometry, options, "the film"), options)
+    sizes = [one.size for one in rungs_of(geometry, options)[0]]
+    pixels = geometry.width * geometry.height
     return Film(
         max(1, round(seconds * rate)),
         geometry.width,
         geometry.height,
         seconds,
         film.sound and options.audio != forms.NO_AUDIO,
+        sum(width * height for width, height in sizes) / pixels if sizes else 1.0,
     )
 
 

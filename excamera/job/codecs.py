@@ -19,6 +19,9 @@ DASH, HLS = "mpd", "m3u8"
 FRAGMENTS = "fmp4"
 """MP4 in fragments, one for each batch, in which the files of a ladder are."""
 
+SOUND = "audio"
+"""The name of the sound among the files of a ladder."""
+
 AUTO = "auto"
 """The container that is usual for the codec."""
 
@@ -109,19 +112,21 @@ def ending_of(container: str) -> str:
     return "mp4" if container == FRAGMENTS else container
 
 
-def container_for(codec: str, container: str = AUTO) -> str:
-    """The container of a result in the cloud.
+def container_for(codec: str, container: str = AUTO, ladder: str = "") -> str:
+    """The container of a result in the cloud, or the manifest of a ladder.
 
     Args:
         codec: of the result.
         container: what the user asks for; "auto" leaves it to the codec.
+        ladder: the option.
 
     Raises:
         OptionError: it does not hold the codec.
     """
-    holding = CODECS[codec].containers
+    holding = CODECS[codec].manifests if ladder else CODECS[codec].containers
     if container == AUTO:
         return holding[0]
     if container not in holding:
-        raise OptionError(f"container must be {' or '.join(holding)} for {codec}, not {container}")
+        what = f"a ladder of {codec}" if ladder else codec
+        raise OptionError(f"container must be {' or '.join(holding)} for {what}, not {container}")
     return container

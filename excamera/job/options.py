@@ -18,6 +18,7 @@ from excamera.job.codecs import (
     AUTO,
     CODECS,
     CONTAINERS,
+    MANIFESTS,
     USUAL_CRF,
     VP8,
     WORST_CRF,
@@ -361,8 +362,9 @@ class EncodeOptions(_Checked):
         section=SOURCE,
     )
     container: str = _choice(
-        AUTO, (AUTO, *CONTAINERS), "The container of a result in the cloud, and its ending; auto "
-        "takes .webm, or .mp4 for a codec that it does not hold", offered=True, local=False
+        AUTO, (AUTO, *CONTAINERS, *MANIFESTS), "The container of a result in the cloud, and its "
+        "ending; auto takes .webm, or .mp4 for a codec that it does not hold; of a ladder the "
+        "manifest", offered=True, local=False
     )  # fmt: skip
     start: str = _text(forms.TIME_FORM, forms.parse_start, "Begin at this time of the source")
     duration: str = _text(
@@ -409,7 +411,7 @@ class EncodeOptions(_Checked):
         worst = CODECS[self.codec].worst_crf
         if self.exact_crf > worst:
             raise OptionError(f"crf must be 0 to {worst} for {self.codec}, not {self.exact_crf:g}")
-        container_for(self.codec, self.container)
+        container_for(self.codec, self.container, self.ladder)
         wanted = self.target
         if self.ladder and self.scale:
             raise OptionError("a ladder has sizes of its own: leave out scale, or the ladder")
@@ -510,7 +512,7 @@ class EncodeOptions(_Checked):
     @property
     def output_container(self) -> str:
         """The container of a result in the cloud, by its name and file ending."""
-        return container_for(self.codec, self.container)
+        return container_for(self.codec, self.container, self.ladder)
 
     @property
     def trial_crf(self) -> int:

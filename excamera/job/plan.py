@@ -429,6 +429,12 @@ class Plan:
         return Output(self.output.store, f"{folder}{slash}{name}")
 
     @property
+    def places(self) -> list[Output]:
+        """The places of the files of a ladder but the manifest; none in the job's store."""
+        files = [self.rung(number).output for number in range(len(self.rungs))]
+        return [one for one in files if one is not None]
+
+    @property
     def pixels(self) -> int:
         """Pixels of a frame in all sizes that are encoded."""
         sizes = [one.size for one in self.rungs]

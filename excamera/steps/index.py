@@ -156,8 +156,10 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
         container=event["container"],
         output=output,
         options=accepted.options,
-        stem=event.get("stem", ""),
+        stem=_stem(event, options),
     )
+    for place in made.places:
+        replaceable(place, original, event["job"])
     warning = _warning(made, len(frames.pts), event)
     draft = _draft(made, frames, context.store, surveyor, filters)
     draft = replace(draft, planned=accepted.planned)
@@ -165,6 +167,14 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     draft.save(context.store, keys)
     context.mark("stored")
     return _summary(draft, accepted.limits, warning)
+
+
+def _stem(event: Event, options: EncodeOptions) -> str:
+    """How the names of a ladder's files begin; "" without a ladder."""
+    if not options.ladder or "stem" in event:
+        return str(event.get("stem", ""))
+    name: str = event["output"]["key"].rpartition("/")[2]
+    return name.rpartition(".")[0]
 
 
 def _summary(draft: Draft, limits: Limits, warning: str) -> Event:
@@ -198,7 +208,7 @@ def _before(event: Event, options: EncodeOptions, store: Store, keys: Keys) -> D
         return None  # of another version, or a disk has lost a part of it
     plan, source = draft.plan, draft.plan.source
     by_decoding = source.indexed_by == "decoding"
-    asked = (options, event["container"], event.get("stem", ""))
+    asked = (options, event["container"], _stem(event, options))
     same = source.fingerprint.endswith(mark) and (plan.options, plan.container, plan.stem) == asked
     # Numbered pictures are soon read.
     if not same or source.pictures or (event["index"] == "decoding" and not by_decoding):

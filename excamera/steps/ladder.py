@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from excamera.job.codecs import DASH
+from excamera.job.codecs import DASH, SOUND
 from excamera.job.objects import Job
 from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord, JobResult
@@ -35,9 +35,6 @@ from excamera.media.segments import between
 from excamera.steps.runs import RunNote, checked_runs
 from excamera.steps.sound import notes_on, sound_of
 from mu import Context, Range, Store
-
-SOUND = "audio"
-"""The name of the sound among the files of a ladder."""
 
 Files = list[dict[str, Any]]
 

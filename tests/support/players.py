@@ -67,7 +67,8 @@ const HLS = async () => {
     player.loadSource("__URL__");
     player.attachMedia(v);
   });
-  const levels = player.levels.map((one, number) => [one.height, number]).sort((a, b) => b[0] - a[0]);
+  const levels = player.levels.map((one, number) => [one.height, number]);
+  levels.sort((a, b) => b[0] - a[0]);
   return [levels.map((one) => one[0]), async (number) => {
     player.currentLevel = levels[number][1];
   }, () => player.destroy()];
