@@ -333,6 +333,7 @@ class Plan:
         rungs: the sizes of a ladder, the largest first. Then `geometry` is that of the pictures
             of which all are made, and each size has a plan of its own, see `rung`.
         stem: how the names of a ladder's files begin.
+        lead: by how many ticks frames of a ladder are decoded before the first is shown, at most.
         rung_digest: of the plan of a rung, its digest; it is not stored.
         output: the place of the result, of a ladder that of its manifest; None leaves it in the
             job's store.
@@ -363,6 +364,7 @@ class Plan:
     crf: float | None = None
     rungs: tuple[Rung, ...] = ()
     stem: str = ""
+    lead: int = 0
     rung_digest: str = ""
 
     @property
@@ -445,7 +447,7 @@ class Plan:
 
     def uncut(self) -> Plan:
         """What is known of this plan before the batches are cut, the same for every part of it."""
-        return replace(self, batches=(), even=None, whole=None)
+        return replace(self, batches=(), even=None, lead=0, whole=None)
 
     def batch(self, number: int) -> Batch:
         """The batch of that number."""
@@ -488,6 +490,7 @@ class Plan:
             "upload": self.upload,
             "rungs": [asdict(one) for one in self.rungs],
             "stem": self.stem,
+            "lead": self.lead,
             "output": None if self.output is None else asdict(self.output),
             "deinterlaced": self.deinterlaced,
             "tags": asdict(self.tags),
@@ -540,6 +543,7 @@ class Plan:
                 for one in body["rungs"]
             ),
             stem=body["stem"],
+            lead=body["lead"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),
         )
 

@@ -170,11 +170,12 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
 
 
 def _stem(event: Event, options: EncodeOptions) -> str:
-    """How the names of a ladder's files begin; "" without a ladder."""
-    if not options.ladder or "stem" in event:
-        return str(event.get("stem", ""))
-    name: str = event["output"]["key"].rpartition("/")[2]
-    return name.rpartition(".")[0]
+    """How the names of a ladder's files begin: as that of the output; "" without a ladder."""
+    if not options.ladder:
+        return ""
+    output = event.get("output")
+    name = output["key"].rpartition("/")[2].rpartition(".")[0] if output else "result"
+    return str(event.get("stem", name))
 
 
 def _summary(draft: Draft, limits: Limits, warning: str) -> Event:

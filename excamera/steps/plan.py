@@ -16,6 +16,8 @@ from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Batch, Plan
 from excamera.job.records import PlanSummary, Prediction, SurveyRecord
 from excamera.lifecycle.result_uploads import assembly_prefix, begin_upload
+from excamera.media.codecs import OUTPUT_CODECS
+from excamera.media.container.fragments import lead_of
 from excamera.media.container.output import output_container
 from excamera.media.losses import Lost, even_octaves
 from excamera.media.scenes import Survey
@@ -54,6 +56,9 @@ def plan(
     surveyed = survey if survey.count == len(draft.frames) else None
     batches = tuple(cut(draft.frames, draft.plan.options, surveyed, draft.plan.pixels))
     made = replace(draft.plan, batches=batches, even=_even(batches, spans) if surveyed else None)
+    if made.rungs:
+        reordered = OUTPUT_CODECS[made.options.codec].reordered
+        made = replace(made, lead=lead_of(draft.frames.pts, reordered))
     made = _begun(made, context.store, keys)
     context.mark("computed")
     limits = Limits(**event["limits"])

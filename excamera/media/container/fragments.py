@@ -1,8 +1,9 @@
 """MP4 in fragments: the files of a ladder, of one track each, which manifests point into.
 
 In front lie the head of the track and an index of segments (`sidx`); then a fragment (`moof` and
-`mdat`) for each batch, made by the worker of the batch. There is no edit list for pictures: a frame
-that is decoded before others are shown has an offset to its time, which may be less than 0.
+`mdat`) for each batch, made by the worker of the batch. Frames are shown by a *lead* later than
+their places in the order of showing say, so that none is shown before it is decoded; an edit takes
+it away. Workers know the lead from the plan.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Fragments:
         """See `OutputContainer.batch`; the cues say that a segment can begin here."""
         [batch] = plan.batches
         clock = _Clock.of(plan.time_base)
+        lead = clock.ticks(plan.lead)
         shown = [clock.ticks(pts) for pts in sorted(pts for pts, _ in frames)]
         # A frame is decoded at the time of the frame that has its place in the order of showing.
         ends = [*shown[1:], clock.ticks(plan.until(batch))]
@@ -68,7 +70,7 @@ class Fragments:
                 end - begin,
                 len(frame),
                 _KEY if self.codec.is_key_frame(frame) else _OTHER,
-                clock.ticks(pts) - begin,
+                lead + clock.ticks(pts) - begin,
             )
             for begin, end, (pts, frame) in zip(shown, ends, frames, strict=True)
         ]
@@ -115,7 +117,7 @@ class Fragments:
                 size, before = segments[-1]
                 segments[-1] = (size + run.size, before + length)
         video = video_track(plan, self.codec, config)
-        head = video_head(video, clock.scale, clock.ticks(plan.end))
+        head = video_head(video, clock.scale, clock.ticks(plan.end), clock.ticks(plan.lead))
         begin = clock.ticks(plan.batches[0].pts[0])
         return head + segment_index(clock.scale, begin, segments), b""
 
@@ -152,7 +154,9 @@ def fragment(number: int, begin: int, samples: Sequence[Sample], data: bytes) ->
     """
     if max(duration for duration, *_ in samples) > WORD or len(data) > WORD - 8:
         raise ContainerError("a batch is too long for MP4 in fragments: give a smaller -n")
-    table = b"".join(struct.pack(">IIIi", *sample) for sample in samples)
+    if min(late for *_, late in samples) < 0:
+        raise ContainerError("a frame is decoded after it is shown")
+    table = b"".join(struct.pack(">4I", *sample) for sample in samples)
 
     def head(place: int) -> bytes:
         return box(
@@ -162,7 +166,7 @@ def fragment(number: int, begin: int, samples: Sequence[Sample], data: bytes) ->
                 "traf",
                 full("tfhd", words(_TRACK), flags=_SAME_FILE),
                 full("tfdt", struct.pack(">Q", begin), version=1),
-                full("trun", words(len(samples), place), table, version=1, flags=_EACH_SAMPLE),
+                full("trun", words(len(samples), place), table, flags=_EACH_SAMPLE),
             ),
         )
 
@@ -197,13 +201,24 @@ def index_of(front: bytes) -> tuple[int, int]:
     return at, int.from_bytes(front[at : at + 4], "big")
 
 
-def video_head(video: VideoTrack, scale: int, length: int) -> bytes:
+def lead_of(times: Sequence[int], reordered: int) -> int:
+    """How much later than decoded frames have to be shown, in ticks.
+
+    Args:
+        times: of all frames, in order.
+        reordered: see `excamera.media.codecs.OutputCodec`.
+    """
+    return max((b - a for a, b in zip(times, times[reordered:], strict=False)), default=0)
+
+
+def video_head(video: VideoTrack, scale: int, length: int, lead: int) -> bytes:
     """The head of a file of pictures.
 
     Args:
         video: its track.
         scale: ticks of a second.
         length: of the film, in ticks.
+        lead: see `lead_of`, in ticks.
     """
     num, den = video.sample_aspect
     shown = (
@@ -213,7 +228,7 @@ def video_head(video: VideoTrack, scale: int, length: int) -> bytes:
     brand = [video.entry] if video.entry in ("avc1", "av01") else []
     return _head(
         brand, scale, length, words(*shown), 0, "vide", "VideoHandler", video.language,
-        full("vmhd", halves(0, 0, 0, 0), flags=1), video_entry(video),
+        full("vmhd", halves(0, 0, 0, 0), flags=1), video_entry(video), _from(lead),
     )  # fmt: skip
 
 
@@ -222,13 +237,11 @@ def sound_head(sound: SoundTrack, sizes: Sequence[int]) -> bytes:
 
     What a decoder makes before the film's time 0 is taken away by an edit.
     """
-    edit = b""
     length = sound.first + sound.delay + sound.samples
-    if sound.first < 0:
-        edit = box("edts", full("elst", words(1), struct.pack(">IiI", 0, -sound.first, 0x10000)))
     return _head(
         [], sound.rate, max(0, length), words(0, 0), 0x100, "soun", "SoundHandler", sound.language,
-        full("smhd", halves(0, 0)), sound_entry(sound, sizes), edit,
+        full("smhd", halves(0, 0)), sound_entry(sound, sizes),
+        _from(max(0, -sound.first)),
     )  # fmt: skip
 
 
@@ -238,6 +251,14 @@ def sound_samples(packets: Iterable[Block], last: int | None) -> list[Sample]:
     if last is not None:
         samples[-1] = (last, *samples[-1][1:])
     return samples
+
+
+def _from(begin: int) -> bytes:
+    """An edit that lets a track begin at that time of its own, in ticks; nothing if that is 0."""
+    if not begin:
+        return b""
+    row = struct.pack(">QqI", 0, begin, 0x10000)
+    return box("edts", full("elst", words(1), row, version=1))
 
 
 def _head(

@@ -50,7 +50,9 @@ def _clustered(blocks: list[webm.Block]) -> Piece:
 
 def aac_pieces(blocks: Iterable[webm.Block], sound: AudioRecord) -> Iterator[Piece]:
     """Packets of AAC as fragments, in order."""
-    count = -(-PIECE_S * sound.rate // SOUND_SAMPLES)
+    usual = -(-PIECE_S * sound.rate // SOUND_SAMPLES)
+    # Of equal length, so that the last is not too short.
+    count = -(-sound.blocks // max(1, sound.blocks // usual))
     length = _track(sound, "").delay + sound.samples
     # What a decoder makes before the film's time 0 is taken away by an edit.
     start = max(0, sound.first)
