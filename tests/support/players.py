@@ -41,10 +41,11 @@ const shown = (time, height) => new Promise((done) => {
     }
     v.requestVideoFrameCallback(look);
     // The player had not yet dropped what it has of another size.
-    if (there) v.currentTime = v.currentTime > time + 0.001 ? time + 0.001 : time + 0.002;
+    if (there) v.currentTime = time + (v.currentTime > time + 0.018 ? 0.015 : 0.02);
   };
   v.requestVideoFrameCallback(look);
-  v.currentTime = time + 0.001;
+  // Players move by some milliseconds for reasons of their own: not to another picture.
+  v.currentTime = time + 0.02;
 });
 const until = (name) => new Promise((done) => v.addEventListener(name, done, {once: true}));
 const SHAKA = async () => {
@@ -75,6 +76,8 @@ const HLS = async () => {
 };
 (async () => {
   const [heights, choose, end] = await __START__();
+  // Before, a player still goes to the start by itself.
+  if (v.readyState < 2) await until("loadeddata");
   const seen = [];
   for (const number of heights.keys()) {
     await choose(number);
