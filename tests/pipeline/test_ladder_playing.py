@@ -21,7 +21,6 @@ KINDS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("shaka", "mpd", "vp8", {"chunk_frames": 5, "batch_chunks": 5}),
     ("hls.js", "m3u8", "h264", {"h264_preset": "veryfast", "chunk_frames": 25}),
     ("hls.js", "m3u8", "av1", {"av1_preset": 12, "chunk_frames": 25}),
-    ("shaka", "mpd", "h264", {"h264_preset": "veryfast", "chunk_frames": 25}),
 ]
 
 
