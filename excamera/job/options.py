@@ -647,7 +647,7 @@ def expanded(given: Mapping[str, Value]) -> Mapping[str, Value]:
     """Options with those of the preset that is among them; what else is given wins.
 
     With another codec than the preset's, its quality and effort mean nothing and are left out;
-    with a target, its quality.
+    with a target, its quality; with a ladder, its size.
 
     Args:
         given: by the API's names.
@@ -665,4 +665,6 @@ def expanded(given: Mapping[str, Value]) -> Mapping[str, Value]:
         left_out = {target.CRF, *(option.field for option in OPTIONS if option.rule.codecs)}
     if any(others.get(kind) for kind in target.KINDS):
         left_out.add(target.CRF)
+    if others.get("ladder"):
+        left_out.add("scale")
     return {**{name: options[name] for name in options if name not in left_out}, **others}
