@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -357,4 +356,3 @@ def test_the_command_says_what_a_ladder_is_made_of(
     assert not list(tmp_path.iterdir())
     assert main(["encode", str(source), str(output), *ladder]) == 0
     assert "4 files with a-96p.webm, a-64p.webm, a-audio.webm" in capsys.readouterr().out
-    shutil.rmtree(tmp_path)
