@@ -43,7 +43,7 @@ def keys() -> str:
     for name, member in inspect.getmembers(Keys):
         text = inspect.getdoc(member) or ""
         beginning = text.startswith("Common beginning")
-        if name.startswith("_") or name in ("job", "record") or beginning:
+        if name.startswith("_") or name in ("job", "rung", "record") or beginning:
             continue
         if isinstance(member, property):
             key = getattr(made, name)

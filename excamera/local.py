@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from excamera import errors
 from excamera.errors import ExCameraError, InputNotReadable, OptionError
-from excamera.job.codecs import check_pair
+from excamera.job.codecs import HLS, SOUND, check_ladder, check_pair, container_of_rungs, ending_of
 from excamera.job.draft import Draft
 from excamera.job.flow import FUNCTIONS, excamera_flow, planning_flow
 from excamera.job.objects import Job, Keys
@@ -31,6 +31,7 @@ from excamera.media.source.numbered import find_pictures, is_sequence
 from excamera.places import (
     check_input,
     check_output,
+    check_place,
     check_report,
     check_timeline,
     full,
@@ -65,6 +66,7 @@ class EncodeResult:
         indexed_by: "packets", or "decoding" if the packets could not be trusted.
         notes: what a user should know of the source, a line each.
         reached: what has become of the target, if the options have one.
+        files: of a ladder, all files, the manifest last; else nothing. Then `size` is that of all.
     """
 
     path: Path
@@ -76,6 +78,7 @@ class EncodeResult:
     indexed_by: str
     notes: tuple[str, ...] = ()
     reached: Reached | None = None
+    files: tuple[Path, ...] = ()
 
 
 def encode_file(
@@ -118,6 +121,9 @@ def encode_file(
     check_input(source, takes_sequences=True)
     container = check_output(output, overwrite, source)
     check_pair(container, options.codec)
+    check_ladder(container, options.ladder)
+    for beside in _beside(output, container, options):
+        check_place(beside, overwrite=overwrite, source=source)
     if timeline is not None:
         check_timeline(timeline, source)
     if report is not None:
@@ -137,6 +143,7 @@ def encode_file(
         if work.resumes:
             say(f"going on from what an earlier run has left in {work.path}")
         event = _event(source, store, keys, options, container, processes)
+        event["stem"] = output.stem if options.ladder else ""
         event["room"] = _places(source, output, work, store.path(keys.spool))
         with (
             Executor(workers=processes, store=store) as executor,
@@ -145,12 +152,8 @@ def encode_file(
         ):
             done = _run(executor, excamera_flow(), event, observer, keys, records)
             result = JobResult.from_json(done)
-            with (
-                written(output, overwrite=overwrite) as part,
-                store.path(result.key).open("rb") as finished,
-                _opened(part, work) as out,
-            ):
-                shutil.copyfileobj(finished, out, _BLOCK)
+            files = {output.with_name(one["name"]): one["key"] for one in result.files}
+            _write({**files, output: result.key}, store, work, overwrite=overwrite)
         return EncodeResult(
             path=output,
             size=result.size,
@@ -161,7 +164,30 @@ def encode_file(
             indexed_by=Job.load(store, JOB).plan.source.indexed_by,
             notes=tuple(result.notes),
             reached=Reached.from_json(result.target),
+            files=tuple(files),
         )
+
+
+def _write(files: dict[Path, str], store: DirectoryStore, work: Work, *, overwrite: bool) -> None:
+    """Copy finished files; they get their names when all are whole, the last one at the end."""
+    with contextlib.ExitStack() as names:
+        # Contexts end in the opposite order.
+        parts = {
+            path: names.enter_context(written(path, overwrite=overwrite))
+            for path in reversed(files)
+        }
+        work.note_parts(parts.values())
+        for path, part in parts.items():
+            with store.path(files[path]).open("rb") as finished, part.open("wb") as out:
+                shutil.copyfileobj(finished, out, _BLOCK)
+
+
+def _beside(output: Path, container: str, options: EncodeOptions) -> Iterator[Path]:
+    """The files of a ladder, but for those of sizes that the pictures do not have."""
+    parts = ending_of(container_of_rungs(container, options.codec))
+    for name in [*(f"{lines}p" for lines in options.rungs), *([SOUND] if options.rungs else [])]:
+        for ending in {parts, *([HLS] if container == HLS else [])}:
+            yield output.with_name(f"{output.stem}-{name}.{ending}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +228,7 @@ def plan_file(
     """
     check_input(source, takes_sequences=True)
     check_pair(container, options.codec)
+    check_ladder(container, options.ladder)
     processes = workers or available_cpus()
     with temporary() as work, _room(work):
         store, keys = DirectoryStore(work.path), Keys(JOB)
@@ -396,14 +423,6 @@ def _is_read_once(source: str) -> bool:
     if source == "-":
         return True
     return not is_sequence(source) and not stat.S_ISREG(Path(source).stat().st_mode)
-
-
-@contextlib.contextmanager
-def _opened(part: Path, work: Work) -> Iterator[BinaryIO]:
-    """Open an output that is not whole yet, which is removed even if this process is killed."""
-    work.note_part(part)
-    with part.open("wb") as out:
-        yield out
 
 
 def _blocks(source: str, name: str) -> Iterator[bytes]:

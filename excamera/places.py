@@ -20,6 +20,7 @@ from excamera.errors import (
     SeveralSequences,
     UnknownOutputFormat,
 )
+from excamera.job.codecs import MANIFESTS
 from excamera.job.page import check_page, write_timeline
 from excamera.media.container.output import ENDINGS, OUTPUT_CONTAINERS
 from excamera.media.source.location import sequence_refused
@@ -66,7 +67,7 @@ def check_output(output: Path, overwrite: bool, source: str = "-") -> str:
     """
     check_place(output)
     container = output.suffix.lower().removeprefix(".")
-    if container not in OUTPUT_CONTAINERS:
+    if container not in (*OUTPUT_CONTAINERS, *MANIFESTS):
         raise UnknownOutputFormat(f"{output}: the output must end in {ENDINGS}")
     check_place(output, overwrite=overwrite, source=source)
     return container

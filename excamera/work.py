@@ -63,10 +63,10 @@ class Work:
     resumable: bool = False
     resumes: bool = False
 
-    def note_part(self, part: Path) -> None:
-        """Remember a file that is not whole, in case this process is killed before its end."""
+    def note_parts(self, parts: Iterable[Path]) -> None:
+        """Remember files that are not whole, in case this process is killed before their end."""
         with contextlib.suppress(OSError):
-            (self.path / _PART).write_text(str(part.absolute()))
+            (self.path / _PART).write_text("\0".join(str(part.absolute()) for part in parts))
 
     def stays(self, error: BaseException) -> bool:
         """Whether the same encode can go on from here after an error."""
@@ -272,11 +272,12 @@ def _remove(directory: Path) -> None:
 
 
 def _remove_part(directory: Path) -> None:
-    """Remove the file that a killed process was writing beside its output."""
+    """Remove the files that a killed process was writing beside its output."""
     with contextlib.suppress(OSError, ValueError):
-        part = Path((directory / _PART).read_text())
-        if part.name.startswith(TEMPORARY):
-            part.unlink(missing_ok=True)
+        for name in (directory / _PART).read_text().split("\0"):
+            part = Path(name)
+            if part.name.startswith(TEMPORARY):
+                part.unlink(missing_ok=True)
 
 
 # ---- holding a folder ----

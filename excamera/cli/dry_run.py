@@ -111,13 +111,15 @@ def show(found: Foreseen, estimate: dict[str, Any], *, as_json: bool, notes: boo
         return
     plan = found.plan
     film = Film.of(plan, plan.frame_count)
+    sizes = [one.size for one in plan.rungs] or [(film.width, film.height)]
+    shown = ", ".join(f"{width}x{height}" for width, height in sizes)
     seconds, where = f"about {estimate['seconds']:,.1f} s", "in the cloud, from its start"
     if "cpus" in estimate:
         where = f"on {counted(estimate['cpus'], 'CPU')}"
     usd = estimate.get("usd")
     print_fields(
         [
-            ("result", f"{plan.options.codec} in {plan.container}, {film.width}x{film.height}, "
+            ("result", f"{plan.options.codec} in {plan.container}, {shown}, "
              f"{counted(film.frames, 'frame')}, {film.duration_s:,.3f} s, "
              f"{_SOUND.get(film.sound, f'{film.sound} sound tracks')}"),
             ("scenes", "not looked for" if found.scenes is None else found.scenes),
@@ -144,6 +146,9 @@ def described(found: Foreseen, estimate: dict[str, Any]) -> dict[str, Any]:
         "container": plan.container,
         "width": plan.geometry.width,
         "height": plan.geometry.height,
+        "rungs": [
+            {"name": one.name, "width": one.size[0], "height": one.size[1]} for one in plan.rungs
+        ],
         "frames": plan.frame_count,
         "duration_s": found.summary.duration_s,
         "sound": found.summary.sound,

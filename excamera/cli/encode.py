@@ -17,7 +17,7 @@ from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file
 from excamera.media.container.output import OUTPUT_CONTAINERS
-from excamera.media.words import SOUND
+from excamera.media.words import SOUND, counted
 from excamera.places import check_output
 from excamera.work import usual_parent
 
@@ -73,7 +73,7 @@ def encode(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Encode INPUT to OUTPUT (.webm, .mkv, .mp4 or .ivf).
+    """Encode INPUT to OUTPUT (.webm, .mkv, .mp4 or .ivf; with --ladder .mpd or .m3u8).
 
     INPUT is any video, or - for standard input; or a folder of numbered pictures, or a name that
     stands for them, such as 'frames/frame_%04d.png'.
@@ -112,7 +112,8 @@ def encode(
         for note in result.notes:
             observer.note(note)
     if as_json:
-        print_json({**asdict(result), "path": str(result.path)})
+        files = [str(path) for path in result.files]
+        print_json({**asdict(result), "path": str(result.path), "files": files})
     elif not quiet:
         click.echo(summary(result))
 
@@ -126,7 +127,15 @@ def summary(result: EncodeResult) -> str:
         "encoded": "sound encoded",
         "mixed": "sound partly copied, partly encoded",
     }
-    container = OUTPUT_CONTAINERS[result.path.suffix.lower().removeprefix(".")]()
+    ending = result.path.suffix.lower().removeprefix(".")
+    if result.files:
+        listed = ", ".join(path.name for path in result.files[:-1])
+        return (
+            f"{result.path}: {result.size:,} bytes in {len(result.files)} files with {listed}; "
+            f"{result.duration_s:.3f} s, {result.frames} frames, key frames at "
+            f"{counted(result.key_frames, 'place')}, {sound[result.sound]}"
+        )
+    container = OUTPUT_CONTAINERS[ending]()
     if container.holds_sound:
         for manner in ("encoded", "mixed"):
             sound[manner] += f" to {SOUND[container.sound_codec]}"

@@ -199,7 +199,7 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         NoFrames: it ends before the trim begins.
         OptionError: the crop does not lie in the picture.
     """
-    from excamera.media.source.framing import cropped_geometry, scaled_geometry
+    from excamera.media.source.framing import cropped_geometry, rungs_of, scaled_geometry
 
     begin = forms.parse_start(options.start) if options.start else 0
     if begin >= film.duration_s:
@@ -212,6 +212,8 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         rate = float(forms.parse_rate(options.fps))
     geometry = Geometry(film.width, film.height)
     geometry = scaled_geometry(cropped_geometry(geometry, options, "the film"), options)
+    sizes = [one.size for one in rungs_of(geometry, options)[0]]
+    pixels = geometry.width * geometry.height
     return Film(
         max(1, round(seconds * rate)),
         geometry.width,
@@ -219,6 +221,7 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         seconds,
         0 if options.audio == forms.NO_AUDIO else film.sound,
         depth_of(options.codec, options.depth, film.bits),
+        sum(width * height for width, height in sizes) / pixels if sizes else 1.0,
     )
 
 

@@ -24,7 +24,7 @@ from excamera.cli.options import encode_options, given, goal_of, goal_options, p
 from excamera.cli.outcome import outcomes
 from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
-from excamera.job.codecs import AUTO, VP8, check_pair, container_for
+from excamera.job.codecs import AUTO, VP8, check_ladder, check_pair, container_for
 from excamera.job.goal import OR_FAIL, WITHIN
 from excamera.job.options import EncodeOptions, Value
 from excamera.job.steps import DEFAULT_MEMORY_MB
@@ -166,11 +166,14 @@ def ask_for(options: dict[str, Value], ending: str) -> None:
         UnknownOutputFormat: it does not hold the codec.
     """
     codec = str(options.get("codec", VP8))
+    ladder = str(options.get("ladder", ""))
+    if ladder:
+        check_ladder(ending, ladder)
     if "codec" in options:
         check_pair(ending, codec)
     if options.get("container", AUTO) not in (AUTO, ending):
         raise OptionError(f"container is {options['container']}, but the output ends in .{ending}")
-    if ending != container_for(codec):
+    if ending != container_for(codec, ladder=ladder):
         options["container"] = ending
 
 

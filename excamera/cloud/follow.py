@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import urllib3
 from codec.errors import CodecError
 from excamera.cloud.api import Api, expired, http, pause
 from excamera.errors import CloudUnavailable, JobEndedBadly, NoResult, ResultDamaged
+from excamera.job.codecs import MANIFESTS, SOUND
 from excamera.job.steps import ENCODING
 from excamera.media.codecs import OUTPUT_CODECS
 from excamera.places import written
@@ -111,6 +113,9 @@ def fetch(
 ) -> None:
     """Download a job's result; the file appears only when it is complete and verified.
 
+    The files of a ladder lie beside the manifest under the names that it has for them; they appear
+    when all are complete, the manifest last.
+
     Args:
         api: the stack's API, for a new URL when the job's has expired.
         job: the job as the API describes it.
@@ -132,22 +137,34 @@ def fetch(
             f"{job['id']} is {job['state']}: fetch its result when it has succeeded "
             f"(`excamera status {job['id']}` shows how far it is)"
         )
-    if result["url"] is None:
+    files = result.get("files") or [{"name": output.name, "size": result["size"]}]
+    if None in (result["url"], *(one.get("url", "") for one in files)):
         raise NoResult(
             f"{job['id']}: its result was replaced or removed (`excamera submit` makes a new job)"
         )
-    with written(output) as part:
-        with part.open("wb") as file:
-            for block in _blocks(api, job):
-                file.write(block)
-                got(len(block))
-        if not is_special(part):
-            _verify(part, result, output)
+    paths = [output.with_name(one["name"]) for one in files[:-1]] + [output]
+    with contextlib.ExitStack() as names:
+        # Contexts end in the opposite order.
+        parts = [names.enter_context(written(path)) for path in reversed(paths)]
+        for number, (part, path) in enumerate(zip(reversed(parts), paths, strict=True)):
+            with part.open("wb") as file:
+                for block in _blocks(api, job, number):
+                    file.write(block)
+                    got(len(block))
+            if not is_special(part):
+                _verify(part, files[number]["size"], result, path)
 
 
-def _blocks(api: Api, job: Job) -> Iterator[bytes]:
-    """The bytes of a result; after a broken connection, reading resumes where it stopped."""
-    url, size = job["result"]["url"], job["result"]["size"]
+def _file(job: Job, number: int) -> tuple[str, int]:
+    """The URL, "" if it has none, and the size of one of a result's files."""
+    result = job["result"] or {"url": "", "size": 0}
+    one = result["files"][number] if result.get("files") else result
+    return one["url"] or "", one["size"]
+
+
+def _blocks(api: Api, job: Job, number: int) -> Iterator[bytes]:
+    """The bytes of a file; after a broken connection, reading resumes where it stopped."""
+    url, size = _file(job, number)
     at, problem = 0, ""
     for attempt in range(_ATTEMPTS):
         if attempt:
@@ -160,8 +177,7 @@ def _blocks(api: Api, job: Job) -> Iterator[bytes]:
                 body = answer.read(1000)
                 problem = f"status {answer.status}: {body.decode(errors='replace')}"
                 if expired(answer, body):
-                    result = api.get(f"/jobs/{job['id']}")["result"]
-                    url = (result and result["url"]) or url
+                    url = _file(api.get(f"/jobs/{job['id']}"), number)[0] or url
                 continue
             for block in answer.stream(_BLOCK):
                 at += len(block)
@@ -171,6 +187,13 @@ def _blocks(api: Api, job: Job) -> Iterator[bytes]:
         if at >= size:
             return
     raise CloudUnavailable(f"the result stopped after {at} of {size} bytes: {problem}")
+
+
+def _has_pictures(output: Path, result: dict[str, Any]) -> bool:
+    """Whether a file is not the manifest of a ladder, a playlist, or the sound."""
+    if not result.get("files"):
+        return True
+    return output.suffix[1:] not in MANIFESTS and not output.stem.endswith(f"-{SOUND}")
 
 
 def _count_frames(file: Path) -> tuple[int, int]:
@@ -188,11 +211,13 @@ def _count_frames(file: Path) -> tuple[int, int]:
     return shown, keys
 
 
-def _verify(file: Path, result: dict[str, Any], output: Path) -> None:
-    """Check that a file is the result, by its size and its frames."""
+def _verify(file: Path, expected: int, result: dict[str, Any], output: Path) -> None:
+    """Check that a file is the result, or one of its files, by its size and its frames."""
     size = file.stat().st_size
-    if size != result["size"]:
-        raise ResultDamaged(f"{output}: {size} bytes arrived of {result['size']}")
+    if size != expected:
+        raise ResultDamaged(f"{output}: {size} bytes arrived of {expected}")
+    if not _has_pictures(output, result):
+        return
     shown, keys = _count_frames(file)
     if (shown, keys) != (result["frames"], result["key_frames"]):
         raise ResultDamaged(

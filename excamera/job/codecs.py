@@ -13,6 +13,15 @@ from excamera.errors import OptionError, UnknownOutputFormat
 VP8 = "vp8"
 """The codec whose chunks share key frames; every other one is encoded in plain chunks."""
 
+DASH, HLS = "mpd", "m3u8"
+"""The endings of manifests."""
+
+FRAGMENTS = "fmp4"
+"""MP4 in fragments, one for each batch, in which the files of a ladder are."""
+
+SOUND = "audio"
+"""The name of the sound among the files of a ladder."""
+
 AUTO = "auto"
 """The container or the depth that is usual for the codec."""
 
@@ -34,11 +43,13 @@ class CodecChoice:
             which is another profile.
         bits: the most that a sample of it may have here.
         usual_bits: the most that it has if nobody asks.
+        manifests: of a ladder, likewise: what lists its files of several sizes.
     """
 
     crf: int
     worst_crf: int
     containers: tuple[str, ...]
+    manifests: tuple[str, ...]
     best_mixed: int = 0
     bits: int = 8
     usual_bits: int = 8
@@ -48,10 +59,10 @@ class CodecChoice:
 # The libvpx that PyAV carries makes 8 bits only. Every decoder of AV1 knows 10 bits; few devices
 # know them of H.264.
 CODECS: Mapping[str, CodecChoice] = {
-    VP8: CodecChoice(24, 63, ("webm", "mkv", "ivf")),
-    "vp9": CodecChoice(32, 63, ("webm", "mkv", "mp4", "ivf")),
-    "av1": CodecChoice(35, 63, ("webm", "mkv", "mp4", "ivf"), bits=10, usual_bits=10),
-    "h264": CodecChoice(23, 51, ("mp4", "mkv"), best_mixed=1, bits=10),
+    VP8: CodecChoice(24, 63, ("webm", "mkv", "ivf"), (DASH,)),
+    "vp9": CodecChoice(32, 63, ("webm", "mkv", "mp4", "ivf"), (DASH, HLS)),
+    "av1": CodecChoice(35, 63, ("webm", "mkv", "mp4", "ivf"), (DASH, HLS), bits=10, usual_bits=10),
+    "h264": CodecChoice(23, 51, ("mp4", "mkv"), (HLS, DASH), best_mixed=1, bits=10),
 }
 """The codecs by name; the first is the default."""
 
@@ -59,6 +70,9 @@ CONTAINERS: tuple[str, ...] = tuple(
     dict.fromkeys(name for choice in CODECS.values() for name in choice.containers)
 )
 """The names of all containers."""
+
+MANIFESTS = (DASH, HLS)
+"""The names of all manifests."""
 
 WORST_CRF = max(choice.worst_crf for choice in CODECS.values())
 
@@ -99,7 +113,7 @@ def check_pair(container: str, codec: str) -> None:
     Raises:
         UnknownOutputFormat: the message says which containers do.
     """
-    holding = CODECS[codec].containers
+    holding = CODECS[codec].manifests if container in MANIFESTS else CODECS[codec].containers
     if container not in holding:
         endings = " or ".join(f".{name}" for name in holding)
         raise UnknownOutputFormat(
@@ -108,19 +122,52 @@ def check_pair(container: str, codec: str) -> None:
         )
 
 
-def container_for(codec: str, container: str = AUTO) -> str:
-    """The container of a result in the cloud.
+def check_ladder(container: str, ladder: str) -> None:
+    """Refuse a ladder without a manifest, and a manifest without a ladder.
+
+    Args:
+        container: of the result.
+        ladder: the option.
+
+    Raises:
+        UnknownOutputFormat: the message says what to do.
+    """
+    endings = " or ".join(f".{name}" for name in MANIFESTS)
+    if ladder and container not in MANIFESTS:
+        raise UnknownOutputFormat(
+            f"a ladder has several files and a manifest that lists them: name the output {endings}"
+        )
+    if container in MANIFESTS and not ladder:
+        raise UnknownOutputFormat(
+            f"a .{container} file is the manifest of several sizes: say which with --ladder"
+        )
+
+
+def container_of_rungs(manifest: str, codec: str) -> str:
+    """The container of the files that a manifest lists."""
+    return "webm" if manifest == DASH and "webm" in CODECS[codec].containers else FRAGMENTS
+
+
+def ending_of(container: str) -> str:
+    """The ending of a container's files, without the point."""
+    return "mp4" if container == FRAGMENTS else container
+
+
+def container_for(codec: str, container: str = AUTO, ladder: str = "") -> str:
+    """The container of a result in the cloud, or the manifest of a ladder.
 
     Args:
         codec: of the result.
         container: what the user asks for; "auto" leaves it to the codec.
+        ladder: the option.
 
     Raises:
         OptionError: it does not hold the codec.
     """
-    holding = CODECS[codec].containers
+    holding = CODECS[codec].manifests if ladder else CODECS[codec].containers
     if container == AUTO:
         return holding[0]
     if container not in holding:
-        raise OptionError(f"container must be {' or '.join(holding)} for {codec}, not {container}")
+        what = f"a ladder of {codec}" if ladder else codec
+        raise OptionError(f"container must be {' or '.join(holding)} for {what}, not {container}")
     return container

@@ -15,6 +15,7 @@ _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _MINUTE = 60
 _LINES = re.compile(r"(\d{1,5})p", re.ASCII)
 _AUTOMATIC = (-1, -2)
+_MOST_RUNGS, _FEWEST_LINES = 10, 16
 
 TIME_FORM = "seconds, or H:MM:SS, such as 90, 1:30 or 00:01:30.5"
 RATE_FORM = "a number of at most 1000, such as 24, 23.976 or 24000/1001"
@@ -24,6 +25,7 @@ SCALE_FORM = (
     "pictures smaller and never enlarges any"
 )
 AUDIO_FORM = "numbers from 1 or languages such as eng, with commas between them; all; or none"
+LADDER_FORM = "sizes such as 1080p,720p,480p"
 
 NO_AUDIO = "none"
 """The value of `audio` that leaves out all sound."""
@@ -130,6 +132,28 @@ def parse_scale(text: str) -> tuple[int, int] | int:
     if not given or min(given) < 1:
         raise OptionError(f"scale must be {SCALE_FORM}, not {text!r}")
     return width, height
+
+
+def parse_ladder(text: str) -> tuple[int, ...]:
+    """The most pixels of the shorter side in each of several sizes, the largest first.
+
+    Raises:
+        OptionError: it is no list of sizes, or two of them are the same.
+    """
+    found = [_LINES.fullmatch(part.strip()) for part in text.split(",")]
+    lines = [_even_lines(int(one[1])) for one in found if one is not None]
+    if len(lines) < len(found) or min(lines) < _FEWEST_LINES or len(lines) > _MOST_RUNGS:
+        raise OptionError(
+            f"ladder must be {LADDER_FORM}, at most {_MOST_RUNGS} of at least {_FEWEST_LINES}p, "
+            f"not {text!r}"
+        )
+    if len(set(lines)) < len(lines):
+        raise OptionError(f"ladder has a size twice: {text!r}")
+    return tuple(sorted(lines, reverse=True))
+
+
+def _even_lines(lines: int) -> int:
+    return lines - lines % 2
 
 
 def parse_audio(text: str) -> tuple[int | str, ...]:

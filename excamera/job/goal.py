@@ -97,8 +97,10 @@ class Goal:
         """Refuse options for which nothing can be chosen.
 
         Raises:
-            OptionError: the codec is not VP8, or there is a target.
+            OptionError: the codec is not VP8, or there is a target or a ladder.
         """
+        if options.ladder:
+            raise OptionError(f"{self._name} is for one file: leave it out for a ladder")
         self._check_codec(options.codec)
         self._check_target([] if options.target is None else [options.target.kind])
 

@@ -19,14 +19,25 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of a job's objects; they follow from the job's name and the plan's numbers."""
+    """The keys of a job's objects; they follow from the job's name and the plan's numbers.
+
+    Attributes:
+        job: its name.
+        rung: the size whose pieces they are of, if the job makes a ladder.
+    """
 
     job: str
+    rung: str = ""
 
     @property
     def prefix(self) -> str:
         """Common beginning of all keys of the job."""
         return f"jobs/{self.job}"
+
+    @property
+    def pieces(self) -> str:
+        """Common beginning of the keys of what each size of a ladder has of its own."""
+        return f"{self.prefix}/rungs/{self.rung}" if self.rung else self.prefix
 
     @property
     def plan(self) -> str:
@@ -86,11 +97,11 @@ class Keys:
 
     def anchors(self, batch: int) -> str:
         """The frames of a batch that are coded ahead, in mode anchors; and their record."""
-        return f"{self.prefix}/anchors/{batch:06d}.ivf"
+        return f"{self.pieces}/anchors/{batch:06d}.ivf"
 
     def shares(self, batch: int, of: int) -> str:
         """Common beginning of the keys of a batch's shares, if it has so many."""
-        return f"{self.prefix}/shares/{batch:06d}/{of:04d}/"
+        return f"{self.pieces}/shares/{batch:06d}/{of:04d}/"
 
     def share(self, batch: int, of: int, share: int) -> str:
         """One of several shares of a batch, as its worker encoded it; and its record."""
@@ -103,7 +114,7 @@ class Keys:
     @property
     def clusters(self) -> str:
         """Common beginning of the keys of joined batches."""
-        return f"{self.prefix}/batches/"
+        return f"{self.pieces}/batches/"
 
     def cluster(self, batch: int) -> str:
         """A joined batch with the sound before it, as in the result; and its record."""
@@ -113,6 +124,11 @@ class Keys:
     def audio(self) -> str:
         """All sound as packets; and its record. It is made before the plan."""
         return f"{self.prefix}/audio.packets"
+
+    @property
+    def sound(self) -> str:
+        """The sound of a ladder as a file without its front."""
+        return f"{self.prefix}/rungs/sound"
 
     def assembly(self, plan: str) -> str:
         """Prefix of what is known of the result's runs (`mu.Assembly`), by the plan's digest."""
@@ -162,9 +178,13 @@ class Keys:
         """The request for a job that waits for its turn, on AWS."""
         return f"admission/jobs/{self.job}.json"
 
+    def file(self, file: int) -> str:
+        """One of the files of a ladder, the manifest last, if the plan names no output."""
+        return f"{self.prefix}/files/{file:06d}"
+
     def result(self, container: str) -> str:
         """The finished file, if the plan names no output."""
-        return f"{self.prefix}/result.{container}"
+        return f"{self.pieces}/result.{container}"
 
     @staticmethod
     def record(key: str) -> str:
@@ -206,6 +226,13 @@ class Job:
     def with_crf(self, crf: float) -> Self:
         """A part of the job with that quality of its batch."""
         return replace(self, plan=replace(self.plan, crf=crf))
+
+    def rungs(self) -> list[Job]:
+        """The job once for each size of a ladder; itself alone if there is none."""
+        return [
+            Job(self.store, replace(self.keys, rung=one.name), self.plan.rung(number))
+            for number, one in enumerate(self.plan.rungs)
+        ] or [self]
 
     def aim(self) -> AimRecord:
         """The quality of each batch of a job with a target.

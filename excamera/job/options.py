@@ -19,6 +19,7 @@ from excamera.job.codecs import (
     CODECS,
     CONTAINERS,
     DEPTHS,
+    MANIFESTS,
     USUAL_CRF,
     VP8,
     WORST_CRF,
@@ -368,8 +369,9 @@ class EncodeOptions(_Checked):
         section=SOURCE,
     )
     container: str = _choice(
-        AUTO, (AUTO, *CONTAINERS), "The container of a result in the cloud, and its ending; auto "
-        "takes .webm, or .mp4 for a codec that it does not hold", offered=True, local=False
+        AUTO, (AUTO, *CONTAINERS, *MANIFESTS), "The container of a result in the cloud, and its "
+        "ending; auto takes .webm, or .mp4 for a codec that it does not hold; of a ladder the "
+        "manifest", offered=True, local=False
     )  # fmt: skip
     start: str = _text(forms.TIME_FORM, forms.parse_start, "Begin at this time of the source")
     duration: str = _text(
@@ -391,6 +393,10 @@ class EncodeOptions(_Checked):
     scale: str = _text(
         forms.SCALE_FORM, forms.parse_scale, "Size of the result's pictures, after all filters"
     )
+    ladder: str = _text(
+        forms.LADDER_FORM, forms.parse_ladder, "Make several sizes of one read of the source, and "
+        "the manifest that OUTPUT names: .mpd for DASH, .m3u8 for HLS"
+    )  # fmt: skip
     tonemap: bool = _switch(
         False, "Make pictures for standard screens, in BT.709, of HDR ones (PQ or HLG)",
         offered=True, section=EDITING,
@@ -417,9 +423,10 @@ class EncodeOptions(_Checked):
         worst = CODECS[self.codec].worst_crf
         if self.exact_crf > worst:
             raise OptionError(f"crf must be 0 to {worst} for {self.codec}, not {self.exact_crf:g}")
-        container_for(self.codec, self.container)
+        container_for(self.codec, self.container, self.ladder)
         check_depth(self.codec, self.depth)
         self._check_zones()
+        self._check_ladder()
 
     def _check_zones(self) -> None:
         choice, wanted = CODECS[self.codec], self.target
@@ -442,6 +449,15 @@ class EncodeOptions(_Checked):
                     f"zones: {zone.text}: crf must be {choice.best_mixed} to {choice.worst_crf} "
                     f"for {self.codec}"
                 )
+
+    def _check_ladder(self) -> None:
+        wanted = self.target
+        if self.ladder and self.scale:
+            raise OptionError("a ladder has sizes of its own: leave out scale, or the ladder")
+        if self.ladder and wanted is not None:
+            raise OptionError(
+                f"{wanted.kind} is for one file: leave it out, and give a ladder a crf"
+            )
 
     @property
     def target(self) -> Target | None:
@@ -543,12 +559,17 @@ class EncodeOptions(_Checked):
     @property
     def output_container(self) -> str:
         """The container of a result in the cloud, by its name and file ending."""
-        return container_for(self.codec, self.container)
+        return container_for(self.codec, self.container, self.ladder)
 
     @property
     def trial_crf(self) -> int:
         """Quality on VP8's scale, for the few pictures that are encoded to look at a film."""
         return CODECS[VP8].crf if self.is_plain else self.crf
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The sizes of a ladder, by the most pixels of their shorter side; none without one."""
+        return forms.parse_ladder(self.ladder) if self.ladder else ()
 
     @property
     def edits(self) -> bool:
@@ -673,7 +694,7 @@ def expanded(given: Mapping[str, Value]) -> Mapping[str, Value]:
     """Options with those of the preset that is among them; what else is given wins.
 
     With another codec than the preset's, its quality and effort mean nothing and are left out;
-    with a target, its quality.
+    with a target, its quality; with a ladder, its size.
 
     Args:
         given: by the API's names.
@@ -691,4 +712,6 @@ def expanded(given: Mapping[str, Value]) -> Mapping[str, Value]:
         left_out = {target.CRF, *(option.field for option in OPTIONS if option.rule.codecs)}
     if any(others.get(kind) for kind in target.KINDS):
         left_out.add(target.CRF)
+    if others.get("ladder"):
+        left_out.add("scale")
     return {**{name: options[name] for name in options if name not in left_out}, **others}

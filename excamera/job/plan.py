@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from excamera.job.codecs import container_of_rungs, ending_of
 from excamera.job.options import EncodeOptions
 
 PLAN_VERSION = 10
@@ -289,6 +290,23 @@ class Tags:
 
 
 @dataclass(frozen=True, slots=True)
+class Rung:
+    """One of the sizes of a ladder.
+
+    Attributes:
+        name: such as "720p".
+        size: width and height, px.
+        sample_aspect: pixel width to height.
+        upload: see `Plan.upload`.
+    """
+
+    name: str
+    size: tuple[int, int]
+    sample_aspect: tuple[int, int] = (1, 1)
+    upload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """The facts about a whole plan that a part of it repeats.
 
@@ -324,7 +342,13 @@ class Plan:
         rate: frames a second, as the encoders of plain chunks are told.
         crf: of the batch of a part, if the job has a target (see `Job.load`); it is not stored with
             the plan, from which it follows.
-        output: the place of the result; None leaves it in the job's store.
+        rungs: the sizes of a ladder, the largest first. Then `geometry` is that of the pictures
+            of which all are made, and each size has a plan of its own, see `rung`.
+        stem: how the names of a ladder's files begin.
+        lead: by how many ticks frames of a ladder are decoded before the first is shown, at most.
+        rung_digest: of the plan of a rung, its digest; it is not stored.
+        output: the place of the result, of a ladder that of its manifest; None leaves it in the
+            job's store.
         deinterlaced: whether workers make whole pictures of interlaced ones.
         tags: see there.
         notes: what a user should know of the source, a line each.
@@ -351,6 +375,10 @@ class Plan:
     upload: str = ""
     rate: Fraction = Fraction(25)
     crf: float | None = None
+    rungs: tuple[Rung, ...] = ()
+    stem: str = ""
+    lead: int = 0
+    rung_digest: str = ""
 
     @property
     def batch_options(self) -> EncodeOptions:
@@ -385,10 +413,14 @@ class Plan:
         """SHA-256 of everything that decides the result's bytes; paths and keys do not."""
         if self.whole is not None:
             return self.whole.digest
+        if self.rung_digest:
+            return self.rung_digest
         body = self._body()
         source = self.source
         body["source"] = [source.stream, source.audio_streams, source.fingerprint]
-        del body["output"], body["upload"]
+        del body["output"], body["upload"], body["stem"]
+        for one in body["rungs"]:
+            del one["upload"]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     def part(self, batch: Batch) -> Plan:
@@ -396,9 +428,52 @@ class Plan:
         whole = Whole(self.digest, len(self.batches), self.until(batch))
         return replace(self, batches=(batch,), whole=whole)
 
+    def rung(self, number: int) -> Plan:
+        """The plan of one size of a ladder: that of a file without sound."""
+        one = self.rungs[number]
+        digest = hashlib.sha256(f"{self.digest} {one.name}".encode()).hexdigest()
+        container = container_of_rungs(self.container, self.options.codec)
+        return replace(
+            self,
+            source=replace(self.source, audio_streams=()),
+            geometry=replace(self.geometry, size=one.size, sample_aspect=one.sample_aspect),
+            container=container,
+            output=self.beside(self.file_name(one.name, container)),
+            upload=one.upload,
+            rungs=(),
+            rung_digest=digest,
+            whole=None if self.whole is None else replace(self.whole, digest=digest),
+        )
+
+    def file_name(self, name: str, container: str) -> str:
+        """The name of one of a ladder's files."""
+        return f"{self.stem}-{name}.{ending_of(container)}"
+
+    def beside(self, name: str) -> Output | None:
+        """The place of that name beside the output; None if that stays in the job's store."""
+        if self.output is None:
+            return None
+        folder, slash, _ = self.output.key.rpartition("/")
+        return Output(self.output.store, f"{folder}{slash}{name}")
+
+    @property
+    def places(self) -> list[Output]:
+        """The places of the files of a ladder but the manifest; none in the job's store."""
+        files = [self.rung(number).output for number in range(len(self.rungs))]
+        return [one for one in files if one is not None]
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a frame in all sizes that are encoded."""
+        sizes = [one.size for one in self.rungs]
+        return sum(
+            width * height
+            for width, height in sizes or [(self.geometry.width, self.geometry.height)]
+        )
+
     def uncut(self) -> Plan:
         """What is known of this plan before the batches are cut, the same for every part of it."""
-        return replace(self, batches=(), even=None, whole=None)
+        return replace(self, batches=(), even=None, lead=0, whole=None)
 
     def batch(self, number: int) -> Batch:
         """The batch of that number."""
@@ -439,6 +514,9 @@ class Plan:
             "batches": [_as_json(batch) for batch in self.batches],
             "even": self.even,
             "upload": self.upload,
+            "rungs": [asdict(one) for one in self.rungs],
+            "stem": self.stem,
+            "lead": self.lead,
             "output": None if self.output is None else asdict(self.output),
             "deinterlaced": self.deinterlaced,
             "tags": asdict(self.tags),
@@ -494,6 +572,12 @@ class Plan:
             ),
             even=body["even"],
             upload=body["upload"],
+            rungs=tuple(
+                Rung(one["name"], tuple(one["size"]), tuple(one["sample_aspect"]), one["upload"])
+                for one in body["rungs"]
+            ),
+            stem=body["stem"],
+            lead=body["lead"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),
         )
 

@@ -199,6 +199,11 @@ class TrackRecord:
     samples: int = 0
     note: str = ""
 
+    @property
+    def delay(self) -> int:
+        """`delay_ns` in samples."""
+        return round(self.delay_ns * self.rate / 1_000_000_000)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioRecord(Record):
@@ -451,6 +456,8 @@ class JobResult:
         sound: "copied", "encoded", "mixed" if some tracks are copied and others not, or "none".
         notes: what a user should know of the source, a line each.
         target: an `excamera.job.target.Reached`; None for a job without a target.
+        files: of a ladder, `name`, `key` and `size` in bytes of each file, the manifest last. Then
+            `key` is the manifest's, and `size` that of all files together.
     """
 
     key: str
@@ -462,6 +469,7 @@ class JobResult:
     sound: str
     notes: list[str] = field(default_factory=list)
     target: dict[str, Any] | None = None
+    files: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The result as the step's result."""

@@ -58,7 +58,7 @@ class Ended:
     planned: PlanSummary | None
 
 
-_OF_RESULT = ("key", "size", "frames", "duration_s")
+_OF_RESULT = ("key", "size", "frames", "duration_s", "files")
 
 
 def is_of_child(detail: Mapping[str, Any]) -> bool:
@@ -230,7 +230,7 @@ def _place(url: Any) -> dict[str, str] | None:
 
 def _result(detail: Mapping[str, Any], job: dict[str, Any]) -> dict[str, Any]:
     made = parsed(detail.get("output"))
-    found = {name: made[name] for name in _OF_RESULT if name in made}
+    found = {name: made[name] for name in _OF_RESULT if made.get(name) not in (None, [])}
     place = _place(parsed(job.get("output")).get("store"))
     return {"bucket": place["bucket"], **found} if place and "bucket" in place else found
 

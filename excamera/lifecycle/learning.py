@@ -80,6 +80,9 @@ def lesson_of_end(ended: Ended, detail: Mapping[str, Any], workers: Workers) -> 
         return None
     if detail["status"] != "SUCCEEDED" or detail.get("redriveCount"):
         return None
+    options = EncodeOptions.from_json(planned.options)
+    if options.ladder:  # what its calls took is of several sizes
+        return None
     return lesson_of(
         ended.notice["job"],
         ended.attempts,
@@ -91,7 +94,7 @@ def lesson_of_end(ended: Ended, detail: Mapping[str, Any], workers: Workers) -> 
             planned.sound,
             planned.bits,
         ),
-        EncodeOptions.from_json(planned.options),
+        options,
         replace(workers, memory_mb=planned.memory(workers.memory_mb)),
         chunks=planned.chunks,
         made=JobResult.from_json(parsed(detail.get("output"))),

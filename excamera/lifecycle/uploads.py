@@ -141,7 +141,7 @@ def marked(event: Event) -> Event:
 
 
 def _container(metadata: Mapping[str, str], event: Event) -> str:
-    names = (PRESET.name, "codec", "container")
+    names = (PRESET.name, "codec", "container", "ladder")
     given = {name: metadata.get(METADATA_PREFIX + name) for name in names}
     try:
         options = EncodeOptions.from_json(event["options"]).with_texts(

@@ -165,3 +165,28 @@ def vp9_configuration(pixels: int, rate: float, colour: Iterable[int]) -> bytes:
     """
     fits = (level for level, speed, size in _LEVELS if pixels * rate <= speed and pixels <= size)
     return bytes([0, next(fits, 0), 8 << 4 | 1 << 1, *colour, 0, 0])
+
+
+# How codecs are named to browsers (RFC 6381, and the bindings of each codec)
+
+
+def h264_codec_string(config: bytes) -> str:
+    """Of the content of an `avcC` box: profile, constraints and level."""
+    return f"avc1.{config[1:4].hex().upper()}"
+
+
+def av1_codec_string(config: bytes) -> str:
+    """Of the content of an `av1C` box: profile, level and tier, and the depth, which is 8."""
+    profile, level = config[1] >> 5, config[1] & 31
+    return f"av01.{profile}.{level:02d}{'H' if config[2] >> 7 else 'M'}.08"
+
+
+def vp9_codec_string(config: bytes) -> str:
+    """Of the content of a `vpcC` box: profile, level and depth; 6.2 for a level not known."""
+    profile, level, depth = config[0], config[1] or _LEVELS[-1][0], config[2] >> 4
+    return f"vp09.{profile:02d}.{level:02d}.{depth:02d}"
+
+
+def aac_codec_string(config: bytes) -> str:
+    """Of an AudioSpecificConfig: the type of its objects."""
+    return f"mp4a.40.{config[0] >> 3}"

@@ -31,6 +31,7 @@ class OutputCodec:
         ivf_prefix: what stands before each frame in IVF.
         min_side_px: the least width and height.
         even_sides: whether width and height must be even.
+        reordered: how many frames its encoder may decode before one that is shown earlier.
     """
 
     name: str
@@ -45,6 +46,7 @@ class OutputCodec:
     ivf_prefix: bytes = b""
     min_side_px: int = 1
     even_sides: bool = False
+    reordered: int = 0
 
     def check_size(self, width: int, height: int, name: str) -> None:
         """Refuse pictures that the codec cannot hold.
@@ -139,6 +141,7 @@ H264 = OutputCodec(
     is_shown=_always,
     configured=True,
     even_sides=True,
+    reordered=2,  # x264's pyramid of frames that others do not follow has two steps
 )
 
 OUTPUT_CODECS: Mapping[str, OutputCodec] = {one.name: one for one in (VP8, VP9, AV1, H264)}

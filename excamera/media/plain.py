@@ -100,44 +100,69 @@ def nominal_rate(stated: Fraction) -> Fraction:
     return rate if 1 <= rate <= _HIGHEST_RATE else _USUAL_RATE
 
 
-def encode_plain(
-    pictures: Iterable[VideoFrame], options: EncodeOptions, geometry: Geometry, rate: Fraction
-) -> CodedChunk:
-    """Encode consecutive pictures as one chunk; they are taken one by one.
+class PlainEncoder:
+    """Encodes consecutive pictures as one chunk; they are given one by one.
 
     Args:
-        pictures: I420 frames of the result's size; their timestamps and types are overwritten.
         options: codec, quality and speed.
         geometry: size and colours of the result.
         rate: frames a second; the bytes do not depend on other timestamps.
+    """
+
+    def __init__(self, options: EncodeOptions, geometry: Geometry, rate: Fraction) -> None:
+        self._codec = options.codec
+        self._geometry, self._rate = geometry, rate
+        self._encoder = _ENCODERS[options.codec]
+        self._context = _opened(self._encoder, options, geometry, rate)
+        self._frames: list[bytes] = []
+        self._order: list[int] = []
+        self._count = 0
+
+    def add(self, picture: VideoFrame) -> None:
+        """Encode the next picture.
+
+        Args:
+            picture: an I420 frame of the result's size; its timestamp and type are overwritten.
+        """
+        picture.pts = self._count
+        picture.time_base = self._context.time_base
+        picture.duration = 1
+        # Left by the source's decoder; an encoder would make a key frame of every I picture.
+        picture.pict_type = PictureType.NONE
+        self._count += 1
+        self._encode(picture)
+
+    def finish(self) -> CodedChunk:
+        """The chunk.
+
+        Raises:
+            ChunkError: the encoder did not return one key frame first, and one packet a picture.
+        """
+        self._encode(None)
+        frames, order = self._frames, self._order
+        _check(frames, order, self._count, self._codec)
+        in_order = order == sorted(order)
+        config = _configuration(self._codec, self._context, frames, self._geometry, self._rate)
+        return CodedChunk(frames, order=() if in_order else tuple(order), config=config)
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        for packet in self._context.encode(picture):
+            self._frames.append(self._encoder.packet(bytes(packet)))
+            self._order.append(-1 if packet.pts is None else packet.pts)
+
+
+def encode_plain(
+    pictures: Iterable[VideoFrame], options: EncodeOptions, geometry: Geometry, rate: Fraction
+) -> CodedChunk:
+    """Encode consecutive pictures as one chunk, see `PlainEncoder`; they are taken one by one.
 
     Raises:
         ChunkError: the encoder did not return one key frame first, and one packet a picture.
     """
-    encoder = _ENCODERS[options.codec]
-    context = _opened(encoder, options, geometry, rate)
-    frames: list[bytes] = []
-    order: list[int] = []
-
-    def encode(picture: VideoFrame | None) -> None:
-        for packet in context.encode(picture):
-            frames.append(encoder.packet(bytes(packet)))
-            order.append(-1 if packet.pts is None else packet.pts)
-
-    count = 0
+    encoder = PlainEncoder(options, geometry, rate)
     for picture in pictures:
-        picture.pts = count
-        picture.time_base = context.time_base
-        picture.duration = 1
-        # Left by the source's decoder; an encoder would make a key frame of every I picture.
-        picture.pict_type = PictureType.NONE
-        count += 1
-        encode(picture)
-    encode(None)
-    _check(frames, order, count, options.codec)
-    in_order = order == sorted(order)
-    config = _configuration(options.codec, context, frames, geometry, rate)
-    return CodedChunk(frames, order=() if in_order else tuple(order), config=config)
+        encoder.add(picture)
+    return encoder.finish()
 
 
 def _opened(

@@ -210,6 +210,8 @@ class Film:
         duration_s: duration.
         sound: how many sound tracks it has.
         bits: of a sample of the result.
+        sizes: the pixels of a frame in all sizes of a ladder, in times those of `width` and
+            `height`. Whatever grows with pixels is taken to grow by it.
     """
 
     frames: int
@@ -218,6 +220,7 @@ class Film:
     duration_s: float
     sound: int = 1
     bits: int = 8
+    sizes: float = 1.0
 
     @classmethod
     def of(cls, plan: Plan, frames: int) -> Film:
@@ -229,16 +232,22 @@ class Film:
             float(plan.end * plan.time_base),
             sound=len(plan.source.audio_streams),
             bits=plan.geometry.bits,
+            sizes=plan.pixels / (plan.geometry.width * plan.geometry.height),
         )
 
     @property
     def megapixels(self) -> float:
-        """Megapixels of one frame."""
-        return self.width * self.height / 1e6
+        """Megapixels of one frame, in all sizes."""
+        return self.pixels / 1e6
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one frame, in all sizes."""
+        return round(self.width * self.height * self.sizes)
 
     def cut(self, options: EncodeOptions, limits: Limits) -> Shape:
         """How the options cut it, and how workers within limits share it."""
-        return Shape.of(self.frames, options, self.width * self.height, limits)
+        return Shape.of(self.frames, options, self.pixels, limits)
 
 
 def environments_ahead(
@@ -257,7 +266,7 @@ def environments_ahead(
         shares=shape.shares,
         ahead=shape.counts.ahead,
         spans=spans,
-        pixels=film.frames * film.width * film.height,
+        pixels=film.frames * film.pixels,
         workers=limits.workers,
     )
 

@@ -53,7 +53,7 @@ def equal_batches(film: Film, options: EncodeOptions) -> list[Lengths]:
     """How a film is cut whose scenes are not known."""
     return [
         tuple(min(length, end - start) for start in range(first, end, length))
-        for first, end, length in equal_ranges(film.frames, options, film.width * film.height)
+        for first, end, length in equal_ranges(film.frames, options, film.pixels)
     ]
 
 
@@ -116,7 +116,7 @@ class Stages:
     @cached_property
     def packing(self) -> Packing:
         """How the batches are encoded."""
-        pixels = self.film.width * self.film.height
+        pixels = self.film.pixels
         most_chunks = max(map(len, self.batches))
         return self.limits.pack(
             Cut(len(self.batches), most_chunks, max(map(sum, self.batches)) * pixels)

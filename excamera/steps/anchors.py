@@ -14,6 +14,7 @@ from excamera.media.anchors import ChunkAnchors, Opened, encode_anchors
 from excamera.media.container.output import Stamped
 from excamera.media.lookahead import Lookahead
 from excamera.media.source.reader import FrameReader
+from excamera.steps.pictures import Reel
 from excamera.steps.pieces import frames_of, marked, piece, raster_of
 from mu import Context, Event, at_once
 from mu.machine import available_cpus
@@ -35,10 +36,21 @@ def anchors(event: Event, context: Context) -> Event:
     job = Job.load(context.store, event["job"], event["batch"])
     batch = job.plan.batch(event["batch"])
     threads = available_cpus()
+    reel = Reel.of(job, batch.chunks, threads) if job.plan.rungs else None
+    records = [_coded(one, batch, threads, context, reel) for one in job.rungs()]
+    return {"frames": sum(records[0].opening), "bytes": sum(one.bytes for one in records)}
 
+
+def _coded(
+    job: Job, batch: Batch, threads: int, context: Context, reel: Reel | None
+) -> AnchorsRecord:
     def make() -> tuple[bytes, AnchorsRecord]:
         with FrameReader.for_plan(job.plan, job.store, threads) as reader:
-            read = (raster_of(one) for chunk in batch.chunks for one in reader.read(chunk))
+            read = (
+                raster_of(one)
+                for chunk in batch.chunks
+                for one in (reel.read(chunk, job.plan.geometry) if reel else reader.read(chunk))
+            )
             pictures = marked(read, context)
             opened = opened_batch(job, batch, pictures, threads)
             made = [one.anchors for one in opened]
@@ -51,8 +63,7 @@ def anchors(event: Event, context: Context) -> Event:
             bytes=sum(len(frame) for _, frame in frames),
         )
 
-    record = job.once(job.keys.anchors(batch.number), AnchorsRecord, make, context)
-    return {"frames": sum(record.opening), "bytes": record.bytes}
+    return job.once(job.keys.anchors(batch.number), AnchorsRecord, make, context)
 
 
 def opened_batch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import chain
 
 from excamera.errors import PlanMismatch
@@ -14,8 +15,10 @@ from excamera.media.container.output import stamped
 from excamera.media.join import CodedChunk
 from excamera.steps.join import join
 from excamera.steps.modes import Mode, mode_of
+from excamera.steps.pictures import Reel
 from excamera.steps.pieces import CODEC, frames_of, piece
 from excamera.steps.runs import add_run
+from excamera.steps.together import encode_together
 from mu import Context, Event, at_once
 from mu.machine import available_cpus
 
@@ -43,39 +46,51 @@ def encode(event: Event, context: Context) -> Event:
     """
     job = Job.load(context.store, event["job"], event["batch"])
     batch = job.plan.batch(event["batch"])
-    share, of = event["share"], event["of"]
-    mode = _mode(job, batch, share, of, event["threads"], context)
-    record = job.finished(job.keys.cluster(batch.number), BatchRecord)
-    again = record is not None
-    if record is not None:
-        add_run(job, batch.number, record)  # to the upload of a job that was begun again
-    else:
-        with mode:
-            if of == 1:
-                record = join(job, batch, mode, _told(batch, share, mode, context), context)
-            else:
-                record = _encode_one(job, batch, mode, share, of, context)
+    share, of, threads = event["share"], event["of"], event["threads"] or available_cpus()
+    chunks = [batch.chunks[number] for number in share_of(len(batch.chunks), share, of)]
+    sizes = job.rungs()
+    found = [one.finished(one.keys.cluster(batch.number), BatchRecord) for one in sizes]
+    for one, record in zip(sizes, found, strict=True):
+        if record is not None:
+            add_run(one, batch.number, record)  # to the upload of a job that was begun again
+    missing = [one for one, record in zip(sizes, found, strict=True) if record is None]
+    records = [record for record in found if record is not None]
+    if missing and job.plan.rungs and batch.mode == "plain":
+        records += encode_together(job, missing, batch, threads, context)
+    elif missing:
+        reel = Reel.of(job, chunks, threads) if job.plan.rungs else None
+        for place, one in enumerate(missing, len(sizes) - len(missing)):
+            mode = mode_of(one, batch, chunks, threads, context, reel)
+            told = _told(batch, share, mode, context, Fraction(place, len(sizes)), len(sizes))
+            with mode:
+                if of == 1:
+                    records.append(join(one, batch, mode, told, context))
+                else:
+                    joined = _encode_one(one, batch, mode, told, share, of, context)
+                    records += [joined] if joined is not None else []
+    whole = len(records) == len(sizes)
     return {
-        "frames": sum(len(chunk.pts) for chunk in mode.chunks),
-        "bytes": 0 if record is None else record.bytes,
-        "again": again,
+        "frames": sum(len(chunk.pts) for chunk in chunks),
+        "bytes": sum(record.bytes for record in records) if whole else 0,
+        "again": not missing,
     }
 
 
-def _mode(job: Job, batch: Batch, share: int, of: int, threads: int, context: Context) -> Mode:
-    chunks = [batch.chunks[number] for number in share_of(len(batch.chunks), share, of)]
-    return mode_of(job, batch, chunks, threads or available_cpus(), context)
-
-
 def _encode_one(
-    job: Job, batch: Batch, mode: Mode, share: int, of: int, context: Context
+    job: Job,
+    batch: Batch,
+    mode: Mode,
+    told: Iterator[CodedChunk],
+    share: int,
+    of: int,
+    context: Context,
 ) -> BatchRecord | None:
     """Encode one share of several, and join them if all are stored; returns what it has joined."""
     keys = job.keys
     own: list[CodedChunk] = []
 
     def make() -> tuple[bytes, ShareRecord]:
-        own.extend(_told(batch, share, mode, context))
+        own.extend(told)
         frames = [
             stamp
             for one, chunk in zip(own, mode.chunks, strict=True)
@@ -88,7 +103,8 @@ def _encode_one(
     def found(number: int) -> tuple[list[CodedChunk], float]:
         if number == share and own:
             return own, 0.0
-        return _stored(job, batch, _mode(job, batch, number, of, 1, context), number, of)
+        chunks = [batch.chunks[one] for one in share_of(len(batch.chunks), number, of)]
+        return _stored(job, batch, mode_of(job, batch, chunks, 1, context), number, of)
 
     job.once(keys.share(batch.number, of, share), ShareRecord, make, context)
     stored = set(job.store.list(keys.shares(batch.number, of)))
@@ -108,14 +124,27 @@ def _is_joiner(job: Job, batch: Batch, share: int, of: int) -> bool:
     return job.store.put_new(key, number) or job.store.get(key) == number
 
 
-def _told(batch: Batch, share: int, mode: Mode, context: Context) -> Iterator[CodedChunk]:
-    """Encode the chunks of a share; the observer hears of each."""
+def _told(
+    batch: Batch, share: int, mode: Mode, context: Context, before: Fraction, sizes: int
+) -> Iterator[CodedChunk]:
+    """Encode the chunks of a share; the observer hears of each.
+
+    Args:
+        batch: the batch.
+        share: its number.
+        mode: the share.
+        context: of the task.
+        before: the part of the sizes of a ladder that are encoded already.
+        sizes: how many there are.
+    """
+    frames = sum(len(chunk.pts) for chunk in mode.chunks)
     done = 0
 
     def told(chunk: Chunk, coded: CodedChunk) -> CodedChunk:
         nonlocal done
         done += len(chunk.pts)
-        context.report({"batch": batch.number, "share": share, "frames": done})
+        seen = int(frames * before + Fraction(done, sizes))
+        context.report({"batch": batch.number, "share": share, "frames": seen})
         return coded
 
     return map(told, mode.chunks, mode.encode())

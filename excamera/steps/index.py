@@ -17,6 +17,7 @@ from excamera.errors import (
     OptionError,
     UnreadableFrame,
 )
+from excamera.job.codecs import check_ladder
 from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
 from excamera.job.flow import way_of_spans
@@ -49,6 +50,7 @@ from excamera.media.source.framing import (
     deepened_geometry,
     depth_note,
     range_note,
+    rungs_of,
     scaled_geometry,
     toned_geometry,
 )
@@ -92,8 +94,8 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
             `EncodeOptions.to_json`; `index`: "auto", or "decoding" to learn the frames by decoding
             whatever the container says; perhaps `output`, the `store` and `key` of the result;
             `goal`, as `excamera.job.goal.Goal.to_json`; `limits`, those of
-            `excamera.job.packing.Limits`; and `span_pixels`, see `excamera.job.cut.spans`; on one
-            machine `room`, see `check_room`.
+            `excamera.job.packing.Limits`; and `span_pixels`, see `excamera.job.cut.spans`; of a
+            ladder `stem`, see `Plan`; on one machine `room`, see `check_room`.
         context: the store.
         accept: is asked once the film is known, and chooses for a goal.
 
@@ -116,6 +118,7 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
             raise OptionError("a time or a price is for the cloud: one machine has no prices")
         goal.check(options)
         options = surveyed(options)
+    check_ladder(event["container"], options.ladder)
     before = _before(event, options, context.store, keys)
     if before is not None:
         warning = _warning(before.plan, len(before.frames), event)
@@ -150,7 +153,15 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     accepted = Accepted(options, Limits(**event.get("limits", {})))
     if accept is not None:
         accepted = accept(Film.of(made, len(frames.pts)), options, goal)
-    made = replace(made, output=output, options=accepted.options)
+    made = replace(
+        made,
+        container=event["container"],
+        output=output,
+        options=accepted.options,
+        stem=_stem(event, options),
+    )
+    for place in made.places:
+        replaceable(place, original, event["job"])
     warning = _warning(made, len(frames.pts), event)
     draft = _draft(made, frames, context.store, surveyor, filters)
     draft = replace(draft, planned=accepted.planned)
@@ -158,6 +169,15 @@ def index(event: Event, context: Context, accept: Accept | None = None) -> Event
     draft.save(context.store, keys)
     context.mark("stored")
     return _summary(draft, accepted.limits, warning)
+
+
+def _stem(event: Event, options: EncodeOptions) -> str:
+    """How the names of a ladder's files begin: as that of the output; "" without a ladder."""
+    if not options.ladder:
+        return ""
+    output = event.get("output")
+    name = output["key"].rpartition("/")[2].rpartition(".")[0] if output else "result"
+    return str(event.get("stem", name))
 
 
 def _summary(draft: Draft, limits: Limits, warning: str) -> Event:
@@ -191,10 +211,8 @@ def _before(event: Event, options: EncodeOptions, store: Store, keys: Keys) -> D
         return None  # of another version, or a disk has lost a part of it
     plan, source = draft.plan, draft.plan.source
     by_decoding = source.indexed_by == "decoding"
-    same = source.fingerprint.endswith(mark) and (plan.options, plan.container) == (
-        options,
-        event["container"],
-    )
+    asked = (options, event["container"], _stem(event, options))
+    same = source.fingerprint.endswith(mark) and (plan.options, plan.container, plan.stem) == asked
     # Numbered pictures are soon read.
     if not same or source.pictures or (event["index"] == "decoding" and not by_decoding):
         return None
@@ -302,6 +320,10 @@ def _make_plan(
     sounds: list[AudioStream] = []
     if container.holds_sound:
         sounds = audio_streams(opened.container, opened.encrypted, options.audio)
+    if options.ladder and len(sounds) > 1:
+        raise OptionError(
+            f"a ladder has one sound track, and audio {options.audio} names {len(sounds)}: give one"
+        )
     starts = [
         Fraction(0)
         if sound.start_time is None or sound.time_base is None
@@ -328,7 +350,9 @@ def _make_plan(
     if filters is not None:
         geometry = filtered_geometry(filters, geometry, frames.time_base)
     geometry = scaled_geometry(geometry, options)
-    container.codec.check_size(geometry.width, geometry.height, opened.name)
+    rungs, ladder_note = rungs_of(geometry, options)
+    for width, height in [one.size for one in rungs] or [(geometry.width, geometry.height)]:
+        container.codec.check_size(width, height, opened.name)
     if deinterlaced:
         frames = replace(frames, seeks=leading(frames.seeks, LEAD))
     shown, origin_s = edited(frames, origin, options)
@@ -354,12 +378,14 @@ def _make_plan(
                     *_notes_on(opened, sounds, container, deinterlaced),
                     range_note(geometry),
                     depth_note(geometry, options, first_frame),
+                    ladder_note,
                 ),
             )
         ),
         container=container.name,
         options=options,
         batches=(),
+        rungs=rungs,
     )
     return plan, shown
 

@@ -21,7 +21,7 @@ from excamera.media.chunk_encoder import check_chunk, encode_chunk
 from excamera.media.join import CodedChunk, JoinedChunk, SourceChunk, Timings
 from excamera.media.plain import check_plain, encode_plain
 from excamera.steps.anchors import opened_batch, stored_anchors
-from excamera.steps.pictures import Pictures
+from excamera.steps.pictures import Pictures, Reel
 from excamera.steps.pieces import CODEC, raster_of
 from mu import Context
 
@@ -61,21 +61,33 @@ class Mode(Protocol):
 
 
 def mode_of(
-    job: Job, batch: Batch, chunks: Sequence[Chunk], threads: int, context: Context
+    job: Job,
+    batch: Batch,
+    chunks: Sequence[Chunk],
+    threads: int,
+    context: Context,
+    reel: Reel | None = None,
 ) -> Mode:
-    """The share with these chunks, in the mode of its batch."""
+    """The share with these chunks, in the mode of its batch; `reel` has its pictures, if given."""
     if batch.mode == "plain":
-        return Plain(job, batch, chunks, threads, context)
-    return (Anchored if batch.is_anchored else Rebased)(job, batch, chunks, threads, context)
+        return Plain(job, batch, chunks, threads, context, reel)
+    return (Anchored if batch.is_anchored else Rebased)(job, batch, chunks, threads, context, reel)
 
 
 class _Share:
     """What all modes have."""
 
     def __init__(
-        self, job: Job, batch: Batch, chunks: Sequence[Chunk], threads: int, context: Context
+        self,
+        job: Job,
+        batch: Batch,
+        chunks: Sequence[Chunk],
+        threads: int,
+        context: Context,
+        reel: Reel | None = None,
     ) -> None:
         self.chunks = chunks
+        self._reel = reel
         self.timings = Timings()
         self.ahead: AnchorsRecord | None = None
         self.began = time.time()
@@ -108,7 +120,7 @@ class Anchored(_Share):
         A chunk begins as soon as its anchor is coded, beside those that follow.
         """
         pictures = Pictures(
-            self._job, self._batch, self.chunks, raster_of, self._threads, self._context
+            self._job, self._batch, self.chunks, raster_of, self._threads, self._context, self._reel
         )
         if self._whole:
             everything = pictures.all_of(self.chunks)
@@ -147,9 +159,15 @@ class Rebased(_Share):
     """The published method: chunks encoded by libvpx, then rebased."""
 
     def __init__(
-        self, job: Job, batch: Batch, chunks: Sequence[Chunk], threads: int, context: Context
+        self,
+        job: Job,
+        batch: Batch,
+        chunks: Sequence[Chunk],
+        threads: int,
+        context: Context,
+        reel: Reel | None = None,
     ) -> None:
-        super().__init__(job, batch, chunks, threads, context)
+        super().__init__(job, batch, chunks, threads, context, reel)
         self._kept: dict[int, list[VideoFrame]] = {}
 
     def coded_of(self, chunk: Chunk) -> Chunk:
@@ -159,7 +177,7 @@ class Rebased(_Share):
     def encode(self) -> Iterator[CodedChunk]:
         """See `Mode.encode`."""
         pictures = Pictures(
-            self._job, self._batch, self.chunks, _as_it_is, self._threads, self._context
+            self._job, self._batch, self.chunks, _as_it_is, self._threads, self._context, self._reel
         )
         begun: list[Future[list[bytes]]] = []
         for chunk in self.chunks:
@@ -204,7 +222,7 @@ class Plain(_Share):
         """See `Mode.encode`; pictures go to the encoder as they are read, and none is kept."""
         plan = self._job.plan
         pictures = Pictures(
-            self._job, self._batch, self.chunks, _as_it_is, self._threads, self._context
+            self._job, self._batch, self.chunks, _as_it_is, self._threads, self._context, self._reel
         )
         for chunk in self.chunks:
             source = pictures.in_turn(chunk)

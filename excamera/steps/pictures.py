@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 from av.video.frame import VideoFrame
 
 from excamera.job.objects import Job
-from excamera.job.plan import Batch, Chunk
+from excamera.job.plan import Batch, Chunk, Geometry
+from excamera.media.source.framing import sized
 from excamera.media.source.reader import FrameReader
 from mu import Context
 from mu.machine import memory_for_data
@@ -17,6 +18,42 @@ Picture = TypeVar("Picture")
 
 _open_readers: dict[str, FrameReader] = {}
 """The source that this process read last, still open: most workers continue in it."""
+
+
+class Reel:
+    """The pictures of a share as its source has them, read once for all sizes of a ladder.
+
+    Args:
+        job: the whole ladder's.
+        threads: that may decode.
+    """
+
+    def __init__(self, job: Job, threads: int) -> None:
+        self._job = job
+        self._threads = threads
+        self._kept: dict[int, VideoFrame] = {}
+
+    @classmethod
+    def of(cls, job: Job, chunks: Sequence[Chunk], threads: int) -> Reel | None:
+        """A reel for a share; None if its pictures do not fit into memory with those of a size."""
+        geometry = job.plan.geometry
+        pixels = geometry.width * geometry.height
+        largest = max(width * height for width, height in (one.size for one in job.plan.rungs))
+        size = sum(len(chunk.pts) for chunk in chunks) * (pixels + largest) * 3 // 2
+        return cls(job, threads) if size <= memory_for_data() else None
+
+    def read(self, chunk: Chunk, geometry: Geometry) -> Iterator[VideoFrame]:
+        """The pictures of a chunk in the size of a geometry."""
+        numbers = range(chunk.first_frame, chunk.first_frame + len(chunk.pts))
+        known = all(number in self._kept for number in numbers)
+        frames = map(self._kept.__getitem__, numbers) if known else self._keeping(chunk)
+        return (sized(frame, geometry) for frame in frames)
+
+    def _keeping(self, chunk: Chunk) -> Iterator[VideoFrame]:
+        read = _reader(self._job, self._threads).read(chunk)
+        for number, frame in enumerate(read, chunk.first_frame):
+            self._kept[number] = frame
+            yield frame
 
 
 class Pictures(Generic[Picture]):
@@ -34,6 +71,7 @@ class Pictures(Generic[Picture]):
         made: Callable[[VideoFrame], Picture],
         threads: int,
         context: Context,
+        reel: Reel | None = None,
     ) -> None:
         """Reads nothing yet.
 
@@ -44,7 +82,9 @@ class Pictures(Generic[Picture]):
             made: makes a picture of what is read.
             threads: that may decode.
             context: its timeline gets the mark "fetched" after the last picture.
+            reel: has the pictures, if `job` is one size of several.
         """
+        self._reel = reel
         self._job = job
         self._batch = batch
         self._made = made
@@ -85,14 +125,16 @@ class Pictures(Generic[Picture]):
 
     def in_turn(self, chunk: Chunk) -> Iterator[Picture]:
         """The pictures of a chunk, for one who takes the chunks in order; none is kept."""
-        return self._read(_reader(self._job, self._threads), chunk)
+        if self._reel is not None:
+            return self._given(self._reel.read(chunk, self._job.plan.geometry), chunk)
+        return self._given(_reader(self._job, self._threads).read(chunk), chunk)
 
     def _alone(self, chunk: Chunk) -> Iterator[Picture]:
         with FrameReader.for_plan(self._job.plan, self._job.store) as reader:
-            yield from self._read(reader, chunk)
+            yield from self._given(reader.read(chunk), chunk)
 
-    def _read(self, reader: FrameReader, chunk: Chunk) -> Iterator[Picture]:
-        yield from map(self._made, reader.read(chunk))
+    def _given(self, frames: Iterable[VideoFrame], chunk: Chunk) -> Iterator[Picture]:
+        yield from map(self._made, frames)
         self._mark(chunk)
 
     def _mark(self, chunk: Chunk) -> None:

@@ -16,6 +16,8 @@ from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Batch, Plan
 from excamera.job.records import PlanSummary, Prediction, SurveyRecord
 from excamera.lifecycle.result_uploads import assembly_prefix, begin_upload
+from excamera.media.codecs import OUTPUT_CODECS
+from excamera.media.container.fragments import lead_of
 from excamera.media.container.output import output_container
 from excamera.media.losses import Lost, even_octaves
 from excamera.media.scenes import Survey
@@ -52,11 +54,12 @@ def plan(
     context.mark("fetched")
     survey = Survey(spans)
     surveyed = survey if survey.count == len(draft.frames) else None
-    geometry = draft.plan.geometry
-    pixels = geometry.width * geometry.height
-    batches = tuple(cut(draft.frames, draft.plan.options, surveyed, pixels))
+    batches = tuple(cut(draft.frames, draft.plan.options, surveyed, draft.plan.pixels))
     made = replace(draft.plan, batches=batches, even=_even(batches, spans) if surveyed else None)
-    made = replace(made, upload=_begun(made, context.store, keys))
+    if made.rungs:
+        reordered = OUTPUT_CODECS[made.options.codec].reordered
+        made = replace(made, lead=lead_of(draft.frames.pts, reordered))
+    made = _begun(made, context.store, keys)
     context.mark("computed")
     limits = Limits(**event["limits"])
     shape = _shape(made)
@@ -71,7 +74,7 @@ def plan(
     return PlanSummary(
         items=keys.items,
         results=keys.map_results,
-        assembly=assembly_prefix(made, keys),
+        assembly=assembly_prefix(made.rung(0) if made.rungs else made, keys),
         frames=made.frame_count,
         chunks=sum(len(batch.chunks) for batch in batches),
         batches=len(batches),
@@ -101,9 +104,18 @@ def plan(
     ).to_json()
 
 
-def _begun(made: Plan, store: Store, keys: Keys) -> str:
-    container = output_container(made.container, made.options.codec)
-    return begin_upload(made, container.media_type, store, keys)
+def _begun(made: Plan, store: Store, keys: Keys) -> Plan:
+    """The plan with the names of the uploads of its result."""
+
+    def begun(file: Plan) -> str:
+        container = output_container(file.container, file.options.codec)
+        return begin_upload(file, container.media_type, store, keys)
+
+    if not made.rungs:
+        return replace(made, upload=begun(made))
+    uploads = [begun(made.rung(number)) for number in range(len(made.rungs))]
+    rungs = [replace(one, upload=name) for one, name in zip(made.rungs, uploads, strict=True)]
+    return replace(made, rungs=tuple(rungs))
 
 
 def _sampled(made: Plan, survey: Survey | None, store: Store, keys: Keys) -> int:
@@ -135,11 +147,10 @@ def _sampled(made: Plan, survey: Survey | None, store: Store, keys: Keys) -> int
 
 
 def _shape(plan: Plan) -> Cut:
-    pixels = plan.geometry.width * plan.geometry.height
     return Cut(
         batches=len(plan.batches),
         most_chunks=max(len(batch.chunks) for batch in plan.batches),
-        most_pixels=pixels * max(len(batch.pts) for batch in plan.batches),
+        most_pixels=plan.pixels * max(len(batch.pts) for batch in plan.batches),
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from excamera.errors import PlanMismatch
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Batch
 from excamera.job.records import AudioRecord
 from excamera.media.container.output import Cues, OutputContainer
 from excamera.media.segments import between, span
+from excamera.media.words import skipped
 from mu import NoSuchKey
 
 
@@ -26,6 +29,19 @@ def sound_of(job: Job) -> AudioRecord | None:
     if record.plan != job.plan.uncut().digest:
         raise PlanMismatch("the sound is missing or of another plan")
     return record if record.blocks else None
+
+
+def notes_on(sound: AudioRecord) -> Iterator[str]:
+    """What a user should know of the sound, a line each."""
+    for track in sound.tracks:
+        notes = [track.note] if track.note else []
+        if track.skipped_packets:
+            notes.insert(0, skipped(track.skipped_packets))
+        for note in notes:
+            if len(sound.tracks) > 1:
+                yield f"sound track {track.place + 1} of the result: {note.removeprefix('sound: ')}"
+            else:
+                yield note
 
 
 def with_sound(

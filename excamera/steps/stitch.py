@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
 from excamera.job.objects import Job
-from excamera.job.records import AudioRecord, JobResult
+from excamera.job.records import JobResult
 from excamera.job.target import BITRATE, Reached
 from excamera.lifecycle.result_uploads import assembly_of
 from excamera.lifecycle.results import publish
 from excamera.media.container.output import Run, output_container
-from excamera.media.words import skipped
+from excamera.steps.ladder import stitch_ladder
 from excamera.steps.runs import checked_runs
-from excamera.steps.sound import sound_of
+from excamera.steps.sound import notes_on, sound_of
 from mu import Context, Event
 
 
@@ -33,6 +32,8 @@ def stitch(event: Event, context: Context) -> Event:
     """
     job = Job.load(context.store, event["job"])
     plan = job.plan
+    if plan.rungs:
+        return stitch_ladder(job, context).to_json()
     container = output_container(plan.container, plan.options.codec)
     assembly = assembly_of(job)
     whole, notes = checked_runs(job, assembly)
@@ -60,7 +61,7 @@ def stitch(event: Event, context: Context) -> Event:
         duration_s=max(float(plan.end * plan.time_base), sound.end_ms / 1000 if sound else 0.0),
         video_bytes=video_bytes,
         sound="none" if sound is None else sound.manner,
-        notes=[*plan.notes, *(_notes_on(sound) if sound else ()), *missed],
+        notes=[*plan.notes, *(notes_on(sound) if sound else ()), *missed],
         target=None if reached is None else reached.to_json(),
     ).to_json()
 
@@ -82,15 +83,3 @@ def _reached(job: Job, size: int, video_bytes: int) -> tuple[Reached | None, lis
         return reached, []
     why = aim.limit or "the samples that were tried are not like the rest of the film"
     return reached, [f"the target was missed: {reached.text}; {why}"]
-
-
-def _notes_on(sound: AudioRecord) -> Iterator[str]:
-    for track in sound.tracks:
-        notes = [track.note] if track.note else []
-        if track.skipped_packets:
-            notes.insert(0, skipped(track.skipped_packets))
-        for note in notes:
-            if len(sound.tracks) > 1:
-                yield f"sound track {track.place + 1} of the result: {note.removeprefix('sound: ')}"
-            else:
-                yield note

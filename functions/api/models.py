@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from excamera.job import goal as goals
-from excamera.job.codecs import CONTAINERS
+from excamera.job.codecs import CONTAINERS, MANIFESTS
 from excamera.job.options import OFFERED, Option, Value
 from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
 
@@ -90,7 +90,7 @@ class JobRequest(_Request):
     output: Annotated[
         str | None,
         Field(
-            pattern=rf"^[^\x00-\x1f\x7f]+\.({'|'.join(CONTAINERS)})$",
+            pattern=rf"^[^\x00-\x1f\x7f]+\.({'|'.join((*CONTAINERS, *MANIFESTS))})$",
             max_length=900,
             description="Key of the result, whose ending is that of its container; by default the "
             "source's key with the ending of the option `container`.",
@@ -298,8 +298,17 @@ class Reached(BaseModel):
     ]
 
 
+class ResultFile(BaseModel):
+    """One of the files of a ladder."""
+
+    name: str
+    key: str
+    size: int
+    url: Annotated[str | None, Field(description="GET it here; null if another job replaced it.")]
+
+
 class Result(BaseModel):
-    """A finished file."""
+    """A finished file; of a ladder the manifest, with the size of all files."""
 
     bucket: str
     key: str
@@ -310,6 +319,9 @@ class Result(BaseModel):
     sound: str
     notes: Annotated[list[str], Field(description="What a user should know of the source.")]
     target: Annotated[Reached | None, Field(description="Null for a job without a target.")] = None
+    files: Annotated[
+        list[ResultFile], Field(description="All files of a ladder, the manifest last; else none.")
+    ] = []
     url: Annotated[str | None, Field(description="GET it here; null if another job replaced it.")]
     expires: str | None
 

@@ -30,6 +30,7 @@ from functions.api.models import (
     Planned,
     Reached,
     Result,
+    ResultFile,
     TaskAttempt,
     TimelinePage,
 )
@@ -220,11 +221,16 @@ def _result(execution: Execution, results: Results, settings: ApiSettings) -> Re
 def finished(output: JobResult, job: str, results: Results, settings: ApiSettings) -> Result:
     """The file that a job has made, with a URL unless another job has replaced it."""
     url = results.url(output.key, job)
+    files = [
+        ResultFile(**one, url=found[0] if (found := results.url(one["key"], job)) else None)
+        for one in output.files
+    ]
     return Result(
         bucket=settings.output_bucket,
         **{name: getattr(output, name) for name in
            ("key", "size", "frames", "key_frames", "duration_s", "sound", "notes")},
         target=None if output.target is None else Reached(**output.target),
+        files=files,
         url=url[0] if url else None,
         expires=url[1] if url else None,
     )  # fmt: skip

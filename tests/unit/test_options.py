@@ -18,6 +18,7 @@ from excamera.cli.estimate import estimate
 from excamera.cli.jobs import check_ending
 from excamera.cli.submit import ask_for, submit
 from excamera.errors import OptionError, UnknownOutputFormat
+from excamera.job.codecs import MANIFESTS
 from excamera.job.options import (
     OFFERED,
     OPTIONS,
@@ -42,6 +43,7 @@ _EXAMPLES = {
     "fps": ("24", "24000/1001"),
     "crop": ("16:17:2:4",),
     "scale": ("-2:480", "640x360", "1080p"),
+    "ladder": ("1080p", "1080p,720p,480p", "480p, 720p"),
     "vf": ("unsharp", "split[a][b];[a][b]overlay"),
     "audio": ("2", "eng", "none", "en-GB"),
     "bitrate": ("2000", "2M", "0.5M", "800k", "1500.5"),
@@ -58,6 +60,7 @@ _NONSENSE = {
     "crop": ("16:16", "0:16:0:0", "16:16:1:0", "16:16:-2:0", "a:b:c:d"),
     "vf": (),
     "audio": ("0", "-1", "1,,2", "none,1", "e"),
+    "ladder": ("720", "640x360", "720p,", "720p,720p", "720p,721p", "8p"),
     "scale": ("-1:-2", "0:16", "16", "-3:16", "w:h", "0p", "1p", "1080i", "-720p"),
     "bitrate": ("0", "-1", "2 Mbit", "x", "20000M"),
     "size": ("0", "10", "7T", "big"),
@@ -78,9 +81,10 @@ _NONSENSE = {
 
 
 def _with(option: Option, value: object) -> EncodeOptions:
-    """The defaults but for one option; VP9 is in every container, AV1 has every depth."""
+    """The defaults but for one option, with a codec that has every value of it."""
     codecs = {"container": "vp9", "depth": "av1"}
-    options = EncodeOptions(codec=codecs.get(option.field, "vp8"))
+    ladder = "720p" if value in MANIFESTS else ""
+    options = EncodeOptions(codec=codecs.get(option.field, "vp8"), ladder=ladder)
     changed: dict[str, Any] = {option.field: value}
     if not option.group:
         return replace(options, **changed)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from excamera.job.plan import Plan
-from excamera.job.records import AudioRecord
+from excamera.job.plan import Plan, Tags
+from excamera.job.records import AudioRecord, TrackRecord
 from excamera.media.codecs import H264, OutputCodec
 from excamera.media.container import mp4
 from excamera.media.container.mp4_run import RunIndex, interleaved, run_of
@@ -69,38 +69,52 @@ class Mp4:
         Raises:
             ContainerError: MP4 cannot hold the film.
         """
-        entry = _ENTRIES[self.codec.name]
-        geometry = plan.geometry
         tracks = [] if sound is None else sound.tracks
-        sounds = [
-            SoundTrack(
-                configuration=bytes.fromhex(one.private),
-                rate=one.rate,
-                channels=one.channels,
-                first=one.first,
-                delay=round(one.delay_ns * one.rate / 1_000_000_000),
-                samples=one.samples,
-                language=plan.tags.sounds[one.place].language,
-                title=plan.tags.sounds[one.place].title,
-                place=one.place,
-                default=one is tracks[0],
-            )
-            for one in tracks
-        ]
-        video = VideoTrack(
-            entry=entry,
-            configuration=configuration_box(entry, config),
-            width=geometry.width,
-            height=geometry.height,
-            times=[pts for batch in plan.batches for pts in batch.pts],
-            end=plan.end,
-            time_base=plan.time_base,
-            sample_aspect=geometry.sample_aspect,
-            matrix=geometry.matrix,
-            transfer=geometry.transfer,
-            primaries=geometry.primaries,
-            light=geometry.light,
-            language=plan.tags.video_language,
-        )
+        sounds = [sound_track(one, plan.tags, is_default=one is tracks[0]) for one in tracks]
+        video = video_track(plan, self.codec, config)
         indexed = [(run.size, RunIndex.from_json(run.cues)) for run in runs]
         return mp4.front(video, sounds, indexed, plan.tags.title, plan.tags.chapters), b""
+
+
+def sound_track(track: TrackRecord, tags: Tags, *, is_default: bool = True) -> SoundTrack:
+    """A sound track of a file."""
+    heard = tags.sounds[track.place]
+    return SoundTrack(
+        configuration=bytes.fromhex(track.private),
+        rate=track.rate,
+        channels=track.channels,
+        first=track.first,
+        delay=track.delay,
+        samples=track.samples,
+        language=heard.language,
+        title=heard.title,
+        place=track.place,
+        default=is_default,
+    )
+
+
+def video_track(plan: Plan, codec: OutputCodec, config: bytes) -> VideoTrack:
+    """The video track of a plan.
+
+    Args:
+        plan: of the whole job.
+        codec: of the pictures.
+        config: see `OutputContainer.wrap`.
+    """
+    entry = _ENTRIES[codec.name]
+    geometry = plan.geometry
+    return VideoTrack(
+        entry=entry,
+        configuration=configuration_box(entry, config),
+        width=geometry.width,
+        height=geometry.height,
+        times=[pts for batch in plan.batches for pts in batch.pts],
+        end=plan.end,
+        time_base=plan.time_base,
+        sample_aspect=geometry.sample_aspect,
+        matrix=geometry.matrix,
+        transfer=geometry.transfer,
+        primaries=geometry.primaries,
+        light=geometry.light,
+        language=plan.tags.video_language,
+    )

@@ -12,11 +12,12 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from excamera.errors import ContainerError, UnknownOutputFormat
-from excamera.job.codecs import check_pair
+from excamera.job.codecs import FRAGMENTS, MANIFESTS, check_pair, container_of_rungs
 from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord
 from excamera.media.codecs import OUTPUT_CODECS, VP8, OutputCodec
-from excamera.media.container import ivf, webm
+from excamera.media.container import fragments, ivf, webm
+from excamera.media.container.fragments import Fragments
 from excamera.media.container.mp4_output import Mp4
 
 Stamped = tuple[int, bytes]
@@ -297,16 +298,31 @@ def output_container(name: str, codec: str) -> OutputContainer:
     """The container of that name, for a codec.
 
     Args:
-        name: of the container.
+        name: of the container; for a manifest, that of the files which it lists is returned.
         codec: a name in `excamera.job.codecs.CODECS`.
 
     Raises:
         UnknownOutputFormat: there is none, or it does not hold the codec.
     """
+    if name in MANIFESTS:
+        check_pair(name, codec)
+        name = container_of_rungs(name, codec)
+    if name == FRAGMENTS:
+        return Fragments(OUTPUT_CODECS[codec])
     if name not in OUTPUT_CONTAINERS:
         raise UnknownOutputFormat(f"the output must end in {ENDINGS}, not .{name}")
     check_pair(name, codec)
     return OUTPUT_CONTAINERS[name](OUTPUT_CODECS[codec])
+
+
+def index_of(container: str, front: bytes) -> tuple[int, int]:
+    """Where the index of segments begins in the front of a ladder's file, and its size.
+
+    Args:
+        container: the name of the file's.
+        front: as its `wrap` returned it.
+    """
+    return fragments.index_of(front) if container == FRAGMENTS else webm.cues_of(front)
 
 
 def _constant_frame_ns(plan: Plan) -> int | None:

@@ -260,7 +260,7 @@ def _chapters(chapters: Sequence[Chapter]) -> bytes:
     return element(ebml.CHAPTERS, element(ebml.EDITION, *atoms)) if chapters else b""
 
 
-def _cues(points: list[tuple[int, int]]) -> bytes:
+def _cues(points: list[tuple[int, int]], track: int) -> bytes:
     if not points:
         return b""
     return element(
@@ -271,7 +271,7 @@ def _cues(points: list[tuple[int, int]]) -> bytes:
                 unsigned(ebml.CUE_TIME, time_ms),
                 element(
                     ebml.CUE_TRACK_POSITIONS,
-                    unsigned(ebml.CUE_TRACK, VIDEO_TRACK),
+                    unsigned(ebml.CUE_TRACK, track),
                     unsigned(ebml.CUE_CLUSTER_POSITION, position, 8),
                 ),
             )
@@ -282,7 +282,7 @@ def _cues(points: list[tuple[int, int]]) -> bytes:
 
 def front(
     duration_ms: float,
-    video: VideoTrack,
+    video: VideoTrack | None,
     sounds: Sequence[AudioTrack],
     pieces: list[tuple[int, list[tuple[int, int]]]],
     title: str = "",
@@ -293,7 +293,7 @@ def front(
 
     Args:
         duration_ms: of the whole file.
-        video: the video track.
+        video: the video track; None for a file of sound alone.
         sounds: the sound tracks.
         pieces: in file order, for every run of cluster bytes its size and its cue points
             as (timestamp in ms, offset of the cluster in the run).
@@ -309,7 +309,9 @@ def front(
         real(ebml.DURATION, duration_ms),
         *([text(ebml.TITLE, title)] if title else []),
     )
-    entries = [_video_entry(video), *map(_audio_entry, sounds)]
+    entries = [_video_entry(video)] if video else []
+    entries += map(_audio_entry, sounds)
+    track = VIDEO_TRACK if video else AUDIO_TRACK
     points: list[tuple[int, int]] = []
     size = 0
     for length, cues in pieces:
@@ -319,14 +321,14 @@ def front(
         ebml.INFO: info,
         ebml.TRACKS: element(ebml.TRACKS, *entries),
         ebml.CHAPTERS: _chapters(chapters),
-        ebml.CUES: _cues(points),  # positions have a fixed length
+        ebml.CUES: _cues(points, track),  # positions have a fixed length
     }
     named = [number for number, part in parts.items() if part]
     lead = len(element(ebml.SEEK_HEAD, *(_seek(number, 0) for number in named)))
     places = itertools.accumulate((len(parts[number]) for number in named), initial=lead)
     seeks = [_seek(number, at) for number, at in zip(named, places, strict=False)]
     before = lead + sum(map(len, parts.values()))
-    parts[ebml.CUES] = _cues([(time_ms, before + at) for time_ms, at in points])
+    parts[ebml.CUES] = _cues([(time_ms, before + at) for time_ms, at in points], track)
     head = element(
         ebml.EBML,
         unsigned(ebml.EBML_VERSION, 1),
@@ -339,3 +341,17 @@ def front(
     )
     segment = ebml.identifier(ebml.SEGMENT) + ebml.size_field(before + size, 8)
     return head + segment + element(ebml.SEEK_HEAD, *seeks) + b"".join(parts.values())
+
+
+def cues_of(front: bytes) -> tuple[int, int]:
+    """Where the cues begin in a front, and the size of their element.
+
+    Args:
+        front: as `front` has written it, with cues.
+    """
+    at = 0
+    while True:
+        number, size, body = ebml.read_element(front, at)
+        if number == ebml.CUES:
+            return at, body + size - at
+        at = body if number == ebml.SEGMENT else body + size

@@ -11,7 +11,7 @@ from excamera.errors import OptionError
 from excamera.job import forms
 from excamera.job.codecs import CODECS, depth_of
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry, Light
+from excamera.job.plan import Geometry, Light, Rung
 from excamera.media.source.picture import bits_of, frame_of, planes_of, resized
 from excamera.media.source.tonemapping import NAMES, is_high_range, peak_nits
 
@@ -91,10 +91,33 @@ def scaled_geometry(geometry: Geometry, options: EncodeOptions) -> Geometry:
         width = _in_proportion(height, *before, -width)
     elif height < 0:
         height = _in_proportion(width, *before[::-1], -height)
-    shape = Fraction(*geometry.sample_aspect) * Fraction(before[0] * height, before[1] * width)
-    return replace(
-        geometry, size=(width, height), sample_aspect=(shape.numerator, shape.denominator)
+    return replace(geometry, size=(width, height), sample_aspect=_shape(geometry, width, height))
+
+
+def rungs_of(geometry: Geometry, options: EncodeOptions) -> tuple[tuple[Rung, ...], str]:
+    """The sizes of the option `ladder`, the largest first, and what a user should know of them.
+
+    What is larger than the pictures becomes their own size.
+    """
+    before = geometry.width, geometry.height
+    own = _even(min(before))
+    lines = list(dict.fromkeys(min(one, own) for one in options.rungs))
+    rungs = tuple(
+        Rung(f"{one}p", size, _shape(geometry, *size))
+        for one, size in ((one, _at_most(one, *before)) for one in lines)
     )
+    larger = [f"{one}p" for one in options.rungs if one > own]
+    if not larger:
+        return rungs, ""
+    instead = "" if own in options.rungs else f"; {own}p instead"
+    return rungs, f"{' and '.join(larger)}: larger than the pictures, left out{instead}"
+
+
+def _shape(geometry: Geometry, width: int, height: int) -> tuple[int, int]:
+    """The shape of pixels of another size that keeps the picture's."""
+    shape = Fraction(*geometry.sample_aspect)
+    shape *= Fraction(geometry.width * height, geometry.height * width)
+    return shape.numerator, shape.denominator
 
 
 def _at_most(most: int, width: int, height: int) -> tuple[int, int]:
