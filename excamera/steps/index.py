@@ -21,6 +21,7 @@ from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
 from excamera.job.flow import way_of_spans
 from excamera.job.forms import parse_rate
+from excamera.job.framing import cropped_geometry, scaled_geometry
 from excamera.job.goal import Goal
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
@@ -44,12 +45,7 @@ from excamera.media.scenes import Survey
 from excamera.media.source.clock import GAP_S
 from excamera.media.source.decoder import Decoder, packets_of
 from excamera.media.source.deinterlacer import LEAD, is_interlaced
-from excamera.media.source.framing import (
-    cropped_geometry,
-    range_note,
-    scaled_geometry,
-    toned_geometry,
-)
+from excamera.media.source.framing import range_note, toned_geometry
 from excamera.media.source.location import locate
 from excamera.media.source.media import Opened, fingerprint, open_media
 from excamera.media.source.numbered import (
