@@ -347,6 +347,13 @@ class Job(JobSummary):
         Planned | None, Field(description="What was chosen for the goal, once the job is planned.")
     ] = None
     frames: int | None = None
+    frames_done: Annotated[
+        int | None, Field(description="How many are encoded; null where only shares are counted.")
+    ] = None
+    left_s: Annotated[
+        float | None,
+        Field(description="Seconds until all are, at the speed of the last; null if unknown."),
+    ] = None
     film: Film | None = None
     chunks: int | None = None
     shares: Annotated[
