@@ -6,23 +6,17 @@ long it ran. Above them, how many ran at the same time.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-import json
-import re
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
 
 from mu.records import TaskRecord
+from mu.web_page import asset, seen, web_page
 from mu.whole import whole_file
 
 Which = Callable[[TaskRecord], int | str]
 
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+STYLE, MARKUP, SCRIPT = "timeline.css", "timeline.html", "timeline.js"
+"""The component that other pages show timelines with, too: `timeline(element, rows)`."""
 
 
 def write_page(
@@ -55,23 +49,13 @@ def page(
     which: Which | None = None,
 ) -> str:
     """The page as text; see `write_page`."""
-    script = _asset("timeline.js")
-    style = _asset("timeline.css")
-    policy = f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}"
-    # A closing tag inside the data would end it.
-    data = json.dumps(_data(records, which or _number), separators=(",", ":"))
-    data = data.replace("<", "\\u003c")
-    shown = html.escape(_seen(title))
-    about = "".join(f'<p class="about">{html.escape(_seen(line))}</p>\n' for line in lines)
-    return (
-        "<!doctype html>\n"
-        '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f"<title>{shown}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f"<h1>{shown}</h1>\n{about}{_asset('timeline.html')}"
-        f'<script type="application/json" id="records">{data}</script>\n'
-        f"<script>{script}</script>\n</body>\n</html>\n"
+    return web_page(
+        title=title,
+        body=f'{asset(MARKUP)}<div id="timeline"></div>\n',
+        lines=lines,
+        styles=[asset(STYLE)],
+        scripts=[asset(SCRIPT), 'timeline(byId("timeline"), dataOf("records"));\n'],
+        data={"records": rows_of(records, which)},
     )
 
 
@@ -79,11 +63,16 @@ def _number(record: TaskRecord) -> int:
     return record.number
 
 
-def _data(records: Sequence[TaskRecord], which: Which) -> dict[str, object]:
-    """What the page shows; the columns are in the order that `timeline.js` reads.
+def rows_of(records: Sequence[TaskRecord], which: Which | None = None) -> dict[str, object]:
+    """What the component shows; the columns are in the order that `timeline.js` reads.
 
     Names, workers and marks are lists, and rows have their places in these, which is shorter.
+
+    Args:
+        records: see `write_page`.
+        which: see `write_page`.
     """
+    which = which or _number
     ended = [record for record in records if record.finished is not None]
     start = min((record.queued or record.started for record in ended), default=0.0)
     names, workers, marks = _Places(), _Places(), _Places()
@@ -95,13 +84,13 @@ def _data(records: Sequence[TaskRecord], which: Which) -> dict[str, object]:
         one = which(record)
         return [
             names.of(record.name),
-            _seen(one) if isinstance(one, str) else one,
+            seen(one) if isinstance(one, str) else one,
             workers.of(record.worker),
             since(record.queued),
             since(record.started),
             since(record.finished),
             record.attempts,
-            record.error and _seen(record.error),
+            record.error and seen(record.error),
             float(f"{record.dollars:.6g}"),
             record.memory_mb,
             record.peak_memory_mib,
@@ -122,17 +111,4 @@ class _Places(dict[str, int]):
     """The place of each text among all, in the order in which they came."""
 
     def of(self, text: str) -> int:
-        return self.setdefault(_seen(text), len(self))
-
-
-def _seen(text: str) -> str:
-    r"""The text with `\u202e` and the like for what would not be seen, or would reorder others."""
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-def _asset(name: str) -> str:
-    return (resources.files("mu") / "page" / name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        return self.setdefault(seen(text), len(self))

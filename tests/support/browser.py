@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
@@ -20,6 +21,13 @@ BROWSER = next(
      if (found := shutil.which(name))),
     None,
 )  # fmt: skip
+
+_WITH_PIPES = (
+    "import fcntl, os, sys; "
+    # Out of the way first: they may be the other's place.
+    "moved = [fcntl.fcntl(int(one), fcntl.F_DUPFD, 10) for one in sys.argv[1:3]]; "
+    "os.dup2(moved[0], 3); os.dup2(moved[1], 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
 
@@ -40,12 +48,23 @@ class Seen:
 
 
 @contextlib.contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A browser with these arguments, which is ended behind the block."""
+def running(
+    *arguments: str, pipes: tuple[int, int] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A browser with these arguments, which is ended behind the block.
+
+    Args:
+        arguments: of its command line.
+        pipes: what becomes its descriptors 3 and 4; then nobody reads what it prints.
+    """
     assert BROWSER is not None
+    command = [BROWSER, *arguments]
+    if pipes is not None:
+        command = [sys.executable, "-c", _WITH_PIPES, *map(str, pipes), *command]
+    printed = subprocess.PIPE if pipes is None else subprocess.DEVNULL
     browser = subprocess.Popen(
-        [BROWSER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+        command, stdout=printed, stderr=printed, text=True, start_new_session=True,
+        pass_fds=pipes or (),
     )  # fmt: skip
     try:
         yield browser
