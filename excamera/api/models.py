@@ -338,6 +338,10 @@ class Job(JobSummary):
     source: str
     output: str
     options: dict[str, Any]
+    given: Annotated[
+        dict[str, bool | int | str],
+        Field(description="The options as a new job takes them, for one like this."),
+    ] = Field(default_factory=dict)
     priority: int = USUAL_PRIORITY
     tag: JsonValue = None
     goal: Annotated[

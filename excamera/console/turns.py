@@ -159,10 +159,10 @@ class Turns:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )  # fmt: skip
             live.program = program
-            assert program.stdin and program.stdout and program.stderr
-            errors = threading.Thread(
-                target=_keep_errors, args=(program.stderr, log), daemon=True
-            )
+            assert program.stdin is not None
+            assert program.stdout is not None
+            assert program.stderr is not None
+            errors = threading.Thread(target=_keep_errors, args=(program.stderr, log), daemon=True)
             errors.start()
             with contextlib.suppress(BrokenPipeError):
                 program.stdin.write(order.to_json() + "\n")
@@ -239,5 +239,3 @@ def _kill_session(leader: int) -> None:
     """Kill what is left of a program and of the processes that it has begun."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-
-
