@@ -49,10 +49,12 @@ def local_console(folder: Path, port: int, *, part_bytes: int = PART_BYTES) -> I
             records, paths = Records(folder), SignedPaths(token)
             turns, parts = Turns(records), Parts(records, paths, part_bytes)
             site = LocalSite(Gate(token), paths, LocalJobs(records, turns, parts, paths), parts)
-            with serving(port, site, token) as address:
+            with serving(port, site) as address:
+                paths.address = address
                 turns.open()
                 try:
-                    yield address
+                    # Browsers send no server what is behind the #.
+                    yield f"{address}{PAGE}#{token}"
                 finally:
                     turns.close()
     except OSError as error:
@@ -62,8 +64,8 @@ def local_console(folder: Path, port: int, *, part_bytes: int = PART_BYTES) -> I
 
 
 @contextlib.contextmanager
-def serving(port: int, site: Site, token: str) -> Iterator[str]:
-    """Serve a site within the block; yields the address of its page.
+def serving(port: int, site: Site) -> Iterator[str]:
+    """Serve a site within the block; yields its address.
 
     Raises:
         OptionError: the port is taken.
@@ -78,8 +80,7 @@ def serving(port: int, site: Site, token: str) -> Iterator[str]:
     thread.daemon = True
     thread.start()
     try:
-        # Browsers send no server what is behind the #.
-        yield f"{server.address}{PAGE}#{token}"
+        yield server.address
     finally:
         server.shutdown()
         server.server_close()

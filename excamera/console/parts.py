@@ -6,6 +6,7 @@ has come is noted beside it when it is on the disk: an upload goes on after any 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -67,7 +68,9 @@ class Parts:
             expires=self._paths.expires(),
         )
 
-    def take(self, record: Record, number: int, length: int, body: BinaryIO) -> str:
+    def take(
+        self, record: Record, number: int, length: int, body: BinaryIO, md5: str | None = None
+    ) -> str:
         """Store a part; returns its ETag.
 
         Args:
@@ -75,11 +78,12 @@ class Parts:
             number: of the part, from 1.
             length: bytes that the request says it has.
             body: from which they are read.
+            md5: their digest in base 64, if the request has it.
 
         Raises:
             Conflict: the job does not wait for parts.
             Unprocessable: there is no such part, or it has another length.
-            Malformed: the request ended before its end.
+            Malformed: the request ended before its end, or has not the bytes of its digest.
         """
         self._check(record)
         layout = {one: (offset, size) for one, offset, size in self._layout(record)}
@@ -97,6 +101,8 @@ class Parts:
                 digest.update(block)
             out.flush()
             os.fsync(out.fileno())
+        if md5 is not None and base64.b64encode(digest.digest()).decode() != md5:
+            raise Malformed(f"part {number} does not have the bytes of its Content-MD5")
         etag = f'"{digest.hexdigest()}"'
         note = ReceivedPart(number=number, size=size, etag=etag)
         with whole_file(self._records.parts(record.id) / f"{number}.json") as part:

@@ -196,7 +196,13 @@ class LocalSite:
     # ---- what addresses prove ----
 
     def _take(self, request: Request, job: str, number: str) -> Answer:
-        etag = self._parts.take(self._jobs.find(job), int(number), request.length, request.body)
+        etag = self._parts.take(
+            self._jobs.find(job),
+            int(number),
+            request.length,
+            request.body,
+            request.headers.get("content-md5"),
+        )
         return Answer(HTTPStatus.OK, headers={"ETag": etag})
 
     def _complete(self, request: Request, job: str) -> Answer:

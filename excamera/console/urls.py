@@ -24,14 +24,18 @@ class SignedPaths:
     Args:
         secret: whoever knows it can sign.
         clock: tells Unix seconds.
+
+    Attributes:
+        address: of the console, with which all that is signed begins.
     """
 
     def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
+        self.address = ""
         self._secret = secret.encode()
         self._clock = clock
 
     def sign(self, method: str, path: str) -> str:
-        """A path with its proof, relative to the console's address.
+        """The address of a path, with its proof.
 
         Args:
             method: of the requests that it is for.
@@ -39,7 +43,7 @@ class SignedPaths:
         """
         until = str(int(self._clock()) + URL_S)
         proof = {_UNTIL: until, _SIGNATURE: self._signature(method, path, until)}
-        return f"{quote(path)}?{urlencode(proof)}"
+        return f"{self.address}{quote(path)}?{urlencode(proof)}"
 
     def expires(self) -> str:
         """Until when what is signed now is valid, ISO 8601."""

@@ -115,9 +115,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     allow_reuse_address = True
 
     def __init__(self, port: int, site: Site) -> None:
+        self._connected: set[socket.socket] = set()
         super().__init__((HOST, port), _Handler)
         self.site = site
-        self.hosts = {f"{name}:{self.server_port}" for name in (HOST, "localhost")}
 
     @property
     def address(self) -> str:
@@ -128,6 +128,23 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         """Bind, without asking a name server who this is."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection in a thread of its own."""
+        self._connected.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._connected.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """End all connections: browsers keep theirs for their next requests."""
+        super().server_close()
+        for connection in list(self._connected):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say what went wrong, unless a browser has just left."""
@@ -148,9 +165,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = self.headers.get("Content-Length", "0")
         split = urlsplit(self.path)
-        if self.headers.get("Host", "") not in self.server.hosts:
+        if f"http://{self.headers.get('Host', '')}" != self.server.address:
             # A name that somebody has made stand for this machine: its pages would be ours.
-            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "This server has another address.")
+            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, f"Open {self.server.address}.")
         elif "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "A request must say how long it is.")
         else:

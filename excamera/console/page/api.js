@@ -41,7 +41,7 @@ async function ask(method, path, { body = null, query = {}, headers = {} } = {})
 }
 
 /* An address that the API has given, which proves itself. */
-export const addressOf = (url) => new URL(url.startsWith("/") ? url.slice(1) : url, BASE).href;
+export const addressOf = (url) => new URL(url, BASE).href;
 
 export const offers = () => ask("GET", "/options");
 export const estimate = (film, options) => ask("POST", "/estimate", { body: { film, options } });

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import * as details from "./details.js";
 import { factsOf } from "./film.js";
 import * as form from "./form.js";
-import { complain, filmOf, isActive, moment, say, seen, short, STATES } from "./text.js";
+import { about, complain, filmOf, isActive, moment, say, seen, short, STATES } from "./text.js";
 import * as uploads from "./upload.js";
 
 const BUSY_MS = 1000, IDLE_MS = 5000, TYPING_MS = 300;
@@ -47,7 +47,7 @@ async function estimate() {
   const { guessed, ...film } = facts;
   try {
     const found = await api.estimate(film, form.chosen());
-    out.textContent = `Estimate: about ${seconds(found.seconds)}, ${short(found.bytes)}` +
+    out.textContent = `Estimate: ${about(found.seconds)}, ${short(found.bytes)}` +
       `${found.usd === null ? "" : `, ${money(found.usd)}`}; ${found.width}x${found.height}, ${count(found.frames, "frame")}` +
       `${guessed ? " at 25 a second" : ""}. By ${found.by}.`;
   } catch (error) {

@@ -1,7 +1,7 @@
 /* One job: progress, facts, the result, a report, the log, and what can be done. */
 
 import * as api from "./api.js";
-import { bytes, filmOf, isActive, moment, seen, seenLines, STATES } from "./text.js";
+import { about, bytes, filmOf, isActive, moment, seen, seenLines, STATES } from "./text.js";
 
 let shown = null;  // the id of the job
 let last = "";  // what decides whether the parts below the facts are made anew
@@ -42,10 +42,10 @@ function facts(job, acts) {
     ["Frames", job.frames_done === null || job.frames === null ? job.frames : `${grouped(job.frames_done)} of ${grouped(job.frames)}`],
     ["Batches", job.batches && `${grouped(job.batches.done)} of ${grouped(job.batches.total)}`],
     ["Shares", job.shares && `${grouped(job.shares.done)} of ${grouped(job.shares.total)}`],
-    ["Time left", job.state === "running" && job.left_s !== null ? `about ${seconds(job.left_s)}` : null],
+    ["Time left", job.state === "running" && job.left_s !== null ? about(job.left_s) : null],
     ["Picture", job.film && `${job.film.width}x${job.film.height}`],
     ["Took", actual && actual.seconds !== null ? `${actual.seconds} s` : null],
-    ["Predicted", predicted && [predicted.seconds !== null && `${predicted.seconds} s`, predicted.bytes !== null && bytes(predicted.bytes), predicted.usd !== null && money(predicted.usd)].filter(Boolean).join(", ")],
+    ["Predicted", predicted && [predicted.seconds !== null && about(predicted.seconds), predicted.bytes !== null && bytes(predicted.bytes), predicted.usd !== null && money(predicted.usd)].filter(Boolean).join(", ")],
     ["Cost", cost && money(cost.so_far_usd)],
     ["Retries", job.retries || null],
     ["Film", bytes(job.size)],

@@ -26,6 +26,9 @@ export function short(value) {
   return `${value} bytes`;
 }
 
+/* A prediction is never that exact. */
+export const about = (value) => (value < 1 ? "less than a second" : `about ${seconds(value)}`);
+
 export const moment = (iso) => (iso ? new Date(iso).toLocaleString("en-GB") : "");
 
 export const STATES = {

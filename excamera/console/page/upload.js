@@ -74,16 +74,22 @@ async function sendMissing(id, file, state, moved) {
   };
   tell();
   const left = [...upload.parts];
+  let failed = null;
   const worker = async () => {
-    while (left.length && !state.stopped) {
+    while (left.length && !state.stopped && !failed) {
       const part = left.shift();
-      tags.set(part.number, await put(part, file, state, (sent) => { partly.set(part.number, sent); tell(); }));
+      try {
+        tags.set(part.number, await put(part, file, state, (sent) => { partly.set(part.number, sent); tell(); }));
+        done += part.size;
+      } catch (error) {
+        failed ??= error;
+      }
       partly.delete(part.number);
-      done += part.size;
       tell();
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  if (failed && !state.stopped) throw failed;
   if (state.stopped) return false;
   await complete(upload.complete_url, tags);
   return true;
