@@ -113,6 +113,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 64
 
     def __init__(self, port: int, site: Site) -> None:
         self._connected: set[socket.socket] = set()
