@@ -18,6 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from excamera.api import refusals
 from excamera.api.attempts import timeline
+from excamera.api.estimates import EstimateAnswer, EstimateRequest
+from excamera.api.logs import JobLog
 from excamera.api.models import (
     JOB_ID,
     Cancelled,
@@ -29,13 +31,18 @@ from excamera.api.models import (
     State,
     TimelinePage,
 )
+from excamera.api.offers import Offers, offers
+from excamera.console.page import page_file
+from excamera.job.options import EncodeOptions
 from functions import begun
 from functions.api import problems
 from functions.api.delivery import Delivery, SignedUrls
+from functions.api.estimates import estimated
 from functions.api.executions import Executions
 from functions.api.jobs import Jobs
 from functions.api.learned import forget, learned
 from functions.api.lists import PAGE, Lists
+from functions.api.logs import job_log
 from functions.api.openapi import PATH, document
 from functions.api.settings import ApiSettings
 from functions.api.uploads import Results, Uploads
@@ -185,6 +192,66 @@ def get_timeline(
     """List a job's attempts."""
     jobs.check(job_id)
     return timeline(store, job_id, next, limit)
+
+
+@app.get(
+    "/jobs/<job_id>/logs",
+    operation_id="getLogs",
+    summary="List the last log lines of a job, or of the task that failed",
+    responses={
+        200: {"description": "Some", "content": {"application/json": {"model": JobLog}}},
+        **_problems(404),
+    },
+)
+def get_logs(job_id: JobId) -> JobLog:
+    """List a job's log lines."""
+    return job_log(jobs.get(job_id), settings.log_groups)
+
+
+@app.get(
+    "/options",
+    operation_id="getOptions",
+    summary="Get what jobs can be asked for: options with their help, presets, limits",
+    responses={
+        200: {"description": "Offers", "content": {"application/json": {"model": Offers}}},
+        **_problems(),
+    },
+)
+def get_options() -> Offers:
+    """Return what is offered."""
+    return offers(
+        EncodeOptions.from_json(settings.default_options),
+        costs=True,
+        suffixes=settings.suffixes,
+        max_source_bytes=settings.max_source_bytes,
+    )
+
+
+@app.post(
+    "/estimate",
+    operation_id="estimate",
+    summary="Estimate time, size and price of a film that is not sent yet",
+    responses={
+        200: {
+            "description": "Estimate",
+            "content": {"application/json": {"model": EstimateAnswer}},
+        },
+        **_problems(413, 415),
+    },
+)
+def estimate(request: EstimateRequest) -> EstimateAnswer:
+    """Estimate a job."""
+    return estimated(request, store, settings)
+
+
+@app.get("/console/<name>", include_in_schema=False, enable_validation=False)
+def get_console(name: str) -> Response[str]:
+    """A file of the console's page."""
+    try:
+        kind, data = page_file(name)
+    except KeyError:
+        raise refusals.NotFound("there is no such file of the console's page") from None
+    return Response(200, kind, data.decode())
 
 
 @app.get(

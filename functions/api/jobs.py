@@ -273,6 +273,7 @@ def _unstarted(event: dict[str, Any], **more: Any) -> Job:
         **source_of(event),
         output=f"{output['store']}/{output['key']}",
         options=event["options"],
+        given=EncodeOptions.from_json(event["options"]).offered(),
         priority=event.get("priority", USUAL_PRIORITY),
         tag=event["tag"],
         goal=event.get("goal"),

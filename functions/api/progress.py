@@ -58,6 +58,7 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         size=event.get("size"),
         output=f"{output['store']}/{output['key']}",
         options=_options(event, planned),
+        given=EncodeOptions.from_json(_options(event, planned)).offered(),
         priority=event.get("priority", USUAL_PRIORITY),
         tag=event.get("tag"),
         goal=_goal(chosen["goal"] if chosen else event.get("goal")),
