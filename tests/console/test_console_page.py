@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from excamera.console.local import local_console
+from tests.console.pages import again, facts, opened, until_state
 from tests.pipeline.clips import Clip
 from tests.support.accessibility import findings
 from tests.support.browser import needs_browser
@@ -24,35 +25,6 @@ PART = 64 << 10
 HOSTILE = '<img src=x onerror="window.ran=1"><script>window.ran=1</script>\u202egpj.txt'
 PICTURES = "EXCAMERA_PICTURES"
 """A variable that names a folder in which the pictures of the screen stay."""
-
-
-def opened(driven: Chromium, address: str, **given: int) -> Page:
-    """The console's page, when it has what it shows."""
-    page = driven.page(address, **given)
-    page.until("document.body.dataset.ready")
-    return page
-
-
-def again(page: Page) -> None:
-    """Leave the page, and come back to it."""
-    address = page.ask("location.href")
-    page.go("about:blank")
-    page.go(address)
-    page.until("document.body.dataset.ready")
-
-
-def until_state(page: Page, words: str) -> None:
-    """Wait until the job that is shown is in a state."""
-    page.until(f"document.getElementById('job-state')?.textContent === {json.dumps(words)}")
-
-
-def facts(page: Page, where: str) -> dict[str, str]:
-    """The names and values of a list of facts."""
-    found: dict[str, str] = page.ask(
-        f"Object.fromEntries([...document.querySelectorAll({where + ' dd'!r})]"
-        ".map((one) => [one.dataset.name, one.textContent]))"
-    )
-    return found
 
 
 def pictured(page: Page, folder: Path, name: str) -> None:
