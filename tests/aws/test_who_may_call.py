@@ -108,7 +108,8 @@ def test_unsigned_requests_are_refused(api: Api) -> None:
     for method, path in (
         ("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/jobs/a"), ("DELETE", "/jobs/a"),
         ("GET", "/jobs/a/timeline"), ("GET", "/openapi.json"), ("GET", "/model"),
-        ("DELETE", "/model"),
+        ("DELETE", "/model"), ("GET", "/jobs/a/logs"), ("GET", "/options"), ("POST", "/estimate"),
+        ("GET", "/console/index.html"),
     ):  # fmt: skip
         answer = ask(api, {}, path, method)
         assert answer.status == 403, (method, path, answer.data)

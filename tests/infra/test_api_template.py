@@ -45,7 +45,7 @@ def test_keys_and_pages_by_context(tmp_path: Path) -> None:
     found = methods(document)
     for method in ("GET", "POST", "DELETE"):
         assert all(one["ApiKeyRequired"] for one in found[method])
-    assert len(found["OPTIONS"]) == 5
+    assert len(found["OPTIONS"]) == 9
     [plan] = resources(document, "AWS::ApiGateway::UsagePlan").values()
     assert plan["Properties"]["Quota"] == {"Limit": 7, "Period": "DAY"}
     assert "ApiKeyId" in document["Outputs"]
