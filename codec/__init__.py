@@ -41,6 +41,7 @@ from codec.operations import (
     simd_level,
     skim,
 )
+from codec.quantizer_index import y_ac_qi
 from codec.raster import Raster
 from codec.settings import BufferCopy, EncodeSettings, Reference, Segments
 from codec.sketch import Motion, Sketch, steady
@@ -88,4 +89,5 @@ __all__ = [
     "simd_level",
     "skim",
     "steady",
+    "y_ac_qi",
 ]

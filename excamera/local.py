@@ -28,7 +28,18 @@ from excamera.job.target import Reached
 from excamera.lifecycle.failure import second_try
 from excamera.media.scenes import Survey
 from excamera.media.source.numbered import find_pictures, is_sequence
-from excamera.places import check_input, check_output, check_timeline, full, write_page, written
+from excamera.places import (
+    check_input,
+    check_output,
+    check_report,
+    check_timeline,
+    full,
+    write_page,
+    written,
+)
+from excamera.report.job import job_facts
+from excamera.report.making import report_of
+from excamera.report.page import write_report
 from excamera.steps.plan import surveys_of
 from excamera.steps.room import bytes_in
 from excamera.work import JOB, TMPDIR_ADVICE, Work, kept, mark_of, resumable, temporary
@@ -77,6 +88,7 @@ def encode_file(
     keep_job: Path | None = None,
     work_dir: Path | None = None,
     timeline: Path | None = None,
+    report: Path | None = None,
     observer: Observer | None = None,
     say: Callable[[str], None] = lambda _text: None,
 ) -> EncodeResult:
@@ -95,6 +107,7 @@ def encode_file(
             can resume; None for a temporary one. A source that can only be read once has that.
         timeline: page with the timeline of the tasks that ended, also if the encode fails; it
             ends in .html, and replaces one of before.
+        report: page with all that is known of the encode, likewise (see `excamera.report`).
         observer: hears of the progress.
         say: gets lines for the user about what is left, and what is taken up again.
 
@@ -107,6 +120,8 @@ def encode_file(
     check_pair(container, options.codec)
     if timeline is not None:
         check_timeline(timeline, source)
+    if report is not None:
+        check_report(report, source)
     if keep_job is not None and work_dir is not None:
         raise OptionError("keep_job names the folder itself, work_dir its parent: give one")
     processes = workers or available_cpus()
@@ -126,6 +141,7 @@ def encode_file(
         with (
             Executor(workers=processes, store=store) as executor,
             _timeline(timeline, Path(event["input"]["name"]).name) as records,
+            _report(report, work, output, records, processes),
         ):
             done = _run(executor, excamera_flow(), event, observer, keys, records)
             result = JobResult.from_json(done)
@@ -259,6 +275,26 @@ def _timeline(path: Path | None, source: str) -> Iterator[list[TaskRecord]]:
         raise
     if path is not None:
         write_page(path, records, title=source)
+
+
+@contextlib.contextmanager
+def _report(
+    path: Path | None, work: Work, output: Path, records: list[TaskRecord], processes: int
+) -> Iterator[None]:
+    """Write the page of a job when it ends; of one that fails, what is known of it."""
+    if path is None:
+        yield
+        return
+    try:
+        yield
+    except Exception as error:
+        # The user must see why the job failed, not why its page did.
+        with contextlib.suppress(ExCameraError, OSError):
+            failed = job_facts(work.path, records, name=output.name, log=[str(error)])
+            write_report(path, report_of([failed], measure=False))
+        raise
+    facts = job_facts(work.path, records, name=output.name)
+    write_report(path, report_of([facts], workers=processes))
 
 
 def named(failure: TaskFailed) -> Exception:

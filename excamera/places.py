@@ -83,6 +83,17 @@ def check_timeline(page: Path, source: str = "-") -> None:
     check_page(check_place(page, source=source))
 
 
+def check_report(page: Path, *sources: str) -> None:
+    """Refuse a page that cannot be written, before any work is done.
+
+    Raises:
+        OutputError: the class says why.
+    """
+    check_page(page, "report")
+    for source in sources or ("-",):
+        check_page(check_place(page, source=source), "report")
+
+
 def check_picture(picture: Path, source: str = "-") -> None:
     """Refuse a picture that cannot be written, before any work is done.
 

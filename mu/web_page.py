@@ -59,7 +59,8 @@ def web_page(
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f"<title>{shown}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f'<header>\n<h1>{shown}</h1>\n<div id="theme"></div>\n</header>\n'
-        f"<main>\n{about}{body}</main>\n"
+        f"<main>\n{about}<noscript><p>This page needs JavaScript, which the browser does not run."
+        f"</p></noscript>\n{body}</main>\n"
         f"{elements}<script>{script}</script>\n</body>\n</html>\n"
     )
 

@@ -54,6 +54,8 @@ from excamera.work import usual_parent
 @progress_options(verbose=True)
 @option("--timeline", section=OUTPUT, type=click.Path(path_type=Path),
         help="Write what each worker did to this .html file, even on failure.")  # fmt: skip
+@option("--report", section=OUTPUT, type=click.Path(path_type=Path),
+        help="Write what happened, frame by frame, to this .html file.")  # fmt: skip
 @json_option
 def encode(
     source: str,
@@ -64,6 +66,7 @@ def encode(
     keep_job: Path | None,
     work_dir: Path | None,
     timeline: Path | None,
+    report: Path | None,
     progress: str,
     quiet: bool,
     verbose: bool,
@@ -83,7 +86,7 @@ def encode(
     if quiet and verbose:
         raise OptionError("--quiet says nothing, --verbose explains: give one")
     if dry_run:
-        refuse(keep_job=keep_job, timeline=timeline)
+        refuse(keep_job=keep_job, timeline=timeline, report=report)
         container = check_output(output, overwrite, source)
         with progress_observer(progress, quiet=quiet, verbose=verbose) as observer:
             foreseen, estimate = on_this_machine(source, chosen, container, workers, observer)
@@ -101,6 +104,7 @@ def encode(
             keep_job=keep_job,
             work_dir=work_dir,
             timeline=timeline,
+            report=report,
             observer=observer,
             say=observer.say,
         )

@@ -22,6 +22,7 @@ from excamera.cli.jobs import cancel, fetch, jobs, status, timeline
 from excamera.cli.logs import logs
 from excamera.cli.model import model
 from excamera.cli.presets import presets
+from excamera.cli.report import report
 from excamera.cli.sample import sample
 from excamera.cli.submit import submit
 from excamera.cli.warm import warm
@@ -36,7 +37,9 @@ def excamera() -> None:
     """Encode a video on many small workers into one stream: VP8 with few key frames, or others."""
 
 
-excamera.add_section("On one machine", (encode, console, decode, compare, info, sample, clean))
+excamera.add_section(
+    "On one machine", (encode, console, decode, compare, report, info, sample, clean)
+)
 excamera.add_section(
     "Jobs in the cloud",
     (estimate, submit, jobs, status, fetch, cancel, logs, timeline),

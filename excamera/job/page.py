@@ -19,10 +19,14 @@ from mu.timeline_page import write_page
 _ENDING = ".html"
 
 
-def check_page(path: Path) -> None:
+def check_page(path: Path, what: str = "timeline") -> None:
     """Refuse a page that cannot be written, before any work is done.
 
     The ending protects films: a page of before is replaced.
+
+    Args:
+        path: of the page.
+        what: it is, in words.
 
     Raises:
         OutputError: the class says why.
@@ -30,7 +34,7 @@ def check_page(path: Path) -> None:
     if path.is_dir():
         raise OutputIsDirectory(f"{path}: is a directory")
     if path.suffix.lower() != _ENDING:
-        raise UnknownOutputFormat(f"{path}: the timeline must end in {_ENDING}")
+        raise UnknownOutputFormat(f"{path}: the {what} must end in {_ENDING}")
     if not path.parent.is_dir():
         raise NoOutputFolder(f"{path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -52,11 +56,11 @@ def write_timeline(
         OutputNotWritable: it cannot be written.
     """
     try:
-        write_page(path, records, title=title, lines=lines, which=_which)
+        write_page(path, records, title=title, lines=lines, which=which)
     except OSError as error:
         raise OutputNotWritable(f"{path}: {error.strerror}") from error
 
 
-def _which(record: TaskRecord) -> str:
+def which(record: TaskRecord) -> str:
     """The span, or the batch and the chunk, as `excamera logs` shows them."""
     return "/".join(str(record.event[name]) for name in NUMBERS if name in record.event)

@@ -6,6 +6,7 @@ alone do not tell them: those of VP8 do.
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,12 +42,14 @@ class CodedFrame:
         size: bytes.
         key: whether decoding can start here.
         type: see `KEY`.
+        y_ac_qi: the index of its quantizer, in VP8; else None.
     """
 
     time_s: float | None
     size: int
     key: bool
     type: str
+    y_ac_qi: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,33 +298,44 @@ def _sums(frames: Iterable[CodedFrame]) -> dict[str, OfType]:
 def _types_of(stream: VideoStream, *, decode: bool) -> _Types | None:
     context: VideoCodecContext | None = stream.codec_context
     if context is not None and context.codec.canonical_name == "vp8":
-        return _Types(_type_of_vp8)
+        return _Types(_of_vp8 if decode else _type_of_vp8)
     if not decode:
         return None
     # FFmpeg may have no decoder for it.
-    return _Types(lambda _packet: UNKNOWN) if context is None else _Decoded(context)
+    return _Types(_unknown) if context is None else _Decoded(context)
 
 
-def _type_of_vp8(packet: Packet[Any]) -> str:
+def _type_of_vp8(packet: Packet[Any]) -> tuple[str, int | None]:
     data = bytes(packet)
     if codec.is_key_frame(data):
-        return KEY
-    return INTER if codec.is_shown(data) else HIDDEN
+        return KEY, None
+    return (INTER if codec.is_shown(data) else HIDDEN), None
+
+
+def _of_vp8(packet: Packet[Any]) -> tuple[str, int | None]:
+    kind, quantizer = _type_of_vp8(packet)
+    with contextlib.suppress(codec.BitstreamError):
+        quantizer = codec.y_ac_qi(bytes(packet))
+    return kind, quantizer
+
+
+def _unknown(_packet: Packet[Any]) -> tuple[str, int | None]:
+    return UNKNOWN, None
 
 
 class _Types:
     """The frames of a picture, whose packets tell their types."""
 
-    def __init__(self, type_of: Callable[[Packet[Any]], str]) -> None:
-        self._type_of = type_of
+    def __init__(self, told_of: Callable[[Packet[Any]], tuple[str, int | None]]) -> None:
+        self._told_of = told_of
         self._found: list[CodedFrame] = []
 
     def add(self, packet: Packet[Any]) -> None:
         if packet.size:
             time = packet.pts if packet.pts is not None else packet.dts
             seconds = None if time is None else float(time * packet.time_base)
-            kind = self._type_of(packet)
-            self._found.append(CodedFrame(seconds, packet.size, packet.is_keyframe, kind))
+            told = self._told_of(packet)
+            self._found.append(CodedFrame(seconds, packet.size, packet.is_keyframe, *told))
 
     def frames(self) -> list[CodedFrame]:
         return self._found
@@ -331,7 +345,7 @@ class _Decoded(_Types):
     """The frames of a picture whose types are known once it is decoded."""
 
     def __init__(self, context: VideoCodecContext) -> None:
-        super().__init__(lambda _packet: UNKNOWN)
+        super().__init__(_unknown)
         context.thread_type = "AUTO"
         context.copy_opaque = True
         self._context = context

@@ -149,6 +149,31 @@ def test_the_timeline_of_a_job(excamera: Command, clip: Path, tmp_path: Path) ->
     assert excamera("timeline", "no-such-job").returncode == 2
 
 
+def test_the_report_of_a_job(excamera: Command, clip: Path, tmp_path: Path) -> None:
+    """If this fails, a job in the cloud has no report, or one without its plan, seams and costs."""
+    job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]
+    done = excamera("report", job, "--reference", clip, "-o", "job.html", "--json")
+    assert done.returncode == 0, done.stderr
+    [run] = json.loads(done.stdout)["runs"]
+    shown = json.loads(excamera("status", job, "--json").stdout)
+    assert (run["bytes"], run["frame_count"]) == (
+        shown["result"]["size"], shown["result"]["frames"],
+    )  # fmt: skip
+    assert run["actual"]["usd"] == shown["actual"]["usd"]
+    assert run["predicted"]["seconds"] == shown["predicted"]["seconds"]
+    assert sum(one["dollars"] for one in run["tasks"]) == pytest.approx(
+        shown["cost"]["so_far_usd"], rel=1e-4
+    )
+    assert run["quality"]["frames"] == run["frame_count"]
+    assert run["notes"] == shown["result"]["notes"]
+    for batch in run["batches"]:
+        assert len(batch["states"]) == len(batch["chunk_frames"])
+    assert run["roles"]["key"]["frames"] == shown["result"]["key_frames"]
+    assert "data-pan" in (tmp_path / "job.html").read_text()
+    missing = excamera("report", "no-such-job")
+    assert (missing.returncode, "Traceback" in missing.stderr) == (2, False)
+
+
 def test_the_log_of_a_job(excamera: Command, clip: Path) -> None:
     """If this fails, the lines of a job's log come out of order."""
     job = json.loads(excamera("submit", clip, "--wait", "--json", "--again").stdout)["id"]

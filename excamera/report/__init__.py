@@ -1,0 +1,1 @@
+"""What happened in an encode, for people to look at: its facts, measured and drawn."""

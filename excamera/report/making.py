@@ -1,0 +1,223 @@
+"""Makes a report: what is known of its runs, what is measured, and which pictures go into it."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import av
+
+import codec
+from excamera.report.facts import Report, Run
+from excamera.report.files import file_run
+from excamera.report.job import JobFacts, job_facts
+from excamera.report.measure import Film, Taken, measured, taken, with_quality
+from mu.machine import available_cpus
+
+PICTURES_BYTES = 3_000_000
+"""Of all pictures in a page, as they stand in it."""
+
+_THUMBS = 160
+_MOST_VIEWS, _LEAST_VIEWS = 24, 4
+_VIEW_BYTES = 45_000
+"""Of a larger picture as it stands in the page; most are smaller."""
+
+_APART = 12
+"""Frames between two of the worst: neighbours look alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A report and its pictures.
+
+    Attributes:
+        report: the facts.
+        source: small pictures of the source, or of the first run without one, by frame; and larger
+            ones of the source.
+        results: larger pictures of each run.
+    """
+
+    report: Report
+    source: Taken
+    results: Sequence[Taken]
+
+
+def facts_of(path: str) -> JobFacts:
+    """The facts of a file, or of the folder of a job on this machine.
+
+    Raises:
+        NoSuchJob: a folder holds no job.
+        InputError: a file cannot be read.
+    """
+    if Path(path).is_dir():
+        return job_facts(Path(path))
+    return JobFacts(file_run(path), None, Film(path))
+
+
+def report_of(
+    sides: Sequence[JobFacts],
+    reference: str = "",
+    *,
+    title: str = "",
+    measure: bool = True,
+    workers: int | None = None,
+    say: Callable[[str], None] = lambda _text: None,
+) -> Made:
+    """The report of runs, side by side.
+
+    Args:
+        sides: what is known of each.
+        reference: path of what all are measured against; by default each job's own source, and that
+            of the first for files.
+        title: of the page; by default the names of the runs.
+        measure: whether to measure qualities and take pictures.
+        workers: processes; None for one per CPU.
+        say: gets a line for the user before what takes long.
+
+    Raises:
+        InputError: a film cannot be read.
+        FrameSizeDiffers: the reference's pictures have another size.
+    """
+    source = (
+        Film(reference) if reference else next((one.source for one in sides if one.source), None)
+    )
+    if not measure or not any(one.result for one in sides):
+        source = None
+    runs = []
+    for side in sides:
+        run = side.run
+        if source is not None and side.result is not None:
+            say(f"measuring {run.frames.count:,} frames of {run.name}")
+            # Jobs that are edited in other ways have other pictures of the same source.
+            own = source if reference else side.source or source
+            run = with_quality(run, measured(own, side.result, workers))
+        runs.append(run)
+    report = Report(
+        title=title or ", ".join(run.name for run in runs),
+        made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        made_with=machine(),
+        reference=(Path(reference).name if reference else _source_name(sides))
+        if source is not None
+        else "",
+        runs=runs,
+    )
+    films = [side.result for side in sides if side.result is not None]
+    if not films or not measure:
+        return Made(report, _NONE, [_NONE for _ in runs])
+    say("taking pictures")
+    return _pictured(report, sides, source, films, workers)
+
+
+def _pictured(
+    report: Report,
+    sides: Sequence[JobFacts],
+    source: Film | None,
+    films: Sequence[Film],
+    workers: int | None,
+) -> Made:
+    count = max(run.frames.count for run in report.runs)
+    thumbs = frozenset(at * count // min(count, _THUMBS) for at in range(min(count, _THUMBS)))
+    each = len(films) * (2 if source is not None else 1) + (source is not None)
+    most = max(_LEAST_VIEWS, min(_MOST_VIEWS, PICTURES_BYTES // (each * _VIEW_BYTES)))
+    pictured = dict(sorted(_worth_seeing(report.runs, most)))
+    order = films if source is None else [source, *films]
+    found = taken(order, source, thumbs, frozenset(pictured), workers)
+    first, rest = (found[0], found[1:]) if source is not None else (found[0], found)
+    shown = iter(rest)
+    results = [_NONE if side.result is None else next(shown) for side in sides]
+    without = replace(first, views={}) if source is None else first
+    kept = _within(pictured, [without, *results])
+    return Made(replace(report, pictured={at: pictured[at] for at in kept}), without, results)
+
+
+def _worth_seeing(runs: Sequence[Run], most: int) -> Iterator[tuple[int, str]]:
+    """Numbers of frames to look at, and why: half the worst, the rest where pieces meet."""
+    found: dict[int, str] = {}
+    for run in runs:
+        quality = [(db, at) for at, db in enumerate(run.frames.ssim_db) if db is not None]
+        chosen: list[int] = []
+        for _, at in sorted(quality):
+            if all(abs(at - other) >= _APART for other in chosen):
+                chosen.append(at)
+            if len(chosen) >= max(1, most // (2 * len(runs))):
+                break
+        for place, at in enumerate(chosen, 1):
+            found.setdefault(at, f"number {place} of the worst of {run.name}")
+    for why, numbers in _borders(runs):
+        room = max(0, most - len(found)) // 2 or 1
+        step = max(1, len(numbers) // room)
+        for at in numbers[::step][:room]:
+            if len(found) < most:
+                found.setdefault(at, why)
+    yield from found.items()
+
+
+def _borders(runs: Sequence[Run]) -> Iterator[tuple[str, list[int]]]:
+    seams, begins, scenes = set[int](), set[int](), set[int]()
+    for run in runs:
+        for batch in run.batches:
+            at = batch.first_frame
+            begins.add(at)
+            for length in batch.chunk_frames[:-1]:
+                at += length
+                seams.add(at)
+        scenes |= set(run.scenes or ())
+        if not run.batches:
+            begins |= {at for at, kind in enumerate(run.frames.type) if kind in ("key", "I")}
+    yield "begins a scene", sorted(scenes)
+    yield "first behind a seam", sorted(seams - begins)
+    yield "key frame", sorted(begins)
+
+
+def _within(pictured: dict[int, str], films: Sequence[Taken]) -> list[int]:
+    """The numbers whose pictures fit into the page."""
+    left = PICTURES_BYTES - sum(_text(one) for film in films for one in film.thumbs.values())
+    kept = []
+    for number in pictured:
+        size = sum(
+            _text(some[number])
+            for film in films
+            for some in (film.views, film.differences)
+            if number in some
+        )
+        if size <= left:
+            left -= size
+            kept.append(number)
+    return kept
+
+
+def _text(picture: bytes) -> int:
+    return (len(picture) + 2) // 3 * 4
+
+
+def _source_name(sides: Sequence[JobFacts]) -> str:
+    return next((name for side in sides if (name := side.run.facts.get("Source"))), "")
+
+
+def machine() -> dict[str, str]:
+    """This machine and the versions on it, by name."""
+    return {
+        "ExCamera": version("excamera"),
+        "Machine": f"{platform.system()} {platform.machine()}, {available_cpus()} CPUs",
+        "CPU": _cpu(),
+        "Instructions of the codec": codec.simd_level(),
+        "Python": platform.python_version(),
+        "PyAV": f"{av.__version__}, libavcodec "
+        + ".".join(map(str, av.library_versions["libavcodec"])),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
+
+
+_NONE = Taken({}, {}, {})
