@@ -130,6 +130,7 @@ class Turns:
         if failure is not None and self._closed and not live.stopped:
             self._records.change(record, state="queued")
             return
+        self._records.keep_timeline_only(record.id)
         if failure is None:
             self._records.change(record, state="succeeded", ended=time.time())
         elif live.stopped:
@@ -137,7 +138,6 @@ class Turns:
             self._records.change(record, state="stopped", ended=time.time())
         else:
             self._records.change(record, state="failed", ended=time.time(), failure=failure)
-        self._records.keep_timeline_only(record.id)
 
     def _attempt(self, record: Record, live: Live) -> dict[str, Any] | None:
         """Run the job's program; returns why it failed, or None if it has made the result."""
