@@ -357,8 +357,8 @@ def test_jobs_have_their_turn_by_priority(
     caller: Caller, done: dict[str, Any], tmp_path: Path
 ) -> None:
     """If this fails, urgent jobs wait, or a queue's places are wrong."""
-    slow = Clip(frames=150, width=640, height=360).write(tmp_path / "slow.mp4")
-    first = caller.submit(slow, effort=4)["id"]
+    slow = Clip(frames=75, width=640, height=360).write(tmp_path / "slow.mp4")
+    first = caller.submit(slow, effort=4, fps="240")["id"]
     until(lambda: caller.get(first)["state"] == "running")
     made = []
     for priority in (0, 5):
