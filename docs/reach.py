@@ -29,13 +29,13 @@ from docs.workload import (
     payloads,
     size,
 )
+from excamera.api.models import TaskAttempt, TimelinePage
 from excamera.job.codecs import CONTAINERS
 from excamera.job.objects import Keys
 from excamera.job.records import JobResult
 from excamera.job.steps import STEP_NAMES
 from excamera.lifecycle.ending import notice_of
 from excamera.lifecycle.results import LONGEST_SOURCE
-from functions.api.models import TaskAttempt, TimelinePage
 from functions.api.uploads import Multipart
 from mu import Attempt, Range
 from mu.store.s3.bucket import KEYS_AT_ONCE

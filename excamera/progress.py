@@ -126,6 +126,21 @@ class Following(Observer):
         """How many batches are so far."""
         return sum(one is cell for one in self.batches)
 
+    def facts(self) -> dict[str, Any]:
+        """What programs are told of it; docs/cli.md describes the fields."""
+        return {
+            "frames_done": self.frames_done,
+            "frames": self.frames,
+            "batches_done": self.count(Cell.DONE),
+            "batches_running": self.count(Cell.RUNNING) + self.count(Cell.RETRIED),
+            "batches": len(self.batches),
+            "retries": self.retries,
+            "fps": round(self.fps, 2),
+            "seconds_left": None if self.left_s is None else round(self.left_s, 1),
+            "bytes": self.bytes,
+            "kbit_s": None if self.kbit_s is None else round(self.kbit_s, 1),
+        }
+
     # ---- what a subclass does ----
 
     def note(self, text: str) -> None:

@@ -20,6 +20,10 @@ _ROUTES = {
     "jobs": ("GET", "POST"),
     "jobs/{job_id}": ("GET", "DELETE"),
     "jobs/{job_id}/timeline": ("GET",),
+    "jobs/{job_id}/logs": ("GET",),
+    "options": ("GET",),
+    "estimate": ("POST",),
+    "console/{name}": ("GET",),
     "model": ("GET", "DELETE"),
     "openapi.json": ("GET",),
 }

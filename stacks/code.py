@@ -11,7 +11,9 @@ from layers.builder import may_compile, open_to_readers, say_on_stderr
 from layers.bytecode import Compiler, compiler
 from layers.repository import WORK, Files, content, package_files, project_files
 
-_LEFT_OUT = ("excamera/cli/", "excamera/cloud/", "excamera/_deploy/")
+_LEFT_OUT = ("excamera/cli/", "excamera/cloud/", "excamera/console/", "excamera/_deploy/")
+_PAGE = ("console/__init__.py", "console/page.py", "console/page/*")
+"""What of the console the API serves; `mu` has the rest of its page."""
 
 
 def function_code(python: str, build: Path = WORK) -> Path:
@@ -26,6 +28,9 @@ def function_code(python: str, build: Path = WORK) -> Path:
     """
     found = project_files("functions") | package_files("excamera") | package_files("mu")
     files = {name: path for name, path in found.items() if not name.startswith(_LEFT_OUT)}
+    files |= package_files("mu", "page/*")
+    for pattern in _PAGE:
+        files |= package_files("excamera", pattern)
     compiling = compiler(python)
     target = build / "functions" / _digest(files, compiling)
     if not target.is_dir() and not may_compile(compiling, python, say_on_stderr):

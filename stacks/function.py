@@ -88,6 +88,7 @@ class Function(Construct):
         more_mb: further sizes of memory in which it is there, with the same role and log.
 
     Attributes:
+        log: of all sizes.
         role: of all sizes.
         sizes: the function in each size of memory, by MB; the usual one is the first.
     """
@@ -116,6 +117,7 @@ class Function(Construct):
         )
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log.grant_write(self.role)
+        self.log = log
 
         snap_start = (
             lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if step in settings.snap_start else None

@@ -15,7 +15,7 @@ from constructs import Construct
 import layers
 from excamera.job.cut import SPAN_PIXELS
 from excamera.job.environments import AT_START, FOR_BATCHES
-from excamera.job.steps import ENCODING, SPREADING, STEPS, Per, Right, Step
+from excamera.job.steps import ENCODING, SPREADING, STEP_NAMES, STEPS, Per, Right, Step
 from stacks.code import function_code
 from stacks.delivery import Delivery
 from stacks.executors import Executors
@@ -288,6 +288,9 @@ class Workers(Construct):
                 "ARCHITECTURE": settings.architecture,
                 "API_AUTH": settings.api_auth,
                 "SWEEP_FUNCTION": sweep.live.function_arn,
+                "LOG_GROUPS": Stack.of(self).to_json_string(
+                    {name: self.by_step[name].log.log_group_name for name in STEP_NAMES}
+                ),
                 "CORS_ORIGINS": json.dumps(settings.cors_origins),
                 "DELIVERY": "{}" if delivery is None else delivery.told,
             },
@@ -311,6 +314,8 @@ class Workers(Construct):
         api.allow(["s3:GetObject", "s3:DeleteObject"], [self.model])
         self.tell_absent_jobs(api)
         api.allow(["lambda:InvokeFunction"], [sweep.live.function_arn])
+        logs = [self.by_step[name].log.log_group_arn for name in STEP_NAMES]
+        api.allow(["logs:FilterLogEvents"], logs)
         self._look_at_output(api)
         self._look_at_sources(api)
         api.allow(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from excamera.cli.cloud import Cloud, print_fields, print_json
-from excamera.cli.estimate import CONSTANTS, edited, look_at, pace_of
+from excamera.cli.estimate import CONSTANTS, look_at, pace_of
 from excamera.cli.help import RUNNING, option
 from excamera.errors import OptionError
 from excamera.job.goal import Goal
@@ -16,6 +16,7 @@ from excamera.job.options import EncodeOptions
 from excamera.job.plan import Batch, Plan
 from excamera.local import Foreseen, plan_file
 from excamera.media.words import counted, visible
+from excamera.price.edits import edited
 from excamera.price.estimate import Film, Pace, result_bytes
 from excamera.price.machine import machine_seconds
 from excamera.price.planner import planned

@@ -20,17 +20,15 @@ from excamera.cli.frontier import HEAD, MARK, picture, row
 from excamera.cli.help import OUTPUT, STACK, a_file, command, option
 from excamera.cli.model import errors_line
 from excamera.cli.options import by_hand, encode_options, given, goal_of, goal_options
-from excamera.errors import CloudError, CloudUnavailable, NoFrames
-from excamera.job import forms
-from excamera.job.codecs import depth_of
+from excamera.errors import CloudError, CloudUnavailable
 from excamera.job.cut import longest_plain
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
-from excamera.job.plan import Geometry
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.media.words import counted
 from excamera.places import check_input, check_picture, written
 from excamera.price.choices import Point
+from excamera.price.edits import edited
 from excamera.price.estimate import Estimate, Film, Pace, Workers, guessed_crf
 from excamera.price.estimate import estimate as estimated
 from excamera.price.planner import Planned, planned
@@ -190,39 +188,6 @@ def look_at(source: str, audio: str = "") -> Film:
         pixels = video.format
         bits = max(one.bits for one in pixels.components) if pixels is not None else 8
         return Film(frames, video.width, video.height, seconds, sound, bits)
-
-
-def edited(film: Film, options: EncodeOptions) -> Film:
-    """A film with its trim, rate, size and sound; what filters make of the size is not known.
-
-    Raises:
-        NoFrames: it ends before the trim begins.
-        OptionError: the crop does not lie in the picture.
-    """
-    from excamera.media.source.framing import cropped_geometry, rungs_of, scaled_geometry
-
-    begin = forms.parse_start(options.start) if options.start else 0
-    if begin >= film.duration_s:
-        raise NoFrames(f"the film is {film.duration_s:.3f} s long: choose an earlier --start")
-    seconds = film.duration_s - float(begin)
-    if options.duration:
-        seconds = min(seconds, float(forms.parse_duration(options.duration)))
-    rate = film.frames / film.duration_s
-    if options.fps:
-        rate = float(forms.parse_rate(options.fps))
-    geometry = Geometry(film.width, film.height)
-    geometry = scaled_geometry(cropped_geometry(geometry, options, "the film"), options)
-    sizes = [one.size for one in rungs_of(geometry, options)[0]]
-    pixels = geometry.width * geometry.height
-    return Film(
-        max(1, round(seconds * rate)),
-        geometry.width,
-        geometry.height,
-        seconds,
-        0 if options.audio == forms.NO_AUDIO else film.sound,
-        depth_of(options.codec, options.depth, film.bits),
-        sum(width * height for width, height in sizes) / pixels if sizes else 1.0,
-    )
 
 
 def pace_of(cloud: Cloud, like: str | None = None) -> tuple[Workers, Pace, str]:

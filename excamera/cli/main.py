@@ -10,6 +10,7 @@ from codec.errors import CodecError
 from excamera.cli.clean import clean
 from excamera.cli.compare import compare
 from excamera.cli.completion import completion
+from excamera.cli.console import console
 from excamera.cli.decode import decode
 from excamera.cli.deploy import deploy, destroy, synth
 from excamera.cli.doctor import doctor
@@ -36,7 +37,9 @@ def excamera() -> None:
     """Encode a video on many small workers into one stream: VP8 with few key frames, or others."""
 
 
-excamera.add_section("On one machine", (encode, decode, compare, report, info, sample, clean))
+excamera.add_section(
+    "On one machine", (encode, console, decode, compare, report, info, sample, clean)
+)
 excamera.add_section(
     "Jobs in the cloud",
     (estimate, submit, jobs, status, fetch, cancel, logs, timeline),

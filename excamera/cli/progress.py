@@ -162,20 +162,7 @@ class JsonProgress(Progress):
         if now - self._told < _TELL_EVERY_S and done == self._told_batches:
             return
         self._told, self._told_batches = now, done
-        running = self.count(Cell.RUNNING) + self.count(Cell.RETRIED)
-        self._tell(
-            "progress",
-            frames_done=self.frames_done,
-            frames=self.frames,
-            batches_done=done,
-            batches_running=running,
-            batches=len(self.batches),
-            retries=self.retries,
-            fps=round(self.fps, 2),
-            seconds_left=None if self.left_s is None else round(self.left_s, 1),
-            bytes=self.bytes,
-            kbit_s=None if self.kbit_s is None else round(self.kbit_s, 1),
-        )
+        self._tell("progress", **self.facts())
 
     def _tell(self, event: str, **fields: Any) -> None:
         self._out.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")

@@ -111,6 +111,27 @@ class Api:
         """The answer to a DELETE."""
         return self._ask("DELETE", path, {})
 
+    def forward(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer to somebody else's request, which is sent once, with our proof.
+
+        Args:
+            method: of the request.
+            path: quoted, with its query.
+            body: of the request.
+            headers: of the request.
+
+        Raises:
+            CloudUnavailable: the API does not answer.
+        """
+        url = self._url + path
+        try:
+            proven = self._prove(method, url, headers, body)
+            return self._http.request(method, url, body=body or None, headers=proven)
+        except urllib3.exceptions.HTTPError as error:
+            raise CloudUnavailable(f"the API at {self._url} does not answer: {error}") from error
+
     def _ask(self, method: str, path: str, query: Mapping[str, Any]) -> Json:
         return self._send(method, path, query, b"", {})[0]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from operator import itemgetter
@@ -11,10 +9,9 @@ from typing import Any
 
 from excamera.cloud.account import Account, Stack, explained
 from excamera.job.steps import NUMBERS, STEP_NAMES
+from excamera.lifecycle.log_lines import line_of
 
 Line = dict[str, Any]
-
-_TIMESTAMP = "%Y-%m-%d %H:%M:%S,%f%z"  # of Powertools' logger
 
 
 def lines(
@@ -63,16 +60,6 @@ def _logged(account: Account, function: str, job: dict[str, Any]) -> Iterator[tu
         )  # fmt: skip
         for page in pages:
             for event in page["events"]:
-                try:
-                    line = json.loads(event["message"])
-                except ValueError:
-                    continue  # Lambda's own START, END and REPORT
-                if isinstance(line, dict):
-                    yield _written(line) or event["timestamp"], line
-
-
-def _written(line: Line) -> int | None:
-    with contextlib.suppress(KeyError, TypeError, ValueError):
-        written = datetime.strptime(line["timestamp"], _TIMESTAMP)
-        return round(written.timestamp() * 1000)
-    return None
+                found = line_of(event)
+                if found is not None:
+                    yield found

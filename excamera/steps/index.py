@@ -22,6 +22,7 @@ from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
 from excamera.job.flow import way_of_spans
 from excamera.job.forms import parse_rate
+from excamera.job.framing import cropped_geometry, rungs_of, scaled_geometry
 from excamera.job.goal import Goal
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
@@ -46,12 +47,9 @@ from excamera.media.source.clock import GAP_S
 from excamera.media.source.decoder import Decoder, packets_of
 from excamera.media.source.deinterlacer import LEAD, is_interlaced
 from excamera.media.source.framing import (
-    cropped_geometry,
     deepened_geometry,
     depth_note,
     range_note,
-    rungs_of,
-    scaled_geometry,
     toned_geometry,
 )
 from excamera.media.source.location import locate

@@ -14,8 +14,8 @@ import boto3
 from botocore.exceptions import ClientError
 from botocore.signers import CloudFrontSigner
 
+from excamera.api.refusals import Unavailable
 from excamera.lifecycle.urls import VERSION
-from functions.api.problems import Unavailable
 
 _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
 

@@ -16,14 +16,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Que
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions import begun
-from functions.api import problems
-from functions.api.delivery import Delivery, SignedUrls
-from functions.api.executions import Executions
-from functions.api.jobs import Jobs
-from functions.api.learned import forget, learned
-from functions.api.lists import PAGE, Lists
-from functions.api.models import (
+from excamera.api import refusals
+from excamera.api.attempts import timeline
+from excamera.api.estimates import EstimateAnswer, EstimateRequest
+from excamera.api.logs import JobLog
+from excamera.api.models import (
     JOB_ID,
     Cancelled,
     Job,
@@ -34,8 +31,19 @@ from functions.api.models import (
     State,
     TimelinePage,
 )
+from excamera.api.offers import Offers, offers
+from excamera.console.page import page_file
+from excamera.job.options import EncodeOptions
+from functions import begun
+from functions.api import problems
+from functions.api.delivery import Delivery, SignedUrls
+from functions.api.estimates import estimated
+from functions.api.executions import Executions
+from functions.api.jobs import Jobs
+from functions.api.learned import forget, learned
+from functions.api.lists import PAGE, Lists
+from functions.api.logs import job_log
 from functions.api.openapi import PATH, document
-from functions.api.progress import timeline
 from functions.api.settings import ApiSettings
 from functions.api.uploads import Results, Uploads
 from functions.sweeps import Sweeps
@@ -81,7 +89,7 @@ IdempotencyKey = Annotated[
 
 
 def _problems(*statuses: int) -> dict[int, Any]:
-    content = {problems.MEDIA_TYPE: {"model": Problem}}
+    content = {refusals.MEDIA_TYPE: {"model": Problem}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}
         for status in (400, 403, 422, 429, 500, 503, *statuses)
@@ -187,6 +195,66 @@ def get_timeline(
 
 
 @app.get(
+    "/jobs/<job_id>/logs",
+    operation_id="getLogs",
+    summary="List the last log lines of a job, or of the task that failed",
+    responses={
+        200: {"description": "Some", "content": {"application/json": {"model": JobLog}}},
+        **_problems(404),
+    },
+)
+def get_logs(job_id: JobId) -> JobLog:
+    """List a job's log lines."""
+    return job_log(jobs.get(job_id), settings.log_groups)
+
+
+@app.get(
+    "/options",
+    operation_id="getOptions",
+    summary="Get what jobs can be asked for: options with their help, presets, limits",
+    responses={
+        200: {"description": "Offers", "content": {"application/json": {"model": Offers}}},
+        **_problems(),
+    },
+)
+def get_options() -> Offers:
+    """Return what is offered."""
+    return offers(
+        EncodeOptions.from_json(settings.default_options),
+        costs=True,
+        suffixes=settings.suffixes,
+        max_source_bytes=settings.max_source_bytes,
+    )
+
+
+@app.post(
+    "/estimate",
+    operation_id="estimate",
+    summary="Estimate time, size and price of a film that is not sent yet",
+    responses={
+        200: {
+            "description": "Estimate",
+            "content": {"application/json": {"model": EstimateAnswer}},
+        },
+        **_problems(413, 415),
+    },
+)
+def estimate(request: EstimateRequest) -> EstimateAnswer:
+    """Estimate a job."""
+    return estimated(request, store, settings)
+
+
+@app.get("/console/<name>", include_in_schema=False, enable_validation=False)
+def get_console(name: str) -> Response[str]:
+    """A file of the console's page."""
+    try:
+        kind, data = page_file(name)
+    except KeyError:
+        raise refusals.NotFound("there is no such file of the console's page") from None
+    return Response(200, kind, data.decode())
+
+
+@app.get(
     "/model",
     operation_id="getModel",
     summary="Get what the stack has learned from its jobs",
@@ -227,7 +295,7 @@ def get_document() -> Response[str]:
     return Response(200, "application/json", document(app, settings))
 
 
-def _refused(refusal: problems.Refusal) -> Response[Any]:
+def _refused(refusal: refusals.Refusal) -> Response[Any]:
     return problems.of_refusal(refusal)
 
 
@@ -240,12 +308,12 @@ def _unsupported(_error: RequestUnsupportedContentType) -> Response[Any]:
 
 
 def _not_found(_error: NotFoundError) -> Response[Any]:
-    return problems.of_refusal(problems.NotFound("there is nothing at this path"))
+    return problems.of_refusal(refusals.NotFound("there is nothing at this path"))
 
 
 def _unavailable(error: Exception) -> Response[Any]:
     logger.exception("AWS refused")
-    return problems.of_refusal(problems.Unavailable(f"AWS did not answer: {type(error).__name__}"))
+    return problems.of_refusal(refusals.Unavailable(f"AWS did not answer: {type(error).__name__}"))
 
 
 def _failed(_error: Exception) -> Response[Any]:
@@ -255,7 +323,7 @@ def _failed(_error: Exception) -> Response[Any]:
 
 app.not_found(_not_found)
 for _kind, _handle in (
-    (problems.Refusal, _refused),
+    (refusals.Refusal, _refused),
     (RequestValidationError, _invalid),
     (RequestUnsupportedContentType, _unsupported),
     (StoreError, _unavailable),
@@ -273,10 +341,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a request from API Gateway."""
     if len(event.get("body") or "") > BODY_BYTES:  # before it is parsed
         refused = problems.of_refusal(
-            problems.TooLarge(f"the body is larger than {BODY_BYTES} bytes")
+            refusals.TooLarge(f"the body is larger than {BODY_BYTES} bytes")
         )
         return {"statusCode": refused.status_code, "body": refused.body,
-                "headers": {"Content-Type": problems.MEDIA_TYPE}}  # fmt: skip
+                "headers": {"Content-Type": refusals.MEDIA_TYPE}}  # fmt: skip
     return app.resolve(event, context)
 
 

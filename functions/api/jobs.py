@@ -12,6 +12,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from excamera.api.models import Cancelled, Job, JobRequest, State
+from excamera.api.refusals import Conflict, NoSuchJob, Unprocessable
 from excamera.errors import OptionError
 from excamera.job.codecs import AUTO
 from excamera.job.objects import Keys
@@ -30,8 +32,6 @@ from excamera.lifecycle.uploads import job_name, job_of_source
 from functions.api.awaited import Awaited, find_awaited
 from functions.api.executions import Execution, Executions
 from functions.api.lists import source_of, time_of
-from functions.api.models import Cancelled, Job, JobRequest, State
-from functions.api.problems import Conflict, NoSuchJob, Unprocessable
 from functions.api.progress import progress
 from functions.api.records import remembered
 from functions.api.settings import ApiSettings
@@ -273,6 +273,7 @@ def _unstarted(event: dict[str, Any], **more: Any) -> Job:
         **source_of(event),
         output=f"{output['store']}/{output['key']}",
         options=event["options"],
+        given=EncodeOptions.from_json(event["options"]).offered(),
         priority=event.get("priority", USUAL_PRIORITY),
         tag=event["tag"],
         goal=event.get("goal"),

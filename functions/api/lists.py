@@ -7,12 +7,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from excamera.api.models import JobPage, JobSummary, State
+from excamera.api.refusals import Malformed
 from excamera.lifecycle import catalogue
 from excamera.lifecycle.admission import Waiting, find, queue
 from functions.api.awaited import find_awaited
 from functions.api.executions import Execution, Executions
-from functions.api.models import JobPage, JobSummary, State
-from functions.api.problems import Malformed
 from functions.api.records import summary_of_record
 from mu import Store, at_once
 

@@ -1,105 +1,37 @@
-"""Refusals, and the answers that report them: problem details as in RFC 9457.
-
-Refusal
-├── Malformed          400
-├── NoSuchJob          404
-├── NotFound           404
-├── Conflict           409
-├── TooLarge           413
-├── Unprocessable      422
-└── Unavailable        503
-"""
+"""The answers that report problems, as Powertools sends them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.api.models import FieldProblem, Problem
-
-MEDIA_TYPE = "application/problem+json"
-
-
-class Refusal(Exception):
-    """The API does not carry out a request."""
-
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-class Malformed(Refusal):
-    """The request cannot be parsed, or its page token is not one of this API."""
-
-    status = HTTPStatus.BAD_REQUEST
+from excamera.api.models import Problem
+from excamera.api.refusals import (
+    MEDIA_TYPE,
+    Refusal,
+    problem,
+    problem_of,
+    problem_of_fields,
+)
 
 
-class NoSuchJob(Refusal):
-    """There is no job of that id."""
-
-    status = HTTPStatus.NOT_FOUND
-
-
-class NotFound(Refusal):
-    """There is nothing at that path."""
-
-    status = HTTPStatus.NOT_FOUND
-
-
-class Conflict(Refusal):
-    """The same idempotency key was used for another request."""
-
-    status = HTTPStatus.CONFLICT
-
-
-class TooLarge(Refusal):
-    """The request's body is too large."""
-
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-
-
-class Unprocessable(Refusal):
-    """The request can be parsed but not carried out."""
-
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-
-
-class Unavailable(Refusal):
-    """AWS does not answer, or limits the rate of requests."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-
-
-def answer(
-    status: int, error: str, detail: str, errors: Iterable[FieldProblem] = ()
-) -> Response[Any]:
+def answer(status: int, error: str, detail: str) -> Response[Any]:
     """The answer that reports a problem."""
-    problem = Problem(
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        error=error,
-        errors=list(errors),
-    )
-    return Response(status_code=status, content_type=MEDIA_TYPE, body=problem.model_dump_json())
+    return _answer(problem(status, error, detail))
 
 
 def of_refusal(refusal: Refusal) -> Response[Any]:
     """The answer to a refused request."""
-    return answer(refusal.status, type(refusal).__name__, str(refusal))
+    return _answer(problem_of(refusal))
 
 
 def of_fields(found: Iterable[dict[str, Any]]) -> Response[Any]:
     """The answer to a request with fields that the models reject."""
-    errors = [
-        FieldProblem(
-            pointer="/".join(str(part) for part in one["loc"]),
-            detail=str(one["msg"]).removeprefix("Value error, "),
-        )
-        for one in found
-    ]
-    if any(one["type"] == "json_invalid" for one in found):
-        return answer(HTTPStatus.BAD_REQUEST, "Malformed", "The body is not JSON.", errors)
-    detail = "; ".join(f"{one.pointer}: {one.detail}" for one in errors)
-    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, "Unprocessable", detail, errors)
+    return _answer(problem_of_fields(found))
+
+
+def _answer(found: Problem) -> Response[Any]:
+    assert found.status is not None
+    return Response(status_code=found.status, content_type=MEDIA_TYPE, body=found.model_dump_json())

@@ -7,18 +7,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from excamera.job.goal import CHOSEN
-from excamera.job.objects import Keys
-from excamera.job.options import EncodeOptions
-from excamera.job.records import JobResult, PlanSummary, Prediction
-from excamera.job.steps import NUMBERS
-from excamera.job.tally import Tally
-from excamera.lifecycle.admission import USUAL_PRIORITY
-from excamera.lifecycle.failure import recorded
-from excamera.price import estimate as estimates
-from excamera.price.costs import actual
-from functions.api.executions import Execution
-from functions.api.models import (
+from excamera.api.models import (
     Cost,
     Count,
     Failure,
@@ -31,15 +20,21 @@ from functions.api.models import (
     Reached,
     Result,
     ResultFile,
-    TaskAttempt,
-    TimelinePage,
 )
-from functions.api.problems import Malformed
+from excamera.job.goal import CHOSEN
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.job.records import JobResult, PlanSummary, Prediction
+from excamera.job.tally import Tally
+from excamera.lifecycle.admission import USUAL_PRIORITY
+from excamera.lifecycle.failure import recorded
+from excamera.price import estimate as estimates
+from excamera.price.costs import actual
+from functions.api.executions import Execution
 from functions.api.settings import ApiSettings
 from functions.api.so_far import so_far
 from functions.api.uploads import Results
-from mu import Attempt, Event, NoSuchKey, Store, TaskRecord, at_once
-from mu.timeline import attempts
+from mu import Event, Store
 
 _USUAL_CONCURRENCY = 1000
 
@@ -64,6 +59,7 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         size=event.get("size"),
         output=f"{output['store']}/{output['key']}",
         options=_options(event, planned),
+        given=EncodeOptions.from_json(_options(event, planned)).offered(),
         priority=event.get("priority", USUAL_PRIORITY),
         tag=event.get("tag"),
         goal=_goal(chosen["goal"] if chosen else event.get("goal")),
@@ -83,53 +79,6 @@ def progress(execution: Execution, store: Store, results: Results, settings: Api
         actual=_actual(execution, cost, result) if ended else None,
         failure=_failure(execution, store, keys),
         result=result,
-    )
-
-
-def timeline(store: Store, job: str, after: str | None, limit: int) -> TimelinePage:
-    """Some of a job's attempts, in the order of their keys.
-
-    Raises:
-        Malformed: `after` is not from an earlier page.
-    """
-    prefix = Keys(job).timeline
-    if after is not None and not list(attempts("", [after.removeprefix("/")])):
-        raise Malformed("next: not a token of this timeline")
-    keys = store.list(
-        f"{prefix}/", after="" if after is None else f"{prefix}/{after}", limit=limit + 1
-    )
-    some = keys[:limit]
-
-    def read(key: str) -> TaskRecord | None:
-        try:
-            return TaskRecord.from_json(store.get(key))
-        except NoSuchKey:  # the job was cancelled meanwhile
-            return None
-
-    found = [
-        _attempt(attempt, record)
-        for attempt, record in zip(attempts(prefix, some), at_once(read, some), strict=True)
-        if record is not None
-    ]
-    following = some[-1].removeprefix(f"{prefix}/") if len(keys) > limit else None
-    return TimelinePage(attempts=found, next=following)
-
-
-def _attempt(attempt: Attempt, record: TaskRecord) -> TaskAttempt:
-    return TaskAttempt(
-        task=attempt.task,
-        step=attempt.name,
-        attempt=attempt.number,
-        outcome=attempt.outcome,
-        started=record.started,
-        finished=record.finished,
-        queued=record.queued,
-        worker=record.worker,
-        peak_memory_mib=record.peak_memory_mib,
-        **{name: record.event[name] for name in NUMBERS if name in record.event},
-        fetched=record.marks.get("fetched"),
-        computed=record.marks.get("computed"),
-        stored=record.marks.get("stored"),
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from excamera.api.models import Cost, Failure, Job, JobSummary, Outcome
 from excamera.job.records import JobResult
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.catalogue import Record
-from functions.api.models import Cost, Failure, Job, JobSummary, Outcome
 from functions.api.progress import finished
 from functions.api.settings import ApiSettings
 from functions.api.uploads import Results

@@ -28,6 +28,7 @@ class ApiSettings(Settings):
         architecture: "arm64" or "x86_64", of every function.
         api_auth: "iam" or "key", how callers authenticate.
         sweep_function: ARN of the function that removes the objects of cancelled jobs.
+        log_groups: of the functions of steps, by the step.
         cors_origins: web pages' origins from which browsers may call the API.
         delivery: what `functions.api.delivery.Delivery` has of the distribution; empty for none.
     """
@@ -47,5 +48,6 @@ class ApiSettings(Settings):
     architecture: str
     api_auth: str
     sweep_function: str
+    log_groups: dict[str, str]
     cors_origins: list[str]
     delivery: dict[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.api.problems import Unprocessable
+from excamera.api.refusals import Unprocessable
 from mu import NoSuchKey, StoreDenied
 from mu.store.s3.bucket import S3Object
 

@@ -9,9 +9,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from excamera.api.models import Part, ReceivedPart, Upload
 from excamera.lifecycle.urls import URL_S
 from functions.api.delivery import SignedUrls
-from functions.api.models import Part, ReceivedPart, Upload
 
 _MOST_PARTS = 1000  # of the 10,000 that S3 takes: one answer has a URL for each
 _SMALLEST_PART = 8 << 20

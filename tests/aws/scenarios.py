@@ -50,7 +50,7 @@ AS_IT_SHOULD_BE = {
     "tags": ["paid for"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
     "forgets_ends": ["forgotten"],
-    "asks": ["succeeded", "200", "gone", "True", "there is no"],
+    "asks": ["succeeded", "200", "True", "gone", "True", "there is no"],
     "sends": ["1", "succeeded"],
     "cancels": ["stopped", "0", "stopped", "False"],
     "sweeps_again": ["0", "False"],
@@ -390,6 +390,8 @@ class Scenarios:
                 return seen
             seen.append(str(http().request("GET", job["result"]["url"]).status))
             stack.s3.delete_object(Bucket=job["result"]["bucket"], Key=job["result"]["key"])
+            logs = self._ask("GET", f"/jobs/{job['id']}/logs")
+            seen.append(str(bool(logs.json().get("lines"))))
             after = self._ask("GET", f"/jobs/{job['id']}")
             seen.append("gone" if after.json().get("result", {"url": ""})["url"] is None else "")
         listed = self._ask("GET", "/jobs?limit=100&state=succeeded").json().get("jobs", [])

@@ -20,11 +20,11 @@ import urllib3
 from emulator import Emulator
 from emulator.excamera.deployed import digest
 from emulator.excamera.synthesis import HOST_CONTEXT, STACK
+from excamera.api import refusals
+from excamera.api.models import Problem
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
 from excamera.job.options import EncodeOptions
-from functions.api import problems
-from functions.api.models import Problem
 from tests.aws.conftest import Locally
 from tests.aws.test_api import complete, ended, upload_parts
 from tests.pipeline.clips import Clip
@@ -94,7 +94,7 @@ def ask(
 def is_a_problem(answer: urllib3.BaseHTTPResponse) -> bool:
     """Returns whether an answer reports a problem as the API's document says."""
     problem = Problem.model_validate_json(answer.data)
-    named = answer.headers["Content-Type"] == problems.MEDIA_TYPE
+    named = answer.headers["Content-Type"] == refusals.MEDIA_TYPE
     return named and bool(problem.detail) and problem.status in (None, answer.status)
 
 
@@ -108,7 +108,8 @@ def test_unsigned_requests_are_refused(api: Api) -> None:
     for method, path in (
         ("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/jobs/a"), ("DELETE", "/jobs/a"),
         ("GET", "/jobs/a/timeline"), ("GET", "/openapi.json"), ("GET", "/model"),
-        ("DELETE", "/model"),
+        ("DELETE", "/model"), ("GET", "/jobs/a/logs"), ("GET", "/options"), ("POST", "/estimate"),
+        ("GET", "/console/index.html"),
     ):  # fmt: skip
         answer = ask(api, {}, path, method)
         assert answer.status == 403, (method, path, answer.data)

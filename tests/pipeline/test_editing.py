@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from excamera.cli import main
-from excamera.cli.estimate import edited
 from excamera.errors import NoFrames, OptionError, UnsupportedSize
 from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
 from excamera.media.audio import read_sound
 from excamera.media.source.clock import Clock
+from excamera.price.edits import edited
 from excamera.price.estimate import Film as FilmToPrice
 from tests.pipeline.clips import (
     RATE,

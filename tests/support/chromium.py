@@ -204,6 +204,20 @@ class Page:
             self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
         self._listen()
 
+    def choose(self, selector: str, *files: Path) -> None:
+        """Choose files in an input for them."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        found = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=found, files=[str(file) for file in files])
+
+    def drop(self, selector: str, *files: Path) -> None:
+        """Drag files into the page and let them fall on an element."""
+        data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
+        at = self._place(selector, 0.5, 0.5)
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.call("Input.dispatchDragEvent", type=kind, data=data, **at)
+        self._listen()
+
     def picture(self, path: Path, *, whole: bool = True) -> Path:
         """Write what is shown, or the whole page, to a PNG file."""
         self.painted()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from excamera.api.models import JobRequest
 from excamera.cli.options import goal_of
 from excamera.errors import OptionError
 from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
-from functions.api.models import JobRequest
 
 SOURCE = "s3://films/a.mp4"
 

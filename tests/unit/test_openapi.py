@@ -18,8 +18,8 @@ def served(api_auth: str, domain: str, path: str, **headers: str) -> dict[str, A
         state_machine_arn="", stack="", sweep_function="",
         input_bucket="", work_bucket="", output_bucket="",
         default_options={}, prefix="", suffixes=[], source_buckets=[], max_source_bytes=1,
-        memory_mb={}, encode_sizes=[], architecture="arm64", api_auth=api_auth, cors_origins=[],
-        delivery={},
+        memory_mb={}, encode_sizes=[], architecture="arm64", api_auth=api_auth, log_groups={},
+        cors_origins=[], delivery={},
     )  # fmt: skip
     app = APIGatewayRestResolver(enable_validation=True)
 

@@ -13,6 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 import codec
+from excamera.api.models import JobRequest, Options
+from excamera.api.refusals import Unprocessable
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
 from excamera.cli.jobs import check_ending
@@ -30,8 +32,6 @@ from excamera.job.options import (
     VpxSettings,
 )
 from functions.api.jobs import Jobs
-from functions.api.models import JobRequest, Options
-from functions.api.problems import Unprocessable
 
 _CHOICES = [option for option in OPTIONS if option.rule.choices]
 _SWITCHES = [option for option in OPTIONS if option.rule.switch]

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
+from excamera.api.models import JobRequest
 from excamera.cli.main import excamera
 from excamera.cli.options import by_hand, given, goal_of
 from excamera.cli.presets import written_out
@@ -20,7 +21,6 @@ from excamera.job.presets import PRESETS, Preset
 from excamera.job.target import Target
 from excamera.lifecycle import uploads
 from functions.api.jobs import Jobs
-from functions.api.models import JobRequest
 
 
 @pytest.mark.parametrize("name", PRESETS)

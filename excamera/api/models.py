@@ -351,6 +351,10 @@ class Job(JobSummary):
     source: str
     output: str
     options: dict[str, Any]
+    given: Annotated[
+        dict[str, bool | int | str],
+        Field(description="The options as a new job takes them, for one like this."),
+    ] = Field(default_factory=dict)
     priority: int = USUAL_PRIORITY
     tag: JsonValue = None
     goal: Annotated[
@@ -360,6 +364,13 @@ class Job(JobSummary):
         Planned | None, Field(description="What was chosen for the goal, once the job is planned.")
     ] = None
     frames: int | None = None
+    frames_done: Annotated[
+        int | None, Field(description="How many are encoded; null where only shares are counted.")
+    ] = None
+    left_s: Annotated[
+        float | None,
+        Field(description="Seconds until all are, at the speed of the last; null if unknown."),
+    ] = None
     film: Film | None = None
     chunks: int | None = None
     shares: Annotated[

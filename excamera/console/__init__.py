@@ -1,0 +1,1 @@
+"""The console: a page about jobs, and what serves it on one machine."""

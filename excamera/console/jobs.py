@@ -1,0 +1,394 @@
+"""What the API does with the jobs of a folder: it creates, finds, describes and cancels them."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote, unquote
+
+from pydantic import Field
+
+from excamera.api.attempts import timeline
+from excamera.api.estimates import EstimateAnswer, EstimateRequest, asked, told
+from excamera.api.logs import JobLog, LogLine
+from excamera.api.models import (
+    Cancelled,
+    Count,
+    Failure,
+    Film,
+    Job,
+    JobPage,
+    JobRequest,
+    JobSummary,
+    Outcome,
+    Phase,
+    Reached,
+    Result,
+    State,
+    TimelinePage,
+)
+from excamera.api.offers import Offers, offers
+from excamera.api.refusals import Conflict, Malformed, NoSuchJob, NotFound, Unprocessable
+from excamera.console.parts import Parts
+from excamera.console.records import Record, Records, logged
+from excamera.console.turns import Turns
+from excamera.console.urls import SignedPaths
+from excamera.errors import OptionError
+from excamera.job.codecs import AUTO
+from excamera.job.objects import Keys
+from excamera.job.options import EncodeOptions
+from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS
+from excamera.job.tally import Tally
+from excamera.lifecycle.uploads import job_name
+from excamera.price.estimate import Pace, Workers, result_bytes
+from excamera.price.machine import machine_seconds
+from excamera.price.stages import equal_batches
+from excamera.work import JOB
+from mu.machine import available_cpus
+from mu.timeline import attempts
+
+_SCHEME = "upload://"
+_PHASES: dict[str, Phase] = {"anchors": "anchoring", "encode": "encoding", "stitch": "stitching"}
+_MOST_LINES = 1000
+_BY = "the constants of another machine"
+
+
+class LocalJobRequest(JobRequest):
+    """A new job on this machine: of a file to upload, or of one that was uploaded before."""
+
+    source: Annotated[
+        str | None,
+        Field(
+            pattern=rf"^{_SCHEME}[A-Za-z0-9-]+/[^/]+$",
+            max_length=1200,
+            description="`source` of another job of this console.",
+        ),
+    ] = None
+
+
+class LocalJobs:
+    """The jobs of one folder.
+
+    Args:
+        records: the folder's jobs.
+        turns: its queue.
+        parts: its uploads.
+        paths: signs the addresses of results.
+    """
+
+    def __init__(self, records: Records, turns: Turns, parts: Parts, paths: SignedPaths) -> None:
+        self._records = records
+        self._turns = turns
+        self._parts = parts
+        self._paths = paths
+        self._creating = threading.Lock()
+
+    # --- asking ---------------------------------------------------------------------
+
+    def offers(self) -> Offers:
+        """What jobs can be asked for."""
+        return offers(EncodeOptions(), costs=False)
+
+    def estimate(self, request: EstimateRequest) -> EstimateAnswer:
+        """What a film would take on this machine.
+
+        Raises:
+            Unprocessable: the options do not fit the film.
+        """
+        film, options = asked(request, EncodeOptions())
+        spans = film.cut(options, Workers(DEFAULT_MEMORY_MB).limits).spans
+        seconds = machine_seconds(
+            film, options, equal_batches(film, options), spans, available_cpus()
+        )
+        return told(film, seconds, result_bytes(film, options, Pace()), _BY)
+
+    # --- creating -------------------------------------------------------------------
+
+    def create(self, request: LocalJobRequest, token: str | None) -> tuple[Job, bool]:
+        """Create a job; with a token that was used before, find the job it created.
+
+        Returns:
+            The job, and whether it is new.
+
+        Raises:
+            Conflict: the token was used for another request.
+            Unprocessable: this machine cannot do what the request asks for.
+        """
+        if request.goal() is not None:
+            raise Unprocessable("a time or a price is for a stack: here all CPUs work on a job")
+        options, ending = _options(request)
+        origin = None if request.source is None else self._origin(request.source)
+        name = origin.name if origin is not None else request.name
+        assert name is not None
+        job = job_name(name, token or str(uuid.uuid4()))
+        record = Record(
+            id=job,
+            state="uploading" if origin is None else "queued",
+            created=time.time(),
+            name=name,
+            size=origin.size if origin is not None else (request.size or 0),
+            source_of=job if origin is None else origin.source_of,
+            options=options.to_json(),
+            output=_output(request, name, ending),
+            priority=request.priority,
+            tag=request.tag,
+            request=request.model_dump(mode="json", exclude_defaults=True),
+        )
+        with self._creating:
+            known = self._records.find(job)
+            if known is None:
+                self._records.add(record)
+                if origin is None:
+                    self._parts.begin(record)
+        if known is not None and known.request != record.request:
+            raise Conflict(
+                f"the idempotency key was used before for another request; its job is {job}"
+            )
+        self._turns.wake()
+        return self.get(job), known is None
+
+    def _origin(self, source: str) -> Record:
+        job, _, name = source.removeprefix(_SCHEME).partition("/")
+        record = self._records.find(job)
+        if record is None or record.name != unquote(name):
+            raise Unprocessable(f"source: there is no {source}")
+        if record.state == "uploading" or not self._records.source(record).is_file():
+            raise Unprocessable(f"source: {record.name} is not here, or not whole: upload it again")
+        return record
+
+    def complete(self, job: str, document: bytes) -> None:
+        """End the upload of a job, which then waits for its turn."""
+        record = self.find(job)
+        self._parts.complete(record, document)
+        self._records.change(record, state="queued")
+        self._turns.wake()
+
+    # --- finding --------------------------------------------------------------------
+
+    def find(self, job: str) -> Record:
+        """The record of a job.
+
+        Raises:
+            NoSuchJob: there is none.
+        """
+        record = self._records.find(job)
+        if record is None:
+            raise NoSuchJob(f"there is no job {job}")
+        return record
+
+    def page(self, state: State | None, day: str | None, limit: int, token: str | None) -> JobPage:
+        """Some jobs: those that wait for an upload, those that wait for their turn, all others.
+
+        Raises:
+            Malformed: the token is not one of this list.
+        """
+        waiting = self._records.waiting()
+        found = self._records.latest_first()
+        found = [
+            *(one for one in found if one.state == "uploading"),
+            *waiting,
+            *(one for one in found if one.state not in ("uploading", "queued")),
+        ]
+        if state is not None:
+            found = [one for one in found if one.state == state]
+        if day is not None:
+            found = [one for one in found if one.ended and _iso(one.created)[:10] == day]
+        after = _unpacked(token) if token else None
+        if after is not None:
+            places = [at for at, one in enumerate(found) if one.id == after]
+            if not places:
+                raise Malformed("next: not a token of this list")
+            found = found[places[0] + 1 :]
+        some = found[:limit]
+        return JobPage(
+            jobs=[JobSummary(**self._summary(one)) for one in some],
+            next=_packed(some[-1].id) if len(found) > limit else None,
+        )
+
+    def get(self, job: str) -> Job:
+        """One job.
+
+        Raises:
+            NoSuchJob: there is none.
+        """
+        record = self.find(job)
+        live, planned = self._turns.live(job), record.planned
+        facts = live.facts if live else {}
+        seconds, retries = self._took(record)
+        frames = planned["frames"] if planned else None
+        ended = record.state == "succeeded"
+        return Job(
+            **self._summary(record),
+            phase=self._phase(record),
+            output=record.output,
+            options=record.options,
+            given={
+                **EncodeOptions.from_json(record.options).offered(),
+                "container": record.container,
+            },
+            priority=record.priority,
+            tag=record.tag,
+            frames=frames,
+            frames_done=frames if ended else facts.get("frames_done"),
+            left_s=facts.get("seconds_left"),
+            film=Film(**{name: planned[name] for name in Film.model_fields}) if planned else None,
+            chunks=planned["chunks"] if planned else None,
+            batches=Count(
+                done=planned["batches"] if ended else facts.get("batches_done", 0),
+                total=planned["batches"],
+            )
+            if planned
+            else None,
+            seconds=seconds,
+            retries=retries,
+            predicted=Outcome(**record.predicted) if record.predicted else None,
+            actual=_actual(record),
+            failure=Failure(**record.failure) if record.failure else None,
+            result=self._result(record),
+            upload=self._parts.describe(record) if record.state == "uploading" else None,
+        )
+
+    def timeline(self, job: str, limit: int, token: str | None) -> TimelinePage:
+        """Some of a job's attempts."""
+        return timeline(self._records.store(self.find(job).id), JOB, token, limit)
+
+    def logs(self, job: str) -> JobLog:
+        """The last lines of a job's program."""
+        found = [_line(one) for one in logged(self._records.log(self.find(job).id))]
+        return JobLog(lines=found[-_MOST_LINES:], cut=len(found) > _MOST_LINES)
+
+    def result(self, job: str) -> tuple[Record, Any]:
+        """A job that has a result, and the path of that.
+
+        Raises:
+            NotFound: it has none, or nobody knows it.
+        """
+        record = self._records.find(job)
+        if record is None or record.state != "succeeded":
+            raise NotFound("there is no such result")
+        return record, self._records.result(record)
+
+    def _summary(self, record: Record) -> dict[str, Any]:
+        names = [one.id for one in self._records.waiting()] if record.state == "queued" else []
+        return {
+            "id": record.id,
+            "state": record.state,
+            "created": _iso(record.created),
+            "ended": None if record.ended is None else _iso(record.ended),
+            "place": 1 + names.index(record.id) if record.id in names else None,
+            "source": f"{_SCHEME}{record.source_of}/{quote(record.name, safe='')}",
+            "size": record.size,
+        }
+
+    def _phase(self, record: Record) -> Phase:
+        if record.state in ("uploading", "queued"):
+            return "uploading" if record.state == "uploading" else "queued"
+        live = self._turns.live(record.id)
+        if record.state != "running" or live is None:
+            return "ended" if record.state != "running" else "planning"
+        steps = [step.name for step in STEPS if step.phase and step.phase == live.phase]
+        return _PHASES.get(steps[0], "planning") if steps else "planning"
+
+    def _took(self, record: Record) -> tuple[dict[str, float], int]:
+        prefix = Keys(JOB).timeline
+        tally = Tally.of(list(attempts(prefix, self._records.store(record.id).list(f"{prefix}/"))))
+        return {step: round(total, 3) for step, total in tally.seconds.items()}, tally.retries
+
+    def _result(self, record: Record) -> Result | None:
+        found = record.result
+        if record.state != "succeeded" or found is None:
+            return None
+        there = self._records.result(record).is_file()
+        return Result(
+            bucket=str(self._records.path(record.id)),
+            key=record.output,
+            **{name: found[name] for name in
+               ("size", "frames", "key_frames", "duration_s", "sound", "notes")},
+            target=Reached(**found["reached"]) if found["reached"] else None,
+            url=self._paths.sign("GET", f"/results/{record.id}") if there else None,
+            expires=self._paths.expires() if there else None,
+        )  # fmt: skip
+
+    # --- ending ---------------------------------------------------------------------
+
+    def cancel(self, job: str) -> Cancelled:
+        """Stop a job; its film stays, unless it is still being uploaded.
+
+        Raises:
+            NoSuchJob: there is none.
+        """
+        record = self.find(job)
+        if record.state == "uploading":
+            self._records.change(record, state="stopped", ended=time.time())
+            self._parts.abort(record)
+        elif record.state == "queued":
+            self._records.change(record, state="stopped", ended=time.time())
+        if record.state == "running":  # perhaps since a moment ago
+            self._turns.stop(record)
+        return Cancelled(id=job, state=record.state)
+
+
+def _options(request: JobRequest) -> tuple[EncodeOptions, str]:
+    """All options of a request, and the ending of its result."""
+    given = request.options.values()
+    if request.output is not None:
+        ending = request.output.rpartition(".")[2]
+        if given.get("container", AUTO) not in (AUTO, ending):
+            raise Unprocessable(f"output: must end in .{given['container']}, the container")
+        given["container"] = ending
+    try:
+        options = EncodeOptions().with_values(given)
+        ending = options.output_container
+        return replace(options, container=AUTO), ending
+    except OptionError as error:
+        raise Unprocessable(f"options: {error}") from error
+
+
+def _output(request: JobRequest, name: str, ending: str) -> str:
+    if request.output is not None:
+        return request.output.rpartition("/")[2]
+    return f"{name.rpartition('.')[0] or name}.{ending}"
+
+
+def _actual(record: Record) -> Outcome | None:
+    if record.ended is None or record.started is None:
+        return None
+    size = record.result["size"] if record.state == "succeeded" and record.result else None
+    return Outcome(seconds=round(record.ended - record.started, 3), bytes=size)
+
+
+def _line(told: dict[str, Any]) -> LogLine:
+    event = str(told.get("event"))
+    text = told.get("text") or told.get("message") or ""
+    if event == "phase":
+        text = told["phase"]
+    elif event == "plan":
+        summary = told["summary"]
+        text = f"{summary['frames']} frames in {summary['batches']} batches"
+    elif event == "result":
+        text = f"{told['frames']} frames, {told['size']} bytes"
+    levels = {"failed": "ERROR", "error": "ERROR", "note": "WARNING"}
+    numbers = {name: told.get(name) for name in ("step", "span", "batch", "share", "exception")}
+    return LogLine(
+        time=told.get("time", 0.0), level=levels.get(event, "INFO"), message=str(text), **numbers
+    )
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat()
+
+
+def _packed(job: str) -> str:
+    return base64.urlsafe_b64encode(job.encode()).decode()
+
+
+def _unpacked(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token.encode()).decode()
+    except ValueError as error:
+        raise Malformed("next: not a token of this list") from error

@@ -1,0 +1,151 @@
+/* One job: progress, facts, the result, a report, the log, and what can be done. */
+
+import * as api from "./api.js";
+import { about, bytes, filmOf, isActive, moment, seen, seenLines, STATES } from "./text.js";
+
+let shown = null;  // the id of the job
+let last = "";  // what decides whether the parts below the facts are made anew
+let closeReport = () => {};
+
+export const shownJob = () => shown;
+
+/* Show a job; `acts` are what its buttons do. */
+export function open(id) {
+  shown = id;
+  last = "";
+}
+
+export function close() {
+  shown = null;
+  byId("job").hidden = true;
+}
+
+export async function update(job, acts) {
+  if (job.id !== shown) return;
+  byId("job").hidden = false;
+  byId("job-title").textContent = seen(filmOf(job.source));
+  facts(job, acts);
+  const now = `${job.id} ${job.state}`;
+  if (now !== last) {
+    last = now;
+    result(job);
+    await Promise.all([report(job), log(job)]);
+  }
+}
+
+function facts(job, acts) {
+  const { predicted, actual, cost } = job;
+  const rows = [
+    ["State", make("span", { class: `state-${job.state}`, id: "job-state" }, STATES[job.state])],
+    ["Phase", isActive(job) ? job.phase : null],
+    ["Place in the queue", job.place],
+    ["Frames", job.frames_done === null || job.frames === null ? job.frames : `${grouped(job.frames_done)} of ${grouped(job.frames)}`],
+    ["Batches", job.batches && `${grouped(job.batches.done)} of ${grouped(job.batches.total)}`],
+    ["Shares", job.shares && `${grouped(job.shares.done)} of ${grouped(job.shares.total)}`],
+    ["Time left", job.state === "running" && job.left_s !== null ? about(job.left_s) : null],
+    ["Picture", job.film && `${job.film.width}x${job.film.height}`],
+    ["Took", actual && actual.seconds !== null ? `${actual.seconds} s` : null],
+    ["Predicted", predicted && [predicted.seconds !== null && about(predicted.seconds), predicted.bytes !== null && bytes(predicted.bytes), predicted.usd !== null && money(predicted.usd)].filter(Boolean).join(", ")],
+    ["Cost", cost && money(cost.so_far_usd)],
+    ["Retries", job.retries || null],
+    ["Film", bytes(job.size)],
+    ["Asked for", moment(job.created)],
+    ["Ended", moment(job.ended)],
+    ["Tag", job.tag === null ? null : seen(JSON.stringify(job.tag))],
+  ].filter(([, value]) => value !== null && value !== "" && value !== undefined && value !== false);
+  const list = make("dl", { class: "facts" }, ...rows.flatMap(([name, value]) =>
+    [make("dt", {}, name), make("dd", { "data-name": name }, value instanceof Node ? value : String(value))]));
+  const body = byId("job-body");
+  // Buttons stay as they are, so that the focus does.
+  if (body.dataset.job !== job.id || body.dataset.state !== job.state) {
+    body.dataset.job = job.id;
+    body.dataset.state = job.state;
+    const hadFocus = body.contains(document.activeElement);
+    body.replaceChildren(list, make("div", { class: "row" }, ...buttons(job, acts)));
+    if (hadFocus) byId("job-title").focus();
+  } else {
+    body.querySelector("dl").replaceWith(list);
+  }
+}
+
+function buttons(job, acts) {
+  const found = [];
+  if (isActive(job)) found.push(make("button", { id: "cancel", type: "button", click: () => acts.cancel(job) }, "Cancel"));
+  else found.push(make("button", { id: "again", type: "button", click: () => acts.again(job) }, "Try again"));
+  return found;
+}
+
+function result(job) {
+  const root = byId("job-result");
+  root.replaceChildren();
+  if (job.failure) {
+    const { error, message, step, batch, share } = job.failure;
+    const where = [step && `step ${step}`, batch !== null && `batch ${batch}`, share !== null && `share ${share}`].filter(Boolean).join(", ");
+    root.append(make("div", { class: "failure", role: "group", "aria-label": "Why it failed" },
+      make("h3", {}, `It failed: ${seen(error)}`), make("p", { id: "failure" }, seen(message)),
+      where ? make("p", { class: "hint" }, where) : null));
+  }
+  if (!job.result) return;
+  const made = job.result, name = made.key.split("/").at(-1);
+  root.append(make("h3", {}, "Result"));
+  if (made.url) {
+    const address = api.addressOf(made.url);
+    const unplayable = make("p", { class: "hint", hidden: true }, "This browser cannot play it. Save it, and play it elsewhere.");
+    const video = make("video", { id: "result-video", controls: true, preload: "metadata", src: address, "aria-label": `Result: ${seen(name)}`, error: () => { unplayable.hidden = false; } });
+    root.append(video, unplayable, make("div", { class: "row" }, make("a", { href: address, download: name }, `Save ${seen(name)}`)));
+  }
+  const rows = [["Size", bytes(made.size)], ["Frames", grouped(made.frames)], ["Key frames", grouped(made.key_frames)],
+    ["Duration", `${made.duration_s} s`], ["Sound", made.sound],
+    ["Target", made.target && `${made.target.kind} ${made.target.wanted}, reached ${made.target.reached}`]];
+  root.append(make("dl", { class: "facts", id: "result-facts" }, ...rows.filter(([, value]) => value).flatMap(([term, value]) =>
+    [make("dt", {}, term), make("dd", { "data-name": term }, value)])));
+  for (const note of made.notes) root.append(make("p", { class: "hint" }, `Note: ${seen(note)}`));
+}
+
+async function report(job) {
+  const root = byId("job-report");
+  closeReport();
+  closeReport = () => {};
+  root.replaceChildren();
+  if (isActive(job)) return;
+  const attempts = await api.timelineOf(job.id);
+  if (job.id !== shown || attempts.length === 0) return;
+  const where = make("div");
+  root.append(make("h3", {}, "Report"), where);
+  closeReport = timeline(where, rowsOf(attempts), "-job");
+}
+
+/* Attempts as the component takes them, which is in the form of `mu.timeline_page.rows_of`. */
+function rowsOf(attempts) {
+  const ended = attempts.filter((one) => one.finished !== null);
+  const start = Math.min(...ended.map((one) => one.queued ?? one.started));
+  const places = () => { const all = []; return [all, (text) => (all.includes(text) ? all.indexOf(text) : all.push(text) - 1)]; };
+  const [names, nameAt] = places(), [workers, workerAt] = places();
+  const since = (time) => (time === null ? null : time - start);
+  const marks = ["fetched", "computed", "stored"];
+  const rows = ended.map((one) => [
+    nameAt(seen(one.step)), seen(one.task.slice(one.step.length + 1)), workerAt(seen(one.worker)),
+    since(one.queued), since(one.started), since(one.finished), one.attempt,
+    one.outcome === "done" ? null : seen(one.outcome), 0, null, one.peak_memory_mib,
+    marks.flatMap((mark, at) => (one[mark] === null ? [] : [[at, since(one[mark])]])),
+  ]);
+  return { names, workers, marks, start, rows };
+}
+
+async function log(job) {
+  const root = byId("job-log");
+  root.replaceChildren();
+  if (isActive(job)) return;
+  const show = async () => {
+    const { lines, cut } = await api.logs(job.id);
+    if (job.id !== shown) return;
+    const text = lines.map((line) => [
+      new Date(1000 * line.time).toISOString(), line.level,
+      [line.step, line.span, line.batch, line.share].filter((one) => one !== null).join("/"), seenLines(line.message),
+    ].filter(Boolean).join("  ") + (line.exception ? `\n${seenLines(line.exception)}` : "")).join("\n");
+    root.replaceChildren(make("h3", {}, "Log"), cut ? make("p", { class: "hint" }, "These are the last lines.") : "",
+      make("pre", { class: "log", id: "log", tabindex: "0", role: "region", "aria-label": "Log" }, text || "nothing"));
+  };
+  if (job.state === "failed") return show();
+  root.append(make("div", { class: "row" }, make("button", { id: "show-log", type: "button", click: show }, "Show the log")));
+}
