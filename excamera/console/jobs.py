@@ -107,6 +107,18 @@ class LocalJobs:
         )
         return told(film, seconds, result_bytes(film, options, Pace()), _BY)
 
+    def report(self, job: str) -> list[str]:
+        """What `excamera report` is asked for about a job.
+
+        Raises:
+            NoSuchJob: there is none.
+            Conflict: it has not ended.
+        """
+        record = self.find(job)
+        if record.ended is None:
+            raise Conflict("the job has not ended yet: its report is made afterwards")
+        return [str(self._records.objects(job)), f"--title={record.name}"]
+
     # --- creating -------------------------------------------------------------------
 
     def create(self, request: LocalJobRequest, token: str | None) -> tuple[Job, bool]:
@@ -343,6 +355,10 @@ def _options(request: JobRequest) -> tuple[EncodeOptions, str]:
         given["container"] = ending
     try:
         options = EncodeOptions().with_values(given)
+        if options.ladder:
+            raise Unprocessable(
+                "options: a ladder is several files: use `excamera encode`, or a stack"
+            )
         ending = options.output_container
         return replace(options, container=AUTO), ending
     except OptionError as error:

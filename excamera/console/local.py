@@ -13,6 +13,7 @@ from pathlib import Path
 from excamera.console.jobs import LocalJobs
 from excamera.console.parts import PART_BYTES, Parts
 from excamera.console.records import Records
+from excamera.console.reports import Reports
 from excamera.console.site import PAGE, Gate, LocalSite
 from excamera.console.turns import Turns
 from excamera.console.urls import SignedPaths
@@ -48,7 +49,9 @@ def local_console(folder: Path, port: int, *, part_bytes: int = PART_BYTES) -> I
             token = _token(folder)
             records, paths = Records(folder), SignedPaths(token)
             turns, parts = Turns(records), Parts(records, paths, part_bytes)
-            site = LocalSite(Gate(token), paths, LocalJobs(records, turns, parts, paths), parts)
+            gate, jobs = Gate(token), LocalJobs(records, turns, parts, paths)
+            reports = Reports(gate, paths, jobs.report, records.report)
+            site = LocalSite(gate, paths, jobs, parts, reports)
             with serving(port, site) as address:
                 paths.address = address
                 turns.open()
@@ -56,6 +59,7 @@ def local_console(folder: Path, port: int, *, part_bytes: int = PART_BYTES) -> I
                     # Browsers send no server what is behind the #.
                     yield f"{address}{PAGE}#{token}"
                 finally:
+                    reports.close()
                     turns.close()
     except OSError as error:
         raise OutputNotWritable(

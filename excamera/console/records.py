@@ -4,16 +4,18 @@ FOLDER/jobs/ID
 ├── job.json      the record
 ├── source.*      the uploaded film, under a name that means nothing to the pipeline
 ├── parts/        what is known of the parts of an upload
-├── objects/      the job's objects while it runs, then only its timeline
+├── objects/      the job's objects while it runs, then what its report is made of
+├── report.html   the report, once somebody has asked for it
 ├── log.jsonl     what its program said
 └── result.*      the result
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
@@ -21,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from excamera.api.models import JOB_ID, State
-from excamera.job.objects import Keys
+from excamera.job.objects import Job, Keys
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.work import JOB
-from mu import DirectoryStore
+from mu import DirectoryStore, NoSuchKey
 from mu.whole import whole_file
 
 _RECORD, _OBJECTS = "job.json", "objects"
@@ -169,16 +171,33 @@ class Records:
         """A job's objects."""
         return DirectoryStore(self.objects(job))
 
-    def keep_timeline_only(self, job: str) -> None:
-        """Remove the objects of a job that has ended, but what its report is made of."""
-        objects = self.objects(job) / Keys(JOB).prefix
-        for path in objects.iterdir() if objects.is_dir() else ():
-            if path.name == Path(Keys(JOB).timeline).name:
-                continue
+    def report(self, job: str) -> Path:
+        """Where the report of a job is, or will be."""
+        return self.path(job) / "report.html"
+
+    def keep_records_only(self, record: Record) -> None:
+        """Remove the objects of a job that has ended, but what its report is made of.
+
+        These are records, and how its source is read. The result stands there as a link.
+        """
+        store, keys = self.store(record.id), Keys(JOB)
+        needed: set[Path] = set()
+        with contextlib.suppress(NoSuchKey, ValueError, KeyError, TypeError):
+            source = Job.load(store, JOB).plan.source
+            names = (source.packets, source.pictures, source.key)
+            needed = {store.path(name) for name in names if name is not None}
+        objects = self.objects(record.id)
+        for path in sorted(objects.rglob("*"), reverse=True):
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
+                with contextlib.suppress(OSError):  # it is not empty
+                    path.rmdir()
+            elif path.suffix != ".json" and path not in needed:
                 path.unlink(missing_ok=True)
+        result = self.result(record)
+        if result.is_file() and objects.is_dir():
+            link = store.path(keys.result(record.container))
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(os.path.relpath(result, link.parent))
 
     def _store(self, record: Record) -> None:
         with whole_file(self.path(record.id) / _RECORD) as part:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,9 +41,17 @@ class RemoteSite:
         gate: knows who may call.
         paths: signs and checks addresses.
         api: the stack's.
+        reports: answers requests for reports, and returns None to others.
     """
 
-    def __init__(self, gate: Gate, paths: SignedPaths, api: Api) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        paths: SignedPaths,
+        api: Api,
+        reports: Callable[[Request], Answer | None],
+    ) -> None:
+        self._reports = reports
         self._gate = gate
         self._paths = paths
         self._api = api
@@ -60,6 +68,9 @@ class RemoteSite:
                 if not self._paths.proves(request.method, request.path, request.query):
                     return not_allowed()
                 return self._forwarded(request)
+            report = self._reports(request)
+            if report is not None:
+                return report
             if not self._gate.lets_in(request):
                 return not_allowed()
             return self._asked(request)

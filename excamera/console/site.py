@@ -106,10 +106,19 @@ class LocalSite:
         paths: knows which addresses prove themselves.
         jobs: of the folder.
         parts: of uploads.
+        reports: answers requests for reports, and returns None to others.
     """
 
-    def __init__(self, gate: Gate, paths: SignedPaths, jobs: LocalJobs, parts: Parts) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        paths: SignedPaths,
+        jobs: LocalJobs,
+        parts: Parts,
+        reports: Callable[[Request], Answer | None],
+    ) -> None:
         self._gate = gate
+        self._reports = reports
         self._paths = paths
         self._jobs = jobs
         self._parts = parts
@@ -139,6 +148,9 @@ class LocalSite:
             return page
         method = "GET" if request.method == "HEAD" else request.method
         try:
+            report = self._reports(request)
+            if report is not None:
+                return report
             for routes, allowed in (
                 (self._signed, self._paths.proves(request.method, request.path, request.query)),
                 (self._routes, self._gate.lets_in(request)),
@@ -163,35 +175,35 @@ class LocalSite:
 
     def _list(self, request: Request) -> Answer:
         asked = _query(_List, request)
-        return _json(self._jobs.page(asked.state, asked.day, asked.limit, asked.next))
+        return json_answer(self._jobs.page(asked.state, asked.day, asked.limit, asked.next))
 
     def _create(self, request: Request) -> Answer:
         if not _is_json(request):
             return _unsupported()
         body = _model(LocalJobRequest, request)
         job, new = self._jobs.create(body, request.headers.get("idempotency-key"))
-        return _json(job, HTTPStatus.CREATED if new else HTTPStatus.OK)
+        return json_answer(job, HTTPStatus.CREATED if new else HTTPStatus.OK)
 
     def _get(self, _request: Request, job: str) -> Answer:
-        return _json(self._jobs.get(job))
+        return json_answer(self._jobs.get(job))
 
     def _cancel(self, _request: Request, job: str) -> Answer:
-        return _json(self._jobs.cancel(job), HTTPStatus.ACCEPTED)
+        return json_answer(self._jobs.cancel(job), HTTPStatus.ACCEPTED)
 
     def _timeline(self, request: Request, job: str) -> Answer:
         asked = _query(_Attempts, request)
-        return _json(self._jobs.timeline(job, asked.limit, asked.next))
+        return json_answer(self._jobs.timeline(job, asked.limit, asked.next))
 
     def _logs(self, _request: Request, job: str) -> Answer:
-        return _json(self._jobs.logs(job))
+        return json_answer(self._jobs.logs(job))
 
     def _offers(self, _request: Request) -> Answer:
-        return _json(self._jobs.offers())
+        return json_answer(self._jobs.offers())
 
     def _estimate(self, request: Request) -> Answer:
         if not _is_json(request):
             return _unsupported()
-        return _json(self._jobs.estimate(_model(EstimateRequest, request)))
+        return json_answer(self._jobs.estimate(_model(EstimateRequest, request)))
 
     # ---- what addresses prove ----
 
@@ -271,7 +283,8 @@ def _problem(found: Any) -> Answer:
     return Answer.of(found.status, MEDIA_TYPE, found.model_dump_json().encode())
 
 
-def _json(model: BaseModel, status: int = HTTPStatus.OK) -> Answer:
+def json_answer(model: BaseModel, status: int = HTTPStatus.OK) -> Answer:
+    """The answer with a model."""
     return Answer.of(status, "application/json", model.model_dump_json().encode())
 
 

@@ -130,11 +130,12 @@ class Turns:
         if failure is not None and self._closed and not live.stopped:
             self._records.change(record, state="queued")
             return
-        self._records.keep_timeline_only(record.id)
+        if live.stopped and failure is not None:
+            self._records.result(record).unlink(missing_ok=True)
+        self._records.keep_records_only(record)
         if failure is None:
             self._records.change(record, state="succeeded", ended=time.time())
         elif live.stopped:
-            self._records.result(record).unlink(missing_ok=True)
             self._records.change(record, state="stopped", ended=time.time())
         else:
             self._records.change(record, state="failed", ended=time.time(), failure=failure)

@@ -76,6 +76,16 @@ def test_a_film_is_dragged_in_followed_and_played_to_its_end(
     page.until("document.querySelectorAll('#names-job tbody tr').length === 5")
     page.click("#show-log")
     page.until("document.querySelector('#log')?.textContent.includes('26 frames')")
+    page.click("#make-report")
+    page.until("document.querySelector('#report')")
+    report = driven.page(page.ask("document.querySelector('#report').href"))
+    assert report.text("h1") == film.name
+    assert "26" in report.text("main")
+    assert report.ask("document.querySelectorAll('canvas').length") > 2
+    # It belongs to no site, so that nothing in it can call the console.
+    assert report.ask("self.origin") == "null"
+    assert report.console == []
+    report.close()
     for name, width, height in (("wide", 2200, 1200), ("laptop", 1280, 800), ("phone", 390, 844)):
         page.resize(width, height)
         pictured(page, tmp_path, f"console-{name}")

@@ -113,6 +113,32 @@ async function report(job) {
   const where = make("div");
   root.append(make("h3", {}, "Report"), where);
   closeReport = timeline(where, rowsOf(attempts), "-job");
+  frames(root, job.id);
+}
+
+/* A button that has the whole report made, with every frame, and becomes a link to it. */
+function frames(root, id) {
+  const row = make("div", { class: "row", role: "status" });
+  const ask = async () => {
+    row.replaceChildren("The report is being made ...");
+    try {
+      for (;;) {
+        const told = await api.report(id);
+        if (id !== shown || !row.isConnected) return;
+        if (told.state === "made") {
+          row.replaceChildren(make("a", { id: "report", href: api.addressOf(told.url), target: "_blank", rel: "noopener" }, "Open the report, frame by frame"));
+          return row.firstChild.focus();
+        }
+        if (told.state === "failed") throw new Error(told.message);
+        await new Promise((done) => setTimeout(done, 1000));
+      }
+    } catch (error) {
+      row.replaceChildren(button(), make("span", { class: "hint" }, `There is no report: ${seen(error.message)}`));
+    }
+  };
+  const button = () => make("button", { id: "make-report", type: "button", click: ask }, "Make the report, frame by frame");
+  row.append(button());
+  root.append(row);
 }
 
 /* Attempts as the component takes them, which is in the form of `mu.timeline_page.rows_of`. */
