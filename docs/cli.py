@@ -11,8 +11,8 @@ from excamera import errors
 from excamera.cli.help import Command
 from excamera.cli.main import excamera
 from excamera.cli.presets import written_out
-from excamera.job.options import SECTIONS
 from excamera.job.presets import PRESETS
+from excamera.job.rules import SECTIONS
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

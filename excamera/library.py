@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from excamera.errors import ExCameraError, OptionError
-from excamera.job.options import OFFERED, EncodeOptions, Value
+from excamera.job.options import OFFERED, EncodeOptions
+from excamera.job.rules import Value
 from excamera.local import EncodeResult, encode_file
 from excamera.media.compare import compare_files
 from excamera.media.info import FileInfo, info_of

@@ -17,7 +17,8 @@ from pydantic import (
 
 from excamera.job import goal as goals
 from excamera.job.codecs import CONTAINERS, MANIFESTS
-from excamera.job.options import OFFERED, Option, Value
+from excamera.job.options import OFFERED
+from excamera.job.rules import Option, Value
 from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
 
 JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9-]{0,79}$"

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from excamera.job.codecs import CODECS
-from excamera.job.options import OFFERED, PRESET, SECTIONS, EncodeOptions, Option
+from excamera.job.options import OFFERED, PRESET, EncodeOptions
 from excamera.job.presets import PRESETS
+from excamera.job.rules import SECTIONS, Option
 
 Kind = Literal["number", "choice", "switch", "text"]
 

@@ -11,7 +11,8 @@ import click
 from excamera.cli.help import GOAL, OUTPUT, RUNNING, one_of, option
 from excamera.cli.progress import WAYS
 from excamera.job.goal import BUDGET, CHOSEN, NAMES, WITHIN, Goal
-from excamera.job.options import OFFERED, SECTIONS, EncodeOptions, Value, expanded
+from excamera.job.options import OFFERED, EncodeOptions, expanded
+from excamera.job.rules import SECTIONS, Value
 from excamera.work import VARIABLE
 
 Command = Callable[..., None]

@@ -26,7 +26,8 @@ from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.codecs import AUTO, VP8, check_ladder, check_pair, container_for
 from excamera.job.goal import OR_FAIL, WITHIN
-from excamera.job.options import EncodeOptions, Value
+from excamera.job.options import EncodeOptions
+from excamera.job.rules import Value
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
 from excamera.media.source.location import sequence_refused, stands_for_pictures

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from excamera.errors import OptionError
 from excamera.job.codecs import VP8
-from excamera.job.options import OPTIONS, SWITCH, EncodeOptions, Value, expanded
+from excamera.job.options import OPTIONS, EncodeOptions, expanded
+from excamera.job.rules import SWITCH, Value
 from excamera.job.target import KINDS
 
 WITHIN, BUDGET, OR_FAIL = NAMES = ("within", "budget", "or-fail")

@@ -8,8 +8,8 @@ check of the stack's defaults, and the tables in `docs/`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, cast
 
 from excamera.errors import OptionError
@@ -27,6 +27,21 @@ from excamera.job.codecs import (
     container_for,
 )
 from excamera.job.presets import PRESETS
+from excamera.job.rules import (
+    EDITING,
+    QUALITY,
+    SOURCE,
+    STRUCTURE,
+    Checked,
+    Option,
+    Rule,
+    Value,
+    choice,
+    free_text,
+    number,
+    option_name,
+    switch,
+)
 from excamera.job.target import Target
 from excamera.job.zones import ZONES_FORM, parse_zones
 
@@ -52,202 +67,44 @@ QI_OF_CRF: tuple[int, ...] = (
 )
 """libvpx's 0..63 scale (here `crf`) to VP8's `y_ac_qi` 0..127."""
 
-SECTIONS = (QUALITY, STRUCTURE, SOURCE, EDITING) = ("Quality", "Structure", "Source", "Editing")
-"""Under which titles `--help` and docs/cli.md show the options, in this order."""
-
-SWITCH = {"true": True, "false": False}
-"""How users write a switch."""
-_SWITCH_TEXT = " or ".join(SWITCH)
-
-Value = bool | int | str
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """The allowed values of an option, and its purpose.
-
-    Attributes:
-        help: one sentence for users about what the option decides.
-        lowest: the smallest value of a number.
-        highest: the largest value of a number.
-        choices: the values of a text.
-        switch: whether it is on or off.
-        form: of a free text that may be "", which leaves the option alone: what it must be.
-        meant: of such a text, what it means; it raises `OptionError`.
-        off: the text for which the command line has a switch of its own, such as `--no-audio`.
-        flag: the short form on the command line, such as "-n".
-        offered: whether users set it by the command line, metadata and the API; if not, only
-            the stack's `options` setting and Python can.
-        codecs: the codecs that it is for; none if it is for all.
-        local: whether it means something on one machine, where a file's ending says what it is.
-        usual: the default as users read it, if it is more than one value.
-        section: under which title `--help` shows it.
-    """
-
-    help: str
-    lowest: int = 0
-    highest: int = 0
-    choices: tuple[str, ...] = ()
-    switch: bool = False
-    form: str = ""
-    meant: Callable[[str], object] = str
-    off: str = ""
-    flag: str = ""
-    offered: bool = False
-    codecs: tuple[str, ...] = ()
-    local: bool = True
-    usual: str = ""
-    section: str = QUALITY
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values as text."""
-        if self.switch:
-            return ", ".join(SWITCH)
-        if self.form:
-            return self.form
-        return ", ".join(self.choices) if self.choices else f"{self.lowest} to {self.highest}"
-
-    def check(self, name: str, value: object) -> None:
-        """Refuse a value that the rule does not allow.
-
-        Raises:
-            OptionError: the message names the option and says what is allowed.
-        """
-        if self.choices:
-            if value not in self.choices:
-                raise OptionError(f"{name} must be one of {self.allowed}, not {value!r}")
-        elif self.switch:
-            if type(value) is not bool:
-                raise OptionError(f"{name} must be {_SWITCH_TEXT}, not {value!r}")
-        elif self.form:
-            if not isinstance(value, str):
-                raise OptionError(f"{name} must be {self.form}, not {value!r}")
-            if value:
-                self.meant(value)
-        elif type(value) is not int:
-            raise OptionError(f"{name} must be a whole number, not {value!r}")
-        elif not self.lowest <= value <= self.highest:
-            raise OptionError(f"{name} must be {self.allowed}, not {value}")
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A row of the table.
-
-    Attributes:
-        name: as the command line and the metadata of uploads write it.
-        field: as Python and the API's JSON write it.
-        group: the field of `EncodeOptions` that holds it, "" for `EncodeOptions` itself.
-        default: the value if nobody sets one.
-        rule: its allowed values and purpose.
-    """
-
-    name: str
-    field: str
-    group: str
-    default: Value
-    rule: Rule
-
-    @property
-    def default_text(self) -> str:
-        """The default as users read it."""
-        if self.rule.switch:
-            return str(self.default).lower()
-        return self.rule.usual or str(self.default)
-
-    def parse(self, text: str) -> Value:
-        """A value that a user wrote as text.
-
-        Raises:
-            OptionError: it is not a whole number where one is needed, or neither on nor off.
-        """
-        if self.rule.choices or self.rule.form:
-            return text.strip()
-        if self.rule.switch:
-            if text.strip().lower() not in SWITCH:
-                raise OptionError(f"{self.name} must be {_SWITCH_TEXT}, not {text!r}")
-            return SWITCH[text.strip().lower()]
-        try:
-            return int(text)
-        except ValueError:
-            raise OptionError(f"{self.name} must be a whole number, not {text!r}") from None
-
-
-def _number(default: int | None, lowest: int, highest: int, text: str, **more: Any) -> Any:
-    return field(default=default, metadata={"rule": Rule(text, lowest, highest, **more)})
-
-
-def _choice(default: str, choices: tuple[str, ...], text: str, **more: Any) -> Any:
-    return field(default=default, metadata={"rule": Rule(text, choices=choices, **more)})
-
-
-def _switch(default: bool, text: str, **more: Any) -> Any:
-    return field(default=default, metadata={"rule": Rule(text, switch=True, **more)})
-
-
-def _text(
-    form: str,
-    meant: Callable[[str], object],
-    text: str,
-    *,
-    off: str = "",
-    section: str = EDITING,
-) -> Any:
-    rule = Rule(text, form=form, meant=meant, off=off, offered=True, section=section)
-    return field(default="", metadata={"rule": rule})
-
-
-class _Checked:
-    """Checks every field of a dataclass by its rule."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        for one in fields(self):  # type: ignore[arg-type]
-            if "rule" in one.metadata:
-                one.metadata["rule"].check(_name(one), getattr(self, one.name))
-
 
 _VP8 = (VP8,)
 
 
 @dataclass(frozen=True, slots=True)
-class VpxSettings(_Checked):
+class VpxSettings(Checked):
     """How libvpx encodes a chunk, in mode rebase; one quantiser for all its inter frames.
 
     Raises:
         OptionError: a value is not allowed.
     """
 
-    deadline: str = _choice(
+    deadline: str = choice(
         "good", DEADLINES, "Effort of libvpx, in mode rebase", offered=True, codecs=_VP8
     )
     # Speeds that follow the clock are not used: in realtime 0 is as 1 and the sign is ignored.
-    cpu_used: int = _number(
+    cpu_used: int = number(
         0, -16, 16, "Speed of libvpx within the deadline, in mode rebase; 0 is the most careful; "
         "in realtime the sign has no effect", offered=True, codecs=_VP8
     )  # fmt: skip
     # The key frame may be better than the rest, never worse. docs/offsets.md has the figures.
-    key_frame_q_offset: int = _number(
-        -8, -CRF_MAX, 0, "Added to `crf` for the key frame of a chunk"
-    )
-    tune: str = _choice("psnr", ("psnr", "ssim"), "What libvpx's decisions count as distortion")
-    lag_in_frames: int = _number(0, 0, _LAG_MAX, "Frames that libvpx may look ahead")
-    auto_alt_ref: int = _number(
+    key_frame_q_offset: int = number(-8, -CRF_MAX, 0, "Added to `crf` for the key frame of a chunk")
+    tune: str = choice("psnr", ("psnr", "ssim"), "What libvpx's decisions count as distortion")
+    lag_in_frames: int = number(0, 0, _LAG_MAX, "Frames that libvpx may look ahead")
+    auto_alt_ref: int = number(
         0, 0, 1, "1 lets libvpx code hidden altref frames, if it may look ahead"
     )
 
 
 @dataclass(frozen=True, slots=True)
-class AnchorSettings(_Checked):
+class AnchorSettings(Checked):
     """How our encoder codes a batch, in mode anchors.
 
     Raises:
         OptionError: a value is not allowed.
     """
 
-    effort: int = _number(
+    effort: int = number(
         2, 0, 4, "How hard our encoder tries in mode anchors: 0 is the fastest, 4 the most careful",
         offered=True, codecs=_VP8
     )  # fmt: skip
@@ -259,7 +116,7 @@ class AnchorSettings(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class RebaseSettings(_Checked):
+class RebaseSettings(Checked):
     """How the chunks of a batch are joined, in mode rebase.
 
     Raises:
@@ -267,145 +124,145 @@ class RebaseSettings(_Checked):
     """
 
     # docs/offsets.md has the figures.
-    first_frame_qi_offset: int = _number(
+    first_frame_qi_offset: int = number(
         -4, -_QI_MAX, _QI_MAX, "Added to `y_ac_qi` for the re-encoded first frames of "
         "chunks 2 to x"
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class PlainSettings(_Checked):
+class PlainSettings(Checked):
     """How the encoders of the other codecs trade time for size, each on its own scale.
 
     Raises:
         OptionError: a value is not allowed.
     """
 
-    vp9_cpu_used: int = _number(
+    vp9_cpu_used: int = number(
         2, 0, 5, "libvpx's cpu-used for vp9: 0 is the most careful, 5 the fastest",
         offered=True, codecs=("vp9",)
     )  # fmt: skip
-    av1_preset: int = _number(
+    av1_preset: int = number(
         8, 0, 12, "SVT-AV1's preset for av1: 0 is the most careful, 12 the fastest",
         offered=True, codecs=("av1",)
     )  # fmt: skip
-    h264_preset: str = _choice(
+    h264_preset: str = choice(
         "medium", H264_PRESETS, "x264's preset for h264, from the fastest to the most careful",
         offered=True, codecs=("h264",)
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class EncodeOptions(_Checked):
+class EncodeOptions(Checked):
     """The options of one encode; equal options and source give equal bytes.
 
     Raises:
         OptionError: a value is not allowed.
     """
 
-    codec: str = _choice(
+    codec: str = choice(
         VP8, tuple(CODECS), "What the result is coded in: vp8 by our method, whose chunks share "
         "key frames; the others by libvpx, SVT-AV1 and x264, in plain chunks of up to "
         f"{_LONGEST_PLAIN} frames, each with a key frame of its own", offered=True
     )  # fmt: skip
-    chunk_frames: int = _number(
+    chunk_frames: int = number(
         0, 0, 1000, "N: frames of a chunk; 0 chooses it for each batch, and batches end where "
         "scenes do", flag="-n", offered=True,
         section=STRUCTURE
     )  # fmt: skip
-    batch_chunks: int = _number(
+    batch_chunks: int = number(
         16, 1, _MOST_CHUNKS, "x: chunks that share one key frame; 1 joins nothing; if N is chosen, "
         "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True, codecs=_VP8,
         section=STRUCTURE
     )  # fmt: skip
-    crf: int = _number(
+    crf: int = number(
         None, 0, WORST_CRF, "Quality on the scale of the codec's encoder (h264: 0 to 51); "
         "0 is the best", offered=True, usual=USUAL_CRF
     )  # fmt: skip
     # A film is encoded with them for a target: a whole step of crf would be too coarse.
-    crf_eighths: int = _number(
+    crf_eighths: int = number(
         0, 0, _EIGHTHS - 1, "Eighths of a step that are added to `crf`, in mode anchors and for "
         "h264"
     )  # fmt: skip
-    bitrate: str = _text(
+    bitrate: str = free_text(
         target.BITRATE_FORM, target.parse_bitrate, "Instead of crf: the rate of the picture, "
         "met within 3 % over the film", section=QUALITY
     )  # fmt: skip
-    size: str = _text(
+    size: str = free_text(
         target.SIZE_FORM, target.parse_size, "Instead of crf: the size of the whole file with "
         "its sound", section=QUALITY
     )  # fmt: skip
-    target_ssim: str = _text(
+    target_ssim: str = free_text(
         target.SSIM_FORM, target.parse_ssim, "Instead of crf: the mean SSIM of the luma, in dB "
         "as excamera compare prints it", section=QUALITY
     )  # fmt: skip
-    target_psnr: str = _text(
+    target_psnr: str = free_text(
         target.PSNR_FORM, target.parse_psnr, "Instead of crf: the PSNR of the luma",
         section=QUALITY
     )  # fmt: skip
-    zones: str = _text(
+    zones: str = free_text(
         ZONES_FORM, parse_zones, "Parts of the film with another quality, which begin with a key "
         "frame; +N or -N is added to the film's crf", section=QUALITY
     )  # fmt: skip
-    mode: str = _choice(
+    mode: str = choice(
         "auto", MODES, "How the chunks of a batch come to share a key frame: anchors codes ahead "
         "the frames that they refer to; rebase is the published method, in which libvpx encodes "
         "them and they are rebased; auto chooses for each batch", offered=True, codecs=_VP8,
         section=STRUCTURE
     )  # fmt: skip
-    deinterlace: bool = _switch(
+    deinterlace: bool = switch(
         True, "Make whole pictures of interlaced ones", offered=True, section=SOURCE
     )
-    damaged: bool = _switch(
+    damaged: bool = switch(
         False,
         "Encode what there is of a source that ends early, instead of refusing it",
         offered=True,
         section=SOURCE,
     )
-    strict: bool = _switch(
+    strict: bool = switch(
         False,
         "Refuse a source with any damage, instead of concealing it",
         offered=True,
         section=SOURCE,
     )
-    container: str = _choice(
+    container: str = choice(
         AUTO, (AUTO, *CONTAINERS, *MANIFESTS), "The container of a result in the cloud, and its "
         "ending; auto takes .webm, or .mp4 for a codec that it does not hold; of a ladder the "
         "manifest", offered=True, local=False
     )  # fmt: skip
-    start: str = _text(forms.TIME_FORM, forms.parse_start, "Begin at this time of the source")
-    duration: str = _text(
+    start: str = free_text(forms.TIME_FORM, forms.parse_start, "Begin at this time of the source")
+    duration: str = free_text(
         forms.TIME_FORM, forms.parse_duration, "Encode so much from there, instead of all"
     )
-    fps: str = _text(
+    fps: str = free_text(
         forms.RATE_FORM, forms.parse_rate, "Pictures a second of the result, for which pictures "
         "are dropped or repeated; of numbered pictures the rate at which they are shown, else 25"
     )  # fmt: skip
-    crop: str = _text(forms.CROP_FORM, forms.parse_crop, "Keep this part of the picture only")
-    vf: str = _text(
+    crop: str = free_text(forms.CROP_FORM, forms.parse_crop, "Keep this part of the picture only")
+    vf: str = free_text(
         "an FFmpeg graph such as unsharp,hflip", str, "Filters of the pictures, between crop and "
         "scale"
     )  # fmt: skip
-    vf_lead: int = _number(
+    vf_lead: int = number(
         -1, -1, 240, "How many frames before and behind each the filters of vf see; -1 takes it "
         "from a table of filters", offered=True, section=EDITING
     )  # fmt: skip
-    scale: str = _text(
+    scale: str = free_text(
         forms.SCALE_FORM, forms.parse_scale, "Size of the result's pictures, after all filters"
     )
-    ladder: str = _text(
+    ladder: str = free_text(
         forms.LADDER_FORM, forms.parse_ladder, "Make several sizes of one read of the source, and "
         "the manifest that OUTPUT names: .mpd for DASH, .m3u8 for HLS"
     )  # fmt: skip
-    tonemap: bool = _switch(
+    tonemap: bool = switch(
         False, "Make pictures for standard screens, in BT.709, of HDR ones (PQ or HLG)",
         offered=True, section=EDITING,
     )  # fmt: skip
-    depth: str = _choice(
+    depth: str = choice(
         AUTO, DEPTHS, "Bits of a sample of the result; 10 is for av1 and h264; auto keeps more "
         "than 8 as 10 with av1, and makes 8 with the others", offered=True, section=QUALITY
     )  # fmt: skip
-    audio: str = _text(
+    audio: str = free_text(
         forms.AUDIO_FORM, forms.parse_audio, "The sound tracks of the result, instead of the "
         "default one, the first of them as its default; none leaves out all sound",
         off=forms.NO_AUDIO
@@ -419,7 +276,7 @@ class EncodeOptions(_Checked):
         """Check the values, also against each other."""
         if cast(int | None, self.crf) is None and self.codec in CODECS:
             object.__setattr__(self, "crf", CODECS[self.codec].crf)
-        _Checked.__post_init__(self)
+        Checked.__post_init__(self)
         worst = CODECS[self.codec].worst_crf
         if self.exact_crf > worst:
             raise OptionError(f"crf must be 0 to {worst} for {self.codec}, not {self.exact_crf:g}")
@@ -661,10 +518,6 @@ def _difference(data: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def _name(one: Field[Any]) -> str:
-    return one.name.replace("_", "-")
-
-
 def _table(kind: type[Any], group: str = "") -> Iterator[Option]:
     for one in fields(kind):
         if one.name in _GROUPS:
@@ -672,7 +525,7 @@ def _table(kind: type[Any], group: str = "") -> Iterator[Option]:
         else:
             # A field without a rule would escape validation: this fails at import instead.
             default = cast(Value, getattr(kind(), one.name))
-            yield Option(_name(one), one.name, group, default, one.metadata["rule"])
+            yield Option(option_name(one), one.name, group, default, one.metadata["rule"])
 
 
 OPTIONS: tuple[Option, ...] = tuple(_table(EncodeOptions))

@@ -17,7 +17,8 @@ from docs.cli import commands, exit_codes
 from excamera import errors
 from excamera.cli.help import OTHERS, Command
 from excamera.cli.main import excamera
-from excamera.job.options import OFFERED, SECTIONS
+from excamera.job.options import OFFERED
+from excamera.job.rules import SECTIONS
 from layers import catalogue
 from tests.support.commands import EXCAMERA, run
 from tests.support.shared import ROOT

@@ -26,11 +26,10 @@ from excamera.job.options import (
     OPTIONS,
     QI_OF_CRF,
     EncodeOptions,
-    Option,
     RebaseSettings,
-    Value,
     VpxSettings,
 )
+from excamera.job.rules import Option, Value
 from functions.api.jobs import Jobs
 
 _CHOICES = [option for option in OPTIONS if option.rule.choices]
