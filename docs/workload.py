@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from excamera.job.batches import Batch
 from excamera.job.cut import Frames, cut, spans
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
-from excamera.job.plan import Batch
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS
 from excamera.lifecycle import admission
 from excamera.lifecycle.uploads import job_of_upload

@@ -31,8 +31,8 @@ import mu
 from examples.common import readable_files, run, run_options
 from examples.films import look_at
 from excamera.errors import ExCameraError
+from excamera.job.geometry import Geometry
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry
 from excamera.local import encode_file
 from excamera.media.compare import compare_files
 from excamera.media.quality import summarise

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.common.timing import Spent
+from excamera.job.batches import Batch
 from excamera.job.flow import FUNCTIONS
 from excamera.job.objects import Job
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Batch, Plan
+from excamera.job.plan import Plan
 from mu import Context, DirectoryStore, Event
 from mu.task import resolve
 

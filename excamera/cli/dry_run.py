@@ -11,9 +11,10 @@ from excamera.cli.cloud import Cloud, print_fields, print_json
 from excamera.cli.estimate import CONSTANTS, look_at, pace_of
 from excamera.cli.help import RUNNING, option
 from excamera.errors import OptionError
+from excamera.job.batches import Batch
 from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Batch, Plan
+from excamera.job.plan import Plan
 from excamera.local import Foreseen, plan_file
 from excamera.media.words import counted, visible
 from excamera.price.edits import edited

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from excamera.job.batches import Around, Batch, Chunk, mode_of_batch
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import SHARE_PIXELS
-from excamera.job.plan import Around, Batch, Chunk, mode_of_batch
 from excamera.job.zones import ZonedFrames
 
 SPAN_PIXELS = 500_000_000

@@ -7,9 +7,10 @@ from dataclasses import asdict, astuple, dataclass, replace
 from itertools import chain, groupby, repeat
 from typing import Any, Self
 
+from excamera.job.batches import Batch
 from excamera.job.cut import Frames, span_to_read
 from excamera.job.objects import Keys
-from excamera.job.plan import Batch, Plan
+from excamera.job.plan import Plan
 from excamera.job.records import SurveyRecord
 from excamera.job.zones import ZonedFrames
 from mu import Store, at_once

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from excamera.errors import OptionError
 from excamera.job import forms
+from excamera.job.geometry import Geometry, Rung
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry, Rung
 
 
 def cropped_geometry(geometry: Geometry, options: EncodeOptions, name: str) -> Geometry:

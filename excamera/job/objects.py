@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
 from excamera.errors import PlanMismatch
+from excamera.job.batches import Batch
 from excamera.job.packing import Packing
-from excamera.job.plan import Batch, Plan
+from excamera.job.plan import Plan
 from excamera.job.records import AimRecord, Record
 from mu import Context, NoSuchKey, Store, at_once
 

@@ -5,134 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from excamera.job.batches import Batch, batch_json, chunk_of
 from excamera.job.codecs import container_of_rungs, ending_of
+from excamera.job.geometry import Geometry, Light, Rung
 from excamera.job.options import EncodeOptions
+from excamera.job.tags import Chapter, SoundTags, Tags
 
 PLAN_VERSION = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """The frames around a chunk that its filters see, each with its `pts` and `read_pts`.
-
-    Attributes:
-        before: those before it.
-        behind: those behind it.
-        ends: whether the film has no others behind these.
-    """
-
-    before: tuple[tuple[int, int], ...]
-    behind: tuple[tuple[int, int], ...]
-    ends: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """N consecutive frames, encoded by one worker.
-
-    Attributes:
-        number: place in its batch, from 0.
-        first_frame: number of its first frame in the whole source, from 0.
-        pts: presentation timestamps of its frames in the result, in the plan's time base.
-        read_pts: the timestamps of the same frames in the file that the worker reads.
-        skip: how many frames with timestamp `read_pts[0]` belong to the chunk before.
-        seek: timestamps to seek to, best first; when none serves, read from the start.
-        around: what its filters see of other frames, None if they see none. Then `skip` and
-            `seek` are of the first frame of `wide`.
-    """
-
-    number: int
-    first_frame: int
-    pts: tuple[int, ...]
-    read_pts: tuple[int, ...]
-    skip: int = 0
-    seek: tuple[int, ...] = ()
-    around: Around | None = None
-
-    @property
-    def wide(self) -> Chunk:
-        """The chunk with the frames around it."""
-        if self.around is None:
-            return self
-        before, behind = self.around.before, self.around.behind
-        return replace(
-            self,
-            first_frame=self.first_frame - len(before),
-            pts=(*(pts for pts, _ in before), *self.pts, *(pts for pts, _ in behind)),
-            read_pts=(*(at for _, at in before), *self.read_pts, *(at for _, at in behind)),
-            around=None,
-        )
-
-    def part(self, first: int, end: int) -> Chunk:
-        """The frames from number `first` of the chunk to before number `end`."""
-        read_pts = self.read_pts[first:end]
-        pts, skip, around = self.pts[first:end], self.skip, self.around
-        if around is not None:
-            pairs = tuple(zip(self.pts, self.read_pts, strict=True))
-            before, behind = (*around.before, *pairs[:first]), (*pairs[end:], *around.behind)
-            around = Around(before, behind, around.ends)
-        elif first:
-            passed = [at for at in self.read_pts[:first] if read_pts[:1] == (at,)]
-            skip = len(passed) + (skip if read_pts[:1] == self.read_pts[:1] else 0)
-        return replace(
-            self,
-            first_frame=self.first_frame + first,
-            pts=pts,
-            read_pts=read_pts,
-            skip=skip,
-            around=around,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """x consecutive chunks that share one key frame.
-
-    Attributes:
-        number: place in the job, from 0.
-        chunks: in order.
-        mode: "anchors", "rebase" or "plain", see `mode_of_batch`.
-        crf_change: what its zone adds to the film's `crf`.
-    """
-
-    number: int
-    chunks: tuple[Chunk, ...]
-    mode: str
-    crf_change: float = 0.0
-
-    @property
-    def is_anchored(self) -> bool:
-        """Whether its anchors are coded before its chunks."""
-        return self.mode == "anchors"
-
-    def ordinary(self, chunk: Chunk) -> Chunk:
-        """The part of a chunk that is not coded ahead in mode anchors, perhaps without frames.
-
-        Coded ahead are the first frame of the batch, and the last of each chunk but the last.
-        """
-        first = 1 if chunk.number == 0 else 0
-        end = len(chunk.pts)
-        if chunk.number < len(self.chunks) - 1:
-            end = max(first, end - 1)
-        return chunk.part(first, end)
-
-    @property
-    def pts(self) -> list[int]:
-        """Timestamps of all its frames."""
-        return [pts for chunk in self.chunks for pts in chunk.pts]
-
-    @property
-    def pts_digest(self) -> str:
-        """SHA-256 of the timestamps, for comparing a finished batch with the plan."""
-        return hashlib.sha256(",".join(map(str, self.pts)).encode()).hexdigest()
-
-
-_OF_CHUNK, _OF_BATCH = (tuple(one.name for one in fields(kind)) for kind in (Chunk, Batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,131 +63,6 @@ class Output:
 
     store: str
     key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    """What the source says of the light of HDR pictures (SMPTE ST 2086, CTA-861.3).
-
-    Attributes:
-        primaries: x and y of red, green, blue and white of the display it was mastered on, in
-            1/50000; empty if not known.
-        luminance: the most and the least of that display, in 1/10000 cd/m2; empty if not known.
-        content: the most light of a pixel, and the most of a picture in the mean, in cd/m2; empty
-            if not known.
-    """
-
-    primaries: tuple[int, ...] = ()
-    luminance: tuple[int, ...] = ()
-    content: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """The pictures, before and after rotation.
-
-    Attributes:
-        source_width: width of a decoded source frame, px; other frames are scaled to it.
-        source_height: height of a decoded source frame, px.
-        quarter_turns: rotation to apply, in quarter turns counter-clockwise, 0..3.
-        flipped: mirror left to right before turning.
-        sample_aspect: pixel width to height of the *turned* picture.
-        matrix: H.273 matrix coefficients of the result, 2 when unspecified.
-        transfer: H.273 transfer characteristics, 2 when unspecified.
-        primaries: H.273 colour primaries, 2 when unspecified.
-        light: of the pictures, whose colours are not changed.
-        bits: of a sample of the result, 8 or 10.
-        crop: width, height, x and y of what is kept of the turned picture, px; None for all.
-        size: of the result, px; None if it is what is kept.
-        tone: of pictures of high dynamic range that become those of a standard screen: their
-            transfer characteristics, and their brightest light in cd/m^2; else None.
-    """
-
-    source_width: int
-    source_height: int
-    quarter_turns: int = 0
-    flipped: bool = False
-    sample_aspect: tuple[int, int] = (1, 1)
-    matrix: int = 2
-    transfer: int = 2
-    primaries: int = 2
-    light: Light = Light()
-    bits: int = 8
-    crop: tuple[int, int, int, int] | None = None
-    size: tuple[int, int] | None = None
-    tone: tuple[int, int] | None = None
-
-    @property
-    def turned(self) -> tuple[int, int]:
-        """Width and height of the turned picture, px."""
-        width, height = self.source_width, self.source_height
-        return (height, width) if self.quarter_turns % 2 else (width, height)
-
-    @property
-    def kept(self) -> tuple[int, int]:
-        """Width and height of what is kept of it, px."""
-        return self.turned if self.crop is None else self.crop[:2]
-
-    @property
-    def width(self) -> int:
-        """Width of the result, px."""
-        return (self.size or self.kept)[0]
-
-    @property
-    def height(self) -> int:
-        """Height of the result, px."""
-        return (self.size or self.kept)[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """A chapter: its begin and end in the result, in nanoseconds, and its title."""
-
-    begin_ns: int
-    end_ns: int
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class SoundTags:
-    """What a sound track says about itself: ISO 639-2, or ""; and its title, or ""."""
-
-    language: str = ""
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tags:
-    """What the result says about itself, as the source does.
-
-    Attributes:
-        title: of the film, or "".
-        video_language: ISO 639-2, or "".
-        sounds: of each sound track, in the result's order.
-        chapters: in order of time.
-    """
-
-    title: str = ""
-    video_language: str = ""
-    sounds: tuple[SoundTags, ...] = ()
-    chapters: tuple[Chapter, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One of the sizes of a ladder.
-
-    Attributes:
-        name: such as "720p".
-        size: width and height, px.
-        sample_aspect: pixel width to height.
-        upload: see `Plan.upload`.
-    """
-
-    name: str
-    size: tuple[int, int]
-    sample_aspect: tuple[int, int] = (1, 1)
-    upload: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +126,7 @@ class Plan:
     batches: tuple[Batch, ...] = field(repr=False)
     output: Output | None = None
     deinterlaced: bool = False
-    tags: Tags = Tags()
+    tags: Tags = Tags()  # noqa: RUF009 (it cannot change)
     notes: tuple[str, ...] = ()
     sound_clocks: tuple[tuple[tuple[int, Fraction], ...], ...] = ()
     even: float | None = None
@@ -511,7 +270,7 @@ class Plan:
             "container": self.container,
             "options": self.options.to_json(),
             "frame_count": self.frame_count,
-            "batches": [_as_json(batch) for batch in self.batches],
+            "batches": [batch_json(batch) for batch in self.batches],
             "even": self.even,
             "upload": self.upload,
             "rungs": [asdict(one) for one in self.rungs],
@@ -557,7 +316,7 @@ class Plan:
             batches=tuple(
                 Batch(
                     batch["number"],
-                    tuple(_chunk(chunk) for chunk in batch["chunks"]),
+                    tuple(chunk_of(chunk) for chunk in batch["chunks"]),
                     batch["mode"],
                     batch["crf_change"],
                 )
@@ -580,31 +339,3 @@ class Plan:
             lead=body["lead"],
             whole=None if body["whole"] is None else Whole(**body["whole"]),
         )
-
-
-def _as_json(batch: Batch) -> dict[str, Any]:
-    """What `asdict` returns, without a copy of each timestamp of the film."""
-    chunks = [{name: getattr(chunk, name) for name in _OF_CHUNK} for chunk in batch.chunks]
-    for chunk in chunks:
-        chunk["around"] = None if chunk["around"] is None else asdict(chunk["around"])
-    return {**{name: getattr(batch, name) for name in _OF_BATCH}, "chunks": chunks}
-
-
-def _chunk(data: dict[str, Any]) -> Chunk:
-    lists = {name: tuple(data[name]) for name in ("pts", "read_pts", "seek")}
-    around = data["around"]
-    if around is not None:
-        before, behind = (tuple(map(tuple, around[name])) for name in ("before", "behind"))
-        around = Around(before, behind, around["ends"])
-    return Chunk(**{**data, **lists, "around": around})
-
-
-def mode_of_batch(options: EncodeOptions) -> str:
-    """How the chunks of a batch come to share a key frame: "anchors" or "rebase".
-
-    The one place where mode auto decides: for now it takes anchors for every batch. In mode "plain"
-    a batch is one chunk, of any other codec than VP8.
-    """
-    if options.is_plain:
-        return "plain"
-    return "anchors" if options.mode == "auto" else options.mode

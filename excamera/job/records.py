@@ -143,7 +143,7 @@ class BatchRecord(Record):
     Attributes:
         frames: shown frames.
         packets: coded frames.
-        pts: see `excamera.job.plan.Batch.pts_digest`.
+        pts: see `excamera.job.batches.Batch.pts_digest`.
         bytes: of coded frames.
         key_frames: how many of them are key frames.
         cues: what the result's container has to know of the object, which has the sound of the

@@ -20,8 +20,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
 from excamera.errors import ChunkError, SeamMismatch
+from excamera.job.geometry import Geometry
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry
 from excamera.media import bitstreams
 from excamera.media.codecs import OUTPUT_CODECS
 from excamera.media.join import CodedChunk

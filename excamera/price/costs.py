@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from excamera.job.aiming import ROUNDS, sample_count
+from excamera.job.batches import mode_of_batch
 from excamera.job.cut import longest_plain, spans
 from excamera.job.environments import calls_for
 from excamera.job.flow import excamera_flow, way_of_batches, way_of_spans
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits, Packing
-from excamera.job.plan import mode_of_batch
 from excamera.job.steps import SPREADING, STEPS, Counts, Step, step_of
 from excamera.job.tally import Tally
 from mu import Each, Node, Parallel, Sequence, Task

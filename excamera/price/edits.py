@@ -6,8 +6,8 @@ from excamera.errors import NoFrames
 from excamera.job import forms
 from excamera.job.codecs import depth_of
 from excamera.job.framing import cropped_geometry, rungs_of, scaled_geometry
+from excamera.job.geometry import Geometry
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry
 from excamera.price.estimate import Film
 
 

@@ -16,11 +16,12 @@ from math import ceil
 
 from excamera.job import forms
 from excamera.job.aiming import ROUNDS
+from excamera.job.batches import mode_of_batch
 from excamera.job.codecs import CODECS
 from excamera.job.environments import AT_START, for_batches
 from excamera.job.options import AnchorSettings, EncodeOptions
 from excamera.job.packing import MOST_SHARES, SPREAD_CALLS, Limits, capacity_of
-from excamera.job.plan import Plan, mode_of_batch
+from excamera.job.plan import Plan
 from excamera.job.steps import ENCODE_SIZES_MB, SPREADING, STEP_NAMES, STEPS, cpus_of
 from excamera.job.tally import Tally
 from excamera.job.target import BITRATE, SIZE, SSIM, Target

@@ -19,8 +19,8 @@ from math import exp, isfinite, log
 from statistics import median
 from typing import Any, Self
 
+from excamera.job.batches import mode_of_batch
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import mode_of_batch
 from excamera.job.records import JobResult, Outcome, Prediction
 from excamera.job.steps import STEPS, Per
 from excamera.price.estimate import CONSTANTS, Film, Pace, Workers, once_each

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from excamera.job.batches import mode_of_batch
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import mode_of_batch
 from excamera.job.steps import CPU_MB, DEFAULT_MEMORY_MB
 from excamera.price.costs import Shape
 from excamera.price.estimate import FURTHER_CPU, Film, Pace, Workers, work_seconds

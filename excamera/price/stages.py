@@ -12,12 +12,13 @@ from functools import cached_property
 from typing import Any
 
 from excamera.job.aiming import rounds_of, sample_count
+from excamera.job.batches import mode_of_batch
 from excamera.job.cut import SPAN_PIXELS, equal_ranges, spans
 from excamera.job.environments import AT_START
 from excamera.job.flow import way_of_batches, way_of_spans
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits, Packing, share_of
-from excamera.job.plan import Plan, mode_of_batch
+from excamera.job.plan import Plan
 from excamera.job.steps import SPREADING, Counts, Per, step_of
 from excamera.price import plain
 from excamera.price.costs import Shape, begun

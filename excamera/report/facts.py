@@ -86,7 +86,7 @@ class BatchFacts:
     """A batch.
 
     Attributes:
-        mode: see `excamera.job.plan.Batch`.
+        mode: see `excamera.job.batches.Batch`.
         first_frame: of the result.
         chunk_frames: how many frames each of its chunks has.
         crf: of the batch, with what its zone adds; None if a target has not chosen it yet.

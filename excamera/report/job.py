@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from excamera.errors import NoSuchJob, PlanMismatch
+from excamera.job.batches import Batch
 from excamera.job.draft import Draft
 from excamera.job.objects import Job, Keys
-from excamera.job.plan import Batch, Plan
+from excamera.job.plan import Plan
 from excamera.job.records import BatchRecord, JobResult, Outcome, PlanSummary
 from excamera.media.scenes import Survey
 from excamera.price.estimate import Film as PricedFilm

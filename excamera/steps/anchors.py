@@ -7,8 +7,8 @@ from itertools import islice
 
 import codec
 from excamera.errors import PlanMismatch
+from excamera.job.batches import Batch, Chunk
 from excamera.job.objects import Job, Keys
-from excamera.job.plan import Batch, Chunk
 from excamera.job.records import AnchorsRecord
 from excamera.media.anchors import ChunkAnchors, Opened, encode_anchors
 from excamera.media.container.output import Stamped

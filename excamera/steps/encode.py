@@ -7,9 +7,9 @@ from fractions import Fraction
 from itertools import chain
 
 from excamera.errors import PlanMismatch
+from excamera.job.batches import Batch, Chunk
 from excamera.job.objects import Job, Keys
 from excamera.job.packing import share_of
-from excamera.job.plan import Batch, Chunk
 from excamera.job.records import BatchRecord, ShareRecord
 from excamera.media.container.output import stamped
 from excamera.media.join import CodedChunk

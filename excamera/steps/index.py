@@ -17,23 +17,19 @@ from excamera.errors import (
     OptionError,
     UnreadableFrame,
 )
+from excamera.job.batches import mode_of_batch
 from excamera.job.codecs import check_ladder
 from excamera.job.cut import SPAN_PIXELS, Frames, cut, has_spans, spans
 from excamera.job.draft import Draft
 from excamera.job.flow import way_of_spans
 from excamera.job.forms import parse_rate
 from excamera.job.framing import cropped_geometry, rungs_of, scaled_geometry
+from excamera.job.geometry import Geometry
 from excamera.job.goal import Goal
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
-from excamera.job.plan import (
-    Geometry,
-    Output,
-    Plan,
-    SourceFile,
-    mode_of_batch,
-)
+from excamera.job.plan import Output, Plan, SourceFile
 from excamera.job.records import IndexSummary, SurveyRecord
 from excamera.lifecycle.acceptance import Accepted, surveyed
 from excamera.lifecycle.results import replaceable

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
+from excamera.job.batches import Batch
 from excamera.job.objects import Job
-from excamera.job.plan import Batch
 from excamera.job.records import BatchRecord
 from excamera.job.tally import work_of_batch
 from excamera.media.container.output import output_container, stamped

@@ -12,8 +12,8 @@ from av.video.frame import VideoFrame
 
 import codec
 from excamera.errors import PlanMismatch
+from excamera.job.batches import Batch, Chunk
 from excamera.job.objects import Job
-from excamera.job.plan import Batch, Chunk
 from excamera.job.records import AnchorsRecord
 from excamera.media import join as media
 from excamera.media.anchors import ChunkAnchors, encode_between, join_anchored, opened_chunks

@@ -7,8 +7,9 @@ from typing import Generic, TypeVar
 
 from av.video.frame import VideoFrame
 
+from excamera.job.batches import Batch, Chunk
+from excamera.job.geometry import Geometry
 from excamera.job.objects import Job
-from excamera.job.plan import Batch, Chunk, Geometry
 from excamera.media.source.framing import sized
 from excamera.media.source.reader import FrameReader
 from mu import Context

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from excamera.job.aiming import Sampling, rounds_of, sampled
+from excamera.job.batches import Batch
 from excamera.job.codecs import CODECS
 from excamera.job.cut import cut
 from excamera.job.draft import Draft
 from excamera.job.flow import way_of_batches
 from excamera.job.objects import Job, Keys
 from excamera.job.packing import Cut, Limits
-from excamera.job.plan import Batch, Plan
+from excamera.job.plan import Plan
 from excamera.job.records import PlanSummary, Prediction, SurveyRecord
 from excamera.lifecycle.result_uploads import assembly_prefix, begin_upload
 from excamera.media.codecs import OUTPUT_CODECS

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from excamera.errors import OptionError
 from excamera.job.aiming import ROUNDS, Aim, Sampling
+from excamera.job.batches import Batch, Chunk
 from excamera.job.objects import Job
 from excamera.job.packing import SHARE_PIXELS
-from excamera.job.plan import Batch, Chunk, Plan
+from excamera.job.plan import Plan
 from excamera.job.records import AimRecord, ProbeRecord
 from excamera.job.target import PSNR, SIZE, SSIM, Target
 from excamera.media.codecs import OutputCodec

@@ -6,8 +6,8 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from excamera.errors import ConfigMismatch, PlanMismatch
+from excamera.job.batches import Batch
 from excamera.job.objects import Job
-from excamera.job.plan import Batch
 from excamera.job.records import BatchRecord
 from excamera.lifecycle.result_uploads import assembly_of
 from mu import Assembly, Gathered, NoSuchKey

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from excamera.errors import PlanMismatch
+from excamera.job.batches import Batch
 from excamera.job.objects import Job, Keys
-from excamera.job.plan import Batch
 from excamera.job.records import AudioRecord
 from excamera.media.container.output import Cues, OutputContainer
 from excamera.media.segments import between, span

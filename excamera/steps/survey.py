@@ -8,8 +8,9 @@ from dataclasses import astuple, replace
 
 import codec
 from excamera.errors import SourceMismatch, UnreadableFrame
+from excamera.job.batches import Chunk, mode_of_batch
 from excamera.job.objects import Job
-from excamera.job.plan import Chunk, Plan, mode_of_batch
+from excamera.job.plan import Plan
 from excamera.job.records import SurveyRecord
 from excamera.media.lookahead import lost_of
 from excamera.media.losses import Lost

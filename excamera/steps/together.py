@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from av.video.frame import VideoFrame
 
+from excamera.job.batches import Batch
 from excamera.job.objects import Job
-from excamera.job.plan import Batch
 from excamera.job.records import BatchRecord
 from excamera.media.plain import PlainEncoder
 from excamera.media.source.framing import sized

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from docs.workload import all_retries, cut_film, events, histories, payloads, size
+from excamera.job.batches import Batch
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import MOST_SHARES, Packing
-from excamera.job.plan import Batch
 from excamera.job.steps import ENCODE_SIZES_MB, STEP_NAMES
 from mu.fanout import NOTHING, RETRY_EVENTS, SPREAD, TASK_EVENTS
 from mu.flow import DISCARD, Each, Sequence, Task

@@ -10,10 +10,11 @@ import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
+from excamera.job.batches import Chunk
 from excamera.job.draft import Draft
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Chunk, Plan
+from excamera.job.plan import Plan
 from excamera.media.source.reader import FrameReader
 from excamera.steps.index import index
 from mu import Context, MemoryStore

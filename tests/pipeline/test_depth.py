@@ -20,8 +20,8 @@ from excamera.cli import main
 from excamera.cli.estimate import edited, look_at
 from excamera.errors import OptionError, SeamMismatch
 from excamera.job.codecs import depth_of
+from excamera.job.geometry import Geometry
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.local import encode_file
 from excamera.media import quality

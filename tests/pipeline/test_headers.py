@@ -12,8 +12,8 @@ import av
 import pytest
 
 from excamera.cli import main
+from excamera.job.geometry import Light
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Light
 from excamera.local import encode_file
 from excamera.media.container import ebml
 from excamera.media.source.media import open_media

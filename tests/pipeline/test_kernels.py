@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
+from excamera.job.geometry import Geometry
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry
 from excamera.media import plain
 from excamera.media.source.picture import frame_of
 

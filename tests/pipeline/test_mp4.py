@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from excamera.errors import ContainerError
-from excamera.job.plan import Chapter, Light
+from excamera.job.geometry import Light
+from excamera.job.tags import Chapter
 from excamera.media.aac import AacEncoder, aac_sound, plain_aac
 from excamera.media.container import mp4
 from excamera.media.container.mp4_boxes import WORD

@@ -29,9 +29,10 @@ from excamera.errors import (
 )
 from excamera.job.codecs import CODECS
 from excamera.job.cut import SHORTEST_PLAIN, Frames, cut
+from excamera.job.geometry import Geometry
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry, Plan
+from excamera.job.plan import Plan
 from excamera.job.records import BatchRecord
 from excamera.local import encode_file
 from excamera.media import plain

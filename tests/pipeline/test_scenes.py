@@ -11,10 +11,11 @@ from av.video.frame import VideoFrame
 from codec import is_key_frame, is_shown
 from excamera.cli import main
 from excamera.errors import UnreadableFrame
+from excamera.job.batches import Chunk
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import AnchorSettings, EncodeOptions
-from excamera.job.plan import Chunk, Plan
+from excamera.job.plan import Plan
 from excamera.local import encode_file
 from excamera.media.playback import read_file
 from excamera.media.source.reader import FrameReader

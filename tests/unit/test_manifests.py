@@ -11,9 +11,9 @@ import pytest
 
 from excamera.cli.estimate import edited
 from excamera.errors import ContainerError, OptionError
+from excamera.job.geometry import Geometry
 from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry
 from excamera.media.container.fragments import fragment, lead_of, segment_index
 from excamera.media.manifest.dash import dash_manifest
 from excamera.media.manifest.hls import master_playlist, media_playlist

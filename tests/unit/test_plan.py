@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
+from excamera.job.batches import Batch, Chunk, mode_of_batch
 from excamera.job.cut import (
     LEAD_IN,
     SPAN_PIXELS,
@@ -16,17 +17,11 @@ from excamera.job.cut import (
     span_to_read,
     spans,
 )
+from excamera.job.geometry import Geometry
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions, VpxSettings
 from excamera.job.packing import Packing
-from excamera.job.plan import (
-    Batch,
-    Chunk,
-    Geometry,
-    Plan,
-    SourceFile,
-    mode_of_batch,
-)
+from excamera.job.plan import Plan, SourceFile
 from excamera.job.records import ShareRecord
 from excamera.media.source.clock import Clock
 from excamera.media.source.index import Entry, make_index

@@ -10,9 +10,11 @@ from fractions import Fraction
 import pytest
 
 from excamera.errors import PlanMismatch
+from excamera.job.batches import Batch, Chunk
+from excamera.job.geometry import Geometry
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Batch, Chunk, Geometry, Plan, SourceFile
+from excamera.job.plan import Plan, SourceFile
 from excamera.job.records import AudioRecord, TrackRecord
 from excamera.media.container.output import WebM
 from excamera.media.container.webm import AUDIO_TRACK, Block, of_track

@@ -9,9 +9,9 @@ from fractions import Fraction
 import pytest
 
 from excamera.errors import OptionError
+from excamera.job.batches import Batch
 from excamera.job.cut import Frames, cut
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Batch
 from excamera.job.zones import ZonedFrames, parse_zones, zoned_frames
 from excamera.price.estimate import Film, Pace, result_bytes
 from tests.unit.test_plan import plan

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from excamera.errors import ContainerError
-from excamera.job.plan import Chapter
+from excamera.job.tags import Chapter
 from excamera.media.container.mp4_boxes import (
     UNITY,
     WORD,

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from excamera.job.plan import Chapter
+from excamera.job.tags import Chapter
 from excamera.media.container.mp4_boxes import UNITY, box, full, halves, words
 
 CHAPTER_SCALE = 90_000

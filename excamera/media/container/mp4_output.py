@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from excamera.job.plan import Plan, Tags
+from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord, TrackRecord
+from excamera.job.tags import Tags
 from excamera.media.codecs import H264, OutputCodec
 from excamera.media.container import mp4
 from excamera.media.container.mp4_run import RunIndex, interleaved, run_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from excamera.job.plan import Light
+from excamera.job.geometry import Light
 from excamera.media.container.mp4_boxes import box, descriptor, full, halves, words
 
 SOUND_SAMPLES = 1024

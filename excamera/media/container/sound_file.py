@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from excamera.job.plan import Tags
 from excamera.job.records import TrackRecord
+from excamera.job.tags import Tags
 from excamera.media.container import fragments, webm
 from excamera.media.container.mp4_output import sound_track
 from excamera.media.container.mp4_tracks import SOUND_SAMPLES

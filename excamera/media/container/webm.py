@@ -12,7 +12,8 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from excamera.job.plan import Chapter, Light
+from excamera.job.geometry import Light
+from excamera.job.tags import Chapter
 from excamera.media.codecs import VP8, OutputCodec
 from excamera.media.container import ebml
 from excamera.media.container.ebml import element, real, signed, text, unsigned

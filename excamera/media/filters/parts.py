@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from av.video.frame import VideoFrame
 
 from excamera.errors import OptionError
-from excamera.job.plan import Chunk, Plan
+from excamera.job.batches import Chunk
+from excamera.job.plan import Plan
 from excamera.media.filters.running import Filters, Run
 
 

@@ -16,8 +16,8 @@ from av.filter.context import FilterContext
 from av.video.frame import VideoFrame
 
 from excamera.errors import OptionError
+from excamera.job.geometry import Geometry
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry
 from excamera.media.filters.known import MOST_FRAMES, Sight, refuse_files, sight
 from excamera.media.filters.links import link, linked
 from excamera.media.filters.syntax import Written, parse

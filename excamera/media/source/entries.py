@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from excamera.job.plan import Geometry
+from excamera.job.geometry import Geometry
 from excamera.media.source.decoder import Decoder, Mark, Marked, another
 from excamera.media.source.picture import geometry_of, planes_of, to_i420
 from excamera.media.source.recorded import Entry

@@ -7,8 +7,8 @@ from dataclasses import replace
 from av.video.frame import VideoFrame
 
 from excamera.job.codecs import CODECS, depth_of
+from excamera.job.geometry import Geometry, Light
 from excamera.job.options import EncodeOptions
-from excamera.job.plan import Geometry, Light
 from excamera.media.source.picture import bits_of, frame_of, planes_of, resized
 from excamera.media.source.tonemapping import NAMES, is_high_range, peak_nits
 

@@ -17,7 +17,7 @@ from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from excamera.job.plan import Geometry, Light
+from excamera.job.geometry import Geometry, Light
 from excamera.media.source.tonemapping import tone_mapped
 
 Plane = NDArray[np.unsignedinteger[Any]]

@@ -13,7 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from excamera.errors import MixedPictures, NotAVideo, UnreadablePicture
-from excamera.job.plan import Geometry
+from excamera.job.geometry import Geometry
 from excamera.media.source.exr import is_whole
 from excamera.media.source.media import DECODER_OPTIONS, Opened, open_media
 from excamera.media.source.numbered import Picture

@@ -14,7 +14,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from excamera.errors import NoFrames, SourceMismatch, SourceUnavailable, UnreadableFrame
-from excamera.job.plan import Chunk, Geometry, Plan
+from excamera.job.batches import Chunk
+from excamera.job.geometry import Geometry
+from excamera.job.plan import Plan
 from excamera.media.filters.parts import FilterRun
 from excamera.media.source.decoder import counted, packets_of
 from excamera.media.source.deinterlacer import deinterlaced

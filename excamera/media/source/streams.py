@@ -9,7 +9,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 
-from excamera.job.plan import Chapter, SoundTags, Tags
+from excamera.job.tags import Chapter, SoundTags, Tags
 from excamera.media.source.media import Opened
 
 _NANOSECONDS = 1_000_000_000
