@@ -35,6 +35,8 @@ class Emulator:
         concurrency: How many functions may run at once; further invocations wait their turn.
             The default is four per core, because starting a process is mostly computing.
         account_concurrency: The concurrency limit that Lambda reports for the account.
+        idle: How many execution environments stay if nobody uses them, as each takes memory.
+        idle_s: How long one is idle before it may end.
     """
 
     def __init__(
@@ -44,10 +46,13 @@ class Emulator:
         authenticate: bool = False,
         concurrency: int | None = None,
         account_concurrency: int = 1000,
+        idle: int = 24,
+        idle_s: float = 20.0,
     ) -> None:
         self._root = root.resolve()
         self._authenticate = authenticate
         self._account_concurrency = account_concurrency
+        self._idle = idle, idle_s
         self._concurrency = concurrency or 4 * (os.cpu_count() or 1)
         self._servers: list[Server] = []
         self._clients: dict[str, Any] = {}
@@ -106,6 +111,7 @@ class Emulator:
                 root=str(self._root / "functions"),
                 interpreter_port=port,
                 concurrency=self._concurrency,
+                idle=self._idle,
                 authenticate=self._authenticate,
                 certificate=certificate,
             )

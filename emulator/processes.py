@@ -28,6 +28,8 @@ class Settings:
         root: Directory for unpacked functions.
         interpreter_port: Where the Step Functions process listens.
         concurrency: How many functions may run at once; further invocations wait.
+        idle: How many environments stay if nobody uses them, and how long one is idle before, in
+            seconds.
         authenticate: Whether roles and signatures are enforced.
         certificate: Files of a certificate and its key: of every service if roles are enforced,
             which are then served over TLS, and of caches.
@@ -36,6 +38,7 @@ class Settings:
     root: str
     interpreter_port: int
     concurrency: int
+    idle: tuple[int, float]
     authenticate: bool
     certificate: tuple[str, str]
 

@@ -52,7 +52,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     )
     from emulator.cloud.interpreter import Interpreter
 
-    functions.install(Path(settings["root"]), settings["concurrency"])
+    functions.install(Path(settings["root"]), settings["concurrency"], *settings["idle"])
     versions.install()
     interpreter = Interpreter(settings["interpreter_port"])
     state_machines.StateMachines(interpreter, enforce_roles=settings["authenticate"]).install()

@@ -27,7 +27,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from emulator.cloud import memory
+from emulator.cloud import idle, memory
 
 MEBIBYTE = 1 << 20
 _LOG_WAIT_S = 5.0
@@ -286,12 +286,14 @@ def _memory_limits() -> list[tuple[int, int]]:
     ]
 
 
-def install(root: Path, concurrency: int) -> None:
+def install(root: Path, concurrency: int, most_idle: int, idle_s: float) -> None:
     """Makes MiniStack run Python functions this way.
 
     Args:
         root: Where to unpack code and layers.
         concurrency: How many functions may run at once.
+        most_idle: How many environments stay if nobody uses them.
+        idle_s: How long one is idle before it may end.
     """
     _keep_no_bytecode_of_tmp()
     deployments = Deployments(root)
@@ -328,6 +330,7 @@ def install(root: Path, concurrency: int) -> None:
         RuntimeClientWorker if is_python(config) else original_class(config)
     )
     memory.enforce(_memory_limits)
+    idle.end_idle(most_idle, idle_s)
 
 
 def _log_stream(version: str) -> str:

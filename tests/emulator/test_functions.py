@@ -91,6 +91,36 @@ def test_waiting_is_not_billed(assembly: Path, tmp_path: Path) -> None:
     assert sleep_s <= took[0] <= took[1] < 2 * sleep_s
 
 
+def test_environments_that_nobody_uses_end(tmp_path: Path, assembly: Path) -> None:
+    """The environments of old versions and of bursts fill the memory of a machine."""
+    with an_emulator(tmp_path, idle=2, idle_s=1.0) as small:
+        task = small.deploy(assembly, STACK)["Task"]
+        function, payload = small.client("lambda"), json.dumps({"do": "sleep", "seconds": 1})
+
+        def call(_number: int) -> int:
+            return int(function.invoke(FunctionName=task, Payload=payload)["StatusCode"])
+
+        with ThreadPoolExecutor(6) as callers:
+            assert set(callers.map(call, range(6))) == {200}
+        until(lambda: len(environments(small)) <= 2)
+        assert environments(small)
+        assert call(0) == 200
+
+
+def environments(emulator: Emulator) -> list[int]:
+    """The processes of its functions, which belong to the groups of its servers."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes()
+            group = int((folder / "stat").read_text().rpartition(")")[2].split()[2])
+        except (OSError, ValueError):
+            continue
+        if b"awslambdaric" in line and group in emulator.pids:
+            found.append(int(folder.name))
+    return found
+
+
 def test_environment(emulator: Emulator, outputs: dict[str, str]) -> None:
     """A function sees this machine's files, or its own are not where Lambda puts them."""
     found = output(run(emulator, outputs["Optimized"], {"do": "where"}))
