@@ -25,7 +25,7 @@ class FilmFacts(BaseModel):
     frames: Annotated[int, Field(ge=1, le=_MOST_FRAMES)]
     width: Annotated[int, Field(ge=1, le=_LONGEST_SIDE, description="Of a picture, in pixels.")]
     height: Annotated[int, Field(ge=1, le=_LONGEST_SIDE)]
-    duration_s: Annotated[float, Field(gt=0, le=10**7)]
+    duration_s: Annotated[float, Field(ge=0.001, le=10**7)]
     sound: bool = True
 
 

@@ -48,9 +48,12 @@ class Warmed:
 
 
 def wanted(workers: int) -> dict[str, int]:
-    """How many environments of each function a job with so many workers can use."""
+    """How many environments of each function a job with so many workers can use.
+
+    Most jobs have no target, so those that try samples are left alone.
+    """
     of = {Per.JOB: 1, Per.AHEAD: -(-workers // SHARES_OF_BATCH)}
-    return {step.name: of.get(step.per, workers) for step in STEPS}
+    return {step.name: of.get(step.per, workers) for step in STEPS if step.per is not Per.PROBE}
 
 
 def warm(account: Account, stack: Stack, workers: int) -> Iterator[Warmed]:
