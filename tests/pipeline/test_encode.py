@@ -148,7 +148,10 @@ def test_the_flow_is_sound_and_maps_batches_far_and_shares_near() -> None:
     flow = excamera_flow(900)
     check(flow, FUNCTIONS)
     maps = {node.name: node.distributed for node in walk(flow) if isinstance(node, Each)}
-    assert maps == {"spans": True, "batches": True, "ahead": False, "shares": False}
+    assert maps == {
+        "rounds": False, "samples": False,
+        "spans": True, "batches": True, "ahead": False, "shares": False,
+    }  # fmt: skip
 
 
 REAL = {
