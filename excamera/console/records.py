@@ -197,6 +197,7 @@ class Records:
         if result.is_file() and objects.is_dir():
             link = store.path(keys.result(record.container))
             link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
             link.symlink_to(os.path.relpath(result, link.parent))
 
     def _store(self, record: Record) -> None:

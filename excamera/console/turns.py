@@ -132,7 +132,9 @@ class Turns:
             return
         if live.stopped and failure is not None:
             self._records.result(record).unlink(missing_ok=True)
-        self._records.keep_records_only(record)
+        # What a program that was killed has left may still change for a moment.
+        with contextlib.suppress(OSError):
+            self._records.keep_records_only(record)
         if failure is None:
             self._records.change(record, state="succeeded", ended=time.time())
         elif live.stopped:

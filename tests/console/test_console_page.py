@@ -81,7 +81,7 @@ def test_a_film_is_dragged_in_followed_and_played_to_its_end(
     report = driven.page(page.ask("document.querySelector('#report').href"))
     assert report.text("h1") == film.name
     assert "26" in report.text("main")
-    assert report.ask("document.querySelectorAll('canvas').length") > 2
+    report.until("document.querySelectorAll('canvas').length > 2")
     # It belongs to no site, so that nothing in it can call the console.
     assert report.ask("self.origin") == "null"
     assert report.console == []

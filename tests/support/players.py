@@ -62,17 +62,26 @@ const SHAKA = async () => {
   }, () => player.destroy()];
 };
 const HLS = async () => {
-  const player = new Hls({enableWorker: false, maxBufferLength: 30});
-  player.on(Hls.Events.ERROR, (name, about) => about.fatal && say(["error", about.details]));
-  await new Promise((done) => {
-    player.on(Hls.Events.MANIFEST_PARSED, done);
+  let player = null;
+  // A new player for each size: one that is to change may lose a seek that comes meanwhile.
+  const begin = (level) => new Promise((done) => {
+    if (player) player.destroy();
+    player = new Hls({enableWorker: false, maxBufferLength: 30, autoStartLoad: false});
+    player.on(Hls.Events.ERROR, (name, about) => about.fatal && say(["error", about.details]));
+    player.on(Hls.Events.MANIFEST_PARSED, () => {
+      if (level !== null) player.startLevel = player.loadLevel = level;
+      player.startLoad(0);
+      done();
+    });
     player.loadSource("__URL__");
     player.attachMedia(v);
   });
+  await begin(null);
   const levels = player.levels.map((one, number) => [one.height, number]);
   levels.sort((a, b) => b[0] - a[0]);
   return [levels.map((one) => one[0]), async (number) => {
-    player.currentLevel = levels[number][1];
+    await begin(levels[number][1]);
+    if (v.readyState < 2) await until("loadeddata");
   }, () => player.destroy()];
 };
 (async () => {
