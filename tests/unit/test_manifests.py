@@ -11,6 +11,7 @@ import pytest
 
 from excamera.cli.estimate import edited
 from excamera.errors import ContainerError, OptionError
+from excamera.job.framing import rungs_of
 from excamera.job.geometry import Geometry
 from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
@@ -23,7 +24,6 @@ from excamera.media.manifest.representation import (
     codec_string,
     segment_starts,
 )
-from excamera.media.source.framing import rungs_of
 from excamera.price.estimate import Film, Pace, result_bytes
 from excamera.price.stages import equal_batches
 
