@@ -15,7 +15,8 @@ def usual_priority() -> Iterator[None]:
     """Undoes what opening an encoder does to the priority of threads: its own, and the caller's.
 
     SVT-AV1 makes them real-time threads wherever it may, that is as root, as in most containers.
-    Nothing else of the machine would run beside them, and they could wait for what does not run. macOS has no way to ask for another thread's priority.
+    Nothing else of the machine would run beside them, and they could wait for what
+    does not run. macOS has no way to ask for another thread's priority.
     """
     if not _THREADS.exists():
         yield
