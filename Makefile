@@ -32,13 +32,13 @@ PYTEST_ARGS ?=
 
 .PHONY: docs help encode test test-fast cloud synth wheel wheels emulator lint format types layers native-tests \
   sanitized clang cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
-  bench-messages bench-workers bench-scale bench-start bench-long clean
+  bench-messages bench-workers bench-scale bench-start bench-long bench-targets clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
 	@echo 'make synth | wheel | wheels | test-fast | lint | format | docs | sanitized | clang | cross | clean'
 	@echo 'make bench | bench-cloud | bench-messages | bench-workers | bench-scale | bench-start'
-	@echo 'make bench-long'
+	@echo 'make bench-long | bench-targets'
 
 # --- set-up ------------------------------------------------------------------
 
@@ -300,6 +300,10 @@ bench-start: $(VENV)/.installed $(VENV)/.dev
 # Sound, index and plan of long films.
 bench-long: $(VENV)/.installed
 	$(PY) -m benchmarks.long $(OPTIONS)
+
+# How near results come to a rate, size or quality.
+bench-targets: $(VENV)/.installed
+	$(PY) -m benchmarks.targets $(OPTIONS)
 
 bench-workers: $(VENV)/.installed build/lithops/.installed
 	$(PY) -m benchmarks.workers $(OPTIONS)

@@ -1,15 +1,16 @@
 """How the crf's of a film's batches are found for a target, from encodes of some of them.
 
-A film is divided into as many runs of batches as it has samples. In each run one batch is a sample,
-the one of usual difficulty. A short film is sampled whole. Samples are encoded in a few rounds,
-each nearer to the target, as bits and losses change by about the same factor with each step of
-`crf`. Then each batch gets one of two neighbouring crf's, so that their sum meets the target.
+A short film is sampled whole. Of a longer one, samples are of all grades of difficulty, and the
+batches between them are taken to need as many bits for their difficulty as all samples together.
+Samples are encoded in a few rounds, each nearer to the target, as bits and losses change by about
+the same factor with each step of `crf`; the first round has few of them. Then each batch gets one
+of two neighbouring crf's, so that their sum meets the target.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain, combinations, pairwise
@@ -21,11 +22,19 @@ from excamera.job.target import Target, to_db
 ROUNDS = 4
 """In which samples are encoded, at most; in one more the crf's are chosen."""
 
-SAMPLED_WHOLE = 24
-"""Batches of a film that is sampled whole."""
+SAMPLED_WHOLE = 48
+"""Batches of a film that is sampled whole.
 
-_FURTHER, _MOST_SAMPLES = 4, 160
+Bits for the difficulty that a survey has found differ by a fifth from batch to batch. If about 80
+of 120 batches are known, or 160 of any number, that makes 1.2 to 1.5% of the film."""
+
+_FURTHER, _MOST_SAMPLES = 2, 160
 """Of more batches one in so many is a sample, too."""
+
+AT_FIRST = 24
+"""Samples of the first round, whose crf is a guess."""
+
+_GOLDEN = (5**0.5 - 1) / 2
 
 _NEAR = 0.75
 """Steps of crf from an encoded sample within which two points of each sample say enough."""
@@ -34,8 +43,11 @@ _NEAR_ONE = 0.25
 """Likewise one point, whose slope is assumed."""
 
 _EXACT, _GOOD = 0.005, 0.01
-"""By which share a film that was encoded whole may miss its rate: no further round is worth it; or
-it is better than what can be expected of other crf's."""
+"""By which share a film that was encoded whole may miss its rate: no further round is worth it, if
+it has few batches; or it is better than what can be expected of other crf's."""
+
+_FEW = 24
+"""Batches of a film of which one step for one batch is too much, so that two are changed."""
 
 _APART = 1.5
 """By how many steps of crf batches of a film may differ."""
@@ -54,15 +66,13 @@ class Sample:
 
     Attributes:
         batch: its number.
-        first: number of the first batch that it stands for.
-        end: number of the batch after the last of these.
         frames: of the batch.
+        at_first: whether it is encoded in the first round.
     """
 
     batch: int
-    first: int
-    end: int
     frames: int
+    at_first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class Sampling:
 
     Attributes:
         plan: digest of the plan.
-        samples: in order.
+        samples: the easiest for its frames first.
         frames: of every batch.
         costs: how hard each batch is to encode, in any unit.
         changes: what the zone of each batch adds to its crf; all crf's here are without it.
@@ -131,12 +141,15 @@ def sampled(frames: Sequence[int], costs: Sequence[float]) -> list[Sample]:
         costs: see `Sampling.costs`.
     """
     count, samples = len(frames), sample_count(len(frames))
+    order = sorted(range(count), key=lambda one: (costs[one] / frames[one], one))
     borders = [count * number // samples for number in range(samples + 1)]
     found = []
-    for first, end in pairwise(borders):
-        run = sorted(range(first, end), key=lambda one: (costs[one] / frames[one], one))
-        batch = run[len(run) // 2]
-        found.append(Sample(batch, first, end, frames[batch]))
+    for number, (first, end) in enumerate(pairwise(borders)):
+        # Any fixed place, as the middle, would leave out the easiest and the hardest, which both
+        # take more bits than their difficulty says.
+        batch = order[first + int((number + 1) * _GOLDEN % 1 * (end - first))]
+        at_first = number * AT_FIRST // samples != (number - 1) * AT_FIRST // samples
+        found.append(Sample(batch, frames[batch], at_first or samples <= AT_FIRST))
     return found
 
 
@@ -145,7 +158,7 @@ class Aim:
 
     Args:
         sampling: the samples.
-        tried: of each sample, its records.
+        tried: of each sample, its records; there may be none of those that are not `at_first`.
         target: of the job.
         wanted: the bits of all batches, if the target is a rate or size.
     """
@@ -159,14 +172,18 @@ class Aim:
     ) -> None:
         self._sampling = sampling
         self._target = target
-        self._curves = [
-            _Curve({one.crf: self._value(one, sample) for one in records}, self._slope)
+        points = {
+            sample.batch: {one.crf: self._value(one, sample) for one in records}
             for sample, records in zip(sampling.samples, tried, strict=True)
-        ]
-        self._weights = [
-            sum(self._share(sample, batch) for batch in range(sample.first, sample.end))
-            for sample in sampling.samples
-        ]
+            if records
+        }
+        slope = self._slope * _steepness(points.values(), self._slope)
+        self._curves = {batch: _Curve(some, slope) for batch, some in points.items()}
+        weights = [self._weight(batch) for batch in range(len(sampling.frames))]
+        known = sum(weights[batch] for batch in self._curves)
+        self._shares = [0.0 if n in points else one / known for n, one in enumerate(weights)]
+        self._all_shares = sum(self._shares)
+        self._sums: dict[float, float] = {}
         self._wanted = self._loss_wanted(target) if target.is_quality else wanted
         self.crf = self._solved()
 
@@ -176,19 +193,17 @@ class Aim:
 
     def _value(self, record: ProbeRecord, sample: Sample) -> float:
         if self._target.is_quality:
-            return record.loss
+            return record.loss * sample.frames / sum(self._sampling.frames)
         # A sample may be the beginning of its batch, which has the batch's only key frame.
         rest = (record.bytes - record.key_bytes) / max(1, record.frames - 1)
         return 8 * (record.key_bytes + rest * (sample.frames - 1))
 
-    def _share(self, sample: Sample, batch: int) -> float:
-        """What a batch that a sample stands for adds to the film, as a multiple of the sample."""
+    def _weight(self, batch: int) -> float:
+        """What a batch probably adds to the film with any crf, in a unit of its own."""
         sampling = self._sampling
-        apart = sampling.changes[batch] - sampling.changes[sample.batch]
-        by_zone = float(2 ** (apart * self._slope))
-        if self._target.is_quality:
-            return by_zone * sampling.frames[batch] / sum(sampling.frames)
-        return by_zone * sampling.costs[batch] / sampling.costs[sample.batch]
+        by_zone = float(2 ** (sampling.changes[batch] * self._slope))
+        many = sampling.frames if self._target.is_quality else sampling.costs
+        return by_zone * many[batch]
 
     @staticmethod
     def _loss_wanted(target: Target) -> float:
@@ -196,7 +211,18 @@ class Aim:
 
     def at(self, crf: float) -> float:
         """The bits of the film, or its mean loss, if all batches had that crf."""
-        return sum(w * curve.at(crf) for w, curve in zip(self._weights, self._curves, strict=True))
+        return self._known_at(crf) * (1 + self._all_shares)
+
+    def _known_at(self, crf: float) -> float:
+        """The same of the batches that have been encoded."""
+        if crf not in self._sums:
+            self._sums[crf] = sum(curve.at(crf) for curve in self._curves.values())
+        return self._sums[crf]
+
+    def _of(self, batch: int, crf: float) -> float:
+        """What a batch adds to the film."""
+        curve = self._curves.get(batch)
+        return self._shares[batch] * self._known_at(crf) if curve is None else curve.at(crf)
 
     def _solved(self) -> float:
         low, high = self._sampling.best, self._sampling.worst
@@ -222,21 +248,23 @@ class Aim:
     @property
     def is_enough(self) -> bool:
         """Whether another round would not be worth its work."""
+        if len(self._curves) < len(self._sampling.samples):
+            return False
         crfs = self.crfs()
-        pairs = zip(self._sampling.samples, self._curves, strict=True)
-        if all(crfs[sample.batch] in curve.crfs for sample, curve in pairs):
+        if all(crfs[batch] in curve.crfs for batch, curve in self._curves.items()):
             return True
         if self._is_whole:
-            return self._best_known is not None and self._error(self._best_known) <= _EXACT
-        # All samples have been encoded at about the same places.
-        known = self._curves[0].crfs
-        near = _NEAR if len(known) > 1 else _NEAR_ONE
-        return min(abs(self.crf - one) for one in known) <= near
+            enough = _EXACT if len(crfs) <= _FEW else _GOOD
+            return self._best_known is not None and self._error(self._best_known) <= enough
+        # All samples have been encoded at about the same places in the last round.
+        some = [curve.crfs for curve in self._curves.values()]
+        near = _NEAR if any(len(crfs) > 1 for crfs in some) else _NEAR_ONE
+        return all(min(abs(self.crf - one) for one in crfs) <= near for crfs in some)
 
     @property
     def _is_whole(self) -> bool:
         """Whether all batches are encoded, so that what comes out can be known exactly."""
-        return len(self._sampling.samples) == len(self._sampling.frames)
+        return len(self._curves) == len(self._sampling.frames)
 
     def _error(self, crfs: Sequence[float]) -> float:
         """By how much crf's miss the target: as a share, or in tens of dB."""
@@ -267,7 +295,8 @@ class Aim:
     def _best_known(self) -> list[float] | None:
         """The best of the crf's with which all batches were encoded, if they are near enough."""
         near = [
-            [crf for crf in curve.crfs if abs(crf - self.crf) <= _APART] for curve in self._curves
+            [crf for crf in self._curves[batch].crfs if abs(crf - self.crf) <= _APART]
+            for batch in range(len(self._curves))
         ]
         if not all(near):
             return None
@@ -286,7 +315,8 @@ class Aim:
             if crf != own
         ]
         ways = [crfs]
-        for some in chain(combinations(moves, 1), combinations(moves, 2)):
+        pairs = combinations(moves, 2) if len(crfs) <= _FEW else ()
+        for some in chain(combinations(moves, 1), pairs):
             changed = dict(some)
             ways.append([changed.get(batch, own) for batch, own in enumerate(crfs)])
         return min(ways, key=self._error)
@@ -308,19 +338,27 @@ class Aim:
 
     def _changes(self, low: float, high: float) -> Iterator[float]:
         """By how much each batch changes the film from one crf to the next."""
-        for sample, curve in zip(self._sampling.samples, self._curves, strict=True):
-            change = abs(curve.at(high) - curve.at(low))
-            for batch in range(sample.first, sample.end):
-                yield self._share(sample, batch) * change
+        for batch in range(len(self._sampling.frames)):
+            yield abs(self._of(batch, high) - self._of(batch, low))
 
     def expected(self, crfs: Sequence[float]) -> float:
         """The bits of the film, or its quality in dB, with a crf for each batch."""
-        total = sum(
-            self._share(sample, batch) * curve.at(crfs[batch])
-            for sample, curve in zip(self._sampling.samples, self._curves, strict=True)
-            for batch in range(sample.first, sample.end)
-        )
+        total = sum(self._of(batch, crf) for batch, crf in enumerate(crfs))
         return to_db(total) if self._target.is_quality else total
+
+
+def _steepness(tried: Iterable[Mapping[float, float]], usual: float) -> float:
+    """The mean slope of the samples that were encoded more than once, as a multiple of the usual.
+
+    It stands for that of the others; it is 1 if there are none.
+    """
+    slopes = []
+    for points in tried:
+        if len(points) > 1:
+            (x, before), *_, (y, after) = sorted(points.items())
+            change = math.log2(max(after, _LEAST)) - math.log2(max(before, _LEAST))
+            slopes.append(min(max(change / (y - x) / usual, _FLATTEST), _STEEPEST))
+    return sum(slopes) / len(slopes) if slopes else 1.0
 
 
 class _Curve:

@@ -69,15 +69,15 @@ def probe(event: Event, context: Context) -> Event:
         aim = Aim(sampling, tried, target, _bits_wanted(whole, target, tried))
         record = _chosen(aim, target)
     else:
-        crf: float | None = sampling.guess
+        sample = sampling.samples[event["sample"]]
+        crf = sampling.guess if sample.at_first else None
         if number:
             aim = Aim(sampling, tried, target, _bits_wanted(whole, target, tried))
-            batch = sampling.samples[event["sample"]].batch
-            crf = None if aim.is_enough else aim.crfs()[batch]
+            crf = None if aim.is_enough else aim.crfs()[sample.batch]
         record = ProbeRecord(crf=-1.0)
         if crf is not None:
-            batch = sampling.samples[event["sample"]].batch
-            record = _encoded(whole, whole.plan.batches[batch], crf, event["threads"], context)
+            own = whole.plan.batches[sample.batch]
+            record = _encoded(whole, own, crf, event["threads"], context)
     context.mark("computed")
     done = replace(record, plan=whole.plan.digest, started=started, finished=time.time())
     store.put(key, done.to_json())
