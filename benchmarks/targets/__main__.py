@@ -70,11 +70,8 @@ def _cases() -> Iterator[Case]:
     yield Case("street-720p", {"codec": "av1", "bitrate": "1200k"})
     yield Case("street-720p", {"codec": "vp8", "bitrate": "1800k"})
     yield Case(LONG, {"codec": "vp8", "bitrate": "400k"})
-    yield Case(LONG, {"codec": "vp8", "target_ssim": "14"})
-    yield Case(LONG, {"codec": "vp9", "bitrate": "300k"})
     yield Case(LONG, {"codec": "av1", "bitrate": "300k"})
     yield Case(LONG, {"codec": "h264", "bitrate": "300k"})
-    yield Case(LONG, {"codec": "h264", "size": "30M"})
     yield Case(LONG, {"codec": "h264", "target_psnr": "38"})
 
 
