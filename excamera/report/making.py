@@ -12,10 +12,13 @@ from pathlib import Path
 import av
 
 import codec
+from excamera.errors import NoSuchJob
 from excamera.report.facts import Report, Run
 from excamera.report.files import file_run
-from excamera.report.job import JobFacts, job_facts
+from excamera.report.job import JobFacts, holds_job, job_facts
 from excamera.report.measure import Film, Taken, measured, taken, with_quality
+from excamera.report.mu_job import mu_run
+from mu import is_object_url
 from mu.machine import available_cpus
 
 PICTURES_BYTES = 3_000_000
@@ -47,13 +50,24 @@ class Made:
 
 
 def facts_of(path: str) -> JobFacts:
-    """The facts of a file, or of the folder of a job on this machine.
+    """The facts of a file, of the folder of a job on this machine, or of a job of mu anywhere.
+
+    Args:
+        path: of a file or a folder; or the `s3://` URL of a job of mu.
 
     Raises:
-        NoSuchJob: a folder holds no job.
+        NoSuchJob: there is no job.
         InputError: a file cannot be read.
+        StoreError: S3 refuses, or does not answer.
     """
-    if Path(path).is_dir():
+    folder = Path(path).is_dir()
+    if is_object_url(path) or (folder and not holds_job(Path(path))):
+        run = mu_run(path)
+        if run is not None:
+            return JobFacts(run, None, None)
+        if not folder:
+            raise NoSuchJob(f"{path}: there is no job of mu: begin one with timeline=")
+    if folder:
         return job_facts(Path(path))
     return JobFacts(file_run(path), None, Film(path))
 

@@ -45,6 +45,7 @@ def test_a_film_is_dragged_in_followed_and_played_to_its_end(
     page.drop("#drop", film)
     page.until("document.getElementById('estimate').textContent.startsWith('Estimate')")
     assert "96x64, 26 frames." in page.text("#estimate")
+    assert page.ask("document.getElementById('mu').hidden")
     page.ask("document.querySelector('#section-Quality').open = true")
     page.ask("document.querySelector('#option-crf').focus()")
     page.press("3", "0")
