@@ -79,6 +79,7 @@ def report_of(
     title: str = "",
     measure: bool = True,
     workers: int | None = None,
+    pictures_bytes: int = PICTURES_BYTES,
     say: Callable[[str], None] = lambda _text: None,
 ) -> Made:
     """The report of runs, side by side.
@@ -90,6 +91,7 @@ def report_of(
         title: of the page; by default the names of the runs.
         measure: whether to measure qualities and take pictures.
         workers: processes; None for one per CPU.
+        pictures_bytes: of all pictures in the page, as they stand in it, at most.
         say: gets a line for the user before what takes long.
 
     Raises:
@@ -123,7 +125,7 @@ def report_of(
     if not films or not measure:
         return Made(report, _NONE, [_NONE for _ in runs])
     say("taking pictures")
-    return _pictured(report, sides, source, films, workers)
+    return _pictured(report, sides, source, films, workers, pictures_bytes)
 
 
 def _pictured(
@@ -132,11 +134,13 @@ def _pictured(
     source: Film | None,
     films: Sequence[Film],
     workers: int | None,
+    pictures_bytes: int,
 ) -> Made:
     count = max(run.frames.count for run in report.runs)
-    thumbs = frozenset(at * count // min(count, _THUMBS) for at in range(min(count, _THUMBS)))
+    small = min(count, max(1, _THUMBS * pictures_bytes // PICTURES_BYTES))
+    thumbs = frozenset(at * count // small for at in range(small))
     each = len(films) * (2 if source is not None else 1) + (source is not None)
-    most = max(_LEAST_VIEWS, min(_MOST_VIEWS, PICTURES_BYTES // (each * _VIEW_BYTES)))
+    most = max(_LEAST_VIEWS, min(_MOST_VIEWS, pictures_bytes // (each * _VIEW_BYTES)))
     pictured = dict(sorted(_worth_seeing(report.runs, most)))
     order = films if source is None else [source, *films]
     found = taken(order, source, thumbs, frozenset(pictured), workers)
@@ -144,7 +148,7 @@ def _pictured(
     shown = iter(rest)
     results = [_NONE if side.result is None else next(shown) for side in sides]
     without = replace(first, views={}) if source is None else first
-    kept = _within(pictured, [without, *results])
+    kept = _within(pictured, [without, *results], pictures_bytes)
     return Made(replace(report, pictured={at: pictured[at] for at in kept}), without, results)
 
 
@@ -187,9 +191,9 @@ def _borders(runs: Sequence[Run]) -> Iterator[tuple[str, list[int]]]:
     yield "key frame", sorted(begins)
 
 
-def _within(pictured: dict[int, str], films: Sequence[Taken]) -> list[int]:
+def _within(pictured: dict[int, str], films: Sequence[Taken], most: int) -> list[int]:
     """The numbers whose pictures fit into the page."""
-    left = PICTURES_BYTES - sum(_text(one) for film in films for one in film.thumbs.values())
+    left = most - sum(_text(one) for film in films for one in film.thumbs.values())
     kept = []
     for number in pictured:
         size = sum(
