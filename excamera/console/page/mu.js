@@ -92,6 +92,7 @@ function facts(job) {
   const dollars = sum(records, (one) => one.dollars);
   const found = [
     ["State", STATES[job.state]], ["Began", moment(job.began)], ["Took", took(job)],
+    ["Last task ended", job.state === "running" && records.length ? moment(1000 * most(records, (one) => one.finished ?? 0)) : ""],
     ["Tasks", grouped(new Set(records.map((one) => `${one.name} ${one.number}`)).size)],
     ["Attempts that failed", grouped(records.filter((one) => one.error !== null).length)],
     ["Workers", grouped(new Set(records.map((one) => one.worker)).size)],
