@@ -32,8 +32,8 @@ FAILED: State = "failed"
 STOPPED: State = "stopped"
 
 _JOBS = ".jobs"
-_LAST = 9_999_999_999
-_KEY = re.compile(r"\d{10}-(?P<name>[^/\x00-\x1f\x7f]+)")
+_LAST_MS = 9_999_999_999_999
+_KEY = re.compile(r"\d{13}-(?P<name>[^/\x00-\x1f\x7f]+)")
 _LONGEST_PART, _LONGEST_ERROR = 100, 2000  # characters
 _LAST_RECORDS_S = 10.0
 """How long the end of a job that was stopped waits for records on their way."""
@@ -174,7 +174,7 @@ class Timelines:
 
     def key_of(self, job: JobRecord) -> str:
         """The key of what is known of a job."""
-        return f"{self._jobs}{_LAST - int(job.began):010d}-{job.name}.json"
+        return f"{self._jobs}{_LAST_MS - int(1000 * job.began):013d}-{job.name}.json"
 
     def keys_of(self, name: str) -> list[str]:
         """The keys of jobs of this name, of which there is one at most, the latest first."""
@@ -257,7 +257,7 @@ class Timelines:
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and 0 <= value <= _LAST
+    return isinstance(value, int | float) and 0 <= value <= _LAST_MS / 1000
 
 
 def _part(text: Any) -> str:

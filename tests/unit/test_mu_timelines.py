@@ -122,7 +122,7 @@ def test_lists_have_the_latest_first_page_by_page(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("mu.timelines.time.time", lambda: float(next(clock)))
     for number in range(7):
         TimelineWriter(store, f"mu/job-{number}").add(record("t", number))
-    store.put("mu/.jobs/0000000000-broken.json", b"{")
+    store.put("mu/.jobs/0000000000000-broken.json", b"{")
     store.put("mu/.jobs/notes.txt", b"")
     jobs = Timelines(store, "mu")
     seen: list[JobRecord] = []
@@ -133,7 +133,7 @@ def test_lists_have_the_latest_first_page_by_page(monkeypatch: pytest.MonkeyPatc
         pages += 1
     assert pages == 3
     assert [one.name for one in seen] == [f"job-{number}" for number in range(6, -1, -1)]
-    for wrong in ("x", "../a", "1234567890-a/b"):
+    for wrong in ("x", "../a", "1234567890123-a/b"):
         with pytest.raises(ValueError, match="list"):
             jobs.page(wrong)
     # Who begins a job again has one of this name, and it is the latest.
