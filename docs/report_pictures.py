@@ -1,6 +1,7 @@
 """Draws the pictures of `report.md`: ``python -m docs.report_pictures``, with Chromium.
 
 It writes a sample film, encodes it in two ways and reports on both, as users do with `excamera`.
+It also writes the page of `docs.sample_report`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from docs.sample_report import main as sample_report
 
 FIGURES = Path(__file__).resolve().parent / "figures"
 _EXCAMERA = str(Path(sys.executable).with_name("excamera"))
@@ -58,6 +61,7 @@ def main() -> int:
             folder, "report", "film.webm", "film-h264.mp4", "--reference", "film.mp4",
             "-o", "both.html", "--title", "VP8 and H.264",
         )  # fmt: skip
+        sample_report()
         for shot in _SHOTS:
             _take(browser, folder, shot)
     return 0

@@ -22,6 +22,7 @@ from mu.futures import Future
 from mu.packing import apart, joined, pack, unpack
 from mu.records import Facts, TaskRecord, TaskView
 from mu.store.protocol import REQUESTS_AT_ONCE
+from mu.timelines import TimelineWriter
 
 Finish = Callable[[Any, float], Any]
 """Is given a result and what it has cost; returns what the caller gets."""
@@ -99,6 +100,7 @@ class Attempts:
         retries: int,
         timeout_s: float | None,
         new_future: Callable[[], Future[Any]],
+        timeline: TimelineWriter | None = None,
     ) -> None:
         """Begins with none.
 
@@ -107,6 +109,7 @@ class Attempts:
             retries: how many times a call that failed is tried again.
             timeout_s: limit for one attempt of one call.
             new_future: makes one for a call that is tried again alone.
+            timeline: stores the record of each attempt.
         """
         self._workers = workers
         self._retry = Retry((), retries)
@@ -116,6 +119,7 @@ class Attempts:
             REQUESTS_AT_ONCE, thread_name_prefix="mu result"
         )
         self.records: list[TaskRecord] = []
+        self._timeline = timeline
         self._live: dict[Call, tuple[Together, TaskRecord]] = {}
 
     def close(self) -> None:
@@ -204,7 +208,10 @@ class Attempts:
             error, log = failed[0] if failed else None, outcome.head.get("log", "")
         else:
             error, log = outcome.error, outcome.log
-        self.records.append(replace(record, log=log).with_end(outcome.at, error=error))
+        noted = replace(record, log=log).with_end(outcome.at, error=error)
+        self.records.append(noted)
+        if self._timeline is not None:
+            self._timeline.try_add(noted)
 
     # ---- ends ----
 

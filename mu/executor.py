@@ -30,6 +30,7 @@ from mu.packages.declared import Entry, check_here
 from mu.records import Observer, TaskRecord, TaskView
 from mu.store.protocol import Store
 from mu.task import Event
+from mu.timelines import STOPPED, SUCCEEDED
 
 Result = TypeVar("Result")
 Watched = TypeVar("Watched", bound=concurrent.futures.Future[Any])
@@ -56,6 +57,7 @@ class Executor(concurrent.futures.Executor):
         channel: str | None = None,
         store: Store | None = None,
         packages: Sequence[Entry] = (),
+        timeline: str | None = None,
     ) -> None:
         """Starts an executor.
 
@@ -81,6 +83,8 @@ class Executor(concurrent.futures.Executor):
             packages: what functions import beside what workers have: requirements such as
                 "pandas==2.2.3", paths of wheels, and folders of pure Python packages. A stack's
                 workers get them; on this machine they have to be installed.
+            timeline: name under which the record of each attempt of a call is stored while this
+                runs, as `start` does for a flow; None for no records.
 
         Raises:
             ValueError: an option makes no sense, there or anywhere.
@@ -92,6 +96,11 @@ class Executor(concurrent.futures.Executor):
         _check_options(
             workers=workers, memory=memory, per_worker=per_worker, retries=retries, timeout=timeout
         )
+        if timeline is not None and on == HERE and store is None:
+            raise ValueError(
+                "timeline= on this machine needs a store= to keep the records in, such as "
+                'mu.DirectoryStore("jobs"): the executor\'s own folder goes with it'
+            )
         kind, _, stack = on.partition(":")
         if kind == "stack" and stack:
             if store is not None:
@@ -121,8 +130,19 @@ class Executor(concurrent.futures.Executor):
         self._shut = False
         self._gangs = itertools.count()
         self._numbers = itertools.count()
+        self._runs: list[Run] = []
+        try:
+            self._timeline = None if timeline is None else self._workers.timeline(timeline)
+        except BaseException:
+            self._workers.close()
+            raise
+        self._stopped = False
         self._attempts = Attempts(
-            self._workers, retries, timeout, lambda: self._watched(Future(), late=True)
+            self._workers,
+            retries,
+            timeout,
+            lambda: self._watched(Future(), late=True),
+            self._timeline,
         )
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -368,11 +388,15 @@ class Executor(concurrent.futures.Executor):
             event: what it is given.
             functions: from names that the flow uses to ``"package.module:function"``.
             observer: hears what happens, in the coordinator's thread.
-            timeline: key prefix under which the store gets the record of every task, as
-                `mu.timeline` describes, with ``<name>-<n>`` for the task; None for no records.
+            timeline: name of this job, under which the record of every task is stored as it ends;
+                None for no records. On this machine it is a key prefix in the executor's store; on
+                a stack they lie in its work bucket, and the executor's own name comes before it.
+                `mu.timelines` says how.
 
         Raises:
             FlowError: the flow is wrong.
+            ValueError: a stack's job cannot have this name.
+            StoreError: the store takes no records.
         """
         run = Run(
             self._workers,
@@ -387,6 +411,8 @@ class Executor(concurrent.futures.Executor):
         except RuntimeError:
             run.cancel()
             raise
+        if timeline is not None:
+            self._runs = [*(one for one in self._runs if not one.gone()), run]
         return run
 
     # ---- what is known ----
@@ -433,6 +459,7 @@ class Executor(concurrent.futures.Executor):
             self._shut = True
             left = list(reversed(self._open))  # what waits would take the place of what runs
         if cancel_futures:
+            self._stopped = True
             for future in left:
                 future.cancel()
         if wait:
@@ -443,6 +470,10 @@ class Executor(concurrent.futures.Executor):
     def _close(self) -> None:
         with self._none_open:
             self._none_open.wait_for(lambda: not self._open)
+        for run in self._runs:
+            run.join()
+        if self._timeline is not None:
+            self._timeline.end(STOPPED if self._stopped else SUCCEEDED)
         self._workers.close()
         self._attempts.close()
 

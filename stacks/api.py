@@ -23,6 +23,8 @@ _ROUTES = {
     "jobs/{job_id}/logs": ("GET",),
     "options": ("GET",),
     "estimate": ("POST",),
+    "mu": ("GET",),
+    "mu/{name}": ("GET",),
     "console/{name}": ("GET",),
     "model": ("GET", "DELETE"),
     "openapi.json": ("GET",),

@@ -6,6 +6,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from mu.timelines import STACK_PLACE
 from stacks.nag import accept
 from stacks.settings import Settings
 
@@ -81,6 +82,7 @@ class Storage(Construct):
                         ("intermediates", "jobs"),
                         ("jobs-of-executors", "mu"),
                         ("packages-of-executors", "mu-packages"),
+                        ("timelines-of-executors", STACK_PLACE),
                         ("awaited-uploads", "uploads"),
                         ("marks-of-cancelled-jobs", "cancelled"),
                     )

@@ -16,6 +16,7 @@ import layers
 from excamera.job.cut import SPAN_PIXELS
 from excamera.job.environments import AT_START, FOR_BATCHES
 from excamera.job.steps import ENCODING, SPREADING, STEP_NAMES, STEPS, Per, Right, Step
+from mu.timelines import STACK_PLACE
 from stacks.code import function_code
 from stacks.delivery import Delivery
 from stacks.executors import Executors
@@ -309,6 +310,7 @@ class Workers(Construct):
             ("uploads", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
             ("cancelled", ["s3:PutObject"]),
             ("catalogue/jobs", ["s3:GetObject"]),
+            (STACK_PLACE, ["s3:GetObject"]),
         ):
             api.allow(actions, [storage.work.arn_for_objects(f"{prefix}/*")], JOBS)
         api.allow(["s3:GetObject", "s3:DeleteObject"], [self.model])

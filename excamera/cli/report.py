@@ -14,6 +14,7 @@ from excamera.cli.cloud import Cloud, cloud_command, json_option
 from excamera.cli.help import OUTPUT, RUNNING, a_file, command, option
 from excamera.errors import CloudError, CloudUnavailable, NoSuchInput
 from excamera.places import check_input, check_report
+from mu.store.url import is_object_url
 
 if TYPE_CHECKING:
     from excamera.report.job import JobFacts
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
         ("excamera report --reference film.mp4 ours.webm theirs.webm -o both.html",
          "Two encodes side by side."),
         ("excamera report --json --no-quality film.webm", "The facts of a file, for programs."),
+        ("excamera report jobs/tonight s3://WORKBUCKET/mu-timelines/JOB -o both.html",
+         "Two jobs of mu, begun with timeline=."),
     ]
 )  # fmt: skip
 @click.argument("runs", metavar="JOB|FOLDER|FILE...", nargs=-1, required=True,
@@ -53,8 +56,8 @@ def report(
     """Write what happened in encodes to one HTML page, side by side.
 
     Each of them is a job of a stack, the folder of a job on this machine (as --keep-job leaves
-    it), or any video. With --json the same facts are printed, and no page is written unless -o
-    names one.
+    it), any video, or a job of mu: the folder or s3:// URL where it has stored its records. With
+    --json the same facts are printed, and no page is written unless -o names one.
     """
     from excamera.report.making import facts_of, report_of
     from excamera.report.page import write_report
@@ -71,7 +74,10 @@ def report(
 
     with contextlib.ExitStack() as kept:
         found = [
-            facts_of(one) if Path(one).exists() else _in_the_cloud(cloud, one, kept) for one in runs
+            facts_of(one)
+            if Path(one).exists() or is_object_url(one)
+            else _in_the_cloud(cloud, one, kept)
+            for one in runs
         ]
         made = report_of(
             found, reference or "", title=title, measure=quality, workers=workers, say=say

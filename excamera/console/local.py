@@ -19,6 +19,8 @@ from excamera.console.turns import Turns
 from excamera.console.urls import SignedPaths
 from excamera.console.web import Server, Site
 from excamera.errors import JobInUse, OptionError, OutputNotWritable
+from mu import DirectoryStore
+from mu.timelines import Timelines
 
 _TOKEN = ".token"
 _LOCK = ".lock"
@@ -26,13 +28,16 @@ _BYTES_OF_TOKEN = 32
 
 
 @contextlib.contextmanager
-def local_console(folder: Path, port: int, *, part_bytes: int = PART_BYTES) -> Iterator[str]:
+def local_console(
+    folder: Path, port: int, *, part_bytes: int = PART_BYTES, mu: Path | None = None
+) -> Iterator[str]:
     """Serve the console of a folder within the block.
 
     Args:
         folder: for films and results; made if need be.
         port: of this machine; 0 for any.
         part_bytes: see `Parts`.
+        mu: the folder of a store in which executors keep the records of their jobs.
 
     Yields:
         The address to open, which has the console's token.
@@ -51,7 +56,8 @@ def local_console(folder: Path, port: int, *, part_bytes: int = PART_BYTES) -> I
             turns, parts = Turns(records), Parts(records, paths, part_bytes)
             gate, jobs = Gate(token), LocalJobs(records, turns, parts, paths)
             reports = Reports(gate, paths, jobs.report, records.report)
-            site = LocalSite(gate, paths, jobs, parts, reports)
+            timelines = None if mu is None else Timelines(DirectoryStore(mu))
+            site = LocalSite(gate, paths, jobs, parts, reports, timelines)
             with serving(port, site) as address:
                 paths.address = address
                 turns.open()

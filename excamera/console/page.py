@@ -15,7 +15,7 @@ _KINDS = {
 }
 _SHARED = (BASE_STYLE, BASE_SCRIPT, "timeline.css", "timeline.js")
 _OWN = ("console.css", "icon.svg", "api.js", "text.js", "form.js", "upload.js", "film.js",
-        "details.js", "console.js")  # fmt: skip
+        "rows.js", "details.js", "mu.js", "console.js")  # fmt: skip
 
 INDEX = "index.html"
 """The page itself."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from excamera.api.estimates import EstimateRequest
 from excamera.api.models import JOB_ID, State
+from excamera.api.mu import MOST_RECORDS, mu_page, mu_records
 from excamera.api.refusals import (
     MEDIA_TYPE,
     NoSuchJob,
@@ -31,6 +32,7 @@ from excamera.console.parts import Parts, served
 from excamera.console.urls import SignedPaths
 from excamera.console.web import Answer, Request
 from excamera.media.container.output import OUTPUT_CONTAINERS
+from mu.timelines import Timelines
 from mu.whole import NO_ROOM
 
 PAGE = "/console/"
@@ -56,6 +58,16 @@ class _Attempts(BaseModel):
     model_config = ConfigDict(extra="forbid")
     limit: Annotated[int, Field(ge=1, le=1000)] = 500
     next: Annotated[str | None, Field(max_length=5000)] = None
+
+
+class _MuList(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    limit: Annotated[int, Field(ge=1, le=100)] = 25
+    next: Annotated[str | None, Field(max_length=1000)] = None
+
+
+class _MuRecords(_MuList):
+    limit: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = MOST_RECORDS
 
 
 class _Invalid(Exception):
@@ -107,6 +119,7 @@ class LocalSite:
         jobs: of the folder.
         parts: of uploads.
         reports: answers requests for reports, and returns None to others.
+        mu: jobs of mu that are not films; None for none.
     """
 
     def __init__(
@@ -116,8 +129,10 @@ class LocalSite:
         jobs: LocalJobs,
         parts: Parts,
         reports: Callable[[Request], Answer | None],
+        mu: Timelines | None = None,
     ) -> None:
         self._gate = gate
+        self._mu = mu
         self._reports = reports
         self._paths = paths
         self._jobs = jobs
@@ -133,6 +148,8 @@ class LocalSite:
                 ("GET", rf"/jobs/({_JOB})/logs", self._logs),
                 ("GET", "/options", self._offers),
                 ("POST", "/estimate", self._estimate),
+                ("GET", "/mu", self._mu_list),
+                ("GET", "/mu/([^/]+)", self._mu_records),
             )
         ]
         self._signed: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
@@ -204,6 +221,14 @@ class LocalSite:
         if not _is_json(request):
             return _unsupported()
         return json_answer(self._jobs.estimate(_model(EstimateRequest, request)))
+
+    def _mu_list(self, request: Request) -> Answer:
+        asked = _query(_MuList, request)
+        return json_answer(mu_page(self._mu, asked.next, asked.limit))
+
+    def _mu_records(self, request: Request, name: str) -> Answer:
+        asked = _query(_MuRecords, request)
+        return json_answer(mu_records(self._mu, name, asked.next, asked.limit))
 
     # ---- what addresses prove ----
 

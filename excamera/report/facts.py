@@ -134,6 +134,7 @@ class Run:
         notes: what a user should know, a line each.
         log: the last lines that its workers printed, or why they failed.
         records: of its tasks.
+        is_film: whether it is about a film, or about a job of mu of another kind.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Run:
     notes: Sequence[str] = ()
     log: Sequence[str] = ()
     records: Sequence[TaskRecord] = ()
+    is_film: bool = True
 
     @property
     def types(self) -> dict[str, Group]:

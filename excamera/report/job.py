@@ -58,10 +58,10 @@ def job_facts(
         NoSuchJob: it is no such folder.
     """
     store, keys = DirectoryStore(folder), Keys(JOB)
-    if not (folder / keys.prefix).is_dir():
+    if not holds_job(folder):
         raise NoSuchJob(
             f"{folder}: holds no job of this machine: name a folder that `excamera encode "
-            "--keep-job` has filled"
+            "--keep-job` has filled, or that of a job of mu, as timeline= names it"
         )
     tasks = list(records) or list(stored_records(store, keys))
     run = Run(name=name or str(folder), records=tasks, log=log or _failures(tasks))
@@ -75,6 +75,11 @@ def job_facts(
     if not result.is_file():
         return JobFacts(run, source, None)
     return JobFacts(with_file(run, job.plan, str(result)), source, Film(str(result)))
+
+
+def holds_job(folder: Path) -> bool:
+    """Whether a folder has what `excamera encode --keep-job` leaves."""
+    return (folder / Keys(JOB).prefix).is_dir()
 
 
 def stored_records(store: Store, keys: Keys) -> Iterator[TaskRecord]:

@@ -12,10 +12,13 @@ from pathlib import Path
 import av
 
 import codec
+from excamera.errors import NoSuchJob
 from excamera.report.facts import Report, Run
 from excamera.report.files import file_run
-from excamera.report.job import JobFacts, job_facts
+from excamera.report.job import JobFacts, holds_job, job_facts
 from excamera.report.measure import Film, Taken, measured, taken, with_quality
+from excamera.report.mu_job import mu_run
+from mu import is_object_url
 from mu.machine import available_cpus
 
 PICTURES_BYTES = 3_000_000
@@ -47,13 +50,24 @@ class Made:
 
 
 def facts_of(path: str) -> JobFacts:
-    """The facts of a file, or of the folder of a job on this machine.
+    """The facts of a file, of the folder of a job on this machine, or of a job of mu anywhere.
+
+    Args:
+        path: of a file or a folder; or the `s3://` URL of a job of mu.
 
     Raises:
-        NoSuchJob: a folder holds no job.
+        NoSuchJob: there is no job.
         InputError: a file cannot be read.
+        StoreError: S3 refuses, or does not answer.
     """
-    if Path(path).is_dir():
+    folder = Path(path).is_dir()
+    if is_object_url(path) or (folder and not holds_job(Path(path))):
+        run = mu_run(path)
+        if run is not None:
+            return JobFacts(run, None, None)
+        if not folder:
+            raise NoSuchJob(f"{path}: there is no job of mu: begin one with timeline=")
+    if folder:
         return job_facts(Path(path))
     return JobFacts(file_run(path), None, Film(path))
 
@@ -65,6 +79,7 @@ def report_of(
     title: str = "",
     measure: bool = True,
     workers: int | None = None,
+    pictures_bytes: int = PICTURES_BYTES,
     say: Callable[[str], None] = lambda _text: None,
 ) -> Made:
     """The report of runs, side by side.
@@ -76,6 +91,7 @@ def report_of(
         title: of the page; by default the names of the runs.
         measure: whether to measure qualities and take pictures.
         workers: processes; None for one per CPU.
+        pictures_bytes: of all pictures in the page, as they stand in it, at most.
         say: gets a line for the user before what takes long.
 
     Raises:
@@ -109,7 +125,7 @@ def report_of(
     if not films or not measure:
         return Made(report, _NONE, [_NONE for _ in runs])
     say("taking pictures")
-    return _pictured(report, sides, source, films, workers)
+    return _pictured(report, sides, source, films, workers, pictures_bytes)
 
 
 def _pictured(
@@ -118,11 +134,13 @@ def _pictured(
     source: Film | None,
     films: Sequence[Film],
     workers: int | None,
+    pictures_bytes: int,
 ) -> Made:
     count = max(run.frames.count for run in report.runs)
-    thumbs = frozenset(at * count // min(count, _THUMBS) for at in range(min(count, _THUMBS)))
+    small = min(count, max(1, _THUMBS * pictures_bytes // PICTURES_BYTES))
+    thumbs = frozenset(at * count // small for at in range(small))
     each = len(films) * (2 if source is not None else 1) + (source is not None)
-    most = max(_LEAST_VIEWS, min(_MOST_VIEWS, PICTURES_BYTES // (each * _VIEW_BYTES)))
+    most = max(_LEAST_VIEWS, min(_MOST_VIEWS, pictures_bytes // (each * _VIEW_BYTES)))
     pictured = dict(sorted(_worth_seeing(report.runs, most)))
     order = films if source is None else [source, *films]
     found = taken(order, source, thumbs, frozenset(pictured), workers)
@@ -130,7 +148,7 @@ def _pictured(
     shown = iter(rest)
     results = [_NONE if side.result is None else next(shown) for side in sides]
     without = replace(first, views={}) if source is None else first
-    kept = _within(pictured, [without, *results])
+    kept = _within(pictured, [without, *results], pictures_bytes)
     return Made(replace(report, pictured={at: pictured[at] for at in kept}), without, results)
 
 
@@ -173,9 +191,9 @@ def _borders(runs: Sequence[Run]) -> Iterator[tuple[str, list[int]]]:
     yield "key frame", sorted(begins)
 
 
-def _within(pictured: dict[int, str], films: Sequence[Taken]) -> list[int]:
+def _within(pictured: dict[int, str], films: Sequence[Taken], most: int) -> list[int]:
     """The numbers whose pictures fit into the page."""
-    left = PICTURES_BYTES - sum(_text(one) for film in films for one in film.thumbs.values())
+    left = most - sum(_text(one) for film in films for one in film.thumbs.values())
     kept = []
     for number in pictured:
         size = sum(

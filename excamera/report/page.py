@@ -73,7 +73,8 @@ def _tasks(run: Run) -> str | None:
     """The rows of a timeline as JSON, deflated; None without any."""
     if not run.records:
         return None
-    return _deflated(json.dumps(rows_of(run.records, which), separators=(",", ":")).encode())
+    rows = rows_of(run.records, which if run.is_film else None)
+    return _deflated(json.dumps(rows, separators=(",", ":")).encode())
 
 
 def _packed(frames: Frames) -> dict[str, Any]:

@@ -31,6 +31,8 @@ from excamera.api.models import (
     State,
     TimelinePage,
 )
+from excamera.api.mu import MOST_RECORDS, MuPage, MuRecords, mu_page, mu_records
+from excamera.api.mu import NAME as MU_NAME
 from excamera.api.offers import Offers, offers
 from excamera.console.page import page_file
 from excamera.job.options import EncodeOptions
@@ -48,6 +50,7 @@ from functions.api.settings import ApiSettings
 from functions.api.uploads import Results, Uploads
 from functions.sweeps import Sweeps
 from mu import StoreError, open_store
+from mu.timelines import STACK_PLACE, Timelines
 
 BODY_BYTES = 64 << 10
 
@@ -69,6 +72,7 @@ jobs = Jobs(
     Sweeps(settings.sweep_function),
 )
 lists = Lists(store, executions)
+timelines = Timelines(store, STACK_PLACE)
 _origins = settings.cors_origins
 app = APIGatewayRestResolver(
     enable_validation=True,
@@ -77,6 +81,7 @@ app = APIGatewayRestResolver(
 
 JobId = Annotated[str, Path(pattern=JOB_ID, description="The job's id.")]
 Next = Annotated[str | None, Query(max_length=5000, description="`next` of the page before.")]
+MuNext = Annotated[str | None, Query(max_length=1000, description="`next` of the page before.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -242,6 +247,38 @@ def get_options() -> Offers:
 def estimate(request: EstimateRequest) -> EstimateAnswer:
     """Estimate a job."""
     return estimated(request, store, settings)
+
+
+@app.get(
+    "/mu",
+    operation_id="listMuJobs",
+    summary="List jobs of mu that are not films, latest first",
+    responses={
+        200: {"description": "Some jobs", "content": {"application/json": {"model": MuPage}}},
+        **_problems(),
+    },
+)
+def list_mu(limit: Annotated[int, Query(ge=1, le=100)] = PAGE, next: MuNext = None) -> MuPage:
+    """List jobs of mu."""
+    return mu_page(timelines, next, limit)
+
+
+@app.get(
+    "/mu/<name>",
+    operation_id="getMuJob",
+    summary="Get a job of mu, and list what its tasks did",
+    responses={
+        200: {"description": "Some", "content": {"application/json": {"model": MuRecords}}},
+        **_problems(404),
+    },
+)
+def get_mu(
+    name: Annotated[str, Path(pattern=MU_NAME, description="The job's name.")],
+    limit: Annotated[int, Query(ge=1, le=MOST_RECORDS)] = MOST_RECORDS,
+    next: MuNext = None,
+) -> MuRecords:
+    """List the records of a job of mu."""
+    return mu_records(timelines, name, next, limit)
 
 
 @app.get("/console/<name>", include_in_schema=False, enable_validation=False)

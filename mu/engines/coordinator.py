@@ -27,6 +27,7 @@ from mu.futures import Future
 from mu.packing import joined, pack
 from mu.records import Facts, Observer, TaskRecord
 from mu.task import Event, Json
+from mu.timelines import FAILED, STOPPED, SUCCEEDED, State
 
 Given = TypeVar("Given")
 
@@ -55,7 +56,6 @@ class Run:
         self._workers = workers
         self._flow = flow
         self._observer = observer
-        self._timeline = timeline
         self._functions = {
             node.name: _function(node, functions, workers)
             for node in walk(flow)
@@ -67,6 +67,7 @@ class Run:
         self._main: asyncio.Task[Json] | None = None
         self.future: Future[Json] = Future()
         self.future.stop = self._stop
+        self._timeline = None if timeline is None else workers.timeline(timeline)
         self._thread = threading.Thread(
             target=self._serve, args=(event,), name="mu coordinator", daemon=True
         )
@@ -94,6 +95,15 @@ class Run:
         cancelled = self.future.cancel()
         self._thread.join()
         return cancelled
+
+    def gone(self) -> bool:
+        """Whether nothing of it is left, as `join` waits for it."""
+        return not self._thread.is_alive()
+
+    def join(self) -> None:
+        """Wait until nothing of it is left, not even the note of its end."""
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def records(self) -> list[TaskRecord]:
         """What is known of the tasks that have ended so far, in the order of their ends."""
@@ -123,13 +133,20 @@ class Run:
         try:
             result = asyncio.run(self._run(event))
         except asyncio.CancelledError:
+            self._note_end(STOPPED)
             self.future.cancel()
         except BaseException as error:
+            self._note_end(FAILED, f"{type(error).__name__}: {error}")
             with contextlib.suppress(Exception):  # cancelled
                 self.future.set_exception(error)
         else:
+            self._note_end(SUCCEEDED)
             with contextlib.suppress(Exception):  # cancelled
                 self.future.set_result(result)
+
+    def _note_end(self, state: State, error: str = "") -> None:
+        if self._timeline is not None:
+            self._timeline.end(state, error)
 
     async def _run(self, event: Event) -> Json:
         self._loop = asyncio.get_running_loop()
@@ -313,8 +330,7 @@ class Run:
         self._records.append(record)
         self._observer.finished(record)
         if self._timeline is not None:
-            key = record.attempt(f"{record.name}-{record.number}").key(self._timeline)
-            self._workers.store.put(key, json.dumps(record.to_json()).encode())
+            self._timeline.add(record)
 
 
 class _AttemptFailed(Exception):

@@ -9,6 +9,7 @@ from mu.commands.staging import Staging
 from mu.engines.call import Call
 from mu.messages.opening import Director
 from mu.store.protocol import Store
+from mu.timelines import TimelineWriter
 
 
 class Workers(Protocol):
@@ -59,6 +60,14 @@ class Workers(Protocol):
 
     def staging(self) -> Staging | None:
         """Through what files of this machine reach workers; None if those are on it, too."""
+
+    def timeline(self, name: str) -> TimelineWriter:
+        """Begins to store the records of a job.
+
+        Raises:
+            ValueError: it cannot have this name.
+            StoreError: the store takes no records.
+        """
 
     def more_memory(self, memory_mb: int | None) -> int | None:
         """With how much memory a call that lacked some can be tried again; None if with no more."""

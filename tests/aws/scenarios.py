@@ -17,7 +17,9 @@ from emulator.runs import until
 from excamera.cloud.account import Account
 from excamera.cloud.api import http
 from excamera.job.steps import NUMBERS
+from mu import MemoryStore, TaskRecord
 from mu.timeline import attempts
+from mu.timelines import STACK_PLACE, TimelineWriter
 from tests.aws.noise import write_noise
 from tests.aws.spans import FRAMES, in_spans, padded
 from tests.aws.test_api import complete
@@ -48,6 +50,7 @@ AS_IT_SHOULD_BE = {
     "chooses_sizes": 2 * ["SUCCEEDED by encode10240, warmed", "SUCCEEDED by encode1769, warmed"],
     "warms_batches": ["SUCCEEDED", "anchors 1, encode 5"],
     "tags": ["paid for"],
+    "shows_mu": ["200", "calls running", "divided"],
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
     "forgets_ends": ["forgotten"],
     "asks": ["succeeded", "200", "True", "gone", "True", "there is no"],
@@ -337,6 +340,24 @@ class Scenarios:
             str(model.json().get("jobs")),
             str(sizes[0] != sizes[1]),
             str(model.status),
+        ]
+
+    def shows_mu(self) -> list[str]:
+        """Stores a record as an executor does, and asks the API for its job."""
+        stored = MemoryStore()
+        writer = TimelineWriter(stored, f"{STACK_PLACE}/calls")
+        writer.add(TaskRecord("divided", 0, {}, 1.0, 2.0, worker="w"))
+        for key in stored.list():
+            self._stack.s3.put_object(
+                Bucket=self._stack.outputs["WorkBucket"], Key=key, Body=stored.get(key)
+            )
+        listed = self._ask("GET", "/mu")
+        jobs = listed.json().get("jobs", [])
+        told = self._ask("GET", "/mu/calls").json().get("records", [])
+        return [
+            str(listed.status),
+            *(f"{one['name']} {one['state']}" for one in jobs),
+            *(one["name"] for one in told),
         ]
 
     def tags(self) -> list[str]:

@@ -77,7 +77,7 @@ def test_the_document_has_every_operation(document: dict[str, Any]) -> None:
         ("get", "/jobs"), ("post", "/jobs"), ("get", "/jobs/{job_id}"),
         ("delete", "/jobs/{job_id}"), ("get", "/jobs/{job_id}/timeline"),
         ("get", "/jobs/{job_id}/logs"), ("get", "/options"), ("post", "/estimate"),
-        ("get", "/model"), ("delete", "/model"),
+        ("get", "/model"), ("delete", "/model"), ("get", "/mu"), ("get", "/mu/{name}"),
     }  # fmt: skip
     assert document["openapi"].startswith("3.1")
     assert document["security"] == [{"caller": []}]

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 import mu
 from emulator.excamera.synthesis import STACK
+from excamera.cli.main import main
+from excamera.cloud.account import Account
+from excamera.cloud.api import Api, http
+from excamera.console.of_stack import stack_console
 from mu.engines.stack import deployment
+from mu.timelines import STACK_PLACE
 from tests.aws.executors import ON, TIMEOUT_S, Cloud, square
 from tests.support.processes import wait_until
 
@@ -133,16 +140,44 @@ def test_workers_are_warmed(cloud: Cloud) -> None:
 # ---- flows ----
 
 
-def test_a_flow_runs_on_the_stack(executor: mu.Executor, tmp_path: Path) -> None:
-    """If this fails, flows of a user's own functions run on one machine only."""
+def test_a_flow_runs_on_the_stack(
+    cloud: Cloud, executor: mu.Executor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """If this fails, flows of a user's own functions run on one machine only, or in no page."""
     flow = mu.sequence(plan, mu.each("$.batches", encode, concurrency=3), stitch)
-    run = executor.start(flow, {"count": 5})
+    with pytest.raises(ValueError, match="a name of letters"):
+        executor.start(flow, {"count": 5}, timeline="a/b")
+    run = executor.start(flow, {"count": 5}, timeline="films")
     assert run.result(TIMEOUT_S) == {"sum": 10}
     assert [one.name for one in run.records()] == ["plan", *["encode"] * 5, "stitch"]
     assert run.cost() > 0
     assert run.logs().endswith("--- stitch 0\nstitching\n")
     run.timeline(tmp_path / "t.html")
     assert '"names":["plan","encode","stitch"]' in (tmp_path / "t.html").read_text()
+
+    # It is where the console and reports find it.
+    account = Account()
+    api = Api.of_stack(account, account.stack(STACK))
+    name = f"{executor.job}-films"
+    [job] = [one for one in api.get("/mu")["jobs"] if one["name"] == name]
+    assert (job["state"], job["lost"]) == ("succeeded", 0)
+    told = api.get(f"/mu/{name}")["records"]
+    known = {(one.name, one.number): one for one in run.records()}
+    assert {(one["name"], one["number"]) for one in told} == known.keys()
+    for one in told:
+        mine = known[one["name"], one["number"]]
+        assert (one["worker"], one["memory_mb"]) == (mine.worker, mine.memory_mb)
+        assert one["dollars"] == mine.dollars > 0
+    assert "stitching" in "".join(one["log"] for one in told)
+    assert main(["report", "--json", f"s3://{cloud.bucket}/{STACK_PLACE}/{name}"]) == 0
+    [reported] = json.loads(capsys.readouterr().out)["runs"]
+    assert reported["actual"]["usd"] == pytest.approx(run.cost())
+    assert "stitching" in reported["log"]
+    with stack_console(api, 0) as address:
+        split = urlsplit(address)
+        proof = {"Authorization": f"Bearer {split.fragment}"}
+        answer = http().request("GET", f"http://{split.netloc}/mu/{name}", headers=proof)
+        assert answer.json()["records"] == told
 
 
 # ---- the command line ----

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.auth
@@ -24,6 +25,7 @@ from excamera.api import refusals
 from excamera.api.models import Problem
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
+from excamera.console.of_stack import stack_console
 from excamera.job.options import EncodeOptions
 from tests.aws.conftest import Locally
 from tests.aws.test_api import complete, ended, upload_parts
@@ -43,9 +45,9 @@ def api(guarded: Emulator, assembly: Path) -> Api:
 
 @pytest.fixture(scope="module")
 def keyed(guarded: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Api:
-    """The API of a stack for callers with a key, who may call six times a day."""
+    """The API of a stack for callers with a key, who may call eight times a day."""
     folder = tmp_path_factory.mktemp("keyed")
-    more = {"stack_name": "Keyed", "api_auth": "key", "api_requests_a_day": 6,
+    more = {"stack_name": "Keyed", "api_auth": "key", "api_requests_a_day": 8,
             "cors_origins": [PAGE]}  # fmt: skip
     built(folder, **HOST_CONTEXT, **more)
     guarded.deploy(folder, "Keyed")
@@ -109,7 +111,7 @@ def test_unsigned_requests_are_refused(api: Api) -> None:
         ("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/jobs/a"), ("DELETE", "/jobs/a"),
         ("GET", "/jobs/a/timeline"), ("GET", "/openapi.json"), ("GET", "/model"),
         ("DELETE", "/model"), ("GET", "/jobs/a/logs"), ("GET", "/options"), ("POST", "/estimate"),
-        ("GET", "/console/index.html"),
+        ("GET", "/console/index.html"), ("GET", "/mu"), ("GET", "/mu/a"),
     ):  # fmt: skip
         answer = ask(api, {}, path, method)
         assert answer.status == 403, (method, path, answer.data)
@@ -197,6 +199,32 @@ def test_named_pages_may_ask(keyed: Api) -> None:
     assert answer.status in (200, 204)
     assert answer.headers["Access-Control-Allow-Origin"] == PAGE
     assert "x-api-key" in answer.headers["Access-Control-Allow-Headers"].lower()
+
+
+def test_a_console_keeps_the_key_to_itself(keyed: Api) -> None:
+    """If this fails, a console cannot show a stack with a key, or tells the browser the key."""
+    key = keyed._prove("GET", "", {}, b"")["x-api-key"]
+    with stack_console(keyed, 0) as opened_at:
+        split = urlsplit(opened_at)
+        address, proof = f"http://{split.netloc}", {"Authorization": f"Bearer {split.fragment}"}
+        answers = [
+            http().request("GET", address + path, headers=headers)
+            for path, headers in (
+                ("/console/", {}),
+                ("/jobs", proof),
+                # What a page sends of its own is not passed on.
+                ("/jobs", {**proof, "x-api-key": "guess-guess-guess-guess"}),
+                ("/jobs", {}),
+                ("/jobs", {"x-api-key": key}),
+            )
+        ]
+    assert [answer.status for answer in answers] == [200, 200, 200, 403, 403]
+    assert b"<title>ExCamera console</title>" in answers[0].data
+    assert answers[1].json() == {"jobs": [], "next": None}
+    assert key not in opened_at
+    for answer in answers:
+        assert key.encode() not in answer.data
+        assert key not in str(dict(answer.headers))
 
 
 def test_a_key_is_asked_for_and_counted(keyed: Api) -> None:

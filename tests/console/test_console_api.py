@@ -173,7 +173,7 @@ def test_an_estimate_follows_the_options(caller: Caller) -> None:
         ("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/jobs/x"), ("DELETE", "/jobs/x"),
         ("GET", "/jobs/x/timeline"), ("GET", "/jobs/x/logs"), ("GET", "/options"),
         ("POST", "/estimate"), ("GET", "/nothing"), ("PUT", "/uploads/x/1"),
-        ("POST", "/uploads/x"), ("GET", "/results/x"),
+        ("POST", "/uploads/x"), ("GET", "/results/x"), ("GET", "/mu"), ("GET", "/mu/x"),
     ],
 )  # fmt: skip
 def test_nothing_is_answered_without_the_key(caller: Caller, method: str, path: str) -> None:

@@ -45,6 +45,7 @@ def test_a_film_is_dragged_in_followed_and_played_to_its_end(
     page.drop("#drop", film)
     page.until("document.getElementById('estimate').textContent.startsWith('Estimate')")
     assert "96x64, 26 frames." in page.text("#estimate")
+    assert page.ask("document.getElementById('mu').hidden")
     page.ask("document.querySelector('#section-Quality').open = true")
     page.ask("document.querySelector('#option-crf').focus()")
     page.press("3", "0")
@@ -163,7 +164,8 @@ def test_a_job_is_cancelled_and_tried_again(
     page.ask("document.querySelector('#option-fps').value = '240'")
     for chosen, state in ((long_film, "running"), (film, "waiting")):
         page.choose("#files", chosen)
-        page.until("!document.querySelector('#send').disabled")
+        # The estimate is above the button, and moves it.
+        page.until("document.getElementById('estimate').textContent")
         page.click("#send")
         until_state(page, state)
     page.until(

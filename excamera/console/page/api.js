@@ -53,6 +53,19 @@ export const report = (id) => ask("POST", `/reports/${id}`);
 export const create = (request, key) =>
   ask("POST", "/jobs", { body: request, headers: { "Idempotency-Key": key } });
 
+export const muJobs = (next = null) => ask("GET", "/mu", { query: { limit: 25, next } });
+
+/* A job of mu, with all its records. */
+export async function muJob(name) {
+  const found = [];
+  for (let next = null; ;) {
+    const page = await ask("GET", `/mu/${encodeURIComponent(name)}`, { query: { next } });
+    found.push(...page.records);
+    next = page.next;
+    if (next === null) return { ...page.job, records: found };
+  }
+}
+
 /* All attempts of a job's tasks. */
 export async function timelineOf(id) {
   const found = [];

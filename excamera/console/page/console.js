@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import * as details from "./details.js";
 import { factsOf } from "./film.js";
 import * as form from "./form.js";
+import * as mu from "./mu.js";
 import { about, complain, filmOf, isActive, moment, say, seen, short, STATES } from "./text.js";
 import * as uploads from "./upload.js";
 
@@ -270,7 +271,7 @@ async function begin() {
     complain(seen(error.message));
     return;
   }
-  await follow();
+  await Promise.all([follow(), mu.begin()]);
   document.body.dataset.ready = "yes";
 }
 

@@ -1,6 +1,7 @@
 /* One job: progress, facts, the result, a report, the log, and what can be done. */
 
 import * as api from "./api.js";
+import { rowsOf } from "./rows.js";
 import { about, bytes, filmOf, isActive, moment, seen, seenLines, STATES } from "./text.js";
 
 let shown = null;  // the id of the job
@@ -112,7 +113,7 @@ async function report(job) {
   if (job.id !== shown || attempts.length === 0) return;
   const where = make("div");
   root.append(make("h3", {}, "Report"), where);
-  closeReport = timeline(where, rowsOf(attempts), "-job");
+  closeReport = timeline(where, rowsOf(recordsOf(attempts)), "-job");
   frames(root, job.id);
 }
 
@@ -141,22 +142,12 @@ function frames(root, id) {
   root.append(row);
 }
 
-/* Attempts as the component takes them, which is in the form of `mu.timeline_page.rows_of`. */
-function rowsOf(attempts) {
-  const ended = attempts.filter((one) => one.finished !== null);
-  const start = Math.min(...ended.map((one) => one.queued ?? one.started));
-  const places = () => { const all = []; return [all, (text) => (all.includes(text) ? all.indexOf(text) : all.push(text) - 1)]; };
-  const [names, nameAt] = places(), [workers, workerAt] = places();
-  const since = (time) => (time === null ? null : time - start);
-  const marks = ["fetched", "computed", "stored"];
-  const rows = ended.map((one) => [
-    nameAt(seen(one.step)), seen(one.task.slice(one.step.length + 1)), workerAt(seen(one.worker)),
-    since(one.queued), since(one.started), since(one.finished), one.attempt,
-    one.outcome === "done" ? null : seen(one.outcome), 0, null, one.peak_memory_mib,
-    marks.flatMap((mark, at) => (one[mark] === null ? [] : [[at, since(one[mark])]])),
-  ]);
-  return { names, workers, marks, start, rows };
-}
+/* Attempts of a job's tasks as records, of which the component takes rows. */
+const recordsOf = (attempts) => attempts.map((one) => ({
+  ...one, name: one.step, which: one.task.slice(one.step.length + 1),
+  error: one.outcome === "done" ? null : one.outcome,
+  marks: Object.fromEntries(["fetched", "computed", "stored"].map((mark) => [mark, one[mark]])),
+}));
 
 async function log(job) {
   const root = byId("job-log");

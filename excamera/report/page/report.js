@@ -141,7 +141,7 @@ function log(runs) {
   const said = runs.flatMap((run) => run.log.map((line) => (runs.length > 1 ? `${run.name}: ${line}` : line)));
   if (!said.length) return;
   byId("log-section").hidden = false;
-  byId("log").append(make("pre", { tabindex: "0", role: "region", "aria-label": "Log" }, said.join("\n")));
+  byId("log").append(make("pre", { tabindex: "0", role: "region", "aria-label": "Lines of the log" }, said.join("\n")));
 }
 
 reportPage().catch((error) => {

@@ -14,6 +14,7 @@ from mu.machine import available_cpus
 from mu.messages.opening import begin_channel
 from mu.store.directory import DirectoryStore
 from mu.store.protocol import Store
+from mu.timelines import TimelineWriter
 
 
 class MachineWorkers:
@@ -79,6 +80,10 @@ class MachineWorkers:
     def staging(self) -> Staging | None:
         """See `Workers.staging`."""
         return None
+
+    def timeline(self, name: str) -> TimelineWriter:
+        """See `Workers.timeline`; the name is the prefix of keys in the store."""
+        return TimelineWriter(self.store, name)
 
     def more_memory(self, memory_mb: int | None) -> int | None:
         """See `Workers.more_memory`: all workers share what the machine has."""

@@ -26,6 +26,7 @@ from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.errors import StackError
 from mu.messages.opening import Director
 from mu.store.protocol import Store
+from mu.timelines import TimelineWriter
 
 Invoke = Callable[[str, bytes], Any]
 """Calls a function, by its ARN, with a payload; returns what it returns, or raises `CallFailed`."""
@@ -189,6 +190,10 @@ class DirectWorkers:
     def staging(self) -> Staging | None:
         """None."""
         return None
+
+    def timeline(self, name: str) -> TimelineWriter:
+        """Refuse: the functions themselves store the records of their tasks."""
+        raise StackError("these workers store the records of their tasks themselves")
 
     def more_memory(self, memory_mb: int | None) -> int | None:
         """None: a task of a flow chooses its size itself."""

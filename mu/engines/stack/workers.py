@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 import secrets
 import sys
 import tempfile
@@ -43,6 +44,7 @@ from mu.packing import travels_by_value
 from mu.store.below import StoreBelow
 from mu.store.protocol import REQUESTS_AT_ONCE, Store
 from mu.store.s3.bucket import S3Store
+from mu.timelines import STACK_PLACE, TimelineWriter
 
 _QUIET_S = 0.03
 """A wave begins when no call has come for so long,"""
@@ -67,6 +69,8 @@ _KEPT_FREE = 3
 _FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
 _TIMED_OUT = frozenset({"Sandbox.Timedout", "States.Timeout"})
+
+_TIMELINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 ROLL_CALL_S = 60.0
 """How long the members of a gang wait for the last of them."""
@@ -282,6 +286,16 @@ class StackWorkers:
     def staging(self) -> Staging:
         """Through what files of this machine reach workers."""
         return Staging(self.deployment.bucket, self._keys.data)
+
+    def timeline(self, name: str) -> TimelineWriter:
+        """See `Workers.timeline`; the job's own name comes before it."""
+        if not _TIMELINE.fullmatch(name):
+            raise ValueError(
+                f"timeline {name!r}: on a stack it is a name of letters, digits, '.', '_' and '-', "
+                "60 at most"
+            )
+        prefix = f"{STACK_PLACE}/{self.job}-{name}"
+        return TimelineWriter(self._bucket, prefix, REQUESTS_AT_ONCE)
 
     def more_memory(self, memory_mb: int | None) -> int | None:
         """The next larger size of a worker; None if there is none."""
