@@ -164,8 +164,6 @@ def test_a_job_is_cancelled_and_tried_again(
     page.ask("document.querySelector('#option-fps').value = '240'")
     for chosen, state in ((long_film, "running"), (film, "waiting")):
         page.choose("#files", chosen)
-        # The estimate is above the button, and moves it.
-        page.until("document.getElementById('estimate').textContent")
         page.click("#send")
         until_state(page, state)
     page.until(
