@@ -60,4 +60,4 @@ def _opened(cloud: Cloud, folder: Path | None, port: int) -> contextlib.Abstract
         ) from error
     if folder is not None:
         raise OptionError("--folder is for the console of this machine: a stack has its buckets")
-    return stack_console(cloud.api, port, cloud.arguments)
+    return stack_console(cloud.api, port)

@@ -50,7 +50,7 @@ def local_console(folder: Path, port: int, *, part_bytes: int = PART_BYTES) -> I
             records, paths = Records(folder), SignedPaths(token)
             turns, parts = Turns(records), Parts(records, paths, part_bytes)
             gate, jobs = Gate(token), LocalJobs(records, turns, parts, paths)
-            reports = Reports(gate, paths, jobs.report, records.report)
+            reports = Reports(paths, jobs.report, records.report)
             site = LocalSite(gate, paths, jobs, parts, reports)
             with serving(port, site) as address:
                 paths.address = address
