@@ -35,8 +35,10 @@ def sampled(
     """
     needed = frames * pixels / 1e6 * (_MEASURE_S + _DECODED * _DECODE_S)
     given = seconds * cpus * _SHARE * _SHARE_AFTER_DEATH**died
-    every = math.ceil(needed / given) if given > 0 else 0
-    return max(1, every) if 0 <= every <= batches and given > 0 else 0
+    if given <= 0:
+        return 0
+    every = max(1, math.ceil(needed / given))
+    return every if every <= max(1, batches) else 0
 
 
 def ordinal(number: int) -> str:
