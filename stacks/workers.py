@@ -268,7 +268,6 @@ class Workers(Construct):
                 "WORK_BUCKET": self._storage.work.bucket_name,
                 "OUTPUT_BUCKET": self._storage.output.bucket_name,
                 "ARCHITECTURE": settings.architecture,
-                "MEMORY_MB": str(settings.memory_mb["report"]),
                 "VERSION": version("excamera"),
             },
         )
@@ -285,7 +284,8 @@ class Workers(Construct):
         self.tell_absent_jobs(report)
         self._read_jobs(report)
         self._read_input(report)
-        self._look_at_output(report)
+        output = self._storage.output.arn_for_objects("*")
+        report.allow(["s3:GetObject"], [output], _FILMS)
         report.allow(["s3:PutObject"], [self._reports], JOBS)
         return report
 

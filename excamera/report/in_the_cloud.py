@@ -61,8 +61,8 @@ def made(
         store: the jobs'.
         keys: of the job.
         request: `job`, as the API describes it; `result`, the key of its file, if that may be
-            measured; `log`, its log lines as the API tells them; `died`, how many attempts before
-            this one ended without a word.
+            measured; `log`, its log lines as the API tells them; `memory_mb`, of its functions;
+            `died`, how many attempts before this one ended without a word.
         place: where this runs.
 
     Raises:
@@ -78,13 +78,14 @@ def made(
     result = None
     if request["result"] is not None:
         result = str(ObjectUrl(place.output.removeprefix("s3://"), request["result"]))
+    memory = [f"{step} {mb:,} MB" for step, mb in sorted(request["memory_mb"].items())]
     facts = stack_facts(
         described,
         stored_records(store, keys),
         job,
         result,
         log=list(log_lines(request["log"])),
-        facts={"Functions": f"{place.architecture}, {place.region}"},
+        facts={"Functions": "; ".join([f"{place.architecture}, {place.region}", *memory])},
         note=note,
     )
     if job is not None:

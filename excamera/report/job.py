@@ -26,6 +26,7 @@ from excamera.steps.plan import surveys_of
 from excamera.work import JOB
 from mu import DirectoryStore, NoSuchKey, Store, TaskRecord, at_once
 from mu.machine import available_cpus
+from mu.timeline import attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,12 @@ def job_facts(
 
 
 def stored_records(store: Store, keys: Keys) -> list[TaskRecord]:
-    """The records of a job's timeline."""
+    """The records of a job's timeline, with the names that their keys have."""
 
     def read(key: str) -> TaskRecord | None:
         with contextlib.suppress(NoSuchKey, ValueError, TypeError):
-            return TaskRecord.from_json(store.get(key))
+            [attempt] = attempts(keys.timeline, [key])
+            return replace(TaskRecord.from_json(store.get(key)), name=attempt.name)
         return None
 
     found = at_once(read, store.list(f"{keys.timeline}/"))

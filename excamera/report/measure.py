@@ -24,7 +24,6 @@ from excamera.media.source.picture import planes_of
 from excamera.report.facts import EQUAL_DB, Quality, Run
 from excamera.report.films import Film
 from excamera.report.jpegs import difference, jpeg
-from mu import Executor
 from mu.machine import available_cpus
 
 _BLOCK = 16
@@ -89,6 +88,8 @@ def measured(
     if of == 1:
         found = [_measured(parts[0])]
     else:
+        from mu import Executor  # a function that uses threads begins faster without it
+
         with Executor(workers=of) as executor:
             found = list(executor.map(_measured, parts))
     numbers = np.concatenate([one.numbers for one in found])
@@ -234,6 +235,8 @@ def taken(
     count = min(len(wanted), workers or available_cpus())
     if count == 1:
         return [_taken(one) for one in wanted]
+    from mu import Executor  # as above
+
     with Executor(workers=count) as executor:
         return list(executor.map(_taken, wanted))
 

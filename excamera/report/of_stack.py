@@ -69,7 +69,6 @@ def stack_facts(
                 "Source": described["source"],
                 "State": described["state"],
                 "Workers": str(len({one.worker for one in records})),
-                **({} if described["cost"] is None else {"Memory": _memory(described)}),
                 **(facts or {}),
             },
         ),
@@ -149,13 +148,6 @@ def _memory_gb(described: Described) -> dict[str, float]:
         for step, seconds in described["seconds"].items()
         if seconds and step in used
     }
-
-
-def _memory(described: Described) -> str:
-    return ", ".join(
-        f"{step} {round(1024 * memory_gb):,} MB"
-        for step, memory_gb in _memory_gb(described).items()
-    )
 
 
 def _took_s(record: TaskRecord) -> float:

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from excamera.api.models import Job, JobReport
 from excamera.api.refusals import Conflict, NotFound
 from excamera.job.objects import Keys
+from excamera.job.steps import ENCODING
 from excamera.lifecycle.reports import Attempt, ask, fail, latest
 from excamera.lifecycle.urls import URL_S
 from functions.api.logs import job_log
@@ -83,8 +84,16 @@ class Reports:
             "job": described,
             # Of a ladder the result is its manifest, which has no pictures.
             "result": result.key if result and result.url and not result.files else None,
+            "memory_mb": self._memory_mb(job),
             "log": job_log(job, self._settings.log_groups).model_dump(mode="json")["lines"],
         }
+
+    def _memory_mb(self, job: Job) -> dict[str, int]:
+        """Memory of the functions that worked for a job, by step."""
+        memory_mb = {step: self._settings.memory_mb[step] for step in job.seconds}
+        if job.planned is not None and ENCODING in memory_mb:
+            memory_mb[ENCODING] = job.planned.chosen.memory_mb
+        return memory_mb
 
     def _told(self, attempt: Attempt) -> JobReport:
         if attempt.state != "made":

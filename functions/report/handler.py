@@ -24,13 +24,11 @@ class ReportSettings(StoreSettings):
     Attributes:
         output_bucket: name of the bucket for results.
         architecture: "arm64" or "x86_64", of every function.
-        memory_mb: of this function.
         version: of the package that was deployed.
     """
 
     output_bucket: str
     architecture: str
-    memory_mb: int
     version: str
 
 
@@ -53,7 +51,7 @@ def handler(event: Event, context: LambdaContext) -> None:
     place = Place(
         region=os.environ["AWS_REGION"],
         architecture=settings.architecture,
-        memory_mb=settings.memory_mb,
+        memory_mb=int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]),
         version=settings.version,
         output=f"s3://{settings.output_bucket}",
         seconds=context.get_remaining_time_in_millis() / 1000,

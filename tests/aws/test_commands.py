@@ -194,7 +194,7 @@ def test_the_report_of_a_job(excamera: Command, clip: Path, tmp_path: Path) -> N
             assert one[name] == other[name]
     assert told["made_with"]["Machine"].startswith("AWS Lambda, ")
     assert told["made_with"]["ExCamera"]
-    assert own["facts"]["Memory"].startswith("audio 5,307 MB, encode 5,307 MB, index 1,769 MB")
+    assert "; audio 5,307 MB; encode 5,307 MB; index 1,769 MB; " in own["facts"]["Functions"]
     assert {line.split("  ")[2].partition("/")[0] for line in own["log"]} >= {"index", "encode"}
     text = (tmp_path / "stack.html").read_text()
     assert "data-pan" in text

@@ -27,9 +27,12 @@ def test_what_is_known_is_told_and_what_others_wrote_is_only_shown() -> None:
     store, keys = MemoryStore(), Keys("film-1")
     record = TaskRecord("index", 0, {}, 1.0, finished=2.0, worker="w", error="TruncatedSource")
     store.put(
-        f"{keys.timeline}/index/1-1-1-TruncatedSource.json", json.dumps(record.to_json()).encode()
+        f"{keys.timeline}/index/1-1000ms-TruncatedSource.json",
+        json.dumps(record.to_json()).encode(),
     )
-    page, told = made(store, keys, {"job": JOB, "result": None, "log": [LINE], "died": 0}, PLACE)
+    memory_mb = {"index": 1769, "encode": 5307}
+    request = {"job": JOB, "result": None, "memory_mb": memory_mb, "log": [LINE], "died": 0}
+    page, told = made(store, keys, request, PLACE)
     assert HOSTILE not in page
     assert "\u202e" not in page
     assert told["made_with"]["ExCamera"] == "1.2.3"
@@ -39,7 +42,7 @@ def test_what_is_known_is_told_and_what_others_wrote_is_only_shown() -> None:
         f"TruncatedSource: {HOSTILE}",
         f"1970-01-01T00:00:01.500+00:00  ERROR  index/3  {HOSTILE}", "Traceback:", "  boom",
     ]  # fmt: skip
-    assert run["facts"]["Functions"] == "arm64, eu-north-1"
+    assert run["facts"]["Functions"] == "arm64, eu-north-1; encode 5,307 MB; index 1,769 MB"
     assert run["facts"]["State"] == "failed"
     assert [one["error"] for one in run["tasks"]] == ["TruncatedSource"]
     assert "there is no plan, or it has expired" in run["notes"][-1]
