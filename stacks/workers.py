@@ -285,7 +285,8 @@ class Workers(Construct):
         self._read_jobs(report)
         self._read_input(report)
         output = self._storage.output.arn_for_objects("*")
-        report.allow(["s3:GetObject"], [output], _FILMS)
+        # A result is read in the version in which it was found.
+        report.allow(["s3:GetObject", "s3:GetObjectVersion"], [output], _FILMS)
         report.allow(["s3:PutObject"], [self._reports], JOBS)
         return report
 

@@ -415,7 +415,7 @@ class Scenarios:
 
         told: dict[str, Any] = until(ended)
         if told["state"] != "made":
-            return [told["state"]]
+            return [told["state"], told["message"]]
         page, facts = (http().request("GET", told[name]) for name in ("url", "facts_url"))
         measured = json.loads(facts.data)["runs"][0]["quality"] is not None
         return [told["state"], str(page.status), str(measured)]
