@@ -65,6 +65,7 @@
             ├── UploadFailed
             ├── ResultDamaged     the download is not the file that the job made
             ├── NoResult          the job has none, or no longer has one
+            ├── NoReport          a job's report could not be made
             ├── JobEndedBadly     failed, was stopped, or took too long
             ├── NoProject         there is no stack to deploy here, or what it needs
             ├── DeploymentFailed
@@ -345,6 +346,10 @@ class ResultDamaged(CloudError):
 
 class NoResult(CloudError):
     """The job has no result, or no longer has one."""
+
+
+class NoReport(CloudError):
+    """The report of a job could not be made."""
 
 
 class JobEndedBadly(CloudError):

@@ -21,6 +21,7 @@ _ROUTES = {
     "jobs/{job_id}": ("GET", "DELETE"),
     "jobs/{job_id}/timeline": ("GET",),
     "jobs/{job_id}/logs": ("GET",),
+    "jobs/{job_id}/report": ("GET", "POST"),
     "options": ("GET",),
     "estimate": ("POST",),
     "mu": ("GET",),

@@ -12,8 +12,8 @@ from layers.bytecode import Compiler, compiler
 from layers.repository import WORK, Files, content, package_files, project_files
 
 _LEFT_OUT = ("excamera/cli/", "excamera/cloud/", "excamera/console/", "excamera/_deploy/")
-_PAGE = ("console/__init__.py", "console/page.py", "console/page/*")
-"""What of the console the API serves; `mu` has the rest of its page."""
+_PAGES = ("console/__init__.py", "console/page.py", "console/page/*", "report/page/*")
+"""What of the console the API serves, and what reports are made of; `mu` has the rest of both."""
 
 
 def function_code(python: str, build: Path = WORK) -> Path:
@@ -29,7 +29,7 @@ def function_code(python: str, build: Path = WORK) -> Path:
     found = project_files("functions") | package_files("excamera") | package_files("mu")
     files = {name: path for name, path in found.items() if not name.startswith(_LEFT_OUT)}
     files |= package_files("mu", "page/*")
-    for pattern in _PAGE:
+    for pattern in _PAGES:
         files |= package_files("excamera", pattern)
     compiling = compiler(python)
     target = build / "functions" / _digest(files, compiling)

@@ -50,7 +50,8 @@ class ExCameraStack(Stack):
             if settings.cloudfront_public_keys
             else None
         )
-        api_function = workers.api_function(job.machine, options, sweep, delivery)
+        report = workers.report_function()
+        api_function = workers.api_function(job.machine, options, sweep, report, delivery)
         api = Api(self, "Api", settings, api_function)
         functions = {
             **workers.by_step,
@@ -59,6 +60,7 @@ class ExCameraStack(Stack):
             "api": api_function,
             "ended": notices.ended,
             "sweep": sweep,
+            "report": report,
         }
         if workers.warm is not None:
             functions["warm"] = workers.warm

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from aws_cdk import ArnFormat, Stack
@@ -16,11 +17,12 @@ import layers
 from excamera.job.cut import SPAN_PIXELS
 from excamera.job.environments import AT_START, FOR_BATCHES
 from excamera.job.steps import ENCODING, SPREADING, STEP_NAMES, STEPS, Per, Right, Step
+from excamera.lifecycle.reports import WAITS_S
 from mu.timelines import STACK_PLACE
 from stacks.code import function_code
 from stacks.delivery import Delivery
 from stacks.executors import Executors
-from stacks.function import Function, all_versions
+from stacks.function import LIVE, Function, all_versions
 from stacks.settings import SMALLEST_SCRATCH_MB, Settings
 from stacks.storage import Storage
 
@@ -257,11 +259,49 @@ class Workers(Construct):
         self.abort_output(sweep)
         return sweep
 
+    def report_function(self) -> Function:
+        """The function that makes the report of a job when the API asks for it."""
+        settings = self._settings
+        report = self.function(
+            "report",
+            video=True,
+            environment={
+                "WORK_BUCKET": self._storage.work.bucket_name,
+                "OUTPUT_BUCKET": self._storage.output.bucket_name,
+                "ARCHITECTURE": settings.architecture,
+                "VERSION": version("excamera"),
+            },
+        )
+        asynchronous = lambda_.CfnEventInvokeConfig(
+            report,
+            "Asynchronous",
+            function_name=report.function.function_name,
+            qualifier=LIVE,
+            # What it cannot make now, it could not make a minute later.
+            maximum_retry_attempts=0,
+            maximum_event_age_in_seconds=WAITS_S,
+        )
+        asynchronous.node.add_dependency(report.live)
+        self.tell_absent_jobs(report)
+        self._read_jobs(report)
+        self._read_input(report)
+        output = self._storage.output.arn_for_objects("*")
+        # A result is read in the version in which it was found.
+        report.allow(["s3:GetObject", "s3:GetObjectVersion"], [output], _FILMS)
+        report.allow(["s3:PutObject"], [self._reports], JOBS)
+        return report
+
+    @property
+    def _reports(self) -> str:
+        """The ARN of all objects of reports."""
+        return self._storage.work.arn_for_objects("jobs/*/report/*")
+
     def api_function(
         self,
         machine: sfn.StateMachine,
         options: dict[str, object],
         sweep: Function,
+        report: Function,
         delivery: Delivery | None,
     ) -> Function:
         """The function behind the REST API, which may see, stop and remove jobs."""
@@ -289,6 +329,8 @@ class Workers(Construct):
                 "ARCHITECTURE": settings.architecture,
                 "API_AUTH": settings.api_auth,
                 "SWEEP_FUNCTION": sweep.live.function_arn,
+                "REPORT_FUNCTION": report.live.function_arn,
+                "REPORT_TIMEOUT_S": str(settings.timeout_s),
                 "LOG_GROUPS": Stack.of(self).to_json_string(
                     {name: self.by_step[name].log.log_group_name for name in STEP_NAMES}
                 ),
@@ -315,7 +357,8 @@ class Workers(Construct):
             api.allow(actions, [storage.work.arn_for_objects(f"{prefix}/*")], JOBS)
         api.allow(["s3:GetObject", "s3:DeleteObject"], [self.model])
         self.tell_absent_jobs(api)
-        api.allow(["lambda:InvokeFunction"], [sweep.live.function_arn])
+        api.allow(["lambda:InvokeFunction"], [sweep.live.function_arn, report.live.function_arn])
+        api.allow(["s3:PutObject"], [self._reports], JOBS)
         logs = [self.by_step[name].log.log_group_arn for name in STEP_NAMES]
         api.allow(["logs:FilterLogEvents"], logs)
         self._look_at_output(api)

@@ -420,6 +420,22 @@ class Cancelled(BaseModel):
     state: Annotated[State, Field(description="`stopped`, or how it had ended before.")]
 
 
+class JobReport(BaseModel):
+    """What has become of a job's report."""
+
+    state: Literal["making", "made", "failed"]
+    url: Annotated[str | None, Field(description="GET the page here, once it is made.")] = None
+    facts_url: Annotated[
+        str | None, Field(description="GET its facts here, as `excamera report --json` prints.")
+    ] = None
+    expires: Annotated[
+        str | None, Field(description="Time until which the URLs are valid, ISO 8601.")
+    ] = None
+    message: Annotated[
+        str | None, Field(description="Why it failed; whoever asks again has it made again.")
+    ] = None
+
+
 class TaskAttempt(BaseModel):
     """One attempt of one task; times are Unix seconds, null if it did not get that far."""
 

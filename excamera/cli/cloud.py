@@ -48,12 +48,6 @@ class Cloud:
         """Whether somebody asked for a stack, an account or a region, in whatever way."""
         return self.named or self.profile is not None or self.region is not None
 
-    @property
-    def arguments(self) -> list[str]:
-        """The options with which another command uses the same stack."""
-        given = {"stack": self.name, "profile": self.profile, "region": self.region}
-        return [f"--{name}={value}" for name, value in given.items() if value is not None]
-
     @functools.cached_property
     def account(self) -> Any:
         """The `excamera.cloud.account.Account`."""

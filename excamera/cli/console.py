@@ -66,4 +66,4 @@ def _opened(
     if folder is not None or mu is not None:
         name = "--folder" if folder is not None else "--mu"
         raise OptionError(f"{name} is for the console of this machine: a stack has its buckets")
-    return stack_console(cloud.api, port, cloud.arguments)
+    return stack_console(cloud.api, port)

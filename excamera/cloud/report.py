@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,11 +11,8 @@ from excamera.cloud.follow import fetch
 from excamera.cloud.timeline import records
 from excamera.errors import CloudError
 from excamera.job.objects import Job, Keys
-from excamera.job.records import Outcome
-from excamera.report.facts import Run
-from excamera.report.files import file_run
-from excamera.report.job import JobFacts, planned, with_file
-from excamera.report.measure import Film
+from excamera.report.job import JobFacts
+from excamera.report.of_stack import stack_facts
 from mu import DirectoryStore, NoSuchKey, at_once
 
 _CONNECTIONS = 32
@@ -38,59 +34,21 @@ def cloud_facts(account: Account, stack: Stack, api: Api, name: str, folder: Pat
         CloudUnavailable: AWS does not answer.
     """
     described = api.get(f"/jobs/{name}")
-    tasks = records(api, described)
-    failure = described["failure"]
-    run = Run(
-        name=name,
-        records=tasks,
-        options=described["options"],
-        log=[f"{failure['error']}: {failure['message']}"] if failure else [],
-    )
     path = None
     if described["result"] is not None and described["result"]["url"] is not None:
         path = folder / f"result.{described['output'].rpartition('.')[2]}"
         fetch(api, described, path)
-    plan = None
+    job = None
     note = ""
     try:
         _copy_plan(account, stack, name, folder)
         job = Job.load(DirectoryStore(folder), name)
-        plan, run = job.plan, planned(run, job, tasks)
     except CloudError as error:
         note = f"chunks, seams and roles are not known: {error}"
     except NoSuchKey:
         note = "chunks, seams and roles are not known: the job's plan has expired"
-    if path is not None:
-        run = with_file(run, plan, str(path)) if plan else _with_file(run, str(path))
-    result = described["result"] or {}
-    return JobFacts(
-        replace(
-            run,
-            name=name,
-            predicted=_outcome(described.get("predicted")),
-            actual=_outcome(described.get("actual")),
-            notes=[*result.get("notes", ()), *([note] if note else [])],
-            facts={
-                **run.facts,
-                "Source": described["source"],
-                "State": described["state"],
-                "Workers": str(len({one.worker for one in tasks})),
-            },
-        ),
-        None,
-        None if path is None else Film(str(path)),
-    )
-
-
-def _with_file(run: Run, path: str) -> Run:
-    found = file_run(path)
-    return replace(found, name=run.name, records=run.records, options=run.options, log=run.log)
-
-
-def _outcome(told: dict[str, Any] | None) -> Outcome | None:
-    if not told:
-        return None
-    return Outcome(told.get("seconds"), told.get("usd"), told.get("bytes"))
+    result = None if path is None else str(path)
+    return stack_facts(described, records(api, described), job, result, note=note)
 
 
 def _copy_plan(account: Account, stack: Stack, name: str, folder: Path) -> None:

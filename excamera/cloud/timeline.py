@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from excamera.cloud.api import Api
 from excamera.job.steps import NUMBERS
+from excamera.report.of_stack import with_dollars
 from mu import TaskRecord
 from mu.timeline import DONE
 
@@ -22,19 +22,7 @@ def records(api: Api, job: dict[str, Any]) -> list[TaskRecord]:
         api: the stack's API.
         job: the job as the API describes it.
     """
-    found = [_record(attempt) for attempt in _attempts(api, job["id"])]
-    cost = job["cost"]
-    if cost is None:
-        return found
-    # The memory of a step's workers; an attempt's share are its GB-seconds.
-    memory_gb = {
-        step: cost["gb_seconds"][step] / seconds
-        for step, seconds in job["seconds"].items()
-        if seconds and step in cost["gb_seconds"]
-    }
-    used = [memory_gb.get(one.name, 0.0) * _took_s(one) for one in found]
-    dollars = cost["so_far_usd"] / (sum(used) or 1.0)
-    return [replace(one, dollars=share * dollars) for one, share in zip(found, used, strict=True)]
+    return with_dollars([_record(attempt) for attempt in _attempts(api, job["id"])], job)
 
 
 def _attempts(api: Api, job: str) -> Iterator[dict[str, Any]]:
@@ -62,7 +50,3 @@ def _record(attempt: dict[str, Any]) -> TaskRecord:
         peak_memory_mib=attempt["peak_memory_mib"],
         marks={name: attempt[name] for name in _MARKS if attempt[name] is not None},
     )
-
-
-def _took_s(record: TaskRecord) -> float:
-    return 0.0 if record.finished is None else record.finished - record.started

@@ -55,7 +55,7 @@ def local_console(
             records, paths = Records(folder), SignedPaths(token)
             turns, parts = Turns(records), Parts(records, paths, part_bytes)
             gate, jobs = Gate(token), LocalJobs(records, turns, parts, paths)
-            reports = Reports(gate, paths, jobs.report, records.report)
+            reports = Reports(paths, jobs.report, records.report)
             timelines = None if mu is None else Timelines(DirectoryStore(mu))
             site = LocalSite(gate, paths, jobs, parts, reports, timelines)
             with serving(port, site) as address:

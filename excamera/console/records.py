@@ -5,7 +5,7 @@ FOLDER/jobs/ID
 ├── source.*      the uploaded film, under a name that means nothing to the pipeline
 ├── parts/        what is known of the parts of an upload
 ├── objects/      the job's objects while it runs, then what its report is made of
-├── report.html   the report, once somebody has asked for it
+├── report.*      the report once somebody has asked for it, .html, and its facts, .json
 ├── log.jsonl     what its program said
 └── result.*      the result
 """

@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,12 +21,16 @@ import urllib3
 from excamera.api.refusals import NotFound, TooLarge, Unavailable
 from excamera.cloud.api import Api, http
 from excamera.console.page import INDEX
+from excamera.console.reports import POLICY
 from excamera.console.site import JSON_BYTES, PAGE, Gate, not_allowed, refused
 from excamera.console.urls import SignedPaths
 from excamera.console.web import Answer, Request
 from excamera.errors import ExCameraError
 
 _FORWARD = "/forward/"
+_REPORT = "/reports/"
+"""What is passed on under it is a report's page, which may do less than others."""
+
 _DOCUMENT_BYTES = 1 << 20
 _BLOCK = 1 << 18
 _ASKED = ("content-type", "idempotency-key")
@@ -41,17 +46,9 @@ class RemoteSite:
         gate: knows who may call.
         paths: signs and checks addresses.
         api: the stack's.
-        reports: answers requests for reports, and returns None to others.
     """
 
-    def __init__(
-        self,
-        gate: Gate,
-        paths: SignedPaths,
-        api: Api,
-        reports: Callable[[Request], Answer | None],
-    ) -> None:
-        self._reports = reports
+    def __init__(self, gate: Gate, paths: SignedPaths, api: Api) -> None:
         self._gate = gate
         self._paths = paths
         self._api = api
@@ -64,13 +61,12 @@ class RemoteSite:
                 return Answer(HTTPStatus.FOUND, headers={"Location": PAGE})
             if request.path.startswith(PAGE):
                 return self._page(request)
-            if request.path.startswith(_FORWARD):
-                if not self._paths.proves(request.method, request.path, request.query):
-                    return not_allowed()
-                return self._forwarded(request)
-            report = self._reports(request)
-            if report is not None:
-                return report
+            for prefix, more in ((_FORWARD, {}), (_REPORT, {"Content-Security-Policy": POLICY})):
+                if request.path.startswith(prefix):
+                    if not self._paths.proves(request.method, request.path, request.query):
+                        return not_allowed()
+                    passed = self._forwarded(request, request.path.removeprefix(prefix))
+                    return replace(passed, headers={**passed.headers, **more})
             if not self._gate.lets_in(request):
                 return not_allowed()
             return self._asked(request)
@@ -105,16 +101,19 @@ class RemoteSite:
             told = {**told, "upload": {**upload, "parts": parts, "complete_url": end}}
         if result and result["url"]:
             told = {**told, "result": {**result, "url": self._address("GET", result["url"])}}
+        if told.get("facts_url"):  # of a report
+            page = self._address("GET", told["url"], _REPORT)
+            told = {**told, "url": page, "facts_url": self._address("GET", told["facts_url"])}
         return told
 
-    def _address(self, method: str, url: str) -> str:
+    def _address(self, method: str, url: str, prefix: str = _FORWARD) -> str:
         # The signature covers it, so this server asks for no address that the API has not given.
         packed = base64.urlsafe_b64encode(url.encode()).decode()
-        return self._paths.sign(method, _FORWARD + packed)
+        return self._paths.sign(method, prefix + packed)
 
-    def _forwarded(self, request: Request) -> Answer:
+    def _forwarded(self, request: Request, packed: str) -> Answer:
         """What S3 or CloudFront answers; films pass through in blocks."""
-        url = base64.urlsafe_b64decode(request.path.removeprefix(_FORWARD)).decode()
+        url = base64.urlsafe_b64decode(packed).decode()
         headers = _some(request, _SENT)
         if request.method == "PUT":
             # A type would be signed, too.

@@ -1,13 +1,9 @@
-"""Reports about jobs, which the program `excamera report` makes when somebody asks for one.
-
-They are of the console, not of the API: frames are measured on the machine that shows them.
-"""
+"""Reports about jobs of this machine, which the program `excamera report` makes."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,18 +11,14 @@ import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel
-
-from excamera.api.models import JOB_ID
+from excamera.api.models import JobReport
 from excamera.api.refusals import NotFound
-from excamera.console.site import Gate, json_answer, not_allowed, refused
 from excamera.console.urls import SignedPaths
-from excamera.console.web import Answer, Request
+from excamera.console.web import Answer
+from mu.whole import whole_file
 
-_PATH = re.compile(rf"/reports/({JOB_ID.strip('^$')})(/page)?")
-_POLICY = (
+POLICY = (
     "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
@@ -35,32 +27,21 @@ _POLICY = (
 console."""
 
 
-class ReportState(BaseModel):
-    """What has become of a report."""
-
-    state: Literal["making", "made", "failed"]
-    url: str | None = None
-    message: str | None = None
-
-
 class Reports:
     """The reports of a console.
 
     Args:
-        gate: knows who may call.
         paths: signs their addresses.
         command: of a job: what `excamera report` is asked for. It raises `Refusal`.
-        place: of a job: the page's file.
+        place: of a job: the page's file. Its facts lie beside it, and are written last.
     """
 
     def __init__(
         self,
-        gate: Gate,
         paths: SignedPaths,
         command: Callable[[str], Sequence[str]],
         place: Callable[[str], Path],
     ) -> None:
-        self._gate = gate
         self._paths = paths
         self._command = command
         self._place = place
@@ -70,44 +51,77 @@ class Reports:
         self._failures: dict[str, str] = {}
         self._closed = False
 
-    def __call__(self, request: Request) -> Answer | None:
-        """Answer a request for a report, or return None if it is for something else.
-
-        Raises:
-            Refusal: there is no such job, or it has not ended.
-        """
-        found = _PATH.fullmatch(request.path)
-        if found is None:
-            return None
-        job, is_page = found.groups()
-        if is_page:
-            if not self._paths.proves(request.method, request.path, request.query):
-                return not_allowed()
-            return self._page(job)
-        if not self._gate.lets_in(request):
-            return not_allowed()
-        if request.method != "POST":
-            return refused(NotFound("a report is asked for with POST"))
-        return json_answer(self.ask(job))
-
-    def ask(self, job: str) -> ReportState:
-        """What has become of a job's report; begin to make it, if nobody has.
+    def ask(self, job: str) -> JobReport:
+        """Have a job's report made, unless it is there or being made.
 
         Raises:
             Refusal: there is no such job, or it has not ended.
         """
         command = self._command(job)
         with self._lock:
-            if self._place(job).is_file():
-                return ReportState(state="made", url=self._paths.sign("GET", _page_of(job)))
-            if job in self._failures:
-                # Whoever asks again has it tried again.
-                return ReportState(state="failed", message=self._failures.pop(job))
-            if job not in self._making and not self._closed:
+            known = self._known(job)
+            if known is not None and known.state != "failed":
+                return known
+            self._failures.pop(job, None)
+            if not self._closed:
                 self._making[job] = None
                 thread = threading.Thread(target=self._make, args=(job, command), daemon=True)
                 thread.start()
-            return ReportState(state="making")
+            return JobReport(state="making")
+
+    def get(self, job: str) -> JobReport:
+        """What has become of a job's report.
+
+        Raises:
+            NotFound: nobody has asked for it.
+        """
+        with self._lock:
+            known = self._known(job)
+        if known is None:
+            raise NotFound(f"there is no report of a job {job}: ask for it with POST")
+        return known
+
+    def page(self, job: str) -> Answer:
+        """The page.
+
+        Raises:
+            NotFound: there is none.
+        """
+        data = self._read(job, self._place(job))
+        return Answer.of(
+            HTTPStatus.OK, "text/html; charset=utf-8", data, Content_Security_Policy=POLICY
+        )
+
+    def facts(self, job: str) -> Answer:
+        """Its facts as JSON.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return Answer.of(HTTPStatus.OK, "application/json", self._read(job, self._facts(job)))
+
+    def _known(self, job: str) -> JobReport | None:
+        if job in self._making:
+            return JobReport(state="making")
+        if job in self._failures:
+            return JobReport(state="failed", message=self._failures[job])
+        if not self._facts(job).is_file():
+            return None
+        return JobReport(
+            state="made",
+            url=self._paths.sign("GET", f"/reports/{job}/page"),
+            facts_url=self._paths.sign("GET", f"/reports/{job}/facts"),
+            expires=self._paths.expires(),
+        )
+
+    def _facts(self, job: str) -> Path:
+        return self._place(job).with_suffix(".json")
+
+    def _read(self, job: str, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise NotFound(f"there is no report of {job}: ask for it again") from error
 
     def close(self) -> None:
         """End what is being made."""
@@ -118,15 +132,6 @@ class Reports:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(program.pid, signal.SIGKILL)
 
-    def _page(self, job: str) -> Answer:
-        try:
-            data = self._place(job).read_bytes()
-        except OSError:
-            return refused(NotFound(f"there is no report of {job}: ask for it again"))
-        return Answer.of(
-            HTTPStatus.OK, "text/html; charset=utf-8", data, Content_Security_Policy=_POLICY
-        )
-
     def _make(self, job: str, command: Sequence[str]) -> None:
         # A report takes all CPUs.
         with self._turn:
@@ -134,20 +139,23 @@ class Reports:
                 if self._closed:
                     return
                 program = subprocess.Popen(
-                    [sys.executable, "-m", "excamera", "report", *command,
+                    [sys.executable, "-m", "excamera", "report", *command, "--json",
                      "-o", str(self._place(job))],
-                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     text=True, errors="replace", start_new_session=True,
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )  # fmt: skip
                 self._making[job] = program
-            _, said = program.communicate()
+            facts, said = program.communicate()
+            lines = said.strip().splitlines() or ["the program has ended without a word"]
+            failure = lines[-1].removeprefix("Error: ") if program.returncode != 0 else ""
+            if not failure:
+                try:
+                    with whole_file(self._facts(job)) as part:
+                        part.write_text(facts, encoding="utf-8")
+                except OSError as error:
+                    failure = f"{self._facts(job).name}: {error.strerror}"
             with self._lock:
                 del self._making[job]
-                if program.returncode != 0:
-                    lines = said.strip().splitlines() or ["the program has ended without a word"]
-                    self._failures[job] = lines[-1].removeprefix("Error: ")
-
-
-def _page_of(job: str) -> str:
-    return f"/reports/{job}/page"
+                if failure:
+                    self._failures[job] = failure

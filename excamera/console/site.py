@@ -29,6 +29,7 @@ from excamera.api.refusals import (
 from excamera.console.jobs import LocalJobRequest, LocalJobs
 from excamera.console.page import INDEX, page_file
 from excamera.console.parts import Parts, served
+from excamera.console.reports import Reports
 from excamera.console.urls import SignedPaths
 from excamera.console.web import Answer, Request
 from excamera.media.container.output import OUTPUT_CONTAINERS
@@ -118,7 +119,7 @@ class LocalSite:
         paths: knows which addresses prove themselves.
         jobs: of the folder.
         parts: of uploads.
-        reports: answers requests for reports, and returns None to others.
+        reports: of its jobs.
         mu: jobs of mu that are not films; None for none.
     """
 
@@ -128,7 +129,7 @@ class LocalSite:
         paths: SignedPaths,
         jobs: LocalJobs,
         parts: Parts,
-        reports: Callable[[Request], Answer | None],
+        reports: Reports,
         mu: Timelines | None = None,
     ) -> None:
         self._gate = gate
@@ -146,6 +147,8 @@ class LocalSite:
                 ("DELETE", rf"/jobs/({_JOB})", self._cancel),
                 ("GET", rf"/jobs/({_JOB})/timeline", self._timeline),
                 ("GET", rf"/jobs/({_JOB})/logs", self._logs),
+                ("POST", rf"/jobs/({_JOB})/report", self._make_report),
+                ("GET", rf"/jobs/({_JOB})/report", self._report),
                 ("GET", "/options", self._offers),
                 ("POST", "/estimate", self._estimate),
                 ("GET", "/mu", self._mu_list),
@@ -156,6 +159,8 @@ class LocalSite:
             ("PUT", re.compile(rf"/uploads/({_JOB})/(\d{{1,5}})"), self._take),
             ("POST", re.compile(rf"/uploads/({_JOB})"), self._complete),
             ("GET", re.compile(rf"/results/({_JOB})"), self._result),
+            ("GET", re.compile(rf"/reports/({_JOB})/page"), self._page_of_report),
+            ("GET", re.compile(rf"/reports/({_JOB})/facts"), self._facts_of_report),
         ]
 
     def __call__(self, request: Request) -> Answer:
@@ -165,9 +170,6 @@ class LocalSite:
             return page
         method = "GET" if request.method == "HEAD" else request.method
         try:
-            report = self._reports(request)
-            if report is not None:
-                return report
             for routes, allowed in (
                 (self._signed, self._paths.proves(request.method, request.path, request.query)),
                 (self._routes, self._gate.lets_in(request)),
@@ -214,6 +216,12 @@ class LocalSite:
     def _logs(self, _request: Request, job: str) -> Answer:
         return json_answer(self._jobs.logs(job))
 
+    def _make_report(self, _request: Request, job: str) -> Answer:
+        return json_answer(self._reports.ask(job), HTTPStatus.ACCEPTED)
+
+    def _report(self, _request: Request, job: str) -> Answer:
+        return json_answer(self._reports.get(job))
+
     def _offers(self, _request: Request) -> Answer:
         return json_answer(self._jobs.offers())
 
@@ -249,6 +257,12 @@ class LocalSite:
     def _result(self, request: Request, job: str) -> Answer:
         record, path = self._jobs.result(job)
         return file_answer(request, path, record.output)
+
+    def _page_of_report(self, _request: Request, job: str) -> Answer:
+        return self._reports.page(job)
+
+    def _facts_of_report(self, _request: Request, job: str) -> Answer:
+        return self._reports.facts(job)
 
 
 def file_answer(request: Request, path: Path, name: str) -> Answer:

@@ -165,6 +165,15 @@ class Keys:
         return f"{self.prefix}/end.json"
 
     @property
+    def reports(self) -> str:
+        """Common beginning of the keys of the job's reports, on AWS."""
+        return f"{self.prefix}/report/"
+
+    def report(self, number: int) -> str:
+        """An attempt to make a report: a folder of what `excamera.lifecycle.reports` stores."""
+        return f"{self.reports}{number:06d}/"
+
+    @property
     def cancelled(self) -> str:
         """Marks a cancelled job, on AWS; it lies apart from the job's objects and outlives them."""
         return f"cancelled/{self.job}"

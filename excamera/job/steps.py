@@ -288,6 +288,7 @@ FUNCTIONS: tuple[Function, ...] = (
     Function("ended", 1024, front=True),
     Function("watch", 1024),
     Function("sweep", 1024),
+    Function("report", 5307),
     Function("webhook", 256),
 )
 """All functions; `warm` is deployed unless `warm_ahead` is false, the last only with a

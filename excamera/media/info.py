@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.audio.stream import AudioStream
@@ -155,17 +155,18 @@ class FileInfo:
         return 8 * self.size / self.duration_s if self.duration_s > 0 else 0.0
 
 
-def info_of(path: str, *, frames: bool = False) -> FileInfo:
+def info_of(path: str, *, frames: bool = False, source: str | BinaryIO | None = None) -> FileInfo:
     """Look at a file.
 
     Args:
         path: of the file.
         frames: whether to list the frames, and decode them if that tells their types.
+        source: what is read, if the path only names it.
 
     Raises:
         InputError: it is no media file, or cannot be read.
     """
-    with open_container(path, path) as (container, file):
+    with open_container(path if source is None else source, path) as (container, file):
         counted = {stream.index: _Counted(stream) for stream in container.streams}
         pictures = [one for one in container.streams.video if not _is_cover(one)]
         types = _types_of(pictures[0], decode=frames) if pictures else None

@@ -6,20 +6,21 @@ from collections.abc import Sequence
 
 from excamera.media.info import HIDDEN, CodedFrame, StreamInfo, info_of
 from excamera.report.facts import ANCHOR, KEY, Frames, Run
+from excamera.report.films import opened
 
 
 def file_run(path: str, name: str | None = None, roles: Sequence[str] = ()) -> Run:
     """A file as a run, without what only its encode knows.
 
     Args:
-        path: of the file.
+        path: of the file, or the URL of an object.
         name: in the report; by default the path.
         roles: what its frames are to their batches, see `excamera.report.facts.Frames`.
 
     Raises:
         InputError: it is no media file, or cannot be read.
     """
-    found = info_of(path, frames=True)
+    found = info_of(path, frames=True, source=opened(path))
     picture = next((one for one in found.streams if one.type == "video" and one.packets), None)
     sound = [one for one in found.streams if one.type == "audio"]
     return Run(

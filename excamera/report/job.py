@@ -21,11 +21,12 @@ from excamera.price.machine import machine_seconds
 from excamera.price.stages import batches_of
 from excamera.report.facts import ANCHOR, FIRST, KEY, ORDINARY, BatchFacts, Run
 from excamera.report.files import file_run
-from excamera.report.measure import Film
+from excamera.report.films import Film
 from excamera.steps.plan import surveys_of
 from excamera.work import JOB
-from mu import DirectoryStore, NoSuchKey, Store, TaskRecord
+from mu import DirectoryStore, NoSuchKey, Store, TaskRecord, at_once
 from mu.machine import available_cpus
+from mu.timeline import attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,14 @@ def job_facts(
             f"{folder}: holds no job of this machine: name a folder that `excamera encode "
             "--keep-job` has filled, or that of a job of mu, as timeline= names it"
         )
-    tasks = list(records) or list(stored_records(store, keys))
+    tasks = list(records) or stored_records(store, keys)
     run = Run(name=name or str(folder), records=tasks, log=log or _failures(tasks))
     try:
         job = Job.load(store, JOB)
     except NoSuchKey:
         return JobFacts(run, None, None)
     run = planned(replace(run, name=name or Path(job.plan.source.name).name), job, tasks)
-    source = Film(job=str(folder))
+    source = Film(job=JOB, store=store.url)
     result = store.path(keys.result(job.plan.container))
     if not result.is_file():
         return JobFacts(run, source, None)
@@ -82,11 +83,17 @@ def holds_job(folder: Path) -> bool:
     return (folder / Keys(JOB).prefix).is_dir()
 
 
-def stored_records(store: Store, keys: Keys) -> Iterator[TaskRecord]:
-    """The records of a job's timeline."""
-    for key in store.list(f"{keys.timeline}/"):
+def stored_records(store: Store, keys: Keys) -> list[TaskRecord]:
+    """The records of a job's timeline, with the names that their keys have."""
+
+    def read(key: str) -> TaskRecord | None:
         with contextlib.suppress(NoSuchKey, ValueError, TypeError):
-            yield TaskRecord.from_json(store.get(key))
+            [attempt] = attempts(keys.timeline, [key])
+            return replace(TaskRecord.from_json(store.get(key)), name=attempt.name)
+        return None
+
+    found = at_once(read, store.list(f"{keys.timeline}/"))
+    return [record for record in found if record is not None]
 
 
 def planned(run: Run, job: Job, records: Sequence[TaskRecord]) -> Run:

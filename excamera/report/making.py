@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import av
@@ -15,8 +15,9 @@ import codec
 from excamera.errors import NoSuchJob
 from excamera.report.facts import Report, Run
 from excamera.report.files import file_run
+from excamera.report.films import Film
 from excamera.report.job import JobFacts, holds_job, job_facts
-from excamera.report.measure import Film, Taken, measured, taken, with_quality
+from excamera.report.measure import Taken, measured, taken, with_quality
 from excamera.report.mu_job import mu_run
 from mu import is_object_url
 from mu.machine import available_cpus
@@ -81,6 +82,8 @@ def report_of(
     workers: int | None = None,
     pictures_bytes: int = PICTURES_BYTES,
     say: Callable[[str], None] = lambda _text: None,
+    threads: bool = False,
+    made_with: Mapping[str, str] | None = None,
 ) -> Made:
     """The report of runs, side by side.
 
@@ -93,6 +96,8 @@ def report_of(
         workers: processes; None for one per CPU.
         pictures_bytes: of all pictures in the page, as they stand in it, at most.
         say: gets a line for the user before what takes long.
+        threads: whether threads of this process do it instead.
+        made_with: what `machine` does not tell of the machine, by name.
 
     Raises:
         InputError: a film cannot be read.
@@ -110,12 +115,12 @@ def report_of(
             say(f"measuring {run.frames.count:,} frames of {run.name}")
             # Jobs that are edited in other ways have other pictures of the same source.
             own = source if reference else side.source or source
-            run = with_quality(run, measured(own, side.result, workers))
+            run = with_quality(run, measured(own, side.result, workers, threads=threads))
         runs.append(run)
     report = Report(
         title=title or ", ".join(run.name for run in runs),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        made_with=machine(),
+        made_with={**machine(), **(made_with or {})},
         reference=(Path(reference).name if reference else _source_name(sides))
         if source is not None
         else "",
@@ -125,7 +130,7 @@ def report_of(
     if not films or not measure:
         return Made(report, _NONE, [_NONE for _ in runs])
     say("taking pictures")
-    return _pictured(report, sides, source, films, workers, pictures_bytes)
+    return _pictured(report, sides, source, films, workers, pictures_bytes, threads)
 
 
 def _pictured(
@@ -135,15 +140,17 @@ def _pictured(
     films: Sequence[Film],
     workers: int | None,
     pictures_bytes: int,
+    threads: bool,
 ) -> Made:
-    count = max(run.frames.count for run in report.runs)
+    there = _numbers(report.runs, films)
+    count = len(there)
     small = min(count, max(1, _THUMBS * pictures_bytes // PICTURES_BYTES))
-    thumbs = frozenset(at * count // small for at in range(small))
+    thumbs = frozenset(there[at * count // small] for at in range(small))
     each = len(films) * (2 if source is not None else 1) + (source is not None)
     most = max(_LEAST_VIEWS, min(_MOST_VIEWS, pictures_bytes // (each * _VIEW_BYTES)))
-    pictured = dict(sorted(_worth_seeing(report.runs, most)))
+    pictured = dict(sorted(_worth_seeing(report.runs, most, frozenset(there))))
     order = films if source is None else [source, *films]
-    found = taken(order, source, thumbs, frozenset(pictured), workers)
+    found = taken(order, source, thumbs, frozenset(pictured), workers, threads=threads)
     first, rest = (found[0], found[1:]) if source is not None else (found[0], found)
     shown = iter(rest)
     results = [_NONE if side.result is None else next(shown) for side in sides]
@@ -152,8 +159,24 @@ def _pictured(
     return Made(replace(report, pictured={at: pictured[at] for at in kept}), without, results)
 
 
-def _worth_seeing(runs: Sequence[Run], most: int) -> Iterator[tuple[int, str]]:
-    """Numbers of frames to look at, and why: half the worst, the rest where pieces meet."""
+def _numbers(runs: Sequence[Run], films: Sequence[Film]) -> Sequence[int]:
+    """The numbers of the frames that are read."""
+    spans = [span for film in films for span in film.spans]
+    if spans:
+        return [number for span in spans for number in range(span.first, span.first + span.count)]
+    return range(max(run.frames.count for run in runs))
+
+
+def _worth_seeing(
+    runs: Sequence[Run], most: int, there: frozenset[int]
+) -> Iterator[tuple[int, str]]:
+    """Numbers of frames to look at, and why: half the worst, the rest where pieces meet.
+
+    Args:
+        runs: whose frames they are.
+        most: how many.
+        there: numbers of the frames that are read.
+    """
     found: dict[int, str] = {}
     for run in runs:
         quality = [(db, at) for at, db in enumerate(run.frames.ssim_db) if db is not None]
@@ -165,7 +188,8 @@ def _worth_seeing(runs: Sequence[Run], most: int) -> Iterator[tuple[int, str]]:
                 break
         for place, at in enumerate(chosen, 1):
             found.setdefault(at, f"number {place} of the worst of {run.name}")
-    for why, numbers in _borders(runs):
+    for why, borders in _borders(runs):
+        numbers = [at for at in borders if at in there]
         room = max(0, most - len(found)) // 2 or 1
         step = max(1, len(numbers) // room)
         for at in numbers[::step][:room]:
@@ -219,7 +243,7 @@ def _source_name(sides: Sequence[JobFacts]) -> str:
 def machine() -> dict[str, str]:
     """This machine and the versions on it, by name."""
     return {
-        "ExCamera": version("excamera"),
+        "ExCamera": _version(),
         "Machine": f"{platform.system()} {platform.machine()}, {available_cpus()} CPUs",
         "CPU": _cpu(),
         "Instructions of the codec": codec.simd_level(),
@@ -227,6 +251,13 @@ def machine() -> dict[str, str]:
         "PyAV": f"{av.__version__}, libavcodec "
         + ".".join(map(str, av.library_versions["libavcodec"])),
     }
+
+
+def _version() -> str:
+    try:
+        return version("excamera")
+    except PackageNotFoundError:  # a function has the code alone
+        return ""
 
 
 def _cpu() -> str:

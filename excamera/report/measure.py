@@ -1,14 +1,17 @@
 """Measures results against their source, and takes pictures of both.
 
 Each of several processes decodes all of both films and measures every so-many-th block of frames:
-measuring takes many times as long as decoding, and no file has to be able to seek. What a process
-holds does not depend on the film's length but for two numbers a frame.
+measuring takes many times as long as decoding, and no file has to be able to seek. Threads of one
+process share what it decodes: a cloud function reads films by ranges, and has its memory once. What
+a process holds does not depend on the film's length but for two numbers a frame.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,14 +19,11 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from excamera.errors import FrameSizeDiffers
-from excamera.job.objects import Job
 from excamera.media.quality import mse, psnr_db, ssim, ssim_db
 from excamera.media.source.picture import planes_of
-from excamera.media.source.reader import FrameReader, read_all
 from excamera.report.facts import EQUAL_DB, Quality, Run
+from excamera.report.films import Film
 from excamera.report.jpegs import difference, jpeg
-from excamera.work import JOB
-from mu import DirectoryStore, Executor
 from mu.machine import available_cpus
 
 _BLOCK = 16
@@ -39,42 +39,13 @@ _THUMB_Q, _VIEW_Q = 8, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
-    """Pictures in order.
-
-    Attributes:
-        path: of a file, or of numbered pictures; "" if a job's plan says what is read.
-        job: the folder of a job: its source as the plan reads it, with trims, crops and filters.
-    """
-
-    path: str = ""
-    job: str = ""
-
-    def pictures(self) -> Iterator[VideoFrame]:
-        """All of them, as I420.
-
-        Raises:
-            InputError: the source cannot be read.
-        """
-        if self.path:
-            yield from read_all(self.path, self.path)
-            return
-        store = DirectoryStore(self.job)
-        plan = Job.load(store, JOB).plan
-        with FrameReader.for_plan(plan, store, threads=0) as reader:
-            for batch in plan.batches:
-                for chunk in batch.chunks:
-                    yield from reader.read(chunk)
-
-
-@dataclass(frozen=True, slots=True)
 class _Part:
     """What one process measures: the blocks whose number leaves `part` if divided by `of`."""
 
     reference: Film
     result: Film
-    part: int
-    of: int
+    part: int = 0
+    of: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +65,31 @@ class Measured:
     more: int
 
 
-def measured(reference: Film, result: Film, workers: int | None = None) -> Measured:
+def measured(
+    reference: Film, result: Film, workers: int | None = None, *, threads: bool = False
+) -> Measured:
     """Measure a result against what it was made of, on several processes, at most eight.
+
+    Args:
+        reference: what it was made of.
+        result: what is measured, with the same spans.
+        workers: processes or threads; None for one per CPU.
+        threads: whether threads of this process do it.
 
     Raises:
         FrameSizeDiffers: their pictures differ in size.
         InputError: one of them cannot be read.
     """
     of = min(workers or available_cpus(), _MOST_PROCESSES)
+    if threads:
+        with ThreadPoolExecutor(of) as pool:
+            return _measured(_Part(reference, result), pool, 2 * of)
     parts = [_Part(reference, result, part, of) for part in range(of)]
     if of == 1:
         found = [_measured(parts[0])]
     else:
+        from mu import Executor  # a function that uses threads begins faster without it
+
         with Executor(workers=of) as executor:
             found = list(executor.map(_measured, parts))
     numbers = np.concatenate([one.numbers for one in found])
@@ -118,21 +102,42 @@ def measured(reference: Film, result: Film, workers: int | None = None) -> Measu
     )
 
 
-def _measured(part: _Part) -> Measured:
-    numbers, errors, likeness = [], [], []
-    ours, theirs = part.reference.pictures(), part.result.pictures()
+def _measured(part: _Part, pool: ThreadPoolExecutor | None = None, ahead: int = 0) -> Measured:
+    """Measure a part of the frames.
+
+    Args:
+        part: which.
+        pool: compares frames while others are decoded; None for this thread alone.
+        ahead: how many frames may be on their way in it.
+    """
+    numbers: list[int] = []
+    found: list[tuple[float, float]] = []
+    waiting: deque[Future[tuple[float, float]]] = deque()
     more = 0
-    for number, (a, b) in enumerate(itertools.zip_longest(ours, theirs)):
-        if a is None or b is None:
-            more += 1 if b is None else -1
+    for ours, theirs in itertools.zip_longest(part.reference.pictures(), part.result.pictures()):
+        if ours is None or theirs is None:
+            more += 1 if theirs is None else -1
             continue
+        number, a, b = ours[0], ours[1], theirs[1]
         _check_sizes(a, b, number, part)
-        if number // _BLOCK % part.of == part.part:
-            x, y = planes_of(a)[0], planes_of(b)[0]
-            numbers.append(number)
-            errors.append(mse(x, y))
-            likeness.append(ssim(x, y))
-    return Measured(np.array(numbers, np.int64), np.array(errors), np.array(likeness), more)
+        if number // _BLOCK % part.of != part.part:
+            continue
+        numbers.append(number)
+        if pool is None:
+            found.append(_compared(a, b))
+            continue
+        waiting.append(pool.submit(_compared, a, b))
+        if len(waiting) > ahead:
+            found.append(waiting.popleft().result())
+    found += [one.result() for one in waiting]
+    values = np.array(found, np.float64).reshape(-1, 2)
+    return Measured(np.array(numbers, np.int64), values[:, 0], values[:, 1], more)
+
+
+def _compared(a: VideoFrame, b: VideoFrame) -> tuple[float, float]:
+    """Mean squared error and SSIM of the luma."""
+    x, y = planes_of(a)[0], planes_of(b)[0]
+    return mse(x, y), ssim(x, y)
 
 
 def _check_sizes(a: VideoFrame, b: VideoFrame, number: int, part: _Part) -> None:
@@ -204,6 +209,8 @@ def taken(
     thumbs: frozenset[int],
     views: frozenset[int],
     workers: int | None = None,
+    *,
+    threads: bool = False,
 ) -> list[Taken]:
     """Take pictures of films, each on a process of its own.
 
@@ -213,6 +220,7 @@ def taken(
         thumbs: numbers of the frames of the first film that get a small picture.
         views: numbers of the frames of all films that get a larger one.
         workers: processes at once.
+        threads: whether this process alone does it, and decodes each film once.
 
     Raises:
         InputError: a film cannot be read.
@@ -222,28 +230,65 @@ def taken(
         _Wanted(film, None if film == against else against, thumbs if at == 0 else none, views)
         for at, film in enumerate(films)
     ]
+    if threads:
+        return _taken_together(wanted)
     count = min(len(wanted), workers or available_cpus())
     if count == 1:
         return [_taken(one) for one in wanted]
+    from mu import Executor  # as above
+
     with Executor(workers=count) as executor:
         return list(executor.map(_taken, wanted))
 
 
 def _taken(wanted: _Wanted) -> Taken:
-    thumbs: dict[int, bytes] = {}
-    views: dict[int, bytes] = {}
-    differences: dict[int, bytes] = {}
-    others: Iterator[VideoFrame | None] = itertools.repeat(None)
+    album = _Album(wanted)
+    others: Iterator[tuple[int, VideoFrame] | None] = itertools.repeat(None)
     if wanted.against is not None:
         others = wanted.against.pictures()
-    last = max((*wanted.thumbs, *wanted.views), default=-1)
-    for number, (frame, other) in enumerate(zip(wanted.film.pictures(), others, strict=False)):
+    for (number, frame), other in zip(wanted.film.pictures(), others, strict=False):
+        if number > album.last:
+            break
+        album.add(number, frame, None if other is None else other[1])
+    return album.taken
+
+
+def _taken_together(wanted: Sequence[_Wanted]) -> list[Taken]:
+    """The pictures of films that are decoded side by side, to the end of the shortest."""
+    albums = [_Album(one) for one in wanted]
+    films = [one.film for one in wanted]
+    last = max(album.last for album in albums)
+    for found in zip(*(film.pictures() for film in films), strict=False):
+        number = found[0][0]
         if number > last:
             break
-        if number in wanted.thumbs:
-            thumbs[number] = jpeg(frame, THUMB_PX, _THUMB_Q)
-        if number in wanted.views:
-            views[number] = jpeg(frame, VIEW_PX, _VIEW_Q)
+        frames = [frame for _, frame in found]
+        for one, album, frame in zip(wanted, albums, frames, strict=True):
+            other = None if one.against is None else frames[films.index(one.against)]
+            album.add(number, frame, other)
+    return [album.taken for album in albums]
+
+
+class _Album:
+    """Takes pictures of one film as its frames come."""
+
+    def __init__(self, wanted: _Wanted) -> None:
+        self._wanted = wanted
+        self._thumbs: dict[int, bytes] = {}
+        self._views: dict[int, bytes] = {}
+        self._differences: dict[int, bytes] = {}
+        self.last = max((*wanted.thumbs, *wanted.views), default=-1)
+
+    @property
+    def taken(self) -> Taken:
+        """What was taken so far."""
+        return Taken(self._thumbs, self._views, self._differences)
+
+    def add(self, number: int, frame: VideoFrame, other: VideoFrame | None) -> None:
+        """Take what is wanted of a frame; `other` is that of what the film is compared with."""
+        if number in self._wanted.thumbs:
+            self._thumbs[number] = jpeg(frame, THUMB_PX, _THUMB_Q)
+        if number in self._wanted.views:
+            self._views[number] = jpeg(frame, VIEW_PX, _VIEW_Q)
             if other is not None and (other.width, other.height) == (frame.width, frame.height):
-                differences[number] = jpeg(difference(other, frame), VIEW_PX, _VIEW_Q)
-    return Taken(thumbs, views, differences)
+                self._differences[number] = jpeg(difference(other, frame), VIEW_PX, _VIEW_Q)

@@ -25,6 +25,7 @@ from excamera.api.models import (
     Cancelled,
     Job,
     JobPage,
+    JobReport,
     JobRequest,
     LearnedModel,
     Problem,
@@ -46,6 +47,7 @@ from functions.api.learned import forget, learned
 from functions.api.lists import PAGE, Lists
 from functions.api.logs import job_log
 from functions.api.openapi import PATH, document
+from functions.api.reports import Reports
 from functions.api.settings import ApiSettings
 from functions.api.uploads import Results, Uploads
 from functions.sweeps import Sweeps
@@ -73,6 +75,7 @@ jobs = Jobs(
 )
 lists = Lists(store, executions)
 timelines = Timelines(store, STACK_PLACE)
+reports = Reports(settings, store)
 _origins = settings.cors_origins
 app = APIGatewayRestResolver(
     enable_validation=True,
@@ -211,6 +214,36 @@ def get_timeline(
 def get_logs(job_id: JobId) -> JobLog:
     """List a job's log lines."""
     return job_log(jobs.get(job_id), settings.log_groups)
+
+
+@app.post(
+    "/jobs/<job_id>/report",
+    status_code=HTTPStatus.ACCEPTED,
+    operation_id="makeReport",
+    summary="Have the report of a job that has ended made, unless it is there",
+    responses={
+        202: {"description": "Asked", "content": {"application/json": {"model": JobReport}}},
+        **_problems(404, 409),
+    },
+)
+def make_report(job_id: JobId) -> Response[JobReport]:
+    """Have a job's report made."""
+    report = reports.ask(jobs.get(job_id))
+    return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=report)
+
+
+@app.get(
+    "/jobs/<job_id>/report",
+    operation_id="getReport",
+    summary="Get what has become of a job's report, and its addresses",
+    responses={
+        200: {"description": "Report", "content": {"application/json": {"model": JobReport}}},
+        **_problems(404),
+    },
+)
+def get_report(job_id: JobId) -> JobReport:
+    """Return what has become of a job's report."""
+    return reports.get(job_id)
 
 
 @app.get(

@@ -28,6 +28,8 @@ class ApiSettings(Settings):
         architecture: "arm64" or "x86_64", of every function.
         api_auth: "iam" or "key", how callers authenticate.
         sweep_function: ARN of the function that removes the objects of cancelled jobs.
+        report_function: ARN of the function that makes reports.
+        report_timeout_s: after which that function has ended.
         log_groups: of the functions of steps, by the step.
         cors_origins: web pages' origins from which browsers may call the API.
         delivery: what `functions.api.delivery.Delivery` has of the distribution; empty for none.
@@ -48,6 +50,8 @@ class ApiSettings(Settings):
     architecture: str
     api_auth: str
     sweep_function: str
+    report_function: str
+    report_timeout_s: int
     log_groups: dict[str, str]
     cors_origins: list[str]
     delivery: dict[str, Any]

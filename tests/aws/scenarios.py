@@ -54,6 +54,7 @@ AS_IT_SHOULD_BE = {
     "awaits": ["SUCCEEDED", "False", "SUCCEEDED"],
     "forgets_ends": ["forgotten"],
     "asks": ["succeeded", "200", "True", "gone", "True", "there is no"],
+    "reports": ["made", "200", "True"],
     "sends": ["1", "succeeded"],
     "cancels": ["stopped", "0", "stopped", "False"],
     "sweeps_again": ["0", "False"],
@@ -420,6 +421,25 @@ class Scenarios:
         missing = self._ask("POST", "/jobs", {"source": f"{source}.not"})
         detail = missing.json()["detail"]
         return [*seen, "there is no" if "there is no s3" in detail else detail]
+
+    def reports(self) -> list[str]:
+        """Has the report of a job made, with its quality, for which its source is read."""
+        name = self._stack.job(self._stack.upload(self._key(), self._film)).name
+        path = f"/jobs/{name}/report"
+        asked = self._ask("POST", path)
+        if asked.status != 202:
+            return [str(asked.status)]
+
+        def ended() -> dict[str, Any]:
+            told: dict[str, Any] = self._ask("GET", path).json()
+            return {} if told["state"] == "making" else told
+
+        told: dict[str, Any] = until(ended)
+        if told["state"] != "made":
+            return [told["state"], told["message"]]
+        page, facts = (http().request("GET", told[name]) for name in ("url", "facts_url"))
+        measured = json.loads(facts.data)["runs"][0]["quality"] is not None
+        return [told["state"], str(page.status), str(measured)]
 
     def sends(self) -> list[str]:
         """Sends a job's source through the API's URLs, and looks at it meanwhile."""

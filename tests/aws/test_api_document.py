@@ -76,7 +76,8 @@ def test_the_document_has_every_operation(document: dict[str, Any]) -> None:
     assert operations == {
         ("get", "/jobs"), ("post", "/jobs"), ("get", "/jobs/{job_id}"),
         ("delete", "/jobs/{job_id}"), ("get", "/jobs/{job_id}/timeline"),
-        ("get", "/jobs/{job_id}/logs"), ("get", "/options"), ("post", "/estimate"),
+        ("get", "/jobs/{job_id}/logs"), ("get", "/jobs/{job_id}/report"),
+        ("post", "/jobs/{job_id}/report"), ("get", "/options"), ("post", "/estimate"),
         ("get", "/model"), ("delete", "/model"), ("get", "/mu"), ("get", "/mu/{name}"),
     }  # fmt: skip
     assert document["openapi"].startswith("3.1")

@@ -129,6 +129,15 @@ def test_a_failed_job_and_its_log(excamera: Command, tmp_path: Path) -> None:
     assert fetched.returncode == 2
     assert f"{job}: NotAVideo: " in fetched.stderr
     assert f"`excamera logs {job}`" in fetched.stderr
+    done = excamera("report", job, "--json")
+    assert done.returncode == 0, done.stderr
+    [run] = json.loads(done.stdout)["runs"]
+    # As the lines of a failure are, and of the task that failed alone.
+    assert run["log"][0].startswith("NotAVideo: ")
+    assert any(line.startswith("Traceback") for line in run["log"])
+    assert {line.split("  ")[2] for line in run["log"] if "  ERROR  " in line} == {"index"}
+    assert (run["facts"]["State"], run["frame_count"], run["quality"]) == ("failed", 0, None)
+    assert [one["error"] for one in run["tasks"]] == ["NotAVideo"]
 
 
 def test_the_timeline_of_a_job(excamera: Command, clip: Path, tmp_path: Path) -> None:
@@ -170,6 +179,30 @@ def test_the_report_of_a_job(excamera: Command, clip: Path, tmp_path: Path) -> N
         assert len(batch["states"]) == len(batch["chunk_frames"])
     assert run["roles"]["key"]["frames"] == shown["result"]["key_frames"]
     assert "data-pan" in (tmp_path / "job.html").read_text()
+
+    # The stack makes it of its own copy of the source, with the same numbers.
+    done = excamera("report", job, "-o", "stack.html", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    [own] = told["runs"]
+    same = set(run) - {"log", "tasks", "facts", "notes"}
+    assert {name: own[name] for name in same} == {name: run[name] for name in same}
+    assert own["notes"] == run["notes"]
+    assert {**own["facts"], **run["facts"]} == own["facts"]
+    for one, other in zip(own["tasks"], run["tasks"], strict=True):
+        for name in ("name", "started", "finished", "worker", "dollars"):
+            assert one[name] == other[name]
+    assert told["made_with"]["Machine"].startswith("AWS Lambda, ")
+    assert told["made_with"]["ExCamera"]
+    assert "; audio 5,307 MB; encode 5,307 MB; index 1,769 MB; " in own["facts"]["Functions"]
+    assert {line.split("  ")[2].partition("/")[0] for line in own["log"]} >= {"index", "encode"}
+    text = (tmp_path / "stack.html").read_text()
+    assert "data-pan" in text
+    assert told["pictured"]
+    # It is made once.
+    done = excamera("report", job, "--json")
+    assert json.loads(done.stdout)["made"] == told["made"]
+
     missing = excamera("report", "no-such-job")
     assert (missing.returncode, "Traceback" in missing.stderr) == (2, False)
 

@@ -57,6 +57,15 @@ def test_a_film_goes_through_the_stack(api: Api, clip: Path, tmp_path: Path) -> 
         page.until("document.querySelector('#names-job tbody tr')")
         page.click("#show-log")
         page.until("document.querySelector('#log')?.textContent.includes('encode')")
+        page.click("#make-report")
+        page.until("document.querySelector('#report')")
+        report = browser.page(page.ask("document.querySelector('#report').href"))
+        report.until("document.querySelectorAll('canvas').length > 2")
+        assert job["id"] in report.text("h1")
+        # It belongs to no site, so that nothing in it can call the console, or S3.
+        assert report.ask("self.origin") == "null"
+        assert report.console == []
+        report.close()
         assert findings(page) == []
         assert page.console == []
         hosts = {urlsplit(one).netloc for one in page.requested
@@ -86,3 +95,11 @@ def test_only_the_page_of_this_server_is_signed_for(api: Api) -> None:
         assert status("/console/none.js") == 404
         assert status("/console/../jobs") == 403
         assert status("/jobs/nobody", **proof) == 404
+        assert status("/reports/aHR0cDovL2EvYg==?until=9999999999&signature=x", **proof) == 403
+        for method in ("GET", "POST"):
+            assert status("/jobs/nobody/report", method, **proof) == 404
+        request = {"upload": True, "name": "film.mp4", "size": 10}
+        waits = api.post("/jobs", request, idempotency_key="waits")[0]["id"]
+        assert status(f"/jobs/{waits}/report", "POST", **proof) == 409
+        assert status(f"/jobs/{waits}/report", **proof) == 404
+        api.delete(f"/jobs/{waits}")

@@ -28,6 +28,7 @@ TAKEN = {
     "watch": ("lambda:InvokeFunction", "sweeps_again"),
     "warm": ("lambda:InvokeFunction", "warms_batches"),
     "sweep": ("s3:DeleteObject", "sweeps_again"),
+    "report": ("s3:GetObjectVersion", "reports"),
     "api": ("s3:AbortMultipartUpload", "cancels"),
     "machine": ("s3:PutObject", "rebases"),
 }

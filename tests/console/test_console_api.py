@@ -325,6 +325,35 @@ def test_a_body_that_is_not_read_is_no_request(caller: Caller) -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
+def test_a_report_is_asked_for_and_then_there(caller: Caller, done: dict[str, Any]) -> None:
+    """If this fails, the console has reports that the API has not, or they can call it."""
+    path, proof = f"/jobs/{done['id']}/report", caller.proof
+    for method in ("GET", "POST"):
+        assert caller.ask(method, path)[0] == 403
+        assert caller.ask(method, "/jobs/nobody/report", Authorization=proof)[0] == 404
+    assert caller.ask("GET", path, Authorization=proof)[0] == 404
+    status, _, body = caller.ask("POST", path, Authorization=proof)
+    assert (status, json.loads(body)["state"]) == (202, "making")
+    told = until(lambda: one if (one := caller.api.get(path))["state"] != "making" else None)
+    assert told["state"] == "made"
+    page, facts = (split.path + "?" + split.query for split in
+                   (urlsplit(told[name]) for name in ("url", "facts_url")))  # fmt: skip
+    status, headers, body = caller.ask("GET", page)
+    assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert headers["content-security-policy"].startswith("sandbox allow-scripts ")
+    assert "allow-same-origin" not in headers["content-security-policy"]
+    assert b"data-pan" in body
+    status, _, body = caller.ask("GET", facts)
+    [run] = json.loads(body)["runs"]
+    assert (run["bytes"], run["frame_count"]) == (done["result"]["size"], done["result"]["frames"])
+    assert run["quality"]["frames"] == run["frame_count"]
+    # It is there: nobody makes it again.
+    again = caller.api.ask_for(path)
+    assert again["state"] == "made"
+    for bare in (page, facts):
+        assert caller.ask("GET", bare.partition("?")[0])[0] == 403
+
+
 def test_an_ended_console_goes_on_where_it_was(tmp_path: Path) -> None:
     """If this fails, what ran when the console ended is lost, or done from its beginning."""
     folder, film = tmp_path / "folder", tmp_path / "film.mp4"
@@ -361,6 +390,7 @@ def test_jobs_have_their_turn_by_priority(
     slow = Clip(frames=75, width=640, height=360).write(tmp_path / "slow.mp4")
     first = caller.submit(slow, effort=4, fps="240")["id"]
     until(lambda: caller.get(first)["state"] == "running")
+    assert caller.ask("POST", f"/jobs/{first}/report", Authorization=caller.proof)[0] == 409
     made = []
     for priority in (0, 5):
         request = {"source": done["source"], "options": done["given"], "priority": priority}

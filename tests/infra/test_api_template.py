@@ -25,7 +25,7 @@ def test_callers_need_iam_unless_asked_otherwise(stack: dict[str, Any]) -> None:
     """If this fails, the API is open, or answers web pages that the settings do not name."""
     found = methods(stack)
     assert {method: len(some) for method, some in found.items()} == {
-        "GET": 10, "POST": 2, "DELETE": 2,
+        "GET": 11, "POST": 3, "DELETE": 2,
     }  # fmt: skip
     for some in found.values():
         assert {one["AuthorizationType"] for one in some} == {"AWS_IAM"}
@@ -45,7 +45,7 @@ def test_keys_and_pages_by_context(tmp_path: Path) -> None:
     found = methods(document)
     for method in ("GET", "POST", "DELETE"):
         assert all(one["ApiKeyRequired"] for one in found[method])
-    assert len(found["OPTIONS"]) == 11
+    assert len(found["OPTIONS"]) == 12
     [plan] = resources(document, "AWS::ApiGateway::UsagePlan").values()
     assert plan["Properties"]["Quota"] == {"Limit": 7, "Period": "DAY"}
     assert "ApiKeyId" in document["Outputs"]
@@ -65,8 +65,8 @@ def test_other_buckets_are_read_where_asked(tmp_path: Path) -> None:
         for logical, policy in resources(document, "AWS::IAM::Policy").items()
         if "our-archive/*" in str(policy)
     ]
-    # start, index, survey, probe, anchors, encode, audio; api checks that it exists
-    assert len(readers) == 8
+    # start, index, survey, probe, anchors, encode, audio, report; api checks that it exists
+    assert len(readers) == 9
     assert all(logical.startswith("Workers") for logical in readers)
 
 

@@ -38,6 +38,7 @@ IMPORTS = {
     "failure": TELLING,
     "index": VIDEO,
     "plan": TELLING,
+    "report": VIDEO,
     "spread": TELLING,
     "start": TELLING,
     "stitch": TELLING,

@@ -305,7 +305,11 @@ def test_events_that_cannot_be_handled_are_kept(stack: Template) -> None:
     for rule in resources(stack, "AWS::Events::Rule").values():
         for target in rule["Properties"]["Targets"]:
             assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": [queue, "Arn"]}}
-    assert len(resources(stack, "AWS::Lambda::EventInvokeConfig")) == 5
+    asynchronous = resources(stack, "AWS::Lambda::EventInvokeConfig")
+    assert len(asynchronous) == 6
+    # A report that could not be made is asked for again, by whoever still wants it.
+    [report] = [one["Properties"] for name, one in asynchronous.items() if "Report" in name]
+    assert (report["MaximumRetryAttempts"], "DestinationConfig" in report) == (0, False)
 
 
 # They name their functions.

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from excamera.cli.main import main
+from excamera.job.objects import Job
 from excamera.job.records import BatchRecord
+from excamera.report.job import job_facts
+from excamera.report.making import report_of
+from excamera.report.of_stack import with_source
+from excamera.work import JOB
+from mu import DirectoryStore
 from tests.pipeline.clips import Clip
 from tests.pipeline.reported import FRAMES, Capture, Encoded, asked, embedded, encoded_in, inflated
 from tests.support.scenes import film, pan, still
@@ -82,6 +89,50 @@ def test_scenes_and_first_frames_of_chunks(tmp_path: Path, capfd: Capture) -> No
     assert len(begins) >= 3
     assert {at for at, role in enumerate(roles) if role == "first"} == begins
     assert [at for at, role in enumerate(roles) if role == "key"] == [0, 17]
+
+
+@pytest.mark.parametrize("ending", ["webm", "mp4"])
+def test_every_other_batch_is_measured_as_in_the_whole_film(ending: str, tmp_path: Path) -> None:
+    """If this fails, a function that has time for a part of a film measures other pictures."""
+    source = Clip(frames=40, width=96, height=64).write(tmp_path / "film.mkv")
+    folder = tmp_path / "job"
+    codec = ["--codec", "h264"] if ending == "mp4" else ["-x", "2"]
+    assert main([
+        "encode", "-q", str(source), str(tmp_path / f"film.{ending}"), *codec, "-n", "5",
+        "--workers", "1", "--keep-job", str(folder),
+    ]) == 0  # fmt: skip
+    whole = job_facts(folder)
+    job = Job.load(DirectoryStore(folder), JOB)
+    some = with_source(whole, job, 2)
+    all_of_it, sampled = (
+        report_of([one], workers=2, threads=threads)
+        for one, threads in ((whole, False), (some, True))
+    )
+    [run], [part] = all_of_it.report.runs, sampled.report.runs
+    read = {
+        at
+        for batch in run.batches[::2]
+        for at in range(batch.first_frame, batch.first_frame + sum(batch.chunk_frames))
+    }
+    assert 0 < len(read) < 40
+    assert max(read) > 15
+    for name in ("psnr_db", "ssim_db"):
+        ours, theirs = getattr(part.frames, name), getattr(run.frames, name)
+        assert ours == [db if at in read else None for at, db in enumerate(theirs)]
+    assert part.quality is not None
+    assert part.quality.frames == len(read)
+    assert part.notes[-1].startswith(f"quality of every 2nd batch, {len(read)} of 40 frames: ")
+    assert set(sampled.source.thumbs) == read
+    assert set(sampled.report.pictured) <= read
+    # What both have taken is the same, pictures and differences.
+    both = set(sampled.report.pictured) & set(all_of_it.report.pictured)
+    assert both
+    for at in both:
+        assert sampled.source.views[at] == all_of_it.source.views[at]
+        assert sampled.results[0].differences[at] == all_of_it.results[0].differences[at]
+    none = with_source(replace(whole, source=None), job, 0)
+    assert none.source is None
+    assert none.run.notes[-1].startswith("no quality: ")
 
 
 def test_a_job_that_is_not_finished(encoded: Encoded, tmp_path: Path, capfd: Capture) -> None:

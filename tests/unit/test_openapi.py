@@ -15,7 +15,7 @@ from functions.api.settings import ApiSettings
 def served(api_auth: str, domain: str, path: str, **headers: str) -> dict[str, Any]:
     """The document that a request to an address gets."""
     settings = ApiSettings(
-        state_machine_arn="", stack="", sweep_function="",
+        state_machine_arn="", stack="", sweep_function="", report_function="", report_timeout_s=1,
         input_bucket="", work_bucket="", output_bucket="",
         default_options={}, prefix="", suffixes=[], source_buckets=[], max_source_bytes=1,
         memory_mb={}, encode_sizes=[], architecture="arm64", api_auth=api_auth, log_groups={},

@@ -49,7 +49,8 @@ export const jobs = (next = null) => ask("GET", "/jobs", { query: { limit: 25, n
 export const job = (id) => ask("GET", `/jobs/${id}`);
 export const cancel = (id) => ask("DELETE", `/jobs/${id}`);
 export const logs = (id) => ask("GET", `/jobs/${id}/logs`);
-export const report = (id) => ask("POST", `/reports/${id}`);
+export const makeReport = (id) => ask("POST", `/jobs/${id}/report`);
+export const report = (id) => ask("GET", `/jobs/${id}/report`);
 export const create = (request, key) =>
   ask("POST", "/jobs", { body: request, headers: { "Idempotency-Key": key } });
 

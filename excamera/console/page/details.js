@@ -123,8 +123,7 @@ function frames(root, id) {
   const ask = async () => {
     row.replaceChildren("The report is being made ...");
     try {
-      for (;;) {
-        const told = await api.report(id);
+      for (let told = await api.makeReport(id); ; told = await api.report(id)) {
         if (id !== shown || !row.isConnected) return;
         if (told.state === "made") {
           row.replaceChildren(make("a", { id: "report", href: api.addressOf(told.url), target: "_blank", rel: "noopener" }, "Open the report, frame by frame"));
