@@ -18,7 +18,7 @@ from excamera.price.costs import (
     Usage,
     foretold,
 )
-from excamera.price.estimate import Workers
+from excamera.price.workers import Workers
 from mu.fanout import SPREAD
 from mu.prices import INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 

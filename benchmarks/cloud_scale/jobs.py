@@ -10,9 +10,11 @@ from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import MOST_CHILDREN, MOST_SHARES, SPREAD_CALLS, capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
-from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.simulated import Simulated, functions_of, simulated
 from excamera.price.stages import Stages, equal_batches
+from excamera.price.workers import Workers
 from mu.flow import Each, walk
 from mu.simulation import CLOUD, Cloud, Fanout, Result, simulate
 

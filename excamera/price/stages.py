@@ -22,18 +22,18 @@ from excamera.job.plan import Plan
 from excamera.job.steps import SPREADING, Counts, Per, step_of
 from excamera.price import plain
 from excamera.price.costs import Shape, begun
-from excamera.price.estimate import (
+from excamera.price.film import Film
+from excamera.price.pace import (
     FURTHER_CPU,
     SOUND_BITS,
-    Film,
     Pace,
-    bits_of,
     detail,
     effort,
     effort_of_anchors,
     effort_of_ordinary,
-    environments_ahead,
 )
+from excamera.price.size import bits_of
+from excamera.price.workers import environments_ahead
 from mu.assembly import nodes_ended
 from mu.simulation import Ahead, Shared, Work
 

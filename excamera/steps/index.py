@@ -61,7 +61,7 @@ from excamera.media.source.pictures import open_picture
 from excamera.media.source.streams import left_out, tags_of
 from excamera.media.surveyor import Surveyor
 from excamera.media.tracks import audio_streams
-from excamera.price.estimate import Film
+from excamera.price.film import Film
 from excamera.steps.editing import edited, leading
 from excamera.steps.frames import (
     SourceFrames,

@@ -34,7 +34,9 @@ from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.job.steps import STEPS as ALL
 from excamera.job.tally import Tally
 from excamera.price.costs import Shape, actual, foretold
-from excamera.price.estimate import COLD_START_S, Film, Workers, environments_ahead
+from excamera.price.estimate import COLD_START_S
+from excamera.price.film import Film
+from excamera.price.workers import Workers, environments_ahead
 from mu.timeline import attempts
 from tests.aws.spans import FRAMES, LARGE, in_spans, padded
 from tests.aws.ways import spread_up_to

@@ -12,9 +12,13 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.price.costs import Shape, foretold
-from excamera.price.estimate import Film, Pace, Workers, estimate, guessed_crf
+from excamera.price.estimate import estimate
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.simulated import simulated
+from excamera.price.size import guessed_crf
 from excamera.price.stages import equal_batches
+from excamera.price.workers import Workers
 from mu.fanout import UNWANTED_S
 from mu.simulation import CLOUD, Cloud, Fanout
 
