@@ -86,7 +86,7 @@ def fan_out(
     batches: int, account: Account, kind: Fanout, cloud: Cloud = CLOUD, seed: int = 0
 ) -> Result:
     """The map of batches alone, of a film of 4K in batches of `FANOUT_OPTIONS`."""
-    of = film("4K", batches * FANOUT_OPTIONS.longest_batch)
+    of = film("4K", batches * FANOUT_OPTIONS.lengths.longest_batch)
     workers, cloud = account.workers, account.cloud(cloud)
     cut = equal_batches(of, FANOUT_OPTIONS)
     stages = Stages(of, FANOUT_OPTIONS, Pace(), workers.limits, cut)

@@ -26,8 +26,9 @@ from av.video.frame import VideoFrame
 from benchmarks.common.circumstances import CACHE, MEDIA, cpu_model
 from benchmarks.common.films import SIZES, Size, source_of
 from excamera.job.codecs import CODECS, VP8
+from excamera.job.encoders import H264_PRESETS
 from excamera.job.geometry import Geometry
-from excamera.job.options import H264_PRESETS, EncodeOptions
+from excamera.job.options import EncodeOptions
 from excamera.media.plain import check_plain, decoded_plain, encode_plain
 from excamera.media.quality import frame_quality, psnr_db
 from excamera.media.source.picture import planes_of

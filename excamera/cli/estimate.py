@@ -130,7 +130,7 @@ def _cut(film: Film, options: EncodeOptions) -> str:
     if options.is_plain:
         longest = longest_plain(options, film.width * film.height)
         return f"plain chunks of up to {longest} frames"
-    return f"ExCamera[{options.usual_frames},{options.usual_chunks}]"
+    return f"ExCamera[{options.lengths.usual_frames},{options.lengths.usual_chunks}]"
 
 
 def _print(

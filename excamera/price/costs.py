@@ -75,7 +75,7 @@ class Shape:
 
         Without a survey, that is: the scenes of a film are not known before its plan.
         """
-        length, most = options.usual_frames, options.usual_chunks
+        length, most = options.lengths.usual_frames, options.lengths.usual_chunks
         if options.is_plain:
             length, most = longest_plain(options, pixels), 1
         full, rest = divmod(frames, length * most)

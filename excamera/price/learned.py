@@ -259,7 +259,7 @@ def lesson_of(
     if seconds["survey"]:
         work["survey"] = seconds["survey"]
     else:
-        work["survey" if options.follows_scenes else "plan"] = planning
+        work["survey" if options.lengths.follow_scenes else "plan"] = planning
     usual = Pace()
     told = {
         name: (getattr(own, constant) / getattr(usual, constant), amount)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from excamera.job.batches import mode_of_batch
-from excamera.job.options import AnchorSettings, EncodeOptions
+from excamera.job.encoders import AnchorSettings
+from excamera.job.options import EncodeOptions
 from excamera.job.steps import STEP_NAMES
 from excamera.job.tally import Tally
 from excamera.price import plain
@@ -150,7 +151,7 @@ class Pace:
         plan = seconds["index"] + seconds["plan"]
         if seconds["survey"]:
             of_plan = {"survey_s": seconds["survey"] * _parallel(workers.cpus("survey")) / work}
-        elif options.follows_scenes:
+        elif options.lengths.follow_scenes:
             of_plan = {"survey_s": max(0.0, plan - usual.plan_s * film.frames / 1000) / work}
         else:
             of_plan = {"plan_s": 1000 * plan / max(1, film.frames)}
@@ -195,13 +196,13 @@ def work_seconds(
         encode = work * plain_s / min(1.0, workers.cpus("encode"))
     else:
         encode = work * pace.encode_s * effort(options) / threads
-        if options.usual_chunks > 1:
+        if options.lengths.usual_chunks > 1:
             first = max(0, shape.chunks - shape.batches) / max(1, film.frames)
             joined = pace.rebase_s * (1 - first) + pace.first_frame_s * first
             encode += work * joined * detail(options) / threads
     # Two of the rounds encode, in the mean.
     probe = 2 * encode * min(1.0, shape.samples / max(1, shape.batches))
-    survey = work * pace.survey_s if options.follows_scenes else 0.0
+    survey = work * pace.survey_s if options.lengths.follow_scenes else 0.0
     return dict.fromkeys(STEP_NAMES, 0.0) | {
         "index": pace.plan_s * film.frames / 1000 + (0.0 if shape.spans else survey),
         "survey": survey / _parallel(workers.cpus("survey")) if shape.spans else 0.0,

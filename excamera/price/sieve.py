@@ -78,7 +78,7 @@ def _sizes(film: Film, options: EncodeOptions, workers: Workers) -> list[int]:
     them twice, which the model does not know.
     """
     usual = workers.memory_mb["encode"]
-    frames = min(film.frames, options.longest_batch)
+    frames = min(film.frames, options.lengths.longest_batch)
     least = 2 * frames * film.megapixels * 1e6 * 1.5 / 2**20
     return sorted({usual, *(one for one in workers.encode_sizes if one >= least)})
 

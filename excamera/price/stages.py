@@ -207,7 +207,7 @@ class Stages:
         pace, film = self.pace, self.film
         cpu_s = pace.plan_s * film.frames / 1000
         read = survey_s = 0.0
-        if self.options.follows_scenes and not self.spans:
+        if self.options.lengths.follow_scenes and not self.spans:
             survey_s = pace.survey_s * film.frames * film.megapixels
             read = self._source_bytes(film.frames)
         numbers = list(range(len(self.spans)))

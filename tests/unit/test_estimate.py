@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from excamera.job.cut import Frames, cut
-from excamera.job.options import DEADLINES, AnchorSettings, EncodeOptions
+from excamera.job.encoders import DEADLINES, AnchorSettings
+from excamera.job.options import EncodeOptions
 from excamera.job.packing import SHARE_PIXELS, Cut, Limits, share_of
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per
 from excamera.job.tally import Tally

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from excamera.job.options import AnchorSettings, EncodeOptions
+from excamera.job.encoders import AnchorSettings
+from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.records import JobResult, Outcome, Prediction
 from excamera.job.steps import DEFAULT_MEMORY_MB, task_name

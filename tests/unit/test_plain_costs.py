@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.common.circumstances import RESULTS
-from excamera.job.options import H264_PRESETS, EncodeOptions
+from excamera.job.encoders import H264_PRESETS
+from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.price.estimate import estimate
