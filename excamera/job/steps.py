@@ -33,7 +33,7 @@ class Per(Enum):
 
 
 class Right(Enum):
-    """What a step may do; `stacks.workers` turns each into IAM statements, in this order."""
+    """What a step may do; `stacks.rights` turns each into IAM statements, in this order."""
 
     ASKS_FOR_LIMITS = auto()
     CHANGES_TURN = auto()
