@@ -15,6 +15,7 @@ from excamera.price.film import Film
 
 _MOST_FRAMES = 10**8
 _LONGEST_SIDE = 16383
+_MOST_TRACKS = 99
 
 
 class FilmFacts(BaseModel):
@@ -26,7 +27,10 @@ class FilmFacts(BaseModel):
     width: Annotated[int, Field(ge=1, le=_LONGEST_SIDE, description="Of a picture, in pixels.")]
     height: Annotated[int, Field(ge=1, le=_LONGEST_SIDE)]
     duration_s: Annotated[float, Field(ge=0.001, le=10**7)]
-    sound: bool = True
+    # JSON's true and false, of callers from before it was a count, are 1 and 0 to Pydantic.
+    sound: Annotated[
+        int, Field(ge=0, le=_MOST_TRACKS, description="How many sound tracks the result has.")
+    ] = 1
 
 
 class EstimateRequest(BaseModel):
