@@ -97,9 +97,11 @@ encode: $(VENV)/.installed
 	  $(VENV)/bin/excamera compare "$$INPUT" "$$OUTPUT"; \
 	fi
 
-# In the order of collection: tests/aws comes first, whose files are few and long.
+# In the order of collection: tests/aws comes first, whose files are few and long. A third of their
+# time they wait, so there is one more process than CI has CPUs.
+TEST_PROCESSES ?= 3
 test: $(VENV)/.installed $(VENV)/.dev native-tests emulator
-	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(PY) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # For developers, at every change.
 test-fast: $(VENV)/.installed $(VENV)/.dev

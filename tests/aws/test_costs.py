@@ -272,7 +272,7 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
     assert cost["estimated_usd"] > 0
 
     # Another film, at the pace of the first.
-    further = Clip(frames=20, width=1920, height=1080, sound="aac").write(tmp_path / "further.mp4")
+    further = Clip(frames=20, width=1440, height=816, sound="aac").write(tmp_path / "further.mp4")
     like = (
         "--like",
         job.name,
