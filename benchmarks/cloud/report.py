@@ -243,7 +243,7 @@ _UNITS = {
     "listed": "batches in child executions",
     "spread": "each map that one function runs",
 }
-"""The units of `excamera.job.steps.Counts`."""
+"""The units of `excamera.job.steps.Counts` that a job without a ladder has."""
 
 
 def _units() -> list[list[str]]:

@@ -39,4 +39,5 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         0 if options.audio == forms.NO_AUDIO else film.sound,
         depth_of(options.codec, options.depth, film.bits),
         sum(width * height for width, height in sizes) / pixels if sizes else 1.0,
+        len(sizes),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.plan import Plan
-from excamera.price.costs import Shape
+from excamera.price.costs import Ladder, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Film:
         bits: of a sample of the result.
         sizes: the pixels of a frame in all sizes of a ladder, in times those of `width` and
             `height`. Whatever grows with pixels is taken to grow by it.
+        rungs: how many sizes these are; 0 without a ladder.
     """
 
     frames: int
@@ -32,6 +33,7 @@ class Film:
     sound: int = 1
     bits: int = 8
     sizes: float = 1.0
+    rungs: int = 0
 
     @classmethod
     def of(cls, plan: Plan, frames: int) -> Film:
@@ -44,6 +46,7 @@ class Film:
             sound=len(plan.source.audio_streams),
             bits=plan.geometry.bits,
             sizes=plan.pixels / (plan.geometry.width * plan.geometry.height),
+            rungs=len(plan.rungs),
         )
 
     @property
@@ -58,4 +61,11 @@ class Film:
 
     def cut(self, options: EncodeOptions, limits: Limits) -> Shape:
         """How the options cut it, and how workers within limits share it."""
-        return Shape.of(self.frames, options, self.pixels, limits)
+        shape = Shape.of(self.frames, options, self.pixels, limits)
+        return replace(shape, ladder=self.ladder(options))
+
+    def ladder(self, options: EncodeOptions) -> Ladder | None:
+        """The files of its ladder, if the options have one."""
+        if not self.rungs:
+            return None
+        return Ladder.of(self.rungs, options, self.sound, self.duration_s)

@@ -128,7 +128,7 @@ def functions_of(
 
 
 def _counted(stages: Stages, result: Result, workers: Workers) -> Simulated:
-    around = besides(workers.memory_mb)
+    around = besides(workers.memory_mb, stages.shape.ladder)
     usage = Usage(
         {**around.gb_seconds, **result.gb_seconds},
         invocations=around.invocations + result.invocations,
