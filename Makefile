@@ -32,13 +32,13 @@ PYTEST_ARGS ?=
 
 .PHONY: docs help encode test test-fast cloud synth wheel wheels emulator lint format types layers native-tests \
   sanitized clang cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
-  bench-messages bench-workers bench-scale bench-start bench-long bench-targets clean
+  bench-messages bench-workers bench-scale bench-start bench-long bench-plain bench-targets clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
 	@echo 'make synth | wheel | wheels | test-fast | lint | format | docs | sanitized | clang | cross | clean'
 	@echo 'make bench | bench-cloud | bench-messages | bench-workers | bench-scale | bench-start'
-	@echo 'make bench-long | bench-targets'
+	@echo 'make bench-long | bench-plain | bench-targets'
 
 # --- set-up ------------------------------------------------------------------
 
@@ -97,9 +97,11 @@ encode: $(VENV)/.installed
 	  $(VENV)/bin/excamera compare "$$INPUT" "$$OUTPUT"; \
 	fi
 
-# In the order of collection: tests/aws comes first, whose files are few and long.
+# In the order of collection: tests/aws comes first, whose files are few and long. A third of their
+# time they wait, so there is one more process than CI has CPUs.
+TEST_PROCESSES ?= 3
 test: $(VENV)/.installed $(VENV)/.dev native-tests emulator
-	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(PY) -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # For developers, at every change.
 test-fast: $(VENV)/.installed $(VENV)/.dev
@@ -304,6 +306,10 @@ bench-long: $(VENV)/.installed
 # How near results come to a rate, size or quality.
 bench-targets: $(VENV)/.installed
 	$(PY) -m benchmarks.targets $(OPTIONS)
+
+# The encoders of VP9, AV1 and H.264 at each step of effort, for estimates.
+bench-plain: $(VENV)/.installed
+	$(PY) -m benchmarks.speed.plain $(OPTIONS)
 
 bench-workers: $(VENV)/.installed build/lithops/.installed
 	$(PY) -m benchmarks.workers $(OPTIONS)

@@ -16,8 +16,9 @@ from excamera.cli.frontier import HEAD, row
 from excamera.job.objects import Keys
 from excamera.job.options import OPTIONS, EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB
-from excamera.price.estimate import Film, Workers
+from excamera.price.film import Film
 from excamera.price.planner import planned
+from excamera.price.workers import Workers
 from mu import Attempt
 
 FOLDER = Path(__file__).resolve().parent

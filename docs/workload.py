@@ -22,7 +22,9 @@ from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS
 from excamera.lifecycle import admission
 from excamera.lifecycle.uploads import job_of_upload
 from excamera.price.costs import Usage
-from excamera.price.estimate import Estimate, Film, Workers, estimate
+from excamera.price.estimate import Estimate, estimate
+from excamera.price.film import Film
+from excamera.price.workers import Workers
 from mu import MemoryStore
 from mu.fanout import DISTRIBUTED
 from stacks.quotas import quota

@@ -54,7 +54,7 @@ class Monitoring(Construct):
             },
         )
         watch.allow(["lambda:InvokeFunction"], [functions["sweep"].live.function_arn])
-        workers.tell_absent_jobs(watch)
+        workers.rights.tell_absent_jobs(watch)
         watch.allow(["states:ListExecutions"], [machine.state_machine_arn])
         trigger.schedule("Watch", Duration.minutes(PERIOD.to_minutes()), watch)
         all_functions = {**functions, "watch": watch}

@@ -14,9 +14,10 @@ from constructs import Construct
 
 from excamera.lifecycle.ending import DETAIL_TYPE, SOURCE
 from stacks.nag import accept
+from stacks.rights import JOBS
 from stacks.settings import Settings
 from stacks.trigger import Trigger
-from stacks.workers import JOBS, LISTING_S, SHORT_S, Workers
+from stacks.workers import LISTING_S, SHORT_S, Workers
 
 
 class Notices(Construct):
@@ -55,7 +56,7 @@ class Notices(Construct):
                 "MAX_USD_PER_MONTH": str(float(settings.max_usd_per_month)),
             },
         )
-        workers.tell_absent_jobs(self.ended)
+        workers.rights.tell_absent_jobs(self.ended)
         self.ended.allow(
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
             [work.arn_for_objects(f"jobs/*/{name}.json") for name in ("failure", "end")],
@@ -63,14 +64,14 @@ class Notices(Construct):
         )
         self.ended.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
         self.ended.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*/map/*")], JOBS)
-        workers.abort_output(self.ended)
+        workers.rights.abort_output(self.ended)
         self.ended.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*/uploads/*")], JOBS)
         self.ended.allow(["s3:PutObject"], [work.arn_for_objects("catalogue/*")], JOBS)
-        self.ended.allow(["s3:GetObject", "s3:PutObject"], [workers.model])
+        self.ended.allow(["s3:GetObject", "s3:PutObject"], [workers.rights.model])
         # The result of the plan step has what was predicted.
         self.ended.allow(["s3:GetObject"], [work.arn_for_objects("jobs/*/timeline/plan/*")], JOBS)
         if settings.max_usd_per_month:
-            workers.count_spending(self.ended)
+            workers.rights.count_spending(self.ended)
         self.ended.allow(["sns:Publish"], [self.topic.topic_arn])
         bus = stack.format_arn(service="events", resource="event-bus", resource_name="default")
         self.ended.allow(["events:PutEvents"], [bus])

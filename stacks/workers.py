@@ -9,7 +9,6 @@ from pathlib import Path
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -23,6 +22,7 @@ from stacks.code import function_code
 from stacks.delivery import Delivery
 from stacks.executors import Executors
 from stacks.function import LIVE, Function, all_versions
+from stacks.rights import FILMS, JOBS, Rights
 from stacks.settings import SMALLEST_SCRATCH_MB, Settings
 from stacks.storage import Storage
 
@@ -35,9 +35,7 @@ WARM = "WARM_FUNCTION"
 
 WARMED = (*AT_START, *FOR_BATCHES)
 
-JOBS = "A job's keys are made while it runs: the right is on its prefix of the work bucket."
 _EXECUTIONS = "Executions are named by their jobs."
-_FILMS = "The users choose the keys of what they upload; results take theirs from them."
 
 
 class Workers(Construct):
@@ -49,6 +47,7 @@ class Workers(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._storage = storage
+        self.rights = Rights(self, settings, storage)
         self._code = lambda_.Code.from_asset(str(function_code(settings.python)))
         self._powertools = self._layer("Powertools", layers.POWERTOOLS)
         self._video = [self._layer("Codec", layers.CODEC), self._layer("Media", layers.MEDIA)]
@@ -100,28 +99,13 @@ class Workers(Construct):
             environment=environment,
             scratch_mb=settings.scratch_mb if step.scratch else SMALLEST_SCRATCH_MB,
         )
-        grants = {
-            Right.ASKS_FOR_LIMITS: self._keep_to_limits,
-            Right.CHANGES_TURN: self._change_turn,
-            Right.PREDICTS: self._read_model,
-            Right.READS_SOURCE: self._read_input,
-            Right.READS_JOBS: self._read_jobs,
-            Right.WRITES_JOBS: self._write_jobs,
-            Right.LOOKS_AT_OUTPUT: self._look_at_output,
-            Right.WRITES_OUTPUT: self._write_output,
-            Right.SENDS_PARTS: self._send_parts,
-            Right.ABORTS_OUTPUT: self._abort_parts,
-            Right.COMPLETES_OUTPUT: self._list_parts,
-        }
-        for right in Right:
-            if right in step.rights:
-                grants[right](function)
+        self.rights.of_step(function, step.rights)
         return function
 
     def _failure_function(self) -> Function:
         """The function that records failures."""
         failure = self.function("failure", timeout_s=SHORT_S)
-        self.tell_absent_jobs(failure)
+        self.rights.tell_absent_jobs(failure)
         failure.allow(
             ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
             [self._storage.work.arn_for_objects("jobs/*/failure.json")],
@@ -148,8 +132,8 @@ class Workers(Construct):
                 "TIMEOUT_S": str(self._settings.timeout_s),
             },
         )
-        self._read_jobs(spread)
-        self._write_jobs(spread)
+        self.rights.read_jobs(spread)
+        self.rights.write_jobs(spread)
         spread.allow(
             ["lambda:InvokeFunction"],
             [all_versions(one) for sizes in called.values() for one in sizes],
@@ -212,12 +196,12 @@ class Workers(Construct):
         function.allow(["states:StartExecution"], [machine.state_machine_arn])
         function.allow(["states:DescribeExecution", "states:StopExecution"],
                        [self._executions(machine)], _EXECUTIONS)  # fmt: skip
-        self._ask_for_limits(function)
-        self.tell_absent_jobs(function)
+        self.rights.ask_for_limits(function)
+        self.rights.tell_absent_jobs(function)
         function.allow(
             ["s3:GetObject", "s3:PutObject"], [work.arn_for_objects("admission/turns.json")]
         )
-        self._unqueue_jobs(function)
+        self.rights.unqueue_jobs(function)
         function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
 
     def admit_function(self, machine: sfn.StateMachine) -> Function:
@@ -241,9 +225,9 @@ class Workers(Construct):
                 "PREFIX": self._settings.prefix,
             },
         )
-        self._read_input(start)
+        self.rights.read_input(start)
         self._let_start(start, machine)
-        self._queue_jobs(start)
+        self.rights.queue_jobs(start)
         start.allow(
             ["s3:GetObject", "s3:DeleteObject"],
             [self._storage.work.arn_for_objects("uploads/*")],
@@ -254,9 +238,9 @@ class Workers(Construct):
     def sweep_function(self) -> Function:
         """The function that removes the objects of cancelled jobs."""
         sweep = self.function("sweep", timeout_s=LISTING_S)
-        self.tell_absent_jobs(sweep)
-        self._forget_cancelled_jobs(sweep)
-        self.abort_output(sweep)
+        self.rights.tell_absent_jobs(sweep)
+        self.rights.forget_cancelled_jobs(sweep)
+        self.rights.abort_output(sweep)
         return sweep
 
     def report_function(self) -> Function:
@@ -282,12 +266,12 @@ class Workers(Construct):
             maximum_event_age_in_seconds=WAITS_S,
         )
         asynchronous.node.add_dependency(report.live)
-        self.tell_absent_jobs(report)
-        self._read_jobs(report)
-        self._read_input(report)
+        self.rights.tell_absent_jobs(report)
+        self.rights.read_jobs(report)
+        self.rights.read_input(report)
         output = self._storage.output.arn_for_objects("*")
         # A result is read in the version in which it was found.
-        report.allow(["s3:GetObject", "s3:GetObjectVersion"], [output], _FILMS)
+        report.allow(["s3:GetObject", "s3:GetObjectVersion"], [output], FILMS)
         report.allow(["s3:PutObject"], [self._reports], JOBS)
         return report
 
@@ -342,9 +326,9 @@ class Workers(Construct):
             delivery.let_sign(api)
         arn = machine.state_machine_arn
         api.allow(["states:ListExecutions"], [arn])
-        self._queue_jobs(api)
-        self._call_admit(api)
-        self._unqueue_jobs(api)
+        self.rights.queue_jobs(api)
+        self.rights.call_admit(api)
+        self.rights.unqueue_jobs(api)
         api.allow(["states:DescribeExecution", "states:StopExecution"],
                   [self._executions(machine)], _EXECUTIONS)  # fmt: skip
         for prefix, actions in (
@@ -355,18 +339,18 @@ class Workers(Construct):
             (STACK_PLACE, ["s3:GetObject"]),
         ):
             api.allow(actions, [storage.work.arn_for_objects(f"{prefix}/*")], JOBS)
-        api.allow(["s3:GetObject", "s3:DeleteObject"], [self.model])
-        self.tell_absent_jobs(api)
+        api.allow(["s3:GetObject", "s3:DeleteObject"], [self.rights.model])
+        self.rights.tell_absent_jobs(api)
         api.allow(["lambda:InvokeFunction"], [sweep.live.function_arn, report.live.function_arn])
         api.allow(["s3:PutObject"], [self._reports], JOBS)
         logs = [self.by_step[name].log.log_group_arn for name in STEP_NAMES]
         api.allow(["logs:FilterLogEvents"], logs)
-        self._look_at_output(api)
-        self._look_at_sources(api)
+        self.rights.look_at_output(api)
+        self.rights.look_at_sources(api)
         api.allow(
             ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
             [storage.input.arn_for_objects(f"{settings.prefix}uploads/*")],
-            _FILMS,
+            FILMS,
         )
         return api
 
@@ -421,143 +405,3 @@ class Workers(Construct):
             scratch_mb=scratch_mb,
             more_mb=self._settings.sizes_of(step)[1:],
         )
-
-    def _read_input(self, function: Function) -> None:
-        # If a bucket keeps versions, events and the API name the version to read; other
-        # buckets need the right to objects.
-        actions = ["s3:GetObjectVersion"]
-        if self._settings.input_bucket:
-            actions.append("s3:GetObject")
-        function.allow(actions, [self._storage.input.arn_for_objects("*")], _FILMS)
-        for name in self._settings.source_buckets:
-            bucket = s3.Bucket.from_bucket_name(self, f"{function.node.id}Reads{name}", name)
-            function.allow(
-                ["s3:GetObject", "s3:GetObjectVersion"], [bucket.arn_for_objects("*")], _FILMS
-            )
-
-    def _look_at_sources(self, function: Function) -> None:
-        """Allow it to see whether a source is there, and in which version, without reading it."""
-        buckets = [
-            self._storage.input,
-            *(
-                s3.Bucket.from_bucket_name(self, f"{function.node.id}Sees{name}", name)
-                for name in self._settings.source_buckets
-            ),
-        ]
-        function.allow(
-            ["s3:GetObject", "s3:GetObjectVersion"],
-            [bucket.arn_for_objects("*") for bucket in buckets],
-            _FILMS,
-        )
-        function.allow(["s3:ListBucket"], [bucket.bucket_arn for bucket in buckets])
-
-    def _read_jobs(self, function: Function) -> None:
-        function.allow(["s3:GetObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
-
-    def _write_jobs(self, function: Function) -> None:
-        self.tell_absent_jobs(function)
-        self._forget_cancelled_jobs(function)
-        function.allow(["s3:PutObject"], [self._storage.work.arn_for_objects("jobs/*")], JOBS)
-
-    def _queue_jobs(self, function: Function) -> None:
-        """Allow it to let jobs wait for their turn."""
-        jobs, queue = (
-            self._storage.work.arn_for_objects(f"admission/{part}/*") for part in ("jobs", "queue")
-        )
-        function.allow(["s3:GetObject", "s3:PutObject"], [jobs], JOBS)
-        function.allow(["s3:PutObject"], [queue], JOBS)
-
-    def _unqueue_jobs(self, function: Function) -> None:
-        """Allow it to take jobs out of the queue."""
-        work = self._storage.work
-        parts = [work.arn_for_objects(f"admission/{part}/*") for part in ("jobs", "queue")]
-        function.allow(["s3:DeleteObject"], parts, JOBS)
-
-    def _change_turn(self, function: Function) -> None:
-        """Allow it to return workers of its job's turn."""
-        turns = self._storage.work.arn_for_objects("admission/turns.json")
-        function.allow(["s3:GetObject", "s3:PutObject"], [turns])
-        self._call_admit(function)
-
-    def _call_admit(self, function: Function) -> None:
-        bus = Stack.of(self).format_arn(
-            service="events", resource="event-bus", resource_name="default"
-        )
-        function.allow(["events:PutEvents"], [bus])
-
-    def _keep_to_limits(self, function: Function) -> None:
-        """Allow it to see how much may run and be spent, and to count what a job may cost."""
-        self._ask_for_limits(function)
-        function.allow(
-            ["s3:GetObject"], [self._storage.work.arn_for_objects("admission/turns.json")]
-        )
-        if self._settings.max_usd_per_month:
-            self.count_spending(function)
-        if self._settings.max_usd_per_month or self._settings.max_usd_per_job:
-            self._read_model(function)
-
-    def _read_model(self, function: Function) -> None:
-        function.allow(["s3:GetObject"], [self.model])
-
-    @property
-    def model(self) -> str:
-        """The ARN of what was learned from jobs."""
-        name = f"model/{self._settings.architecture}.json"
-        return self._storage.work.arn_for_objects(name)
-
-    def count_spending(self, function: Function) -> None:
-        """Allow it to change what a month costs."""
-        function.allow(
-            ["s3:GetObject", "s3:PutObject"],
-            [self._storage.work.arn_for_objects("spending/*")],
-            "Its key is the month.",
-        )
-
-    def _ask_for_limits(self, function: Function) -> None:
-        """Allow it to see the account's quota of concurrent functions."""
-        function.allow(
-            ["lambda:GetAccountSettings"], ["*"], "The account's settings are no resource."
-        )
-
-    def _write_output(self, function: Function) -> None:
-        function.allow(["s3:PutObject"], [self._storage.output.arn_for_objects("*")], _FILMS)
-
-    def _send_parts(self, function: Function) -> None:
-        """Allow it to begin uploads and send parts, but not to make objects of them."""
-        function.allow(
-            ["s3:PutObject"],
-            [self._storage.output.arn_for_objects("*")],
-            _FILMS,
-            # True for requests that make an object, such as PutObject itself.
-            {"BoolIfExists": {"s3:ObjectCreationOperation": "false"}},
-        )
-
-    def _abort_parts(self, function: Function) -> None:
-        output = self._storage.output.arn_for_objects("*")
-        function.allow(["s3:AbortMultipartUpload"], [output], _FILMS)
-
-    def _list_parts(self, function: Function) -> None:
-        output = self._storage.output.arn_for_objects("*")
-        function.allow(["s3:ListMultipartUploadParts"], [output], _FILMS)
-
-    def abort_output(self, function: Function) -> None:
-        """Allow it to abort the uploads that jobs have begun and recorded."""
-        records = self._storage.work.arn_for_objects("jobs/*/uploads/*")
-        function.allow(["s3:GetObject"], [records], JOBS)
-        self._abort_parts(function)
-
-    def tell_absent_jobs(self, function: Function) -> None:
-        """Without this right S3 answers "forbidden" for an absent key."""
-        function.allow(["s3:ListBucket"], [self._storage.work.bucket_arn])
-
-    def _forget_cancelled_jobs(self, function: Function) -> None:
-        """A worker that still writes to a cancelled job removes what it wrote."""
-        work = self._storage.work
-        function.allow(["s3:GetObject"], [work.arn_for_objects("cancelled/*")], JOBS)
-        function.allow(["s3:DeleteObject"], [work.arn_for_objects("jobs/*")], JOBS)
-
-    def _look_at_output(self, function: Function) -> None:
-        """Results that were made from another source must be left alone."""
-        output = self._storage.output
-        function.allow(["s3:GetObject"], [output.arn_for_objects("*")], _FILMS)
-        function.allow(["s3:ListBucket"], [output.bucket_arn])

@@ -17,7 +17,9 @@ from excamera.job.options import EncodeOptions
 from excamera.job.steps import CPU_MB
 from excamera.job.tally import Tally
 from excamera.price.costs import actual
-from excamera.price.estimate import Pace, Workers, estimate
+from excamera.price.estimate import estimate
+from excamera.price.pace import Pace
+from excamera.price.workers import Workers
 from mu.machine import available_cpus
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.common.markdown import paragraph, table
-from excamera.price.estimate import CPU_USED, CRF_OCTAVE, CRF_TIME_OCTAVE, DEADLINE_FACTORS, Pace
+from excamera.price.pace import CPU_USED, CRF_OCTAVE, CRF_TIME_OCTAVE, DEADLINE_FACTORS, Pace
 
 Tree = Mapping[str, Any]
 
@@ -90,7 +90,7 @@ def constants(pace: Tree) -> str:
     return "\n\n".join(
         [
             paragraph(
-                """The estimate's constants (`excamera/price/estimate.py`) are seconds of one CPU of
+                """The estimate's constants (`excamera/price/pace.py`) are seconds of one CPU of
                 this machine, or bits."""
             ),
             table(["constant", *map(_name, clips), "median", "in use"], rows),

@@ -1,4 +1,4 @@
-"""The constants of `excamera.price.estimate`: how fast one CPU of this machine works."""
+"""The constants of `excamera.price.pace`: how fast one CPU of this machine works."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from excamera.cli.estimate import look_at
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import task_name
 from excamera.price.costs import Shape
-from excamera.price.estimate import Pace
+from excamera.price.pace import Pace
 from mu import Attempt
 
 CLIPS = (

@@ -18,7 +18,7 @@ from excamera.price.costs import (
     Usage,
     foretold,
 )
-from excamera.price.estimate import Workers
+from excamera.price.workers import Workers
 from mu.fanout import SPREAD
 from mu.prices import INVOCATION_USD, READ_USD, TRANSITION_USD, WRITE_USD
 
@@ -243,7 +243,7 @@ _UNITS = {
     "listed": "batches in child executions",
     "spread": "each map that one function runs",
 }
-"""The units of `excamera.job.steps.Counts`."""
+"""The units of `excamera.job.steps.Counts` that a job without a ladder has."""
 
 
 def _units() -> list[list[str]]:

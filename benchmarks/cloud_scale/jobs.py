@@ -10,9 +10,11 @@ from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import MOST_CHILDREN, MOST_SHARES, SPREAD_CALLS, capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
-from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.simulated import Simulated, functions_of, simulated
 from excamera.price.stages import Stages, equal_batches
+from excamera.price.workers import Workers
 from mu.flow import Each, walk
 from mu.simulation import CLOUD, Cloud, Fanout, Result, simulate
 
@@ -84,7 +86,7 @@ def fan_out(
     batches: int, account: Account, kind: Fanout, cloud: Cloud = CLOUD, seed: int = 0
 ) -> Result:
     """The map of batches alone, of a film of 4K in batches of `FANOUT_OPTIONS`."""
-    of = film("4K", batches * FANOUT_OPTIONS.longest_batch)
+    of = film("4K", batches * FANOUT_OPTIONS.lengths.longest_batch)
     workers, cloud = account.workers, account.cloud(cloud)
     cut = equal_batches(of, FANOUT_OPTIONS)
     stages = Stages(of, FANOUT_OPTIONS, Pace(), workers.limits, cut)

@@ -14,8 +14,10 @@ from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import SPREAD_CALLS
 from excamera.job.steps import CPU_MB, DEFAULT_MEMORY_MB, NUMBERS, SPREADING, STEP_NAMES
-from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.stages import Stages, equal_batches
+from excamera.price.workers import Workers
 from mu.fanout import DISTRIBUTED, SPREAD
 from mu.simulation import CLOUD, Cloud, Function, Result, Work, simulate
 

@@ -154,7 +154,7 @@ def _fanouts(rows: Sequence[Row]) -> str:
         "## Kinds of fan-out",
         paragraph(
             f"The map of batches alone, from its state's beginning to its end: of 222 and of 20,000"
-            f" batches of {FANOUT_OPTIONS.longest_batch} frames of 4K, in an"
+            f" batches of {FANOUT_OPTIONS.lengths.longest_batch} frames of 4K, in an"
             f" account that runs {FANOUT_QUOTA:,} functions at once. *Names* are those under which"
             " each function is deployed, with a ramp each. One seed, so small differences mean"
             " nothing, and no stragglers, which would hide what is compared."

@@ -17,7 +17,8 @@ from benchmarks.common import clips
 from benchmarks.common.circumstances import CACHE, MEDIA, RESULTS, ROOT, code_digest
 from benchmarks.quality.bjontegaard import rate_difference
 from benchmarks.quality.rate_distortion import Source, circumstances, measure
-from excamera.job.options import EncodeOptions, RebaseSettings, VpxSettings
+from excamera.job.encoders import RebaseSettings, VpxSettings
+from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
 
 OUTPUT = RESULTS / "offsets.json"

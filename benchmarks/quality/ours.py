@@ -11,7 +11,8 @@ import codec
 from benchmarks.common.serial import serial_job
 from benchmarks.common.y4m import Pictures
 from codec import EncodeSettings
-from excamera.job.options import QI_OF_CRF, EncodeOptions
+from excamera.job.encoders import QI_OF_CRF
+from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
 from excamera.media.container import ivf
 from excamera.media.lookahead import Lookahead, coded_ahead

@@ -23,7 +23,7 @@ from excamera.media.anchors import (
 from excamera.media.join import CodedChunk
 from excamera.media.lookahead import Lookahead
 from excamera.media.source.reader import read_all
-from excamera.price.estimate import CRF_TIME_OCTAVE
+from excamera.price.pace import CRF_TIME_OCTAVE
 from excamera.steps.pieces import raster_of
 from mu.machine import available_cpus
 
@@ -48,7 +48,7 @@ PACES = {
     "between_s": CHUNK,
     "check_s": JOIN,
 }
-"""The constants of `excamera.price.estimate.Pace` in mode anchors, and the stages they are of."""
+"""The constants of `excamera.price.pace.Pace` in mode anchors, and the stages they are of."""
 
 _Result = TypeVar("_Result")
 

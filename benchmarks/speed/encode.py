@@ -19,7 +19,8 @@ from benchmarks.speed.streams import (
     Source,
     open_source,
 )
-from excamera.job.options import QI_OF_CRF, EncodeOptions
+from excamera.job.encoders import QI_OF_CRF
+from excamera.job.options import EncodeOptions
 from excamera.media.chunk_encoder import encode_chunk, vpx_options
 from excamera.media.quality import mse, psnr_db
 

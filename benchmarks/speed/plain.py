@@ -2,10 +2,11 @@
 
     python -m benchmarks.speed.plain [--frames N] [--memory] [--only CODEC]
 
-Prints JSON: for each codec and each step of its scale of speed, CPU seconds and bits of a megapixel
-and the luma PSNR, at the codec's usual `crf`; and at the usual speed with `crf` 8 higher. The
-constants in `excamera/price/plain.py` are from it. With --memory it prints instead the largest
-resident memory of a process that encodes so many frames of 1080p and 2160p.
+`make bench-plain` runs it. It writes benchmarks/results/plain.json: for each codec and each step of
+its scale of speed, CPU seconds and bits of a megapixel and the luma PSNR, at the codec's usual
+`crf`; and at the usual speed with `crf` 8 higher. The constants in `excamera/price/plain.py` are
+from it, and a test compares them. With --only it prints the figures of one codec instead, and with
+--memory the largest resident memory of a process that encodes so many frames of 1080p and 2160p.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from typing import Any
 import av
 from av.video.frame import VideoFrame
 
-from benchmarks.common.circumstances import CACHE, MEDIA, cpu_model
+from benchmarks.common.circumstances import CACHE, MEDIA, RESULTS, cpu_model
 from benchmarks.common.films import SIZES, Size, source_of
 from excamera.job.codecs import CODECS, VP8
+from excamera.job.encoders import H264_PRESETS
 from excamera.job.geometry import Geometry
-from excamera.job.options import H264_PRESETS, EncodeOptions
+from excamera.job.options import EncodeOptions
 from excamera.media.plain import check_plain, decoded_plain, encode_plain
 from excamera.media.quality import frame_quality, psnr_db
 from excamera.media.source.picture import planes_of
@@ -104,7 +106,11 @@ def main() -> None:
         report[f"{codec} crf + 8"] = _measured(
             replace(usual, crf=usual.crf + 8), SIZES[0], given.frames
         )
-    print(json.dumps(report, indent=1))
+    text = json.dumps(report, indent=1)
+    if given.memory or given.only:
+        print(text)
+    else:
+        (RESULTS / "plain.json").write_text(f"{text}\n")
 
 
 if __name__ == "__main__":

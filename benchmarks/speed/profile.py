@@ -26,7 +26,7 @@ from benchmarks.speed.streams import (
     open_source,
     stream_of,
 )
-from excamera.job.options import QI_OF_CRF
+from excamera.job.encoders import QI_OF_CRF
 
 OPERATIONS = ("decode", "rebase", "encode")
 BUILD = ROOT / "build" / "profile"

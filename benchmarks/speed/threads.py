@@ -12,7 +12,7 @@ import codec
 from benchmarks.common.timing import Run, Spent, interleaved, ratio, spread
 from benchmarks.speed.rebase import rebased, run_of
 from benchmarks.speed.streams import RATES, Source, Stream, stream_of
-from excamera.job.options import QI_OF_CRF
+from excamera.job.encoders import QI_OF_CRF
 
 THREADS = (1, 2, 4, 6)
 SIZES = ("1080p", "2160p")

@@ -12,8 +12,9 @@ from itertools import groupby
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.price.costs import STARTED_S
-from excamera.price.estimate import Film, Workers
+from excamera.price.film import Film
 from excamera.price.simulated import Simulated, simulated
+from excamera.price.workers import Workers
 from mu.simulation import CLOUD, Call
 from mu.simulation.calls import STATES
 

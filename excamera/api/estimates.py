@@ -10,11 +10,12 @@ from excamera.api.models import Options
 from excamera.api.refusals import Unprocessable
 from excamera.errors import ExCameraError
 from excamera.job.options import EncodeOptions
-from excamera.price import estimate as estimates
 from excamera.price.edits import edited
+from excamera.price.film import Film
 
 _MOST_FRAMES = 10**8
 _LONGEST_SIDE = 16383
+_MOST_TRACKS = 99
 
 
 class FilmFacts(BaseModel):
@@ -26,7 +27,10 @@ class FilmFacts(BaseModel):
     width: Annotated[int, Field(ge=1, le=_LONGEST_SIDE, description="Of a picture, in pixels.")]
     height: Annotated[int, Field(ge=1, le=_LONGEST_SIDE)]
     duration_s: Annotated[float, Field(ge=0.001, le=10**7)]
-    sound: bool = True
+    # JSON's true and false, of callers from before it was a count, are 1 and 0 to Pydantic.
+    sound: Annotated[
+        int, Field(ge=0, le=_MOST_TRACKS, description="How many sound tracks the result has.")
+    ] = 1
 
 
 class EstimateRequest(BaseModel):
@@ -52,7 +56,7 @@ class EstimateAnswer(BaseModel):
     by: Annotated[str, Field(description="Whose pace it is.")]
 
 
-def asked(request: EstimateRequest, usual: EncodeOptions) -> tuple[estimates.Film, EncodeOptions]:
+def asked(request: EstimateRequest, usual: EncodeOptions) -> tuple[Film, EncodeOptions]:
     """The film as the options leave it, and all options.
 
     Args:
@@ -64,13 +68,13 @@ def asked(request: EstimateRequest, usual: EncodeOptions) -> tuple[estimates.Fil
     """
     try:
         options = usual.with_values(request.options.values())
-        film = edited(estimates.Film(**request.film.model_dump()), options)
+        film = edited(Film(**request.film.model_dump()), options)
     except ExCameraError as error:
         raise Unprocessable(f"options: {error}") from error
     return film, options
 
 
-def told(film: estimates.Film, seconds: float, size: int, by: str, **more: Any) -> EstimateAnswer:
+def told(film: Film, seconds: float, size: int, by: str, **more: Any) -> EstimateAnswer:
     """The answer.
 
     Args:

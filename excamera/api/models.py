@@ -486,7 +486,7 @@ class LearnedModel(BaseModel):
     jobs: Annotated[int, Field(description="How many jobs it has learned from.")]
     parts: dict[str, LearnedPart]
     pace: Annotated[
-        dict[str, float], Field(description="All constants: `excamera.price.estimate.Pace`.")
+        dict[str, float], Field(description="All constants: `excamera.price.pace.Pace`.")
     ]
     errors: Annotated[
         dict[str, float],

@@ -62,7 +62,7 @@ _INDEXED = {
 
 
 def _scenes(options: EncodeOptions, spans: int) -> str:
-    if not options.follows_scenes:
+    if not options.lengths.follow_scenes:
         return "not looked for, as --chunk-frames gives N"
     if spans:
         return f"looked for in {counted(spans, 'span')} at once, as the film is long"
@@ -73,16 +73,16 @@ def _batches(options: EncodeOptions, result: dict[str, Any]) -> str:
     count = counted(result["batches"], "batch", "batches")
     chunks = counted(result["chunks"], "chunk")
     if options.is_plain:
-        most = options.chunk_frames or options.longest_batch
-        where = ", which end where scenes do" if options.follows_scenes else ""
+        most = options.chunk_frames or options.lengths.longest_batch
+        where = ", which end where scenes do" if options.lengths.follow_scenes else ""
         return f"{counted(result['chunks'], 'plain chunk')} of at most {most} frames{where}"
-    if not options.follows_scenes:
+    if not options.lengths.follow_scenes:
         length = f"{options.batch_chunks} chunks of {options.chunk_frames} frames"
         return f"{count} of {length}: {chunks}"
-    length = "N chosen for each" if options.varies_chunks else f"N = {options.usual_frames}"
+    length = "N chosen for each" if options.lengths.vary else f"N = {options.lengths.usual_frames}"
     return (
-        f"{count} of at most {options.longest_batch} frames, which end where scenes do: {chunks}, "
-        f"{length}"
+        f"{count} of at most {options.lengths.longest_batch} frames, which end where scenes do: "
+        f"{chunks}, {length}"
     )
 
 

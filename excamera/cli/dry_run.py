@@ -18,10 +18,12 @@ from excamera.job.plan import Plan
 from excamera.local import Foreseen, plan_file
 from excamera.media.words import counted, visible
 from excamera.price.edits import edited
-from excamera.price.estimate import Film, Pace, result_bytes
+from excamera.price.film import Film
 from excamera.price.machine import machine_seconds
+from excamera.price.pace import Pace
 from excamera.price.planner import planned
 from excamera.price.predicted import predict_plan
+from excamera.price.size import result_bytes
 from excamera.price.stages import batches_of
 from mu import Observer
 from mu.machine import available_cpus

@@ -29,9 +29,13 @@ from excamera.media.words import counted
 from excamera.places import check_input, check_picture, written
 from excamera.price.choices import Point
 from excamera.price.edits import edited
-from excamera.price.estimate import Estimate, Film, Pace, Workers, guessed_crf
+from excamera.price.estimate import Estimate
 from excamera.price.estimate import estimate as estimated
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.planner import Planned, planned
+from excamera.price.size import guessed_crf
+from excamera.price.workers import Workers
 
 CONSTANTS = "the constants of another machine"
 """What an estimate is by if no stack is asked."""
@@ -126,7 +130,7 @@ def _cut(film: Film, options: EncodeOptions) -> str:
     if options.is_plain:
         longest = longest_plain(options, film.width * film.height)
         return f"plain chunks of up to {longest} frames"
-    return f"ExCamera[{options.usual_frames},{options.usual_chunks}]"
+    return f"ExCamera[{options.lengths.usual_frames},{options.lengths.usual_chunks}]"
 
 
 def _print(

@@ -32,7 +32,7 @@ from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle.admission import HIGHEST_PRIORITY, USUAL_PRIORITY
 from excamera.media.source.location import sequence_refused, stands_for_pictures
 from excamera.places import check_input, check_output
-from excamera.price.estimate import Workers
+from excamera.price.workers import Workers
 from mu import is_object_url
 
 

@@ -9,7 +9,9 @@ from excamera.cloud.account import Account, Stack, explained
 from excamera.cloud.api import Api
 from excamera.errors import NoResult, NoSuchJob, NotAllowed, StackTooOld
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
-from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.film import Film
+from excamera.price.pace import Pace
+from excamera.price.workers import Workers
 from mu import Attempt
 
 

@@ -45,9 +45,11 @@ from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS
 from excamera.job.tally import Tally
 from excamera.lifecycle.uploads import job_name
-from excamera.price.estimate import Pace, Workers, result_bytes
 from excamera.price.machine import machine_seconds
+from excamera.price.pace import Pace
+from excamera.price.size import result_bytes
 from excamera.price.stages import equal_batches
+from excamera.price.workers import Workers
 from excamera.work import JOB
 from mu.machine import available_cpus
 from mu.timeline import attempts

@@ -16,8 +16,10 @@ from typing import IO, Any
 from excamera.console.records import Record, Records
 from excamera.console.runner import Order
 from excamera.job.options import EncodeOptions
-from excamera.price.estimate import Film, Pace, result_bytes
+from excamera.price.film import Film
 from excamera.price.machine import machine_seconds
+from excamera.price.pace import Pace
+from excamera.price.size import result_bytes
 from excamera.price.stages import equal_batches
 from mu.machine import available_cpus
 

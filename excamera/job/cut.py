@@ -121,7 +121,7 @@ def spans(
     Returns:
         Spans of equal length to within a usual batch; none if the source has none.
     """
-    if not (options.follows_scenes and has_spans(frames, pixels, span_pixels)):
+    if not (options.lengths.follow_scenes and has_spans(frames, pixels, span_pixels)):
         return []
     usual = min(frames // _USUAL_SPANS, span_pixels // pixels)
     longest = max(usual, _SHORTEST_SPAN, -(-frames // _MOST_SPANS))
@@ -177,7 +177,7 @@ def longest_plain(options: EncodeOptions, pixels: int) -> int:
 
     One thread encodes it, in one call. An N that is given is taken as it is.
     """
-    longest = options.longest_batch
+    longest = options.lengths.longest_batch
     if options.chunk_frames or not pixels:
         return longest
     return max(SHORTEST_PLAIN, min(longest, SHARE_PIXELS // pixels))
@@ -189,7 +189,7 @@ def equal_ranges(count: int, options: EncodeOptions, pixels: int = 0) -> Iterato
 
 
 def _equal(first: int, end: int, options: EncodeOptions, pixels: int) -> Iterator[_Range]:
-    longest, frames = options.longest_batch, options.usual_frames
+    longest, frames = options.lengths.longest_batch, options.lengths.usual_frames
     if options.is_plain:
         longest = frames = longest_plain(options, pixels)
     for start in range(first, end, longest):
@@ -230,14 +230,14 @@ def _even_parts(
     first: int, end: int, options: EncodeOptions, survey: Survey
 ) -> Iterator[tuple[int, int]]:
     """A scene in as few batches as possible; their lengths differ by one chunk at most."""
-    longest = options.longest_batch
+    longest = options.lengths.longest_batch
     length = _chunk_frames(first, end, options, survey)
     if longest % length:
-        length = options.usual_frames
+        length = options.lengths.usual_frames
     parts, chunks = -(-(end - first) // longest), -(-(end - first) // length)
     borders = [first + part * chunks // parts * length for part in range(parts)]
     return pairwise([*borders, end])
 
 
 def _chunk_frames(first: int, end: int, options: EncodeOptions, survey: Survey) -> int:
-    return survey.chunk_frames(first, end) if options.varies_chunks else options.usual_frames
+    return survey.chunk_frames(first, end) if options.lengths.vary else options.lengths.usual_frames

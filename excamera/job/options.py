@@ -26,6 +26,15 @@ from excamera.job.codecs import (
     check_depth,
     container_for,
 )
+from excamera.job.encoders import (
+    QI_MAX,
+    QI_OF_CRF,
+    AnchorSettings,
+    PlainSettings,
+    RebaseSettings,
+    VpxSettings,
+)
+from excamera.job.lengths import LONGEST_PLAIN, MOST_CHUNKS, Lengths
 from excamera.job.presets import PRESETS
 from excamera.job.rules import (
     EDITING,
@@ -45,111 +54,9 @@ from excamera.job.rules import (
 from excamera.job.target import Target
 from excamera.job.zones import ZONES_FORM, parse_zones
 
-CRF_MAX = CODECS[VP8].worst_crf
-DEADLINES = ("good", "best", "realtime")
 MODES = ("auto", "anchors", "rebase")
-_QI_MAX = 127
-_LAG_MAX = 25  # libvpx's MAX_LAG_BUFFERS
-_MOST_CHUNKS = 1000  # of a batch
-_USUAL_FRAMES, _SHORTEST_FRAMES = 12, 6  # of a chunk, if N is chosen
 _EIGHTHS = 8
-_LONGEST_PLAIN = 240  # frames of a plain chunk, if N is chosen: ten seconds of a film
-H264_PRESETS = (
-    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
-    *("medium", "slow", "slower", "veryslow", "placebo"),
-)
-
-QI_OF_CRF: tuple[int, ...] = (
-    *(0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 15, 17, 18, 19),
-    *(20, 21, 23, 24, 25, 26, 27, 28, 29, 30, 31, 33, 35, 37, 39, 41),
-    *(43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 64, 67, 70, 73, 76, 79),
-    *(82, 85, 88, 91, 94, 97, 100, 103, 106, 109, 112, 115, 118, 121, 124, 127),
-)
-"""libvpx's 0..63 scale (here `crf`) to VP8's `y_ac_qi` 0..127."""
-
-
 _VP8 = (VP8,)
-
-
-@dataclass(frozen=True, slots=True)
-class VpxSettings(Checked):
-    """How libvpx encodes a chunk, in mode rebase; one quantiser for all its inter frames.
-
-    Raises:
-        OptionError: a value is not allowed.
-    """
-
-    deadline: str = choice(
-        "good", DEADLINES, "Effort of libvpx, in mode rebase", offered=True, codecs=_VP8
-    )
-    # Speeds that follow the clock are not used: in realtime 0 is as 1 and the sign is ignored.
-    cpu_used: int = number(
-        0, -16, 16, "Speed of libvpx within the deadline, in mode rebase; 0 is the most careful; "
-        "in realtime the sign has no effect", offered=True, codecs=_VP8
-    )  # fmt: skip
-    # The key frame may be better than the rest, never worse. docs/offsets.md has the figures.
-    key_frame_q_offset: int = number(-8, -CRF_MAX, 0, "Added to `crf` for the key frame of a chunk")
-    tune: str = choice("psnr", ("psnr", "ssim"), "What libvpx's decisions count as distortion")
-    lag_in_frames: int = number(0, 0, _LAG_MAX, "Frames that libvpx may look ahead")
-    auto_alt_ref: int = number(
-        0, 0, 1, "1 lets libvpx code hidden altref frames, if it may look ahead"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class AnchorSettings(Checked):
-    """How our encoder codes a batch, in mode anchors.
-
-    Raises:
-        OptionError: a value is not allowed.
-    """
-
-    effort: int = number(
-        2, 0, 4, "How hard our encoder tries in mode anchors: 0 is the fastest, 4 the most careful",
-        offered=True, codecs=_VP8
-    )  # fmt: skip
-
-    @property
-    def ordinary_effort(self) -> int:
-        """Of frames between anchors: one less, for few others are predicted from them."""
-        return max(self.effort - 1, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class RebaseSettings(Checked):
-    """How the chunks of a batch are joined, in mode rebase.
-
-    Raises:
-        OptionError: a value is not allowed.
-    """
-
-    # docs/offsets.md has the figures.
-    first_frame_qi_offset: int = number(
-        -4, -_QI_MAX, _QI_MAX, "Added to `y_ac_qi` for the re-encoded first frames of "
-        "chunks 2 to x"
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class PlainSettings(Checked):
-    """How the encoders of the other codecs trade time for size, each on its own scale.
-
-    Raises:
-        OptionError: a value is not allowed.
-    """
-
-    vp9_cpu_used: int = number(
-        2, 0, 5, "libvpx's cpu-used for vp9: 0 is the most careful, 5 the fastest",
-        offered=True, codecs=("vp9",)
-    )  # fmt: skip
-    av1_preset: int = number(
-        8, 0, 12, "SVT-AV1's preset for av1: 0 is the most careful, 12 the fastest",
-        offered=True, codecs=("av1",)
-    )  # fmt: skip
-    h264_preset: str = choice(
-        "medium", H264_PRESETS, "x264's preset for h264, from the fastest to the most careful",
-        offered=True, codecs=("h264",)
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +70,7 @@ class EncodeOptions(Checked):
     codec: str = choice(
         VP8, tuple(CODECS), "What the result is coded in: vp8 by our method, whose chunks share "
         "key frames; the others by libvpx, SVT-AV1 and x264, in plain chunks of up to "
-        f"{_LONGEST_PLAIN} frames, each with a key frame of its own", offered=True
+        f"{LONGEST_PLAIN} frames, each with a key frame of its own", offered=True
     )  # fmt: skip
     chunk_frames: int = number(
         0, 0, 1000, "N: frames of a chunk; 0 chooses it for each batch, and batches end where "
@@ -171,7 +78,7 @@ class EncodeOptions(Checked):
         section=STRUCTURE
     )  # fmt: skip
     batch_chunks: int = number(
-        16, 1, _MOST_CHUNKS, "x: chunks that share one key frame; 1 joins nothing; if N is chosen, "
+        16, 1, MOST_CHUNKS, "x: chunks that share one key frame; 1 joins nothing; if N is chosen, "
         "a batch has at most 12 x frames, 6 x in mode rebase", flag="-x", offered=True, codecs=_VP8,
         section=STRUCTURE
     )  # fmt: skip
@@ -435,44 +342,14 @@ class EncodeOptions(Checked):
                     self.tonemap))  # fmt: skip
 
     @property
-    def follows_scenes(self) -> bool:
-        """Whether the pictures decide where batches end, and N if that may vary."""
-        return self.chunk_frames == 0
-
-    @property
-    def varies_chunks(self) -> bool:
-        """Whether N may differ from batch to batch; else it is `usual_frames`."""
-        several = self.batch_chunks > 1 and not self.is_plain
-        return self.follows_scenes and several and self.mode != "rebase"
-
-    @property
-    def usual_frames(self) -> int:
-        """N of a batch for which nothing else is chosen."""
-        if self.chunk_frames:
-            return self.chunk_frames
-        if self.is_plain:
-            return _LONGEST_PLAIN
-        # A batch of one chunk has nothing to join, whatever the mode.
-        rebased = self.mode == "rebase" and self.batch_chunks > 1
-        return _SHORTEST_FRAMES if rebased else _USUAL_FRAMES
-
-    @property
-    def longest_batch(self) -> int:
-        """The most frames of a batch, a multiple of `usual_frames`."""
-        if self.is_plain:
-            return self.usual_frames
-        longest = self.usual_frames * self.batch_chunks
-        return longest if self.chunk_frames else min(longest, _SHORTEST_FRAMES * _MOST_CHUNKS)
-
-    @property
-    def usual_chunks(self) -> int:
-        """The chunks of a longest batch with `usual_frames`."""
-        return self.longest_batch // self.usual_frames
+    def lengths(self) -> Lengths:
+        """How long its chunks and batches are."""
+        return Lengths(self.chunk_frames, self.batch_chunks, self.mode, self.is_plain)
 
     @property
     def first_frame_qi(self) -> int:
         """`y_ac_qi` for the re-encoded first frames."""
-        return min(_QI_MAX, max(0, QI_OF_CRF[self.crf] + self.rebase.first_frame_qi_offset))
+        return min(QI_MAX, max(0, QI_OF_CRF[self.crf] + self.rebase.first_frame_qi_offset))
 
     def to_json(self) -> dict[str, Any]:
         """The options as a JSON object."""

@@ -205,6 +205,10 @@ class TrackRecord:
         return round(self.delay_ns * self.rate / 1_000_000_000)
 
 
+SEGMENT_MS = 30_000
+"""Milliseconds of sound in a segment."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioRecord(Record):
     """The sound of the whole job, as packets (see `excamera.media.segments`).

@@ -33,7 +33,7 @@ class Per(Enum):
 
 
 class Right(Enum):
-    """What a step may do; `stacks.workers` turns each into IAM statements, in this order."""
+    """What a step may do; `stacks.rights` turns each into IAM statements, in this order."""
 
     ASKS_FOR_LIMITS = auto()
     CHANGES_TURN = auto()
@@ -69,6 +69,11 @@ class Counts:
         ahead_share: for each share of such a batch.
         rebased: for each such batch of mode rebase.
         node: for each node of the tree in which workers put the batches together.
+        ladder: once for a job with a ladder.
+        ladder_batch: for each batch of such a job.
+        heard: once for such a job with sound.
+        segment: for each segment of that sound.
+        manifest: for each file of the ladder's manifest.
         listed: once if batches are a distributed map, which reads their list.
         spread: for each map that one function runs.
     """
@@ -89,6 +94,11 @@ class Counts:
     ahead_share: int = 0
     rebased: int = 0
     node: int = 0
+    ladder: int = 0
+    ladder_batch: int = 0
+    heard: int = 0
+    segment: int = 0
+    manifest: int = 0
     listed: int = 0
     spread: int = 0
 
@@ -130,6 +140,8 @@ class Step(Function):
         writes: requests that S3 prices as PUT, including records in the timeline.
         reads: requests that S3 prices as GET.
         reads_of_environment: further reads of each new environment.
+        writes_of_size: what each further size of a ladder adds to the writes.
+        reads_of_size: what it adds to the reads.
         phase: shown to the user while it runs; "" leaves the phase as it is.
         counts_frames: whether its frames are the job's progress.
         scratch: whether `/tmp` has the size of the setting `scratch_mb`.
@@ -143,6 +155,8 @@ class Step(Function):
     writes: Counts
     reads: Counts
     reads_of_environment: int = 0
+    writes_of_size: Counts = Counts()
+    reads_of_size: Counts = Counts()
     phase: str = ""
     counts_frames: bool = False
     scratch: bool = False
@@ -164,8 +178,10 @@ STEPS = (
                           Right.LOOKS_AT_OUTPUT}),
         # The index, the record; each span as its worker reads it.
         writes=Counts(job=2, span=1),
-        # The turns, the upload, the output, the check.
-        reads=Counts(job=5 + _OPENED),
+        # The turns, the upload, the output, the check. Of a ladder the output is the manifest, and
+        # each size has one beside it.
+        reads=Counts(job=5 + _OPENED, ladder=1),
+        reads_of_size=Counts(job=1),
         phase="reading the source",
         scratch=True,
     ),
@@ -197,6 +213,9 @@ STEPS = (
         writes=Counts(job=7, batch=1, target=1),
         # The index, the turns, the model, an upload that was begun before, the check; all surveys.
         reads=Counts(job=6, span=1),
+        # Each size of a ladder has an upload of its own.
+        writes_of_size=Counts(job=2),
+        reads_of_size=Counts(job=1),
     ),
     Step(
         "probe",
@@ -222,6 +241,9 @@ STEPS = (
         # The plan, the record of an earlier attempt, the source, the check.
         # Of a job with a target, the quality of the batch.
         reads=Counts(ahead=3 + _OPENED, aimed_ahead=1),
+        # The anchors of each size of a ladder and their record; the record of an earlier attempt.
+        writes_of_size=Counts(ahead=2),
+        reads_of_size=Counts(ahead=1),
         phase="coding anchors",
     ),
     Step(
@@ -239,9 +261,14 @@ STEPS = (
         # The plan, the record of an earlier batch, the check. Of several shares, the record of an
         # earlier one; in mode anchors, the anchors and their record. Whoever joins them reads
         # the others and their records, and looks again for an earlier batch. The sound and its
-        # record; what is noted of neighbours, and whether they are put together already.
+        # record; what is noted of neighbours, and whether they are put together already. The files
+        # of a ladder have no sound.
         reads=Counts(batch=4, share=3, divided=-2, divided_share=3, ahead_share=2, node=2, job=-1,
-                     aimed=1),
+                     aimed=1, ladder_batch=-2),
+        # All of it again, but for what the call itself reads and writes.
+        writes_of_size=Counts(batch=4, divided=1, divided_share=3, node=2, job=-1),
+        reads_of_size=Counts(batch=2, share=1, divided=-2, divided_share=3, ahead_share=2, node=2,
+                             job=-1),
         # An environment keeps its source open.
         reads_of_environment=_OPENED,
         phase="encoding",
@@ -265,13 +292,17 @@ STEPS = (
         rights=frozenset({Right.CHANGES_TURN, Right.READS_JOBS, Right.WRITES_JOBS,
                           Right.LOOKS_AT_OUTPUT, Right.WRITES_OUTPUT, Right.COMPLETES_OUTPUT}),
         # A part, the list of parts, the result, the record; the list of jobs and the turn, as in
-        # plan.
-        writes=Counts(job=6),
+        # plan. The sound of a ladder, first without what goes before it; the files of its manifest.
+        writes=Counts(job=6, heard=2, manifest=1),
         # The turns, the plan, what is noted of all batches, the sound's record, the output, the
         # check. Batches of less than 5 MiB are read by encode or here; S3 copies larger ones, which
         # is a write.
-        # Of a job with a target, what was expected.
-        reads=Counts(job=7, batch=1, target=1),
+        # Of a job with a target, what was expected. The sound of a ladder, its segments; what is in
+        # the place of each file.
+        reads=Counts(job=7, batch=1, target=1, heard=2, segment=1, manifest=1),
+        # A part, the list of parts, the file; what is noted of all batches, the place, the batches.
+        writes_of_size=Counts(job=3),
+        reads_of_size=Counts(job=2, batch=1),
         phase="stitching",
     ),
 )  # fmt: skip

@@ -10,8 +10,11 @@ from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.price.choices import Choice
-from excamera.price.estimate import Film, Pace, Workers, estimate
+from excamera.price.estimate import estimate
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.structures import structures
+from excamera.price.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult, Outcome, Prediction
 from excamera.lifecycle import shared
 from excamera.lifecycle.ending import Ended, parsed
-from excamera.price.estimate import Film, Workers
+from excamera.price.film import Film
 from excamera.price.learned import Lesson, Model, ModelUnusable, lesson_of
+from excamera.price.workers import Workers
 from mu import NoSuchKey, Store
 
 

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 import codec
 from excamera.job.cut import USUAL_BATCH
-from excamera.job.options import QI_OF_CRF, EncodeOptions
+from excamera.job.encoders import QI_OF_CRF
+from excamera.job.options import EncodeOptions
 from excamera.media.losses import Lost, even_octaves
 from excamera.media.quantizers import Blocks, Quantizer, nearest_qi, quantizer
 from excamera.media.steadying import steadied
@@ -85,7 +86,7 @@ def lost_of(
         options: quality, and the usual length of a chunk.
         threads: how many share the work on a picture.
     """
-    remaining, usual, crf = iter(pictures), options.usual_frames, options.crf
+    remaining, usual, crf = iter(pictures), options.lengths.usual_frames, options.crf
     for first in range(0, count, USUAL_BATCH):
         frames = min(USUAL_BATCH, count - first)
         lengths = [min(usual, frames - start) for start in range(0, frames, usual)]

@@ -6,7 +6,7 @@ import numpy as np
 
 import codec
 from codec import EncodeSettings
-from excamera.job.options import QI_OF_CRF
+from excamera.job.encoders import QI_OF_CRF
 
 _EFFORT = 1
 """The least with which the encoder looks for letters everywhere."""

@@ -9,9 +9,8 @@ import itertools
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 
+from excamera.job.records import SEGMENT_MS
 from excamera.media.container.webm import Block
-
-SEGMENT_MS = 30_000
 
 _COUNT = struct.Struct("<I")
 _PACKET = struct.Struct("<iIQB")  # milliseconds from the segment's start, bytes, discard_ns, track

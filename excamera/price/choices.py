@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.steps import cpus_of
-from excamera.price.estimate import Workers
+from excamera.price.workers import Workers
 
 Item = TypeVar("Item")
 

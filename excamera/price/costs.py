@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import TypedDict
 
 from excamera.job.aiming import ROUNDS, sample_count
 from excamera.job.batches import mode_of_batch
+from excamera.job.codecs import DASH, container_of_rungs
 from excamera.job.cut import longest_plain, spans
 from excamera.job.environments import calls_for
 from excamera.job.flow import excamera_flow, way_of_batches, way_of_spans
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Cut, Limits, Packing
+from excamera.job.records import SEGMENT_MS
 from excamera.job.steps import SPREADING, STEPS, Counts, Step, step_of
 from excamera.job.tally import Tally
 from mu import Each, Node, Parallel, Sequence, Task
@@ -38,6 +41,32 @@ another, and 0.02 s of CPU time, which was measured in a warm process."""
 
 
 @dataclass(frozen=True, slots=True)
+class Ladder:
+    """The files of a ladder.
+
+    Attributes:
+        sizes: how many files of pictures there are.
+        segments: segments of its sound, which is a file of its own; 0 without sound.
+        manifests: files of its manifest.
+    """
+
+    sizes: int
+    segments: int
+    manifests: int
+
+    @classmethod
+    def of(cls, sizes: int, options: EncodeOptions, sound: int, duration_s: float) -> Ladder:
+        """The files of a film's ladder of so many sizes."""
+        # A playlist for each file, and one of these.
+        lists = 1 if options.output_container == DASH else sizes + bool(sound) + 1
+        segments = ceil(1000 * duration_s / SEGMENT_MS) if sound else 0
+        # AAC begins with a packet from before the film, where there is no segment but its own.
+        if sound and container_of_rungs(options.output_container, options.codec) != "webm":
+            segments += 1
+        return cls(sizes, segments, lists)
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """How a job is cut, and packed into calls.
 
@@ -53,6 +82,7 @@ class Shape:
         samples: batches that are encoded for a trial, for a target; none without one.
         spread_spans: whether one function begins all surveys.
         spread_batches: whether one begins all batches; else they are a distributed map.
+        ladder: the files of the result, if these are several.
     """
 
     frames: int
@@ -66,6 +96,7 @@ class Shape:
     samples: int = 0
     spread_spans: bool = False
     spread_batches: bool = False
+    ladder: Ladder | None = None
 
     @classmethod
     def of(
@@ -75,7 +106,7 @@ class Shape:
 
         Without a survey, that is: the scenes of a film are not known before its plan.
         """
-        length, most = options.usual_frames, options.usual_chunks
+        length, most = options.lengths.usual_frames, options.lengths.usual_chunks
         if options.is_plain:
             length, most = longest_plain(options, pixels), 1
         full, rest = divmod(frames, length * most)
@@ -130,6 +161,11 @@ class Shape:
         return min(1.0, self.chunks / max(1, self.frames))
 
     @property
+    def further_sizes(self) -> int:
+        """How many sizes of a ladder there are after the first."""
+        return self.ladder.sizes - 1 if self.ladder else 0
+
+    @property
     def counts(self) -> Counts:
         """How many there are of each unit."""
         ahead = self.divided * self.anchored
@@ -151,6 +187,11 @@ class Shape:
             ahead=ahead,
             ahead_share=self.divided_shares * self.anchored,
             node=nodes(self.batches),
+            ladder=int(self.ladder is not None),
+            ladder_batch=self.batches if self.ladder else 0,
+            heard=int(self.ladder is not None and self.ladder.segments > 0),
+            segment=self.ladder.segments if self.ladder else 0,
+            manifest=self.ladder.manifests if self.ladder else 0,
             listed=int(not self.spread_batches),
             spread=self.spread_spans + self.spread_batches,
         )
@@ -231,8 +272,9 @@ def foretold(
         gb_seconds,
         invocations=_counted(shape, INVOCATIONS) + sum(map(calls_for, ahead)),
         transitions=_transitions(shape),
-        writes=_counted(shape, WRITES),
+        writes=_counted(shape, WRITES) + shape.further_sizes * _counted(shape, _WRITES_OF_SIZE),
         reads=_counted(shape, READS)
+        + shape.further_sizes * _counted(shape, _READS_OF_SIZE)
         + READS_OF_ENVIRONMENT * environments
         + source_reads * (shape.shares + shape.divided + shape.spans + 2 * shape.samples),
     )
@@ -291,15 +333,21 @@ _BESIDES = {
 }
 
 
-def besides(memory_mb: Mapping[str, int]) -> Usage:
+_NOT_LEARNED = _Asked(writes=1, reads=2)
+"""What `ended` leaves out for a ladder, of which nothing is learned."""
+
+
+def besides(memory_mb: Mapping[str, int], ladder: Ladder | None = None) -> Usage:
     """What a job uses besides its state machine and the functions of its flow."""
-    asked = list(_BESIDES.values())
+    asked, left_out, uploads = list(_BESIDES.values()), _Asked(), 0
+    if ladder is not None:
+        left_out, uploads = _NOT_LEARNED, ladder.sizes - 1
     return Usage(
         {name: s * memory_mb.get(name, 0) / 1024 for name, s in UNTIMED_CALLS_S.items()},
         invocations=sum(one.invocations for one in asked),
         transitions=0,
-        writes=sum(one.writes for one in asked),
-        reads=sum(one.reads for one in asked),
+        writes=sum(one.writes for one in asked) - left_out.writes,
+        reads=sum(one.reads for one in asked) - left_out.reads + uploads,
     )
 
 
@@ -341,15 +389,19 @@ INVOCATIONS = Counts(spread=1) + _sum(
 # One is into the state that ends the job.
 TRANSITIONS = _entered(excamera_flow()) + Counts(job=1)
 # A distributed map writes what became of the batches. A function that runs a map writes a record.
-WRITES = Counts(listed=1, spread=1) + _sum(
+WRITES = Counts(listed=1, spread=1, ladder=-_NOT_LEARNED.writes) + _sum(
     (step.writes for step in STEPS), (asked.writes for asked in _BESIDES.values())
 )
 # Whoever runs the map reads the list of batches. A function that does looks twice for a
 # cancellation, and more often as it takes longer.
-READS = Counts(job=1, spread=2) + _sum(
+READS = Counts(job=1, spread=2, ladder=-_NOT_LEARNED.reads) + _sum(
     (step.reads for step in STEPS), (asked.reads for asked in _BESIDES.values())
 )
 """What a job asks for if nothing fails; docs/cloud-overhead.md has the measured counts."""
+
+_WRITES_OF_SIZE = sum((step.writes_of_size for step in STEPS), Counts())
+# Each size has an upload, which is looked for at the end of the job.
+_READS_OF_SIZE = sum((step.reads_of_size for step in STEPS), Counts(job=1))
 
 READS_OF_ENVIRONMENT = sum(step.reads_of_environment for step in STEPS)
 

@@ -8,7 +8,7 @@ from excamera.job.codecs import depth_of
 from excamera.job.framing import cropped_geometry, rungs_of, scaled_geometry
 from excamera.job.geometry import Geometry
 from excamera.job.options import EncodeOptions
-from excamera.price.estimate import Film
+from excamera.price.film import Film
 
 
 def edited(film: Film, options: EncodeOptions) -> Film:
@@ -39,4 +39,5 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         0 if options.audio == forms.NO_AUDIO else film.sound,
         depth_of(options.codec, options.depth, film.bits),
         sum(width * height for width, height in sizes) / pixels if sizes else 1.0,
+        len(sizes),
     )

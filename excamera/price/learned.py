@@ -23,7 +23,9 @@ from excamera.job.batches import mode_of_batch
 from excamera.job.options import EncodeOptions
 from excamera.job.records import JobResult, Outcome, Prediction
 from excamera.job.steps import STEPS, Per
-from excamera.price.estimate import CONSTANTS, Film, Pace, Workers, once_each
+from excamera.price.film import Film
+from excamera.price.pace import CONSTANTS, Pace, once_each
+from excamera.price.workers import Workers
 from mu import Attempt
 
 VERSION = 1
@@ -257,7 +259,7 @@ def lesson_of(
     if seconds["survey"]:
         work["survey"] = seconds["survey"]
     else:
-        work["survey" if options.follows_scenes else "plan"] = planning
+        work["survey" if options.lengths.follow_scenes else "plan"] = planning
     usual = Pace()
     told = {
         name: (getattr(own, constant) / getattr(usual, constant), amount)

@@ -8,8 +8,10 @@ from excamera.job.batches import mode_of_batch
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import CPU_MB, DEFAULT_MEMORY_MB
 from excamera.price.costs import Shape
-from excamera.price.estimate import FURTHER_CPU, Film, Pace, Workers, work_seconds
+from excamera.price.film import Film
+from excamera.price.pace import FURTHER_CPU, Pace, work_seconds
 from excamera.price.stages import Lengths
+from excamera.price.workers import Workers
 
 _ONE_CPU = Workers(dict.fromkeys(DEFAULT_MEMORY_MB, CPU_MB))
 

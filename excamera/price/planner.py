@@ -17,9 +17,11 @@ from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import FRONT
 from excamera.price.choices import Point, front_of
-from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.sieve import Candidate, candidates, front_and_near, nearest
 from excamera.price.simulated import Simulated, simulated
+from excamera.price.workers import Workers
 from mu.simulation import CLOUD
 
 TRIED_CALLS, SURE_CALLS = 16_000, 10_000

@@ -9,9 +9,13 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.plan import Plan
 from excamera.job.records import Prediction
-from excamera.price.estimate import START_S, Estimate, Film, Pace, Workers, aimed, estimate
+from excamera.price.estimate import START_S, Estimate, estimate
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.simulated import before_s, simulated
+from excamera.price.size import aimed
 from excamera.price.stages import Lengths, Stages, batches_of
+from excamera.price.workers import Workers
 from mu.prices import GB_SECOND_USD
 from mu.simulation import CLOUD
 from mu.simulation.calls import COMPUTE, STRAGGLER, WORKERS

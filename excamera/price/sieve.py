@@ -11,8 +11,11 @@ from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
 from excamera.price.choices import Choice, front_of
 from excamera.price.costs import Shape
-from excamera.price.estimate import Estimate, Film, Pace, Workers, estimate
+from excamera.price.estimate import Estimate, estimate
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.structures import structures
+from excamera.price.workers import Workers
 from mu.simulation import CLOUD
 
 SHARES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 40)
@@ -75,7 +78,7 @@ def _sizes(film: Film, options: EncodeOptions, workers: Workers) -> list[int]:
     them twice, which the model does not know.
     """
     usual = workers.memory_mb["encode"]
-    frames = min(film.frames, options.longest_batch)
+    frames = min(film.frames, options.lengths.longest_batch)
     least = 2 * frames * film.megapixels * 1e6 * 1.5 / 2**20
     return sorted({usual, *(one for one in workers.encode_sizes if one >= least)})
 

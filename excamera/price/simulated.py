@@ -9,8 +9,12 @@ from excamera.job.flow import excamera_flow
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import SPREADING, STEPS
 from excamera.price.costs import STARTED_S, Usage, besides
-from excamera.price.estimate import COLD_START_S, Film, Pace, Workers, aimed
+from excamera.price.estimate import COLD_START_S
+from excamera.price.film import Film
+from excamera.price.pace import Pace
+from excamera.price.size import aimed
 from excamera.price.stages import ROUNDS, Lengths, Stages, equal_batches
+from excamera.price.workers import Workers
 from mu.copies import SHARE
 from mu.prices import GB_SECOND_USD
 from mu.simulation import CLOUD, Cloud, Fanout, Function, Result, simulate
@@ -124,7 +128,7 @@ def functions_of(
 
 
 def _counted(stages: Stages, result: Result, workers: Workers) -> Simulated:
-    around = besides(workers.memory_mb)
+    around = besides(workers.memory_mb, stages.shape.ladder)
     usage = Usage(
         {**around.gb_seconds, **result.gb_seconds},
         invocations=around.invocations + result.invocations,

@@ -22,18 +22,18 @@ from excamera.job.plan import Plan
 from excamera.job.steps import SPREADING, Counts, Per, step_of
 from excamera.price import plain
 from excamera.price.costs import Shape, begun
-from excamera.price.estimate import (
+from excamera.price.film import Film
+from excamera.price.pace import (
     FURTHER_CPU,
     SOUND_BITS,
-    Film,
     Pace,
-    bits_of,
     detail,
     effort,
     effort_of_anchors,
     effort_of_ordinary,
-    environments_ahead,
 )
+from excamera.price.size import bits_of
+from excamera.price.workers import environments_ahead
 from mu.assembly import nodes_ended
 from mu.simulation import Ahead, Shared, Work
 
@@ -139,6 +139,7 @@ class Stages:
             spans=len(self.spans),
             samples=0 if self.options.target is None else sample_count(len(self.batches)),
             **begun(len(self.batches), len(self.spans), self.limits, self.packing),
+            ladder=self.film.ladder(self.options),
         )
 
     @property
@@ -207,7 +208,7 @@ class Stages:
         pace, film = self.pace, self.film
         cpu_s = pace.plan_s * film.frames / 1000
         read = survey_s = 0.0
-        if self.options.follows_scenes and not self.spans:
+        if self.options.lengths.follow_scenes and not self.spans:
             survey_s = pace.survey_s * film.frames * film.megapixels
             read = self._source_bytes(film.frames)
         numbers = list(range(len(self.spans)))
@@ -311,7 +312,12 @@ class Stages:
             cpu_s += joining.alone * self.film.megapixels
             # What is rebased is compared with the source, of which it has read its own share.
             parts += divided * int(not self._anchored)
-            units += Counts(batch=1, divided=divided, ahead=divided * int(self._anchored))
+            units += Counts(
+                batch=1,
+                divided=divided,
+                ahead=divided * int(self._anchored),
+                ladder_batch=int(self.film.rungs > 0),
+            )
             units += self._ends(event["batch"])
             read += divided * self._result_bytes(all_frames - frames)
             written += self._result_bytes(all_frames)
@@ -375,10 +381,13 @@ class Stages:
         """
         step = step_of(name)
         units = self.shape.counts if step.per is Per.JOB or units is None else units
+        sizes = self.shape.further_sizes
         return Work(
             rounds=ROUNDS,
-            reads=step.reads.times(units) + self.source_reads * parts,
-            writes=step.writes.times(units),
+            reads=step.reads.times(units)
+            + sizes * step.reads_of_size.times(units)
+            + self.source_reads * parts,
+            writes=step.writes.times(units) + sizes * step.writes_of_size.times(units),
             reads_at_first=step.reads_of_environment,
             **work,
         )

@@ -15,9 +15,10 @@ from excamera.job.objects import Job, Keys
 from excamera.job.plan import Plan
 from excamera.job.records import BatchRecord, JobResult, Outcome, PlanSummary
 from excamera.media.scenes import Survey
-from excamera.price.estimate import Film as PricedFilm
-from excamera.price.estimate import Pace, result_bytes
+from excamera.price.film import Film as PricedFilm
 from excamera.price.machine import machine_seconds
+from excamera.price.pace import Pace
+from excamera.price.size import result_bytes
 from excamera.price.stages import batches_of
 from excamera.report.facts import ANCHOR, FIRST, KEY, ORDINARY, BatchFacts, Run
 from excamera.report.files import file_run

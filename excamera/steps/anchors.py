@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from itertools import islice
+
+from av.video.frame import VideoFrame
 
 import codec
 from excamera.errors import PlanMismatch
@@ -45,12 +49,14 @@ def _coded(
     job: Job, batch: Batch, threads: int, context: Context, reel: Reel | None
 ) -> AnchorsRecord:
     def make() -> tuple[bytes, AnchorsRecord]:
-        with FrameReader.for_plan(job.plan, job.store, threads) as reader:
-            read = (
-                raster_of(one)
-                for chunk in batch.chunks
-                for one in (reel.read(chunk, job.plan.geometry) if reel else reader.read(chunk))
-            )
+        with ExitStack() as opened_here:
+            shown: Callable[[Chunk], Iterator[VideoFrame]]
+            if reel is not None:
+                shown = partial(reel.read, geometry=job.plan.geometry)
+            else:
+                reader = FrameReader.for_plan(job.plan, job.store, threads)
+                shown = opened_here.enter_context(reader).read
+            read = (raster_of(one) for chunk in batch.chunks for one in shown(chunk))
             pictures = marked(read, context)
             opened = opened_batch(job, batch, pictures, threads)
             made = [one.anchors for one in opened]

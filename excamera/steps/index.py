@@ -61,7 +61,7 @@ from excamera.media.source.pictures import open_picture
 from excamera.media.source.streams import left_out, tags_of
 from excamera.media.surveyor import Surveyor
 from excamera.media.tracks import audio_streams
-from excamera.price.estimate import Film
+from excamera.price.film import Film
 from excamera.steps.editing import edited, leading
 from excamera.steps.frames import (
     SourceFrames,
@@ -237,12 +237,12 @@ def _draft(
     )
     pixels = made.geometry.width * made.geometry.height
     divided = spans(len(shown), pixels, options, surveyor.span_pixels)
-    if divided or not options.follows_scenes:
+    if divided or not options.lengths.follow_scenes:
         return Draft(made, shown, divided)
     whole = shown.chunk(0, 0, len(shown))
     survey = surveyor.survey()
     if survey is None:
-        survey = survey_of(whole, made, store, trying=len(shown) > options.longest_batch)
+        survey = survey_of(whole, made, store, trying=len(shown) > options.lengths.longest_batch)
     # A film of one batch needs no trials here; whether it has more is known only now.
     if survey is not None and not survey.lost and _is_divided(shown, options, survey):
         survey = survey_of(whole, made, store)
@@ -274,7 +274,7 @@ class _WholeSurveyor:
     def __init__(self, options: EncodeOptions, span_pixels: int) -> None:
         self.span_pixels = span_pixels
         # Pictures that are edited are surveyed later, as the result has them.
-        looks = options.follows_scenes and not options.edits
+        looks = options.lengths.follow_scenes and not options.edits
         self._surveyor: Surveyor | None = Surveyor(options.trial_crf) if looks else None
         self._deinterlace = options.deinterlace
         self._geometry: Geometry | None = None

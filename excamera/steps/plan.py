@@ -22,7 +22,8 @@ from excamera.media.container.fragments import lead_of
 from excamera.media.container.output import output_container
 from excamera.media.losses import Lost, even_octaves
 from excamera.media.scenes import Survey
-from excamera.price.estimate import Film, guessed_crf, octave_of
+from excamera.price.film import Film
+from excamera.price.size import guessed_crf, octave_of
 from mu import Context, Event, Store, at_once
 
 Grant = Callable[[int, Limits], Limits]

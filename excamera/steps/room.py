@@ -11,7 +11,9 @@ from typing import Any
 
 from excamera.errors import DiskFull
 from excamera.job.options import EncodeOptions
-from excamera.price.estimate import Film, Pace, result_bytes
+from excamera.price.film import Film
+from excamera.price.pace import Pace
+from excamera.price.size import result_bytes
 
 _COPIES = 2
 """Of the result in the job's folder: its batches, and the whole."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from excamera.api.estimates import EstimateAnswer, EstimateRequest, asked, told
 from excamera.job.options import EncodeOptions
 from excamera.lifecycle import learning
-from excamera.price.estimate import Workers, estimate
+from excamera.price.estimate import estimate
 from excamera.price.learned import Model, ModelUnusable
+from excamera.price.workers import Workers
 from functions.api.settings import ApiSettings
 from mu import Store
 

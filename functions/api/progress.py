@@ -28,8 +28,10 @@ from excamera.job.records import JobResult, PlanSummary, Prediction
 from excamera.job.tally import Tally
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.failure import recorded
-from excamera.price import estimate as estimates
 from excamera.price.costs import actual
+from excamera.price.estimate import estimate
+from excamera.price.film import Film as PricedFilm
+from excamera.price.workers import Workers
 from functions.api.executions import Execution
 from functions.api.settings import ApiSettings
 from functions.api.so_far import so_far
@@ -126,13 +128,13 @@ def _estimated_usd(planned: PlanSummary, event: Event, settings: ApiSettings) ->
     """What the plan predicted; of a job that an older version planned, what our constants say."""
     if planned.predicted is not None:
         return float(planned.predicted["usd"])
-    workers = estimates.Workers(
+    workers = Workers(
         settings.memory_mb,
         settings.architecture,
         concurrency=planned.concurrency or _USUAL_CONCURRENCY,
     )
-    film = estimates.Film(**_film(planned).model_dump())
-    return estimates.estimate(film, EncodeOptions.from_json(event["options"]), workers).dollars
+    film = PricedFilm(**_film(planned).model_dump())
+    return estimate(film, EncodeOptions.from_json(event["options"]), workers).dollars
 
 
 def _predicted(planned: PlanSummary) -> Outcome | None:

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from excamera.job.objects import Keys
 from excamera.lifecycle import catalogue, ending, learning, spending
 from excamera.lifecycle.result_uploads import abort_uploads
-from excamera.price.estimate import Workers
+from excamera.price.workers import Workers
 from functions import begun
 from functions.settings import Settings
 from mu import open_store

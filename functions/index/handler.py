@@ -12,7 +12,8 @@ from excamera.job.options import EncodeOptions
 from excamera.lifecycle import spending
 from excamera.lifecycle.acceptance import Accepted, accepted
 from excamera.lifecycle.admission import turns
-from excamera.price.estimate import Film, Workers, environments_ahead, limits_of
+from excamera.price.film import Film
+from excamera.price.workers import Workers, environments_ahead, limits_of
 from excamera.steps.index import index
 from functions.learned import model_of
 from functions.settings import StoreSettings

@@ -10,8 +10,8 @@ from excamera.job.packing import Limits
 from excamera.job.plan import Plan
 from excamera.job.records import Prediction
 from excamera.lifecycle import admission, warming
-from excamera.price.estimate import Workers
 from excamera.price.predicted import predict_plan
+from excamera.price.workers import Workers
 from excamera.steps.plan import plan
 from functions.learned import model_of
 from functions.settings import TurnSettings

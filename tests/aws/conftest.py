@@ -10,13 +10,14 @@ import pytest
 import mu
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, digest
-from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK
 from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
 from mu.engines.stack import deployment
 from mu.store.s3 import client as s3_client
 from tests.aws.executors import ON, Cloud
 from tests.pipeline.clips import Clip
+from tests.support.assembly import built
 from tests.support.emulator import an_emulator
 
 Locally = Callable[..., str]
@@ -26,8 +27,7 @@ Locally = Callable[..., str]
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The app, synthesised for functions that run on this machine."""
     directory = tmp_path_factory.mktemp("assembly")
-    done = synthesise(directory, **HOST_CONTEXT)
-    assert done.returncode == 0, done.stderr
+    built(directory, **HOST_CONTEXT)
     return directory
 
 

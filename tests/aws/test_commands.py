@@ -260,7 +260,7 @@ def test_progress_in_a_terminal(environment: dict[str, str], tmp_path: Path) -> 
 
 def test_cancel(excamera: Command, stack: Deployed, emulator: Emulator, tmp_path: Path) -> None:
     """If this fails, a job started by mistake cannot be stopped."""
-    film = Clip(frames=600).write(tmp_path / "long.mp4")
+    film = Clip(frames=240).write(tmp_path / "long.mp4")
     with stopped_at(stack, "stitch"):  # so that it cannot end by itself before
         job: dict[str, Any] = json.loads(excamera("submit", film, "--json").stdout)
         until(lambda: json.loads(excamera("status", job["id"], "--json").stdout)["chunks"])

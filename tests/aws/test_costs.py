@@ -33,8 +33,11 @@ from excamera.job.plan import Plan
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
 from excamera.job.steps import STEPS as ALL
 from excamera.job.tally import Tally
-from excamera.price.costs import Shape, actual, foretold
-from excamera.price.estimate import COLD_START_S, Film, Workers, environments_ahead
+from excamera.price.costs import Ladder, Shape, actual, foretold
+from excamera.price.edits import edited
+from excamera.price.estimate import COLD_START_S
+from excamera.price.film import Film
+from excamera.price.workers import Workers, environments_ahead
 from mu.timeline import attempts
 from tests.aws.spans import FRAMES, LARGE, in_spans, padded
 from tests.aws.ways import spread_up_to
@@ -158,11 +161,12 @@ def check_counts(
     else:
         # Of workers that end at the same moment, all say that they join their batch, and S3 refuses
         # all but one. Each of them may put together what is noted of neighbouring batches.
-        others = shape.batches - 1
+        # So for each size of a ladder.
+        others, sizes = shape.batches - 1, 1 + shape.further_sizes
         more_writes, more_reads = writes - expected.writes, reads - expected.reads
         late = shape.divided_shares - shape.divided
-        assert 0 <= more_writes <= 3 * others + late, counted
-        assert 0 <= more_reads <= others * (shape.batches + 1) + late, counted
+        assert 0 <= more_writes <= sizes * (3 * others + late), counted
+        assert 0 <= more_reads <= sizes * (others * (shape.batches + 1) + late), counted
 
     # The job's own record of its cost.
     prefix = Keys(job.name).timeline
@@ -203,6 +207,32 @@ def test_a_job_in_shares_asks_for_what_was_foretold(
     shape = Shape.of(29, EncodeOptions().with_texts(options), limits=LIMITS)
     assert (shape.batches, shape.divided, shape.shares, shape.divided_shares) == (2, 2, 4, 4)
     check_counts(emulator, stack, film, f"costs/{mode}", options, lambda _: shape)
+
+
+LADDER = {"ladder": "32p,24p,16p"}
+SIZES = Film(29, 48, 32, 29 / 25)
+
+
+def test_a_ladder_asks_for_what_was_foretold(
+    emulator: Emulator, stack: Deployed, film: Path
+) -> None:
+    """If this fails, several sizes of a film cost other requests than the estimate says."""
+    told = {**LADDER, "codec": "vp9", "chunk-frames": "10", "container": "m3u8"}
+    options = EncodeOptions().with_texts(told)
+    shape = edited(SIZES, options).cut(options, Limits(job_workers=1))
+    assert (shape.batches, shape.ladder) == (3, Ladder(sizes=3, segments=2, manifests=5))
+    check_counts(emulator, stack, film, "costs/hls", told, lambda _: shape, alone=True)
+
+
+def test_a_ladder_in_shares_asks_for_what_was_foretold(
+    emulator: Emulator, stack: Deployed, film: Path
+) -> None:
+    """If this fails, shares of a ladder cost other requests than the estimate says."""
+    told = {**LADDER, "batch-chunks": "6", "chunk-frames": "3", "container": "mpd"}
+    options = EncodeOptions().with_texts(told)
+    shape = edited(SIZES, options).cut(options, LIMITS)
+    assert (shape.divided, shape.ladder) == (2, Ladder(sizes=3, segments=1, manifests=1))
+    check_counts(emulator, stack, film, "costs/dash", told, lambda _: shape)
 
 
 def test_a_job_in_spans_asks_for_what_was_foretold(
@@ -270,7 +300,7 @@ def test_the_cost_that_is_told_is_what_lambda_bills(
     assert cost["estimated_usd"] > 0
 
     # Another film, at the pace of the first.
-    further = Clip(frames=20, width=1920, height=1080, sound="aac").write(tmp_path / "further.mp4")
+    further = Clip(frames=20, width=1440, height=816, sound="aac").write(tmp_path / "further.mp4")
     like = (
         "--like",
         job.name,

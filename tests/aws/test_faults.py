@@ -13,6 +13,7 @@ import pytest
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, Job, digest
 from emulator.runs import until
+from excamera.job.encoders import AnchorSettings
 from excamera.job.options import EncodeOptions
 from tests.aws.spans import FRAMES, in_spans
 from tests.pipeline.clips import Clip
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.aws
 
 SHORT = EncodeOptions(chunk_frames=6)
 PUBLISHED = EncodeOptions(chunk_frames=6, mode="rebase")
+HASTY = EncodeOptions(crf=60, anchors=AnchorSettings(effort=0))
+"""For a film that has to be long, but not good."""
 
 
 def metadata(options: EncodeOptions) -> dict[str, str]:
@@ -100,12 +103,12 @@ def test_a_killed_worker_of_a_survey(
 ) -> None:
     """If this fails, one lost machine loses a long film, or changes where its batches end."""
     with in_spans(stack):
-        upload = stack.upload("killed survey.mp4", long_film)
+        upload = stack.upload("killed survey.mp4", long_film, metadata(HASTY))
         strike(emulator, stack.function("survey"), signal.SIGKILL)
         job = stack.job(upload)
     assert job.status == "SUCCEEDED", job
     # On this machine the film has no spans.
-    assert digest(stack.output(job.output["key"])) == locally(long_film)
+    assert digest(stack.output(job.output["key"])) == locally(long_film, HASTY)
     assert len(stack.timeline(job, "survey")) == 2
     assert attempts(stack, job, "survey") > 2
 

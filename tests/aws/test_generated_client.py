@@ -16,12 +16,11 @@ from uuid import uuid4
 
 import pytest
 
-from emulator import Emulator
 from emulator.excamera.deployed import Deployed
-from emulator.excamera.synthesis import STACK
 from emulator.runs import PATIENCE_S, until
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
+from tests.aws.executors import Cloud
 from tests.aws.test_who_may_call import ANY, user
 from tests.support.assembly import ROOT
 
@@ -31,9 +30,9 @@ REGION = "us-east-1"
 
 
 @pytest.fixture(scope="module")
-def deployed(guarded: Emulator, assembly: Path) -> Deployed:
+def deployed(cloud: Cloud) -> Deployed:
     """The stack where signatures are enforced."""
-    return Deployed(STACK, guarded.client, guarded.deploy(assembly, STACK))
+    return cloud.stack
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +68,12 @@ def generated(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def signed(guarded: Emulator, monkeypatch: pytest.MonkeyPatch) -> Any:
+def signed(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The class of docs/api.md, with the keys of a user who may call everything.
 
     The emulator takes the account's owner without a signature, so it is not the owner.
     """
-    caller = user(guarded, "generated", ANY).__self__  # type: ignore[attr-defined]
+    caller = user(cloud.emulator, "generated", ANY).__self__  # type: ignore[attr-defined]
     keys = caller._session.get_credentials()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_key)

@@ -16,8 +16,8 @@ from emulator.runs import until
 from excamera.cli.main import excamera
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
-from excamera.price.estimate import Pace
 from excamera.price.learned import Model
+from excamera.price.pace import Pace
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]

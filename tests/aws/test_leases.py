@@ -12,12 +12,10 @@ from pathlib import Path
 import pytest
 
 import mu
-from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.excamera.synthesis import STACK
-from mu.engines.stack import deployment
 from mu.engines.stack.share import Keys, read_outcomes
-from mu.store.s3 import client as s3_client
+from tests.aws.executors import Cloud
 from tests.support.processes import alive, wait_until
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -46,13 +44,9 @@ with mu.Executor(f"stack:{stack}", workers=2, timeout=800) as ex:
 
 
 @pytest.fixture(scope="module")
-def stack(guarded: Emulator, assembly: Path) -> Iterator[Deployed]:
+def stack(cloud: Cloud) -> Deployed:
     """The stack, deployed where roles are enforced; this process's clients reach it."""
-    s3_client.client.cache_clear()
-    deployment.client.cache_clear()
-    yield Deployed(STACK, guarded.client, guarded.deploy(assembly, STACK))
-    s3_client.client.cache_clear()
-    deployment.client.cache_clear()
+    return cloud.stack
 
 
 class Client:

@@ -17,10 +17,11 @@ import redis
 import mu
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
-from emulator.excamera.synthesis import HOST_CONTEXT, STACK, synthesise
+from emulator.excamera.synthesis import HOST_CONTEXT, STACK
 from mu.engines.stack import deployment
 from mu.engines.stack.share import Keys
 from mu.store.s3 import client as s3_client
+from tests.support.assembly import built
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
@@ -33,8 +34,7 @@ def stack(guarded: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     if not (shutil.which("redis-server") or shutil.which("valkey-server")):
         pytest.skip("no redis-server here (Debian: redis-server)")
     assembly: Path = tmp_path_factory.mktemp("with-server")
-    done = synthesise(assembly, **HOST_CONTEXT, mu_server="valkey")
-    assert done.returncode == 0, done.stderr
+    built(assembly, **HOST_CONTEXT, mu_server="valkey")
     s3_client.client.cache_clear()
     deployment.client.cache_clear()
     yield Deployed(STACK, guarded.client, guarded.deploy(assembly, STACK))

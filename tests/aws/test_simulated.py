@@ -28,8 +28,10 @@ from excamera.job.packing import SPREAD_CALLS
 from excamera.job.plan import Plan
 from excamera.job.steps import DEFAULT_MEMORY_MB, SPREADING, STEP_NAMES
 from excamera.price.costs import READS_OF_ENVIRONMENT, besides
-from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.stages import Stages, batches_of
+from excamera.price.workers import Workers
 from mu.fanout import UNWANTED_S
 from mu.simulation import CLOUD, Result
 from tests.aws.spans import FRAMES, LARGE, in_spans, padded

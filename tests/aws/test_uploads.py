@@ -11,7 +11,8 @@ import av
 import pytest
 
 from emulator.excamera.deployed import MIN_PART, Deployed, Upload, digest
-from excamera.job.options import EncodeOptions, VpxSettings
+from excamera.job.encoders import VpxSettings
+from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
 from mu.timeline import attempts
 from tests.aws.noise import write_noise

@@ -150,8 +150,8 @@ def test_all_options_are_offered_with_their_help(caller: Caller) -> None:
 def test_an_estimate_follows_the_options(caller: Caller) -> None:
     """If this fails, the page promises the same whatever is asked for."""
 
-    def estimated(**options: Any) -> dict[str, Any]:
-        film = {"frames": 2400, "width": 1920, "height": 1080, "duration_s": 100}
+    def estimated(sound: int | bool = 1, **options: Any) -> dict[str, Any]:
+        film = {"frames": 2400, "width": 1920, "height": 1080, "duration_s": 100, "sound": sound}
         body = json.dumps({"film": film, "options": options}).encode()
         status, _, found = caller.ask(
             "POST", "/estimate", body, Authorization=caller.proof, Content_Type="application/json"
@@ -165,6 +165,9 @@ def test_an_estimate_follows_the_options(caller: Caller) -> None:
     assert (small["width"], small["height"]) == (640, 360)
     assert usual["seconds"] > 2 * small["seconds"] > 0
     assert usual["bytes"] > 2 * small["bytes"] > 0
+    silent = estimated(0)["bytes"]
+    assert estimated(3)["bytes"] - silent == 3 * (usual["bytes"] - silent) > 0
+    assert estimated(False)["bytes"] == silent, "callers from before it was a count"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from excamera.job.options import DEADLINES, EncodeOptions, VpxSettings
+from excamera.job.encoders import DEADLINES, VpxSettings
+from excamera.job.options import EncodeOptions
 from excamera.media.chunk_encoder import encode_chunk, vpx_options
 from excamera.media.source.picture import frame_of
 from tests.pipeline.clips import moving_picture

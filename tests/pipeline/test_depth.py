@@ -30,7 +30,9 @@ from excamera.media.plain import check_plain, encode_plain
 from excamera.media.source.framing import cropped, sized
 from excamera.media.source.picture import bits_of, frame_of, geometry_of, planes_of, to_i420
 from excamera.media.source.tonemapping import PQ
-from excamera.price.estimate import Pace, Workers, estimate
+from excamera.price.estimate import estimate
+from excamera.price.pace import Pace
+from excamera.price.workers import Workers
 from tests.pipeline.clips import Clip
 from tests.pipeline.test_headers import LIGHT, X265
 

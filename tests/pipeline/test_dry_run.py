@@ -15,8 +15,9 @@ from excamera.job.options import EncodeOptions
 from excamera.job.plan import Plan
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.local import encode_file
-from excamera.price.estimate import Pace, Workers
+from excamera.price.pace import Pace
 from excamera.price.predicted import predict_plan
+from excamera.price.workers import Workers
 from excamera.work import JOB
 from mu import DirectoryStore, Executor
 from tests.pipeline.clips import Clip

@@ -18,7 +18,7 @@ from excamera.local import encode_file
 from excamera.media.audio import read_sound
 from excamera.media.source.clock import Clock
 from excamera.price.edits import edited
-from excamera.price.estimate import Film as FilmToPrice
+from excamera.price.film import Film as FilmToPrice
 from tests.pipeline.clips import (
     RATE,
     Clip,

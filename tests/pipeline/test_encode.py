@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import codec
+from excamera.job.encoders import VpxSettings
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
-from excamera.job.options import EncodeOptions, VpxSettings
+from excamera.job.options import EncodeOptions
 from excamera.local import encode_file
 from excamera.media.playback import read_file
 from mu import DirectoryStore, MemoryStore

@@ -12,9 +12,10 @@ from codec import is_key_frame, is_shown
 from excamera.cli import main
 from excamera.errors import UnreadableFrame
 from excamera.job.batches import Chunk
+from excamera.job.encoders import AnchorSettings
 from excamera.job.flow import FUNCTIONS, excamera_flow
 from excamera.job.objects import Job, Keys
-from excamera.job.options import AnchorSettings, EncodeOptions
+from excamera.job.options import EncodeOptions
 from excamera.job.plan import Plan
 from excamera.local import encode_file
 from excamera.media.playback import read_file

@@ -21,7 +21,11 @@ from excamera.job.forms import parse_audio
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.local import encode_file
-from excamera.price.estimate import Film, Pace, Workers, estimate, result_bytes
+from excamera.price.estimate import estimate
+from excamera.price.film import Film
+from excamera.price.pace import Pace
+from excamera.price.size import result_bytes
+from excamera.price.workers import Workers
 from tests.pipeline.clips import RATE, Clip
 
 OPTIONS = EncodeOptions(chunk_frames=15, batch_chunks=1, crf=60, audio="all")

@@ -19,7 +19,9 @@ from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle.acceptance import Accepted, accepted, surveyed
-from excamera.price.estimate import Film, Workers, estimate
+from excamera.price.estimate import estimate
+from excamera.price.film import Film
+from excamera.price.workers import Workers
 from excamera.steps.index import index
 from excamera.steps.plan import plan
 from mu import Context, MemoryStore

@@ -17,7 +17,7 @@ from benchmarks.speed.report import render
 from benchmarks.speed.schedule import Parts, share_of_time
 from benchmarks.speed.stages import MEMORY, OTHER, STAGES, stage_of
 from benchmarks.speed.targets import Verdict, verdicts
-from excamera.price.estimate import Pace
+from excamera.price.pace import Pace
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "benchmarks" / "results" / "speed.json"

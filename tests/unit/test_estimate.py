@@ -11,24 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from excamera.job.cut import Frames, cut
-from excamera.job.options import DEADLINES, AnchorSettings, EncodeOptions
+from excamera.job.encoders import DEADLINES, AnchorSettings
+from excamera.job.options import EncodeOptions
 from excamera.job.packing import SHARE_PIXELS, Cut, Limits, share_of
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per
 from excamera.job.tally import Tally
 from excamera.price.costs import Shape, actual, foretold
-from excamera.price.estimate import (
+from excamera.price.estimate import estimate
+from excamera.price.film import Film
+from excamera.price.machine import machine_seconds
+from excamera.price.pace import (
     CPU_USED,
     CRF_OCTAVE,
     CRF_TIME_OCTAVE,
     DEADLINE_FACTORS,
     EFFORT_TIMES,
-    Film,
     Pace,
-    Workers,
-    estimate,
 )
-from excamera.price.machine import machine_seconds
 from excamera.price.stages import equal_batches
+from excamera.price.workers import Workers
 from mu import Attempt
 from tests.support.shared import ROOT
 

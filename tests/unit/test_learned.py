@@ -11,17 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from excamera.job.options import AnchorSettings, EncodeOptions
+from excamera.job.encoders import AnchorSettings
+from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.records import JobResult, Outcome, Prediction
 from excamera.job.steps import DEFAULT_MEMORY_MB, task_name
 from excamera.job.tally import Tally
 from excamera.price.costs import actual
-from excamera.price.estimate import SOUND_BITS, Film, Pace, Workers, estimate
+from excamera.price.estimate import estimate
+from excamera.price.film import Film
 from excamera.price.learned import BOUND, KEPT, PARTS, Lesson, Model, ModelUnusable, lesson_of
+from excamera.price.pace import SOUND_BITS, Pace
 from excamera.price.predicted import MOST_SIMULATED, predict, workers_within
 from excamera.price.simulated import Simulated, before_s, simulated
 from excamera.price.stages import equal_batches
+from excamera.price.workers import Workers
 from mu import Attempt
 from mu.simulation import CLOUD
 

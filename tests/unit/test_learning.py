@@ -22,8 +22,10 @@ from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle import learning
 from excamera.lifecycle.catalogue import find, record
 from excamera.lifecycle.ending import Ended, end_of_job
-from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.film import Film
 from excamera.price.learned import Lesson, Model, ModelUnusable
+from excamera.price.pace import Pace
+from excamera.price.workers import Workers
 from mu import Attempt, MemoryStore, Range, TaskRecord
 
 TOLD = {

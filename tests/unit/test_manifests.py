@@ -24,7 +24,9 @@ from excamera.media.manifest.representation import (
     codec_string,
     segment_starts,
 )
-from excamera.price.estimate import Film, Pace, result_bytes
+from excamera.price.film import Film
+from excamera.price.pace import Pace
+from excamera.price.size import result_bytes
 from excamera.price.stages import equal_batches
 
 

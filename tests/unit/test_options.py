@@ -21,14 +21,8 @@ from excamera.cli.jobs import check_ending
 from excamera.cli.submit import ask_for, submit
 from excamera.errors import OptionError, UnknownOutputFormat
 from excamera.job.codecs import MANIFESTS
-from excamera.job.options import (
-    OFFERED,
-    OPTIONS,
-    QI_OF_CRF,
-    EncodeOptions,
-    RebaseSettings,
-    VpxSettings,
-)
+from excamera.job.encoders import QI_OF_CRF, RebaseSettings, VpxSettings
+from excamera.job.options import OFFERED, OPTIONS, EncodeOptions
 from excamera.job.rules import Option, Value
 from functions.api.jobs import Jobs
 

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from benchmarks.common.circumstances import RESULTS
-from excamera.job.options import H264_PRESETS, EncodeOptions
+from excamera.job.encoders import H264_PRESETS
+from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.steps import DEFAULT_MEMORY_MB
-from excamera.price.estimate import Film, Pace, Workers, estimate
+from excamera.price.estimate import estimate
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.plain import COSTS, bits_of, seconds_of
 from excamera.price.stages import Stages, equal_batches
+from excamera.price.workers import Workers
 
 FILM = Film(2400, 1280, 720, 100.0)
 WORKERS = Workers(DEFAULT_MEMORY_MB)

@@ -17,9 +17,10 @@ from excamera.job.cut import (
     span_to_read,
     spans,
 )
+from excamera.job.encoders import VpxSettings
 from excamera.job.geometry import Geometry
 from excamera.job.objects import Job, Keys
-from excamera.job.options import EncodeOptions, VpxSettings
+from excamera.job.options import EncodeOptions
 from excamera.job.packing import Packing
 from excamera.job.plan import Plan, SourceFile
 from excamera.job.records import ShareRecord
@@ -105,8 +106,8 @@ def test_a_long_scene_is_split_evenly() -> None:
             for length in (6, 12, 24):
                 options = EncodeOptions(batch_chunks=x)
                 sizes = [sum(one) for one in lengths(count, options, Known([], {0: length}))]
-                assert len(sizes) == -(-count // options.longest_batch)
-                assert max(sizes) <= options.longest_batch
+                assert len(sizes) == -(-count // options.lengths.longest_batch)
+                assert max(sizes) <= options.lengths.longest_batch
                 assert max(sizes) - min(sizes) <= 24
 
 
@@ -130,7 +131,8 @@ def test_the_longest_batch() -> None:
         (EncodeOptions(chunk_frames=5, mode="rebase"), 5, 80, 16),
         (EncodeOptions(batch_chunks=1000), 12, 6000, 500),
     ):
-        found = (options.usual_frames, options.longest_batch, options.usual_chunks)
+        lengths = options.lengths
+        found = (lengths.usual_frames, lengths.longest_batch, lengths.usual_chunks)
         assert found == (frames, longest, chunks)
 
 

@@ -22,11 +22,13 @@ from excamera.job.packing import FRONT, Limits
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.price import planner
 from excamera.price.choices import Choice, Point
-from excamera.price.estimate import Film, Pace, Workers
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.planner import planned
 from excamera.price.sieve import candidates
 from excamera.price.simulated import simulated
 from excamera.price.structures import MORE_BITS, MOST_MORE_BITS, structures
+from excamera.price.workers import Workers
 from mu.simulation import CLOUD
 
 BASE = EncodeOptions()

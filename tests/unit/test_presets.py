@@ -16,7 +16,8 @@ from excamera.cli.options import by_hand, given, goal_of
 from excamera.cli.presets import written_out
 from excamera.cli.submit import ask_for
 from excamera.errors import OptionError
-from excamera.job.options import EncodeOptions, VpxSettings, expanded
+from excamera.job.encoders import VpxSettings
+from excamera.job.options import EncodeOptions, expanded
 from excamera.job.presets import PRESETS, Preset
 from excamera.job.target import Target
 from excamera.lifecycle import uploads

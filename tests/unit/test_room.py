@@ -11,7 +11,9 @@ import pytest
 
 from excamera.errors import DiskFull
 from excamera.job.options import EncodeOptions
-from excamera.price.estimate import Film, Pace, result_bytes
+from excamera.price.film import Film
+from excamera.price.pace import Pace
+from excamera.price.size import result_bytes
 from excamera.steps import index, room
 from excamera.steps.room import bytes_in, check_room
 from mu import DirectoryStore

@@ -11,10 +11,15 @@ from excamera.job.environments import calls_for
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
-from excamera.price.costs import Shape, foretold
-from excamera.price.estimate import Film, Pace, Workers, estimate, guessed_crf
+from excamera.price.costs import Ladder, Shape, foretold
+from excamera.price.edits import edited
+from excamera.price.estimate import estimate
+from excamera.price.film import Film
+from excamera.price.pace import Pace
 from excamera.price.simulated import simulated
+from excamera.price.size import guessed_crf
 from excamera.price.stages import equal_batches
+from excamera.price.workers import Workers
 from mu.fanout import UNWANTED_S
 from mu.simulation import CLOUD, Cloud, Fanout
 
@@ -39,14 +44,27 @@ OPTIONS = {
 @pytest.mark.parametrize("options", OPTIONS)
 def test_counts_are_those_foretold(film: str, options: str) -> None:
     """A simulated job makes other calls, transitions or requests than the flow is billed for."""
-    made = simulated(FILMS[film], OPTIONS[options], WORKERS, cloud=STEADY)
-    shape = made.stages.shape
+    shape = check_counts(FILMS[film], OPTIONS[options])
     assert shape == Shape.of(
         FILMS[film].frames,
         OPTIONS[options],
         FILMS[film].width * FILMS[film].height,
         WORKERS.limits,
     )
+
+
+@pytest.mark.parametrize("codec", ["vp8", "vp9"])
+def test_counts_of_a_ladder_are_those_foretold(codec: str) -> None:
+    """A simulated ladder makes other requests than its estimate has."""
+    options = EncodeOptions().with_texts({"codec": codec, "ladder": "1080p,720p,480p"})
+    shape = check_counts(edited(Film(2400, 1920, 1080, 100.0), options), options)
+    assert shape.ladder == Ladder(sizes=3, segments=4, manifests=1)
+
+
+def check_counts(film: Film, options: EncodeOptions) -> Shape:
+    """Compares what a simulated job asks for with what is foretold; returns its shape."""
+    made = simulated(film, options, WORKERS, cloud=STEADY)
+    shape = made.stages.shape
     environments = len({call.worker for call in made.result.calls if call.task == "encode"})
     expected = foretold(
         shape,
@@ -64,6 +82,7 @@ def test_counts_are_those_foretold(film: str, options: str) -> None:
     looked = made.usage.reads - expected.reads
     assert sum(int(s / UNWANTED_S - 0.5) for s in spread_s) <= looked
     assert looked <= sum(int(s / UNWANTED_S) for s in spread_s)
+    return shape
 
 
 def test_time_and_price_are_near_the_estimate() -> None:

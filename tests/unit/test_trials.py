@@ -10,7 +10,8 @@ import pytest
 import codec
 from codec import EncodeSettings, Raster
 from excamera.job.cut import USUAL_BATCH
-from excamera.job.options import QI_OF_CRF, EncodeOptions
+from excamera.job.encoders import QI_OF_CRF
+from excamera.job.options import EncodeOptions
 from excamera.media.anchors import encode_anchors, encode_between, join_anchored
 from excamera.media.lookahead import Lookahead, lost_of
 from excamera.media.losses import Lost, even_octaves

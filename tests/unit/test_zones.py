@@ -13,7 +13,9 @@ from excamera.job.batches import Batch
 from excamera.job.cut import Frames, cut
 from excamera.job.options import EncodeOptions
 from excamera.job.zones import ZonedFrames, parse_zones, zoned_frames
-from excamera.price.estimate import Film, Pace, result_bytes
+from excamera.price.film import Film
+from excamera.price.pace import Pace
+from excamera.price.size import result_bytes
 from tests.unit.test_plan import plan
 
 

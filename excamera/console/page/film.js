@@ -20,7 +20,7 @@ export async function factsOf(file) {
     return {
       width: video.videoWidth, height: video.videoHeight, duration_s: video.duration,
       frames: Math.max(1, Math.round(video.duration * (rate ?? USUAL_RATE))),
-      sound: sound === undefined || sound > 0,
+      sound: Number(sound === undefined || sound > 0),
       guessed: rate === null,
     };
   } catch {

@@ -19,7 +19,9 @@ from excamera.job.steps import DEFAULT_MEMORY_MB, FUNCTIONS, STEP_NAMES
 from excamera.lifecycle.admission import EVENT_SOURCE, TURN
 from excamera.lifecycle.uploads import job_of_upload
 from excamera.media.sample import SampleClip, write_sample
-from excamera.price.estimate import Estimate, Film, Workers, estimate
+from excamera.price.estimate import Estimate, estimate
+from excamera.price.film import Film
+from excamera.price.workers import Workers
 from mu.prices import GB_SECOND_USD
 from tests.live.report.subject import REFUSED, Live, Scale, Section, quantiles, spread
 
