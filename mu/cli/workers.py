@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +14,7 @@ import click
 from mu.cli.moving_line import MovingLine
 from mu.errors import MuError, StackError, TaskFailed
 from mu.executor import HERE, Executor
+from mu.store.directory import DirectoryStore
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -62,6 +64,12 @@ def worker_options(command: Decorated) -> Decorated:
             type=click.IntRange(min=1),
             help="The most that run at once; by default one per CPU, or what the account has.",
         ),
+        click.option(
+            "--timeline",
+            metavar="NAME",
+            help="Store what each attempt did, for reports and the console: under this name in the "
+            "stack, or with --local in this folder, whose last part is the name.",
+        ),
         click.option("--local", is_flag=True, help="Use processes of this machine."),
         stack_option,
     ):
@@ -80,6 +88,7 @@ def counted(
     retries: int,
     timeout: float | None,
     packages: Sequence[str],
+    timeline: str | None,
 ) -> Iterator[tuple[Executor, Callable[[str, Any], bool]]]:
     """An executor, and a function that is told each outcome with the item's name.
 
@@ -89,6 +98,14 @@ def counted(
     Raises:
         SomeFailed: some outcomes were failures.
     """
+    store = None
+    if local and timeline is not None:
+        folder = Path(timeline)
+        if not folder.name or folder.exists():
+            raise click.ClickException(
+                f"--timeline {timeline}: name a folder that is not there yet, such as jobs/tonight"
+            )
+        store, timeline = DirectoryStore(folder.parent), folder.name
     done = failed = 0
     line = MovingLine(sys.stderr, sys.stderr.isatty())
 
@@ -111,6 +128,8 @@ def counted(
             retries=retries,
             timeout=timeout,
             packages=packages,
+            store=store,
+            timeline=timeline,
         )
     except StackError as error:
         raise StackError(f"{error} (--local uses this machine)") from error

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from mu import DirectoryStore
+from mu.timelines import Timelines
 from tests.support.processes import alive, wait_until
 
 
@@ -49,6 +51,25 @@ def test_a_program_runs_over_files(texts: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     found = {path.name: path.read_text() for path in (texts / "out").iterdir()}
     assert found == {"a.up": "one\n", "b.up": "two\n", "-n $(x).up": "three\n"}
+
+
+def test_what_happened_is_stored_for_reports(texts: Path) -> None:
+    """If this fails, jobs of the command line are in no report and not in the console."""
+    given = (
+        "run", "--input", "*.txt", "--output", "out/{stem}", "--timeline", "jobs/tonight",
+        "--", "cp", "{in}", "{out}",
+    )  # fmt: skip
+    assert mu(*given, inside=texts).returncode == 0
+    timelines = Timelines(DirectoryStore(texts / "jobs"))
+    job = timelines.job("tonight")
+    assert job is not None
+    assert job.state == "succeeded"
+    records, _ = timelines.records("tonight", "", 100)
+    assert len(records) == 3
+    assert {path.name for path in (texts / "jobs").iterdir()} == {".jobs", "tonight"}
+    again = mu(*given, inside=texts)
+    assert again.returncode == 2
+    assert "jobs/tonight: name a folder that is not there yet" in again.stderr
 
 
 def test_what_a_program_prints_is_the_result(texts: Path) -> None:
