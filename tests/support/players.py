@@ -62,7 +62,13 @@ const SHAKA = async () => {
   await player.load("__URL__");
   const tracks = player.getVariantTracks().sort((a, b) => b.height - a.height);
   return [tracks.map((one) => one.height), async (number) => {
+    if (player.getVariantTracks().some((one) => one.active && one.id == tracks[number].id)) return;
+    // A seek while it drops what it has of another size may stop it for good.
+    const fetched = new Promise((done) => player.addEventListener("segmentappended", (event) => {
+      if (event.contentType == "video") done();
+    }));
     player.selectVariantTrack(tracks[number], true);
+    await fetched;
   }, () => player.destroy()];
 };
 const HLS = async () => {
