@@ -1,6 +1,7 @@
 """Draws the pictures of `console.md`: ``python -m docs.console_pictures``, with Chromium.
 
-It serves the console over a new folder, drags a sample film into its page, and looks at the job.
+It serves the console over a new folder, beside a job of mu, drags a sample film into its page, and
+looks at the job.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from excamera.console.local import local_console
+from mu import DirectoryStore, Executor
 from tests.support.chromium import Page, chromium
 
 FIGURES = Path(__file__).resolve().parent / "figures"
@@ -24,8 +26,10 @@ def main() -> int:
         film = folder / "sample.mp4"
         subprocess.run([_EXCAMERA, "sample", "--seconds", "6", str(film)], check=True,
                        capture_output=True)  # fmt: skip
+        with Executor(workers=2, store=DirectoryStore(folder / "mu"), timeline="checksums") as ex:
+            list(ex.map(hash, range(8)))
         with (
-            local_console(folder / "console", 0) as address,
+            local_console(folder / "console", 0, mu=folder / "mu") as address,
             chromium(folder / "profile") as driven,
         ):
             page = driven.page(address, width=1280, height=900)
@@ -35,16 +39,18 @@ def main() -> int:
             page.click("#send")
             page.until("document.getElementById('job-state')?.textContent === 'done'")
             page.until("document.querySelector('#result-video')?.readyState >= 2")
-            _show(page, "console.png", 1280, 1450)
+            page.until("document.querySelector('#job-report button')")
+            _show(page, "console.png", 1280, 1600, "html")
             page.prefer(dark=True)
-            _show(page, "console-phone.png", 430, 1000)
+            _show(page, "console-phone.png", 430, 1000, "#job-title")
             page.close()
     return 0
 
 
-def _show(page: Page, name: str, width: int, height: int) -> None:
+def _show(page: Page, name: str, width: int, height: int, first: str) -> None:
+    """Take a picture that begins with an element."""
     page.resize(width, height)
-    page.ask("document.querySelector('#job-title').scrollIntoView() ?? true")
+    page.ask(f"document.querySelector('{first}').scrollIntoView() ?? true")
     page.picture(FIGURES / name, whole=False)
 
 
