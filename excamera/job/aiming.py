@@ -35,6 +35,7 @@ AT_FIRST = 24
 """Samples of the first round, whose crf is a guess."""
 
 _GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it, without their whole part, are spread evenly however many are taken."""
 
 _NEAR = 0.75
 """Steps of crf from an encoded sample within which two points of each sample say enough."""
