@@ -68,8 +68,9 @@ class Setting:
         return self.environment.run("job", SHARE, slots=1, left_s=left_s)
 
     def began(self, name: str) -> bool:
-        """Whether a call has begun."""
-        return (self.folder / name).exists()
+        """Whether a call has begun, and has said so."""
+        note = self.folder / name
+        return note.exists() and note.stat().st_size > 0
 
     def outcomes(self) -> dict[int, Outcome]:
         """What became of calls; each is told once."""
