@@ -4,10 +4,13 @@ import os
 import signal
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# The same examples every time: a test that fails does so for all, and again.
-settings.register_profile("suite", derandomize=True)
+# The same examples every time: a test that fails does so for all, and again. For the same reason
+# nothing is timed.
+settings.register_profile(
+    "suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("suite")
 
 # Shells start background jobs with Ctrl-C ignored, and programs under test would inherit that.

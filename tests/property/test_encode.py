@@ -12,7 +12,7 @@ from codec import EncodeSettings, Raster
 from tests.support.pictures import moving_pictures, psnr
 from tests.support.streams import DECODERS, encode_with_libvpx, play, states
 
-SETTINGS = settings(deadline=None, max_examples=30)
+SETTINGS = settings(max_examples=30)
 
 
 def encode_stream(pictures, y_ac_qi, encode_settings=lambda index: EncodeSettings()):

@@ -20,7 +20,7 @@ from tests.support.streams import (
     states,
 )
 
-SETTINGS = settings(deadline=None, max_examples=20)
+SETTINGS = settings(max_examples=20)
 ONLY_ALTREF = Flag.FORCE_ALTREF | Flag.NO_UPD_LAST | Flag.NO_UPD_GOLDEN
 ONLY_GOLDEN = Flag.FORCE_GOLDEN | Flag.NO_UPD_LAST | Flag.NO_UPD_ALTREF
 FROM_ALTREF = Flag.NO_REF_LAST | Flag.NO_REF_GOLDEN

@@ -10,7 +10,7 @@ from codec import EncodeSettings, Reference
 from tests.support.pictures import moving_pictures
 from tests.support.streams import DECODERS, play, shown_rasters
 
-SETTINGS = settings(deadline=None, max_examples=30)
+SETTINGS = settings(max_examples=30)
 
 HIDDEN = EncodeSettings(show=False, refresh_last=False, refresh_altref=True)
 

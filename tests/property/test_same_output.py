@@ -10,7 +10,7 @@ from tests.support import outputs
 from tests.support.levels import REFERENCE, processes
 from tests.support.stream_strategy import EDGES, STREAMS
 
-SETTINGS = settings(deadline=None, max_examples=50)
+SETTINGS = settings(max_examples=50)
 THREADS = (2, 3, 5)
 
 

@@ -14,7 +14,7 @@ from codec import Raster, State
 from tests.support.pictures import moving_pictures
 from tests.support.streams import Flag, encode_with_libvpx, states
 
-SETTINGS = settings(deadline=None, max_examples=25)
+SETTINGS = settings(max_examples=25)
 
 
 @SETTINGS

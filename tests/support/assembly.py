@@ -9,6 +9,8 @@ from typing import Any
 from emulator.excamera.synthesis import STACK
 
 ROOT = Path(__file__).resolve().parents[2]
+_IN_PLACE = {"aws:cdk:disable-asset-staging": True}
+"""Assemblies name the layers where they are, and copy none of their 150 MB."""
 
 
 def built(outdir: Path, **context: Any) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def built(outdir: Path, **context: Any) -> dict[str, Any]:
     use_own_node()
     from stacks.app import synthesise
 
-    settings = json.loads((ROOT / "cdk.json").read_text())["context"] | context
+    settings = json.loads((ROOT / "cdk.json").read_text())["context"] | _IN_PLACE | context
     return synthesise(settings, outdir)
 
 

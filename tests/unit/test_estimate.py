@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from excamera.job.cut import Frames, cut
@@ -37,7 +37,6 @@ FILM = Film(14_400, 1920, 1080, 600.0)
 WORKERS = Workers(DEFAULT_MEMORY_MB)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 3000), st.integers(1, 40), st.integers(1, 20), st.integers(1, 8))
 def test_a_shape_is_what_the_plan_cuts(frames: int, n: int, x: int, cpus: int) -> None:
     """If this fails, estimates count more or fewer calls than jobs have."""

@@ -94,7 +94,7 @@ def most_at_once(spans: list[tuple[float, float]]) -> int:
     return most
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CLOUDS, st.integers(0, 2**40), st.integers(1, 12), st.sampled_from(Fanout))
 def test_limits_hold(cloud: Cloud, seed: int, at_once: int, fanout: Fanout) -> None:
     """More calls run, more environments are made or more bodies run at once than may."""
@@ -120,7 +120,7 @@ def test_limits_hold(cloud: Cloud, seed: int, at_once: int, fanout: Fanout) -> N
     assert most_at_once(shares) <= 3 * at_once
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CLOUDS, st.integers(0, 2**40), st.sampled_from(Fanout), st.sampled_from([0.0, 0.2]))
 def test_the_critical_path_is_the_whole_time(
     cloud: Cloud, seed: int, fanout: Fanout, hedge: float
@@ -136,7 +136,7 @@ def test_the_critical_path_is_the_whole_time(
     assert len(originals) <= 102
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(CLOUDS, st.integers(0, 2**40), st.sampled_from(Fanout))
 def test_a_seed_decides_everything(cloud: Cloud, seed: int, fanout: Fanout) -> None:
     """A simulation cannot be repeated."""
@@ -155,7 +155,7 @@ def test_seeds_differ() -> None:
     assert len(set(call_s)) == len(call_s)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     CLOUDS,
     st.integers(0, 2**40),
