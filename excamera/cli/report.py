@@ -83,10 +83,13 @@ def report(
             return
     with contextlib.ExitStack() as kept:
         found = [
-            facts_of(one)
-            if Path(one).exists() or is_object_url(one)
-            else _in_the_cloud(cloud, one, kept)
+            side
             for one in runs
+            for side in (
+                facts_of(one)
+                if Path(one).exists() or is_object_url(one)
+                else _in_the_cloud(cloud, one, kept)
+            )
         ]
         made = report_of(
             found, reference or "", title=title, measure=quality, workers=workers, say=say
@@ -100,7 +103,7 @@ def report(
         click.echo(f"{page}: {page.stat().st_size:,} bytes")
 
 
-def _in_the_cloud(cloud: Cloud, job: str, kept: contextlib.ExitStack) -> JobFacts:
+def _in_the_cloud(cloud: Cloud, job: str, kept: contextlib.ExitStack) -> list[JobFacts]:
     """The facts of a job; copies of what it has made stay until the report is made."""
     if not _may_be_job(job):
         raise NoSuchInput(f"{job}: no such file")

@@ -101,9 +101,9 @@ def test_every_other_batch_is_measured_as_in_the_whole_film(ending: str, tmp_pat
         "encode", "-q", str(source), str(tmp_path / f"film.{ending}"), *codec, "-n", "5",
         "--workers", "1", "--keep-job", str(folder),
     ]) == 0  # fmt: skip
-    whole = job_facts(folder)
+    [whole] = job_facts(folder)
     job = Job.load(DirectoryStore(folder), JOB)
-    some = with_source(whole, job, 2)
+    [some] = with_source([whole], job, 2)
     all_of_it, sampled = (
         report_of([one], workers=2, threads=threads)
         for one, threads in ((whole, False), (some, True))
@@ -130,7 +130,7 @@ def test_every_other_batch_is_measured_as_in_the_whole_film(ending: str, tmp_pat
     for at in both:
         assert sampled.source.views[at] == all_of_it.source.views[at]
         assert sampled.results[0].differences[at] == all_of_it.results[0].differences[at]
-    none = with_source(replace(whole, source=None), job, 0)
+    [none] = with_source([replace(whole, source=None)], job, 0)
     assert none.source is None
     assert none.run.notes[-1].startswith("no quality: ")
 
