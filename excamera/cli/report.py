@@ -58,10 +58,10 @@ def report(
     """Write what happened in encodes to one HTML page, side by side.
 
     Each of them is a job of a stack, the folder of a job on this machine (as --keep-job leaves
-    it), any video, or a job of mu: the folder or s3:// URL where it has stored its records. With
-    --json the same facts are printed, and no page is written unless -o names one. A stack makes the
-    report of its job itself, unless there are several things to show, or --reference, --title,
-    --workers or --no-quality is given.
+    it), any video, or a job of mu: the folder or s3:// URL where it has stored its records. Of a
+    ladder, its sizes stand side by side. With --json the same facts are printed, and no page is
+    written unless -o names one. A stack makes the report of its job itself, unless there are
+    several things to show, or --reference, --title, --workers or --no-quality is given.
     """
     from excamera.report.making import facts_of, report_of
     from excamera.report.page import write_report

@@ -78,6 +78,8 @@ def _copy_plan(account: Account, stack: Stack, name: str, folder: Path) -> None:
 
 
 def _is_wanted(keys: Keys, one: dict[str, Any]) -> bool:
-    key = str(one["Key"])
+    key = PurePosixPath(one["Key"])
     parents = (keys.prefix, keys.clusters.rstrip("/"), str(PurePosixPath(keys.survey(0)).parent))
-    return key.endswith(".json") and key.rpartition("/")[0] in parents
+    # Each size of a ladder has batches of its own.
+    of_size = key.match(f"{Keys(keys.job, '*').clusters}*")
+    return key.suffix == ".json" and (of_size or str(key.parent) in parents)

@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from excamera.errors import FrameSizeDiffers
-from excamera.media.quality import mse, psnr_db, ssim, ssim_db
+from excamera.media.quality import mse, of_one_depth, psnr_db, ssim, ssim_db
 from excamera.media.source.picture import planes_of
 from excamera.report.facts import EQUAL_DB, Quality, Run
 from excamera.report.films import Film
@@ -177,7 +177,7 @@ def _take(waiting: deque[tuple[_Row, Future[tuple[float, float]]]]) -> None:
 
 def _compared(a: VideoFrame, b: VideoFrame) -> tuple[float, float]:
     """Mean squared error and SSIM of the luma."""
-    x, y = planes_of(a)[0], planes_of(b)[0]
+    x, y = of_one_depth(planes_of(a)[0], planes_of(b)[0])
     return mse(x, y), ssim(x, y)
 
 

@@ -168,6 +168,23 @@ def test_qualities_are_those_that_compare_finds(encoded: Encoded, capfd: Capture
         assert run["quality"]["frames"] == FRAMES
 
 
+def test_ten_bits_are_measured_as_ten(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, a job with 10 bits is compared with pictures of 8, or has no differences."""
+    source = Clip(frames=6, width=96, height=64).write(tmp_path / "film.mkv")
+    folder, result = tmp_path / "job", tmp_path / "a.mkv"
+    assert main([
+        "encode", "-q", str(source), str(result), "--codec", "av1", "--av1-preset", "12", "--depth",
+        "10", "--keep-job", str(folder), "--workers", "1",
+    ]) == 0  # fmt: skip
+    page = tmp_path / "r.html"
+    [run] = asked(capfd, "report", folder, "-j", 1, "-o", page)["runs"]
+    luma = [one["y"] for one in asked(capfd, "compare", source, result)["frames"]]
+    assert run["frames"]["psnr_db"] == [pytest.approx(one["psnr_db"], abs=0.00501) for one in luma]
+    assert run["quality"]["psnr_db"] > 30
+    for view in embedded(page.read_text(), "pictures")["views"].values():
+        assert view["runs"][0]["difference"]
+
+
 def test_frames_of_other_codecs_are_in_order_of_display(encoded: Encoded, capfd: Capture) -> None:
     """If this fails, a frame's bits stand beside the quality of another one."""
     [run] = asked(capfd, "report", encoded.other)["runs"]

@@ -90,7 +90,8 @@ function summary(report) {
     ["Frames", (run) => run.frame_count && grouped(run.frame_count)], ["Codec", (run) => run.codec], ["Container", (run) => run.container],
   ];
   byId("summary-table").replaceChildren(scrolled("The runs in short", table), ...whole.filter(({ sizes }) => sizes.length).map(({ run, sizes }) =>
-    scrolled(`Sizes of ${run.name}`, tableOf(["Size", ...ofSizes.map(([name]) => name)], sizes.map((one) => [one.name, ...ofSizes.map(([, of]) => of(one) || "")])))));
+    scrolled(`Sizes of ${run.name}`, tableOf(["Size", ...ofSizes.map(([name]) => name)], sizes.map((one) => [one.name, ...ofSizes.map(([, of]) => of(one) || "")]),
+      sizes.some((one) => one.quality) ? "Each size is measured against the source as it was scaled to that size" : null))));
   byId("about").append(make("p", { class: "hint" },
     (report.reference ? `Qualities are measured against ${apart(report.reference)}. ` : "") + `Made ${report.made.replace("T", " ").replace("+00:00", " UTC")}.`));
   const notes = report.runs.flatMap((run) => run.notes.map((note) => (runs.length > 1 || run.ladder ? `${apart(run.name)}: ${note}` : note)));
