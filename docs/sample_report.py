@@ -33,7 +33,7 @@ def main() -> int:
         ):  # fmt: skip
             if excamera(arguments) != 0:
                 return 1
-        made = report_of([job_facts(job)], title="A sample film", pictures_bytes=_PICTURES_BYTES)
+        made = report_of(job_facts(job), title="A sample film", pictures_bytes=_PICTURES_BYTES)
     PAGE.parent.mkdir(exist_ok=True)
     write_report(PAGE, made)
     return 0

@@ -318,10 +318,10 @@ def _report(
         # The user must see why the job failed, not why its page did.
         with contextlib.suppress(ExCameraError, OSError):
             failed = job_facts(work.path, records, name=output.name, log=[str(error)])
-            write_report(path, report_of([failed], measure=False))
+            write_report(path, report_of(failed, measure=False))
         raise
     facts = job_facts(work.path, records, name=output.name)
-    write_report(path, report_of([facts], workers=processes))
+    write_report(path, report_of(facts, workers=processes))
 
 
 def named(failure: TaskFailed) -> Exception:

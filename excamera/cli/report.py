@@ -58,10 +58,10 @@ def report(
     """Write what happened in encodes to one HTML page, side by side.
 
     Each of them is a job of a stack, the folder of a job on this machine (as --keep-job leaves
-    it), any video, or a job of mu: the folder or s3:// URL where it has stored its records. With
-    --json the same facts are printed, and no page is written unless -o names one. A stack makes the
-    report of its job itself, unless there are several things to show, or --reference, --title,
-    --workers or --no-quality is given.
+    it), any video, or a job of mu: the folder or s3:// URL where it has stored its records. Of a
+    ladder, its sizes stand side by side. With --json the same facts are printed, and no page is
+    written unless -o names one. A stack makes the report of its job itself, unless there are
+    several things to show, or --reference, --title, --workers or --no-quality is given.
     """
     from excamera.report.making import facts_of, report_of
     from excamera.report.page import write_report
@@ -83,10 +83,13 @@ def report(
             return
     with contextlib.ExitStack() as kept:
         found = [
-            facts_of(one)
-            if Path(one).exists() or is_object_url(one)
-            else _in_the_cloud(cloud, one, kept)
+            side
             for one in runs
+            for side in (
+                facts_of(one)
+                if Path(one).exists() or is_object_url(one)
+                else _in_the_cloud(cloud, one, kept)
+            )
         ]
         made = report_of(
             found, reference or "", title=title, measure=quality, workers=workers, say=say
@@ -100,7 +103,7 @@ def report(
         click.echo(f"{page}: {page.stat().st_size:,} bytes")
 
 
-def _in_the_cloud(cloud: Cloud, job: str, kept: contextlib.ExitStack) -> JobFacts:
+def _in_the_cloud(cloud: Cloud, job: str, kept: contextlib.ExitStack) -> list[JobFacts]:
     """The facts of a job; copies of what it has made stay until the report is made."""
     if not _may_be_job(job):
         raise NoSuchInput(f"{job}: no such file")

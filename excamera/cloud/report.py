@@ -11,6 +11,7 @@ from excamera.cloud.follow import fetch
 from excamera.cloud.timeline import records
 from excamera.errors import CloudError
 from excamera.job.objects import Job, Keys
+from excamera.lifecycle.reports import results_of
 from excamera.report.job import JobFacts
 from excamera.report.of_stack import stack_facts
 from mu import DirectoryStore, NoSuchKey, at_once
@@ -18,8 +19,10 @@ from mu import DirectoryStore, NoSuchKey, at_once
 _CONNECTIONS = 32
 
 
-def cloud_facts(account: Account, stack: Stack, api: Api, name: str, folder: Path) -> JobFacts:
-    """What a stack tells of a job, and its result.
+def cloud_facts(
+    account: Account, stack: Stack, api: Api, name: str, folder: Path
+) -> list[JobFacts]:
+    """What a stack tells of a job, and its results, see `excamera.report.job.sides_of`.
 
     Args:
         account: the stack's account.
@@ -34,10 +37,13 @@ def cloud_facts(account: Account, stack: Stack, api: Api, name: str, folder: Pat
         CloudUnavailable: AWS does not answer.
     """
     described = api.get(f"/jobs/{name}")
-    path = None
-    if described["result"] is not None and described["result"]["url"] is not None:
-        path = folder / f"result.{described['output'].rpartition('.')[2]}"
+    made = results_of(described["result"])
+    results: list[str | None] = []
+    if made and None not in made:
+        # The files of a ladder get the names that its manifest has for them.
+        path = folder / PurePosixPath(described["output"]).name
         fetch(api, described, path)
+        results = [str(path.with_name(one[0])) for one in made if one is not None]
     job = None
     note = ""
     try:
@@ -47,8 +53,7 @@ def cloud_facts(account: Account, stack: Stack, api: Api, name: str, folder: Pat
         note = f"chunks, seams and roles are not known: {error}"
     except NoSuchKey:
         note = "chunks, seams and roles are not known: the job's plan has expired"
-    result = None if path is None else str(path)
-    return stack_facts(described, records(api, described), job, result, note=note)
+    return stack_facts(described, records(api, described), job, results, note=note)
 
 
 def _copy_plan(account: Account, stack: Stack, name: str, folder: Path) -> None:
@@ -73,6 +78,8 @@ def _copy_plan(account: Account, stack: Stack, name: str, folder: Path) -> None:
 
 
 def _is_wanted(keys: Keys, one: dict[str, Any]) -> bool:
-    key = str(one["Key"])
+    key = PurePosixPath(one["Key"])
     parents = (keys.prefix, keys.clusters.rstrip("/"), str(PurePosixPath(keys.survey(0)).parent))
-    return key.endswith(".json") and key.rpartition("/")[0] in parents
+    # Each size of a ladder has batches of its own.
+    of_size = key.match(f"{Keys(keys.job, '*').clusters}*")
+    return key.suffix == ".json" and (of_size or str(key.parent) in parents)

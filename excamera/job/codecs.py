@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from excamera.errors import OptionError, UnknownOutputFormat
 
@@ -151,6 +152,16 @@ def container_of_rungs(manifest: str, codec: str) -> str:
 def ending_of(container: str) -> str:
     """The ending of a container's files, without the point."""
     return "mp4" if container == FRAGMENTS else container
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a file of a ladder is its manifest, or a playlist."""
+    return PurePath(name).suffix[1:] in MANIFESTS
+
+
+def has_pictures(name: str) -> bool:
+    """Whether a file of a ladder is one of its sizes: no manifest, and not the sound."""
+    return not is_manifest(name) and not PurePath(name).stem.endswith(f"-{SOUND}")
 
 
 def container_for(codec: str, container: str = AUTO, ladder: str = "") -> str:

@@ -400,6 +400,7 @@ class PlanSummary:
         planned: see `IndexSummary`.
         rounds: in which samples are encoded, see `excamera.job.aiming.Sampling.rounds`; none
             without a target.
+        rungs: how many sizes of a ladder there are; 0 without one.
     """
 
     items: str
@@ -431,6 +432,7 @@ class PlanSummary:
     way: str = ""
     planned: dict[str, Any] | None = None
     rounds: list[dict[str, Any]] = field(default_factory=list)
+    rungs: int = 0
 
     def memory(self, usual: Mapping[str, int]) -> dict[str, int]:
         """MB of each function that the job calls, from those of their usual sizes."""

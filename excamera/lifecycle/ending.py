@@ -25,7 +25,7 @@ from excamera.lifecycle.admission import EVENT_SOURCE
 from excamera.lifecycle.cancel import is_cancelled
 from excamera.lifecycle.failure import note_end, recorded
 from excamera.lifecycle.planned import planned_of
-from excamera.price import costs
+from excamera.price.so_far import used
 from mu import Attempt, NoSuchKey, Store
 from mu.timeline import attempts
 
@@ -102,8 +102,8 @@ def end_of_job(
     planned = planned_of(store, keys, noted)
     cost_usd = None
     if noted:
-        own_mb = planned.memory(memory_mb) if planned else memory_mb
-        cost_usd = round(costs.actual(Tally.of(noted), own_mb).dollars(architecture), 6)
+        usage = used(Tally.of(noted), planned, memory_mb)
+        cost_usd = round(usage.dollars(architecture), 6)
     notice = notice_of(
         detail,
         stack=stack,

@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Literal
 
+from excamera.job.codecs import is_manifest
 from excamera.job.objects import Keys
 from mu import NoSuchKey, Store
 
@@ -60,6 +62,23 @@ class Attempt:
     def facts(self) -> str:
         """The key of the facts."""
         return self.keys.report(self.number) + "facts.json"
+
+
+def results_of(result: Mapping[str, Any] | None) -> list[tuple[str, str] | None]:
+    """The files of a result that a report reads: name and key, None of one that is replaced.
+
+    Args:
+        result: as the API describes it; None without one.
+    """
+    if result is None or result["url"] is None:
+        return []
+    if not result.get("files"):
+        return [(PurePath(result["key"]).name, result["key"])]
+    return [
+        None if one["url"] is None else (one["name"], one["key"])
+        for one in result["files"]
+        if not is_manifest(one["name"])
+    ]
 
 
 def latest(store: Store, keys: Keys, *, lasts_s: float, now: float) -> Attempt | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from excamera.errors import FrameCountDiffers, FrameSizeDiffers
 from excamera.media.quality import FrameQuality, frame_quality
 from excamera.media.source.picture import Planes, planes_of
@@ -44,18 +42,8 @@ def compare_files(reference: str, distorted: str) -> Iterator[FrameQuality]:
             raise FrameSizeDiffers(
                 f"{reference} is {_size(a)}, {distorted} is {_size(b)} at frame {number}"
             )
-        if a[0].dtype != b[0].dtype:
-            a, b = _deep(a), _deep(b)
         yield frame_quality(a, b)
         number += 1
-
-
-def _deep(planes: Planes) -> Planes:
-    """The same picture with 10 bits."""
-    if planes[0].dtype == np.uint16:
-        return planes
-    y, u, v = (one.astype(np.uint16) * np.uint16(4) for one in planes)
-    return y, u, v
 
 
 def _rest(first: Planes | None, others: Iterator[Planes]) -> int:

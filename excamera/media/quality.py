@@ -27,6 +27,15 @@ _C1 = (0.01 * 255) ** 2 * _COUNT * _COUNT
 _C2 = (0.03 * 255) ** 2 * _COUNT * (_COUNT - 1)
 
 
+def of_one_depth(a: Plane, b: Plane) -> tuple[Plane, Plane]:
+    """Two planes, with 10 bits if one of them has these."""
+    return (a, b) if a.dtype == b.dtype else (_deep(a), _deep(b))
+
+
+def _deep(plane: Plane) -> Plane:
+    return plane if plane.dtype == np.uint16 else plane.astype(np.uint16) * np.uint16(4)
+
+
 def mse(a: Plane, b: Plane) -> float:
     """Mean squared error of two planes of equal shape and depth, in steps of 8 bits."""
     difference = a.astype(np.int32) - b
@@ -107,7 +116,7 @@ class FrameQuality:
 
 def frame_quality(reference: Planes, distorted: Planes) -> FrameQuality:
     """Compare two pictures of equal size."""
-    pairs = list(zip(reference, distorted, strict=True))
+    pairs = [of_one_depth(a, b) for a, b in zip(reference, distorted, strict=True)]
     y, u, v = (mse(a, b) for a, b in pairs)
     sy, su, sv = (ssim(a, b) for a, b in pairs)
     py, pu, pv = (a.size for a in reference)

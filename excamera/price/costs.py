@@ -132,7 +132,7 @@ class Shape:
         )
 
     @classmethod
-    def so_far(cls, tally: Tally, *, anchored: bool) -> Shape:
+    def so_far(cls, tally: Tally, *, anchored: bool, ladder: Ladder | None = None) -> Shape:
         """What the calls of a job have done; of frames and chunks it has none.
 
         A function that begins calls leaves its record after theirs: until then the job is told as
@@ -152,6 +152,7 @@ class Shape:
             samples=tally.tasks["probe"] // ROUNDS,
             spread_spans=spread_spans,
             spread_batches=tally.tasks[SPREADING] > spread_spans,
+            ladder=ladder,
         )
 
     @property
@@ -272,15 +273,20 @@ def foretold(
         gb_seconds,
         invocations=_counted(shape, INVOCATIONS) + sum(map(calls_for, ahead)),
         transitions=_transitions(shape),
-        writes=_counted(shape, WRITES) + shape.further_sizes * _counted(shape, _WRITES_OF_SIZE),
-        reads=_counted(shape, READS)
-        + shape.further_sizes * _counted(shape, _READS_OF_SIZE)
+        writes=_writes(shape),
+        reads=_reads(shape)
         + READS_OF_ENVIRONMENT * environments
         + source_reads * (shape.shares + shape.divided + shape.spans + 2 * shape.samples),
     )
 
 
-def actual(tally: Tally, memory_mb: Mapping[str, int], *, anchored: bool = True) -> Usage:
+def actual(
+    tally: Tally,
+    memory_mb: Mapping[str, int],
+    *,
+    anchored: bool = True,
+    ladder: Ladder | None = None,
+) -> Usage:
     """The usage of a job so far, from its calls.
 
     It includes retries that left a record; an attempt whose worker died leaves none. Requests are
@@ -291,6 +297,7 @@ def actual(tally: Tally, memory_mb: Mapping[str, int], *, anchored: bool = True)
         tally: of its calls.
         memory_mb: memory of each function, by its name.
         anchored: whether the batches are of mode anchors.
+        ladder: the files of the result, if these are several.
     """
     gb_seconds = {
         name: (seconds + BILLED_MORE_S * tally.calls[name]) * memory_mb.get(name, 0) / 1024
@@ -298,13 +305,13 @@ def actual(tally: Tally, memory_mb: Mapping[str, int], *, anchored: bool = True)
     }
     for name, seconds in UNTIMED_CALLS_S.items():
         gb_seconds[name] = seconds * memory_mb.get(name, 0) / 1024
-    done = Shape.so_far(tally, anchored=anchored)
+    done = Shape.so_far(tally, anchored=anchored, ladder=ladder)
     return Usage(
         gb_seconds,
         invocations=_counted(done, INVOCATIONS) + tally.retries,
         transitions=_transitions(done) + tally.retries,
-        writes=_counted(done, WRITES) + tally.retries,
-        reads=_counted(done, READS)
+        writes=_writes(done) + tally.retries,
+        reads=_reads(done)
         + READS_OF_ENVIRONMENT * min(done.shares, _SOME_ENVIRONMENTS)
         + tally.retries,
     )
@@ -421,6 +428,15 @@ def _transitions(shape: Shape) -> int:
     total = TRANSITIONS.times(counts) - (not shape.spans)
     total -= shape.spread_spans * _OF_SPANS.times(counts)
     return total - shape.spread_batches * _OF_BATCHES.times(counts)
+
+
+def _writes(shape: Shape) -> int:
+    return _counted(shape, WRITES) + shape.further_sizes * _counted(shape, _WRITES_OF_SIZE)
+
+
+def _reads(shape: Shape) -> int:
+    """Without those of each environment."""
+    return _counted(shape, READS) + shape.further_sizes * _counted(shape, _READS_OF_SIZE)
 
 
 def _counted(shape: Shape, counts: Counts) -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 _MEASURE_S = 0.016
 """CPU seconds for PSNR and SSIM of a megapixel of luma, on an AMD EPYC."""
 
 _DECODE_S = 0.009
 """CPU seconds for decoding a megapixel of a source in H.264 and of its result, there too."""
+
+_SCALE_S = 0.001
+"""CPU seconds for scaling a megapixel of a source to a smaller size, there too."""
 
 _DECODED = 2
 """How often: to measure, and to take pictures."""
@@ -21,19 +25,31 @@ _SHARE_AFTER_DEATH = 0.25
 
 
 def sampled(
-    frames: int, pixels: int, batches: int, *, seconds: float, cpus: float, died: int = 0
+    frames: int,
+    source_pixels: int,
+    pixels: Sequence[int],
+    batches: int,
+    *,
+    seconds: float,
+    cpus: float,
+    died: int = 0,
 ) -> int:
     """Every how many-th batch of a film can be measured: 1 for all, 0 for none.
 
     Args:
         frames: of the film.
-        pixels: of a frame.
+        source_pixels: of a frame of the source, which is decoded once for all sizes.
+        pixels: of a frame of the result, of a ladder in each size.
         batches: of the film. Decoding begins at batches, so what is left out costs nothing.
         seconds: that the function has.
         cpus: that it has.
         died: attempts before this one that did not end.
     """
-    needed = frames * pixels / 1e6 * (_MEASURE_S + _DECODED * _DECODE_S)
+    of_all = sum(pixels)
+    # Of a source and results of different sizes, what the larger would take if both had it.
+    decoding = _DECODED * _DECODE_S * max(source_pixels, of_all)
+    scaling = _SCALE_S * source_pixels * (len(pixels) - 1)
+    needed = frames / 1e6 * (_MEASURE_S * of_all + decoding + scaling)
     given = seconds * cpus * _SHARE * _SHARE_AFTER_DEATH**died
     if given <= 0:
         return 0

@@ -135,6 +135,8 @@ class Run:
         log: the last lines that its workers printed, or why they failed.
         records: of its tasks.
         is_film: whether it is about a film, or about a job of mu of another kind.
+        ladder: of one size of a ladder, the name of the run of the whole, which follows behind its
+            sizes and has what is not of one size: workers, time, cost, options; else "".
     """
 
     name: str
@@ -158,6 +160,7 @@ class Run:
     log: Sequence[str] = ()
     records: Sequence[TaskRecord] = ()
     is_film: bool = True
+    ladder: str = ""
 
     @property
     def types(self) -> dict[str, Group]:

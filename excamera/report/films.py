@@ -10,10 +10,11 @@ from typing import BinaryIO
 from av.video.frame import VideoFrame
 
 from excamera.errors import UnreadableFrame
+from excamera.job.geometry import Geometry
 from excamera.job.objects import Job
 from excamera.media.source.media import open_media
-from excamera.media.source.picture import geometry_of, to_i420
-from excamera.media.source.reader import FrameReader, read_all
+from excamera.media.source.picture import bits_of, resized, to_i420
+from excamera.media.source.reader import FrameReader, geometry_as_is, read_all
 from mu import look_up, open_store
 from mu.store.url import is_object_url
 
@@ -55,15 +56,26 @@ class Film:
         job: a job: its source as the plan reads it, with trims, crops and filters.
         store: the URL of the store that has the job's objects.
         spans: the frames that are read; none for all.
+        is_rung: whether it is one size of a ladder: what it is compared with is scaled to it.
     """
 
     path: str = ""
     job: str = ""
     store: str = ""
     spans: tuple[Span, ...] = ()
+    is_rung: bool = False
+
+    def fitted(self, source: VideoFrame, own: VideoFrame) -> VideoFrame:
+        """A picture of what this film was made of, to be compared with its own.
+
+        Workers scale the pictures of a ladder's source in the same way.
+        """
+        if not self.is_rung:
+            return source
+        return resized(source, Geometry(own.width, own.height, bits=bits_of(own)))
 
     def pictures(self) -> Iterator[tuple[int, VideoFrame]]:
-        """The number of each frame, and its picture as I420.
+        """The number of each frame, and its picture as I420, with 10 bits if it has more than 8.
 
         Raises:
             InputError: the film cannot be read.
@@ -73,7 +85,7 @@ class Film:
         elif self.spans:
             yield from self._sought()
         else:
-            yield from enumerate(read_all(opened(self.path), self.path))
+            yield from enumerate(read_all(opened(self.path), self.path, deep=True))
 
     def _planned(self) -> Iterator[tuple[int, VideoFrame]]:
         """The source of a job."""
@@ -105,7 +117,7 @@ class Film:
                 number = span.first
                 for number, frame in enumerate(itertools.islice(found, span.count), span.first):
                     media.check()
-                    geometry = geometry or geometry_of(frame, (1, 1))
+                    geometry = geometry or geometry_as_is(frame, deep=True)
                     yield number, to_i420(frame, geometry)
                 media.check()
                 if number != span.first + span.count - 1:

@@ -60,9 +60,10 @@ def made(
     Args:
         store: the jobs'.
         keys: of the job.
-        request: `job`, as the API describes it; `result`, the key of its file, if that may be
-            measured; `log`, its log lines as the API tells them; `memory_mb`, of its functions;
-            `died`, how many attempts before this one ended without a word.
+        request: `job`, as the API describes it; `results`, the keys of its files that have
+            pictures or sound, see `excamera.lifecycle.reports.results_of`; `log`, its log lines as
+            the API tells them; `memory_mb`, of its functions; `died`, how many attempts before this
+            one ended without a word.
         place: where this runs.
 
     Raises:
@@ -75,30 +76,29 @@ def made(
         job = Job.load(store, keys.job)
     except NoSuchKey:
         note = "chunks, seams, roles and quality are not known: there is no plan, or it has expired"
-    result = None
-    if request["result"] is not None:
-        result = str(ObjectUrl(place.output.removeprefix("s3://"), request["result"]))
+    bucket = place.output.removeprefix("s3://")
     memory = [f"{step} {mb:,} MB" for step, mb in sorted(request["memory_mb"].items())]
-    facts = stack_facts(
+    sides = stack_facts(
         described,
         stored_records(store, keys),
         job,
-        result,
+        [key and str(ObjectUrl(bucket, key)) for key in request["results"]],
         log=list(log_lines(request["log"])),
         facts={"Functions": "; ".join([f"{place.architecture}, {place.region}", *memory])},
         note=note,
     )
     if job is not None:
-        run = facts.run
+        plan = job.plan
+        pixels = [one.run.width * one.run.height for one in sides if one.result is not None]
         every = sampled(
-            run.frames.count, run.width * run.height, len(run.batches),
-            seconds=place.seconds, cpus=place.cpus, died=request["died"],
+            plan.frame_count, plan.geometry.source_width * plan.geometry.source_height, pixels,
+            len(plan.batches), seconds=place.seconds, cpus=place.cpus, died=request["died"],
         )  # fmt: skip
-        facts = with_source(facts, job, every)
+        sides = with_source(sides, job, every)
     report = report_of(
-        [facts],
+        sides,
         # Without a source there are pictures of the result alone, which has to be decoded, too.
-        measure=facts.source is not None,
+        measure=any(one.source is not None for one in sides),
         workers=max(1, round(place.cpus)),
         threads=True,
         made_with=place.told,

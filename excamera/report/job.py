@@ -6,10 +6,12 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 from excamera.errors import NoSuchJob, PlanMismatch
 from excamera.job.batches import Batch
+from excamera.job.codecs import DASH, HLS, has_pictures
 from excamera.job.draft import Draft
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Plan
@@ -47,8 +49,8 @@ class JobFacts:
 
 def job_facts(
     folder: Path, records: Sequence[TaskRecord] = (), *, name: str = "", log: Sequence[str] = ()
-) -> JobFacts:
-    """What the folder of a job on this machine tells.
+) -> list[JobFacts]:
+    """What the folder of a job on this machine tells, see `sides_of`.
 
     Args:
         folder: of the job, as `--keep-job` and `--work-dir` leave it.
@@ -70,13 +72,93 @@ def job_facts(
     try:
         job = Job.load(store, JOB)
     except NoSuchKey:
-        return JobFacts(run, None, None)
-    run = planned(replace(run, name=name or Path(job.plan.source.name).name), job, tasks)
-    source = Film(job=JOB, store=store.url)
-    result = store.path(keys.result(job.plan.container))
-    if not result.is_file():
-        return JobFacts(run, source, None)
-    return JobFacts(with_file(run, job.plan, str(result)), source, Film(str(result)))
+        return [JobFacts(run, None, None)]
+    plan = job.plan
+    run = planned(replace(run, name=name or Path(plan.source.name).name), job, tasks)
+    made = [keys.result(plan.container)]
+    if plan.rungs:
+        made = [keys.file(at) for at in range(len(plan.rungs) + bool(plan.source.audio_streams))]
+    paths = [store.path(key) for key in made]
+    results = [str(path) if path.is_file() else None for path in paths]
+    return sides_of(run, job, results, Film(job=JOB, store=store.url))
+
+
+def sides_of(
+    run: Run, job: Job | None, results: Sequence[str | None], source: Film | None = None
+) -> list[JobFacts]:
+    """A job with what its results tell; of a ladder its sizes, the largest first, then the whole.
+
+    Args:
+        run: what is known of the job, as `planned` returns it.
+        job: its plan and objects; None if they cannot be read.
+        results: path or URL of its file; of a ladder of those of its sizes and of its sound. None
+            for one that is not there.
+        source: see `JobFacts`.
+
+    Raises:
+        InputError: a result cannot be read.
+    """
+    if run.options.get("ladder"):
+        return _ladder(run, job, results, source)
+    found = next((one for one in results if one is not None), None)
+    if found is None:
+        return [JobFacts(run, source, None)]
+    return [JobFacts(_with_file(run, job, found), source, Film(found))]
+
+
+def _ladder(
+    run: Run, job: Job | None, results: Sequence[str | None], source: Film | None
+) -> list[JobFacts]:
+    """See `sides_of`."""
+    scenes = None
+    shown: list[tuple[str, Job | None, str | None]]
+    if job is None:  # the files' names tell which sizes they have
+        files = [one for one in results if one is not None]
+        shown = [(_size_of(one), None, one) for one in files if has_pictures(one)]
+        heard = [one for one in files if not has_pictures(one)]
+    else:
+        scenes = _scenes(job)
+        jobs = job.rungs()
+        there = [*results, *[None] * len(jobs)]
+        names = [one.name for one in job.plan.rungs]
+        shown = list(zip(names, jobs, there[: len(jobs)], strict=True))
+        heard = [one for one in results[len(jobs) :] if one is not None]
+    sizes = []
+    for name, one, result in shown:
+        size = Run(name=f"{run.name} {name}", ladder=run.name)
+        if one is not None:
+            geometry = one.plan.geometry
+            size = replace(size, width=geometry.width, height=geometry.height)
+            size = _cut(size, one, scenes)
+        if result is not None:
+            size = _with_file(size, one, result)
+        film = None if result is None else Film(result, is_rung=True)
+        sizes.append(JobFacts(size, source, film))
+    told = dict(next((one.run.facts for one in sizes if one.result), {}))
+    if heard:
+        told["Sound"] = file_run(heard[0]).facts["Sound"]
+    elif job is None or job.plan.source.audio_streams:
+        told.pop("Sound", None)
+    whole = replace(
+        run,
+        codec=next((one.run.codec for one in sizes if one.result), ""),
+        container="" if job is None else _MANIFESTS[job.plan.container],
+        bytes=(run.actual and run.actual.bytes) or 0,
+        duration_s=max((one.run.duration_s for one in sizes), default=0.0),
+        facts={**run.facts, **told},
+    )
+    return [
+        *(replace(one, run=replace(one.run, facts={})) for one in sizes),
+        JobFacts(whole, None, None),
+    ]
+
+
+_MANIFESTS = {DASH: "dash", HLS: "hls"}
+"""FFmpeg's names of them."""
+
+
+def _size_of(file: str) -> str:
+    return Path(file).stem.rpartition("-")[2]
 
 
 def holds_job(folder: Path) -> bool:
@@ -100,26 +182,10 @@ def stored_records(store: Store, keys: Keys) -> list[TaskRecord]:
 def planned(run: Run, job: Job, records: Sequence[TaskRecord]) -> Run:
     """The run with what a job's plan and the records of its batches tell."""
     plan = job.plan
-    aimed = None
-    if plan.options.target is not None:
-        with contextlib.suppress(PlanMismatch):  # they are chosen after the plan is made
-            aimed = job.aim().crfs
-    first = 0
-    batches = []
-    for batch in plan.batches:
-        crf = None
-        if plan.options.target is None:
-            crf = plan.crf_of(batch)
-        elif aimed is not None:
-            crf = plan.crf_of(batch, aimed[batch.number])
-        batches.append(_batch(job, batch, first, crf))
-        first += len(batch.pts)
     modes = Counter(batch.mode for batch in plan.batches)
-    return replace(
+    run = replace(
         run,
         plan=plan.digest,
-        batches=batches,
-        scenes=_scenes(job),
         options=plan.options.to_json(),
         predicted=_predicted(plan, records),
         actual=_actual(records),
@@ -130,19 +196,43 @@ def planned(run: Run, job: Job, records: Sequence[TaskRecord]) -> Run:
             "Workers": str(len({one.worker for one in records})) if records else "",
         },
     )
+    # Each size of a ladder has batches of its own.
+    return run if plan.rungs else _cut(run, job, _scenes(job))
 
 
-def with_file(run: Run, plan: Plan, path: str) -> Run:
+def _cut(run: Run, job: Job, scenes: Sequence[int] | None) -> Run:
+    """The run with the batches of a job, or of one size of a ladder."""
+    plan = job.plan
+    aimed = None
+    if plan.options.target is not None:
+        with contextlib.suppress(PlanMismatch):  # they are chosen after the plan is made
+            aimed = job.aim().crfs
+    begins = accumulate((len(batch.pts) for batch in plan.batches), initial=0)
+
+    def facts(one: tuple[Batch, int]) -> BatchFacts:
+        batch, first = one
+        crf = None
+        if plan.options.target is None:
+            crf = plan.crf_of(batch)
+        elif aimed is not None:
+            crf = plan.crf_of(batch, aimed[batch.number])
+        return _batch(job, batch, first, crf)
+
+    found = at_once(facts, list(zip(plan.batches, begins, strict=False)))
+    return replace(run, plan=plan.digest, batches=list(found), scenes=scenes)
+
+
+def _with_file(run: Run, job: Job | None, path: str) -> Run:
     """The run with what its result tells, whose frames have the roles that the plan gives them."""
-    found = file_run(path, roles=list(_roles(plan)))
+    found = file_run(path, roles=[] if job is None else list(_roles(job.plan)))
     return replace(
         found,
         facts={**run.facts, **found.facts},
         **{
             name: getattr(run, name)
             for name in (
-                "name", "plan", "batches", "scenes", "options", "predicted", "actual", "notes",
-                "log", "records",
+                "name", "ladder", "plan", "batches", "scenes", "options", "predicted", "actual",
+                "notes", "log", "records",
             )
         },
     )  # fmt: skip

@@ -44,8 +44,14 @@ def jpeg(frame: VideoFrame, width: int, quantizer: int) -> bytes:
 
 def difference(one: VideoFrame, other: VideoFrame) -> VideoFrame:
     """How far the luma of two frames of equal size is apart, eight times as bright."""
-    a, b = planes_of(one)[0], planes_of(other)[0]
+    a, b = _luma(one), _luma(other)
     apart = np.abs(a.astype(np.int16) - b.astype(np.int16)) * _GAIN
     luma: Plane = np.minimum(16 + apart, 235).astype(np.uint8)
     grey = np.full(((luma.shape[0] + 1) // 2, (luma.shape[1] + 1) // 2), 128, np.uint8)
     return frame_of((luma, grey, grey))
+
+
+def _luma(frame: VideoFrame) -> Plane:
+    """The luma in 8 bits."""
+    plane = planes_of(frame)[0]
+    return plane if plane.dtype == np.uint8 else (plane >> 2).astype(np.uint8)

@@ -23,7 +23,15 @@ from mu import is_object_url
 from mu.machine import available_cpus
 
 PICTURES_BYTES = 3_000_000
-"""Of all pictures in a page, as they stand in it."""
+"""Of all pictures in a page, as they stand in it; less if there are very many frames."""
+
+PAGE_BYTES = 10_000_000
+"""Of a page that can be sent."""
+
+FRAME_BYTES = 7
+"""Of a frame's numbers as they stand in a page, if no program can guess them."""
+
+_FEW_PICTURES_BYTES = 300_000
 
 _THUMBS = 160
 _MOST_VIEWS, _LEAST_VIEWS = 24, 4
@@ -50,8 +58,10 @@ class Made:
     results: Sequence[Taken]
 
 
-def facts_of(path: str) -> JobFacts:
+def facts_of(path: str) -> list[JobFacts]:
     """The facts of a file, of the folder of a job on this machine, or of a job of mu anywhere.
+
+    A ladder has several, see `job_facts`.
 
     Args:
         path: of a file or a folder; or the `s3://` URL of a job of mu.
@@ -65,12 +75,12 @@ def facts_of(path: str) -> JobFacts:
     if is_object_url(path) or (folder and not holds_job(Path(path))):
         run = mu_run(path)
         if run is not None:
-            return JobFacts(run, None, None)
+            return [JobFacts(run, None, None)]
         if not folder:
             raise NoSuchJob(f"{path}: there is no job of mu: begin one with timeline=")
     if folder:
         return job_facts(Path(path))
-    return JobFacts(file_run(path), None, Film(path))
+    return [JobFacts(file_run(path), None, Film(path))]
 
 
 def report_of(
@@ -94,7 +104,8 @@ def report_of(
         title: of the page; by default the names of the runs.
         measure: whether to measure qualities and take pictures.
         workers: processes; None for one per CPU.
-        pictures_bytes: of all pictures in the page, as they stand in it, at most.
+        pictures_bytes: of all pictures in the page, as they stand in it, at most; less beside very
+            many frames.
         say: gets a line for the user before what takes long.
         threads: whether threads of this process do it instead.
         made_with: what `machine` does not tell of the machine, by name.
@@ -108,17 +119,18 @@ def report_of(
     )
     if not measure or not any(one.result for one in sides):
         source = None
-    runs = []
-    for side in sides:
-        run = side.run
-        if source is not None and side.result is not None:
-            say(f"measuring {run.frames.count:,} frames of {run.name}")
-            # Jobs that are edited in other ways have other pictures of the same source.
-            own = source if reference else side.source or source
-            run = with_quality(run, measured(own, side.result, workers, threads=threads))
-        runs.append(run)
+    runs = [side.run for side in sides]
+    if source is not None:
+        for own, members in _by_source(sides, source, reference=bool(reference)).items():
+            names = ", ".join(runs[at].name for at in members)
+            most = max(runs[at].frames.count for at in members)
+            say(f"measuring {most:,} frames of {names}")
+            results = [result for at in members if (result := sides[at].result) is not None]
+            found = measured(own, results, workers, threads=threads)
+            for at, one in zip(members, found, strict=True):
+                runs[at] = with_quality(runs[at], one)
     report = Report(
-        title=title or ", ".join(run.name for run in runs),
+        title=title or ", ".join(dict.fromkeys(run.ladder or run.name for run in runs)),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         made_with={**machine(), **(made_with or {})},
         reference=(Path(reference).name if reference else _source_name(sides))
@@ -130,7 +142,32 @@ def report_of(
     if not films or not measure:
         return Made(report, _NONE, [_NONE for _ in runs])
     say("taking pictures")
-    return _pictured(report, sides, source, films, workers, pictures_bytes, threads)
+    room = pictures_room(sum(run.frames.count for run in runs))
+    return _pictured(report, sides, source, films, workers, min(pictures_bytes, room), threads)
+
+
+def pictures_room(frames: int) -> int:
+    """Bytes of a page that are left for pictures beside so many frames, of all runs."""
+    return max(_FEW_PICTURES_BYTES, PAGE_BYTES - FRAME_BYTES * frames)
+
+
+def _by_source(
+    sides: Sequence[JobFacts], source: Film, *, reference: bool
+) -> dict[Film, list[int]]:
+    """The sides with results by what they are measured against, which is decoded once for all.
+
+    Args:
+        sides: of the report.
+        source: what those are measured against that know no source of their own.
+        reference: whether it is for all.
+    """
+    found: dict[Film, list[int]] = {}
+    for at, side in enumerate(sides):
+        if side.result is not None:
+            # Jobs that are edited in other ways have other pictures of the same source.
+            own = source if reference else side.source or source
+            found.setdefault(own, []).append(at)
+    return found
 
 
 def _pictured(
@@ -161,9 +198,9 @@ def _pictured(
 
 def _numbers(runs: Sequence[Run], films: Sequence[Film]) -> Sequence[int]:
     """The numbers of the frames that are read."""
-    spans = [span for film in films for span in film.spans]
+    spans = {(span.first, span.count) for film in films for span in film.spans}
     if spans:
-        return [number for span in spans for number in range(span.first, span.first + span.count)]
+        return [at for first, count in sorted(spans) for at in range(first, first + count)]
     return range(max(run.frames.count for run in runs))
 
 

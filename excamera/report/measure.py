@@ -1,9 +1,9 @@
 """Measures results against their source, and takes pictures of both.
 
-Each of several processes decodes all of both films and measures every so-many-th block of frames:
-measuring takes many times as long as decoding, and no file has to be able to seek. Threads of one
-process share what it decodes: a cloud function reads films by ranges, and has its memory once. What
-a process holds does not depend on the film's length but for two numbers a frame.
+Each of several processes decodes all of source and results and measures every so-many-th block of
+frames: measuring takes many times as long as decoding, and no file has to be able to seek. Threads
+of one process share what it decodes: a cloud function reads films by ranges, and has its memory
+once. What a process holds does not depend on the film's length but for two numbers a frame.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from excamera.errors import FrameSizeDiffers
-from excamera.media.quality import mse, psnr_db, ssim, ssim_db
+from excamera.media.quality import mse, of_one_depth, psnr_db, ssim, ssim_db
 from excamera.media.source.picture import planes_of
 from excamera.report.facts import EQUAL_DB, Quality, Run
 from excamera.report.films import Film
@@ -43,9 +43,13 @@ class _Part:
     """What one process measures: the blocks whose number leaves `part` if divided by `of`."""
 
     reference: Film
-    result: Film
+    results: Sequence[Film]
     part: int = 0
     of: int = 1
+
+    def has(self, number: int) -> bool:
+        """Whether a frame is in it."""
+        return number // _BLOCK % self.of == self.part
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,22 @@ class Measured:
 
 
 def measured(
-    reference: Film, result: Film, workers: int | None = None, *, threads: bool = False
-) -> Measured:
-    """Measure a result against what it was made of, on several processes, at most eight.
+    reference: Film,
+    results: Sequence[Film],
+    workers: int | None = None,
+    *,
+    threads: bool = False,
+) -> list[Measured]:
+    """Measure results against what they were made of, on several processes, at most eight.
 
     Args:
-        reference: what it was made of.
-        result: what is measured, with the same spans.
+        reference: what they were made of; it is decoded once for all of them.
+        results: what is measured, with the same spans.
         workers: processes or threads; None for one per CPU.
         threads: whether threads of this process do it.
+
+    Returns:
+        What was found of each result.
 
     Raises:
         FrameSizeDiffers: their pictures differ in size.
@@ -83,8 +94,8 @@ def measured(
     of = min(workers or available_cpus(), _MOST_PROCESSES)
     if threads:
         with ThreadPoolExecutor(of) as pool:
-            return _measured(_Part(reference, result), pool, 2 * of)
-    parts = [_Part(reference, result, part, of) for part in range(of)]
+            return _measured(_Part(reference, results), pool, 2 * of)
+    parts = [_Part(reference, results, part, of) for part in range(of)]
     if of == 1:
         found = [_measured(parts[0])]
     else:
@@ -92,59 +103,89 @@ def measured(
 
         with Executor(workers=of) as executor:
             found = list(executor.map(_measured, parts))
-    numbers = np.concatenate([one.numbers for one in found])
+    return [_put_together(some) for some in zip(*found, strict=True)]
+
+
+def _put_together(parts: Sequence[Measured]) -> Measured:
+    """What all parts have found of one result."""
+    numbers = np.concatenate([one.numbers for one in parts])
     order = np.argsort(numbers)
     return Measured(
         numbers[order],
-        np.concatenate([one.mse for one in found])[order],
-        np.concatenate([one.ssim for one in found])[order],
-        found[0].more,
+        np.concatenate([one.mse for one in parts])[order],
+        np.concatenate([one.ssim for one in parts])[order],
+        parts[0].more,
     )
 
 
-def _measured(part: _Part, pool: ThreadPoolExecutor | None = None, ahead: int = 0) -> Measured:
-    """Measure a part of the frames.
+def _measured(
+    part: _Part, pool: ThreadPoolExecutor | None = None, ahead: int = 0
+) -> list[Measured]:
+    """Measure a part of the frames of each result.
 
     Args:
         part: which.
         pool: compares frames while others are decoded; None for this thread alone.
         ahead: how many frames may be on their way in it.
     """
-    numbers: list[int] = []
-    found: list[tuple[float, float]] = []
-    waiting: deque[Future[tuple[float, float]]] = deque()
-    more = 0
-    for ours, theirs in itertools.zip_longest(part.reference.pictures(), part.result.pictures()):
-        if ours is None or theirs is None:
-            more += 1 if theirs is None else -1
-            continue
-        number, a, b = ours[0], ours[1], theirs[1]
-        _check_sizes(a, b, number, part)
-        if number // _BLOCK % part.of != part.part:
-            continue
-        numbers.append(number)
-        if pool is None:
-            found.append(_compared(a, b))
-            continue
-        waiting.append(pool.submit(_compared, a, b))
-        if len(waiting) > ahead:
-            found.append(waiting.popleft().result())
-    found += [one.result() for one in waiting]
-    values = np.array(found, np.float64).reshape(-1, 2)
-    return Measured(np.array(numbers, np.int64), values[:, 0], values[:, 1], more)
+    rows = [_Row() for _ in part.results]
+    waiting: deque[tuple[_Row, Future[tuple[float, float]]]] = deque()
+    films = [part.reference, *part.results]
+    for ours, *theirs in itertools.zip_longest(*(film.pictures() for film in films)):
+        for row, result, other in zip(rows, part.results, theirs, strict=True):
+            if ours is None or other is None:
+                row.more += (ours is not None) - (other is not None)
+                continue
+            number, source = ours
+            if not result.is_rung:
+                _check_sizes(source, other[1], number, part.reference, result)
+            if not part.has(number):
+                continue
+            row.numbers.append(number)
+            pair = result.fitted(source, other[1]), other[1]
+            if pool is None:
+                row.found.append(_compared(*pair))
+                continue
+            waiting.append((row, pool.submit(_compared, *pair)))
+            if len(waiting) > ahead:
+                _take(waiting)
+    while waiting:
+        _take(waiting)
+    return [row.measured for row in rows]
+
+
+@dataclass(slots=True)
+class _Row:
+    """What was found of one result so far."""
+
+    numbers: list[int] = field(default_factory=list)
+    found: list[tuple[float, float]] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def measured(self) -> Measured:
+        """The same as columns."""
+        values = np.array(self.found, np.float64).reshape(-1, 2)
+        numbers = np.array(self.numbers, np.int64)
+        return Measured(numbers, values[:, 0], values[:, 1], self.more)
+
+
+def _take(waiting: deque[tuple[_Row, Future[tuple[float, float]]]]) -> None:
+    row, compared = waiting.popleft()
+    row.found.append(compared.result())
 
 
 def _compared(a: VideoFrame, b: VideoFrame) -> tuple[float, float]:
     """Mean squared error and SSIM of the luma."""
-    x, y = planes_of(a)[0], planes_of(b)[0]
+    x, y = of_one_depth(planes_of(a)[0], planes_of(b)[0])
     return mse(x, y), ssim(x, y)
 
 
-def _check_sizes(a: VideoFrame, b: VideoFrame, number: int, part: _Part) -> None:
+def _check_sizes(a: VideoFrame, b: VideoFrame, number: int, reference: Film, result: Film) -> None:
     if (a.width, a.height) != (b.width, b.height):
         raise FrameSizeDiffers(
-            f"{part.reference.path or 'the source'} is {a.width}x{a.height}, "
-            f"{part.result.path} is {b.width}x{b.height} at frame {number}: "
+            f"{reference.path or 'the source'} is {a.width}x{a.height}, "
+            f"{result.path} is {b.width}x{b.height} at frame {number}: "
             "only pictures of the same size can be compared"
         )
 
@@ -290,5 +331,8 @@ class _Album:
             self._thumbs[number] = jpeg(frame, THUMB_PX, _THUMB_Q)
         if number in self._wanted.views:
             self._views[number] = jpeg(frame, VIEW_PX, _VIEW_Q)
-            if other is not None and (other.width, other.height) == (frame.width, frame.height):
+            if other is None:
+                return
+            other = self._wanted.film.fitted(other, frame)
+            if (other.width, other.height) == (frame.width, frame.height):
                 self._differences[number] = jpeg(difference(other, frame), VIEW_PX, _VIEW_Q)

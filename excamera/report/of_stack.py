@@ -12,9 +12,8 @@ from excamera.job.records import Outcome
 from excamera.job.steps import NUMBERS
 from excamera.report.effort import ordinal
 from excamera.report.facts import Run
-from excamera.report.files import file_run
 from excamera.report.films import Film, Span
-from excamera.report.job import JobFacts, planned, with_file
+from excamera.report.job import JobFacts, planned, sides_of
 from mu import TaskRecord
 
 Described = Mapping[str, Any]
@@ -25,25 +24,25 @@ def stack_facts(
     described: Described,
     records: Sequence[TaskRecord],
     job: Job | None,
-    result: str | None,
+    results: Sequence[str | None],
     *,
     log: Sequence[str] = (),
     facts: Mapping[str, str] | None = None,
     note: str = "",
-) -> JobFacts:
-    """What is known of a job, with its result but without its source.
+) -> list[JobFacts]:
+    """What is known of a job, with its results but without its source, see `sides_of`.
 
     Args:
         described: the job.
         records: of its tasks.
         job: its plan and objects; None if they cannot be read.
-        result: path or URL of the file that it made; None without one.
+        results: see `sides_of`.
         log: what its tasks printed.
         facts: more to tell, by name.
         note: what a user should know of the report.
 
     Raises:
-        InputError: the result cannot be read.
+        InputError: a result cannot be read.
     """
     name, failure = str(described["id"]), described["failure"]
     records = with_dollars(records, described)
@@ -51,68 +50,76 @@ def stack_facts(
     run = Run(name=name, records=records, options=described["options"], log=[*why, *log])
     if job is not None:
         run = planned(run, job, records)
-    if result is not None and job is not None:
-        run = with_file(run, job.plan, result)
-    elif result is not None:
-        found = file_run(result)
-        run = replace(found, name=name, records=records, options=run.options, log=run.log)
     notes = (described["result"] or {}).get("notes", ())
-    return JobFacts(
-        replace(
-            run,
-            name=name,
-            predicted=_outcome(described.get("predicted")),
-            actual=_outcome(described.get("actual")),
-            notes=[*notes, *([note] if note else [])],
-            facts={
-                **run.facts,
-                "Source": described["source"],
-                "State": described["state"],
-                "Workers": str(len({one.worker for one in records})),
-                **(facts or {}),
-            },
-        ),
-        None,
-        None if result is None else Film(result),
+    run = replace(
+        run,
+        predicted=_outcome(described.get("predicted")),
+        actual=_outcome(described.get("actual")),
+        notes=[*notes, *([note] if note else [])],
+        facts={
+            **run.facts,
+            "Source": described["source"],
+            "State": described["state"],
+            "Workers": str(len({one.worker for one in records})),
+            **(facts or {}),
+        },
     )
+    return sides_of(run, job, results)
 
 
-def with_source(facts: JobFacts, job: Job, every: int) -> JobFacts:
-    """The facts of a job that is measured against its source.
+def with_source(sides: Sequence[JobFacts], job: Job, every: int) -> list[JobFacts]:
+    """The sides of a job that is measured against its source.
 
     Args:
-        facts: of the job, with its result.
+        sides: of the job, with its results.
         job: its plan, in a store that another process can open.
         every: the job is measured in every so-many-th batch; 0 for in none.
     """
-    run, result = facts.run, facts.result
-    if result is None:
-        return facts
-    if run.frames.count != job.plan.frame_count or None in run.frames.time_s:
-        return _noted(facts, "no quality: the result has other frames than the plan")
+    films = [one.run for one in sides if one.result is not None]
+    if not films:
+        return list(sides)
+    count = job.plan.frame_count
+    if any(run.frames.count != count or None in run.frames.time_s for run in films):
+        return _noted(sides, "no quality: the result has other frames than the plan")
     if not every:
-        return _noted(facts, "no quality: one function has no time for so many pictures")
+        return _noted(sides, "no quality: one function has no time for so many pictures")
     source = Film(job=job.keys.job, store=job.store.url)
     if every == 1:
-        return replace(facts, source=source)
-    spans = tuple(
-        Span(first, sum(batch.chunk_frames), run.frames.time_s[first] or 0.0)
-        for batch in run.batches[::every]
-        for first in (batch.first_frame,)
-    )
-    count = sum(span.count for span in spans)
-    sampled = replace(
-        facts, source=replace(source, spans=spans), result=replace(result, spans=spans)
-    )
+        return [_measurable(one, source, ()) for one in sides]
+    spans = [_spans(run, every) for run in films]
+    # All sizes of a ladder have the same batches.
+    source = replace(source, spans=spans[0])
+    of_films = iter(spans)
+    sampled = [
+        one if one.result is None else _measurable(one, source, next(of_films)) for one in sides
+    ]
+    measured = sum(span.count for span in spans[0])
     return _noted(
         sampled,
-        f"quality of every {ordinal(every)} batch, {count:,} of {run.frames.count:,} frames: one "
+        f"quality of every {ordinal(every)} batch, {measured:,} of {count:,} frames: one "
         "function has no time for more",
     )
 
 
-def _noted(facts: JobFacts, note: str) -> JobFacts:
-    return replace(facts, run=replace(facts.run, notes=[*facts.run.notes, note]))
+def _measurable(side: JobFacts, source: Film, spans: tuple[Span, ...]) -> JobFacts:
+    """The side with its source, and the part of both that is measured; one without a film as is."""
+    if side.result is None:
+        return side
+    return replace(side, source=source, result=replace(side.result, spans=spans))
+
+
+def _spans(run: Run, every: int) -> tuple[Span, ...]:
+    return tuple(
+        Span(first, sum(batch.chunk_frames), run.frames.time_s[first] or 0.0)
+        for batch in run.batches[::every]
+        for first in (batch.first_frame,)
+    )
+
+
+def _noted(sides: Sequence[JobFacts], note: str) -> list[JobFacts]:
+    """The sides with a note on the last, which is the whole of a ladder."""
+    *others, last = sides
+    return [*others, replace(last, run=replace(last.run, notes=[*last.run.notes, note]))]
 
 
 def with_dollars(records: Sequence[TaskRecord], described: Described) -> list[TaskRecord]:

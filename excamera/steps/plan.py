@@ -103,6 +103,7 @@ def plan(
         way=way_of_batches(len(batches), limits, packing),
         planned=draft.planned,
         rounds=rounds_of(samples, packing.samples_at_once),
+        rungs=len(made.rungs),
     ).to_json()
 
 

@@ -28,9 +28,9 @@ from excamera.job.records import JobResult, PlanSummary, Prediction
 from excamera.job.tally import Tally
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.failure import recorded
-from excamera.price.costs import actual
 from excamera.price.estimate import estimate
 from excamera.price.film import Film as PricedFilm
+from excamera.price.so_far import used
 from excamera.price.workers import Workers
 from functions.api.executions import Execution
 from functions.api.settings import ApiSettings
@@ -115,12 +115,11 @@ def _phase(execution: Execution, planned: PlanSummary | None, counts: Counter[st
 
 
 def _cost(tally: Tally, planned: PlanSummary, event: Event, settings: ApiSettings) -> Cost:
-    memory_mb = planned.memory(settings.memory_mb)
-    used = actual(tally, memory_mb, anchored=planned.anchored > 0)
+    usage = used(tally, planned, settings.memory_mb)
     return Cost(
-        so_far_usd=used.dollars(settings.architecture),
+        so_far_usd=usage.dollars(settings.architecture),
         estimated_usd=_estimated_usd(planned, event, settings),
-        gb_seconds={step: round(value, 3) for step, value in used.gb_seconds.items()},
+        gb_seconds={step: round(value, 3) for step, value in usage.gb_seconds.items()},
     )
 
 

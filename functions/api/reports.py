@@ -14,7 +14,7 @@ from excamera.api.models import Job, JobReport
 from excamera.api.refusals import Conflict, NotFound
 from excamera.job.objects import Keys
 from excamera.job.steps import ENCODING
-from excamera.lifecycle.reports import Attempt, ask, fail, latest
+from excamera.lifecycle.reports import Attempt, ask, fail, latest, results_of
 from excamera.lifecycle.urls import URL_S
 from functions.api.logs import job_log
 from functions.api.settings import ApiSettings
@@ -79,11 +79,10 @@ class Reports:
     def _request(self, job: Job) -> dict[str, Any]:
         """What the function needs to know: it asks neither Step Functions nor CloudWatch."""
         described = job.model_dump(mode="json", exclude={"result": {"url", "expires", "files"}})
-        result = job.result
+        result = None if job.result is None else job.result.model_dump(mode="json")
         return {
             "job": described,
-            # Of a ladder the result is its manifest, which has no pictures.
-            "result": result.key if result and result.url and not result.files else None,
+            "results": [one and one[1] for one in results_of(result)],
             "memory_mb": self._memory_mb(job),
             "log": job_log(job, self._settings.log_groups).model_dump(mode="json")["lines"],
         }

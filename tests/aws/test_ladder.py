@@ -7,19 +7,67 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, digest
 from emulator.runs import PATIENCE_S
+from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
+from excamera.job.steps import DEFAULT_MEMORY_MB
+from excamera.job.tally import Tally
 from excamera.local import encode_file
+from excamera.price.costs import Ladder, actual
+from excamera.report.job import job_facts
+from excamera.report.making import report_of
+from mu.timeline import attempts
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 LADDER = "48p,32p"
+
+
+def told(emulator: Emulator, *arguments: object) -> dict[str, Any]:
+    """Returns what a command prints as JSON."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("excamera")), *map(str, arguments), "--json"],
+        env={**{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+             **emulator.environment},
+        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def check_cost(emulator: Emulator, stack: Deployed, job: str) -> None:
+    """Checks that what is told of a job's cost is that of all its sizes and playlists."""
+    prefix = Keys(job).timeline
+    tally = Tally.of(attempts(prefix, stack.keys("WorkBucket", f"{prefix}/")))
+    files = Ladder(sizes=2, segments=2, manifests=4)
+    used = actual(tally, DEFAULT_MEMORY_MB, anchored=False, ladder=files)
+    cost = told(emulator, "status", job)["cost"]["so_far_usd"]
+    assert cost == pytest.approx(used.dollars("x86_64"), rel=1e-6)
+
+
+def check_reports(emulator: Emulator, job: str, film: Path, folder: Path) -> None:
+    """Checks what the stack and this machine say of a job against the same one of a machine."""
+    expected = report_of(job_facts(folder), workers=1).report.to_json()["runs"]
+    by_stack = told(emulator, "report", job)["runs"]
+    here = told(emulator, "report", job, "--reference", film, "-j", 1)["runs"]
+    for runs in (by_stack, here):
+        assert [run["name"] for run in runs] == [f"{job} 48p", f"{job} 32p", job]
+        for one, own in zip(runs[:-1], expected, strict=False):
+            for name in ("frames", "quality", "bytes", "width", "height"):
+                assert one[name] == own[name], name
+            assert [batch["bytes"] for batch in one["batches"]] == [
+                batch["bytes"] for batch in own["batches"]
+            ]
+        assert runs[-1]["bytes"] == expected[-1]["bytes"]
+        assert runs[-1]["facts"]["Sound"] == expected[-1]["facts"]["Sound"]
 
 
 def test_the_stack_makes_the_ladder_that_a_machine_makes(
@@ -32,20 +80,15 @@ def test_the_stack_makes_the_ladder_that_a_machine_makes(
     fetched.mkdir()
     options = {"codec": "vp9", "ladder": LADDER, "chunk_frames": 25, "vp9_cpu_used": 5}
     chosen = EncodeOptions().with_values(options)
-    made = encode_file(str(film), local / "film.m3u8", chosen, workers=2)
-    submitted = subprocess.run(
-        [str(Path(sys.executable).with_name("excamera")), "submit", str(film), "-o",
-         str(fetched / "film.m3u8"), "--codec", "vp9", "--ladder", LADDER, "-n", "25",
-         "--vp9-cpu-used", "5", "--json"],
-        env={**{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-             **emulator.environment},
-        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+    made = encode_file(str(film), local / "film.m3u8", chosen, workers=2, keep_job=tmp_path / "job")
+    job = told(
+        emulator, "submit", film, "-o", fetched / "film.m3u8", "--codec", "vp9", "--ladder", LADDER,
+        "-n", 25, "--vp9-cpu-used", 5,
     )  # fmt: skip
-    assert submitted.returncode == 0, submitted.stderr
     names = [one.name for one in made.files]
     expected = {name: digest((local / name).read_bytes()) for name in names}
     assert {one.name: digest(one.read_bytes()) for one in fetched.iterdir()} == expected
-    result = json.loads(submitted.stdout)["result"]
+    result = job["result"]
     assert [one["name"] for one in result["files"]] == names
     assert result["size"] == made.size
     folder = result["key"].rpartition("/")[0]
@@ -56,3 +99,5 @@ def test_the_stack_makes_the_ladder_that_a_machine_makes(
     }.items():
         place = {"Bucket": stack.outputs["OutputBucket"], "Key": f"{folder}/{name}"}
         assert stack.s3.head_object(**place)["ContentType"] == media_type
+    check_cost(emulator, stack, job["id"])
+    check_reports(emulator, job["id"], film, tmp_path / "job")

@@ -101,9 +101,9 @@ def test_every_other_batch_is_measured_as_in_the_whole_film(ending: str, tmp_pat
         "encode", "-q", str(source), str(tmp_path / f"film.{ending}"), *codec, "-n", "5",
         "--workers", "1", "--keep-job", str(folder),
     ]) == 0  # fmt: skip
-    whole = job_facts(folder)
+    [whole] = job_facts(folder)
     job = Job.load(DirectoryStore(folder), JOB)
-    some = with_source(whole, job, 2)
+    [some] = with_source([whole], job, 2)
     all_of_it, sampled = (
         report_of([one], workers=2, threads=threads)
         for one, threads in ((whole, False), (some, True))
@@ -130,7 +130,7 @@ def test_every_other_batch_is_measured_as_in_the_whole_film(ending: str, tmp_pat
     for at in both:
         assert sampled.source.views[at] == all_of_it.source.views[at]
         assert sampled.results[0].differences[at] == all_of_it.results[0].differences[at]
-    none = with_source(replace(whole, source=None), job, 0)
+    [none] = with_source([replace(whole, source=None)], job, 0)
     assert none.source is None
     assert none.run.notes[-1].startswith("no quality: ")
 
@@ -166,6 +166,23 @@ def test_qualities_are_those_that_compare_finds(encoded: Encoded, capfd: Capture
             ]
             assert run["quality"][name] == pytest.approx(expected["mean"]["y"][name], abs=0.00501)
         assert run["quality"]["frames"] == FRAMES
+
+
+def test_ten_bits_are_measured_as_ten(tmp_path: Path, capfd: Capture) -> None:
+    """If this fails, a job with 10 bits is compared with pictures of 8, or has no differences."""
+    source = Clip(frames=6, width=96, height=64).write(tmp_path / "film.mkv")
+    folder, result = tmp_path / "job", tmp_path / "a.mkv"
+    assert main([
+        "encode", "-q", str(source), str(result), "--codec", "av1", "--av1-preset", "12", "--depth",
+        "10", "--keep-job", str(folder), "--workers", "1",
+    ]) == 0  # fmt: skip
+    page = tmp_path / "r.html"
+    [run] = asked(capfd, "report", folder, "-j", 1, "-o", page)["runs"]
+    luma = [one["y"] for one in asked(capfd, "compare", source, result)["frames"]]
+    assert run["frames"]["psnr_db"] == [pytest.approx(one["psnr_db"], abs=0.00501) for one in luma]
+    assert run["quality"]["psnr_db"] > 30
+    for view in embedded(page.read_text(), "pictures")["views"].values():
+        assert view["runs"][0]["difference"]
 
 
 def test_frames_of_other_codecs_are_in_order_of_display(encoded: Encoded, capfd: Capture) -> None:

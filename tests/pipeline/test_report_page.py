@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +14,10 @@ import pytest
 
 from excamera.cli.main import main
 from excamera.report.facts import Frames, Quality, Run
-from excamera.report.job import JobFacts
-from excamera.report.making import Made, report_of
+from excamera.report.job import JobFacts, job_facts
+from excamera.report.making import FRAME_BYTES, PAGE_BYTES, Made, pictures_room, report_of
 from excamera.report.measure import Taken
-from excamera.report.page import write_report
+from excamera.report.page import _packed, write_report
 from mu import TaskRecord
 from tests.pipeline.clips import Clip
 from tests.pipeline.reported import FRAMES, Capture, Encoded, asked, encoded_in
@@ -195,12 +196,64 @@ def test_what_others_wrote_is_shown_and_never_run(driven: Chromium, tmp_path: Pa
     assert HOSTILE in page.text("#timelines")
 
 
+def test_a_ladder_has_a_row_for_each_size(
+    driven: Chromium, encoded: Encoded, tmp_path: Path
+) -> None:
+    """If this fails, sizes of a ladder cannot be told apart, or the whole is taken for one."""
+    [job] = job_facts(encoded.folder)
+    size = replace(job.run, ladder=job.run.name, records=(), options={}, facts={})
+    sizes = [
+        replace(size, name=f"film {nth}", bytes=1000 * nth, height=96 * nth,
+                quality=Quality(40.0 + nth, 15.0 + nth, FRAMES))
+        for nth in range(1, 11)
+    ]  # fmt: skip
+    none = Frames([], [], [], [], [], [], [], [])
+    whole = replace(job.run, frames=none, batches=(), notes=["one note"])
+    made = report_of([JobFacts(run, None, None) for run in (*sizes, whole, sizes[1])])
+    target = tmp_path / "r.html"
+    # What follows behind it is a file of its own.
+    alone = replace(made.report.runs[-1], ladder="", name="other.webm")
+    write_report(target, replace(made, report=replace(
+        made.report, runs=[*made.report.runs[:-1], alone],
+    )))  # fmt: skip
+    page = opened(driven, target)
+    assert page.console == []
+    table = "#summary-table > :nth-child(2)"
+    rows = cells(page, table)
+    assert list(rows) == [run.name for run in sizes]
+    for nth, row in enumerate(rows.values(), 1):
+        assert row[:2] == [f"160\u00d7{96 * nth}", f"{1000 * nth:,}"]
+        assert row[3:6] == [f"{15 + nth}.00 dB", f"{40 + nth}.00 dB", str(FRAMES)]
+    assert "as it was scaled" in page.text(f"{table} caption")
+    short = cells(page, "#summary-table > :nth-child(1)")
+    assert short["Size"][0].startswith(f"{whole.bytes:,} bytes")
+    assert short["Batches"] == ["2", "2"]
+    legend = page.ask(
+        "[...document.querySelectorAll('#run-legend span')].map((one) => "
+        "[one.textContent, getComputedStyle(one).getPropertyValue('--mark')])"
+    )
+    assert [name for name, _ in legend] == [*rows, "other.webm"]
+    assert len({ink for _, ink in legend[:10]}) == 10
+    page.ask("location.hash = '#frame=12'")
+    page.until("document.querySelector('dialog h2')?.textContent.startsWith('Frame 12')")
+    assert page.ask("document.querySelectorAll('dialog p').length") >= 11
+    assert "has no frame" not in page.text("dialog")
+    page.press("Escape")
+    assert page.ask("document.querySelectorAll('#timelines canvas').length") > 0
+    assert findings(page) == []
+
+
 def test_three_hours_are_a_small_page_that_scrolls(driven: Chromium, tmp_path: Path) -> None:
     """If this fails, the report of a long film cannot be sent, or hangs the browser."""
     count, tasks = 260_000, 20_000
     target = tmp_path / "long.html"
-    write_report(target, long_film(count, tasks))
-    assert target.stat().st_size < 10_000_000
+    long = long_film(count, tasks)
+    write_report(target, long)
+    assert target.stat().st_size < PAGE_BYTES
+    # A ladder has as many numbers in each size, and pictures have the rest: five sizes fit.
+    packed = len(json.dumps(_packed(long.report.runs[0].frames)))
+    assert packed < FRAME_BYTES * count
+    assert pictures_room(5 * count) > 500_000
     page = opened(driven, target)
     drawn = "Number(document.querySelector('#bytes-chart canvas').dataset.drawn)"
     before = page.ask(drawn)

@@ -14,9 +14,11 @@ from excamera.job.cut import Frames, cut
 from excamera.job.encoders import DEADLINES, AnchorSettings
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import SHARE_PIXELS, Cut, Limits, share_of
+from excamera.job.records import PlanSummary
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per
 from excamera.job.tally import Tally
 from excamera.price.costs import Shape, actual, foretold
+from excamera.price.edits import edited
 from excamera.price.estimate import estimate
 from excamera.price.film import Film
 from excamera.price.machine import machine_seconds
@@ -28,6 +30,7 @@ from excamera.price.pace import (
     EFFORT_TIMES,
     Pace,
 )
+from excamera.price.so_far import used
 from excamera.price.stages import equal_batches
 from excamera.price.workers import Workers
 from mu import Attempt
@@ -86,6 +89,31 @@ def test_a_job_without_failures_uses_what_was_foretold() -> None:
         assert (shape.shares > shape.batches) == (cpus == 1)
     assert used.dollars("arm64") < used.dollars("x86_64")
     assert sum(used.bill("arm64").values()) == used.dollars("arm64")
+
+
+@pytest.mark.parametrize("options", [{"codec": "vp9"}, {"mode": "rebase"}])
+def test_a_ladder_uses_what_was_foretold(options: dict[str, str]) -> None:
+    """If this fails, the cost of a ladder so far is told as if it had one size."""
+    chosen = EncodeOptions().with_texts(
+        {"ladder": "1080p,720p,480p", "container": "mpd", **options}
+    )
+    film = edited(FILM, chosen)
+    shape = film.cut(chosen, WORKERS.limits)
+    planned = PlanSummary(
+        items="", results="", assembly="", frames=film.frames, chunks=shape.chunks,
+        batches=shape.batches, shares=shape.shares, spans=shape.spans, anchored=0,
+        divided=shape.divided, batches_at_once=9, shares_at_once=1, threads=0, useful=9,
+        concurrency=None, width=film.width, height=film.height, duration_s=film.duration_s,
+        sound=film.sound, indexed_by="packets", options=chosen.to_json(), rungs=film.rungs,
+    )  # fmt: skip
+    tally = Tally.of(timeline(shape))
+    found = used(tally, planned, DEFAULT_MEMORY_MB)
+    assert found == foretold(shape, found.gb_seconds, min(shape.shares, 100))
+    one = used(tally, replace(planned, rungs=0), DEFAULT_MEMORY_MB)
+    assert (found.gb_seconds, found.invocations) == (one.gb_seconds, one.invocations)
+    # Each further size has a batch of its own to store, and its records.
+    assert found.writes - one.writes > 2 * 4 * shape.batches
+    assert found.reads > one.reads
 
 
 def test_retries_are_paid_for() -> None:

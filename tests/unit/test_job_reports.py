@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from excamera.job.objects import Keys
-from excamera.lifecycle.reports import WAITS_S, Attempt, ask, begin, fail, finish, latest
+from excamera.lifecycle.reports import (
+    WAITS_S,
+    Attempt,
+    ask,
+    begin,
+    fail,
+    finish,
+    latest,
+    results_of,
+)
 from excamera.report.effort import ordinal, sampled
 from mu import MemoryStore, NoSuchKey
 
@@ -95,6 +104,18 @@ def test_nothing_is_made_of_a_job_whose_objects_are_gone() -> None:
         begin(MemoryStore(), KEYS, 1, now=0)
 
 
+def test_the_files_that_a_report_reads() -> None:
+    """If this fails, a report reads a manifest, or the file that another job has put there."""
+    assert results_of(None) == results_of({"url": None, "key": "a.webm", "files": []}) == []
+    assert results_of({"url": "u", "key": "x/a.webm", "files": []}) == [("a.webm", "x/a.webm")]
+    urls = {"a-720p.mp4": "u", "a-480p.mp4": None, "a-audio.mp4": "u", "a-720p.m3u8": "u",
+            "a-audio.m3u8": "u", "a.m3u8": "u"}  # fmt: skip
+    files = [{"name": name, "key": f"x/{name}", "url": url} for name, url in urls.items()]
+    assert results_of({"url": "u", "key": "x/a.m3u8", "files": files}) == [
+        ("a-720p.mp4", "x/a-720p.mp4"), None, ("a-audio.mp4", "x/a-audio.mp4"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("frames", "pixels", "batches", "every"),
     [
@@ -111,12 +132,27 @@ def test_as_much_is_measured_as_there_is_time_for(
     frames: int, pixels: int, batches: int, every: int
 ) -> None:
     """If this fails, a function runs out of time, or leaves out what it had time for."""
-    assert sampled(frames, pixels, batches, seconds=900, cpus=3.0) == every
+    assert sampled(frames, pixels, [pixels], batches, seconds=900, cpus=3.0) == every
+
+
+@pytest.mark.parametrize(
+    ("source", "sizes", "every"),
+    [
+        (HD, [HD], 14),
+        (HD, [HD, 1280 * 720, 854 * 480], 24),
+        # The source alone takes its time, however small the results are.
+        (4 * HD, [1280 * 720], 32),
+        (4 * HD, [4 * HD, HD], 70),
+    ],
+)
+def test_all_sizes_of_a_ladder_take_time(source: int, sizes: list[int], every: int) -> None:
+    """If this fails, the report of a long ladder runs out of time."""
+    assert sampled(3 * 60 * 60 * 24, source, sizes, 1200, seconds=900, cpus=3.0) == every
 
 
 def test_more_time_and_processors_measure_more_and_a_death_less() -> None:
     """If this fails, a function that ran out of time does so again, however often it is asked."""
-    hour = (60 * 60 * 24, HD, 400)
+    hour = (60 * 60 * 24, HD, [HD], 400)
     assert sampled(*hour, seconds=900, cpus=6.0) == 3
     assert sampled(*hour, seconds=450, cpus=3.0) == 10
     assert sampled(*hour, seconds=900, cpus=3.0, died=1) == 19

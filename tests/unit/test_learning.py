@@ -104,6 +104,16 @@ def test_an_end_tells_predicted_and_actual() -> None:
     assert "predicted" not in ended(store_of_job(planned(predicted=None)))[0].notice
 
 
+def test_an_end_tells_the_cost_of_all_sizes() -> None:
+    """If this fails, notices and the catalogue tell another cost of a job than its status."""
+    options = EncodeOptions().with_texts({"codec": "vp9", "ladder": "720p,480p,360p"}).to_json()
+    costs = [
+        ended(store_of_job(planned(anchored=0, options=options, rungs=rungs)))[0].notice["cost_usd"]
+        for rungs in (0, 3)
+    ]
+    assert costs[0] < costs[1]
+
+
 def test_a_job_is_learned_from_by_its_own_options() -> None:
     """If this fails, uploads whose metadata asks for other options teach wrong factors."""
     store = store_of_job()

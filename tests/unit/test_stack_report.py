@@ -31,7 +31,7 @@ def test_what_is_known_is_told_and_what_others_wrote_is_only_shown() -> None:
         json.dumps(record.to_json()).encode(),
     )
     memory_mb = {"index": 1769, "encode": 5307}
-    request = {"job": JOB, "result": None, "memory_mb": memory_mb, "log": [LINE], "died": 0}
+    request = {"job": JOB, "results": [], "memory_mb": memory_mb, "log": [LINE], "died": 0}
     page, told = made(store, keys, request, PLACE)
     assert HOSTILE not in page
     assert "\u202e" not in page

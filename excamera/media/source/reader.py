@@ -261,6 +261,17 @@ def with_palette(opened: Opened) -> Packet[VideoStream] | None:
     return next((one for one in packets_of(opened) if one.has_sidedata("palette")), None)
 
 
+def geometry_as_is(frame: VideoFrame, *, deep: bool) -> Geometry:
+    """The geometry of a source's pictures as they are, by its first frame.
+
+    Args:
+        frame: the first.
+        deep: whether a source of more than 8 bits has 10.
+    """
+    geometry = geometry_of(frame, (1, 1))
+    return replace(geometry, bits=10) if deep and bits_of(frame) > geometry.bits else geometry
+
+
 def read_all(source: str | BinaryIO, name: str, *, deep: bool = False) -> Iterator[VideoFrame]:
     """Every frame of a source from its start, as `to_i420` returns it.
 
@@ -277,10 +288,7 @@ def read_all(source: str | BinaryIO, name: str, *, deep: bool = False) -> Iterat
 
     def upright(frame: VideoFrame) -> VideoFrame:
         nonlocal geometry
-        if geometry is None:
-            geometry = geometry_of(frame, (1, 1))
-            if deep and bits_of(frame) > geometry.bits:
-                geometry = replace(geometry, bits=10)
+        geometry = geometry or geometry_as_is(frame, deep=deep)
         return to_i420(frame, geometry)
 
     if isinstance(source, str) and is_sequence(source):

@@ -1,6 +1,6 @@
 /* The frames of all runs: their columns, charts, borders, the strip of pictures, and the table. */
 
-const INKS = ["series-1", "series-2", "series-3", "series-4", "series-5", "series-6"];
+const INKS = Array.from({ length: 10 }, (_, at) => `series-${at + 1}`);  // as many as a ladder has sizes
 const inkOf = (run) => INKS[run % INKS.length];
 const ROLE_INKS = { key: "series-2", anchor: "series-4", first: "series-3", ordinary: "series-1" };
 const TYPE_INKS = { key: "series-2", I: "series-2", B: "series-5" };

@@ -1,19 +1,20 @@
 /* The page of a report: what is about whole runs, and the sections of frames and tasks. */
 
 async function reportPage() {
-  const report = dataOf("report"), pictures = dataOf("pictures");
+  const report = dataOf("report");
   const { runs } = report;
   summary(report);
-  const columns = await Promise.all(runs.map((run) => columnsOf(run.frames)));
+  const all = await Promise.all(runs.map((run) => columnsOf(run.frames)));
+  const { films, columns, pictures } = withFrames(runs, all, dataOf("pictures"));
   const tasks = await Promise.all(dataOf("tasks").map(async (one) =>
     one && JSON.parse(new TextDecoder().decode(await inflated(one)))));
   let view = null;
   const open = (number) => {
     if (number === null) return;
     view?.reach(number);
-    frameDialog(report, columns, pictures, number, open);
+    frameDialog({ ...report, runs: films }, columns, pictures, number, open);
   };
-  if (columns.some((one) => one.count)) view = framesSection(runs, columns, pictures, open);
+  if (films.length) view = framesSection(films, columns, pictures, open);
   groups(runs);
   timelines(runs, tasks);
   batches(runs);
@@ -25,6 +26,24 @@ async function reportPage() {
   window.addEventListener("hashchange", follow);
   follow();
   document.documentElement.dataset.ready = "true";
+}
+
+/* The runs that have frames, with their columns and pictures. The whole of a ladder has none. */
+function withFrames(runs, columns, pictures) {
+  const kept = (list) => list.filter((_, at) => columns[at].count);
+  const views = Object.fromEntries(Object.entries(pictures.views).map(([number, one]) => [number, { ...one, runs: kept(one.runs) }]));
+  return { films: kept(runs), columns: kept(columns), pictures: { ...pictures, views } };
+}
+
+/* Runs of their own, each with the sizes of its ladder, which stand before it. */
+function wholeRuns(runs) {
+  const found = [];
+  let sizes = [];
+  for (const run of runs) {
+    if (run.ladder) sizes.push(run);
+    else { found.push({ run, sizes }); sizes = []; }
+  }
+  return found;
 }
 
 const percent = (actual, predicted) => {
@@ -39,9 +58,11 @@ function against(actual, predicted, format) {
 }
 
 function summary(report) {
-  const { runs } = report;
+  const whole = wholeRuns(report.runs), runs = whole.map((one) => one.run);
   const rate = (run) => (run.duration_s ? `${grouped((8 * run.bytes) / run.duration_s / 1000, 1)} kbit/s` : "");
   const dB = (run, name) => run.quality && `${run.quality[name] >= EQUAL_DB ? "equal" : `${run.quality[name].toFixed(2)} dB`}`;
+  // All sizes are cut alike.
+  const cut = (run) => whole.find((one) => one.run === run).sizes[0] ?? run;
   const lines = [
     ["Codec", (run) => run.codec], ["Container", (run) => run.container],
     ["Picture", (run) => run.width && `${run.width}×${run.height}, ${Number(run.frame_rate.toFixed(3))} frames a second`],
@@ -53,8 +74,8 @@ function summary(report) {
     ["SSIM of the luma", (run) => dB(run, "ssim_db")], ["PSNR of the luma", (run) => dB(run, "psnr_db")],
     ["Time", (run) => against(run.actual?.seconds, run.predicted?.seconds, seconds)],
     ["Cost", (run) => against(run.actual?.usd, run.predicted?.usd, (value) => `$${value.toFixed(4)}`)],
-    ["Batches", (run) => run.batches.length && grouped(run.batches.length)],
-    ["Scenes", (run) => run.scenes && grouped(run.scenes.length + 1)],
+    ["Batches", (run) => cut(run).batches.length && grouped(cut(run).batches.length)],
+    ["Scenes", (run) => cut(run).scenes && grouped(cut(run).scenes.length + 1)],
     ["Plan", (run) => run.plan && run.plan.slice(0, 16)],
   ];
   const named = [...new Set(runs.flatMap((run) => Object.keys(run.facts)))];
@@ -62,10 +83,18 @@ function summary(report) {
     .map(([name, of]) => [name, ...runs.map((run) => of(run) || "")]).filter((row) => row.slice(1).some((text) => text !== ""));
   const table = tableOf(["Run", ...runs.map((run) => run.name)], rows);
   for (const cell of table.querySelectorAll("td, th")) cell.classList.add("left");
-  byId("summary-table").replaceChildren(scrolled("The runs in short", table));
+  const ofSizes = [
+    ["Picture", (run) => run.width && `${run.width}×${run.height}`], ["Bytes", (run) => run.bytes && grouped(run.bytes)],
+    ["kbit/s", (run) => run.duration_s && grouped((8 * run.bytes) / run.duration_s / 1000, 1)],
+    ["SSIM of the luma", (run) => dB(run, "ssim_db")], ["PSNR of the luma", (run) => dB(run, "psnr_db")],
+    ["Frames", (run) => run.frame_count && grouped(run.frame_count)], ["Codec", (run) => run.codec], ["Container", (run) => run.container],
+  ];
+  byId("summary-table").replaceChildren(scrolled("The runs in short", table), ...whole.filter(({ sizes }) => sizes.length).map(({ run, sizes }) =>
+    scrolled(`Sizes of ${run.name}`, tableOf(["Size", ...ofSizes.map(([name]) => name)], sizes.map((one) => [one.name, ...ofSizes.map(([, of]) => of(one) || "")]),
+      sizes.some((one) => one.quality) ? "Each size is measured against the source as it was scaled to that size" : null))));
   byId("about").append(make("p", { class: "hint" },
     (report.reference ? `Qualities are measured against ${apart(report.reference)}. ` : "") + `Made ${report.made.replace("T", " ").replace("+00:00", " UTC")}.`));
-  const notes = runs.flatMap((run) => run.notes.map((note) => (runs.length > 1 ? `${apart(run.name)}: ${note}` : note)));
+  const notes = report.runs.flatMap((run) => run.notes.map((note) => (runs.length > 1 || run.ladder ? `${apart(run.name)}: ${note}` : note)));
   if (notes.length) byId("notes").append(make("ul", {}, ...notes.map((note) => make("li", {}, note))));
 }
 
@@ -125,12 +154,12 @@ function made(report) {
   const { runs } = report;
   const flat = (value, name = "") => value !== null && typeof value === "object" && !Array.isArray(value)
     ? Object.entries(value).flatMap(([key, one]) => flat(one, name ? `${name}.${key}` : key)) : [[name, value]];
-  const options = runs.map((run) => new Map(flat(run.options)));
+  const chosen = runs.filter((run) => Object.keys(run.options).length), options = chosen.map((run) => new Map(flat(run.options)));
   const names = [...new Set(options.flatMap((one) => [...one.keys()]))];
   if (names.length) {
     const shown = (value) => (value === undefined ? "" : Array.isArray(value) ? value.map((one) => (Object(one) === one ? JSON.stringify(one) : one)).join(" ") : String(value));
     byId("options").append(make("details", {}, make("summary", {}, "Options"), scrolled("Options",
-      tableOf(["Option", ...runs.map((run) => run.name)], names.map((name) => [name, ...options.map((one) => shown(one.get(name)))])))));
+      tableOf(["Option", ...chosen.map((run) => run.name)], names.map((name) => [name, ...options.map((one) => shown(one.get(name)))])))));
   }
   const table = tableOf(["This report was made with", "Value"], Object.entries(report.made_with).filter(([, value]) => value));
   for (const cell of table.querySelectorAll("td, th")) cell.classList.add("left");
