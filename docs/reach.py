@@ -29,7 +29,7 @@ from docs.workload import (
     payloads,
     size,
 )
-from excamera.api.models import TaskAttempt, TimelinePage
+from excamera.api.answers import TaskAttempt, TimelinePage
 from excamera.job.codecs import CONTAINERS
 from excamera.job.objects import Keys
 from excamera.job.records import JobResult

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from excamera.api.models import (
+from excamera.api.answers import (
     Cost,
     Count,
     Failure,

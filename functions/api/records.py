@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from excamera.api.models import Cost, Failure, Job, JobSummary, Outcome
+from excamera.api.answers import Cost, Failure, Job, JobSummary, Outcome
 from excamera.job.records import JobResult
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.catalogue import Record
