@@ -32,7 +32,7 @@ from docs.workload import (
 from excamera.api.answers import TaskAttempt, TimelinePage
 from excamera.job.codecs import CONTAINERS
 from excamera.job.objects import Keys
-from excamera.job.records import JobResult
+from excamera.job.results import JobResult
 from excamera.job.steps import STEP_NAMES
 from excamera.lifecycle.ending import notice_of
 from excamera.lifecycle.results import LONGEST_SOURCE
