@@ -1,13 +1,16 @@
-"""How much of a film can be measured in the time that a cloud function has."""
+"""How much of a film can be measured in the time that a cloud function has.
+
+`make bench-reports` measures what the work takes; benchmarks/results/reports.json has the figures.
+"""
 
 from __future__ import annotations
 
 import math
 
-_MEASURE_S = 0.016
+MEASURE_S = 0.016
 """CPU seconds for PSNR and SSIM of a megapixel of luma, on an AMD EPYC."""
 
-_DECODE_S = 0.009
+DECODE_S = 0.009
 """CPU seconds for decoding a megapixel of a source in H.264 and of its result, there too."""
 
 _DECODED = 2
@@ -33,7 +36,7 @@ def sampled(
         cpus: that it has.
         died: attempts before this one that did not end.
     """
-    needed = frames * pixels / 1e6 * (_MEASURE_S + _DECODED * _DECODE_S)
+    needed = frames * pixels / 1e6 * (MEASURE_S + _DECODED * DECODE_S)
     given = seconds * cpus * _SHARE * _SHARE_AFTER_DEATH**died
     if given <= 0:
         return 0
