@@ -32,13 +32,14 @@ PYTEST_ARGS ?=
 
 .PHONY: docs help encode test test-fast cloud synth wheel wheels emulator lint format types layers native-tests \
   sanitized clang cross bench bench-quality bench-speed bench-figure bench-tools bench-cloud \
-  bench-messages bench-workers bench-scale bench-start bench-long bench-plain bench-targets clean
+  bench-messages bench-workers bench-scale bench-start bench-long bench-plain bench-targets \
+  bench-reports clean
 
 help:
 	@sed -n '1,3s/^# \{0,1\}//p' Makefile
 	@echo 'make synth | wheel | wheels | test-fast | lint | format | docs | sanitized | clang | cross | clean'
 	@echo 'make bench | bench-cloud | bench-messages | bench-workers | bench-scale | bench-start'
-	@echo 'make bench-long | bench-plain | bench-targets'
+	@echo 'make bench-long | bench-plain | bench-targets | bench-reports'
 
 # --- set-up ------------------------------------------------------------------
 
@@ -310,6 +311,10 @@ bench-targets: $(VENV)/.installed
 # The encoders of VP9, AV1 and H.264 at each step of effort, for estimates.
 bench-plain: $(VENV)/.installed
 	$(PY) -m benchmarks.speed.plain $(OPTIONS)
+
+# What a report's look at a film takes.
+bench-reports: $(VENV)/.installed
+	$(PY) -m benchmarks.speed.reports $(OPTIONS)
 
 bench-workers: $(VENV)/.installed build/lithops/.installed
 	$(PY) -m benchmarks.workers $(OPTIONS)

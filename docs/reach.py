@@ -29,10 +29,10 @@ from docs.workload import (
     payloads,
     size,
 )
-from excamera.api.models import TaskAttempt, TimelinePage
+from excamera.api.answers import TaskAttempt, TimelinePage
 from excamera.job.codecs import CONTAINERS
 from excamera.job.objects import Keys
-from excamera.job.records import JobResult
+from excamera.job.results import JobResult
 from excamera.job.steps import STEP_NAMES
 from excamera.lifecycle.ending import notice_of
 from excamera.lifecycle.results import LONGEST_SOURCE

@@ -23,7 +23,7 @@ from excamera.job.flow import FUNCTIONS, excamera_flow, planning_flow
 from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Plan
-from excamera.job.records import JobResult, PlanSummary
+from excamera.job.results import JobResult, PlanSummary
 from excamera.job.target import Reached
 from excamera.lifecycle.failure import second_try
 from excamera.media.scenes import Survey
@@ -62,7 +62,7 @@ class EncodeResult:
         frames: shown frames.
         key_frames: one per batch.
         duration_s: from time 0 to the end of the picture or the sound, whichever is later.
-        sound: see `excamera.job.records.JobResult`.
+        sound: see `excamera.job.results.JobResult`.
         indexed_by: "packets", or "decoding" if the packets could not be trusted.
         notes: what a user should know of the source, a line each.
         reached: what has become of the target, if the options have one.

@@ -360,6 +360,18 @@ class Attempts:
         later.start()
 
 
+def check_limits(retries: int, timeout_s: float | None) -> None:
+    """Refuse limits that make no sense; see `mu.Executor`.
+
+    Raises:
+        ValueError: one does not.
+    """
+    if retries < 0:
+        raise ValueError(f"retries is at least 0, not {retries}")
+    if timeout_s is not None and not timeout_s > 0:
+        raise ValueError(f"timeout is a number of seconds above 0, or None, not {timeout_s}")
+
+
 def _error(together: Together, failure: Failure, log: str) -> TaskFailed:
     kind = FAILURES.get(failure.error, TaskFailed)
     error = kind(

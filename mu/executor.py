@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 import itertools
 import queue
 import threading
@@ -13,29 +12,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from mu.attempts import Attempts, Finish, Function, Together
+from mu.attempts import Attempts, Finish, Function, Together, check_limits
 from mu.commands.command import Command
-from mu.commands.task import CommandDone, Into, Item, Work, perform, plan
+from mu.commands.staging import performing
+from mu.commands.task import CommandDone, Into, Item, plan
 from mu.engines.coordinator import Run
-from mu.engines.machine.workers import MachineWorkers
-from mu.engines.workers import Workers
+from mu.engines.opening import HERE, open_workers
 from mu.errors import NotEnoughConcurrency
 from mu.flow import Node
-from mu.futures import Chunk, Future, results
+from mu.futures import Chunk, Future, OpenFutures, results
 from mu.gangs import Gang, forget
 from mu.hedge import Hedge
 from mu.messages.comm import published_wait
-from mu.messages.opening import SOCKETS, STORE, forget_messages
-from mu.packages.declared import Entry, check_here
+from mu.messages.opening import forget_messages
+from mu.packages.declared import Entry
 from mu.records import Observer, TaskRecord, TaskView
 from mu.store.protocol import Store
 from mu.task import Event
 from mu.timelines import STOPPED, SUCCEEDED
 
 Result = TypeVar("Result")
-Watched = TypeVar("Watched", bound=concurrent.futures.Future[Any])
-
-HERE = "here"
 
 
 class Executor(concurrent.futures.Executor):
@@ -93,41 +89,23 @@ class Executor(concurrent.futures.Executor):
             ChannelClosed: the server does not answer.
             ChannelRefused: there is no such channel, or the server refuses the user.
         """
-        _check_options(
-            workers=workers, memory=memory, per_worker=per_worker, retries=retries, timeout=timeout
-        )
+        check_limits(retries, timeout)
         if timeline is not None and on == HERE and store is None:
             raise ValueError(
                 "timeline= on this machine needs a store= to keep the records in, such as "
                 'mu.DirectoryStore("jobs"): the executor\'s own folder goes with it'
             )
-        kind, _, stack = on.partition(":")
-        if kind == "stack" and stack:
-            if store is not None:
-                raise ValueError(f"{on} has a store of its own: leave out store=")
-            # Executors of one machine begin faster without the AWS SDK.
-            from mu.engines.stack.deployment import Deployment
-            from mu.engines.stack.workers import StackWorkers
-
-            self._workers: Workers = StackWorkers(
-                Deployment.find(stack),
-                workers=workers,
-                memory_mb=memory,
-                per_worker=per_worker,
-                architecture=architecture,
-                channel=channel or STORE,
-                packages=packages,
-            )
-        elif on == HERE:
-            if packages:
-                check_here(packages)
-            self._workers = MachineWorkers(workers, store, channel or SOCKETS)
-        else:
-            raise ValueError(f'an executor is on "{HERE}" or on "stack:NAME", not on {on!r}')
-        self._lock = threading.Lock()
-        self._open: dict[concurrent.futures.Future[Any], None] = {}
-        self._none_open = threading.Condition(self._lock)
-        self._shut = False
+        self._workers = open_workers(
+            on,
+            workers=workers,
+            memory_mb=memory,
+            per_worker=per_worker,
+            architecture=architecture,
+            channel=channel,
+            store=store,
+            packages=packages,
+        )
+        self._open = OpenFutures()
         self._gangs = itertools.count()
         self._numbers = itertools.count()
         self._runs: list[Run] = []
@@ -141,7 +119,7 @@ class Executor(concurrent.futures.Executor):
             self._workers,
             retries,
             timeout,
-            lambda: self._watched(Future(), late=True),
+            lambda: self._open.add(Future(), late=True),
             self._timeline,
         )
 
@@ -173,7 +151,7 @@ class Executor(concurrent.futures.Executor):
             Exception: whatever the function or an argument raises if it cannot be packed.
         """
         function = self._function(fn)
-        alone = Together(function, next(self._numbers), [args], self._watched(Future()), kwargs)
+        alone = Together(function, next(self._numbers), [args], self._open.add(Future()), kwargs)
         self._attempts.begin(alone)
         return alone.future
 
@@ -239,8 +217,9 @@ class Executor(concurrent.futures.Executor):
         finishes: Iterator[Finish] | None = None
         if isinstance(fn, Command):
             (given,) = iterables
-            function, works, finishes = self._performing(fn, list(plan(fn, list(given), into)))
-            iterables = (works,)
+            planned = list(plan(fn, list(given), into))
+            called, works, finishes = performing(fn, planned, self._workers.staging())
+            function, iterables = self._function(called), (works,)
         elif into is not None:
             raise ValueError("only the outputs of a command go `into` files")
         else:
@@ -252,7 +231,7 @@ class Executor(concurrent.futures.Executor):
         hedged = self._hedge(hedge)
         items = zip(*iterables, strict=False)
         while chunk := list(itertools.islice(items, chunksize)):
-            chunks.append(self._watched(Future()))
+            chunks.append(self._open.add(Future()))
             if not ordered:
                 chunks[-1].add_done_callback(arrived.put)
             together = Together(
@@ -269,22 +248,6 @@ class Executor(concurrent.futures.Executor):
         left = dict.fromkeys(reversed(chunks))
         return results(left, again, None if ordered else arrived, until, return_exceptions)
 
-    def _performing(
-        self, command: Command, works: Sequence[Work]
-    ) -> tuple[Function, Sequence[Work], Iterator[Finish]]:
-        """What workers call for a command, with what, and what is done with each result."""
-        staging = self._workers.staging()
-        if staging is None:
-            function = self._function(functools.partial(perform, command.with_absolute_files()))
-            return function, works, itertools.repeat(_with_dollars)
-
-        def finish(wanted: Mapping[str, str], done: CommandDone, dollars: float) -> CommandDone:
-            return _with_dollars(staging.brought_back(done, wanted), dollars)
-
-        function = self._function(functools.partial(perform, staging.command(command)))
-        finishes = (functools.partial(finish, work.outputs) for work in works)
-        return function, staging.works(works), finishes
-
     def warm(self, count: int | None = None) -> None:
         """Start workers, so that the next calls need not wait for them.
 
@@ -296,7 +259,7 @@ class Executor(concurrent.futures.Executor):
         """
         function = self._function(time.sleep)
         calls = [
-            Together(function, self._next_number(1), [(_HELD_S,)], self._watched(Future()))
+            Together(function, self._next_number(1), [(_HELD_S,)], self._open.add(Future()))
             for _ in range(self.size if count is None else count)
         ]
         try:
@@ -342,13 +305,13 @@ class Executor(concurrent.futures.Executor):
         function = self._function(fn)
         members = [
             Together(
-                function, rank, [(item,)], self._watched(Future()),
+                function, rank, [(item,)], self._open.add(Future()),
                 member=self._workers.member(gang, rank, len(given)),
             )
             for rank, item in enumerate(given)
         ]  # fmt: skip
         # The channel stays open until this has ended; it cannot be cancelled.
-        whole = self._watched(concurrent.futures.Future[None]())
+        whole = self._open.add(concurrent.futures.Future[None]())
         whole.set_running_or_notify_cancel()
         try:
             return Gang(gang, members, self._workers, self._hedge(hedge)).run(self._attempts)
@@ -368,7 +331,7 @@ class Executor(concurrent.futures.Executor):
         return begin
 
     def _hedge(self, share: float) -> Hedge:
-        return Hedge(share, self._attempts.begin, lambda: self._watched(Future(), late=True))
+        return Hedge(share, self._attempts.begin, lambda: self._open.add(Future(), late=True))
 
     # ---- flows ----
 
@@ -407,7 +370,7 @@ class Executor(concurrent.futures.Executor):
             timeline=timeline,
         )
         try:
-            self._watched(run.future)
+            self._open.add(run.future)
         except RuntimeError:
             run.cancel()
             raise
@@ -455,12 +418,10 @@ class Executor(concurrent.futures.Executor):
             wait: whether to wait for the calls; otherwise they go on, and a thread waits.
             cancel_futures: whether to cancel all of them first, also those that run.
         """
-        with self._lock:
-            self._shut = True
-            left = list(reversed(self._open))  # what waits would take the place of what runs
+        left = self._open.shut()
         if cancel_futures:
             self._stopped = True
-            for future in left:
+            for future in reversed(left):  # what waits would take the place of what runs
                 future.cancel()
         if wait:
             self._close()
@@ -468,8 +429,7 @@ class Executor(concurrent.futures.Executor):
             threading.Thread(target=self._close, name="mu shutdown").start()
 
     def _close(self) -> None:
-        with self._none_open:
-            self._none_open.wait_for(lambda: not self._open)
+        self._open.wait()
         for run in self._runs:
             run.join()
         if self._timeline is not None:
@@ -489,32 +449,6 @@ class Executor(concurrent.futures.Executor):
             next(self._numbers)
         return first
 
-    def _watched(self, future: Watched, *, late: bool = False) -> Watched:
-        """A future that a shutdown waits for; `late` if it belongs to a call of before that."""
-        with self._lock:
-            if self._shut and not late:
-                raise RuntimeError("the executor takes no more calls: it is shut down")
-            self._open[future] = None
-        future.add_done_callback(self._forget)
-        return future
-
-    def _forget(self, future: concurrent.futures.Future[Any]) -> None:
-        with self._none_open:
-            del self._open[future]
-            if not self._open:
-                self._none_open.notify_all()
-
-
-def _check_options(*, retries: int, timeout: float | None, **counts: int | None) -> None:
-    """Refuse numbers that make no sense, wherever the workers are."""
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise ValueError(f"{name} is at least 1, not {count}")
-    if retries < 0:
-        raise ValueError(f"retries is at least 0, not {retries}")
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"timeout is a number of seconds above 0, or None, not {timeout}")
-
 
 _HELD_S = 0.5
 """How long workers that are warmed are held, so that each gets one call."""
@@ -524,7 +458,3 @@ def warm(count: int, on: str = HERE, **options: Any) -> None:
     """Start workers that the next executor will find; see `Executor` for the options."""
     with Executor(on, **options) as executor:
         executor.warm(count)
-
-
-def _with_dollars(done: CommandDone, dollars: float) -> CommandDone:
-    return replace(done, dollars=dollars)

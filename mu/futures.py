@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 from mu.errors import TaskFailed
 
 Result = TypeVar("Result")
+Watched = TypeVar("Watched", bound=concurrent.futures.Future[Any])
 
 
 class Future(concurrent.futures.Future[Result]):
@@ -42,6 +44,53 @@ class Future(concurrent.futures.Future[Result]):
     def running(self) -> bool:
         """Whether a worker has begun the call, and not ended it."""
         return self.began and not self.done()
+
+
+class OpenFutures:
+    """The futures of an executor that are not done yet: its end waits for them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._none_open = threading.Condition(self._lock)
+        self._open: dict[concurrent.futures.Future[Any], None] = {}
+        self._shut = False
+
+    def add(self, future: Watched, *, late: bool = False) -> Watched:
+        """Watch a future until it is done.
+
+        Args:
+            future: it.
+            late: whether it belongs to a call of before the end.
+
+        Returns:
+            The same future.
+
+        Raises:
+            RuntimeError: this is shut.
+        """
+        with self._lock:
+            if self._shut and not late:
+                raise RuntimeError("the executor takes no more calls: it is shut down")
+            self._open[future] = None
+        future.add_done_callback(self._forget)
+        return future
+
+    def shut(self) -> list[concurrent.futures.Future[Any]]:
+        """Take no more but late ones; returns those that are open, in the order they came."""
+        with self._lock:
+            self._shut = True
+            return list(self._open)
+
+    def wait(self) -> None:
+        """Wait until none is open."""
+        with self._none_open:
+            self._none_open.wait_for(lambda: not self._open)
+
+    def _forget(self, future: concurrent.futures.Future[Any]) -> None:
+        with self._none_open:
+            del self._open[future]
+            if not self._open:
+                self._none_open.notify_all()
 
 
 Found = tuple[list[Result], dict[int, TaskFailed | Future[Result]]]

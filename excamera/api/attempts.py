@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from excamera.api.models import TaskAttempt, TimelinePage
+from excamera.api.answers import TaskAttempt, TimelinePage
 from excamera.api.refusals import Malformed
 from excamera.job.objects import Keys
 from excamera.job.steps import NUMBERS

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from excamera.api.models import Options
 from excamera.api.refusals import Unprocessable
+from excamera.api.requests import Options
 from excamera.errors import ExCameraError
 from excamera.job.options import EncodeOptions
 from excamera.price.edits import edited

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from excamera.api.models import FieldProblem, Problem
+from excamera.api.answers import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
 

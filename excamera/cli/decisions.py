@@ -14,7 +14,7 @@ def of_plan(result: dict[str, Any]) -> Iterator[str]:
     """Lines about a plan.
 
     Args:
-        result: of the step `plan`, see `excamera.job.records.PlanSummary`; less if a stack has made
+        result: of the step `plan`, see `excamera.job.results.PlanSummary`; less if a stack has made
             it, and then there are fewer lines.
     """
     if "options" not in result:

@@ -13,17 +13,13 @@ from urllib.parse import quote, unquote
 
 from pydantic import Field
 
-from excamera.api.attempts import timeline
-from excamera.api.estimates import EstimateAnswer, EstimateRequest, asked, told
-from excamera.api.logs import JobLog, LogLine
-from excamera.api.models import (
+from excamera.api.answers import (
     Cancelled,
     Count,
     Failure,
     Film,
     Job,
     JobPage,
-    JobRequest,
     JobSummary,
     Outcome,
     Phase,
@@ -32,8 +28,12 @@ from excamera.api.models import (
     State,
     TimelinePage,
 )
+from excamera.api.attempts import timeline
+from excamera.api.estimates import EstimateAnswer, EstimateRequest, asked, told
+from excamera.api.logs import JobLog, LogLine
 from excamera.api.offers import Offers, offers
 from excamera.api.refusals import Conflict, Malformed, NoSuchJob, NotFound, Unprocessable
+from excamera.api.requests import JobRequest
 from excamera.console.parts import Parts
 from excamera.console.records import Record, Records, logged
 from excamera.console.turns import Turns

@@ -18,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
-from excamera.api.models import Part, ReceivedPart, Upload
+from excamera.api.answers import Part, ReceivedPart, Upload
 from excamera.api.refusals import Conflict, Malformed, Unprocessable
 from excamera.console.records import Record, Records
 from excamera.console.urls import SignedPaths

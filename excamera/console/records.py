@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from excamera.api.models import JOB_ID, State
+from excamera.api.answers import State
+from excamera.api.requests import JOB_ID
 from excamera.job.objects import Job, Keys
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.work import JOB

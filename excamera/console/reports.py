@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from excamera.api.models import JobReport
+from excamera.api.answers import JobReport
 from excamera.api.refusals import NotFound
 from excamera.console.urls import SignedPaths
 from excamera.console.web import Answer

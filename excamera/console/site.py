@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from excamera.api.answers import State
 from excamera.api.estimates import EstimateRequest
-from excamera.api.models import JOB_ID, State
 from excamera.api.mu import MOST_RECORDS, mu_page, mu_records
 from excamera.api.refusals import (
     MEDIA_TYPE,
@@ -26,6 +26,7 @@ from excamera.api.refusals import (
     problem_of,
     problem_of_fields,
 )
+from excamera.api.requests import JOB_ID
 from excamera.console.jobs import LocalJobRequest, LocalJobs
 from excamera.console.page import INDEX, page_file
 from excamera.console.parts import Parts, served

@@ -26,7 +26,7 @@ class Draft:
         spans: the parts of the source that are surveyed by workers of their own, each from its
             first frame to before its end.
         survey: of the whole source, if it has no spans and was surveyed.
-        planned: see `excamera.job.records.IndexSummary`.
+        planned: see `excamera.job.results.IndexSummary`.
     """
 
     plan: Plan

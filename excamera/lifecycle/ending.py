@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from excamera.job.objects import Keys
-from excamera.job.records import FailureRecord, Outcome, PlanSummary, Prediction
+from excamera.job.records import FailureRecord
+from excamera.job.results import Outcome, PlanSummary, Prediction
 from excamera.job.tally import Tally
 from excamera.lifecycle.admission import EVENT_SOURCE
 from excamera.lifecycle.cancel import is_cancelled

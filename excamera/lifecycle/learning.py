@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from excamera.job.options import EncodeOptions
-from excamera.job.records import JobResult, Outcome, Prediction
+from excamera.job.results import JobResult, Outcome, Prediction
 from excamera.lifecycle import shared
 from excamera.lifecycle.ending import Ended, parsed
 from excamera.price.film import Film

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable
 
 from excamera.job.objects import Keys
-from excamera.job.records import PlanSummary
+from excamera.job.results import PlanSummary
 from mu import Attempt, NoSuchKey, Store, TaskRecord
 
 

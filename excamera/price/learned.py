@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from excamera.job.batches import mode_of_batch
 from excamera.job.options import EncodeOptions
-from excamera.job.records import JobResult, Outcome, Prediction
+from excamera.job.results import JobResult, Outcome, Prediction
 from excamera.job.steps import STEPS, Per
 from excamera.price.film import Film
 from excamera.price.pace import CONSTANTS, Pace, once_each

@@ -8,7 +8,7 @@ from dataclasses import replace
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.plan import Plan
-from excamera.job.records import Prediction
+from excamera.job.results import Prediction
 from excamera.price.estimate import START_S, Estimate, estimate
 from excamera.price.film import Film
 from excamera.price.pace import Pace

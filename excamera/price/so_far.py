@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from excamera.job.options import EncodeOptions
-from excamera.job.records import PlanSummary
+from excamera.job.results import PlanSummary
 from excamera.job.tally import Tally
 from excamera.price.costs import Ladder, Usage, actual
 

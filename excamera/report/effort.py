@@ -1,17 +1,20 @@
-"""How much of a film can be measured in the time that a cloud function has."""
+"""How much of a film can be measured in the time that a cloud function has.
+
+`make bench-reports` measures what the work takes; benchmarks/results/reports.json has the figures.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-_MEASURE_S = 0.016
+MEASURE_S = 0.016
 """CPU seconds for PSNR and SSIM of a megapixel of luma, on an AMD EPYC."""
 
-_DECODE_S = 0.009
+DECODE_S = 0.009
 """CPU seconds for decoding a megapixel of a source in H.264 and of its result, there too."""
 
-_SCALE_S = 0.001
+SCALE_S = 0.001
 """CPU seconds for scaling a megapixel of a source to a smaller size, there too."""
 
 _DECODED = 2
@@ -47,9 +50,9 @@ def sampled(
     """
     of_all = sum(pixels)
     # Of a source and results of different sizes, what the larger would take if both had it.
-    decoding = _DECODED * _DECODE_S * max(source_pixels, of_all)
-    scaling = _SCALE_S * source_pixels * (len(pixels) - 1)
-    needed = frames / 1e6 * (_MEASURE_S * of_all + decoding + scaling)
+    decoding = _DECODED * DECODE_S * max(source_pixels, of_all)
+    scaling = SCALE_S * source_pixels * (len(pixels) - 1)
+    needed = frames / 1e6 * (MEASURE_S * of_all + decoding + scaling)
     given = seconds * cpus * _SHARE * _SHARE_AFTER_DEATH**died
     if given <= 0:
         return 0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from excamera.job.records import Outcome
+from excamera.job.results import Outcome
 from mu import TaskRecord
 
 EQUAL_DB = 100.0

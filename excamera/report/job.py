@@ -15,7 +15,8 @@ from excamera.job.codecs import DASH, HLS, has_pictures
 from excamera.job.draft import Draft
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Plan
-from excamera.job.records import BatchRecord, JobResult, Outcome, PlanSummary
+from excamera.job.records import BatchRecord
+from excamera.job.results import JobResult, Outcome, PlanSummary
 from excamera.media.scenes import Survey
 from excamera.price.film import Film as PricedFilm
 from excamera.price.machine import machine_seconds

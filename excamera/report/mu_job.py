@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from excamera.errors import NoSuchInput
-from excamera.job.records import Outcome
+from excamera.job.results import Outcome
 from excamera.report.facts import Run
 from mu import DirectoryStore, Store, TaskRecord, is_object_url, open_store
 from mu.timelines import RUNNING, JobRecord, Timelines

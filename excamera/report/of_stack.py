@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from excamera.job.objects import Job
-from excamera.job.records import Outcome
+from excamera.job.results import Outcome
 from excamera.job.steps import NUMBERS
 from excamera.report.effort import ordinal
 from excamera.report.facts import Run

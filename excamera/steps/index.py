@@ -30,7 +30,8 @@ from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
 from excamera.job.plan import Output, Plan, SourceFile
-from excamera.job.records import IndexSummary, SurveyRecord
+from excamera.job.records import SurveyRecord
+from excamera.job.results import IndexSummary
 from excamera.lifecycle.acceptance import Accepted, surveyed
 from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded

@@ -12,7 +12,8 @@ from typing import Any
 from excamera.job.codecs import DASH, SOUND
 from excamera.job.objects import Job
 from excamera.job.plan import Plan
-from excamera.job.records import AudioRecord, JobResult
+from excamera.job.records import AudioRecord
+from excamera.job.results import JobResult
 from excamera.lifecycle.result_uploads import assembly_of
 from excamera.lifecycle.results import Write, publish
 from excamera.media.container.output import Run, index_of, output_container

@@ -15,7 +15,8 @@ from excamera.job.flow import way_of_batches
 from excamera.job.objects import Job, Keys
 from excamera.job.packing import Cut, Limits
 from excamera.job.plan import Plan
-from excamera.job.records import PlanSummary, Prediction, SurveyRecord
+from excamera.job.records import SurveyRecord
+from excamera.job.results import PlanSummary, Prediction
 from excamera.lifecycle.result_uploads import assembly_prefix, begin_upload
 from excamera.media.codecs import OUTPUT_CODECS
 from excamera.media.container.fragments import lead_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from excamera.job.objects import Job
-from excamera.job.records import JobResult
+from excamera.job.results import JobResult
 from excamera.job.target import BITRATE, Reached
 from excamera.lifecycle.result_uploads import assembly_of
 from excamera.lifecycle.results import publish

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from excamera.api.models import State
+from excamera.api.answers import State
 from mu import at_once
 from mu.store.protocol import REQUESTS_AT_ONCE
 

@@ -17,24 +17,23 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from excamera.api import refusals
-from excamera.api.attempts import timeline
-from excamera.api.estimates import EstimateAnswer, EstimateRequest
-from excamera.api.logs import JobLog
-from excamera.api.models import (
-    JOB_ID,
+from excamera.api.answers import (
     Cancelled,
     Job,
     JobPage,
     JobReport,
-    JobRequest,
     LearnedModel,
     Problem,
     State,
     TimelinePage,
 )
+from excamera.api.attempts import timeline
+from excamera.api.estimates import EstimateAnswer, EstimateRequest
+from excamera.api.logs import JobLog
 from excamera.api.mu import MOST_RECORDS, MuPage, MuRecords, mu_page, mu_records
 from excamera.api.mu import NAME as MU_NAME
 from excamera.api.offers import Offers, offers
+from excamera.api.requests import JOB_ID, JobRequest
 from excamera.console.page import page_file
 from excamera.job.options import EncodeOptions
 from functions import begun

@@ -12,8 +12,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from excamera.api.models import Cancelled, Job, JobRequest, State
+from excamera.api.answers import Cancelled, Job, State
 from excamera.api.refusals import Conflict, NoSuchJob, Unprocessable
+from excamera.api.requests import JobRequest
 from excamera.errors import OptionError
 from excamera.job.codecs import AUTO
 from excamera.job.objects import Keys

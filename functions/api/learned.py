@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from excamera.api.models import LearnedModel, LearnedPart
+from excamera.api.answers import LearnedModel, LearnedPart
 from excamera.lifecycle import learning
 from excamera.price.learned import PARTS, Model, ModelUnusable
 from functions.api.settings import ApiSettings

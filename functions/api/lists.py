@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from excamera.api.models import JobPage, JobSummary, State
+from excamera.api.answers import JobPage, JobSummary, State
 from excamera.api.refusals import Malformed
 from excamera.lifecycle import catalogue
 from excamera.lifecycle.admission import Waiting, find, queue

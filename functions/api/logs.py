@@ -9,8 +9,8 @@ from typing import Any
 
 import boto3
 
+from excamera.api.answers import Job
 from excamera.api.logs import JobLog, LogLine
-from excamera.api.models import Job
 from excamera.job.steps import NUMBERS
 from excamera.lifecycle.log_lines import line_of
 from mu import at_once

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from excamera.api.models import Problem
+from excamera.api.answers import Problem
 from excamera.api.refusals import (
     MEDIA_TYPE,
     Refusal,

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from excamera.api.models import (
+from excamera.api.answers import (
     Cost,
     Count,
     Failure,
@@ -24,7 +24,7 @@ from excamera.api.models import (
 from excamera.job.goal import CHOSEN
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.records import JobResult, PlanSummary, Prediction
+from excamera.job.results import JobResult, PlanSummary, Prediction
 from excamera.job.tally import Tally
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.failure import recorded

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from excamera.api.models import Cost, Failure, Job, JobSummary, Outcome
-from excamera.job.records import JobResult
+from excamera.api.answers import Cost, Failure, Job, JobSummary, Outcome
+from excamera.job.results import JobResult
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.lifecycle.catalogue import Record
 from functions.api.progress import finished

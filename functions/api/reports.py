@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from excamera.api.models import Job, JobReport
+from excamera.api.answers import Job, JobReport
 from excamera.api.refusals import Conflict, NotFound
 from excamera.job.objects import Keys
 from excamera.job.steps import ENCODING

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from excamera.job.objects import Keys
-from excamera.job.records import PlanSummary
+from excamera.job.results import PlanSummary
 from excamera.job.tally import Tally
 from excamera.lifecycle.planned import planned_of
 from mu import Assembly, Store, at_once

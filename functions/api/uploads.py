@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from excamera.api.models import Part, ReceivedPart, Upload
+from excamera.api.answers import Part, ReceivedPart, Upload
 from excamera.lifecycle.urls import URL_S
 from functions.api.delivery import SignedUrls
 

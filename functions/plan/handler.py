@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from excamera.job.packing import Limits
 from excamera.job.plan import Plan
-from excamera.job.records import Prediction
+from excamera.job.results import Prediction
 from excamera.lifecycle import admission, warming
 from excamera.price.predicted import predict_plan
 from excamera.price.workers import Workers

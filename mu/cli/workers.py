@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import click
 
 from mu.cli.moving_line import MovingLine
+from mu.engines.opening import HERE
 from mu.errors import MuError, StackError, TaskFailed
-from mu.executor import HERE, Executor
+from mu.executor import Executor
 from mu.store.directory import DirectoryStore
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])

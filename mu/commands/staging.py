@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from mu.commands.command import Command
-from mu.commands.task import CommandDone, Work
+from mu.commands.task import CommandDone, Work, perform
 from mu.errors import CommandError
 from mu.store.files import deliver, fetch, name_of
 from mu.store.protocol import at_once
 from mu.store.url import ObjectUrl, is_object_url
+
+Finish = Callable[[CommandDone, float], CommandDone]
+"""Is given what became of an item and what it has cost; returns what the caller gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,39 @@ class Staging:
             name.symlink_to(path.absolute())
             deliver(name, url)
         return url
+
+
+def performing(
+    command: Command, works: Sequence[Work], staging: Staging | None
+) -> tuple[Callable[[Work], CommandDone], Sequence[Work], Iterator[Finish]]:
+    """What workers call for each work of a command.
+
+    Args:
+        command: it.
+        works: one for each time that it runs.
+        staging: through what files of this machine reach workers; None if those are on it, too.
+
+    Returns:
+        The function, what it is called with each time, and what is done here with each result.
+
+    Raises:
+        CommandError: a file is not there.
+        StoreError: it cannot be stored.
+    """
+    if staging is None:
+        function = partial(perform, command.with_absolute_files())
+        return function, works, itertools.repeat(_with_dollars)
+
+    def finish(wanted: Mapping[str, str], done: CommandDone, dollars: float) -> CommandDone:
+        return _with_dollars(staging.brought_back(done, wanted), dollars)
+
+    function = partial(perform, staging.command(command))
+    finishes = (partial(finish, work.outputs) for work in works)
+    return function, staging.works(works), finishes
+
+
+def _with_dollars(done: CommandDone, dollars: float) -> CommandDone:
+    return replace(done, dollars=dollars)
 
 
 def _is_local(place: str) -> bool:

@@ -22,7 +22,7 @@ from emulator import Emulator
 from emulator.excamera.deployed import digest
 from emulator.excamera.synthesis import HOST_CONTEXT, STACK
 from excamera.api import refusals
-from excamera.api.models import Problem
+from excamera.api.answers import Problem
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api, http
 from excamera.console.of_stack import stack_console

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from emulator.runs import until
-from excamera.api.models import Job, JobPage
+from excamera.api.answers import Job, JobPage
 from excamera.api.offers import Offers
 from excamera.cloud.api import Api
 from excamera.cloud.timeline import records

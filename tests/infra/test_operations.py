@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from excamera.job.records import Prediction
+from excamera.job.results import Prediction
 from excamera.lifecycle.ending import notice_of
 from tests.support.assembly import ROOT, built, resources
 from tests.support.pages import code_block, section

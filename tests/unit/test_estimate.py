@@ -14,7 +14,7 @@ from excamera.job.cut import Frames, cut
 from excamera.job.encoders import DEADLINES, AnchorSettings
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import SHARE_PIXELS, Cut, Limits, share_of
-from excamera.job.records import PlanSummary
+from excamera.job.results import PlanSummary
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS, Per
 from excamera.job.tally import Tally
 from excamera.price.costs import Shape, actual, foretold

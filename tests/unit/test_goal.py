@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from excamera.api.models import JobRequest
+from excamera.api.requests import JobRequest
 from excamera.cli.options import goal_of
 from excamera.errors import OptionError
 from excamera.job.goal import Goal

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from benchmarks.common.circumstances import RESULTS
 from excamera.job.objects import Keys
 from excamera.lifecycle.reports import (
     WAITS_S,
@@ -15,7 +18,7 @@ from excamera.lifecycle.reports import (
     latest,
     results_of,
 )
-from excamera.report.effort import ordinal, sampled
+from excamera.report.effort import DECODE_S, MEASURE_S, SCALE_S, ordinal, sampled
 from mu import MemoryStore, NoSuchKey
 
 KEYS = Keys("film-1")
@@ -158,6 +161,17 @@ def test_more_time_and_processors_measure_more_and_a_death_less() -> None:
     assert sampled(*hour, seconds=900, cpus=3.0, died=1) == 19
     assert sampled(*hour, seconds=900, cpus=3.0, died=9) == 0
     assert sampled(*hour, seconds=0, cpus=3.0) == 0
+
+
+def test_what_measuring_takes_is_what_was_measured() -> None:
+    """If this fails, a function plans with other times than the benchmark's by a third or more."""
+    found = json.loads((RESULTS / "reports.json").read_text())
+    for planned, name in (
+        (MEASURE_S, "measure_s"),
+        (DECODE_S, "decode_s"),
+        (SCALE_S, "scale_s"),
+    ):
+        assert 2 / 3 < found[name] / planned < 4 / 3
 
 
 def test_ordinals() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from excamera.job.encoders import AnchorSettings
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import Limits
-from excamera.job.records import JobResult, Outcome, Prediction
+from excamera.job.results import JobResult, Outcome, Prediction
 from excamera.job.steps import DEFAULT_MEMORY_MB, task_name
 from excamera.job.tally import Tally
 from excamera.price.costs import actual

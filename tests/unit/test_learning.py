@@ -17,7 +17,7 @@ from excamera.cli.outcome import outcomes
 from excamera.errors import CloudUnavailable, NoSuchStack, NotAllowed
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
-from excamera.job.records import PlanSummary, Prediction
+from excamera.job.results import PlanSummary, Prediction
 from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle import learning
 from excamera.lifecycle.catalogue import find, record

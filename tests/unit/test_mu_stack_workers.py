@@ -14,7 +14,7 @@ import pytest
 
 from mu import MemoryStore
 from mu.engines.call import Answer, Call, CallFailed
-from mu.engines.stack import deployment, sender, workers
+from mu.engines.stack import deployment, dispatcher, sender, workers
 from mu.engines.stack.deployment import Deployment
 from mu.engines.stack.share import Keys, Outcome, read_share, write_outcomes
 from mu.engines.stack.workers import StackWorkers
@@ -96,12 +96,10 @@ class Cloud(MemoryStore):
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """A stack."""
     cloud = Cloud(tmp_path)
-    clocks = SimpleNamespace(
-        monotonic=cloud.monotonic, strftime=time.strftime, gmtime=time.gmtime, sleep=time.sleep
-    )
-    monkeypatch.setattr(workers, "time", clocks)
+    clocks = SimpleNamespace(monotonic=cloud.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(dispatcher, "time", clocks)
     monkeypatch.setattr(workers, "S3Store", lambda _bucket: cloud)
-    for module in (deployment, sender, workers):
+    for module in (deployment, dispatcher, sender):
         monkeypatch.setattr(module, "client", lambda _service: cloud)
     monkeypatch.setattr(workers, "most_at_once", lambda: 100)
     return cloud

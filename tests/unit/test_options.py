@@ -13,8 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 import codec
-from excamera.api.models import JobRequest, Options
 from excamera.api.refusals import Unprocessable
+from excamera.api.requests import JobRequest, Options
 from excamera.cli.encode import encode
 from excamera.cli.estimate import estimate
 from excamera.cli.jobs import check_ending

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
-from excamera.api.models import JobRequest
+from excamera.api.requests import JobRequest
 from excamera.cli.main import excamera
 from excamera.cli.options import by_hand, given, goal_of
 from excamera.cli.presets import written_out

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from excamera.job.objects import Keys
-from excamera.job.records import PlanSummary
+from excamera.job.results import PlanSummary
 from excamera.job.steps import task_name
 from excamera.job.tally import Tally, work_of_batch
 from functions.api.so_far import FEW, so_far

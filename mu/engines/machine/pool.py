@@ -6,122 +6,20 @@ import contextlib
 import heapq
 import itertools
 import selectors
-import signal
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from mu.engines.call import Answer, Call, CallFailed, Cancelled
 from mu.engines.machine import wire
-from mu.engines.machine.processes import Processes, processes
+from mu.engines.machine.child import Child, Entry, Waiting
+from mu.engines.machine.processes import processes
 
 _MOST_AHEAD = 4
 """How many calls a worker is sent while it runs another, so that it need not wait for the next."""
-
-
-@dataclass(eq=False, slots=True)
-class _Entry:
-    """A call that has not ended, and where it stands.
-
-    Attributes:
-        call: see there.
-        number: by which its worker knows it.
-        packet: what a worker's inbox takes, if the call is short.
-        waiting: the calls among which it waits, or has waited.
-        worker: who runs it, or will if it comes to it; None while it waits.
-    """
-
-    call: Call
-    number: int
-    packet: bytes | None
-    waiting: _Waiting | None = field(default=None, repr=False)
-    worker: _Worker | None = field(default=None, repr=False)
-
-
-@dataclass(order=True, slots=True)
-class _Waiting:
-    """Calls that begin at the same moment."""
-
-    priority: tuple[int, ...]
-    number: int
-    entries: list[_Entry] = field(compare=False)
-
-
-class _Worker:
-    """One child process and the parent's ends of its sockets."""
-
-    def __init__(self, processes: Processes, first: dict[str, Any]) -> None:
-        self._processes = processes
-        self._stream, theirs = socket.socketpair()
-        # Packets that it has not taken can be taken back by whoever has the other end, too.
-        self._inbox, self._unread = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        with theirs:
-            self._name = processes.start(theirs, self._unread)
-        self._receiver = wire.Receiver(self._stream)
-        self.pid: int | None = None
-        self.entry: _Entry | None = None
-        self.ahead: deque[_Entry] = deque()
-        """What it will do after that, in this order, if it comes to it."""
-        self.until: float | None = None
-        with contextlib.suppress(OSError):
-            wire.send(self._stream, first)
-
-    @property
-    def name(self) -> str:
-        return "a process" if self.pid is None else f"process {self.pid}"
-
-    def fileno(self) -> int:
-        return self._stream.fileno()
-
-    def rest(self) -> None:
-        """Note that it runs nothing."""
-        self.entry = self.until = None
-
-    def post(self, entry: _Entry) -> bool:
-        """Put a call into its inbox; False if there is no room.
-
-        A call that has no packet is then to be sent.
-        """
-        packet = entry.packet or wire.packet_for_stream(entry.number)
-        try:
-            return self._inbox.send(packet, socket.MSG_DONTWAIT) == len(packet)
-        except OSError:
-            return False
-
-    def send(self, entry: _Entry) -> None:
-        """Send a call over the stream. If the worker is dead, whoever reads from it finds out."""
-        if self.post(entry):
-            with contextlib.suppress(OSError):
-                wire.send(self._stream, entry.call.head, entry.call.body)
-
-    def take_back(self) -> set[int]:
-        """Empty its inbox; returns the numbers of the calls that it has not begun."""
-        return wire.take_back(self._unread)
-
-    def receive(self) -> list[wire.Message]:
-        """What has arrived; raises `OSError` or `EOFError` if the worker ended."""
-        return self._receiver.receive_some()
-
-    def obituary(self) -> CallFailed:
-        """Why it ended."""
-        code = self._processes.exit_code(self._name, timeout_s=5)
-        if code is None:
-            how = f"{self.name} closed its connection"
-        elif code < 0:
-            how = f"{self.name} was killed by {signal.Signals(-code).name}"
-        else:
-            how = f"{self.name} ended with exit code {code}"
-        return CallFailed("WorkerDied", how)
-
-    def stop(self) -> None:
-        """Kill the process and all its children, and wait for its end."""
-        self._processes.stop(self._name, self.pid)
-        for one in (self._stream, self._inbox, self._unread):
-            one.close()
 
 
 class WorkerPool:
@@ -139,11 +37,11 @@ class WorkerPool:
         self._first = first
         self._processes = processes(modules)
         self._numbers = itertools.count()
-        self._entries: dict[Call, _Entry] = {}
+        self._entries: dict[Call, Entry] = {}
         self._lock = threading.Lock()
-        self._waiting: list[_Waiting] = []
-        self._idle: list[_Worker] = []
-        self._all: set[_Worker] = set()
+        self._waiting: list[Waiting] = []
+        self._idle: list[Child] = []
+        self._all: set[Child] = set()
         self._ahead = 0
         self._closed = False
         self._selector = selectors.DefaultSelector()
@@ -165,12 +63,12 @@ class WorkerPool:
         for call in calls:
             number = next(self._numbers)
             packet = wire.packet_of(number, call.head, call.body) if call.short else None
-            entries.append(_Entry(call, number, packet))
+            entries.append(Entry(call, number, packet))
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool is closed")
             wanted = [entry for entry in entries if not entry.call.over]  # not cancelled meanwhile
-            waiting = _Waiting(calls[0].priority, next(self._numbers), wanted)
+            waiting = Waiting(calls[0].priority, next(self._numbers), wanted)
             for entry in wanted:
                 entry.waiting = waiting
                 self._entries[entry.call] = entry
@@ -187,7 +85,7 @@ class WorkerPool:
         with self._lock:
             if call.over:
                 return
-            begun: list[tuple[_Worker, _Entry]] = []
+            begun: list[tuple[Child, Entry]] = []
             entry = self._entries.get(call)
             if entry is None:
                 call.over = True  # it is still to be submitted
@@ -219,13 +117,13 @@ class WorkerPool:
 
     # ---- in any thread, with the lock ----
 
-    def _note_end(self, entry: _Entry) -> None:
+    def _note_end(self, entry: Entry) -> None:
         """Note that a call's end is told; nothing that it holds is kept any longer."""
         entry.call.over = True
         entry.waiting = None
         del self._entries[entry.call]
 
-    def _cancel(self, entry: _Entry) -> None:
+    def _cancel(self, entry: Entry) -> None:
         waiting, worker = entry.waiting, entry.worker
         self._note_end(entry)
         if worker is not None:
@@ -237,20 +135,20 @@ class WorkerPool:
             self._remove(entry.worker)
         # Otherwise its worker has taken it, or the next, a moment ago: `_go_on` sees to it.
 
-    def _assign(self) -> list[tuple[_Worker, _Entry]]:
+    def _assign(self) -> list[tuple[Child, Entry]]:
         """Give waiting calls to workers.
 
         Returns:
             What is still to be sent, and to which worker.
         """
-        begun: list[tuple[_Worker, _Entry]] = []
+        begun: list[tuple[Child, Entry]] = []
         while True:
             self._assign_in_order(begun)
             # What waits behind another call is not to wait while a worker has nothing to do.
             if not (self._idle and self._ahead and self._take_back_all()):
                 return begun
 
-    def _assign_in_order(self, begun: list[tuple[_Worker, _Entry]]) -> None:
+    def _assign_in_order(self, begun: list[tuple[Child, Entry]]) -> None:
         while self._waiting:
             waiting = self._waiting[0]
             room = self.size - len(self._all) + len(self._idle)
@@ -267,12 +165,12 @@ class WorkerPool:
             elif not self._send_ahead(waiting):
                 return
 
-    def _send_ahead(self, waiting: _Waiting) -> bool:
+    def _send_ahead(self, waiting: Waiting) -> bool:
         """Send the first call that waits to a worker that runs another, if both may."""
         entry = waiting.entries[0]
         if len(waiting.entries) > 1 or entry.packet is None:
             return False
-        best: _Worker | None = None
+        best: Child | None = None
         for worker in self._all:
             most = _MOST_AHEAD if best is None else len(best.ahead)
             runs = worker.entry
@@ -294,7 +192,7 @@ class WorkerPool:
                 self._take_back(worker)
         return self._ahead < before
 
-    def _take_back(self, worker: _Worker, *, dead: bool = False) -> None:
+    def _take_back(self, worker: Child, *, dead: bool = False) -> None:
         """Let the calls wait again that a worker has not begun.
 
         If some are still ahead of it, it has begun these: then it has ended the call that it runs,
@@ -322,31 +220,31 @@ class WorkerPool:
         elif begun[0] is not worker.entry:
             self._run(worker, begun[0])
 
-    def _run(self, worker: _Worker, entry: _Entry) -> None:
+    def _run(self, worker: Child, entry: Entry) -> None:
         """Note that a worker runs a call from now on, or as soon as it has started."""
         worker.entry, entry.worker, worker.until = entry, worker, None
         if worker.pid is not None:
             self._started(worker, entry)
 
-    def _started(self, worker: _Worker, entry: _Entry) -> None:
+    def _started(self, worker: Child, entry: Entry) -> None:
         entry.call.started(worker.name)
         if entry.call.timeout_s is not None:
             worker.until = time.monotonic() + entry.call.timeout_s
             if self._wakes_at is None or worker.until < self._wakes_at:
                 self._wake_up()
 
-    def _new_worker(self) -> _Worker:
-        worker = _Worker(self._processes, self._first)
+    def _new_worker(self) -> Child:
+        worker = Child(self._processes, self._first)
         self._all.add(worker)
         self._selector.register(worker, selectors.EVENT_READ, worker)
         self._wake_up()
         return worker
 
-    def _remove(self, worker: _Worker) -> None:
+    def _remove(self, worker: Child) -> None:
         self._forget(worker)
         worker.stop()
 
-    def _forget(self, worker: _Worker) -> None:
+    def _forget(self, worker: Child) -> None:
         self._all.discard(worker)
         self._selector.unregister(worker)
 
@@ -356,7 +254,7 @@ class WorkerPool:
 
     # ---- in any thread, without the lock ----
 
-    def _send(self, begun: list[tuple[_Worker, _Entry]]) -> None:
+    def _send(self, begun: list[tuple[Child, Entry]]) -> None:
         for worker, entry in begun:
             worker.send(entry)
 
@@ -377,14 +275,14 @@ class WorkerPool:
         self._wake.close()
         self._woken.close()
 
-    def _read(self, worker: _Worker) -> None:
+    def _read(self, worker: Child) -> None:
         try:
             messages = worker.receive()
         except (OSError, EOFError):
             self._end(worker, worker.obituary())
             return
-        ended: list[tuple[_Entry, Answer | CallFailed]] = []
-        begun: list[tuple[_Worker, _Entry]] = []
+        ended: list[tuple[Entry, Answer | CallFailed]] = []
+        begun: list[tuple[Child, Entry]] = []
         with self._lock:
             for head, body in messages:
                 if worker not in self._all:  # cancelled meanwhile
@@ -409,7 +307,7 @@ class WorkerPool:
         for entry, outcome in ended:
             entry.call.ended(outcome)
 
-    def _go_on(self, worker: _Worker) -> None:
+    def _go_on(self, worker: Child) -> None:
         """A worker has answered: it runs the next of the calls that it was sent."""
         worker.rest()
         if not worker.ahead:
@@ -423,7 +321,7 @@ class WorkerPool:
             if worker.entry is entry and not worker.ahead:
                 self._remove(worker)
 
-    def _end(self, worker: _Worker, outcome: CallFailed) -> None:
+    def _end(self, worker: Child, outcome: CallFailed) -> None:
         """A worker has ended, or is to be ended, with the call that it runs."""
         late = outcome.error == "TaskTimeout"
         with self._lock:

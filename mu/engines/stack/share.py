@@ -8,6 +8,7 @@ another right.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,8 @@ from mu.records import Facts
 from mu.store.protocol import Buffer, Store
 
 _LENGTH = struct.Struct("<I")
+
+_TIMED_OUT = frozenset({"Sandbox.Timedout", "States.Timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,19 @@ def read_outcomes(data: Buffer) -> list[Outcome]:
             outcome = CallFailed(*head["failure"])
         outcomes.append(Outcome(head["number"], outcome, Facts(*head["facts"])))
     return outcomes
+
+
+def read_lost(data: bytes) -> CallFailed:
+    """Why a share was lost, as the state machine wrote it."""
+    told = json.loads(data)
+    if isinstance(told, str):
+        told = json.loads(told)
+    error, cause = told.get("Error", ""), told.get("Cause", "")
+    with contextlib.suppress(ValueError, AttributeError):
+        cause = json.loads(cause)["errorMessage"]
+    if error in _TIMED_OUT:
+        return CallFailed("TaskTimeout", f"the worker's function was ended: {cause}")
+    return CallFailed("WorkerDied", f"the worker's function failed with {error}: {cause}")
 
 
 def _table(heads: list[dict[str, Any]]) -> bytes:
