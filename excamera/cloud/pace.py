@@ -8,7 +8,9 @@ from typing import Any
 from excamera.cloud.account import Account, Stack, explained
 from excamera.cloud.api import Api
 from excamera.errors import NoResult, NoSuchJob, NotAllowed, StackTooOld
+from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEP_NAMES
+from excamera.price.edits import in_sizes
 from excamera.price.film import Film
 from excamera.price.pace import Pace
 from excamera.price.workers import Workers
@@ -35,7 +37,8 @@ def attempts_of(api: Api, name: str) -> tuple[dict[str, Any], list[Attempt], Fil
         ]  # fmt: skip
         more = page["next"]
         if more is None:
-            return job, attempts, Film(**job["film"])
+            options = EncodeOptions.from_json(job["options"])
+            return job, attempts, in_sizes(Film(**job["film"]), options)
 
 
 @dataclass(frozen=True, slots=True)

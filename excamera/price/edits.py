@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from excamera.errors import NoFrames
 from excamera.job import forms
 from excamera.job.codecs import depth_of
@@ -29,15 +31,21 @@ def edited(film: Film, options: EncodeOptions) -> Film:
         rate = float(forms.parse_rate(options.fps))
     geometry = Geometry(film.width, film.height)
     geometry = scaled_geometry(cropped_geometry(geometry, options, "the film"), options)
-    sizes = [one.size for one in rungs_of(geometry, options)[0]]
-    pixels = geometry.width * geometry.height
-    return Film(
+    left = Film(
         max(1, round(seconds * rate)),
         geometry.width,
         geometry.height,
         seconds,
         0 if options.audio == forms.NO_AUDIO else film.sound,
         depth_of(options.codec, options.depth, film.bits),
-        sum(width * height for width, height in sizes) / pixels if sizes else 1.0,
-        len(sizes),
     )
+    return in_sizes(left, options)
+
+
+def in_sizes(film: Film, options: EncodeOptions) -> Film:
+    """A film that is edited already, in the sizes of the options' ladder if they have one."""
+    rungs, _ = rungs_of(Geometry(film.width, film.height), options)
+    if not rungs:
+        return film
+    pixels = sum(width * height for width, height in (one.size for one in rungs))
+    return replace(film, sizes=pixels / (film.width * film.height), rungs=len(rungs))

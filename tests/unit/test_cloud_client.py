@@ -21,6 +21,7 @@ from excamera.cloud import upload as upload_module
 from excamera.cloud.api import Api
 from excamera.cloud.cdk import explain
 from excamera.cloud.follow import Follower, fetch
+from excamera.cloud.pace import attempts_of
 from excamera.cloud.timeline import records
 from excamera.cloud.upload import upload_file
 from excamera.errors import (
@@ -33,6 +34,7 @@ from excamera.errors import (
     ResultDamaged,
     UploadFailed,
 )
+from excamera.job.options import EncodeOptions
 from excamera.media.sample import SampleClip, write_sample
 from mu import Observer, TaskRecord
 
@@ -405,3 +407,19 @@ def test_the_timeline_is_read_to_its_end() -> None:
     assert encode.marks == {"fetched": 10.5}
     assert [plan.dollars, encode.dollars] == pytest.approx([0.02, 0.06])
     assert [one.dollars for one in free] == [0, 0]
+
+
+def test_the_pace_of_a_ladder_is_of_all_its_sizes() -> None:
+    """If this fails, an estimate like a ladder's job takes the time of all sizes for one."""
+    options = EncodeOptions().with_texts({"ladder": "1080p,720p", "container": "mpd"})
+    film = {"frames": 240, "width": 1920, "height": 1080, "duration_s": 10.0, "sound": 1, "bits": 8}
+    job = {"state": "succeeded", "film": film, "options": options.to_json()}
+
+    def respond(_method: str, path: str, _body: bytes, _headers: dict[str, str]) -> Answer:
+        told = {"attempts": [], "next": None} if path.startswith("/jobs/j/timeline") else job
+        return 200, json.dumps(told).encode(), {}
+
+    with serving(respond) as url:
+        _, _, found = attempts_of(client(url), "j")
+    assert found.rungs == 2
+    assert found.pixels == 1920 * 1080 + 1280 * 720
