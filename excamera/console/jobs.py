@@ -6,8 +6,10 @@ import base64
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
@@ -25,6 +27,7 @@ from excamera.api.answers import (
     Phase,
     Reached,
     Result,
+    ResultFile,
     State,
     TimelinePage,
 )
@@ -39,7 +42,7 @@ from excamera.console.records import Record, Records, logged
 from excamera.console.turns import Turns
 from excamera.console.urls import SignedPaths
 from excamera.errors import OptionError
-from excamera.job.codecs import AUTO
+from excamera.job.codecs import AUTO, MANIFESTS
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS
@@ -57,6 +60,8 @@ from mu.timeline import attempts
 _SCHEME = "upload://"
 _PHASES: dict[str, Phase] = {"anchors": "anchoring", "encode": "encoding", "stitch": "stitching"}
 _MOST_LINES = 1000
+_LONGEST_OF_LADDER = 200
+"""Bytes of a manifest's name: file systems take 255, and sizes and partial files have more."""
 _BY = "the constants of another machine"
 
 
@@ -139,6 +144,7 @@ class LocalJobs:
         origin = None if request.source is None else self._origin(request.source)
         name = origin.name if origin is not None else request.name
         assert name is not None
+        output = _output(request, name, ending)
         job = job_name(name, token or str(uuid.uuid4()))
         record = Record(
             id=job,
@@ -148,7 +154,7 @@ class LocalJobs:
             size=origin.size if origin is not None else (request.size or 0),
             source_of=job if origin is None else origin.source_of,
             options=options.to_json(),
-            output=_output(request, name, ending),
+            output=output,
             priority=request.priority,
             tag=request.tag,
             request=request.model_dump(mode="json", exclude_defaults=True),
@@ -287,6 +293,18 @@ class LocalJobs:
             raise NotFound("there is no such result")
         return record, self._records.result(record)
 
+    def file_of_result(self, job: str, name: str) -> Path:
+        """One of the files of a ladder.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        record, _ = self.result(job)
+        for path in self._records.files(record):
+            if path.name == name:
+                return path
+        raise NotFound("there is no such result")
+
     def _summary(self, record: Record) -> dict[str, Any]:
         names = [one.id for one in self._records.waiting()] if record.state == "queued" else []
         return {
@@ -324,9 +342,20 @@ class LocalJobs:
             **{name: found[name] for name in
                ("size", "frames", "key_frames", "duration_s", "sound", "notes")},
             target=Reached(**found["reached"]) if found["reached"] else None,
+            files=list(self._files(record)),
             url=self._paths.sign("GET", f"/results/{record.id}") if there else None,
             expires=self._paths.expires() if there else None,
         )  # fmt: skip
+
+    def _files(self, record: Record) -> Iterator[ResultFile]:
+        for path in self._records.files(record):
+            name, there = path.name, path.is_file()
+            yield ResultFile(
+                name=name,
+                key=name,
+                size=path.stat().st_size if there else 0,
+                url=self._paths.sign("GET", f"/results/{record.id}/{name}") if there else None,
+            )
 
     # --- ending ---------------------------------------------------------------------
 
@@ -357,10 +386,6 @@ def _options(request: JobRequest) -> tuple[EncodeOptions, str]:
         given["container"] = ending
     try:
         options = EncodeOptions().with_values(given)
-        if options.ladder:
-            raise Unprocessable(
-                "options: a ladder is several files: use `excamera encode`, or a stack"
-            )
         ending = options.output_container
         return replace(options, container=AUTO), ending
     except OptionError as error:
@@ -368,9 +393,21 @@ def _options(request: JobRequest) -> tuple[EncodeOptions, str]:
 
 
 def _output(request: JobRequest, name: str, ending: str) -> str:
+    """The name of the result.
+
+    Raises:
+        Unprocessable: files of a ladder cannot have it.
+    """
     if request.output is not None:
-        return request.output.rpartition("/")[2]
-    return f"{name.rpartition('.')[0] or name}.{ending}"
+        output = request.output.rpartition("/")[2]
+    else:
+        output = f"{name.rpartition('.')[0] or name}.{ending}"
+    if ending in MANIFESTS and len(output.encode(errors="replace")) > _LONGEST_OF_LADDER:
+        raise Unprocessable(
+            f"output: {len(output.encode(errors='replace'))} bytes, and the files of a ladder are "
+            f"named after it: name one of at most {_LONGEST_OF_LADDER} bytes"
+        )
+    return output
 
 
 def _actual(record: Record) -> Outcome | None:

@@ -7,7 +7,7 @@ FOLDER/jobs/ID
 ├── objects/      the job's objects while it runs, then what its report is made of
 ├── report.*      the report once somebody has asked for it, .html, and its facts, .json
 ├── log.jsonl     what its program said
-└── result.*      the result
+└── result.*      the result; of a ladder the folder result/ with its files
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
@@ -24,6 +25,7 @@ from typing import Any
 
 from excamera.api.answers import State
 from excamera.api.requests import JOB_ID
+from excamera.job.codecs import MANIFESTS, is_manifest
 from excamera.job.objects import Job, Keys
 from excamera.lifecycle.admission import USUAL_PRIORITY
 from excamera.work import JOB
@@ -153,8 +155,25 @@ class Records:
         return self.path(record.source_of) / f"source{ending[0] if ending else ''}"
 
     def result(self, record: Record) -> Path:
-        """Where the result of a job is, or will be."""
+        """Where the result of a job is, or will be; of a ladder the manifest.
+
+        A manifest names the files beside it, so these have the names that the user saves.
+        """
+        if record.container in MANIFESTS:
+            return self.path(record.id) / "result" / record.output
         return self.path(record.id) / f"result.{record.container}"
+
+    def files(self, record: Record) -> list[Path]:
+        """The files of a ladder that was made, the manifest last; else none."""
+        names = (record.result or {}).get("files", ())
+        return [self.result(record).with_name(name) for name in names]
+
+    def drop_result(self, record: Record) -> None:
+        """Remove what there may be of a result."""
+        if record.container in MANIFESTS:
+            shutil.rmtree(self.result(record).parent, ignore_errors=True)
+        else:
+            self.result(record).unlink(missing_ok=True)
 
     def parts(self, job: str) -> Path:
         """The folder of what is known of the parts of an upload."""
@@ -179,7 +198,7 @@ class Records:
     def keep_records_only(self, record: Record) -> None:
         """Remove the objects of a job that has ended, but what its report is made of.
 
-        These are records, and how its source is read. The result stands there as a link.
+        These are records, and how its source is read. Results stand there as links.
         """
         store, keys = self.store(record.id), Keys(JOB)
         needed: set[Path] = set()
@@ -194,12 +213,16 @@ class Records:
                     path.rmdir()
             elif path.suffix != ".json" and path not in needed:
                 path.unlink(missing_ok=True)
-        result = self.result(record)
-        if result.is_file() and objects.is_dir():
-            link = store.path(keys.result(record.container))
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)
-            link.symlink_to(os.path.relpath(result, link.parent))
+        results = {keys.result(record.container): self.result(record)}
+        if record.container in MANIFESTS:
+            parts = [path for path in self.files(record) if not is_manifest(path.name)]
+            results = {keys.file(at): path for at, path in enumerate(parts)}
+        for key, result in results.items():
+            if result.is_file() and objects.is_dir():
+                link = store.path(key)
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.unlink(missing_ok=True)
+                link.symlink_to(os.path.relpath(result, link.parent))
 
     def _store(self, record: Record) -> None:
         with whole_file(self.path(record.id) / _RECORD) as part:

@@ -99,12 +99,16 @@ class RemoteSite:
             parts = [{**part, "url": self._address("PUT", part["url"])} for part in upload["parts"]]
             end = self._address("POST", upload["complete_url"])
             told = {**told, "upload": {**upload, "parts": parts, "complete_url": end}}
-        if result and result["url"]:
-            told = {**told, "result": {**result, "url": self._address("GET", result["url"])}}
+        if result:
+            files = [self._of_result(one) for one in result.get("files", ())]
+            told = {**told, "result": {**self._of_result(result), "files": files}}
         if told.get("facts_url"):  # of a report
             page = self._address("GET", told["url"], _REPORT)
             told = {**told, "url": page, "facts_url": self._address("GET", told["facts_url"])}
         return told
+
+    def _of_result(self, told: dict[str, Any]) -> dict[str, Any]:
+        return {**told, "url": told["url"] and self._address("GET", told["url"])}
 
     def _address(self, method: str, url: str, prefix: str = _FORWARD) -> str:
         # The signature covers it, so this server asks for no address that the API has not given.

@@ -114,7 +114,8 @@ def main() -> int:
     except (ExCameraError, MuError, CodecError, OSError) as error:
         tell("failed", **_failure(error))
         return _EXIT_FAILED
-    tell("result", **{**asdict(result), "path": str(result.path)})
+    files = [path.name for path in result.files]
+    tell("result", **{**asdict(result), "path": str(result.path), "files": files})
     return 0
 
 

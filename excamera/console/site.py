@@ -33,7 +33,9 @@ from excamera.console.parts import Parts, served
 from excamera.console.reports import Reports
 from excamera.console.urls import SignedPaths
 from excamera.console.web import Answer, Request
+from excamera.job.codecs import DASH, HLS
 from excamera.media.container.output import OUTPUT_CONTAINERS
+from excamera.media.manifest import dash, hls
 from mu.timelines import Timelines
 from mu.whole import NO_ROOM
 
@@ -42,6 +44,7 @@ PAGE = "/console/"
 
 JSON_BYTES = 64 << 10
 _DOCUMENT_BYTES = 1 << 20
+_MANIFESTS = {DASH: dash.MEDIA_TYPE, HLS: hls.MEDIA_TYPE}
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _JOB = JOB_ID.strip("^$")
 
@@ -160,6 +163,7 @@ class LocalSite:
             ("PUT", re.compile(rf"/uploads/({_JOB})/(\d{{1,5}})"), self._take),
             ("POST", re.compile(rf"/uploads/({_JOB})"), self._complete),
             ("GET", re.compile(rf"/results/({_JOB})"), self._result),
+            ("GET", re.compile(rf"/results/({_JOB})/([^/]+)"), self._file_of_result),
             ("GET", re.compile(rf"/reports/({_JOB})/page"), self._page_of_report),
             ("GET", re.compile(rf"/reports/({_JOB})/facts"), self._facts_of_report),
         ]
@@ -259,6 +263,9 @@ class LocalSite:
         record, path = self._jobs.result(job)
         return file_answer(request, path, record.output)
 
+    def _file_of_result(self, request: Request, job: str, name: str) -> Answer:
+        return file_answer(request, self._jobs.file_of_result(job, name), name)
+
     def _page_of_report(self, _request: Request, job: str) -> Answer:
         return self._reports.page(job)
 
@@ -271,7 +278,7 @@ def file_answer(request: Request, path: Path, name: str) -> Answer:
 
     Args:
         request: of the film.
-        path: of the file.
+        path: of the file, or of the manifest of a ladder.
         name: under which it is saved.
 
     Raises:
@@ -282,7 +289,7 @@ def file_answer(request: Request, path: Path, name: str) -> Answer:
     except FileNotFoundError as error:
         raise NoSuchJob(f"the result {name} is not in the console's folder any more") from error
     headers = {
-        "Content-Type": OUTPUT_CONTAINERS[path.suffix.removeprefix(".")]().media_type,
+        "Content-Type": _media_type(path.suffix.removeprefix(".")),
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"inline; filename*=UTF-8''{quote(name, safe='')}",
         "Cache-Control": "no-store",
@@ -301,6 +308,11 @@ def file_answer(request: Request, path: Path, name: str) -> Answer:
     headers["Content-Range"] = f"bytes {begin}-{end}/{size}"
     length = end - begin + 1
     return Answer(HTTPStatus.PARTIAL_CONTENT, served(path, begin, length), length, headers)
+
+
+def _media_type(ending: str) -> str:
+    found = _MANIFESTS.get(ending)
+    return found if found is not None else OUTPUT_CONTAINERS[ending]().media_type
 
 
 def refused(refusal: Refusal) -> Answer:

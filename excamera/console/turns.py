@@ -16,6 +16,7 @@ from typing import IO, Any
 from excamera.console.records import Record, Records
 from excamera.console.runner import Order
 from excamera.job.options import EncodeOptions
+from excamera.price.edits import in_sizes
 from excamera.price.film import Film
 from excamera.price.machine import machine_seconds
 from excamera.price.pace import Pace
@@ -133,7 +134,7 @@ class Turns:
             self._records.change(record, state="queued")
             return
         if live.stopped and failure is not None:
-            self._records.result(record).unlink(missing_ok=True)
+            self._records.drop_result(record)
         # What a program that was killed has left may still change for a moment.
         with contextlib.suppress(OSError):
             self._records.keep_records_only(record)
@@ -146,9 +147,11 @@ class Turns:
 
     def _attempt(self, record: Record, live: Live) -> dict[str, Any] | None:
         """Run the job's program; returns why it failed, or None if it has made the result."""
+        output = self._records.result(record)
+        output.parent.mkdir(exist_ok=True)
         order = Order(
             source=str(self._records.source(record)),
-            output=str(self._records.result(record)),
+            output=str(output),
             objects=str(self._records.objects(record.id)),
             options=record.options,
         )
@@ -212,6 +215,7 @@ def _predicted(record: Record, summary: dict[str, Any]) -> dict[str, Any]:
     film = Film(**{name: summary[name] for name in
                    ("frames", "width", "height", "duration_s", "sound")})  # fmt: skip
     options = EncodeOptions.from_json(record.options)
+    film = in_sizes(film, options)
     batches = equal_batches(film, options)
     seconds = machine_seconds(film, options, batches, summary["spans"], available_cpus())
     return {"seconds": round(seconds, 1), "bytes": result_bytes(film, options, Pace())}

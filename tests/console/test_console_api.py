@@ -357,6 +357,46 @@ def test_a_report_is_asked_for_and_then_there(caller: Caller, done: dict[str, An
         assert caller.ask("GET", bare.partition("?")[0])[0] == 403
 
 
+def test_a_ladder_is_made_like_any_job(caller: Caller, film: Path, tmp_path: Path) -> None:
+    """If this fails, somebody gets other files of a ladder from the console, or not all of them."""
+    options = {"codec": "vp9", "ladder": "48p,32p"}
+    done = caller.ended(caller.submit(film, **options)["id"])
+    assert done["state"] == "succeeded", done["failure"]
+    result = done["result"]
+    mine = encode_file(str(film), tmp_path / "a film.mpd", EncodeOptions().with_texts(options))
+    assert result["key"] == mine.path.name
+    assert [one["name"] for one in result["files"]] == [path.name for path in mine.files]
+    types = {"mpd": "application/dash+xml", "webm": "video/webm"}
+    for one, path in zip(result["files"], mine.files, strict=True):
+        where = one["url"].removeprefix(caller.address)
+        status, headers, body = caller.ask("GET", where)
+        assert (status, headers["content-type"]) == (200, types[path.suffix[1:]])
+        assert body == path.read_bytes()
+        assert len(body) == one["size"]
+        assert caller.ask("GET", where.partition("?")[0])[0] == 403
+    assert result["size"] == sum(one["size"] for one in result["files"])
+    assert caller.ask("GET", result["url"].removeprefix(caller.address))[2] == body
+
+    path = f"/jobs/{done['id']}/report"
+    caller.api.ask_for(path)
+    told = until(lambda: one if (one := caller.api.get(path))["state"] != "making" else None)
+    assert told["state"] == "made", told
+    *sizes, whole = json.loads(
+        caller.ask("GET", told["facts_url"].removeprefix(caller.address))[2]
+    )["runs"]
+    assert [(run["height"], run["quality"]["frames"]) for run in sizes] == [(48, 26), (32, 26)]
+    assert whole["bytes"] == result["size"]
+
+
+def test_a_ladder_whose_files_no_disk_can_name_is_refused(caller: Caller) -> None:
+    """If this fails, a film is sent and encoded before its files turn out to have no names."""
+    request = {"upload": True, "name": "\u6620" * 70 + ".mp4", "size": 1}
+    ladder = {**request, "options": {"ladder": "48p"}}
+    with pytest.raises(ApiRefused, match="at most 200 bytes"):
+        caller.api.post("/jobs", ladder, idempotency_key="long names")
+    caller.api.post("/jobs", request, idempotency_key="long name")
+
+
 def test_an_ended_console_goes_on_where_it_was(tmp_path: Path) -> None:
     """If this fails, what ran when the console ended is lost, or done from its beginning."""
     folder, film = tmp_path / "folder", tmp_path / "film.mp4"

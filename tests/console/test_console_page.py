@@ -105,6 +105,33 @@ def test_a_film_is_dragged_in_followed_and_played_to_its_end(
     page.close()
 
 
+def test_the_sizes_of_a_ladder_play(driven: Chromium, console: str, film: Path) -> None:
+    """If this fails, the result of a ladder cannot be looked at, or not all of it saved."""
+    page = opened(driven, console)
+    page.drop("#drop", film)
+    for name, text in (("codec", "vp9"), ("ladder", "48p,32p")):
+        page.ask(f"document.querySelector('#option-{name}').closest('details').open = true")
+        page.ask(f"document.querySelector('#option-{name}').focus()")
+        page.press(*text)
+    page.click("#send")
+    until_state(page, "done")
+    for size, height in (("48p", 48), ("32p", 32)):
+        page.ask(
+            "(() => { const choice = document.querySelector('#result-size');"
+            f"choice.value = [...choice.options].find((one) => one.text === '{size}').value;"
+            "choice.dispatchEvent(new Event('change')); })()"
+        )
+        page.until("document.querySelector('#result-video').readyState >= 1")
+        assert page.ask("document.querySelector('#result-video').videoHeight") == height
+    saved = page.ask("[...document.querySelectorAll('#result-files a')].map((one) => one.download)")
+    assert saved == [f"{film.stem}-{one}.webm" for one in ("48p", "32p", "audio")] + [
+        f"{film.stem}.mpd"
+    ]
+    assert findings(page) == []
+    assert page.console == []
+    page.close()
+
+
 def test_an_upload_goes_on_after_a_reload_and_a_restart(driven: Chromium, tmp_path: Path) -> None:
     """If this fails, a closed page or an ended console costs all that was sent."""
     film = Clip(frames=26, options={"crf": "0"}, width=320, height=240).write(tmp_path / "b.mp4")

@@ -8,6 +8,8 @@ let shown = null;  // the id of the job
 let last = "";  // what decides whether the parts below the facts are made anew
 let closeReport = () => {};
 
+const SIZE = /-(\d+p)\.(?:webm|mp4)$/;  // the file of a ladder's size
+
 export const shownJob = () => shown;
 
 /* Show a job; `acts` are what its buttons do. */
@@ -89,18 +91,38 @@ function result(job) {
   if (!job.result) return;
   const made = job.result, name = made.key.split("/").at(-1);
   root.append(make("h3", {}, "Result"));
-  if (made.url) {
-    const address = api.addressOf(made.url);
-    const unplayable = make("p", { class: "hint", hidden: true }, "This browser cannot play it. Save it, and play it elsewhere.");
-    const video = make("video", { id: "result-video", controls: true, preload: "metadata", src: address, "aria-label": `Result: ${seen(name)}`, error: () => { unplayable.hidden = false; } });
-    root.append(video, unplayable, make("div", { class: "row" }, make("a", { href: address, download: name }, `Save ${seen(name)}`)));
-  }
+  const files = (made.files ?? []).filter(({ url }) => url);
+  if (files.length) root.append(...ladder(files));
+  else if (made.url) root.append(...player({ name, url: made.url }), make("div", { class: "row" }, saving({ name, url: made.url })));
   const rows = [["Size", bytes(made.size)], ["Frames", grouped(made.frames)], ["Key frames", grouped(made.key_frames)],
     ["Duration", `${made.duration_s} s`], ["Sound", made.sound],
     ["Target", made.target && `${made.target.kind} ${made.target.wanted}, reached ${made.target.reached}`]];
   root.append(make("dl", { class: "facts", id: "result-facts" }, ...rows.filter(([, value]) => value).flatMap(([term, value]) =>
     [make("dt", {}, term), make("dd", { "data-name": term }, value)])));
   for (const note of made.notes) root.append(make("p", { class: "hint" }, `Note: ${seen(note)}`));
+}
+
+/* What plays a file, and says so if this browser cannot. */
+function player({ name, url }) {
+  const unplayable = make("p", { class: "hint", hidden: true }, "This browser cannot play it. Save it, and play it elsewhere.");
+  const video = make("video", { id: "result-video", controls: true, preload: "metadata", src: api.addressOf(url), "aria-label": `Result: ${seen(name)}`, error: () => { unplayable.hidden = false; } });
+  return [video, unplayable];
+}
+
+const saving = ({ name, url, size }) => make("a", { href: api.addressOf(url), download: name }, `Save ${seen(name)}${size ? ` (${bytes(size)})` : ""}`);
+
+/* A ladder: one of its sizes plays, and all files can be saved. */
+function ladder(files) {
+  const links = make("div", { class: "row", id: "result-files" }, ...files.map(saving));
+  const sizes = files.filter(({ name }) => SIZE.test(name));
+  if (!sizes.length) return [links];
+  const play = () => player(sizes[Number(choice.value)]);
+  const choice = make("select", { id: "result-size", change: () => where.replaceChildren(...play()) },
+    ...sizes.map(({ name }, at) => make("option", { value: String(at) }, SIZE.exec(name)[1])));
+  const where = make("div");
+  where.append(...play());
+  return [make("div", { class: "row" }, make("label", { for: "result-size" }, "Size to play"), choice), where,
+    make("p", { class: "hint" }, "One size plays here, without sound, which is a file of its own. Players of DASH or HLS take the manifest."), links];
 }
 
 async function report(job) {
