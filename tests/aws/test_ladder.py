@@ -8,12 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, digest
 from emulator.runs import PATIENCE_S
+from excamera.cloud.account import Account
+from excamera.cloud.api import Api, http
+from excamera.console.of_stack import stack_console
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB
@@ -70,8 +74,22 @@ def check_reports(emulator: Emulator, job: str, film: Path, folder: Path) -> Non
         assert runs[-1]["facts"]["Sound"] == expected[-1]["facts"]["Sound"]
 
 
+def check_console(stack: Deployed, job: str, expected: dict[str, str]) -> None:
+    """Checks that the console's page gets all files of a job from nobody but its server."""
+    account = Account()
+    with stack_console(Api.of_stack(account, account.stack(stack.name)), 0) as opened_at:
+        split = urlsplit(opened_at)
+        address, proof = f"http://{split.netloc}", {"Authorization": f"Bearer {split.fragment}"}
+        files = (
+            http().request("GET", f"{address}/jobs/{job}", headers=proof).json()["result"]["files"]
+        )
+        assert all(one["url"].startswith(f"{address}/") for one in files)
+        found = {one["name"]: digest(http().request("GET", one["url"]).data) for one in files}
+    assert found == expected
+
+
 def test_the_stack_makes_the_ladder_that_a_machine_makes(
-    emulator: Emulator, stack: Deployed, tmp_path: Path
+    emulator: Emulator, stack: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If this fails, ladders differ on AWS, some files are not there, or `submit` misses some."""
     film = Clip(frames=60, sound="flac").write(tmp_path / "film.mkv")
@@ -101,3 +119,6 @@ def test_the_stack_makes_the_ladder_that_a_machine_makes(
         assert stack.s3.head_object(**place)["ContentType"] == media_type
     check_cost(emulator, stack, job["id"])
     check_reports(emulator, job["id"], film, tmp_path / "job")
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    check_console(stack, job["id"], expected)
