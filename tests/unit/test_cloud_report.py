@@ -63,7 +63,7 @@ class Bucket:
 def test_a_job_whose_plan_cannot_be_read(denied: bool, note: str, tmp_path: Path) -> None:
     """If this fails, who may not read the work bucket gets no report, or no reason for its gaps."""
     stack = Stack("S", "CREATE_COMPLETE", {"WorkBucket": "work"}, {})
-    facts = cloud_facts(
+    [facts] = cloud_facts(
         cast(Account, Bucket(denied)), stack, cast(Api, Answers()), "film-1", tmp_path
     )
     run = facts.run
