@@ -394,7 +394,8 @@ def test_a_ladder_whose_files_no_disk_can_name_is_refused(caller: Caller) -> Non
     ladder = {**request, "options": {"ladder": "48p"}}
     with pytest.raises(ApiRefused, match="at most 200 bytes"):
         caller.api.post("/jobs", ladder, idempotency_key="long names")
-    caller.api.post("/jobs", request, idempotency_key="long name")
+    allowed, _ = caller.api.post("/jobs", request, idempotency_key="long name")
+    assert caller.api.delete(f"/jobs/{allowed['id']}")["state"] == "stopped"
 
 
 def test_an_ended_console_goes_on_where_it_was(tmp_path: Path) -> None:
