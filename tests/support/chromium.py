@@ -20,6 +20,23 @@ from typing import Any
 from tests.support import browser
 
 PATIENCE_S = 60.0
+_WATCH_CLICK = """(() => {
+  const selector = %s;
+  const names = ["pointerdown", "mousedown", "pointerup", "mouseup", "click"];
+  let hit = false;
+  const look = (event) => {
+    const on = event.target instanceof Element && event.target.closest(selector) !== null;
+    if (!on) { event.preventDefault(); event.stopImmediatePropagation(); }
+    if (event.type === "click") hit = on;
+  };
+  for (const name of names) window.addEventListener(name, look, true);
+  window.endOfClick = () => {
+    for (const name of names) window.removeEventListener(name, look, true);
+    delete window.endOfClick;
+    return hit;
+  };
+})()"""
+"""Lets only events on an element through; `endOfClick` ends that and says whether it was hit."""
 
 _KEYS = {
     "Enter": (13, "\r"), "Escape": (27, ""), "Tab": (9, ""), " ": (32, " "),
@@ -185,11 +202,21 @@ class Page:
         self._listen()
 
     def click(self, selector: str, x: float = 0.5, y: float = 0.5) -> None:
-        """Click an element, at these shares of its width and height."""
-        at = self._place(selector, x, y)
-        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
-        self._listen()
+        """Click an element, at these shares of its width and height.
+
+        A page that changes may move it away meanwhile: what hits another element does nothing, and
+        is tried again.
+        """
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            self.ask(_WATCH_CLICK % json.dumps(selector))
+            at = self._place(selector, x, y)
+            for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
+            # Nobody knows of it any more if the click has led to another page.
+            if self.ask("window.endOfClick?.() ?? true"):
+                return
+            assert time.monotonic() < end, f"{selector} cannot be clicked"
 
     def point(self, selector: str, x: float = 0.5, y: float = 0.5) -> None:
         """Move the mouse over an element, to these shares of its width and height."""

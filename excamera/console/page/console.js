@@ -168,7 +168,8 @@ async function look() {
     const running = list.filter((one) => one.state === "running").map((one) => one.id);
     const wanted = [...new Set([...running.slice(0, 3), ...(shown ? [shown] : [])])];
     const whole = new Map((await Promise.all(wanted.map(api.job))).map((one) => [one.id, one]));
-    for (const job of list) {
+    for (const listed of list) {
+      const job = whole.get(listed.id) ?? listed;  // which is the later answer
       announce(job);
       fill(job);
       rows.get(job.id).whole = whole.get(job.id);

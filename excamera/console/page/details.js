@@ -64,7 +64,8 @@ function facts(job, acts) {
     body.dataset.job = job.id;
     body.dataset.state = job.state;
     const hadFocus = body.contains(document.activeElement);
-    body.replaceChildren(list, make("div", { class: "row" }, ...buttons(job, acts)));
+    // They stand above what grows, so that they do not move under the pointer.
+    body.replaceChildren(make("div", { class: "row" }, ...buttons(job, acts)), list);
     if (hadFocus) byId("job-title").focus();
   } else {
     body.querySelector("dl").replaceWith(list);
