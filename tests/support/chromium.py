@@ -19,7 +19,9 @@ from typing import Any
 
 from tests.support import browser
 
-PATIENCE_S = 60.0
+UNTIL_S = 60
+"""What a page shows has come after so long, on a busy machine, too."""
+PATIENCE_S = UNTIL_S + 30.0
 _WATCH_CLICK = """(() => {
   const selector = %s;
   const names = ["pointerdown", "mousedown", "pointerup", "mouseup", "click"];
@@ -176,11 +178,15 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, expression: str) -> Any:
-        """Wait until an expression is true; returns its value."""
+        """Wait until an expression is true; returns its value.
+
+        What cannot be evaluated yet, since an element is missing, is not true yet.
+        """
         return self.ask(
-            "new Promise((done, fail) => { const end = Date.now() + 30000;"
-            f"const look = () => {{ const found = ({expression});"
-            "if (found) done(found); else if (Date.now() > end) fail(new Error('waited too long'));"
+            f"new Promise((done, fail) => {{ const end = Date.now() + {UNTIL_S * 1000};"
+            "const look = () => { let found, why = new Error('waited too long');"
+            f"try {{ found = ({expression}); }} catch (error) {{ why = error; }}"
+            "if (found) done(found); else if (Date.now() > end) fail(why);"
             "else setTimeout(look, 20); }; look(); })"
         )
 
