@@ -151,6 +151,9 @@ class ResultFile(BaseModel):
     """One of the files of a ladder."""
 
     name: str
+    rung: Annotated[
+        str | None, Field(description="Its size, such as 1080p; null of the manifest and of sound.")
+    ]
     key: str
     size: int
     url: Annotated[str | None, Field(description="GET it here; null if another job replaced it.")]

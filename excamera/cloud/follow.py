@@ -14,7 +14,7 @@ import urllib3
 from codec.errors import CodecError
 from excamera.cloud.api import Api, expired, http, pause
 from excamera.errors import CloudUnavailable, JobEndedBadly, NoResult, ResultDamaged
-from excamera.job.codecs import has_pictures
+from excamera.job.codecs import rung_of
 from excamera.job.steps import ENCODING
 from excamera.media.codecs import OUTPUT_CODECS
 from excamera.places import written
@@ -193,7 +193,7 @@ def _has_pictures(output: Path, result: dict[str, Any]) -> bool:
     """Whether a file is not the manifest of a ladder, a playlist, or the sound."""
     if not result.get("files"):
         return True
-    return has_pictures(output.name)
+    return rung_of(output.name) is not None
 
 
 def _count_frames(file: Path) -> tuple[int, int]:

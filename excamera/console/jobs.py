@@ -42,7 +42,7 @@ from excamera.console.records import Record, Records, logged
 from excamera.console.turns import Turns
 from excamera.console.urls import SignedPaths
 from excamera.errors import OptionError
-from excamera.job.codecs import AUTO, MANIFESTS
+from excamera.job.codecs import AUTO, MANIFESTS, rung_of
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS
@@ -352,6 +352,7 @@ class LocalJobs:
             name, there = path.name, path.is_file()
             yield ResultFile(
                 name=name,
+                rung=rung_of(name),
                 key=name,
                 size=path.stat().st_size if there else 0,
                 url=self._paths.sign("GET", f"/results/{record.id}/{name}") if there else None,

@@ -159,9 +159,10 @@ def is_manifest(name: str) -> bool:
     return PurePath(name).suffix[1:] in MANIFESTS
 
 
-def has_pictures(name: str) -> bool:
-    """Whether a file of a ladder is one of its sizes: no manifest, and not the sound."""
-    return not is_manifest(name) and not PurePath(name).stem.endswith(f"-{SOUND}")
+def rung_of(name: str) -> str | None:
+    """The name of the size that a file of a ladder has, such as "1080p"; else None."""
+    part = PurePath(name).stem.rpartition("-")[2]
+    return None if is_manifest(name) or part == SOUND else part
 
 
 def container_for(codec: str, container: str = AUTO, ladder: str = "") -> str:

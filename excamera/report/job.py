@@ -11,7 +11,7 @@ from pathlib import Path
 
 from excamera.errors import NoSuchJob, PlanMismatch
 from excamera.job.batches import Batch
-from excamera.job.codecs import DASH, HLS, has_pictures
+from excamera.job.codecs import DASH, HLS, rung_of
 from excamera.job.draft import Draft
 from excamera.job.objects import Job, Keys
 from excamera.job.plan import Plan
@@ -115,8 +115,8 @@ def _ladder(
     shown: list[tuple[str, Job | None, str | None]]
     if job is None:  # the files' names tell which sizes they have
         files = [one for one in results if one is not None]
-        shown = [(_size_of(one), None, one) for one in files if has_pictures(one)]
-        heard = [one for one in files if not has_pictures(one)]
+        shown = [(rung, None, one) for one in files if (rung := rung_of(one))]
+        heard = [one for one in files if not rung_of(one)]
     else:
         scenes = _scenes(job)
         jobs = job.rungs()
@@ -156,10 +156,6 @@ def _ladder(
 
 _MANIFESTS = {DASH: "dash", HLS: "hls"}
 """FFmpeg's names of them."""
-
-
-def _size_of(file: str) -> str:
-    return Path(file).stem.rpartition("-")[2]
 
 
 def holds_job(folder: Path) -> bool:

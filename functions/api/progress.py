@@ -21,6 +21,7 @@ from excamera.api.answers import (
     Result,
     ResultFile,
 )
+from excamera.job.codecs import rung_of
 from excamera.job.goal import CHOSEN
 from excamera.job.objects import Keys
 from excamera.job.options import EncodeOptions
@@ -172,7 +173,11 @@ def finished(output: JobResult, job: str, results: Results, settings: ApiSetting
     """The file that a job has made, with a URL unless another job has replaced it."""
     url = results.url(output.key, job)
     files = [
-        ResultFile(**one, url=found[0] if (found := results.url(one["key"], job)) else None)
+        ResultFile(
+            **one,
+            rung=rung_of(one["name"]),
+            url=found[0] if (found := results.url(one["key"], job)) else None,
+        )
         for one in output.files
     ]
     return Result(

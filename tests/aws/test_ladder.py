@@ -108,6 +108,9 @@ def test_the_stack_makes_the_ladder_that_a_machine_makes(
     assert {one.name: digest(one.read_bytes()) for one in fetched.iterdir()} == expected
     result = job["result"]
     assert [one["name"] for one in result["files"]] == names
+    assert {one["name"]: one["rung"] for one in result["files"] if one["rung"]} == {
+        f"film-{rung}.mp4": rung for rung in LADDER.split(",")
+    }
     assert result["size"] == made.size
     folder = result["key"].rpartition("/")[0]
     for name, media_type in {

@@ -366,6 +366,7 @@ def test_a_ladder_is_made_like_any_job(caller: Caller, film: Path, tmp_path: Pat
     mine = encode_file(str(film), tmp_path / "a film.mpd", EncodeOptions().with_texts(options))
     assert result["key"] == mine.path.name
     assert [one["name"] for one in result["files"]] == [path.name for path in mine.files]
+    assert [one["rung"] for one in result["files"]] == ["48p", "32p", None, None]
     types = {"mpd": "application/dash+xml", "webm": "video/webm"}
     for one, path in zip(result["files"], mine.files, strict=True):
         where = one["url"].removeprefix(caller.address)

@@ -8,8 +8,6 @@ let shown = null;  // the id of the job
 let last = "";  // what decides whether the parts below the facts are made anew
 let closeReport = () => {};
 
-const SIZE = /-(\d+p)\.(?:webm|mp4)$/;  // the file of a ladder's size
-
 export const shownJob = () => shown;
 
 /* Show a job; `acts` are what its buttons do. */
@@ -115,11 +113,11 @@ const saving = ({ name, url, size }) => make("a", { href: api.addressOf(url), do
 /* A ladder: one of its sizes plays, and all files can be saved. */
 function ladder(files) {
   const links = make("div", { class: "row", id: "result-files" }, ...files.map(saving));
-  const sizes = files.filter(({ name }) => SIZE.test(name));
+  const sizes = files.filter(({ rung }) => rung);
   if (!sizes.length) return [links];
   const play = () => player(sizes[Number(choice.value)]);
   const choice = make("select", { id: "result-size", change: () => where.replaceChildren(...play()) },
-    ...sizes.map(({ name }, at) => make("option", { value: String(at) }, SIZE.exec(name)[1])));
+    ...sizes.map(({ rung }, at) => make("option", { value: String(at) }, rung)));
   const where = make("div");
   where.append(...play());
   return [make("div", { class: "row" }, make("label", { for: "result-size" }, "Size to play"), choice), where,
