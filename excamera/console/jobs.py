@@ -1,4 +1,4 @@
-"""What the API does with the jobs of a folder: it creates, finds, describes and cancels them."""
+"""What the API does with the jobs of a folder: it creates, finds and cancels them."""
 
 from __future__ import annotations
 
@@ -6,47 +6,36 @@ import base64
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from pydantic import Field
 
 from excamera.api.answers import (
     Cancelled,
-    Count,
-    Failure,
-    Film,
     Job,
     JobPage,
     JobSummary,
-    Outcome,
-    Phase,
-    Reached,
-    Result,
-    ResultFile,
     State,
     TimelinePage,
 )
 from excamera.api.attempts import timeline
 from excamera.api.estimates import EstimateAnswer, EstimateRequest, asked, told
-from excamera.api.logs import JobLog, LogLine
+from excamera.api.logs import JobLog
 from excamera.api.offers import Offers, offers
 from excamera.api.refusals import Conflict, Malformed, NoSuchJob, NotFound, Unprocessable
 from excamera.api.requests import JobRequest
+from excamera.console.descriptions import SCHEME, Descriptions, iso, log_line
 from excamera.console.parts import Parts
 from excamera.console.records import Record, Records, logged
 from excamera.console.turns import Turns
 from excamera.console.urls import SignedPaths
 from excamera.errors import OptionError
-from excamera.job.codecs import AUTO, MANIFESTS, rung_of
-from excamera.job.objects import Keys
+from excamera.job.codecs import AUTO, MANIFESTS
 from excamera.job.options import EncodeOptions
-from excamera.job.steps import DEFAULT_MEMORY_MB, STEPS
-from excamera.job.tally import Tally
+from excamera.job.steps import DEFAULT_MEMORY_MB
 from excamera.lifecycle.uploads import job_name
 from excamera.price.machine import machine_seconds
 from excamera.price.pace import Pace
@@ -55,10 +44,7 @@ from excamera.price.stages import equal_batches
 from excamera.price.workers import Workers
 from excamera.work import JOB
 from mu.machine import available_cpus
-from mu.timeline import attempts
 
-_SCHEME = "upload://"
-_PHASES: dict[str, Phase] = {"anchors": "anchoring", "encode": "encoding", "stitch": "stitching"}
 _MOST_LINES = 1000
 _LONGEST_OF_LADDER = 200
 """Bytes of a manifest's name: file systems take 255, and sizes and partial files have more."""
@@ -71,7 +57,7 @@ class LocalJobRequest(JobRequest):
     source: Annotated[
         str | None,
         Field(
-            pattern=rf"^{_SCHEME}[A-Za-z0-9-]+/[^/]+$",
+            pattern=rf"^{SCHEME}[A-Za-z0-9-]+/[^/]+$",
             max_length=1200,
             description="`source` of another job of this console.",
         ),
@@ -92,7 +78,7 @@ class LocalJobs:
         self._records = records
         self._turns = turns
         self._parts = parts
-        self._paths = paths
+        self._descriptions = Descriptions(records, turns, parts, paths)
         self._creating = threading.Lock()
 
     # --- asking ---------------------------------------------------------------------
@@ -173,7 +159,7 @@ class LocalJobs:
         return self.get(job), known is None
 
     def _origin(self, source: str) -> Record:
-        job, _, name = source.removeprefix(_SCHEME).partition("/")
+        job, _, name = source.removeprefix(SCHEME).partition("/")
         record = self._records.find(job)
         if record is None or record.name != unquote(name):
             raise Unprocessable(f"source: there is no {source}")
@@ -217,7 +203,7 @@ class LocalJobs:
         if state is not None:
             found = [one for one in found if one.state == state]
         if day is not None:
-            found = [one for one in found if one.ended and _iso(one.created)[:10] == day]
+            found = [one for one in found if one.ended and iso(one.created)[:10] == day]
         after = _unpacked(token) if token else None
         if after is not None:
             places = [at for at, one in enumerate(found) if one.id == after]
@@ -226,7 +212,7 @@ class LocalJobs:
             found = found[places[0] + 1 :]
         some = found[:limit]
         return JobPage(
-            jobs=[JobSummary(**self._summary(one)) for one in some],
+            jobs=[JobSummary(**self._descriptions.summary(one)) for one in some],
             next=_packed(some[-1].id) if len(found) > limit else None,
         )
 
@@ -236,42 +222,7 @@ class LocalJobs:
         Raises:
             NoSuchJob: there is none.
         """
-        record = self.find(job)
-        live, planned = self._turns.live(job), record.planned
-        facts = live.facts if live else {}
-        seconds, retries = self._took(record)
-        frames = planned["frames"] if planned else None
-        ended = record.state == "succeeded"
-        return Job(
-            **self._summary(record),
-            phase=self._phase(record),
-            output=record.output,
-            options=record.options,
-            given={
-                **EncodeOptions.from_json(record.options).offered(),
-                "container": record.container,
-            },
-            priority=record.priority,
-            tag=record.tag,
-            frames=frames,
-            frames_done=frames if ended else facts.get("frames_done"),
-            left_s=facts.get("seconds_left"),
-            film=Film(**{name: planned[name] for name in Film.model_fields}) if planned else None,
-            chunks=planned["chunks"] if planned else None,
-            batches=Count(
-                done=planned["batches"] if ended else facts.get("batches_done", 0),
-                total=planned["batches"],
-            )
-            if planned
-            else None,
-            seconds=seconds,
-            retries=retries,
-            predicted=Outcome(**record.predicted) if record.predicted else None,
-            actual=_actual(record),
-            failure=Failure(**record.failure) if record.failure else None,
-            result=self._result(record),
-            upload=self._parts.describe(record) if record.state == "uploading" else None,
-        )
+        return self._descriptions.job(self.find(job))
 
     def timeline(self, job: str, limit: int, token: str | None) -> TimelinePage:
         """Some of a job's attempts."""
@@ -279,7 +230,7 @@ class LocalJobs:
 
     def logs(self, job: str) -> JobLog:
         """The last lines of a job's program."""
-        found = [_line(one) for one in logged(self._records.log(self.find(job).id))]
+        found = [log_line(one) for one in logged(self._records.log(self.find(job).id))]
         return JobLog(lines=found[-_MOST_LINES:], cut=len(found) > _MOST_LINES)
 
     def result(self, job: str) -> tuple[Record, Any]:
@@ -304,59 +255,6 @@ class LocalJobs:
             if path.name == name:
                 return path
         raise NotFound("there is no such result")
-
-    def _summary(self, record: Record) -> dict[str, Any]:
-        names = [one.id for one in self._records.waiting()] if record.state == "queued" else []
-        return {
-            "id": record.id,
-            "state": record.state,
-            "created": _iso(record.created),
-            "ended": None if record.ended is None else _iso(record.ended),
-            "place": 1 + names.index(record.id) if record.id in names else None,
-            "source": f"{_SCHEME}{record.source_of}/{quote(record.name, safe='')}",
-            "size": record.size,
-        }
-
-    def _phase(self, record: Record) -> Phase:
-        if record.state in ("uploading", "queued"):
-            return "uploading" if record.state == "uploading" else "queued"
-        live = self._turns.live(record.id)
-        if record.state != "running" or live is None:
-            return "ended" if record.state != "running" else "planning"
-        steps = [step.name for step in STEPS if step.phase and step.phase == live.phase]
-        return _PHASES.get(steps[0], "planning") if steps else "planning"
-
-    def _took(self, record: Record) -> tuple[dict[str, float], int]:
-        prefix = Keys(JOB).timeline
-        tally = Tally.of(list(attempts(prefix, self._records.store(record.id).list(f"{prefix}/"))))
-        return {step: round(total, 3) for step, total in tally.seconds.items()}, tally.retries
-
-    def _result(self, record: Record) -> Result | None:
-        found = record.result
-        if record.state != "succeeded" or found is None:
-            return None
-        there = self._records.result(record).is_file()
-        return Result(
-            bucket=str(self._records.path(record.id)),
-            key=record.output,
-            **{name: found[name] for name in
-               ("size", "frames", "key_frames", "duration_s", "sound", "notes")},
-            target=Reached(**found["reached"]) if found["reached"] else None,
-            files=list(self._files(record)),
-            url=self._paths.sign("GET", f"/results/{record.id}") if there else None,
-            expires=self._paths.expires() if there else None,
-        )  # fmt: skip
-
-    def _files(self, record: Record) -> Iterator[ResultFile]:
-        for path in self._records.files(record):
-            name, there = path.name, path.is_file()
-            yield ResultFile(
-                name=name,
-                rung=rung_of(name),
-                key=name,
-                size=path.stat().st_size if there else 0,
-                url=self._paths.sign("GET", f"/results/{record.id}/{name}") if there else None,
-            )
 
     # --- ending ---------------------------------------------------------------------
 
@@ -409,34 +307,6 @@ def _output(request: JobRequest, name: str, ending: str) -> str:
             f"named after it: name one of at most {_LONGEST_OF_LADDER} bytes"
         )
     return output
-
-
-def _actual(record: Record) -> Outcome | None:
-    if record.ended is None or record.started is None:
-        return None
-    size = record.result["size"] if record.state == "succeeded" and record.result else None
-    return Outcome(seconds=round(record.ended - record.started, 3), bytes=size)
-
-
-def _line(told: dict[str, Any]) -> LogLine:
-    event = str(told.get("event"))
-    text = told.get("text") or told.get("message") or ""
-    if event == "phase":
-        text = told["phase"]
-    elif event == "plan":
-        summary = told["summary"]
-        text = f"{summary['frames']} frames in {summary['batches']} batches"
-    elif event == "result":
-        text = f"{told['frames']} frames, {told['size']} bytes"
-    levels = {"failed": "ERROR", "error": "ERROR", "note": "WARNING"}
-    numbers = {name: told.get(name) for name in ("step", "span", "batch", "share", "exception")}
-    return LogLine(
-        time=told.get("time", 0.0), level=levels.get(event, "INFO"), message=str(text), **numbers
-    )
-
-
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
 def _packed(job: str) -> str:
