@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from excamera.cli.cloud import json_option, print_json
+from excamera.cli.displays import progress_observer
 from excamera.cli.dry_run import dry_run_option, on_this_machine, refuse, show
 from excamera.cli.help import OUTPUT, RUNNING, a_file, command, option
 from excamera.cli.options import encode_options, given, progress_options, work_dir_option
-from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.options import EncodeOptions
 from excamera.local import EncodeResult, encode_file

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from excamera.cli.displays import WAYS
 from excamera.cli.help import GOAL, OUTPUT, RUNNING, one_of, option
-from excamera.cli.progress import WAYS
 from excamera.job.goal import BUDGET, CHOSEN, NAMES, WITHIN, Goal
 from excamera.job.options import OFFERED, EncodeOptions, expanded
 from excamera.job.rules import SECTIONS, Value

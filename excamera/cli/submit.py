@@ -17,12 +17,12 @@ from excamera.cli.cloud import (
     json_option,
     print_json,
 )
+from excamera.cli.displays import progress_observer
 from excamera.cli.dry_run import dry_run_option, on_a_stack, show
 from excamera.cli.help import GOAL, OUTPUT, RUNNING, a_file, command, option
 from excamera.cli.jobs import check_ending, fetch_result, result_line
 from excamera.cli.options import encode_options, given, goal_of, goal_options, progress_options
 from excamera.cli.outcome import outcomes
-from excamera.cli.progress import progress_observer
 from excamera.errors import OptionError
 from excamera.job.codecs import AUTO, VP8, check_ladder, check_pair, container_for
 from excamera.job.goal import OR_FAIL, WITHIN

@@ -31,7 +31,6 @@ from excamera.console.descriptions import SCHEME, Descriptions, iso, log_line
 from excamera.console.parts import Parts
 from excamera.console.records import Record, Records, logged
 from excamera.console.turns import Turns
-from excamera.console.urls import SignedPaths
 from excamera.errors import OptionError
 from excamera.job.codecs import AUTO, MANIFESTS
 from excamera.job.options import EncodeOptions
@@ -71,14 +70,16 @@ class LocalJobs:
         records: the folder's jobs.
         turns: its queue.
         parts: its uploads.
-        paths: signs the addresses of results.
+        descriptions: what the API tells of its jobs.
     """
 
-    def __init__(self, records: Records, turns: Turns, parts: Parts, paths: SignedPaths) -> None:
+    def __init__(
+        self, records: Records, turns: Turns, parts: Parts, descriptions: Descriptions
+    ) -> None:
         self._records = records
         self._turns = turns
         self._parts = parts
-        self._descriptions = Descriptions(records, turns, parts, paths)
+        self._descriptions = descriptions
         self._creating = threading.Lock()
 
     # --- asking ---------------------------------------------------------------------

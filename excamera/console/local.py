@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from excamera.console.descriptions import Descriptions
 from excamera.console.jobs import LocalJobs
 from excamera.console.parts import PART_BYTES, Parts
 from excamera.console.records import Records
@@ -54,7 +55,8 @@ def local_console(
             token = _token(folder)
             records, paths = Records(folder), SignedPaths(token)
             turns, parts = Turns(records), Parts(records, paths, part_bytes)
-            gate, jobs = Gate(token), LocalJobs(records, turns, parts, paths)
+            descriptions = Descriptions(records, turns, parts, paths)
+            gate, jobs = Gate(token), LocalJobs(records, turns, parts, descriptions)
             reports = Reports(paths, jobs.report, records.report)
             timelines = None if mu is None else Timelines(DirectoryStore(mu))
             site = LocalSite(gate, paths, jobs, parts, reports, timelines)

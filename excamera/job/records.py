@@ -144,7 +144,7 @@ class BatchRecord(Record):
         bytes: of coded frames.
         key_frames: how many of them are key frames.
         cues: what the result's container has to know of the object, which has the sound of the
-            batch, too (see `excamera.media.container.output.Cues`).
+            batch, too (see `excamera.media.container.protocol.Cues`).
         states: digests of the decoder's state after each chunk.
         config: the configuration of the stream in hexadecimal, see
             `excamera.media.codecs.OutputCodec`; "" if its codec has none.

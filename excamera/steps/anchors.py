@@ -15,7 +15,7 @@ from excamera.job.batches import Batch, Chunk
 from excamera.job.objects import Job, Keys
 from excamera.job.records import AnchorsRecord
 from excamera.media.anchors import ChunkAnchors, Opened, encode_anchors
-from excamera.media.container.output import Stamped
+from excamera.media.container.protocol import Stamped
 from excamera.media.lookahead import Lookahead
 from excamera.media.source.reader import FrameReader
 from excamera.steps.pictures import Reel

@@ -11,7 +11,7 @@ from excamera.job.batches import Batch, Chunk
 from excamera.job.objects import Job, Keys
 from excamera.job.packing import share_of
 from excamera.job.records import BatchRecord, ShareRecord
-from excamera.media.container.output import stamped
+from excamera.media.container.protocol import stamped
 from excamera.media.join import CodedChunk
 from excamera.steps.join import join
 from excamera.steps.modes import Mode, mode_of

@@ -35,7 +35,8 @@ from excamera.job.results import IndexSummary
 from excamera.lifecycle.acceptance import Accepted, surveyed
 from excamera.lifecycle.results import replaceable
 from excamera.lifecycle.uploads import uploaded
-from excamera.media.container.output import OutputContainer, output_container
+from excamera.media.container.output import output_container
+from excamera.media.container.protocol import OutputContainer
 from excamera.media.filters.known import Sight
 from excamera.media.filters.running import Filters, filtered_geometry
 from excamera.media.plain import nominal_rate

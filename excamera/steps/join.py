@@ -10,7 +10,8 @@ from excamera.job.batches import Batch
 from excamera.job.objects import Job
 from excamera.job.records import BatchRecord
 from excamera.job.tally import work_of_batch
-from excamera.media.container.output import output_container, stamped
+from excamera.media.container.output import output_container
+from excamera.media.container.protocol import stamped
 from excamera.media.join import CodedChunk
 from excamera.steps.modes import Mode
 from excamera.steps.runs import add_run

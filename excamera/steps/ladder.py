@@ -16,7 +16,8 @@ from excamera.job.records import AudioRecord
 from excamera.job.results import JobResult
 from excamera.lifecycle.result_uploads import assembly_of
 from excamera.lifecycle.results import Write, publish
-from excamera.media.container.output import Run, index_of, output_container
+from excamera.media.container.output import index_of, output_container
+from excamera.media.container.protocol import Run
 from excamera.media.container.sound_file import (
     Piece,
     aac_front,

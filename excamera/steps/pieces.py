@@ -11,7 +11,8 @@ import codec
 from excamera.job.plan import Plan
 from excamera.media.codecs import OutputCodec
 from excamera.media.container import ivf
-from excamera.media.container.output import Ivf, Stamped
+from excamera.media.container.ivf_output import Ivf
+from excamera.media.container.protocol import Stamped
 from excamera.media.source.picture import planes_of
 from mu import Context
 

@@ -8,7 +8,7 @@ from excamera.errors import PlanMismatch
 from excamera.job.batches import Batch
 from excamera.job.objects import Job, Keys
 from excamera.job.records import AudioRecord
-from excamera.media.container.output import Cues, OutputContainer
+from excamera.media.container.protocol import Cues, OutputContainer
 from excamera.media.segments import between, span
 from excamera.media.words import skipped
 from mu import NoSuchKey

@@ -9,7 +9,8 @@ from excamera.job.results import JobResult
 from excamera.job.target import BITRATE, Reached
 from excamera.lifecycle.result_uploads import assembly_of
 from excamera.lifecycle.results import publish
-from excamera.media.container.output import Run, output_container
+from excamera.media.container.output import output_container
+from excamera.media.container.protocol import Run
 from excamera.steps.ladder import stitch_ladder
 from excamera.steps.runs import checked_runs
 from excamera.steps.sound import notes_on, sound_of

@@ -13,7 +13,7 @@ from excamera.job.options import EncodeOptions
 from excamera.media.chunk_encoder import check_chunk, encode_chunk
 from excamera.media.codecs import VP8
 from excamera.media.container import webm, webm_reader
-from excamera.media.container.output import stamped
+from excamera.media.container.protocol import stamped
 from excamera.media.join import JoinedChunk, SourceChunk, Timings, join
 from excamera.media.source.picture import frame_of
 from tests.pipeline.clips import moving_picture

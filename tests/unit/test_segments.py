@@ -16,8 +16,8 @@ from excamera.job.objects import Job, Keys
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Plan, SourceFile
 from excamera.job.records import SEGMENT_MS, AudioRecord, TrackRecord
-from excamera.media.container.output import WebM
 from excamera.media.container.webm import AUDIO_TRACK, Block, of_track
+from excamera.media.container.webm_output import WebM
 from excamera.media.segments import between, pack, span
 from excamera.steps.sound import sound_of, with_sound
 from mu import MemoryStore

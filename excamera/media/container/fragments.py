@@ -12,7 +12,6 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from excamera.errors import ContainerError
 from excamera.job.codecs import FRAGMENTS
@@ -28,10 +27,8 @@ from excamera.media.container.mp4_tracks import (
     sound_entry,
     video_entry,
 )
+from excamera.media.container.protocol import Cues, Run, Stamped
 from excamera.media.container.webm import Block
-
-if TYPE_CHECKING:
-    from excamera.media.container.output import Cues, Run, Stamped
 
 _TRACK = 1
 _FINEST, _FINE = 10_000_000, 1_000_000  # ticks of a second: segments must fit into 32 bits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from excamera.job.plan import Plan
 from excamera.job.records import AudioRecord, TrackRecord
@@ -13,10 +13,8 @@ from excamera.media.codecs import H264, OutputCodec
 from excamera.media.container import mp4
 from excamera.media.container.mp4_run import RunIndex, interleaved, run_of
 from excamera.media.container.mp4_tracks import SoundTrack, VideoTrack, configuration_box
+from excamera.media.container.protocol import Run, Stamped
 from excamera.media.container.webm import AUDIO_TRACK, Block
-
-if TYPE_CHECKING:
-    from excamera.media.container.output import Run, Stamped
 
 _ENTRIES = {"h264": "avc1", "vp9": "vp09", "av1": "av01"}
 
