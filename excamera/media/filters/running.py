@@ -18,6 +18,7 @@ from av.video.frame import VideoFrame
 from excamera.errors import OptionError
 from excamera.job.geometry import Geometry
 from excamera.job.options import EncodeOptions
+from excamera.media.filters.absent import check_known
 from excamera.media.filters.known import MOST_FRAMES, Sight, refuse_files, sight
 from excamera.media.filters.links import link, linked
 from excamera.media.filters.syntax import Written, parse
@@ -57,8 +58,7 @@ class Filters:
         """
         written = parse(options.vf)
         for one in written:
-            if one.name not in av.filter.filters_available:
-                raise OptionError(f"vf: this FFmpeg has no filter {one.name!r}")
+            check_known(one.name)
             if not files:
                 refuse_files(one)
         if options.vf_lead >= 0:
