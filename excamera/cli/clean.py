@@ -11,7 +11,7 @@ from excamera.cli.help import RUNNING, command, option
 from excamera.cli.options import work_dir_option
 from excamera.errors import OptionError
 from excamera.job.goal import seconds_of
-from excamera.media.words import counted
+from excamera.media.words import counted, sized
 from excamera.work import Left, left_in, usual_parent
 
 _USUAL_AGE = "7d"
@@ -62,7 +62,7 @@ def clean(
     would = "would be " if dry_run else ""
     click.echo(
         f"{counted(sum(done in (_REMOVED, _WOULD) for _, done in rows), 'folder')} "
-        f"{would}removed, {freed / 1e6:,.1f} MB, of {counted(len(rows), 'folder')} in {where}"
+        f"{would}removed, {sized(freed)}, of {counted(len(rows), 'folder')} in {where}"
     )
 
 

@@ -16,7 +16,7 @@ from excamera.job.goal import Goal
 from excamera.job.options import EncodeOptions
 from excamera.job.plan import Plan
 from excamera.local import Foreseen, plan_file
-from excamera.media.words import counted, visible
+from excamera.media.words import counted, sized, visible
 from excamera.price.edits import edited
 from excamera.price.film import Film
 from excamera.price.machine import machine_seconds
@@ -132,7 +132,7 @@ def show(found: Foreseen, estimate: dict[str, Any], *, as_json: bool, notes: boo
             ("N", _lengths(plan)),
             ("estimate", f"by {estimate['by']}:"),
             ("time", f"{seconds} {where}"),
-            ("size", f"about {estimate['bytes'] / 1e6:,.1f} MB"),
+            ("size", f"about {sized(estimate['bytes'])}"),
             ("cost", None if usd is None else f"about ${usd:.4f}"),
         ]
     )  # fmt: skip

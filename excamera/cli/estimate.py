@@ -25,7 +25,7 @@ from excamera.job.cut import longest_plain
 from excamera.job.options import EncodeOptions
 from excamera.job.packing import capacity_of
 from excamera.job.steps import DEFAULT_MEMORY_MB
-from excamera.media.words import counted
+from excamera.media.words import counted, sized
 from excamera.places import check_input, check_picture, written
 from excamera.price.choices import Point
 from excamera.price.edits import edited
@@ -155,7 +155,7 @@ def _print(
              f"{counted(shape.shares, 'share')}, {counted(found.workers, 'worker')} at once"),
             ("pace", by),
             ("time", f"{took} from the end of the upload"),
-            ("size", f"about {found.size / 1e6:,.1f} MB"),
+            ("size", f"about {sized(found.size)}"),
             ("cost", f"about ${found.dollars:.4f}: "
              + ", ".join(f"{name} ${dollars:.4f}" for name, dollars in bill.items())),
             ("Lambda", f"{sum(found.usage.gb_seconds.values()):,.0f} GB-seconds, "

@@ -13,6 +13,14 @@ def counted(number: int, what: str, several: str = "") -> str:
     return f"{number:,} {what if number == 1 else several or f'{what}s'}"
 
 
+def sized(count: float) -> str:
+    """A number of bytes in words, such as "1.2 MB"."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return counted(round(count), "byte")
+
+
 def skipped(packets: int) -> str:
     """What to say of packets of sound that could not be decoded."""
     return f"{counted(packets, 'packet')} of sound could not be decoded: silence stands in"

@@ -11,6 +11,7 @@ from typing import Any
 
 from excamera.errors import DiskFull
 from excamera.job.options import EncodeOptions
+from excamera.media.words import sized
 from excamera.price.film import Film
 from excamera.price.pace import Pace
 from excamera.price.size import result_bytes
@@ -53,8 +54,8 @@ def check_room(film: Film, options: EncodeOptions, room: Mapping[str, Any]) -> s
             continue
         of_work = place == room["work"]
         text = (
-            f"{room['named'] if of_work else place}: {_megabytes(free)} are free, and the encode "
-            f"is expected to need {_megabytes(needed)} there"
+            f"{room['named'] if of_work else place}: {sized(free)} are free, and the encode "
+            f"is expected to need {sized(needed)} there"
         )
         advice = room["advice"] if of_work else "choose another folder for the output"
         # What is there already says nothing of how wrong the rest may be.
@@ -76,7 +77,3 @@ def bytes_in(folder: Path) -> int:
 
 def _on_one_disk(a: str, b: str) -> bool:
     return Path(a).stat().st_dev == Path(b).stat().st_dev
-
-
-def _megabytes(count: float) -> str:
-    return f"{count / 1e6:,.1f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"

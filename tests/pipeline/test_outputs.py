@@ -301,7 +301,8 @@ def test_a_disk_that_is_far_too_small_is_refused_first(tmp_path: Path) -> None:
         done, left = on_a_small_disk(disk, "32k", *EXCAMERA, "encode", film, *arguments)
         assert done.returncode == 2
         line = done.stderr.splitlines()[-1]
-        assert line.startswith(f"excamera: {where}: 0.0 MB are free, and the encode is expected to")
+        assert line.startswith(f"excamera: {where}: ")
+        assert " kB are free, and the encode is expected to need " in line
         assert advice in line
         assert "encoding" not in done.stderr
         assert left == []
