@@ -30,7 +30,7 @@ PRESETS: Mapping[str, Preset] = {
         {"codec": VP8, "crf": 24, "scale": "1080p", "tonemap": True},
     ),
     "web-720p": Preset(
-        "WebM for browsers with slow lines or small screens, at most 720p",
+        "WebM for browsers with slow connections or small screens, at most 720p",
         {"codec": VP8, "crf": 24, "scale": "720p", "tonemap": True},
     ),
     "h264-web": Preset(
