@@ -10,6 +10,7 @@ import pytest
 
 from emulator.excamera.deployed import Deployed, Job
 from emulator.runs import until
+from tests.aws.test_cancel import stopped_at
 from tests.pipeline.clips import Clip, write_sound_only
 
 pytestmark = pytest.mark.aws
@@ -128,12 +129,12 @@ def test_a_redrive_of_what_cannot_be_mended_fails_alike(stack: Deployed, tmp_pat
 def test_a_stopped_job_is_recorded(stack: Deployed, tmp_path: Path) -> None:
     """If this fails, a stopped job leaves no record."""
     source = Clip(frames=60, width=640, height=360).write(tmp_path / "long.mp4")
-    upload = stack.upload("stopped.mp4", source)
-    arn = stack.started(upload)
-    prefix = f"jobs/{arn.rsplit(':', 1)[-1]}/"
-    until(lambda: f"{prefix}plan.json" in stack.keys("WorkBucket", prefix))
-    stack.client("stepfunctions").stop_execution(executionArn=arn, cause="wrong film")
-    job = stack.ended(arn)
+    with stopped_at(stack, "stitch"):  # so that it cannot end by itself before
+        arn = stack.started(stack.upload("stopped.mp4", source))
+        prefix = f"jobs/{arn.rsplit(':', 1)[-1]}/"
+        until(lambda: f"{prefix}plan.json" in stack.keys("WorkBucket", prefix))
+        stack.client("stepfunctions").stop_execution(executionArn=arn, cause="wrong film")
+        job = stack.ended(arn)
     assert job.status == "ABORTED"
     until(lambda: f"{prefix}failure.json" in stack.keys("WorkBucket", prefix))
     record = stack.failure(job)
