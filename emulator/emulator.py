@@ -239,6 +239,10 @@ class Emulator:
         pids: list[int] = self._ask("GET", f"/_emulator/workers?function={quote(function_name)}")
         return pids
 
+    def calls(self) -> int:
+        """Returns how many invocations of any function run, or wait for an environment."""
+        return int(self._ask("GET", "/_emulator/calls"))
+
     def requests(self) -> Counter[str]:
         """Counts the AWS calls since the start: {"s3:GetObject": 12, "lambda:Invoke": 3}."""
         return Counter(self._ask("GET", "/_emulator/requests"))

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 300.0
 # Time for a server to end its own workers before the whole group is killed.
 _STOP_GRACE_S = 3.0
 

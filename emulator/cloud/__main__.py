@@ -52,7 +52,7 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
     )
     from emulator.cloud.interpreter import Interpreter
 
-    functions.install(Path(settings["root"]), settings["concurrency"], *settings["idle"])
+    calls = functions.install(Path(settings["root"]), settings["concurrency"], *settings["idle"])
     versions.install()
     interpreter = Interpreter(settings["interpreter_port"])
     state_machines.StateMachines(interpreter, enforce_roles=settings["authenticate"]).install()
@@ -73,7 +73,9 @@ async def _serve(listener: socket.socket, settings: dict[str, Any]) -> None:
         config.certfile, config.keyfile = settings["certificate"]
     print(listener.getsockname()[1], flush=True)
     end_with_parent()
-    application = requests.CountedApplication(app.app, functions.running, roles.needed_rights)
+    application = requests.CountedApplication(
+        app.app, functions.running, calls, roles.needed_rights
+    )
     with contextlib.suppress(asyncio.CancelledError):
         await serve(application, config)
 

@@ -21,6 +21,7 @@ import threading
 import time
 import uuid
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -232,12 +233,19 @@ class Slots:
     def __init__(self, count: int) -> None:
         self._semaphore = threading.BoundedSemaphore(count)
         self._took = threading.local()
+        self._lock = threading.Lock()
+        self._under_way = 0
+
+    @property
+    def under_way(self) -> int:
+        """How many calls run, or wait for their turn or their environment."""
+        return self._under_way
 
     def limit(self, execute: Any) -> Any:
         """Wraps `execute` to wait for its turn."""
 
         def limited(func: Any, event: Any, request_id: str) -> Any:
-            with self._semaphore:
+            with self._counted(), self._semaphore:
                 begun = time.monotonic()
                 try:
                     return execute(func, event, request_id)
@@ -245,6 +253,16 @@ class Slots:
                     self._took.ms = int((time.monotonic() - begun) * 1000)
 
         return limited
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
 
     def report(self, emit: Any) -> Any:
         """Wraps `emit`, which writes a call's log, to report its time without the wait."""
@@ -286,7 +304,7 @@ def _memory_limits() -> list[tuple[int, int]]:
     ]
 
 
-def install(root: Path, concurrency: int, most_idle: int, idle_s: float) -> None:
+def install(root: Path, concurrency: int, most_idle: int, idle_s: float) -> Callable[[], int]:
     """Makes MiniStack run Python functions this way.
 
     Args:
@@ -294,6 +312,9 @@ def install(root: Path, concurrency: int, most_idle: int, idle_s: float) -> None
         concurrency: How many functions may run at once.
         most_idle: How many environments stay if nobody uses them.
         idle_s: How long one is idle before it may end.
+
+    Returns:
+        Tells how many calls are under way, among them those that wait for an environment.
     """
     _keep_no_bytecode_of_tmp()
     deployments = Deployments(root)
@@ -331,6 +352,7 @@ def install(root: Path, concurrency: int, most_idle: int, idle_s: float) -> None
     )
     memory.enforce(_memory_limits)
     idle.end_idle(most_idle, idle_s)
+    return lambda: slots.under_way
 
 
 def _log_stream(version: str) -> str:

@@ -2,6 +2,7 @@
 
 GET  /_emulator/requests            {"s3:GetObject": 12, ...}
 GET  /_emulator/workers?function=f  ids of processes that run an invocation of f now
+GET  /_emulator/calls               how many invocations run, or wait for their environments
 GET  /_emulator/rights              [[role, action, resource], ...] that alone allowed a request
 """
 
@@ -98,10 +99,12 @@ class CountedApplication:
         self,
         application: Application,
         workers: Callable[[str], list[int]],
+        calls: Callable[[], int],
         rights: Callable[[], list[tuple[str, str, str]]],
     ) -> None:
         self._application = application
         self._workers = workers
+        self._calls = calls
         self._rights = rights
         self._counts: Counter[str] = Counter()
 
@@ -115,6 +118,8 @@ class CountedApplication:
             return await _answer(send, self._counts)
         if path == "/_emulator/workers":
             return await _answer(send, self._workers(query["function"][0]))
+        if path == "/_emulator/calls":
+            return await _answer(send, self._calls())
         if path == "/_emulator/rights":
             return await _answer(send, self._rights())
         if not path.startswith("/_"):

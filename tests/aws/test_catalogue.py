@@ -60,7 +60,8 @@ def test_the_catalogue_remembers_what_step_functions_forgets(stack: Deployed, fi
     assert job.status == "SUCCEEDED", job
     key = f"catalogue/jobs/{job.name}.json"
     until(lambda: stack.keys("WorkBucket", key))
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    today = stack.read_work(key)["started"][:10]
+    until(lambda: stack.keys("WorkBucket", f"catalogue/days/{today}/{job.name}"))
     assert job.name in [one["id"] for one in command("jobs", "--day", today, "--limit", "1000")]
     assert command("jobs", "--day", "2020-02-02") == []
 

@@ -59,7 +59,7 @@ class Terminal:
         """Presses Ctrl-C; returns the exit code."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=120)
         os.close(self._controller)
         return code
 

@@ -17,7 +17,7 @@ import pytest
 
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, digest
-from emulator.runs import PATIENCE_S, until
+from emulator.runs import PATIENCE_S, quiet, until
 from tests.aws.conftest import Locally
 from tests.aws.test_cancel import stopped_at
 from tests.pipeline.clips import Clip
@@ -235,7 +235,8 @@ def test_an_upload_goes_on(
         lambda output: any(float(part) > 0 for part in arrived.findall(output)),
     )
     assert code == -signal.SIGKILL, shown
-    sent = emulator.requests()["s3:UploadPart"]
+    # What it had sent before it was killed may still arrive.
+    sent = quiet(emulator)["s3:UploadPart"]
     done = excamera("submit", film, "-o", "large.webm")
     assert done.returncode == 0, done.stderr
     assert "submitted before" in done.stderr

@@ -10,6 +10,7 @@ import pytest
 
 from emulator.excamera.deployed import Deployed, Job
 from emulator.runs import until
+from tests.aws.test_cancel import stopped_at
 from tests.pipeline.clips import Clip, write_sound_only
 
 pytestmark = pytest.mark.aws
@@ -109,6 +110,8 @@ def test_a_result_of_something_else_is_left_alone(stack: Deployed, clip: Path) -
     assert stack.output("taken.webm") == b"precious"
 
     stack.s3.delete_object(**output)
+    # What is told of the end would record it again, if that came after the redrive.
+    until(lambda: stack.keys("WorkBucket", f"jobs/{job.name}/end.json"))
     stack.client("stepfunctions").redrive_execution(executionArn=job.arn)
     again = stack.ended(job.arn)
     assert again.status == "SUCCEEDED"
@@ -128,12 +131,12 @@ def test_a_redrive_of_what_cannot_be_mended_fails_alike(stack: Deployed, tmp_pat
 def test_a_stopped_job_is_recorded(stack: Deployed, tmp_path: Path) -> None:
     """If this fails, a stopped job leaves no record."""
     source = Clip(frames=60, width=640, height=360).write(tmp_path / "long.mp4")
-    upload = stack.upload("stopped.mp4", source)
-    arn = stack.started(upload)
-    prefix = f"jobs/{arn.rsplit(':', 1)[-1]}/"
-    until(lambda: f"{prefix}plan.json" in stack.keys("WorkBucket", prefix))
-    stack.client("stepfunctions").stop_execution(executionArn=arn, cause="wrong film")
-    job = stack.ended(arn)
+    with stopped_at(stack, "stitch"):  # so that it cannot end by itself before
+        arn = stack.started(stack.upload("stopped.mp4", source))
+        prefix = f"jobs/{arn.rsplit(':', 1)[-1]}/"
+        until(lambda: f"{prefix}plan.json" in stack.keys("WorkBucket", prefix))
+        stack.client("stepfunctions").stop_execution(executionArn=arn, cause="wrong film")
+        job = stack.ended(arn)
     assert job.status == "ABORTED"
     until(lambda: f"{prefix}failure.json" in stack.keys("WorkBucket", prefix))
     record = stack.failure(job)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.aws
 OBJECTS = 6000
 """More than are removed at a time."""
 
-SWEPT_S = 120.0
+SWEPT_S = 300.0
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed, Job
-from emulator.runs import until
+from emulator.runs import quiet, until
 from excamera.cli.main import excamera
 from excamera.cloud.account import Account
 from excamera.cloud.api import Api
@@ -66,8 +66,9 @@ def command(*arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def jobs(stack: Deployed, api: Api, film: Path) -> list[dict[str, Any]]:
+def jobs(emulator: Emulator, stack: Deployed, api: Api, film: Path) -> list[dict[str, Any]]:
     """Two jobs of the same film, the first of a stack that has learned nothing."""
+    quiet(emulator)  # jobs of other tests are learned from after their ends
     api.delete("/model")
     names = [run(stack, film, f"learned/{number}.mp4").name for number in range(2)]
     return [api.get(f"/jobs/{name}") for name in names]

@@ -13,6 +13,7 @@ import pytest
 from emulator import Emulator
 from emulator.excamera.deployed import Deployed
 from emulator.runs import until
+from tests.aws.test_cancel import stopped_at
 from tests.pipeline.clips import Clip
 
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
@@ -81,14 +82,14 @@ def test_everything_that_is_shown_is_written(
 ) -> None:
     """If this fails, a graph stays empty or an alarm never rings."""
     film = Clip(frames=600).write(tmp_path / "film.mp4")
-    running = stack.upload("monitoring/film.mp4", film)
-    execution = until(lambda: stack.executions(running))[0]
     # The metric of running jobs is written only while there are any.
-    stack.client("lambda").invoke(FunctionName=stack.function("watch"))
+    with stopped_at(stack, "stitch"):
+        execution = stack.started(stack.upload("monitoring/film.mp4", film))
+        stack.client("lambda").invoke(FunctionName=stack.function("watch"))
     stack.ended(execution)
     stack.job(stack.upload("monitoring/broken.mp4", b"no video"))
     own, searched = shown(stack)
     assert ("JobsStalled", "service=watch") in own
     assert searched == {"JobsFailed", "JobCost"}
     needed = own | {(name, "service=ended,error") for name in searched}
-    until(lambda: needed <= written(emulator, stack), patience_s=60)
+    until(lambda: needed <= written(emulator, stack))

@@ -129,9 +129,11 @@ def test_what_a_stack_lacks_is_named(cloud: Cloud, monkeypatch: pytest.MonkeyPat
         ex.submit(square, 1)
 
 
-def test_workers_are_warmed(cloud: Cloud) -> None:
+def test_workers_are_warmed(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """If this fails, `mu.warm` starts too few environments."""
     del cloud
+    # A busy machine begins calls one after another, and a worker that is done takes the next.
+    monkeypatch.setattr("mu.executor._HELD_S", 6.0)
     with mu.Executor(ON) as ex:
         ex.warm(3)
         assert len({one.worker.partition(" ")[0] for one in ex.records()}) == 3
@@ -197,16 +199,17 @@ def test_the_command_line_follows_cancels_and_accounts(cloud: Cloud, tmp_path: P
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
-    out, told = mu_("map", "script.py:work", "--items", "items.jsonl").communicate(timeout=120)
+    mapped = mu_("map", "script.py:work", "--items", "items.jsonl")
+    out, told = mapped.communicate(timeout=TIMEOUT_S)
     assert out == "0\n0.1\n", told
     job = told.split()[1]
     assert told == f"job {job} on {STACK}\n"
-    printed, _ = mu_("logs", job).communicate(timeout=60)
+    printed, _ = mu_("logs", job).communicate(timeout=TIMEOUT_S)
     assert "--- work 0, attempt 1\nworking on 0\n" in printed
-    cost, _ = mu_("cost", job).communicate(timeout=60)
+    cost, _ = mu_("cost", job).communicate(timeout=TIMEOUT_S)
     assert cost.startswith("$0.0")
     assert "2 calls on" in cost
-    _, error = mu_("cost", "nothing").communicate(timeout=60)
+    _, error = mu_("cost", "nothing").communicate(timeout=TIMEOUT_S)
     assert error == f"mu: {STACK} knows no job 'nothing'\n"
 
     (tmp_path / "items.jsonl").write_text("600\n")
@@ -214,6 +217,6 @@ def test_the_command_line_follows_cancels_and_accounts(cloud: Cloud, tmp_path: P
     assert running.stderr is not None
     job = running.stderr.readline().split()[1]
     wait_until(lambda: cloud.begun(job), TIMEOUT_S)
-    assert mu_("cancel", job).communicate(timeout=60)[0] == "cancelled\n"
-    _, told = running.communicate(timeout=60)
+    assert mu_("cancel", job).communicate(timeout=TIMEOUT_S)[0] == "cancelled\n"
+    _, told = running.communicate(timeout=TIMEOUT_S)
     assert (running.returncode, told) == (2, "mu: the job was cancelled\n")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import mu
-from mu.engines.stack import workers
+from mu.engines.stack import dispatcher, workers
 from mu.errors import PeerFailed, ReceiveTimeout
 from tests.aws.executors import ON, TIMEOUT_S, Cloud, die, wait_for
 from tests.support.processes import alive, wait_until
@@ -241,8 +241,8 @@ def test_a_hedged_gang_goes_on_with_a_second_copy(cloud: Cloud) -> None:
         ended = [one for one in ex.records() if one.error is None]
         assert sorted(one.number for one in ended) == [0, 1, 2]
         slow = int(mu.open_store(where).get("begun"))
-        wait_until(lambda: not alive(slow), 30)
-        wait_until(lambda: not cloud.environments(), 30)
+        wait_until(lambda: not alive(slow), TIMEOUT_S)
+        wait_until(lambda: not cloud.environments(), TIMEOUT_S)
 
 
 def test_the_failure_that_came_first_is_raised(executor: mu.Executor) -> None:
@@ -292,7 +292,6 @@ def test_a_gang_whose_room_others_take_does_not_begin(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If this fails, ten members run the user's function without the eleventh, or wait for ever."""
-    monkeypatch.setattr(workers, "ROLL_CALL_S", 3.0)
     functions = cloud.emulator.client("lambda")
     names = cloud.names()
     # Each size of a worker has two names.
@@ -301,13 +300,15 @@ def test_a_gang_whose_room_others_take_does_not_begin(
     try:
         with mu.Executor(ON) as ex:
             where = cloud.data(ex)
-            with pytest.raises(mu.NotEnoughConcurrency, match="not all 11 members"):
-                ex.gang(note, [where] * 11)
+            with monkeypatch.context() as hasty:
+                hasty.setattr(workers, "ROLL_CALL_S", 3.0)
+                with pytest.raises(mu.NotEnoughConcurrency, match="not all 11 members"):
+                    ex.gang(note, [where] * 11)
             wait_until(lambda: not cloud.environments(), TIMEOUT_S)
             assert mu.open_store(where.partition("?")[0]).list("begun/") == []
             # The executor goes on, with gangs for which there is room.
             assert ex.gang(note, [where] * 2) == [None, None]
-        wait_until(lambda: not cloud.running(ex.job), 30)
+        wait_until(lambda: not cloud.running(ex.job), TIMEOUT_S)
     finally:
         for name in names:
             functions.delete_function_concurrency(FunctionName=name)
@@ -322,8 +323,11 @@ def test_an_argument_that_does_not_arrive_is_named(executor: mu.Executor) -> Non
 # ---- the end ----
 
 
-def test_a_gang_that_is_left_in_the_middle_leaves_nothing(cloud: Cloud) -> None:
+def test_a_gang_that_is_left_in_the_middle_leaves_nothing(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If this fails, Ctrl-C leaves members that talk to each other for ever, or their messages."""
+    monkeypatch.setattr(dispatcher, "_ENDING_S", TIMEOUT_S)  # messages of later members would stay
     ex = mu.Executor(ON)
     where = cloud.data(ex)
     store = mu.open_store(where.partition("?")[0])
@@ -347,11 +351,11 @@ def test_a_gang_that_is_left_in_the_middle_leaves_nothing(cloud: Cloud) -> None:
     thread.join()
     assert len(began) == 3
     assert cloud.running(ex.job) == []
-    wait_until(lambda: not cloud.environments(), 30)
+    wait_until(lambda: not cloud.environments(), TIMEOUT_S)
     left = {key.partition("/")[0] for key in cloud.objects(ex.job)}
     assert left <= {"stop.json", "records"}
 
 
 def test_nothing_is_left(cloud: Cloud) -> None:
     """If this fails, the tests above left members running."""
-    wait_until(lambda: not cloud.environments(), 30)
+    wait_until(lambda: not cloud.environments(), TIMEOUT_S)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from excamera.job.options import EncodeOptions
 from mu.fanout import DISTRIBUTED, SPREAD
 from tests.aws.conftest import Locally
 from tests.aws.spans import FRAMES, in_spans
+from tests.aws.test_admission import throttles
 from tests.aws.test_cancel import stopped_at
 from tests.aws.test_faults import metadata, strike
 from tests.aws.ways import entered, spread_up_to, ways
@@ -90,10 +91,11 @@ def test_calls_that_are_refused_wait_for_a_place(
     emulator: Emulator, stack: Deployed, locally: Locally, short: Path
 ) -> None:
     """If this fails, a busy account ends the fast way at once, or fails a job."""
+    before = throttles(emulator, stack)
     with stopped_at(stack, "encode"):
         arn = stack.started(stack.upload("ways/refused.mp4", short, metadata(OPTIONS)))
         until(lambda: "batches spread" in entered(emulator, arn))
-        time.sleep(2)
+        until(lambda: throttles(emulator, stack) != before)
     job = stack.ended(arn)
     assert job.status == "SUCCEEDED", job
     assert digest(stack.output(job.output["key"])) == locally(short, OPTIONS)
@@ -164,11 +166,15 @@ def test_a_job_that_was_stopped_goes_on_where_it_was(
     film = Clip(frames=48, width=640, height=360).write(tmp_path / "film.mp4")
     states = stack.client("stepfunctions")
     arn = stack.started(stack.upload("ways/stopped.mp4", film, metadata(OPTIONS)))
-    until(lambda: "batches spread" in entered(emulator, arn))
-    states.stop_execution(executionArn=arn)
-    stopped = stack.ended(arn)
+    # Held, so that the batches cannot end by themselves before.
+    worker = strike(emulator, stack.function("encode"), signal.SIGSTOP)
+    try:
+        states.stop_execution(executionArn=arn)
+        stopped = stack.ended(arn)
+    finally:
+        os.kill(worker, signal.SIGCONT)
     assert stopped.status == "ABORTED"
-    assert "stitch" not in entered(emulator, arn)
+    assert entered(emulator, arn)[-1] == "batches spread"
     record = Keys(stopped.name).failure
     until(lambda: record in stack.keys("WorkBucket", record))  # all has heard of the end
     states.redrive_execution(executionArn=arn)

@@ -38,6 +38,9 @@ def handler(event, context):
             raise Flaky("the first time")
     elif do == "sleep":
         time.sleep(event["seconds"])
+    elif do == "wait":
+        while "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix=event["key"]):
+            time.sleep(0.1)
     elif do == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     elif do == "die once":
@@ -45,6 +48,7 @@ def handler(event, context):
             os._exit(3)
     elif do == "take memory":
         held = b"x" * event["bytes"]
+        time.sleep(2)  # whoever looks at it may be late
     elif do == "large answer":
         return "x" * event["bytes"]
     elif do == "where":
@@ -68,6 +72,7 @@ def handler(event, context):
         except s3.exceptions.ClientError as error:
             return error.response["Error"]["Code"]
     elif do == "record":
+        time.sleep(event.get("seconds", 0))
         s3.put_object(Bucket=BUCKET, Key=event["key"], Body=b"1")
     return event
 '''

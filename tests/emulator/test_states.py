@@ -50,11 +50,12 @@ def test_start_is_idempotent(emulator: Emulator, outputs: dict[str, str]) -> Non
 
 def test_stop(emulator: Emulator, outputs: dict[str, str]) -> None:
     """A stopped execution continues, or its end is not announced."""
-    arn = start(emulator, outputs["Plain"], {"do": "sleep", "seconds": 1.5, "key": ""})
+    arn = start(emulator, outputs["Plain"], {"do": "wait", "key": "marks/stopped", "seconds": 0})
     until(lambda: emulator.workers(outputs["Task"]))
     emulator.client("stepfunctions").stop_execution(executionArn=arn, error="Stopped", cause="test")
     assert ended(emulator, arn)["status"] == "ABORTED"
     assert history(emulator, arn)[-1]["type"] == "ExecutionAborted"
+    emulator.client("s3").put_object(Bucket=outputs["Bucket"], Key="marks/stopped", Body=b"")
 
     [event] = until(lambda: notices(emulator, outputs, arn))
     assert (event["detail"]["status"], event["detail"]["error"]) == ("ABORTED", "Stopped")
@@ -92,12 +93,13 @@ def test_distributed_map_with_failing_child(emulator: Emulator, outputs: dict[st
     """A map succeeds although a child failed, or continues with the others."""
     s3, bucket = emulator.client("s3"), outputs["Bucket"]
     failing = {"mark": "marks/bad/0", "steps": [{"do": "fail"}]}
-    slow = {"do": "sleep", "seconds": 1}
+    slow = {"do": "wait", "key": "marks/failed"}  # so that none can be done before
     others = [{"mark": f"marks/bad/{number}", "steps": [slow]} for number in range(1, 6)]
     s3.put_object(Bucket=bucket, Key="items/bad.json", Body=json.dumps([failing, *others]))
     arn = start(emulator, outputs["Distributed"], {"items": "items/bad.json", "run": 2})
     result = output(ended(emulator, arn))
     assert result["failure"]["Error"] == "States.ExceedToleratedFailureThreshold"
+    s3.put_object(Bucket=bucket, Key="marks/failed", Body=b"")
     until(lambda: not emulator.workers(outputs["Task"]))
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="marks/bad/")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from emulator.runs import until
+from emulator.runs import quiet, until
 from excamera.cloud.api import http
 from mu import MemoryStore, TaskRecord
 from mu.timelines import STACK_PLACE, TimelineWriter
@@ -93,6 +93,7 @@ class UsesOfTheApi(User):
 
     def learns(self) -> list[str]:
         """Forgets what was learned, learns from a job, and uses that for the next one."""
+        quiet(self._emulator)  # jobs are learned from after their ends, also those before these
         forgotten = self._ask("DELETE", "/model")
         told: list[dict[str, Any]] = []
         for _ in range(2):

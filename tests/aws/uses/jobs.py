@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from emulator.excamera.deployed import Job, Upload
-from emulator.runs import until
+from emulator.runs import quiet, until
 from tests.aws.spans import in_spans
 from tests.aws.uses.user import User, kept
 from tests.aws.ways import spread_up_to
@@ -60,6 +60,8 @@ class UsesOfJobs(User):
         job = stack.job(stack.upload(key, self._film))
         record = f"jobs/{job.name}/failure.json"
         seen = [job.error, str(record in stack.keys("WorkBucket", record))]
+        end = f"jobs/{job.name}/end.json"
+        until(lambda: stack.keys("WorkBucket", end) or kept(stack))
         stack.s3.delete_object(**taken)
         stack.client("stepfunctions").redrive_execution(executionArn=job.arn)
         again = stack.ended(job.arn)
@@ -142,6 +144,7 @@ class UsesOfJobs(User):
 
     def _taken(self, job: Job, step: str) -> str:
         """Returns the environments of the call that asked for some of a step, if there was one."""
+        quiet(self._emulator)  # such a call may outlast the job, and tells when it ends
         for line in self._emulator.logs(self._stack.function("warm")).splitlines():
             if '"asked"' in line and f'"{job.name}"' in line:
                 taken = json.loads(line[line.index("{") :])["taken"]
