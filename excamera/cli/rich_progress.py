@@ -51,6 +51,8 @@ class RichProgress(Progress):
                 refresh_per_second=_REFRESH_HZ, redirect_stdout=False, redirect_stderr=False,
             )  # fmt: skip
             self._live.start()
+        else:
+            self._live.refresh()  # a phase may be over before it is shown by itself
 
     def close(self) -> None:
         """See `Progress.close`."""

@@ -172,7 +172,8 @@ class LocalJobs:
         """End the upload of a job, which then waits for its turn."""
         record = self.find(job)
         self._parts.complete(record, document)
-        self._records.change(record, state="queued")
+        if not self._records.change_from("uploading", record, state="queued"):
+            self._parts.check(record)  # which raises: somebody has just cancelled it
         self._turns.wake()
 
     # --- finding --------------------------------------------------------------------
@@ -265,14 +266,11 @@ class LocalJobs:
         Raises:
             NoSuchJob: there is none.
         """
-        record = self.find(job)
-        if record.state == "uploading":
-            self._records.change(record, state="stopped", ended=time.time())
+        record, now = self.find(job), time.time()
+        if self._records.change_from("uploading", record, state="stopped", ended=now):
             self._parts.abort(record)
-        elif record.state == "queued":
-            self._records.change(record, state="stopped", ended=time.time())
-        if record.state == "running":  # perhaps since a moment ago
-            self._turns.stop(record)
+        elif not self._records.change_from("queued", record, state="stopped", ended=now):
+            self._turns.stop(record)  # it runs, perhaps since a moment ago; or it has ended
         return Cancelled(id=job, state=record.state)
 
 

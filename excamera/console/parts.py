@@ -85,7 +85,7 @@ class Parts:
             Unprocessable: there is no such part, or it has another length.
             Malformed: the request ended before its end, or has not the bytes of its digest.
         """
-        self._check(record)
+        self.check(record)
         layout = {one: (offset, size) for one, offset, size in self._layout(record)}
         if number not in layout:
             raise Unprocessable(f"there is no part {number}: the upload has {len(layout)}")
@@ -117,7 +117,7 @@ class Parts:
             Malformed: the document is none.
             Unprocessable: parts are missing, or others than those that it names.
         """
-        self._check(record)
+        self.check(record)
         named = _named(document)
         came = {part.number: part.etag for part in self._received(record)}
         missing = [number for number, _, _ in self._layout(record) if number not in came]
@@ -132,11 +132,16 @@ class Parts:
         shutil.rmtree(self._records.parts(record.id), ignore_errors=True)
         self._records.source(record).unlink(missing_ok=True)
 
-    # ---- inside ----
+    def check(self, record: Record) -> None:
+        """Refuse a job that does not wait for its film.
 
-    def _check(self, record: Record) -> None:
+        Raises:
+            Conflict: it does not.
+        """
         if record.state != "uploading":
             raise Conflict(f"the job {record.id} does not wait for its film: it is {record.state}")
+
+    # ---- inside ----
 
     def _size_of_parts(self, record: Record) -> int:
         return max(self._part_bytes, -(-record.size // _MOST_PARTS))

@@ -131,16 +131,17 @@ class Records:
     def change(self, record: Record, **changed: Any) -> None:
         """Change a job, and store it."""
         with self._lock:
-            for name, value in changed.items():
-                setattr(record, name, value)
+            # The state last: whoever sees that a job has ended sees the rest of it, too.
+            for name in sorted(changed, key=lambda one: one == "state"):
+                setattr(record, name, changed[name])
             self._store(record)
 
-    def start(self, record: Record, now: float) -> bool:
-        """Mark a job as running; returns False if it does not wait any more."""
+    def change_from(self, before: State, record: Record, /, **changed: Any) -> bool:
+        """Change a job if it is in this state; returns whether it was."""
         with self._lock:
-            if record.state != "queued":
+            if record.state != before:
                 return False
-            self.change(record, state="running", started=now)
+            self.change(record, **changed)
             return True
 
     # ---- what lies beside a record ----

@@ -110,24 +110,29 @@ class Turns:
                 if self._closed:
                     return
             record = next(iter(self._records.waiting()), None)
-            if record is not None and self._records.start(record, time.time()):
-                self._encode(record)
+            if record is not None:
+                self._begin(record)
 
-    def _encode(self, record: Record) -> None:
-        live = Live()
-        self._live[record.id] = live
+    def _begin(self, record: Record) -> None:
+        # Before the job is said to run: whoever stops it then has something to stop.
+        live = self._live[record.id] = Live()
         try:
-            failure: dict[str, Any] | None = {}
-            for _ in range(_MOST_ABOUT_HELD):
-                failure = self._attempt(record, live)
-                # The program of a console that was killed notices that, and ends soon.
-                if failure is None or failure.get("error") != _HELD:
-                    break
-                time.sleep(_HELD_S)
-            self._end(record, live, failure)
+            # It may have been cancelled a moment ago.
+            if self._records.change_from("queued", record, state="running", started=time.time()):
+                self._encode(record, live)
         finally:
             del self._live[record.id]
             live.ended.set()
+
+    def _encode(self, record: Record, live: Live) -> None:
+        failure: dict[str, Any] | None = {}
+        for _ in range(_MOST_ABOUT_HELD):
+            failure = self._attempt(record, live)
+            # The program of a console that was killed notices that, and ends soon.
+            if failure is None or failure.get("error") != _HELD:
+                break
+            time.sleep(_HELD_S)
+        self._end(record, live, failure)
 
     def _end(self, record: Record, live: Live, failure: dict[str, Any] | None) -> None:
         if failure is not None and self._closed and not live.stopped:

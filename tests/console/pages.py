@@ -34,3 +34,23 @@ def facts(page: Page, where: str) -> dict[str, str]:
         ".map((one) => [one.dataset.name, one.textContent]))"
     )
     return found
+
+
+def hold(page: Page, path: str) -> None:
+    """Let the page's next question to a path be answered late: once `release` is called in it."""
+    page.ask(
+        "(() => { const real = window.fetch; window.release = null; let held = false;"
+        "window.fetch = async (...given) => { const answer = await real(...given);"
+        f"if (!held && new URL(given[0]).pathname === {json.dumps(path)}) {{ held = true;"
+        "await new Promise((done) => { window.release = done; }); } return answer; }; })()"
+    )
+
+
+def watch(page: Page, selector: str, inside: str) -> None:
+    """Keep in `seen` each text that an element has from now on; it is inside one that stays."""
+    page.ask(
+        "window.seen = [], new MutationObserver(() => seen.push("
+        f"document.querySelector({json.dumps(selector)})?.textContent ?? ''))"
+        f".observe(document.querySelector({json.dumps(inside)}), "
+        "{childList: true, subtree: true})"
+    )

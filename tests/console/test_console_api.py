@@ -402,7 +402,8 @@ def test_a_ladder_whose_files_no_disk_can_name_is_refused(caller: Caller) -> Non
 def test_an_ended_console_goes_on_where_it_was(tmp_path: Path) -> None:
     """If this fails, what ran when the console ended is lost, or done from its beginning."""
     folder, film = tmp_path / "folder", tmp_path / "film.mp4"
-    Clip(frames=120, width=320, height=180).write(film)
+    # Large enough that much is left when the console ends, however late a busy machine does that.
+    Clip(frames=120, width=640, height=360).write(film)
     with calling(folder) as caller:
         job = caller.submit(film, chunk_frames=5, batch_chunks=2)["id"]
         until(lambda: (caller.get(job)["batches"] or {"done": 0})["done"] > 1)

@@ -16,7 +16,7 @@ from excamera.console.local import local_console
 from excamera.errors import ApiRefused, NoSuchJob
 from mu import DirectoryStore, Executor, TaskFailed, TaskRecord, each, sequence
 from mu.timelines import TimelineWriter
-from tests.console.pages import again, facts, opened
+from tests.console.pages import again, facts, hold, opened, watch
 from tests.support.accessibility import findings
 from tests.support.browser import needs_browser
 from tests.support.chromium import Chromium, Page
@@ -111,6 +111,7 @@ def test_a_job_is_followed_and_reported(
     until_text(page, "#mu-job-title", "text === 'tonight'")
     for width, height in ((1280, 900), (390, 844)):
         page.resize(width, height)
+        page.painted()
         assert page.ask("document.documentElement.scrollWidth") <= width
         assert findings(page) == []
     page.prefer(dark=True)
@@ -135,6 +136,29 @@ def test_a_job_is_followed_and_reported(
     assert findings(report) == []
     assert report.console == []
     report.close()
+
+
+@needs_browser
+@pytest.mark.slow
+def test_an_answer_that_comes_late_is_not_shown(
+    driven: Chromium, address: str, folder: Path
+) -> None:
+    """If this fails, a job that goes on loses tasks, for a moment or until its end."""
+    with Executor(workers=1, store=DirectoryStore(folder), timeline="tonight") as ex:
+        assert ex.submit(divided, 8, 2).result() == 4
+        page = opened(driven, address)
+        page.until("!document.getElementById('mu').hidden")
+        hold(page, "/mu/tonight")
+        page.click("#mu-jobs tbody button")
+        page.until("window.release")
+        assert ex.submit(divided, 9, 3).result() == 3
+        page.click("#mu-jobs tbody button")
+        until_text(page, "#summary-mu", "text.startsWith('2 tasks')")
+        watch(page, "#summary-mu", "#mu-timeline")
+        page.ask("release()")
+    until_text(page, "#mu-facts [data-name=State]", "text === 'done'")
+    assert [text for text in page.ask("seen") if not text.startswith("2 tasks")] == []
+    page.close()
 
 
 @needs_browser

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from excamera.console.local import local_console
-from tests.console.pages import again, facts, opened, until_state
+from tests.console.pages import again, facts, hold, opened, until_state, watch
 from tests.pipeline.clips import Clip
 from tests.support.accessibility import findings
 from tests.support.browser import needs_browser
@@ -30,6 +30,7 @@ PICTURES = "EXCAMERA_PICTURES"
 
 def pictured(page: Page, folder: Path, name: str) -> None:
     """Take a picture of the screen; check that nothing is wider than it."""
+    page.painted()  # what follows the size of the window has done so
     width = page.ask("document.documentElement.clientWidth")
     assert page.ask("document.documentElement.scrollWidth") <= width, name
     taken = page.picture(folder / f"{name}.png")
@@ -110,10 +111,10 @@ def test_the_sizes_of_a_ladder_play(driven: Chromium, console: str, film: Path) 
     """If this fails, the result of a ladder cannot be looked at, or not all of it saved."""
     page = opened(driven, console)
     page.drop("#drop", film)
-    for name, text in (("codec", "vp9"), ("ladder", "48p,32p")):
-        page.ask(f"document.querySelector('#option-{name}').closest('details').open = true")
-        page.ask(f"document.querySelector('#option-{name}').focus()")
-        page.press(*text)
+    page.pick("#option-codec", "vp9")
+    page.ask("document.querySelector('#option-ladder').closest('details').open = true")
+    page.ask("document.querySelector('#option-ladder').focus()")
+    page.press(*"48p,32p")
     page.click("#send")
     until_state(page, "done")
     for size, height in (("48p", 48), ("32p", 32)):
@@ -152,7 +153,9 @@ def test_an_upload_goes_on_after_a_reload_and_a_restart(driven: Chromium, tmp_pa
             f"document.querySelector('#jobs progress')?.value >= {4 * PART / film.stat().st_size}"
         )
         [made] = folder.glob("jobs/*/parts")
-        wait_until(lambda: len(list(made.glob("*.json"))) == 4)
+        wait_until(
+            lambda: {path.name for path in made.iterdir()} == {f"{n}.json" for n in (1, 2, 3, 4)}
+        )
         until_state(page, "uploading")
         port = urlsplit(address).port
         # A page that stays open goes on by itself as soon as a console answers again.
@@ -172,6 +175,26 @@ def test_an_upload_goes_on_after_a_reload_and_a_restart(driven: Chromium, tmp_pa
                 if urlsplit(one).path.count("/") == 3 and "/uploads/" in one]  # fmt: skip
         assert sorted(map(int, sent)) == list(range(5, parts + 1))
         assert page.ask("localStorage.length") == 0
+    page.close()
+
+
+def test_an_estimate_of_other_options_is_not_told(
+    driven: Chromium, console: str, film: Path
+) -> None:
+    """If this fails, an answer that came late stands beside options that it is not about."""
+    page = opened(driven, console)
+    page.choose("#files", film)
+    page.until("document.getElementById('estimate').textContent.includes('96x64')")
+    hold(page, "/estimate")
+    page.pick("#option-scale", "48:32")
+    page.until("window.release")
+    page.pick("#option-scale", "64:48")
+    page.until("document.getElementById('estimate').textContent.includes('64x48')")
+    watch(page, "#estimate", "#estimate")
+    page.ask("release()")
+    page.pick("#option-scale", "32:32")
+    page.until("document.getElementById('estimate').textContent.includes('32x32')")
+    assert [text for text in page.ask("seen") if "32x32" not in text] == []
     page.close()
 
 

@@ -80,7 +80,7 @@ class Running:
 
     def wait_until_encoding(self) -> None:
         """Wait until a batch has begun; the workers are then known."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while "\nencoding\n" not in self.errors.read_text():
             assert self.process.poll() is None, self.errors.read_text()
             assert time.monotonic() < deadline
@@ -94,10 +94,7 @@ class Running:
 
     def assert_only_its_work_is_left(self) -> None:
         """No worker, no output, no temporary file; the folder from which it can go on."""
-        deadline = time.monotonic() + 10
-        while any(alive(process) for process in self.started):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: not any(map(alive, self.started)))
         assert list(self.outputs.iterdir()) == []
         assert list(self.temporary.iterdir()) == []
         [left] = left_in(self.work)
@@ -122,7 +119,7 @@ def test_a_signal_leaves_only_what_can_be_taken_up(
         os.killpg(running.process.pid, number)  # as a terminal does
         time.sleep(0.02 * (times > 1))
     # A shell shows the same number if a repetition meets Python at its very end.
-    assert running.process.wait(timeout=30) in {code, -number if times > 1 else code}
+    assert running.process.wait(timeout=120) in {code, -number if times > 1 else code}
     running.assert_only_its_work_is_left()
     assert "Traceback" not in running.errors.read_text()
 
@@ -154,7 +151,7 @@ def test_an_interrupt_during_start_up_is_quiet(command: list[str], tmp_path: Pat
     try:
         wait_until(begun.exists)
         os.killpg(process.pid, signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=50)
     finally:
         process.kill()
         process.wait()
@@ -188,11 +185,8 @@ def test_a_killed_parent_takes_its_workers_along(long_clip: Path, tmp_path: Path
     running = Running(long_clip, tmp_path)
     running.wait_until_encoding()
     running.process.kill()
-    running.process.wait(timeout=30)
-    deadline = time.monotonic() + 10
-    while any(alive(process) for process in running.started):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    running.process.wait(timeout=60)
+    wait_until(lambda: not any(map(alive, running.started)))
     assert list(running.outputs.iterdir()) == []
 
 

@@ -89,7 +89,7 @@ def _session(leader: int) -> Iterator[int]:
 
 
 def look(
-    page: Path, question: str = "''", *, width: int = 1280, dark: bool = False, limit_s: float = 60
+    page: Path, question: str = "''", *, width: int = 1280, dark: bool = False, limit_s: float = 300
 ) -> Seen:
     """Open a page in a frame of that width, so that it may be narrower than any window.
 

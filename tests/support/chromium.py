@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.support import browser
 
-UNTIL_S = 60
+UNTIL_S = 120
 """What a page shows has come after so long, on a busy machine, too."""
 PATIENCE_S = UNTIL_S + 30.0
 _WATCH_CLICK = """(() => {
@@ -236,6 +236,17 @@ class Page:
                          ("mouseReleased", last)):  # fmt: skip
             self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
         self._listen()
+
+    def pick(self, selector: str, value: str) -> None:
+        """Pick an option of a list by its value.
+
+        Who types its name instead has to type fast: a second later, a letter begins another name.
+        """
+        self.ask(
+            f"(() => {{ const list = document.querySelector({json.dumps(selector)});"
+            f"list.value = {json.dumps(value)};"
+            "list.dispatchEvent(new Event('change', {bubbles: true})); })()"
+        )
 
     def choose(self, selector: str, *files: Path) -> None:
         """Choose files in an input for them."""

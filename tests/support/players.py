@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -155,7 +156,7 @@ def _fetch(made: Path) -> None:
             [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
             cwd=part, check=True, capture_output=True, timeout=_LIMIT_S,
         )  # fmt: skip
-        if not made.exists():
+        with contextlib.suppress(OSError):  # another process was faster
             part.rename(made)
     except (subprocess.SubprocessError, OSError) as error:
         pytest.skip(f"npm did not fetch the players: {error}")

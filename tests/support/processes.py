@@ -16,7 +16,7 @@ def alive(process: int) -> bool:
     return state != "Z"
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
     """Wait until something holds; fails if it does not in time."""
     until = time.monotonic() + seconds
     while not condition():

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _PIECE = 16_384
-_LIMIT_S = 60.0
+_LIMIT_S = 300.0
 
 
 @dataclass
@@ -33,7 +33,7 @@ class RangeServer:
     _heard: threading.Condition = field(default_factory=threading.Condition)
 
     def wait(self, count: int) -> list[Any]:
-        """What was posted, once there are so many or a minute is over."""
+        """What was posted, once there are so many or some minutes are over."""
         with self._heard:
             self._heard.wait_for(lambda: len(self.said) >= count, _LIMIT_S)
             return list(self.said)

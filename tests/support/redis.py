@@ -105,11 +105,17 @@ def a_redis(
 
 def _free_port() -> int:
     # Below those that the system gives to clients: one that asks for such a port before the server
-    # is there may be connected to itself. A cluster also takes the port that is 10,000 higher.
+    # is there may be connected to itself. A cluster also takes the port that is 10,000 higher, and
+    # clients may have those from 32,768 on.
     while True:
-        port = random.randrange(20_000, 30_000)
-        with socket.socket() as found, contextlib.suppress(OSError):
+        port = random.randrange(20_000, 22_768)
+        with (
+            socket.socket() as found,
+            socket.socket() as higher,
+            contextlib.suppress(OSError),
+        ):
             found.bind(("127.0.0.1", port))
+            higher.bind(("127.0.0.1", port + 10_000))
             return port
 
 

@@ -32,7 +32,7 @@ from mu import (
 )
 from mu.engines.machine import wire
 from mu.timeline import attempts
-from tests.support.processes import alive
+from tests.support.processes import alive, wait_until
 from tests.unit.task_functions import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -222,17 +222,11 @@ def test_a_stopped_flow_leaves_no_worker(tmp_path: Path, number: signal.Signals,
     )
     store = DirectoryStore(tmp_path)
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT) as parent:
-        deadline = time.monotonic() + 60
-        while len(store.list("sleeping/")) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: len(store.list("sleeping/")) == 2)
         workers = [int(key.rpartition("/")[2]) for key in store.list("sleeping/")]
         parent.send_signal(number)
-        assert parent.wait(timeout=30) == code
-    deadline = time.monotonic() + 10
-    while any(alive(worker) for worker in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        assert parent.wait(timeout=60) == code
+    wait_until(lambda: not any(map(alive, workers)))
 
 
 def test_a_worker_ends_with_a_parent_that_left_answers_unread() -> None:

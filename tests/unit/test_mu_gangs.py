@@ -147,7 +147,7 @@ def wait_for_another(comm: Comm, folder: Path) -> Any:
     comm.barrier()
     (folder / f"here {comm.rank}").touch()
     if comm.rank == 0:
-        time.sleep(60)
+        time.sleep(600)
     return comm.recv(source=0)
 
 
@@ -171,7 +171,8 @@ def test_a_server_that_is_killed_ends_the_gang_by_name(tmp_path: Path, restarted
             with pytest.raises(ChannelClosed) as closed:
                 executor.gang(wait_for_another, [tmp_path] * 3)
             killer.join()
-            assert time.monotonic() - begun < 30
+            # Nobody has waited for the member that computes.
+            assert time.monotonic() - begun < 300
             assert executor.submit(pow, 2, 3).result() == 8
     why = "was restarted without its data" if restarted else "does not answer"
     assert f"127.0.0.1:{server.port}" in str(closed.value)

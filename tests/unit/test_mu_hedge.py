@@ -35,21 +35,23 @@ def test_the_second_copy_of_a_slow_call_wins(tmp_path: Path, chunksize: int, ord
 
 
 def fails_the_second_time(folder: str, item: int) -> int:
-    """Item 0 fails if it has been tried before, and else takes a moment."""
-    first = mu.DirectoryStore(folder).put_new(f"{item}", b"")
+    """Item 0 fails if it has been tried before, and else waits for a file."""
+    store = mu.DirectoryStore(folder)
+    first = store.put_new(f"{item}", b"")
     if item == 0:
         if not first:
             raise RuntimeError("a copy")
-        time.sleep(3)
+        wait_until(lambda: store.exists("go"))
     return item
 
 
 def test_a_copy_that_fails_is_forgotten(tmp_path: Path) -> None:
     """If this fails, hedging makes calls fail that would have succeeded."""
     with mu.Executor(workers=2) as ex:
-        found = list(ex.map(fails_the_second_time, [str(tmp_path)] * 4, range(4), hedge=0.25))
-        assert found == [0, 1, 2, 3]
-        assert "RuntimeError" in {one.error for one in ex.records()}
+        found = ex.map(fails_the_second_time, [str(tmp_path)] * 4, range(4), hedge=0.25)
+        wait_until(lambda: "RuntimeError" in {one.error for one in ex.records()})
+        mu.DirectoryStore(tmp_path).put("go", b"")
+        assert list(found) == [0, 1, 2, 3]
 
 
 def one_is_slow(comm: mu.Comm, folder: str) -> Any:

@@ -16,11 +16,13 @@ import redis
 from mu import Executor, MemoryStore
 from mu.engines.stack.deployment import Deployment
 from mu.errors import ChannelClosed, ChannelRefused, Deadlock, ReceiveTimeout
+from mu.messages import comm
 from mu.messages.channel import ending
 from mu.messages.comm import DONE, Comm, published_wait
 from mu.messages.elasticache import server_of
 from mu.messages.in_redis import RedisChannel
 from mu.messages.opening import begin_channel, forget_messages, open_channel
+from tests.support.clocks import Clock
 from tests.support.redis import SIGNED_IN, RedisServer
 from tests.unit.conftest import AWS
 
@@ -189,9 +191,18 @@ def test_messages_stay_out_of_the_store(tls_server: RedisServer, admin: Any) -> 
     assert not store.made
 
 
-def test_a_wait_asks_the_store_seldom(tls_server: RedisServer, admin: Any) -> None:
+def test_a_wait_asks_the_store_seldom(
+    tls_server: RedisServer, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If this fails, members that wait for each other pay for many requests to S3."""
-    store = Counting()
+    store, clock = Counting(), Clock()
+
+    def wait(channel: RedisChannel, key: str, timeout_s: float) -> bytes | None:
+        clock.sleep(timeout_s)
+        return channel.get(key)
+
+    monkeypatch.setattr(comm, "time", clock)
+    monkeypatch.setattr(RedisChannel, "wait", wait)
     with closing(open_channel(tls_server.signed_in, store, "mu/w", "g")) as channel:
         store.made.clear()
         with pytest.raises(ReceiveTimeout):
@@ -256,12 +267,12 @@ def test_a_gang_ends_with_the_server(tls_server: RedisServer, admin: Any) -> Non
     """If this fails, members of a gang are tried again although their messages are lost."""
     with Executor(workers=2, retries=3, channel=tls_server.signed_in) as executor:
 
-        def lose(comm: Comm, url: str) -> Any:
-            if comm.rank:
+        def lose(member: Comm, url: str) -> Any:
+            if member.rank:
                 with redis.Redis.from_url(url) as client:
                     client.flushall()
                     client.client_kill_filter(_type="normal", skipme=True)
-            return comm.recv(source=1 - comm.rank, timeout=30)
+            return member.recv(source=1 - member.rank, timeout=30)
 
         with pytest.raises(ChannelClosed, match="knows nothing of this job"):
             executor.gang(lose, [tls_server.admin] * 2)

@@ -14,15 +14,19 @@ import pytest
 
 from mu import MemoryStore
 from mu.errors import ReceiveTimeout
+from mu.messages import in_store
 from mu.messages.channel import SMALL_BYTES
 from mu.messages.comm import Comm
 from mu.messages.in_store import StoreChannel
 from mu.messages.on_machine import MessageHub, SocketChannel
 from mu.store.protocol import REQUESTS_AT_ONCE
+from tests.support.clocks import Clock
 from tests.support.gangs import Gang
 
 
-def test_a_channel_in_a_store_asks_for_exact_keys_and_less_and_less() -> None:
+def test_a_channel_in_a_store_asks_for_exact_keys_and_less_and_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """If this fails, a gang that waits lists a bucket, or pays for a question at every moment."""
 
     class Counting(MemoryStore):
@@ -35,6 +39,7 @@ def test_a_channel_in_a_store_asks_for_exact_keys_and_less_and_less() -> None:
         def list(self, prefix: str = "", **which: Any) -> list[str]:
             raise AssertionError("listed")
 
+    monkeypatch.setattr(in_store, "time", Clock())
     channel = StoreChannel(Counting(), "p")
     assert channel.wait("key", 1.0) is None
     assert 5 < Counting.asked < 25

@@ -41,6 +41,12 @@ def note(folder: Path, name: str, seconds: float = 0.0) -> str:
     return name
 
 
+def note_and_wait(folder: Path, name: str, until: Path) -> str:
+    note(folder, name)
+    wait_until(until.exists)
+    return name
+
+
 def noted(folder: Path) -> dict[str, list[int]]:
     """Which processes have run a call, by its name; none of a call that is about to write it."""
     written = {path.name: path.read_text().split() for path in folder.iterdir()}
@@ -67,17 +73,20 @@ def test_what_waits_behind_a_long_call_goes_to_a_free_worker(tmp_path: Path) -> 
 @pytest.mark.usefixtures("_both_ways")
 def test_a_call_that_was_sent_ahead_can_be_cancelled(tmp_path: Path) -> None:
     """If this fails, a cancelled call runs all the same, or its worker is stopped for nothing."""
+    notes, go = tmp_path / "notes", tmp_path / "go"
+    notes.mkdir()
     with Executor(workers=1) as executor:
-        executor.submit(note, tmp_path, "first").result(timeout=60)
-        running = executor.submit(note, tmp_path, "running", 1)
-        ahead = [executor.submit(note, tmp_path, f"ahead{n}") for n in range(8)]
-        wait_until(lambda: "running" in noted(tmp_path))
+        executor.submit(note, notes, "first").result(timeout=60)
+        running = executor.submit(note_and_wait, notes, "running", go)
+        ahead = [executor.submit(note, notes, f"ahead{n}") for n in range(8)]
+        wait_until(lambda: "running" in noted(notes))
         assert [future.cancel() for future in ahead[::2]] == [True] * 4
+        go.touch()
         assert running.result(timeout=60) == "running"
         assert [future.result(timeout=60) for future in ahead[1::2]] == [
             f"ahead{n}" for n in (1, 3, 5, 7)
         ]
-    found = noted(tmp_path)
+    found = noted(notes)
     assert sorted(found) == ["ahead1", "ahead3", "ahead5", "ahead7", "first", "running"]
     assert len({pid for pids in found.values() for pid in pids}) == 1
 
@@ -94,12 +103,12 @@ def test_a_dead_worker_or_a_late_call_costs_only_what_had_begun(tmp_path: Path) 
             file.write(f"{os.getpid()}\n")
         time.sleep(seconds)
 
-    with Executor(workers=1, timeout=4.0) as executor:
+    with Executor(workers=1, timeout=6.0) as executor:
         for end, error in ((die, WorkerDied), (lambda: time.sleep(60), TaskTimeout)):
             executor.submit(tell, "warm").result(timeout=60)
             bad = executor.submit(end)
             # Each takes less than its limit, but not all of them together.
-            after = [executor.submit(tell, f"{error.__name__}{n}", 0.9) for n in range(5)]
+            after = [executor.submit(tell, f"{error.__name__}{n}", 0.9) for n in range(7)]
             with pytest.raises(error) as failed:
                 bad.result(timeout=60)
             assert failed.value.attempts == 1
@@ -108,21 +117,28 @@ def test_a_dead_worker_or_a_late_call_costs_only_what_had_begun(tmp_path: Path) 
     found = noted(tmp_path)
     del found["warm"]
     assert all(len(pids) == 1 for pids in found.values())
-    assert len(found) == 10
+    assert len(found) == 14
 
 
 @pytest.mark.usefixtures("_both_ways")
 def test_a_gang_waits_behind_no_call_that_came_later(tmp_path: Path) -> None:
     """If this fails, a member sits behind a call, while the others wait for it."""
+    notes, go = tmp_path / "notes", tmp_path / "go"
+    notes.mkdir()
+
+    def largest(comm: mu.Comm, x: int) -> Any:
+        return comm.allreduce(x, max)
+
     with Executor(workers=2) as executor:
         list(executor.map(abs, range(20)))
-        before = [executor.submit(note, tmp_path, f"before{n}", 0.2) for n in range(8)]
+        before = [executor.submit(note_and_wait, notes, f"before{n}", go) for n in range(8)]
         got: list[Any] = []
-        thread = threading.Thread(
-            target=lambda: got.append(executor.gang(lambda comm, x: comm.allreduce(x, max), [1, 2]))
-        )
+        thread = threading.Thread(target=lambda: got.append(executor.gang(largest, [1, 2])))
         thread.start()
-        after = executor.submit(lambda: (note(tmp_path, "after"), sorted(noted(tmp_path))))
+        # Both members wait before the call comes that is to wait for them.
+        wait_until(lambda: sum("largest" in one.name for one in executor.tasks()) == 2)
+        after = executor.submit(lambda: (note(notes, "after"), sorted(noted(notes))))
+        go.touch()
         thread.join(60)
         assert got == [[2, 2]]
         assert len(after.result(timeout=60)[1]) == 9
@@ -266,8 +282,14 @@ def test_a_pool_outlives_its_nursery(tmp_path: Path) -> None:
 def test_no_process_is_left(tmp_path: Path) -> None:
     """If this fails, every executor leaves a process behind."""
     before = children(os.getpid())
+
+    def meet(_: int) -> int:
+        (tmp_path / str(os.getpid())).touch()
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+        return os.getpid()
+
     with Executor(workers=2) as executor:
-        pids = set(executor.map(lambda _: (time.sleep(0.1), os.getpid())[1], range(8)))
+        pids = set(executor.map(meet, range(8)))
     assert len(pids) == 2
     assert not any(alive(pid) for pid in pids)
     assert children(os.getpid()) <= before

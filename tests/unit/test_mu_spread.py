@@ -112,12 +112,16 @@ def test_functions_are_called_as_a_state_machine_calls_them() -> None:
 def test_no_more_calls_are_under_way_than_there_is_room_for() -> None:
     """If this fails, one function opens more connections than it may have."""
     running, most, lock = 0, 0, threading.Lock()
+    full = threading.Event()
 
     def answer(_event: dict[str, Any], _same: int) -> Any:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
+        if running >= 4:
+            full.set()
+        assert full.wait(30)
         time.sleep(0.01)
         with lock:
             running -= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,21 @@ def test_a_display_that_nobody_sees_stops_nothing() -> None:
     progress.close()
     progress.close()
     assert "a line with [brackets] that are no markup" in out.getvalue()
+
+
+def test_a_short_phase_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, a phase is left out that is over before the display moves by itself."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("excamera.cli.rich_progress._REFRESH_HZ", 0.001)
+    out = io.StringIO()
+    monkeypatch.setattr(out, "isatty", lambda: True)
+    progress = planned(RichProgress(out))
+    begin(progress, 0)
+    progress.started(TaskRecord("stitch", 0, {}, 0.0))
+    progress.close()
+    seen = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue()))
+    assert "reading the source, encoding" in seen
+    assert "reading the source, encoding, stitching" in seen
 
 
 def test_programs_get_an_object_a_line() -> None:

@@ -14,6 +14,7 @@ let films = [];  // chosen, and not sent yet
 let facts = null;  // of the first
 let older = [];  // pages of the list that were asked for
 let following = null;
+let asked = 0;  // estimates; only the last one is told
 const states = new Map();  // as they were told last
 const rows = new Map();
 const sent = new Map();  // bytes of uploads of this page
@@ -31,6 +32,7 @@ async function choose(files) {
   byId("send").disabled = films.length === 0;
   byId("unchoose").hidden = films.length === 0;
   facts = null;
+  asked += 1;  // what is on its way is of no film any more
   byId("estimate").textContent = "";
   if (films.length) {
     const file = films[0];
@@ -43,16 +45,18 @@ async function choose(files) {
 
 async function estimate() {
   if (!films.length) return;
-  const out = byId("estimate");
+  const mine = ++asked, out = byId("estimate");
   if (facts === null) { out.textContent = "This browser cannot read the film, so there is no estimate."; return; }
   const { guessed, ...film } = facts;
   try {
     const found = await api.estimate(film, form.chosen());
+    if (mine !== asked) return;  // the options are others by now, or the film
     out.textContent = `Estimate: ${about(found.seconds)}, ${short(found.bytes)}` +
       `${found.usd === null ? "" : `, ${money(found.usd)}`}; ${found.width}x${found.height}, ${count(found.frames, "frame")}` +
       `${guessed ? " at 25 a second" : ""}. By ${found.by}.`;
   } catch (error) {
-    out.textContent = form.blame(error, false);
+    if (mine !== asked) return;
+    out.textContent = error.errors ? form.blame(error, false) : "There is no estimate: the console does not answer.";
   }
 }
 

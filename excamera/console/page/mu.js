@@ -13,6 +13,7 @@ let following = null;
 let shown = null;  // the name of the job
 let drawn = "";  // what is known of it that is on the page
 let due = 0;  // when its records are asked for again
+let lists = 0, asked = 0;  // questions so far: an answer that comes after a later one's is old
 let takeAway = () => {};
 const rows = new Map();
 const states = new Map();
@@ -41,7 +42,8 @@ function fill(job) {
 const took = (job) => (job.ended === null ? "" : seconds((new Date(job.ended) - new Date(job.began)) / 1000));
 
 async function list() {
-  const first = await api.muJobs();
+  const mine = ++lists, first = await api.muJobs();
+  if (mine !== lists) return;
   const all = [...first.jobs, ...older.filter((one) => !first.jobs.some((other) => other.name === one.name))];
   if (older.length === 0) following = first.next;
   const elements = all.map(fill), body = byId("mu-jobs").tBodies[0];
@@ -64,8 +66,8 @@ async function show(name) {
 }
 
 async function update() {
-  const job = await api.muJob(shown);
-  if (job.name !== shown) return;
+  const mine = ++asked, job = await api.muJob(shown);
+  if (mine !== asked || job.name !== shown) return;
   due = Date.now() + Math.max(LEAST_MS, RECORD_MS * job.records.length);
   if (job.state !== "running") due = Infinity;
   const now = `${job.name} ${job.state} ${job.records.length}`;
