@@ -13,6 +13,7 @@ import pytest
 
 from excamera.api.answers import State
 from excamera.api.refusals import Conflict
+from excamera.console.descriptions import Descriptions
 from excamera.console.jobs import LocalJobs
 from excamera.console.parts import Parts
 from excamera.console.records import Record, Records
@@ -38,19 +39,10 @@ class Slow(Records):
 
     def change_from(self, before: State, record: Record, /, **changed: Any) -> bool:
         """See `Records.change_from`."""
-        self._hold(changed)
-        return super().change_from(before, record, **changed)
-
-    def change(self, record: Record, **changed: Any) -> None:
-        """See `Records.change`."""
-        if record.state == "queued":
-            self._hold(changed)
-        super().change(record, **changed)
-
-    def _hold(self, changed: dict[str, Any]) -> None:
-        if changed.get("state") == self.held and not self.go.is_set():
+        if changed["state"] == self.held and not self.go.is_set():
             self.asked.set()
             assert self.go.wait(60)
+        return super().change_from(before, record, **changed)
 
 
 @dataclass
@@ -75,9 +67,9 @@ class Console:
 def console(tmp_path: Path) -> Iterator[Console]:
     """A console whose jobs have their turns once a test opens them."""
     records, paths = Slow(tmp_path), SignedPaths("key")
-    turns = Turns(records)
-    found = Console(records, turns, LocalJobs(records, turns, Parts(records, paths), paths))
-    yield found
+    turns, parts = Turns(records), Parts(records, paths)
+    descriptions = Descriptions(records, turns, parts, paths)
+    yield Console(records, turns, LocalJobs(records, turns, parts, descriptions))
     records.go.set()
     turns.close()
 
