@@ -70,6 +70,7 @@ class Chromium:
         page = Page(self, session, target)
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.call(f"{domain}.enable")
+        page.call("Page.setLifecycleEventsEnabled", enabled=True)
         page.resize(width, height)
         page.prefer(dark=dark)
         page.go(url)
@@ -102,17 +103,19 @@ class Chromium:
         self._events = deque(others)
         yield from mine
 
-    def wait(self, session: str, method: str) -> None:
-        """Wait for an event of a page."""
+    def wait(self, session: str, method: str, **given: Any) -> None:
+        """Wait for an event of a page with these parameters, among others."""
+
+        def is_it(one: dict[str, Any]) -> bool:
+            return (one.get("sessionId"), one.get("method")) == (session, method) and (
+                given.items() <= one["params"].items()
+            )
+
         end = time.monotonic() + PATIENCE_S
-        for one in self._events:
-            if (one.get("sessionId"), one.get("method")) == (session, method):
-                return
-        while True:
-            one = self._next(end)
+        if any(is_it(one) for one in self._events):
+            return
+        while not is_it(one := self._next(end)):
             self._events.append(one)
-            if (one.get("sessionId"), one.get("method")) == (session, method):
-                return
 
     def _next(self, end: float) -> dict[str, Any]:
         while b"\0" not in self._buffer:
@@ -149,8 +152,11 @@ class Page:
     def go(self, url: str) -> None:
         """Go to another page and wait until it is loaded."""
         self._listen()
-        self.call("Page.navigate", url=url)
-        self._owner.wait(self._session, "Page.loadEventFired")
+        began = self.call("Page.navigate", url=url)
+        # The page before may still have to say that it is loaded.
+        self._owner.wait(
+            self._session, "Page.lifecycleEvent", name="load", loaderId=began["loaderId"]
+        )
         self._listen()
 
     def resize(self, width: int, height: int) -> None:
