@@ -30,12 +30,17 @@ def until(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
 
 def quiet(emulator: Emulator) -> Counter[str]:
     """Waits until no function runs and no more requests arrive; returns their count."""
-    while True:
+    before = Counter[str]()
+
+    def is_quiet() -> bool:
+        nonlocal before
         before = emulator.requests()
         time.sleep(1)
         # A function whose environment starts sends none for a while, and then some.
-        if not emulator.calls() and emulator.requests() == before:
-            return before
+        return not emulator.calls() and emulator.requests() == before
+
+    until(is_quiet)
+    return before
 
 
 def start(emulator: Emulator, machine: str, data: Any, name: str = "") -> str:
