@@ -16,7 +16,7 @@ PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # CMake and ninja come from the environment's own pinned packages. With `make -j`, ninja would look
 # for a job server that is closed to it, and report that as an error.
-TOOLS_FIRST := MAKEFLAGS= PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+TOOLS_FIRST := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" MAKEFLAGS=
 
 NATIVE_FILES := $(shell find codec/native -type f ! -name '*.pyc')
 NATIVE_TEST_FILES := $(wildcard tests/native/*.cc tests/native/*.h)
