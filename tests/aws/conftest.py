@@ -108,3 +108,18 @@ def executor(cloud: Cloud) -> Iterator[mu.Executor]:
     del cloud
     with mu.Executor(ON, retries=1, timeout=60) as ex:
         yield ex
+
+
+@pytest.fixture(scope="module")
+def unscheduled(stack: Deployed) -> Iterator[None]:
+    """No schedule calls a function while a module counts calls and requests."""
+    events = stack.client("events")
+    pages = events.get_paginator("list_rules").paginate()
+    rules = [rule for page in pages for rule in page["Rules"] if rule.get("ScheduleExpression")]
+    names = [rule["Name"] for rule in rules if rule["State"] == "ENABLED"]
+    assert names
+    for name in names:
+        events.disable_rule(Name=name)
+    yield
+    for name in names:
+        events.enable_rule(Name=name)

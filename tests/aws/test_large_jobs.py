@@ -20,7 +20,7 @@ from mu import Attempt, TaskRecord
 from tests.aws.test_cancel import start, stopped_at
 from tests.aws.test_faults import strike
 
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.usefixtures("unscheduled")]
 
 OBJECTS = 6000
 """More than are removed at a time."""

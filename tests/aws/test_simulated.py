@@ -39,7 +39,7 @@ from tests.aws.test_costs import definition_of, reports, run, texts
 from tests.aws.ways import spread_up_to
 from tests.pipeline.clips import Clip
 
-pytestmark = [pytest.mark.aws, pytest.mark.slow]
+pytestmark = [pytest.mark.aws, pytest.mark.slow, pytest.mark.usefixtures("unscheduled")]
 
 
 def simulated(
